@@ -1,0 +1,74 @@
+package repo
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/Masterminds/squirrel"
+)
+
+// An Entry of the trail: who changed what of one record, from what to what. Values are as PostgreSQL's
+// to_jsonb writes them; sealed ones are opened.
+type Entry struct {
+	ID            int64
+	At            time.Time
+	UserID        *int64 // nil: the company's own set-up work
+	UserName      *string
+	Action        string // add, update, delete, restore, purge
+	Before, After map[string]any
+}
+
+type entryRow struct {
+	ID       int64          `db:"id"`
+	At       time.Time      `db:"at"`
+	UserID   *int64         `db:"user_id"`
+	UserName *string        `db:"user_name"`
+	Action   string         `db:"action"`
+	Before   map[string]any `db:"before"`
+	After    map[string]any `db:"after"`
+}
+
+// History is the trail of one record, oldest first; ErrNotFound if it never existed. Entity is "customer",
+// "contract", "event" or "user".
+func (db *DB) History(ctx context.Context, entity string, id int64) ([]Entry, error) {
+	query := squirrel.Expr("select "+strings.Join(columns[entryRow](), ", ")+" from history($1, $2)", entity, id)
+	entries, err := list(ctx, db, query, func(r entryRow) (Entry, error) {
+		before, err := db.openValues(entity, r.Before)
+		if err != nil {
+			return Entry{}, err
+		}
+		after, err := db.openValues(entity, r.After)
+		return Entry{r.ID, r.At, r.UserID, r.UserName, r.Action, before, after}, err
+	})
+	if err == nil && len(entries) == 0 {
+		return nil, ErrNotFound
+	}
+	return entries, err
+}
+
+// openValues opens the sealed values, which the trail holds as PostgreSQL writes bytea in JSON: \x and hex digits.
+func (db *DB) openValues(entity string, values map[string]any) (map[string]any, error) {
+	for column, v := range values {
+		switch v := v.(type) {
+		case string:
+			digits, isBytes := strings.CutPrefix(v, `\x`)
+			if !isBytes || entity != "customer" {
+				continue
+			}
+			sealed, err := hex.DecodeString(digits)
+			if err != nil {
+				return nil, fmt.Errorf("%w: a damaged entry of the trail", ErrInternal)
+			}
+			if values[column], err = db.open("customer."+column, sealed); err != nil {
+				return nil, err
+			}
+		case json.Number:
+			values[column] = v.String()
+		}
+	}
+	return values, nil
+}

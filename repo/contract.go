@@ -1,0 +1,164 @@
+package repo
+
+import (
+	"context"
+	"time"
+
+	"github.com/Masterminds/squirrel"
+)
+
+// A Contract of a customer. Remaining is total minus payments, kept by the database.
+type Contract struct {
+	ID              int64
+	CustomerID      int64
+	Customer        string // the company's name
+	CustomerContact string // the person's name
+	SalesID         *int64
+	SalesContact    *string
+	TotalAmount     Money
+	RemainingAmount Money
+	Status          string
+	SignedAt        *time.Time
+	CreatedAt       time.Time
+	UpdatedAt       time.Time
+	DeletedAt       *time.Time
+}
+
+// ContractStatuses are the states of a contract, in the order of its life.
+func ContractStatuses() []string {
+	return []string{"to_send", "pending", "signed", "finished", "canceled"}
+}
+
+// A ContractFilter narrows a list; zero values do not. Filters combine with AND.
+type ContractFilter struct {
+	Page
+	CustomerID int64
+	Mine       int64 // the contract's or its customer's sales contact
+	Status     string
+	Unsigned   bool // to_send or pending
+	Unpaid     bool // something remains to be paid, and the contract is not canceled
+}
+
+// A ContractChange holds what is to be written; nil leaves a column as it is.
+type ContractChange struct {
+	CustomerID, SalesID *int64
+	TotalAmount         *Money
+	RemainingAmount     *Money // written as the ledger entry that makes it true
+	Status              *string
+}
+
+// ContractSorts are the columns that --sort may name.
+func ContractSorts() map[string]string {
+	return map[string]string{
+		"id": "id", "customer_id": "customer_id", "sales_id": "coalesce(sales_id, 0)", "sales_contact": "coalesce(sales_contact, '')",
+		"total_amount": "total_amount", "remaining_amount": "remaining_amount", "status": "status",
+		"signed_at": "coalesce(signed_at, 'infinity')", "created_at": "created_at", "updated_at": "updated_at",
+	}
+}
+
+type contractRow struct {
+	ID              int64      `db:"id"`
+	CustomerID      int64      `db:"customer_id"`
+	Customer        []byte     `db:"customer"`
+	CustomerContact []byte     `db:"customer_contact"`
+	SalesID         *int64     `db:"sales_id"`
+	SalesContact    *string    `db:"sales_contact"`
+	TotalAmount     Money      `db:"total_amount"`
+	RemainingAmount Money      `db:"remaining_amount"`
+	Status          string     `db:"status"`
+	SignedAt        *time.Time `db:"signed_at"`
+	CreatedAt       time.Time  `db:"created_at"`
+	UpdatedAt       time.Time  `db:"updated_at"`
+	DeletedAt       *time.Time `db:"deleted_at"`
+}
+
+// Contracts lists at most Limit+1 contracts.
+func (db *DB) Contracts(ctx context.Context, f ContractFilter) ([]Contract, error) {
+	q := page(from[contractRow]("contracts"), "contracts", f.Page, ContractSorts())
+	if f.CustomerID != 0 {
+		q = q.Where(squirrel.Eq{"customer_id": f.CustomerID})
+	}
+	if f.Mine != 0 {
+		q = q.Where(squirrel.Or{squirrel.Eq{"sales_id": f.Mine}, squirrel.Eq{"customer_sales_id": f.Mine}})
+	}
+	if f.Status != "" {
+		q = q.Where(squirrel.Eq{"status": f.Status})
+	}
+	if f.Unsigned {
+		q = q.Where("status in ('to_send', 'pending')")
+	}
+	if f.Unpaid {
+		q = q.Where("remaining_amount > 0 and status <> 'canceled'")
+	}
+	if f.Search != "" {
+		q = q.Where(contains(f.Search, "id::text", "status", "sales_contact", "total_amount::text"))
+	}
+	return list(ctx, db, q, db.openContract)
+}
+
+// Contract is the live contract with that ID.
+func (db *DB) Contract(ctx context.Context, id int64) (Contract, error) {
+	return one(ctx, db, live[contractRow]("contracts", id), db.openContract)
+}
+
+// AddContract adds a contract; without SalesID its contact is the customer's.
+func (db *DB) AddContract(ctx context.Context, c ContractChange) (Contract, error) {
+	return one(ctx, db, added[contractRow]("contracts", "contract"), db.openContract,
+		step{query: sq().Insert("contract").SetMap(contractValues(c, false))})
+}
+
+// UpdateContract changes what is given and nothing else, in one transaction: contact, customer and total
+// first, then the ledger, then the state.
+func (db *DB) UpdateContract(ctx context.Context, id int64, c ContractChange) (Contract, error) {
+	touched := []bool{true, true}
+	var more []step
+	if c.RemainingAmount != nil {
+		entry := squirrel.Expr(`insert into payment (contract_id, amount)
+			select id, remaining_amount - $2 from contract where id = $1 and deleted_at is null and remaining_amount <> $2`, id, *c.RemainingAmount)
+		more = append(more,
+			step{squirrel.Expr("update contract set status = status where id = $1 and deleted_at is null returning id", id), sawRow(&touched[0])},
+			step{query: entry})
+	}
+	if c.Status != nil {
+		more = append(more, step{squirrel.Expr("update contract set status = $2 where id = $1 and deleted_at is null returning id", id, *c.Status), sawRow(&touched[1])})
+	}
+	record, err := change(ctx, db, "contract", "contracts", id, db.openContract, contractValues(c, true), more...)
+	if err == nil && !(touched[0] && touched[1]) {
+		return Contract{}, ErrDenied
+	}
+	return record, err
+}
+
+// PayContract adds an entry to the ledger; on nil it bears today's date.
+func (db *DB) PayContract(ctx context.Context, id int64, amount Money, on *time.Time) (Contract, error) {
+	values := map[string]any{"contract_id": id, "amount": amount}
+	if on != nil {
+		values["paid_on"] = on.Format(time.DateOnly)
+	}
+	return one(ctx, db, live[contractRow]("contracts", id), db.openContract,
+		step{query: sq().Insert("payment").SetMap(values)})
+}
+
+// contractValues are the columns of a change; an update writes the state later, by itself.
+func contractValues(c ContractChange, update bool) map[string]any {
+	values := map[string]any{}
+	set(values, "customer_id", c.CustomerID)
+	set(values, "sales_id", c.SalesID)
+	set(values, "total_amount", c.TotalAmount)
+	if !update {
+		set(values, "status", c.Status)
+	}
+	return values
+}
+
+func (db *DB) openContract(r contractRow) (Contract, error) {
+	o := opener{db: db}
+	return Contract{
+		ID: r.ID, CustomerID: r.CustomerID,
+		Customer:        o.text("customer.company_name", r.Customer),
+		CustomerContact: o.text("customer.full_name", r.CustomerContact),
+		SalesID:         r.SalesID, SalesContact: r.SalesContact,
+		TotalAmount: r.TotalAmount, RemainingAmount: r.RemainingAmount, Status: r.Status,
+		SignedAt: r.SignedAt, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, DeletedAt: r.DeletedAt,
+	}, o.err
+}

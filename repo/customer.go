@@ -1,0 +1,217 @@
+package repo
+
+import (
+	"context"
+	"time"
+
+	"github.com/Masterminds/squirrel"
+	"github.com/jackc/pgx/v5"
+)
+
+// A Customer is a company's person of contact. The first four texts are sealed in the database.
+type Customer struct {
+	ID           int64
+	CompanyName  string
+	FullName     string
+	Email        string // empty: none
+	Phone        string // E.164; empty: none
+	SalesID      *int64
+	SalesContact *string
+	CreatedAt    time.Time // first contact
+	UpdatedAt    time.Time // last contact
+	DeletedAt    *time.Time
+}
+
+// A CustomerFilter narrows a list; zero values do not.
+type CustomerFilter struct {
+	Page
+	SalesID int64
+}
+
+// A CustomerChange holds what is to be written; nil leaves a column as it is, an empty
+// email or phone removes it.
+type CustomerChange struct {
+	CompanyName, FullName, Email, Phone *string
+	SalesID                             *int64
+}
+
+// CustomerSorts are the columns that --sort may name; sealed ones have no order.
+func CustomerSorts() map[string]string {
+	return map[string]string{
+		"id": "id", "created_at": "created_at", "updated_at": "updated_at",
+		"sales_id": "coalesce(sales_id, 0)", "sales_contact": "coalesce(sales_contact, '')",
+	}
+}
+
+type customerRow struct {
+	ID           int64      `db:"id"`
+	CompanyName  []byte     `db:"company_name"`
+	FullName     []byte     `db:"full_name"`
+	Email        []byte     `db:"email"`
+	Phone        []byte     `db:"phone"`
+	SalesID      *int64     `db:"sales_id"`
+	SalesContact *string    `db:"sales_contact"`
+	CreatedAt    time.Time  `db:"created_at"`
+	UpdatedAt    time.Time  `db:"updated_at"`
+	DeletedAt    *time.Time `db:"deleted_at"`
+}
+
+// Customers lists at most Limit+1 customers.
+func (db *DB) Customers(ctx context.Context, f CustomerFilter) ([]Customer, error) {
+	q := page(from[customerRow]("customers"), "customers", f.Page, CustomerSorts())
+	if f.SalesID != 0 {
+		q = q.Where(squirrel.Eq{"sales_id": f.SalesID})
+	}
+	return list(ctx, db, q, db.openCustomer)
+}
+
+// Customer is the live customer with that ID.
+func (db *DB) Customer(ctx context.Context, id int64) (Customer, error) {
+	return one(ctx, db, live[customerRow]("customers", id), db.openCustomer)
+}
+
+// AddCustomer adds a customer; the database makes a sales collaborator its contact.
+func (db *DB) AddCustomer(ctx context.Context, c CustomerChange) (Customer, error) {
+	values, err := db.sealCustomer(c)
+	if err != nil {
+		return Customer{}, err
+	}
+	return one(ctx, db, added[customerRow]("customers", "customer"), db.openCustomer,
+		step{query: sq().Insert("customer").SetMap(values)})
+}
+
+// UpdateCustomer changes what is given and nothing else.
+func (db *DB) UpdateCustomer(ctx context.Context, id int64, c CustomerChange) (Customer, error) {
+	values, err := db.sealCustomer(c)
+	if err != nil {
+		return Customer{}, err
+	}
+	return change(ctx, db, "customer", "customers", id, db.openCustomer, values)
+}
+
+// DeleteCustomer marks a customer as deleted.
+func (db *DB) DeleteCustomer(ctx context.Context, id int64) (Customer, error) {
+	return mark(ctx, db, "customer", "customers", id, true, db.openCustomer)
+}
+
+// RestoreCustomer brings a deleted customer back.
+func (db *DB) RestoreCustomer(ctx context.Context, id int64) (Customer, error) {
+	return mark(ctx, db, "customer", "customers", id, false, db.openCustomer)
+}
+
+// sealCustomer is the columns of a change, sealed.
+func (db *DB) sealCustomer(c CustomerChange) (map[string]any, error) {
+	values := map[string]any{}
+	set(values, "sales_id", c.SalesID)
+	for column, text := range map[string]*string{
+		"company_name": c.CompanyName, "full_name": c.FullName, "email": c.Email, "phone": c.Phone,
+	} {
+		if text == nil {
+			continue
+		}
+		sealed, err := db.seal("customer."+column, *text)
+		if err != nil {
+			return nil, err
+		}
+		values[column] = sealed
+	}
+	return values, nil
+}
+
+// seal is nil, so NULL, for an empty text.
+func (db *DB) seal(column, text string) ([]byte, error) {
+	if text == "" {
+		return nil, nil
+	}
+	return db.vault.Seal(column, text)
+}
+
+// open is the reverse of seal.
+func (db *DB) open(column string, sealed []byte) (string, error) {
+	if sealed == nil {
+		return "", nil
+	}
+	return db.vault.Open(column, sealed)
+}
+
+// opener opens several columns and keeps the first error.
+type opener struct {
+	db  *DB
+	err error
+}
+
+func (o *opener) text(column string, sealed []byte) string {
+	if o.err != nil {
+		return ""
+	}
+	var text string
+	text, o.err = o.db.open(column, sealed)
+	return text
+}
+
+func (db *DB) openCustomer(r customerRow) (Customer, error) {
+	o := opener{db: db}
+	return Customer{
+		ID:          r.ID,
+		CompanyName: o.text("customer.company_name", r.CompanyName),
+		FullName:    o.text("customer.full_name", r.FullName),
+		Email:       o.text("customer.email", r.Email),
+		Phone:       o.text("customer.phone", r.Phone),
+		SalesID:     r.SalesID, SalesContact: r.SalesContact,
+		CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, DeletedAt: r.DeletedAt,
+	}, o.err
+}
+
+// live selects the record with that ID unless it is deleted.
+func live[R any](view string, id int64) squirrel.SelectBuilder {
+	return from[R](view).Where(squirrel.Eq{"id": id, "deleted_at": nil})
+}
+
+// added selects the record that an insert into table has just made on this connection.
+func added[R any](view, table string) squirrel.SelectBuilder {
+	return from[R](view).Where("id = (select currval(pg_get_serial_sequence(?, 'id')))", table)
+}
+
+// change updates the given columns of a live record and answers the record. Where nothing was updated, the
+// record is either missing or out of the caller's reach.
+func change[R, T any](ctx context.Context, db *DB, table, view string, id int64, shape func(R) (T, error), values map[string]any, more ...step) (T, error) {
+	steps := more
+	touched := true
+	if len(values) > 0 {
+		update := sq().Update(table).SetMap(values).Where(squirrel.Eq{"id": id, "deleted_at": nil})
+		steps = append([]step{{update.Suffix("returning id"), sawRow(&touched)}}, more...)
+	}
+	record, err := one(ctx, db, live[R](view, id), shape, steps...)
+	if err == nil && !touched {
+		return *new(T), ErrDenied
+	}
+	return record, err
+}
+
+// sawRow notes whether a statement touched a row.
+func sawRow(touched *bool) func(pgx.Rows) error {
+	return func(rows pgx.Rows) error {
+		*touched = rows.Next()
+		rows.Close()
+		return rows.Err()
+	}
+}
+
+// mark deletes a record or restores it, and answers it as it then is.
+func mark[R, T any](ctx context.Context, db *DB, table, view string, id int64, deleted bool, shape func(R) (T, error), before ...step) (T, error) {
+	var touched, wasThere bool
+	update := sq().Update(table).Set("deleted_at", squirrel.Expr("case when ? then now() end", deleted)).
+		Where("id = ? and (deleted_at is null) = ?", id, deleted).Suffix("returning id")
+	there := sq().Select("id").From(view).Where("id = ? and (deleted_at is null) = ?", id, deleted)
+	steps := append([]step{{there, sawRow(&wasThere)}}, before...)
+	record, err := one(ctx, db, from[R](view).Where(squirrel.Eq{"id": id}), shape, append(steps, step{update, sawRow(&touched)})...)
+	switch {
+	case err != nil || touched:
+		return record, err
+	case wasThere:
+		return *new(T), ErrDenied
+	case deleted:
+		return *new(T), ErrNotFound
+	}
+	return *new(T), say(ErrConflict, "it is not deleted")
+}

@@ -1,0 +1,115 @@
+// Package pgtest gives the tests of a package one private PostgreSQL server, and each test a
+// database of its own.
+//
+//	func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
+package pgtest
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"crm/repo/embedded"
+)
+
+const prefix = "crm-test-"
+
+// The server of this test program, from Main to its end: tests have no other way to share it.
+var (
+	server *embedded.Server
+	count  atomic.Int64
+)
+
+// Main runs m with one private server for all the package's tests and returns the exit code.
+func Main(m *testing.M) int {
+	sweep()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	dir, err := os.MkdirTemp("", prefix)
+	if err != nil {
+		return fail(err)
+	}
+	s, err := embedded.Start(ctx, embedded.Config{Dir: dir, Fast: true})
+	if err != nil {
+		_ = embedded.Remove(dir)
+		return fail(err)
+	}
+	server = s
+	code := make(chan int, 1)
+	go func() { code <- m.Run() }()
+	result := 1
+	select {
+	case result = <-code:
+	case <-ctx.Done():
+	}
+	if err := s.Close(); err != nil {
+		result = fail(err)
+	}
+	if err := embedded.Remove(dir); err != nil {
+		result = fail(err)
+	}
+	return result
+}
+
+func fail(err error) int {
+	fmt.Fprintln(os.Stderr, "pgtest:", err)
+	return 1
+}
+
+// sweep removes the servers of test programs that were killed. One that is a minute old has locked
+// its directory: Remove leaves it alone while it is in use.
+func sweep() {
+	dirs, _ := filepath.Glob(filepath.Join(os.TempDir(), prefix+"*"))
+	for _, dir := range dirs {
+		if info, err := os.Stat(dir); err == nil && time.Since(info.ModTime()) > time.Minute {
+			_ = embedded.Remove(dir)
+		}
+	}
+}
+
+// URL is the connection string of database, as the superuser.
+func URL(database string) string {
+	if server == nil {
+		panic("pgtest: call it from a test whose TestMain is pgtest.Main")
+	}
+	return server.URL(database, "")
+}
+
+// Database makes a new database from template, empty when template is "", and returns its name. It
+// is dropped when the test ends, with whatever is still connected to it.
+func Database(t testing.TB, template string) string {
+	t.Helper()
+	if template == "" {
+		template = "template1"
+	}
+	name := "test_" + strconv.FormatInt(count.Add(1), 10)
+	run(t, "create database "+pgx.Identifier{name}.Sanitize()+" template "+pgx.Identifier{template}.Sanitize())
+	t.Cleanup(func() {
+		run(t, "drop database if exists "+pgx.Identifier{name}.Sanitize()+" with (force)")
+	})
+	return name
+}
+
+// run executes a statement on a connection of its own: the test's context may be over already.
+func run(t testing.TB, statement string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, URL("postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(ctx)
+	if _, err := conn.Exec(ctx, statement); err != nil {
+		t.Fatalf("%s: %v", statement, err)
+	}
+}

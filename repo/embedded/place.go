@@ -1,0 +1,167 @@
+//go:build unix
+
+package embedded
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+const (
+	// shelter holds the data of servers that root runs from a directory which PostgreSQL's own
+	// user cannot reach.
+	shelter = "/var/lib/crm"
+
+	// locationFile, in such a directory, says where the data is.
+	locationFile = "location"
+
+	// socketRoom is the longest path that every system takes for a socket.
+	socketRoom = 103
+)
+
+// place is where one server lives.
+type place struct {
+	dir     string  // locks and log
+	home    string  // data, and the socket unless its path is too long
+	account account // who runs PostgreSQL
+}
+
+func (p place) data() string { return filepath.Join(p.home, "data") }
+func (p place) log() string  { return filepath.Join(p.dir, "log") }
+
+// locate finds or makes the home of dir's server. The start lock is held.
+func locate(dir string) (place, error) {
+	p := place{dir: dir, home: dir}
+	note := filepath.Join(dir, locationFile)
+	if elsewhere, err := os.ReadFile(note); err == nil {
+		p.home = strings.TrimSpace(string(elsewhere))
+	}
+	var err error
+	if p.account, err = serverAccount(p.data()); err != nil {
+		return p, err
+	}
+	_, absent := os.Lstat(p.data())
+	if p.home == dir && (absent == nil || p.account.reaches(dir)) {
+		return p, nil
+	}
+	if p.home == dir {
+		p.home = p.account.shelter(dir)
+	}
+	if err := os.MkdirAll(filepath.Dir(p.home), 0o755); err != nil {
+		return p, fmt.Errorf("user %s cannot reach %s: set embedded.dir to a directory it can reach: %w", p.account.name, dir, err)
+	}
+	if _, err := makeDir(p.home); err != nil {
+		return p, err
+	}
+	if !p.account.reaches(p.home) {
+		return p, fmt.Errorf("user %s cannot reach %s: set embedded.dir to a directory it can reach", p.account.name, p.home)
+	}
+	return p, os.WriteFile(note, []byte(p.home+"\n"), 0o600)
+}
+
+// shelter names the home of dir's server where the account can reach it: what is temporary stays
+// with the temporary files.
+func (a account) shelter(dir string) string {
+	if temp, err := filepath.EvalSymlinks(os.TempDir()); err == nil && a.reaches(temp) {
+		if inside, err := filepath.Rel(temp, dir); err == nil && filepath.IsLocal(inside) {
+			return filepath.Join(temp, "crm-data-"+digest(dir))
+		}
+	}
+	return filepath.Join(shelter, digest(dir))
+}
+
+// makeDir makes path private, unless it holds something already: then what is put there is private
+// by itself. It returns path without symbolic links.
+func makeDir(path string) (string, error) {
+	if path == "" {
+		return "", errors.New("no directory for the server: set embedded.dir")
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return "", err
+	}
+	if path, err = filepath.EvalSymlinks(path); err != nil {
+		return "", err
+	}
+	uid, err := ownerOf(path)
+	if err != nil {
+		return "", err
+	}
+	if uid != os.Geteuid() {
+		return "", fmt.Errorf("%s belongs to another user: run as that user, or set embedded.dir", path)
+	}
+	inside, err := os.ReadDir(path)
+	if err != nil || len(inside) > 0 {
+		return path, err
+	}
+	return path, closeOff(path)
+}
+
+// closeOff keeps everybody else out of path. PostgreSQL's own user, when there is one, may pass
+// through to what it owns, and do nothing else: root opens files here.
+func closeOff(path string) error {
+	if os.Geteuid() != 0 {
+		return os.Chmod(path, 0o700)
+	}
+	acct, err := serverAccount("")
+	if err != nil {
+		return err
+	}
+	if err := os.Chown(path, 0, int(acct.gid)); err != nil {
+		return err
+	}
+	return os.Chmod(path, 0o710)
+}
+
+// socketDir makes the private directory of the server's socket: in its home or, when that path does
+// not do for a socket, in a temporary directory. Those are open to all, so there the name may be
+// taken: a directory that is not ours and closed is refused.
+func (p place) socketDir() (string, error) {
+	dirs := []string{filepath.Join(p.home, "run")}
+	if len(dirs[0])+len(socketName) > socketRoom || strings.Contains(dirs[0], ",") { // a list of hosts, to clients
+		dirs = nil
+		for _, base := range []string{os.Getenv("XDG_RUNTIME_DIR"), os.TempDir(), "/tmp"} {
+			dir := filepath.Join(base, "crm-"+digest(p.home))
+			if filepath.IsAbs(base) && len(dir)+len(socketName) <= socketRoom && p.account.reaches(base) {
+				dirs = append(dirs, dir)
+			}
+		}
+	}
+	err := fmt.Errorf("%s is too long for a socket: set embedded.dir", p.home)
+	for _, dir := range dirs {
+		if err = p.account.ownDir(dir); err == nil {
+			return dir, nil
+		}
+	}
+	return "", err
+}
+
+// digest names what belongs to path and this user in a directory shared with others.
+func digest(path string) string {
+	sum := sha256.Sum256([]byte(path + "\x00" + strconv.Itoa(os.Geteuid())))
+	return fmt.Sprintf("%x", sum[:8])
+}
+
+func ownerOf(path string) (int, error) {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return 0, err
+	}
+	return int(info.Sys().(*syscall.Stat_t).Uid), nil
+}
+
+// isPrivate tells whether path is a directory, not a link to one, that its owner alone may enter.
+func isPrivate(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.Mode() == fs.ModeDir|0o700
+}

@@ -1,0 +1,170 @@
+package repo
+
+import (
+	"context"
+	"time"
+
+	"github.com/Masterminds/squirrel"
+)
+
+// An Event of a signed contract, with its customer's name and contact.
+type Event struct {
+	ID              int64
+	Name            *string
+	ContractID      int64
+	CustomerID      int64
+	Customer        string // the company's name
+	CustomerContact string // the person's name
+	CustomerEmail   string
+	CustomerPhone   string
+	StartDate       *time.Time
+	EndDate         *time.Time
+	Location        *string
+	Attendees       *int64
+	Comments        *string
+	SupportID       *int64
+	SupportContact  *string
+	CreatedAt       time.Time
+	UpdatedAt       time.Time
+	DeletedAt       *time.Time
+}
+
+// An EventFilter narrows a list; zero values do not. Filters combine with AND.
+type EventFilter struct {
+	Page
+	SupportID  int64
+	NoSupport  bool
+	ContractID int64
+	CustomerID int64
+	From, To   *time.Time // events that take place at any time between the two
+}
+
+// An EventChange holds what is to be written; nil leaves a column as it is, an empty text removes it.
+type EventChange struct {
+	Name, Location, Comments *string
+	ContractID, SupportID    *int64
+	StartDate, EndDate       *time.Time
+	Attendees                *int64
+}
+
+// EventSorts are the columns that --sort may name.
+func EventSorts() map[string]string {
+	return map[string]string{
+		"id": "id", "name": "coalesce(name, '')", "contract_id": "contract_id", "customer_id": "customer_id",
+		"start_date": "coalesce(start_date, 'infinity')", "end_date": "coalesce(end_date, 'infinity')",
+		"location": "coalesce(location, '')", "attendees": "coalesce(attendees, -1)",
+		"support_id": "coalesce(support_id, 0)", "support_contact": "coalesce(support_contact, '')",
+		"created_at": "created_at", "updated_at": "updated_at",
+	}
+}
+
+type eventRow struct {
+	ID              int64      `db:"id"`
+	Name            *string    `db:"name"`
+	ContractID      int64      `db:"contract_id"`
+	CustomerID      int64      `db:"customer_id"`
+	Customer        []byte     `db:"customer"`
+	CustomerContact []byte     `db:"customer_contact"`
+	CustomerEmail   []byte     `db:"customer_email"`
+	CustomerPhone   []byte     `db:"customer_phone"`
+	StartDate       *time.Time `db:"start_date"`
+	EndDate         *time.Time `db:"end_date"`
+	Location        *string    `db:"location"`
+	Attendees       *int64     `db:"attendees"`
+	Comments        *string    `db:"comments"`
+	SupportID       *int64     `db:"support_id"`
+	SupportContact  *string    `db:"support_contact"`
+	CreatedAt       time.Time  `db:"created_at"`
+	UpdatedAt       time.Time  `db:"updated_at"`
+	DeletedAt       *time.Time `db:"deleted_at"`
+}
+
+// Events lists at most Limit+1 events.
+func (db *DB) Events(ctx context.Context, f EventFilter) ([]Event, error) {
+	q := page(from[eventRow]("events"), "events", f.Page, EventSorts())
+	equal := squirrel.Eq{}
+	for column, id := range map[string]int64{"support_id": f.SupportID, "contract_id": f.ContractID, "customer_id": f.CustomerID} {
+		if id != 0 {
+			equal[column] = id
+		}
+	}
+	if len(equal) > 0 {
+		q = q.Where(equal)
+	}
+	if f.NoSupport {
+		q = q.Where("support_id is null")
+	}
+	if f.From != nil {
+		q = q.Where("coalesce(end_date, start_date) >= ?", *f.From)
+	}
+	if f.To != nil {
+		q = q.Where("start_date <= ?", *f.To)
+	}
+	if f.Search != "" {
+		q = q.Where(contains(f.Search, "id::text", "name", "location", "comments", "support_contact"))
+	}
+	return list(ctx, db, q, db.openEvent)
+}
+
+// Event is the live event with that ID.
+func (db *DB) Event(ctx context.Context, id int64) (Event, error) {
+	return one(ctx, db, live[eventRow]("events", id), db.openEvent)
+}
+
+// AddEvent adds an event to a signed contract.
+func (db *DB) AddEvent(ctx context.Context, c EventChange) (Event, error) {
+	return one(ctx, db, added[eventRow]("events", "event"), db.openEvent,
+		step{query: sq().Insert("event").SetMap(eventValues(c))})
+}
+
+// UpdateEvent changes what is given and nothing else.
+func (db *DB) UpdateEvent(ctx context.Context, id int64, c EventChange) (Event, error) {
+	return change(ctx, db, "event", "events", id, db.openEvent, eventValues(c))
+}
+
+// Overlapping are the other live events of the event's support contact at overlapping times.
+func (db *DB) Overlapping(ctx context.Context, e Event) ([]Event, error) {
+	if e.SupportID == nil || e.StartDate == nil || e.EndDate == nil {
+		return nil, nil
+	}
+	q := from[eventRow]("events").Where(squirrel.Eq{"support_id": *e.SupportID, "deleted_at": nil}).
+		Where("id <> ? and start_date < ? and end_date > ?", e.ID, *e.EndDate, *e.StartDate).OrderBy("start_date", "id")
+	return list(ctx, db, q, db.openEvent)
+}
+
+// DeleteEvent marks an event as deleted.
+func (db *DB) DeleteEvent(ctx context.Context, id int64) (Event, error) {
+	return mark(ctx, db, "event", "events", id, true, db.openEvent)
+}
+
+// RestoreEvent brings a deleted event back.
+func (db *DB) RestoreEvent(ctx context.Context, id int64) (Event, error) {
+	return mark(ctx, db, "event", "events", id, false, db.openEvent)
+}
+
+func eventValues(c EventChange) map[string]any {
+	values := map[string]any{}
+	setText(values, "name", c.Name)
+	setText(values, "location", c.Location)
+	setText(values, "comments", c.Comments)
+	set(values, "contract_id", c.ContractID)
+	set(values, "support_id", c.SupportID)
+	set(values, "start_date", c.StartDate)
+	set(values, "end_date", c.EndDate)
+	set(values, "attendees", c.Attendees)
+	return values
+}
+
+func (db *DB) openEvent(r eventRow) (Event, error) {
+	o := opener{db: db}
+	return Event{
+		ID: r.ID, Name: r.Name, ContractID: r.ContractID, CustomerID: r.CustomerID,
+		Customer:        o.text("customer.company_name", r.Customer),
+		CustomerContact: o.text("customer.full_name", r.CustomerContact),
+		CustomerEmail:   o.text("customer.email", r.CustomerEmail),
+		CustomerPhone:   o.text("customer.phone", r.CustomerPhone),
+		StartDate:       r.StartDate, EndDate: r.EndDate, Location: r.Location, Attendees: r.Attendees, Comments: r.Comments,
+		SupportID: r.SupportID, SupportContact: r.SupportContact,
+		CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, DeletedAt: r.DeletedAt,
+	}, o.err
+}

@@ -1,0 +1,159 @@
+package repo_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"crm/repo"
+	"crm/repo/embedded/pgtest"
+	"crm/security"
+)
+
+const template = "crm_template"
+
+func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
+
+func names(database string) repo.Names {
+	return repo.Names{Database: database, Schema: "crm", Owner: "crm_owner", App: "crm_app"}
+}
+
+func readSchema(t testing.TB) string {
+	t.Helper()
+	sql, err := os.ReadFile("../schema.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(sql)
+}
+
+// world is one test's database with a collaborator of each role, and two where "other" matters.
+type world struct {
+	t        testing.TB
+	database string
+	admin    *repo.Admin
+	db       *repo.DB       // nobody's
+	pool     *pgxpool.Pool  // the app role, raw
+	owner    *pgxpool.Pool  // the superuser, raw
+	ids      map[string]int64
+	signers  map[string]*security.Signer
+}
+
+var people = []string{"admin", "manage", "sales1", "sales2", "support1", "support2"}
+
+func roleOf(person string) string {
+	for _, r := range []string{"admin", "manage", "sales", "support"} {
+		if len(person) >= len(r) && person[:len(r)] == r {
+			return r
+		}
+	}
+	return ""
+}
+
+func newWorld(t testing.TB) *world {
+	t.Helper()
+	ctx := context.Background()
+	sql := readSchema(t)
+	if _, err := repo.NewAdmin(pgtest.URL("postgres"), names(template)).Setup(ctx, sql, ""); err != nil {
+		t.Fatal(err)
+	}
+	w := &world{t: t, database: pgtest.Database(t, template), ids: map[string]int64{}, signers: map[string]*security.Signer{}}
+	w.admin = repo.NewAdmin(pgtest.URL("postgres"), names(w.database))
+	keys, err := security.NewKeyset()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cipher, err := security.LoadCipher(keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.db, err = repo.Open(repo.Config{URL: appURL(w.database), Schema: "crm", Vault: repo.Vault{Seal: cipher.Seal, Open: cipher.Open}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.db.Close)
+	w.pool = rawPool(t, appURL(w.database))
+	w.owner = rawPool(t, pgtest.URL(w.database))
+	for _, p := range people {
+		w.add(p, roleOf(p))
+	}
+	return w
+}
+
+func rawPool(t testing.TB, url string) *pgxpool.Pool {
+	t.Helper()
+	conf, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conf.ConnConfig.RuntimeParams["search_path"] = "crm"
+	pool, err := pgxpool.NewWithConfig(context.Background(), conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	return pool
+}
+
+// key is the derived key of everybody's password here; argon2id has its own tests.
+func key(person string) []byte {
+	k := sha256.Sum256([]byte(person))
+	return k[:]
+}
+
+func (w *world) add(person, role string) {
+	w.t.Helper()
+	hash := sha256.Sum256(key(person))
+	id, err := w.admin.AddUser(context.Background(), repo.User{FirstName: person, LastName: "Test", Email: person + "@epic.example", Role: role},
+		&repo.Password{MemoryKiB: 64, Iterations: 1, Parallelism: 1, Salt: make([]byte, 16), KeyHash: hash[:]}, false)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.ids[person] = id
+}
+
+// as is the database for a signed-in person.
+func (w *world) as(person string) *repo.DB {
+	w.t.Helper()
+	if w.signers[person] == nil {
+		w.signers[person] = w.signIn(person)
+	}
+	return w.db.As(w.signers[person].Token)
+}
+
+func (w *world) signIn(person string) *security.Signer {
+	w.t.Helper()
+	o, err := w.db.SignIn(context.Background(), person+"@epic.example", key(person), time.Hour)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return security.NewSigner(security.Session{ID: o.SessionID, UserID: o.UserID, Key: o.Key, Ends: o.Ends}, 10*time.Minute, time.Now)
+}
+
+func (w *world) token(person string) string {
+	w.t.Helper()
+	w.as(person)
+	token, err := w.signers[person].Token()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return token
+}
+
+func text(format string, args ...any) *string {
+	s := fmt.Sprintf(format, args...)
+	return &s
+}
+
+func ptr[T any](v T) *T { return &v }
+
+// appURL is the same server for the app role.
+func appURL(database string) string {
+	return strings.Replace(pgtest.URL(database), "//postgres@", "//crm_app@", 1)
+}

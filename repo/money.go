@@ -1,0 +1,88 @@
+package repo
+
+import (
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+// Money is an amount in hundredths of the company's currency: exact, never a float.
+// In the database it is numeric(12,2).
+type Money int64
+
+// MaxMoney is the largest amount that numeric(12,2) holds.
+const MaxMoney Money = 999_999_999_999
+
+var errMoney = errors.New("want an amount like 1200 or 1200.50, with at most two decimals")
+
+// ParseMoney reads 1200, 1200.50 and 1 200,50: spaces (also no-break and narrow ones) group
+// thousands, the decimal sign is a point or a comma, nothing is rounded.
+func ParseMoney(text string) (Money, error) {
+	digits := strings.TrimSpace(text)
+	negative := strings.HasPrefix(digits, "-")
+	digits = strings.TrimPrefix(digits, "-")
+	whole, cents, hasCents := strings.Cut(strings.Replace(digits, ",", ".", 1), ".")
+	whole, err := ungroup(whole)
+	if err != nil || (hasCents && (cents == "" || len(cents) > 2)) {
+		return 0, errMoney
+	}
+	n, err := strconv.ParseUint(whole+(cents + "00")[:2], 10, 63)
+	if err != nil && !errors.Is(err, strconv.ErrRange) {
+		return 0, errMoney
+	}
+	if err != nil || Money(n) > MaxMoney {
+		return 0, fmt.Errorf("at most %s is possible", MaxMoney)
+	}
+	if negative {
+		return -Money(n), nil
+	}
+	return Money(n), nil
+}
+
+// ungroup takes the spaces out of 1 200 000 and refuses 12 00.
+func ungroup(whole string) (string, error) {
+	groups := strings.FieldsFunc(whole, func(r rune) bool { return r == ' ' || r == '\u00a0' || r == '\u202f' })
+	if len(groups) == 0 || len(groups) > 1 && len(groups[0]) > 3 {
+		return "", errMoney
+	}
+	for _, g := range groups[1:] {
+		if len(g) != 3 {
+			return "", errMoney
+		}
+	}
+	joined := strings.Join(groups, "")
+	if strings.Trim(joined, "0123456789") != "" {
+		return "", errMoney
+	}
+	return joined, nil
+}
+
+// String is the amount with two decimals, a point and no grouping: "1200.50".
+func (m Money) String() string {
+	sign := ""
+	if m < 0 {
+		sign, m = "-", -m
+	}
+	return fmt.Sprintf("%s%d.%02d", sign, m/100, m%100)
+}
+
+// MarshalJSON writes the amount as a string, so that no reader turns it into a float.
+func (m Money) MarshalJSON() ([]byte, error) { return []byte(`"` + m.String() + `"`), nil }
+
+// Value hands the amount to PostgreSQL as text.
+func (m Money) Value() (driver.Value, error) { return m.String(), nil }
+
+// ScanNumeric reads a numeric of PostgreSQL and refuses what hundredths cannot hold.
+func (m *Money) ScanNumeric(n pgtype.Numeric) error {
+	n.Exp += 2 // hundredths
+	cents, err := n.Int64Value()
+	if err != nil || !cents.Valid {
+		return errors.New("not an amount in hundredths")
+	}
+	*m = Money(cents.Int64)
+	return nil
+}

@@ -1,0 +1,137 @@
+package repo
+
+import (
+	"context"
+	"reflect"
+	"strings"
+
+	"github.com/Masterminds/squirrel"
+	"github.com/jackc/pgx/v5"
+)
+
+// sq is the one builder: PostgreSQL's placeholders.
+func sq() squirrel.StatementBuilderType {
+	return squirrel.StatementBuilder.PlaceholderFormat(squirrel.Dollar)
+}
+
+// A Page is a part of a list, in an order that does not shift under the reader.
+type Page struct {
+	Search  string // text that a record must contain; empty for all
+	Limit   int    // at most so many rows
+	After   int64  // start behind the record with this ID; 0 from the beginning
+	Sort    string // a sortable column; empty is id
+	Desc    bool
+	Deleted bool // the deleted records instead of the live ones
+}
+
+// columns are the db tags of R, in order: the one list of what a view is asked for.
+func columns[R any]() []string {
+	t := reflect.TypeFor[R]()
+	names := make([]string, t.NumField())
+	for i := range names {
+		names[i] = t.Field(i).Tag.Get("db")
+	}
+	return names
+}
+
+// from selects R's columns from a view.
+func from[R any](view string) squirrel.SelectBuilder {
+	return sq().Select(columns[R]()...).From(view)
+}
+
+// collect reads rows of R, shaped into T.
+func collect[R, T any](into *[]T, shape func(R) (T, error)) func(pgx.Rows) error {
+	return func(rows pgx.Rows) error {
+		found, err := pgx.CollectRows(rows, pgx.RowToStructByName[R])
+		if err != nil {
+			return err
+		}
+		*into = make([]T, len(found))
+		for i, r := range found {
+			if (*into)[i], err = shape(r); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// same shapes a record that needs no shaping.
+func same[T any](row T) (T, error) { return row, nil }
+
+// list runs one query and answers its rows.
+func list[R, T any](ctx context.Context, db *DB, query squirrel.Sqlizer, shape func(R) (T, error)) ([]T, error) {
+	var found []T
+	err := db.run(ctx, step{query, collect(&found, shape)})
+	return found, err
+}
+
+// one runs the steps and then the query, which finds one row or is ErrNotFound. All of it is one
+// transaction, so a write and the record that it leaves are one round trip.
+func one[R, T any](ctx context.Context, db *DB, query squirrel.Sqlizer, shape func(R) (T, error), before ...step) (T, error) {
+	var found []T
+	if err := db.run(ctx, append(before, step{query, collect(&found, shape)})...); err != nil {
+		return *new(T), err
+	}
+	if len(found) == 0 {
+		return *new(T), ErrNotFound
+	}
+	return found[0], nil
+}
+
+// page limits and orders a query. sortable maps the columns that --sort may name to SQL that is never null.
+// One row more than the limit is asked for: whoever gets it knows that there is a next page.
+func page(q squirrel.SelectBuilder, view string, p Page, sortable map[string]string) squirrel.SelectBuilder {
+	order, direction, compare := "id", "", ">"
+	if sql, ok := sortable[p.Sort]; ok {
+		order = sql
+	}
+	if p.Desc {
+		direction, compare = " desc", "<"
+	}
+	if p.After > 0 {
+		q = q.Where("("+order+", id) "+compare+" (select "+order+", id from "+view+" where id = ?)", p.After)
+	}
+	if p.Deleted {
+		q = q.Where("deleted_at is not null")
+	} else {
+		q = q.Where("deleted_at is null")
+	}
+	return q.OrderBy(order+direction, "id"+direction).Limit(uint64(p.Limit) + 1)
+}
+
+// contains matches rows in one of whose columns every word of the text stands, whatever the case.
+func contains(text string, columns ...string) squirrel.Sqlizer {
+	all := squirrel.And{}
+	for _, word := range strings.Fields(text) {
+		pattern := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(word) + "%"
+		any := squirrel.Or{}
+		for _, c := range columns {
+			any = append(any, squirrel.Expr(c+" ilike ?", pattern))
+		}
+		all = append(all, any)
+	}
+	return all
+}
+
+// set adds column = value to an update when value was given.
+func set[T any](changes map[string]any, column string, value *T) {
+	if value != nil {
+		changes[column] = *value
+	}
+}
+
+// setText is set for text whose empty value means none: NULL.
+func setText(changes map[string]any, column string, value *string) {
+	if value == nil {
+		return
+	}
+	changes[column] = orNull(*value)
+}
+
+func orNull(text string) any {
+	if text == "" {
+		return nil
+	}
+	return text
+}

@@ -1,0 +1,147 @@
+// Package repo keeps customers, contracts, events and collaborators in PostgreSQL.
+//
+// PostgreSQL is the guard: every statement travels with the caller's token in one round trip, and the
+// policies of schema.sql decide. This package asks, reads the answer and turns refusals into
+// a few sentinel errors; it decides nothing about permission.
+package repo
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/Masterminds/squirrel"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Vault seals and opens the personal columns; column is "customer.email" and the like.
+type Vault struct {
+	Seal func(column, plaintext string) ([]byte, error)
+	Open func(column string, sealed []byte) (string, error)
+}
+
+// DB is the database as one caller sees it. It is cheap to copy; see [DB.As].
+type DB struct {
+	pool  *pgxpool.Pool
+	tx    pgx.Tx // of an atomic script, nil otherwise
+	token func() (string, error)
+	clock time.Time // of a seeding session, zero otherwise
+	vault Vault
+}
+
+// A Config says where the database is.
+type Config struct {
+	URL            string        // libpq URL or keywords of the app role
+	Schema         string        // where crm's tables are
+	ConnectTimeout time.Duration // of one attempt
+	Vault          Vault
+}
+
+// Open prepares a pool without connecting: a database that is away is said by the first statement.
+func Open(c Config) (*DB, error) {
+	conf, err := pgxpool.ParseConfig(c.URL)
+	if err != nil {
+		return nil, fmt.Errorf("database.url cannot be read: want postgres://USER:PASSWORD@HOST:PORT/DATABASE")
+	}
+	conf.MaxConns, conf.MinConns = 4, 0
+	conf.MaxConnIdleTime = 5 * time.Minute
+	conf.ConnConfig.ConnectTimeout = c.ConnectTimeout
+	conf.ConnConfig.RuntimeParams["application_name"] = "crm"
+	conf.ConnConfig.RuntimeParams["search_path"] = pgx.Identifier{c.Schema}.Sanitize()
+	pool, err := pgxpool.NewWithConfig(context.Background(), conf)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %v", ErrInternal, err)
+	}
+	return &DB{pool: pool, vault: c.Vault}, nil
+}
+
+// As is the same database with the statements of whoever token speaks for; nil for nobody.
+func (db *DB) As(token func() (string, error)) *DB {
+	as := *db
+	as.token = token
+	return &as
+}
+
+// At is the same database with records stamped with moment instead of now. PostgreSQL heeds it
+// in a seeding session only, see [Admin.OpenSeedingSession].
+func (db *DB) At(moment time.Time) *DB {
+	at := *db
+	at.clock = moment
+	return &at
+}
+
+// Close ends all connections.
+func (db *DB) Close() { db.pool.Close() }
+
+// Server tells people where the database is: host, port, database and whether the way is encrypted.
+func (db *DB) Server() string {
+	c := db.pool.Config().ConnConfig
+	if len(c.Host) > 0 && c.Host[0] == '/' {
+		return fmt.Sprintf("%s on this machine", c.Database)
+	}
+	way := "TLS"
+	if c.TLSConfig == nil {
+		way = "no TLS"
+	}
+	return fmt.Sprintf("%s at %s:%d, %s", c.Database, c.Host, c.Port, way)
+}
+
+// Atomic begins a transaction that all statements of the returned DB share. Nothing of it
+// lasts unless commit is called; rollback after commit does nothing.
+func (db *DB) Atomic(ctx context.Context) (atomic *DB, commit, rollback func(context.Context) error, err error) {
+	tx, err := db.pool.Begin(ctx)
+	if err != nil {
+		return nil, nil, nil, translate(err)
+	}
+	as := *db
+	as.tx = tx
+	end := func(how func(context.Context) error) func(context.Context) error {
+		return func(ctx context.Context) error { return translate(how(ctx)) }
+	}
+	return &as, end(tx.Commit), end(tx.Rollback), nil
+}
+
+// outside is the same caller outside of an atomic script's transaction.
+func (db *DB) outside() *DB {
+	as := *db
+	as.tx = nil
+	return &as
+}
+
+// A step is one statement of a batch and what to do with its rows.
+type step struct {
+	query squirrel.Sqlizer
+	read  func(pgx.Rows) error // nil: the rows do not matter
+}
+
+// run sends the caller's token and the steps in one round trip and one transaction: all of them or none.
+// The identity lasts exactly that transaction (set_config … true), also behind a transaction pooler.
+func (db *DB) run(ctx context.Context, steps ...step) error {
+	token := ""
+	if db.token != nil {
+		var err error
+		if token, err = db.token(); err != nil {
+			return fmt.Errorf("%w: %w", ErrSignedOut, err)
+		}
+	}
+	var batch pgx.Batch
+	batch.Queue("select set_config('crm.token', $1, true)", token)
+	if !db.clock.IsZero() {
+		batch.Queue("select set_config('crm.clock', $1, true)", db.clock.Format(time.RFC3339Nano))
+	}
+	for _, s := range steps {
+		sql, args, err := s.query.ToSql()
+		if err != nil {
+			return fmt.Errorf("%w: %v", ErrInternal, err)
+		}
+		queued := batch.Queue(sql, args...)
+		if s.read != nil {
+			queued.Query(s.read)
+		}
+	}
+	if db.tx != nil {
+		return translate(db.tx.SendBatch(ctx, &batch).Close())
+	}
+	return translate(db.pool.SendBatch(ctx, &batch).Close())
+}

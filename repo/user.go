@@ -1,0 +1,110 @@
+package repo
+
+import (
+	"context"
+	"time"
+
+	"github.com/Masterminds/squirrel"
+)
+
+// A User is a collaborator's account, without anything secret.
+type User struct {
+	ID             int64      `db:"id"`
+	EmployeeNumber string     `db:"employee_number"`
+	FirstName      string     `db:"first_name"`
+	LastName       string     `db:"last_name"`
+	Email          string     `db:"email"`
+	Role           string     `db:"role"`
+	CreatedAt      time.Time  `db:"created_at"`
+	UpdatedAt      time.Time  `db:"updated_at"`
+	DeletedAt      *time.Time `db:"deleted_at"`
+}
+
+// A UserFilter narrows a list; zero values do not.
+type UserFilter struct {
+	Page
+	Role string
+}
+
+// A UserChange holds what is to be written; nil leaves a column as it is.
+type UserChange struct {
+	EmployeeNumber, FirstName, LastName, Email, Role *string
+}
+
+// UserSorts are the columns that --sort may name.
+func UserSorts() map[string]string {
+	return map[string]string{
+		"id": "id", "employee_number": "employee_number", "first_name": "first_name", "last_name": "last_name",
+		"email": "email", "role": "role", "created_at": "created_at", "updated_at": "updated_at",
+	}
+}
+
+// Users lists at most Limit+1 collaborators.
+func (db *DB) Users(ctx context.Context, f UserFilter) ([]User, error) {
+	q := page(from[User]("users"), "users", f.Page, UserSorts())
+	if f.Role != "" {
+		q = q.Where(squirrel.Eq{"role": f.Role})
+	}
+	if f.Search != "" {
+		q = q.Where(contains(f.Search, "id::text", "first_name", "last_name", "email", "role", "employee_number"))
+	}
+	return list(ctx, db, q, same[User])
+}
+
+// User is the live collaborator with that ID.
+func (db *DB) User(ctx context.Context, id int64) (User, error) {
+	return one(ctx, db, live[User]("users", id), same[User])
+}
+
+// AddUser adds a collaborator who signs in with the password that p verifies. Email must be given.
+// Without p the account exists and nobody can sign in to it.
+func (db *DB) AddUser(ctx context.Context, c UserChange, p *Password) (User, error) {
+	before := []step{{query: sq().Insert("collaborator").SetMap(userValues(c))}}
+	if p != nil {
+		before = append(before, step{query: squirrel.Expr("select set_first_password($1, $2, $3, $4, $5, $6)",
+			*c.Email, p.MemoryKiB, p.Iterations, p.Parallelism, p.Salt, p.KeyHash)})
+	}
+	return one(ctx, db, added[User]("users", "collaborator"), same[User], before...)
+}
+
+// UpdateUser changes what is given and nothing else; reassignTo first takes over everything open, unless it is 0.
+func (db *DB) UpdateUser(ctx context.Context, id int64, c UserChange, reassignTo int64) (User, error) {
+	var touched bool
+	steps := handOver(id, reassignTo)
+	if values := userValues(c); len(values) > 0 {
+		update := sq().Update("collaborator").SetMap(values).Where(squirrel.Eq{"id": id, "deleted_at": nil})
+		steps = append(steps, step{update.Suffix("returning id"), sawRow(&touched)})
+	}
+	u, err := one(ctx, db, live[User]("users", id), same[User], steps...)
+	if err == nil && !touched {
+		return User{}, ErrDenied
+	}
+	return u, err
+}
+
+// DeleteUser marks a collaborator as deleted and ends their sessions; reassignTo first takes over everything open, unless it is 0.
+func (db *DB) DeleteUser(ctx context.Context, id, reassignTo int64) (User, error) {
+	return mark(ctx, db, "collaborator", "users", id, true, same[User], handOver(id, reassignTo)...)
+}
+
+// RestoreUser brings a deleted collaborator back.
+func (db *DB) RestoreUser(ctx context.Context, id int64) (User, error) {
+	return mark(ctx, db, "collaborator", "users", id, false, same[User])
+}
+
+func handOver(from, to int64) []step {
+	if to == 0 {
+		return nil
+	}
+	return []step{{query: squirrel.Expr("select hand_over($1, $2)", from, to)}}
+}
+
+func userValues(c UserChange) map[string]any {
+	values := map[string]any{}
+	set(values, "employee_number", c.EmployeeNumber)
+	set(values, "first_name", c.FirstName)
+	set(values, "last_name", c.LastName)
+	set(values, "email", c.Email)
+	set(values, "role", c.Role)
+	return values
+}

@@ -1,0 +1,138 @@
+package security
+
+// This file keeps the keyset file: a JSON object with one member for each use of keys.
+// "sealing" is a Tink keyset in clear text. That is deliberate: the file is the secret,
+// kept beside the config with mode 0600 and never in the database, and a key that
+// encrypted it would have to lie beside it. Members that this version does not know are
+// refused, never ignored: data kept under them could neither be read nor found.
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/tink-crypto/tink-go/v2/aead"
+	"github.com/tink-crypto/tink-go/v2/insecurecleartextkeyset"
+	"github.com/tink-crypto/tink-go/v2/keyset"
+)
+
+// sealingMember names the keyset for personal columns.
+const sealingMember = "sealing"
+
+// NewKeyset returns the content of a keyset file with one fresh AES-256-GCM key.
+func NewKeyset() ([]byte, error) {
+	handle, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
+	if err != nil {
+		return nil, fmt.Errorf("make a key: %w", err)
+	}
+	var sealing bytes.Buffer
+	if err := insecurecleartextkeyset.Write(handle, keyset.NewJSONWriter(&sealing)); err != nil {
+		return nil, fmt.Errorf("write a key: %w", err)
+	}
+	file := map[string]json.RawMessage{sealingMember: sealing.Bytes()}
+	content, err := json.MarshalIndent(file, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("write a keyset: %w", err)
+	}
+	return append(content, '\n'), nil
+}
+
+// WriteKeyset creates the keyset file at path, mode 0600, and its directory, mode 0700.
+// It never overwrites: if path exists, it returns an error that is fs.ErrExist.
+func WriteKeyset(path string) error {
+	content, err := NewKeyset()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("keyset file: %w", err)
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("keyset file is kept, because only it opens what it sealed: %w", err)
+	}
+	if err != nil {
+		return fmt.Errorf("keyset file: %w", err)
+	}
+	if err := writeAll(file, content); err != nil {
+		return fmt.Errorf("keyset file: %w", errors.Join(err, os.Remove(path)))
+	}
+	return nil
+}
+
+// writeAll writes content to the disk and closes file.
+func writeAll(file *os.File, content []byte) error {
+	_, err := file.Write(content)
+	if err == nil {
+		err = file.Sync()
+	}
+	return errors.Join(err, file.Close())
+}
+
+// ReadKeysetFile returns the content of the keyset file at path. On Unix it refuses a
+// file that anyone but its owner can reach. A missing file is fs.ErrNotExist.
+func ReadKeysetFile(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("keyset file: %w", err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("keyset file: %w", err)
+	}
+	if mode := info.Mode().Perm(); runtime.GOOS != "windows" && mode&0o077 != 0 {
+		return nil, fmt.Errorf("keyset file %s is open to others (mode %#o)\nhint: chmod 600 %s", path, mode, path)
+	}
+	content, err := io.ReadAll(file)
+	if err != nil {
+		return nil, fmt.Errorf("keyset file: %w", err)
+	}
+	return content, nil
+}
+
+// sealingKeyset returns the Tink keyset in the content of a keyset file. Its errors
+// never quote the content.
+func sealingKeyset(content []byte) (*keyset.Handle, error) {
+	if len(bytes.TrimSpace(content)) == 0 {
+		return nil, errors.New("keyset is empty")
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(content, &members); err != nil {
+		return nil, errors.New("keyset is not a JSON object")
+	}
+	sealing, ok := members[sealingMember]
+	if !ok {
+		return nil, fmt.Errorf("keyset has no member %q", sealingMember)
+	}
+	delete(members, sealingMember)
+	for name := range members {
+		return nil, fmt.Errorf("keyset has a member %q that this version does not know", name)
+	}
+	handle, err := insecurecleartextkeyset.Read(keyset.NewJSONReader(bytes.NewReader(sealing)))
+	if err != nil {
+		return nil, fmt.Errorf("keyset member %q is not a keyset of Tink: %w", sealingMember, err)
+	}
+	return handle, checkSealing(handle)
+}
+
+// checkSealing refuses keys that cannot seal, or whose output would not name its key.
+func checkSealing(handle *keyset.Handle) error {
+	for _, key := range handle.KeysetInfo().GetKeyInfo() {
+		kind := key.GetTypeUrl()[strings.LastIndexByte(key.GetTypeUrl(), '.')+1:]
+		if kind != "AesGcmKey" {
+			return fmt.Errorf("keyset member %q holds key %d of the wrong kind: %s, want AesGcmKey", sealingMember, key.GetKeyId(), kind)
+		}
+		if prefix := key.GetOutputPrefixType().String(); prefix != "TINK" {
+			return fmt.Errorf("keyset member %q holds key %d with the output prefix %s, want TINK", sealingMember, key.GetKeyId(), prefix)
+		}
+	}
+	return nil
+}
