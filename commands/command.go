@@ -1,0 +1,94 @@
+// Package commands says what can be asked of crm: one table of commands, each with
+// its arguments, the permission it needs and the function that answers it.
+//
+// This file mentions no entity. Dispatch, help, completion, permission filtering and the
+// README's command reference read the table; nothing else lists commands.
+package commands
+
+import (
+	"context"
+	"strings"
+
+	"crm/security"
+)
+
+// A Command is one thing a user can ask for.
+type Command struct {
+	Name        string          // what is typed: "contract sign", or one word for a session command
+	Short       string          // one line of help: "Mark a contract as signed"
+	Args        []Arg           // in order; required ones first
+	Flags       []Flag          // in the order of help
+	Examples    []string        // whole lines that work on the demo data
+	Needs       security.Action // the zero value: nobody
+	Destructive bool            // asks first at the prompt, needs --yes in a script
+	Run         func(ctx context.Context, s *Session, in Input) (Output, error)
+}
+
+// An Arg is a positional argument.
+type Arg struct {
+	Name     string // as in Input and messages: "customer-id"
+	Kind     Kind
+	Help     string
+	Optional bool
+}
+
+// A Flag is a named argument, spelled with dashes; the parser accepts underscores too.
+type Flag struct {
+	Name    string // without dashes: "company-name"
+	Aliases []string
+	Kind    Kind // Switch takes no value
+	Help    string
+}
+
+// A Kind knows how to read an argument's text, complete it and explain it.
+type Kind struct {
+	Name   string                                       // the placeholder of usage lines: "ID", "DATE"
+	Parse  func(s *Session, text string) (any, error)   // the error says what is wrong and how to write it
+	Values func(s *Session) []Choice                    // fixed values, from memory; nil for none
+	Live   func(ctx context.Context, s *Session) ([]Choice, error) // values from the database; nil for none
+	Files  bool                                         // completed with file names
+}
+
+// A Choice is one completion: what is inserted and what it means.
+type Choice struct {
+	Text string
+	Help string
+}
+
+// Switch is the kind of a flag that takes no value; its parsed value is true.
+var Switch = Kind{}
+
+// IsSwitch reports whether the kind takes no value.
+func (k Kind) IsSwitch() bool { return k.Parse == nil }
+
+// A Table is every command there is, in the order of help.
+type Table []Command
+
+// Noun is the first word of the command's name.
+func (c Command) Noun() string {
+	noun, _, _ := strings.Cut(c.Name, " ")
+	return noun
+}
+
+// Verb is the second word of the command's name, empty for a session command.
+func (c Command) Verb() string {
+	_, verb, _ := strings.Cut(c.Name, " ")
+	return verb
+}
+
+// Allowed returns the commands that the session may use now; the others do not exist for it.
+func (t Table) Allowed(s *Session) Table {
+	var allowed Table
+	for _, c := range t {
+		if s.May(c.Needs) {
+			allowed = append(allowed, c)
+		}
+	}
+	return allowed
+}
+
+// Writes reports whether running the command may change stored data.
+func (c Command) Writes() bool {
+	_, verb, ok := strings.Cut(string(c.Needs), ".")
+	return ok && verb != "view"
+}

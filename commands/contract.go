@@ -1,0 +1,162 @@
+package commands
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"crm/repo"
+)
+
+var contractFields = []Field[repo.Contract]{
+	{Column{Name: "id"}, func(c repo.Contract) any { return c.ID }},
+	{Column{Name: "customer_id", Detail: true}, func(c repo.Contract) any { return c.CustomerID }},
+	{Column{Name: "customer"}, func(c repo.Contract) any { return c.Customer }},
+	{Column{Name: "customer_contact", Detail: true}, func(c repo.Contract) any { return c.CustomerContact }},
+	{Column{Name: "sales_id", Detail: true}, func(c repo.Contract) any { return deref(c.SalesID) }},
+	{Column{Name: "sales_contact"}, func(c repo.Contract) any { return deref(c.SalesContact) }},
+	{Column{Name: "total_amount"}, func(c repo.Contract) any { return c.TotalAmount }},
+	{Column{Name: "remaining_amount"}, func(c repo.Contract) any { return c.RemainingAmount }},
+	{Column{Name: "status", Status: true}, func(c repo.Contract) any { return c.Status }},
+	{Column{Name: "signed_at", Detail: true}, func(c repo.Contract) any { return deref(c.SignedAt) }},
+	{Column{Name: "created_at", Detail: true}, func(c repo.Contract) any { return c.CreatedAt }},
+	{Column{Name: "updated_at", Detail: true}, func(c repo.Contract) any { return c.UpdatedAt }},
+	{Column{Name: "deleted_at", Detail: true}, func(c repo.Contract) any { return deref(c.DeletedAt) }},
+}
+
+// ContractID is the kind of a contract's number.
+var ContractID = Kind{Name: "CONTRACT_ID", Parse: ID.Parse, Live: func(ctx context.Context, s *Session) ([]Choice, error) {
+	found, err := s.DB.Contracts(ctx, repo.ContractFilter{Page: recent})
+	return live(found, err, func(c repo.Contract) Choice {
+		return Choice{strconv.FormatInt(c.ID, 10), fmt.Sprintf("%s — %s, %s, %s to pay", c.Customer, c.CustomerContact, c.Status, c.RemainingAmount)}
+	})
+}}
+
+// Status is the kind of a contract's state.
+var Status = Enum("STATUS", repo.ContractStatuses()...)
+
+func contractCommands() Table {
+	amounts := []Flag{
+		{Name: "total-amount", Kind: Amount, Help: "the price"},
+		{Name: "status", Kind: Status, Help: "its state"},
+	}
+	changes := append([]Flag{
+		{Name: "customer-id", Kind: CustomerID, Help: "the customer"},
+		{Name: "sales-id", Kind: SalesID, Help: "the sales contact"},
+		{Name: "remaining-amount", Kind: Amount, Help: "what is left to pay: adds the payment that makes it true"},
+	}, amounts...)
+	return Table{
+		{
+			Name: "contract list", Short: "List contracts", Needs: action("contract", "view"),
+			Flags: listFlags(contractFields, repo.ContractSorts(),
+				Flag{Name: "mine", Kind: Switch, Help: "only those whose sales contact, or whose customer's, you are"},
+				Flag{Name: "customer-id", Kind: CustomerID, Help: "only those of this customer"},
+				Flag{Name: "status", Kind: Status, Help: "only those in this state"},
+				Flag{Name: "unsigned", Kind: Switch, Help: "only those that wait for a signature"},
+				Flag{Name: "unpaid", Aliases: []string{"notpaid"}, Kind: Switch, Help: "only those with something left to pay"},
+				searchFlag("number, state, sales contact or total")),
+			Examples: []string{"contract list --unsigned", "contract list --unpaid --mine --sort remaining_amount:desc"},
+			Run:      listContracts,
+		},
+		{
+			Name: "contract get", Short: "Show one contract", Needs: action("contract", "view"),
+			Args: []Arg{idArg(ContractID)}, Examples: []string{"contract get 1"},
+			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
+				id := Value[int64](in, "id")
+				c, err := s.DB.Contract(ctx, id)
+				return single(contractFields, c), named(err, "contract", id)
+			},
+		},
+		{
+			Name: "contract add", Short: "Add a contract", Needs: action("contract", "add"),
+			Args: []Arg{
+				{Name: "customer-id", Kind: CustomerID, Help: "the customer"},
+				{Name: "sales-id", Kind: SalesID, Help: "the sales contact; the customer's if left out", Optional: true},
+			},
+			Flags:    amounts,
+			Examples: []string{"contract add 1 --total-amount 12500.50"},
+			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
+				c, err := s.DB.AddContract(ctx, contractChange(in))
+				out := done(contractFields, c, "contract", c.ID, "added")
+				return signed(out, c, in), err
+			},
+		},
+		{
+			Name: "contract update", Short: "Change a contract", Needs: action("contract", "update"),
+			Args: []Arg{idArg(ContractID)}, Flags: changes,
+			Examples: []string{"contract update 1 --total-amount 90000"},
+			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
+				id := Value[int64](in, "id")
+				if err := nothingToChange(in, changes); err != nil {
+					return Output{}, err
+				}
+				c, err := s.DB.UpdateContract(ctx, id, contractChange(in))
+				out := done(contractFields, c, "contract", id, "updated")
+				return signed(out, c, in), named(err, "contract", id)
+			},
+		},
+		step("sign", "Mark a contract as signed", "signed", "signed", false),
+		{
+			Name: "contract pay", Short: "Record a payment", Needs: action("contract", "update"),
+			Args: []Arg{idArg(ContractID), {Name: "amount", Kind: Payment, Help: "what was paid"}},
+			Flags: []Flag{{Name: "on", Kind: Day, Help: "the day of the payment (default today)"}},
+			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
+				id, amount := Value[int64](in, "id"), Value[repo.Money](in, "amount")
+				on := Given[time.Time](in, "on")
+				if on == nil {
+					today := s.Locale.Now().In(s.Locale.Zone)
+					on = &today
+				}
+				c, err := s.DB.PayContract(ctx, id, amount, on)
+				out := done(contractFields, c, "contract", id, "paid")
+				out.Message = fmt.Sprintf("contract %d: %s paid, %s left to pay", id, amount, c.RemainingAmount)
+				return out, named(err, "contract", id)
+			},
+		},
+		step("cancel", "Cancel a contract that is not signed yet", "canceled", "canceled", true),
+		step("finish", "Mark a signed and fully paid contract as finished", "finished", "finished", false),
+		historyCommand("contract", ContractID),
+	}
+}
+
+// step is a command that moves a contract to a state.
+func step(verb, short, status, what string, destructive bool) Command {
+	return Command{
+		Name: "contract " + verb, Short: short, Needs: action("contract", "update"),
+		Args: []Arg{idArg(ContractID)}, Destructive: destructive,
+		Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
+			id := Value[int64](in, "id")
+			c, err := s.DB.UpdateContract(ctx, id, repo.ContractChange{Status: &status})
+			return done(contractFields, c, "contract", id, what), named(err, "contract", id)
+		},
+	}
+}
+
+// signed adds the event of a signature when the command brought one.
+func signed(out Output, c repo.Contract, in Input) Output {
+	if Value[string](in, "status") == "signed" {
+		out.Events = append(out.Events, Event{Name: "contract signed", Level: LevelInfo, Entity: "contract", ID: c.ID})
+	}
+	return out
+}
+
+func listContracts(ctx context.Context, s *Session, in Input) (Output, error) {
+	f := repo.ContractFilter{
+		Page: pageOf(s, in), CustomerID: Value[int64](in, "customer-id"), Status: Value[string](in, "status"),
+		Unsigned: in.Has("unsigned"), Unpaid: in.Has("unpaid"),
+	}
+	if in.Has("mine") {
+		f.Mine = s.Me.ID
+	}
+	found, err := s.DB.Contracts(ctx, f)
+	return paged(contractFields, found, f.Limit, func(c repo.Contract) int64 { return c.ID }), err
+}
+
+func contractChange(in Input) repo.ContractChange {
+	return repo.ContractChange{
+		CustomerID: Given[int64](in, "customer-id"), SalesID: Given[int64](in, "sales-id"),
+		TotalAmount: Given[repo.Money](in, "total-amount"), RemainingAmount: Given[repo.Money](in, "remaining-amount"),
+		Status: Given[string](in, "status"),
+	}
+}

@@ -1,0 +1,138 @@
+package commands
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"crm/repo"
+)
+
+var customerFields = []Field[repo.Customer]{
+	{Column{Name: "id"}, func(c repo.Customer) any { return c.ID }},
+	{Column{Name: "company_name"}, func(c repo.Customer) any { return c.CompanyName }},
+	{Column{Name: "full_name"}, func(c repo.Customer) any { return c.FullName }},
+	{Column{Name: "email"}, func(c repo.Customer) any { return orNil(c.Email) }},
+	{Column{Name: "phone"}, func(c repo.Customer) any { return orNil(c.Phone) }},
+	{Column{Name: "sales_id", Detail: true}, func(c repo.Customer) any { return deref(c.SalesID) }},
+	{Column{Name: "sales_contact"}, func(c repo.Customer) any { return deref(c.SalesContact) }},
+	{Column{Name: "created_at", Detail: true}, func(c repo.Customer) any { return c.CreatedAt }},
+	{Column{Name: "updated_at", Detail: true}, func(c repo.Customer) any { return c.UpdatedAt }},
+	{Column{Name: "deleted_at", Detail: true}, func(c repo.Customer) any { return deref(c.DeletedAt) }},
+}
+
+// CustomerID is the kind of a customer's number.
+var CustomerID = Kind{Name: "CUSTOMER_ID", Parse: ID.Parse, Live: func(ctx context.Context, s *Session) ([]Choice, error) {
+	found, err := s.DB.Customers(ctx, repo.CustomerFilter{Page: recent})
+	return live(found, err, func(c repo.Customer) Choice {
+		return Choice{strconv.FormatInt(c.ID, 10), fmt.Sprintf("%s — %s", c.CompanyName, c.FullName)}
+	})
+}}
+
+// recent are the newest records, for completion.
+var recent = repo.Page{Limit: 200, Desc: true}
+
+// live turns records into choices.
+func live[T any](found []T, err error, choice func(T) Choice) ([]Choice, error) {
+	choices := make([]Choice, len(found))
+	for i, f := range found {
+		choices[i] = choice(f)
+	}
+	return choices, err
+}
+
+func customerCommands() Table {
+	contact := []Flag{
+		{Name: "email", Kind: Email, Help: "where to write to; '' for none"},
+		{Name: "phone", Kind: Phone, Help: "where to call; '' for none"},
+		{Name: "sales-id", Kind: SalesID, Help: "the sales contact"},
+	}
+	changes := append([]Flag{
+		{Name: "company-name", Kind: Required(Text(nameLimit)), Help: "the company"},
+		{Name: "full-name", Kind: Required(Text(nameLimit)), Help: "the person"},
+	}, contact...)
+	return Table{
+		{
+			Name: "customer list", Short: "List customers", Needs: action("customer", "view"),
+			Flags: listFlags(customerFields, repo.CustomerSorts(),
+				Flag{Name: "mine", Kind: Switch, Help: "only those whose sales contact you are"},
+				Flag{Name: "sales-id", Kind: SalesID, Help: "only those with this sales contact"}),
+			Examples: []string{"customer list", "customer list --mine --columns id,company_name,phone"},
+			Run:      listCustomers,
+		},
+		{
+			Name: "customer get", Short: "Show one customer", Needs: action("customer", "view"),
+			Args: []Arg{idArg(CustomerID)}, Examples: []string{"customer get 1"},
+			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
+				id := Value[int64](in, "id")
+				c, err := s.DB.Customer(ctx, id)
+				return single(customerFields, c), named(err, "customer", id)
+			},
+		},
+		{
+			Name: "customer add", Short: "Add a customer; whoever sells becomes its sales contact", Needs: action("customer", "add"),
+			Args: []Arg{
+				{Name: "company-name", Kind: Required(Text(nameLimit)), Help: "the company"},
+				{Name: "full-name", Kind: Required(Text(nameLimit)), Help: "the person"},
+			},
+			Flags:    contact,
+			Examples: []string{`customer add "Bouzin SARL" "Lou Bouzin" --email lou@bouzin.example --phone "+33 6 12 34 56 78"`},
+			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
+				c, err := s.DB.AddCustomer(ctx, customerChange(in))
+				return done(customerFields, c, "customer", c.ID, "added"), err
+			},
+		},
+		{
+			Name: "customer update", Short: "Change a customer", Needs: action("customer", "update"),
+			Args: []Arg{idArg(CustomerID)}, Flags: changes,
+			Examples: []string{"customer update 1 --phone 0612345678"},
+			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
+				id := Value[int64](in, "id")
+				if err := nothingToChange(in, changes); err != nil {
+					return Output{}, err
+				}
+				c, err := s.DB.UpdateCustomer(ctx, id, customerChange(in))
+				return done(customerFields, c, "customer", id, "updated"), named(err, "customer", id)
+			},
+		},
+		{
+			Name: "customer delete", Short: "Delete a customer; restore brings it back", Needs: action("customer", "delete"),
+			Args: []Arg{idArg(CustomerID)}, Destructive: true,
+			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
+				id := Value[int64](in, "id")
+				c, err := s.DB.DeleteCustomer(ctx, id)
+				return done(customerFields, c, "customer", id, "deleted"), named(err, "customer", id)
+			},
+		},
+		{
+			Name: "customer restore", Short: "Bring a deleted customer back", Needs: action("customer", "delete"),
+			Args: []Arg{idArg(ID)},
+			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
+				id := Value[int64](in, "id")
+				c, err := s.DB.RestoreCustomer(ctx, id)
+				return done(customerFields, c, "customer", id, "restored"), named(err, "customer", id)
+			},
+		},
+		historyCommand("customer", CustomerID),
+	}
+}
+
+func listCustomers(ctx context.Context, s *Session, in Input) (Output, error) {
+	f := repo.CustomerFilter{Page: pageOf(s, in), SalesID: Value[int64](in, "sales-id")}
+	if in.Has("mine") {
+		if f.SalesID != 0 && f.SalesID != s.Me.ID {
+			return list(customerFields, nil), nil // filters combine with AND
+		}
+		f.SalesID = s.Me.ID
+	}
+	found, err := s.DB.Customers(ctx, f)
+	return paged(customerFields, found, f.Limit, func(c repo.Customer) int64 { return c.ID }), err
+}
+
+func customerChange(in Input) repo.CustomerChange {
+	return repo.CustomerChange{
+		CompanyName: Given[string](in, "company-name"), FullName: Given[string](in, "full-name"),
+		Email: Given[string](in, "email"), Phone: Given[string](in, "phone"),
+		SalesID: Given[int64](in, "sales-id"),
+	}
+}

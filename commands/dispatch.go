@@ -1,0 +1,190 @@
+package commands
+
+// This file takes one line from its text to its answer: it finds the command, checks that
+// it is permitted before anything else is looked at (R28), reads its arguments, asks before
+// it destroys, and runs it.
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"crm/repo"
+)
+
+// An Answer is what came of a line.
+type Answer struct {
+	Command Command // what was asked for, also when it failed; the zero value for an empty line or an unknown command
+	Output  Output
+	Format  string // asked for with --format; empty for the session's
+}
+
+// Dispatch runs the command that a line holds; an empty line or a comment answers nothing.
+// Commands may be abbreviated if the line was typed at a prompt.
+func Dispatch(ctx context.Context, s *Session, line string, typed bool) (Answer, error) {
+	words, err := Split(line)
+	if err != nil || len(words) == 0 {
+		return Answer{}, err
+	}
+	if len(words) <= 2 && wantsHelp(words[len(words)-1:]) {
+		return s.help(values(words[:len(words)-1]))
+	}
+	c, rest, err := s.Table.Find(s, words, typed)
+	if err != nil {
+		return Answer{}, err
+	}
+	answer := Answer{Command: c}
+	if !s.May(c.Needs) {
+		return answer, forbidden(s, c.Name)
+	}
+	in, err := c.Parse(s, rest)
+	if err != nil {
+		return answer, err
+	}
+	if in.Help {
+		return s.help(strings.Fields(c.Name))
+	}
+	answer.Format = Value[string](in, "format")
+	if c.Destructive && !in.Has("yes") {
+		if err := s.confirm(ctx, c, rest); err != nil {
+			return answer, err
+		}
+	}
+	answer.Output, err = c.Run(ctx, s, in)
+	err = s.settle(err)
+	if err == nil && in.Has("columns") {
+		answer.Output, err = answer.Output.choose(Value[[]string](in, "columns"))
+	}
+	return answer, err
+}
+
+// forbidden is the error of a command, or of all commands of a noun, that the session may
+// not use.
+func forbidden(s *Session, name string) error {
+	if s.Me == nil {
+		return &worded{`not signed in: use "login EMAIL"`, "", repo.ErrSignedOut}
+	}
+	return &worded{fmt.Sprintf("%q is not permitted to the role %v", name, s.Me.Role), "", repo.ErrDenied}
+}
+
+func (s *Session) help(words []string) (Answer, error) {
+	text, err := s.Table.Help(s, words)
+	return Answer{Output: Output{Text: text}}, err
+}
+
+func values(words []Word) []string {
+	all := make([]string, len(words))
+	for i, w := range words {
+		all[i] = w.Value
+	}
+	return all
+}
+
+// confirm asks whether to run a destructive command as it was written.
+func (s *Session) confirm(ctx context.Context, c Command, rest []Word) error {
+	if s.Confirm == nil {
+		return usagef("%s needs --yes", c.Name)
+	}
+	return s.Confirm(ctx, strings.TrimSpace(c.Name+" "+joinRaw(rest))+"?")
+}
+
+// choose keeps the named columns, in the order asked for.
+func (o Output) choose(names []string) (Output, error) {
+	known := make([]string, len(o.Columns))
+	for i, c := range o.Columns {
+		known[i] = c.Name
+	}
+	for _, name := range names {
+		if !slices.Contains(known, name) {
+			return Output{}, usagef("there is no column %s: want some of %s", show(name), strings.Join(known, ","))
+		}
+	}
+	return o.pick(names), nil
+}
+
+// Find returns the command that the words begin with, whether or not the session may use
+// it, and the words after it. A unique prefix is enough if abbreviations are on; what the
+// session may use goes first. Only that is ever suggested.
+func (t Table) Find(s *Session, words []Word, abbreviations bool) (Command, []Word, error) {
+	if len(words) == 0 {
+		return Command{}, nil, usagef("no command")
+	}
+	allowed := t.Allowed(s)
+	noun, err := choose("", words[0].Value, t.Nouns(), allowed.Nouns(), abbreviations)
+	if err != nil {
+		return Command{}, nil, err
+	}
+	alone, standsAlone := t.named(noun)
+	switch {
+	case standsAlone && (len(words) == 1 || len(t.Verbs(noun)) == 0):
+		return alone, words[1:], nil
+	case len(allowed.Verbs(noun)) == 0:
+		return Command{}, nil, forbidden(s, noun)
+	case len(words) == 1 || words[1].IsFlag():
+		return Command{}, nil, usagef("%s needs a verb: %s", noun, oneOf(allowed.Verbs(noun)))
+	}
+	verb, err := choose(noun+" ", words[1].Value, t.Verbs(noun), allowed.Verbs(noun), abbreviations)
+	if err != nil {
+		return Command{}, nil, err
+	}
+	c, _ := t.named(noun + " " + verb)
+	return c, words[2:], nil
+}
+
+// Nouns returns the first words of the commands, each once, in the order of the table.
+func (t Table) Nouns() []string {
+	var nouns []string
+	for _, c := range t {
+		if !slices.Contains(nouns, c.Noun()) {
+			nouns = append(nouns, c.Noun())
+		}
+	}
+	return nouns
+}
+
+// Verbs returns the second words of the noun's commands.
+func (t Table) Verbs(noun string) []string {
+	var verbs []string
+	for _, c := range t {
+		if c.Noun() == noun && c.Verb() != "" {
+			verbs = append(verbs, c.Verb())
+		}
+	}
+	return verbs
+}
+
+func (t Table) named(name string) (Command, bool) {
+	if i := slices.IndexFunc(t, func(c Command) bool { return c.Name == name }); i >= 0 {
+		return t[i], true
+	}
+	return Command{}, false
+}
+
+// choose returns the one of all words that is typed or, if allowed, abbreviated; before is
+// what stands before it on the line.
+func choose(before, typed string, all, allowed []string, abbreviations bool) (string, error) {
+	if slices.Contains(all, typed) {
+		return typed, nil
+	}
+	if abbreviations && typed != "" {
+		matches := beginning(allowed, typed)
+		if len(matches) > 1 {
+			return "", usagef("%s may be %s", show(before+typed), before+oneOf(matches))
+		}
+		if len(matches) == 0 {
+			matches = beginning(all, typed)
+		}
+		if len(matches) == 1 {
+			return matches[0], nil
+		}
+	}
+	if word := nearest(typed, allowed); word != "" {
+		return "", usagef("unknown command %s: did you mean %s?", show(before+typed), before+word)
+	}
+	return "", usageHint(`"help" lists the commands`, "unknown command %s", show(before+typed))
+}
+
+func beginning(words []string, prefix string) []string {
+	return slices.DeleteFunc(slices.Clone(words), func(w string) bool { return !strings.HasPrefix(w, prefix) })
+}

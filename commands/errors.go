@@ -1,0 +1,159 @@
+package commands
+
+// This file says which errors a user may read, in which words, and the exit status of each.
+// Every other error is internal: its text may hold SQL or data and is not for the screen.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"crm/repo"
+	"crm/security"
+)
+
+// ErrUsage is wrapped by errors of a line that crm does not understand.
+var ErrUsage = errors.New("usage")
+
+// Exit statuses of a run; the first command that fails sets it.
+const (
+	StatusOK          = 0
+	StatusRefused     = 1  // by the data: missing, conflict, invalid value
+	StatusUsage       = 2  // the line was not understood
+	StatusDenied      = 3  // not signed in, wrong credentials or not permitted
+	StatusUnavailable = 4  // the database cannot be reached or was lost
+	StatusInternal    = 70 // a fault of the program
+	StatusInterrupted = 130
+)
+
+// worded is an error whose text is ready for a user.
+type worded struct {
+	text string
+	hint string // how to go on, shown on a line of its own; may be empty
+	kind error  // the sentinel
+}
+
+func (e *worded) Error() string { return e.text }
+func (e *worded) Unwrap() error { return e.kind }
+
+// usagef returns an ErrUsage with the text.
+func usagef(format string, args ...any) error { return usageHint("", format, args...) }
+
+// usageHint returns an ErrUsage with the text and a hint.
+func usageHint(hint, format string, args ...any) error {
+	return &worded{fmt.Sprintf(format, args...), hint, ErrUsage}
+}
+
+// Describe returns the words of an error for a user, without "error:", and a hint that
+// may be empty. It is for errors that are Readable; for others it says "internal error".
+func Describe(err error) (text, hint string) {
+	if !Readable(err) {
+		return "internal error", ""
+	}
+	if errors.Is(err, context.Canceled) {
+		return "interrupted", ""
+	}
+	var w *worded
+	if errors.As(err, &w) {
+		hint = w.hint
+	}
+	return err.Error(), hint
+}
+
+// Readable tells whether the error is of a kind whose text may be shown to a user.
+func Readable(err error) bool {
+	status := ExitStatus(err)
+	return status != StatusOK && status != StatusInternal
+}
+
+// ExitStatus returns the exit status that the error asks for, 0 for nil.
+func ExitStatus(err error) int {
+	is := func(target error) bool { return errors.Is(err, target) }
+	switch {
+	case err == nil:
+		return StatusOK
+	case is(context.Canceled):
+		return StatusInterrupted
+	case is(repo.ErrInternal):
+		return StatusInternal
+	case is(ErrUsage):
+		return StatusUsage
+	case slices.ContainsFunc([]error{repo.ErrSignedOut, repo.ErrCredentials, repo.ErrDenied, security.ErrSessionEnded}, is):
+		return StatusDenied
+	case is(repo.ErrUnavailable):
+		return StatusUnavailable
+	case slices.ContainsFunc([]error{repo.ErrNotFound, repo.ErrConflict, repo.ErrInvalid}, is):
+		return StatusRefused
+	}
+	return StatusInternal
+}
+
+// show quotes what a user wrote for a message: cut to a readable length, with everything
+// that a terminal might obey spelled out.
+func show(text string) string {
+	const longest = 60 // characters
+	for i := range text {
+		if utf8.RuneCountInString(text[:i]) == longest {
+			return fmt.Sprintf("%q…", text[:i])
+		}
+	}
+	return fmt.Sprintf("%q", text)
+}
+
+// didYouMean returns ": did you mean X?" for the known word nearest to the one typed, and
+// nothing if none is near.
+func didYouMean(typed string, known []string) string {
+	if word := nearest(typed, known); word != "" {
+		return ": did you mean " + word + "?"
+	}
+	return ""
+}
+
+// nearest returns the known word that the typed one abbreviates or misspells, empty if none.
+func nearest(typed string, known []string) string {
+	const longest = 64 // bytes; nothing known is longer
+	if len(typed) > longest {
+		return ""
+	}
+	typed = strings.ToLower(typed)
+	best, least := "", 1+len(typed)/4
+	for _, word := range known {
+		if len(typed) >= 2 && strings.HasPrefix(word, typed) {
+			return word
+		}
+		if d := distance(typed, strings.ToLower(word)); d <= least && d < len(typed) && (best == "" || d < least) {
+			best, least = word, d
+		}
+	}
+	return best
+}
+
+// distance counts the letters to insert, delete, replace or swap with their neighbour to
+// make one word of the other (optimal string alignment).
+func distance(a, b string) int {
+	from, to := []rune(a), []rune(b)
+	var before []int
+	row := make([]int, len(to)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range from {
+		next := make([]int, len(to)+1)
+		next[0] = i + 1
+		for j := range to {
+			cost := 1
+			if from[i] == to[j] {
+				cost = 0
+			}
+			next[j+1] = min(row[j+1]+1, next[j]+1, row[j]+cost)
+			if i > 0 && j > 0 && from[i] == to[j-1] && from[i-1] == to[j] {
+				next[j+1] = min(next[j+1], before[j-1]+1)
+			}
+		}
+		before, row = row, next
+	}
+	return row[len(to)]
+}

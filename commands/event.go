@@ -1,0 +1,180 @@
+package commands
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"crm/repo"
+)
+
+var eventFields = []Field[repo.Event]{
+	{Column{Name: "id"}, func(e repo.Event) any { return e.ID }},
+	{Column{Name: "name"}, func(e repo.Event) any { return deref(e.Name) }},
+	{Column{Name: "contract_id", Detail: true}, func(e repo.Event) any { return e.ContractID }},
+	{Column{Name: "customer_id", Detail: true}, func(e repo.Event) any { return e.CustomerID }},
+	{Column{Name: "customer"}, func(e repo.Event) any { return e.Customer }},
+	{Column{Name: "customer_contact", Detail: true}, func(e repo.Event) any { return e.CustomerContact }},
+	{Column{Name: "customer_email", Detail: true}, func(e repo.Event) any { return orNil(e.CustomerEmail) }},
+	{Column{Name: "customer_phone", Detail: true}, func(e repo.Event) any { return orNil(e.CustomerPhone) }},
+	{Column{Name: "start_date"}, func(e repo.Event) any { return deref(e.StartDate) }},
+	{Column{Name: "end_date"}, func(e repo.Event) any { return deref(e.EndDate) }},
+	{Column{Name: "location"}, func(e repo.Event) any { return deref(e.Location) }},
+	{Column{Name: "attendees"}, func(e repo.Event) any { return deref(e.Attendees) }},
+	{Column{Name: "comments", Detail: true}, func(e repo.Event) any { return deref(e.Comments) }},
+	{Column{Name: "support_id", Detail: true}, func(e repo.Event) any { return deref(e.SupportID) }},
+	{Column{Name: "support_contact"}, func(e repo.Event) any { return deref(e.SupportContact) }},
+	{Column{Name: "created_at", Detail: true}, func(e repo.Event) any { return e.CreatedAt }},
+	{Column{Name: "updated_at", Detail: true}, func(e repo.Event) any { return e.UpdatedAt }},
+	{Column{Name: "deleted_at", Detail: true}, func(e repo.Event) any { return deref(e.DeletedAt) }},
+}
+
+// EventID is the kind of an event's number.
+var EventID = Kind{Name: "EVENT_ID", Parse: ID.Parse, Live: func(ctx context.Context, s *Session) ([]Choice, error) {
+	found, err := s.DB.Events(ctx, repo.EventFilter{Page: recent})
+	return live(found, err, func(e repo.Event) Choice {
+		help := e.Customer
+		if e.Name != nil {
+			help = *e.Name + " — " + help
+		}
+		if e.StartDate != nil {
+			help += ", " + e.StartDate.In(s.Locale.Zone).Format("2006-01-02")
+		}
+		return Choice{strconv.FormatInt(e.ID, 10), help}
+	})
+}}
+
+func eventCommands() Table {
+	details := []Flag{
+		{Name: "name", Kind: Text(nameLimit), Help: "what it is called"},
+		{Name: "location", Kind: Text(textLimit), Help: "where it takes place"},
+		{Name: "start-date", Kind: Moment, Help: "when it starts"},
+		{Name: "end-date", Kind: Moment, Help: "when it ends"},
+		{Name: "contract-id", Kind: ContractID, Help: "the signed contract that it belongs to"},
+		{Name: "attendees", Kind: Count, Help: "how many guests"},
+		{Name: "comments", Kind: Text(textLimit), Help: "notes, names of guests"},
+	}
+	changes := append(details[:len(details):len(details)], Flag{Name: "support-id", Kind: SupportID, Help: "the support contact"})
+	return Table{
+		{
+			Name: "event list", Short: "List events", Needs: action("event", "view"),
+			Flags: listFlags(eventFields, repo.EventSorts(),
+				Flag{Name: "mine", Aliases: []string{"assigned"}, Kind: Switch, Help: "only those assigned to you"},
+				Flag{Name: "no-support", Kind: Switch, Help: "only those without a support contact"},
+				Flag{Name: "contract-id", Kind: ContractID, Help: "only those of this contract"},
+				Flag{Name: "customer-id", Kind: CustomerID, Help: "only those of this customer"},
+				Flag{Name: "from", Kind: Moment, Help: "only those that end at this time or later"},
+				Flag{Name: "to", Kind: Moment, Help: "only those that start at this time or earlier"},
+				searchFlag("number, name, location, notes or support contact")),
+			Examples: []string{"event list --no-support --from today", "event list --assigned"},
+			Run:      listEvents,
+		},
+		{
+			Name: "event get", Short: "Show one event", Needs: action("event", "view"),
+			Args: []Arg{idArg(EventID)}, Examples: []string{"event get 1"},
+			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
+				id := Value[int64](in, "id")
+				e, err := s.DB.Event(ctx, id)
+				return single(eventFields, e), named(err, "event", id)
+			},
+		},
+		{
+			Name: "event add", Short: "Add an event to a signed contract", Needs: action("event", "add"),
+			Flags: details,
+			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
+				if !in.Has("contract-id") {
+					return Output{}, usagef("event add needs --contract-id CONTRACT_ID")
+				}
+				e, err := s.DB.AddEvent(ctx, eventChange(in))
+				if err == repo.ErrDenied {
+					err = &worded{fmt.Sprintf("not permitted: contract %d is not of a customer of yours", Value[int64](in, "contract-id")), "", repo.ErrDenied}
+				}
+				return done(eventFields, e, "event", e.ID, "added"), err
+			},
+		},
+		{
+			Name: "event update", Short: "Change an event", Needs: action("event", "update"),
+			Args: []Arg{idArg(EventID)}, Flags: changes,
+			Examples: []string{`event update 1 --attendees 120 --comments "DJ at eight"`},
+			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
+				id := Value[int64](in, "id")
+				if err := nothingToChange(in, changes); err != nil {
+					return Output{}, err
+				}
+				e, err := s.DB.UpdateEvent(ctx, id, eventChange(in))
+				return done(eventFields, e, "event", id, "updated"), named(err, "event", id)
+			},
+		},
+		{
+			Name: "event assign", Short: "Assign a support collaborator", Needs: action("event", "update"),
+			Args: []Arg{idArg(EventID), {Name: "support-id", Kind: SupportID, Help: "who looks after it"}},
+			Flags: []Flag{{Name: "force", Kind: Switch, Help: "without a warning if they are booked twice"}},
+			Run:   assignEvent,
+		},
+		{
+			Name: "event delete", Short: "Delete an event; restore brings it back", Needs: action("event", "delete"),
+			Args: []Arg{idArg(EventID)}, Destructive: true,
+			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
+				id := Value[int64](in, "id")
+				e, err := s.DB.DeleteEvent(ctx, id)
+				return done(eventFields, e, "event", id, "deleted"), named(err, "event", id)
+			},
+		},
+		{
+			Name: "event restore", Short: "Bring a deleted event back", Needs: action("event", "delete"),
+			Args: []Arg{idArg(ID)},
+			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
+				id := Value[int64](in, "id")
+				e, err := s.DB.RestoreEvent(ctx, id)
+				return done(eventFields, e, "event", id, "restored"), named(err, "event", id)
+			},
+		},
+		historyCommand("event", EventID),
+	}
+}
+
+func listEvents(ctx context.Context, s *Session, in Input) (Output, error) {
+	f := repo.EventFilter{
+		Page: pageOf(s, in), NoSupport: in.Has("no-support"), ContractID: Value[int64](in, "contract-id"),
+		CustomerID: Value[int64](in, "customer-id"), From: Given[time.Time](in, "from"), To: Given[time.Time](in, "to"),
+	}
+	if in.Has("mine") {
+		f.SupportID = s.Me.ID
+	}
+	found, err := s.DB.Events(ctx, f)
+	return paged(eventFields, found, f.Limit, func(e repo.Event) int64 { return e.ID }), err
+}
+
+// assignEvent sets the support contact and warns when that books them twice (D9).
+func assignEvent(ctx context.Context, s *Session, in Input) (Output, error) {
+	id, support := Value[int64](in, "id"), Value[int64](in, "support-id")
+	e, err := s.DB.UpdateEvent(ctx, id, repo.EventChange{SupportID: &support})
+	if err != nil {
+		return Output{}, named(err, "event", id)
+	}
+	out := done(eventFields, e, "event", id, "assigned")
+	out.Message = fmt.Sprintf("event %d assigned to %v", id, deref(e.SupportContact))
+	if in.Has("force") {
+		return out, nil
+	}
+	clashes, err := s.DB.Overlapping(ctx, e)
+	for _, c := range clashes {
+		out.Warnings = append(out.Warnings, fmt.Sprintf("%v also looks after event %d from %s to %s", deref(e.SupportContact), c.ID,
+			c.StartDate.In(s.Locale.Zone).Format("2006-01-02 15:04"), c.EndDate.In(s.Locale.Zone).Format("2006-01-02 15:04")))
+	}
+	return out, err
+}
+
+func eventChange(in Input) repo.EventChange {
+	change := repo.EventChange{
+		Name: Given[string](in, "name"), Location: Given[string](in, "location"), Comments: Given[string](in, "comments"),
+		ContractID: Given[int64](in, "contract-id"), SupportID: Given[int64](in, "support-id"),
+		StartDate: Given[time.Time](in, "start-date"), EndDate: Given[time.Time](in, "end-date"),
+	}
+	if n := Given[int](in, "attendees"); n != nil {
+		attendees := int64(*n)
+		change.Attendees = &attendees
+	}
+	return change
+}

@@ -1,0 +1,255 @@
+package commands
+
+// This file holds the kinds of argument that mention no entity. A kind checks form only;
+// whether a record may be empty there, or exists, is for others to say.
+
+import (
+	"errors"
+	"fmt"
+	"net/mail"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/nyaruka/phonenumbers"
+	"golang.org/x/text/unicode/norm"
+
+	"crm/repo"
+)
+
+// Text is the kind of text of at most limit characters, which may be empty; its value is a
+// string, in NFC and without blanks around it.
+func Text(limit int) Kind {
+	return Kind{Name: "TEXT", Parse: func(_ *Session, text string) (any, error) { return cleanText(text, limit) }}
+}
+
+// Token is the kind of one word without blanks; its value is a string.
+func Token(name string) Kind {
+	return Required(Kind{Name: name, Parse: func(_ *Session, text string) (any, error) {
+		text, err := cleanText(text, 255)
+		if err == nil && strings.ContainsFunc(text, unicode.IsSpace) {
+			err = errors.New("want one word")
+		}
+		return text, err
+	}})
+}
+
+// Required returns the kind without the values that show nothing: empty text, blanks, and
+// characters that have no shape.
+func Required(k Kind) Kind {
+	parse := k.Parse
+	k.Parse = func(s *Session, text string) (any, error) {
+		if !strings.ContainsFunc(text, visible) {
+			return nil, errors.New("may not be empty")
+		}
+		return parse(s, text)
+	}
+	return k
+}
+
+func visible(r rune) bool {
+	return unicode.IsGraphic(r) && !unicode.IsSpace(r) && !unicode.IsMark(r) && !unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r)
+}
+
+func cleanText(text string, limit int) (string, error) {
+	if !utf8.ValidString(text) {
+		return "", errors.New("is not UTF-8 text")
+	}
+	text = strings.TrimSpace(norm.NFC.String(text))
+	if i := strings.IndexFunc(text, hidden); i >= 0 {
+		r, _ := utf8.DecodeRuneInString(text[i:])
+		return "", fmt.Errorf("the character %U is not possible: leave it out", r)
+	}
+	if n := utf8.RuneCountInString(text); n > limit {
+		return "", fmt.Errorf("has %d characters: at most %d are possible", n, limit)
+	}
+	return text, nil
+}
+
+// hidden tells whether a character moves or hides its neighbours or breaks the line. Joiners
+// stay, because emoji and several scripts need them, and so do signs that span digits.
+func hidden(r rune) bool {
+	const nonJoiner, joiner = '\u200c', '\u200d'
+	if r == nonJoiner || r == joiner || unicode.Is(unicode.Prepended_Concatenation_Mark, r) {
+		return false
+	}
+	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)
+}
+
+// Amount is the kind of an amount of money, from zero; its value is a repo.Money.
+var Amount = money(0)
+
+// Payment is the kind of an amount of money above zero; its value is a repo.Money.
+var Payment = money(1)
+
+func money(least repo.Money) Kind {
+	return Kind{Name: "AMOUNT", Parse: func(_ *Session, text string) (any, error) {
+		amount, err := repo.ParseMoney(text)
+		if err == nil && amount < least {
+			err = fmt.Errorf("%s is too little: at least %s is possible", amount, least)
+		}
+		return amount, err
+	}}
+}
+
+// Count is the kind of a number of things, from zero; its value is an int.
+var Count = Number("N", 0, 1_000_000_000)
+
+// Number is the kind of a whole number within limits; its value is an int.
+func Number(name string, least, most int) Kind {
+	return Kind{Name: name, Parse: func(_ *Session, text string) (any, error) {
+		n, err := strconv.Atoi(strings.TrimSpace(text))
+		if err != nil || n < least || n > most {
+			return nil, fmt.Errorf("want a whole number from %d to %d", least, most)
+		}
+		return n, nil
+	}}
+}
+
+// ID is the kind of a record's number; its value is an int64.
+var ID = Kind{Name: "ID", Parse: func(_ *Session, text string) (any, error) {
+	id, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || id < 1 || strconv.FormatInt(id, 10) != text {
+		return nil, errors.New("want a number as printed, like 12")
+	}
+	return id, nil
+}}
+
+// Enum is the kind of one of several fixed words; its value is a string.
+func Enum(name string, values ...string) Kind {
+	return Kind{
+		Name: name,
+		Parse: func(_ *Session, text string) (any, error) {
+			if !slices.Contains(values, text) {
+				return nil, fmt.Errorf("want %s%s", oneOf(values), didYouMean(text, values))
+			}
+			return text, nil
+		},
+		Values: func(*Session) []Choice { return choices(values) },
+	}
+}
+
+// Format is the kind of the name of an output format; its value is a string.
+var Format = Enum("FORMAT", "table", "vertical", "json", "csv", "tsv", "markdown")
+
+// listMark ends the name of a kind whose values are separated by commas.
+const listMark = ",…"
+
+// Columns is the kind of column names separated by commas; its value is a []string.
+func Columns(names ...string) Kind {
+	return Kind{
+		Name: "COLUMN" + listMark,
+		Parse: func(_ *Session, text string) (any, error) {
+			var picked []string
+			for part := range strings.SplitSeq(text, ",") {
+				name := strings.ReplaceAll(strings.TrimSpace(part), "-", "_")
+				if !slices.Contains(names, name) {
+					return nil, fmt.Errorf("there is no column %s%s", show(part), orElse(didYouMean(name, names), ": want some of "+strings.Join(names, ",")))
+				}
+				if slices.Contains(picked, name) {
+					return nil, fmt.Errorf("names %s twice", name)
+				}
+				picked = append(picked, name)
+			}
+			return picked, nil
+		},
+		Values: func(*Session) []Choice { return choices(names) },
+	}
+}
+
+func orElse(text, other string) string {
+	if text == "" {
+		return other
+	}
+	return text
+}
+
+func oneOf(words []string) string {
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1]
+}
+
+func choices(words []string) []Choice {
+	all := make([]Choice, len(words))
+	for i, w := range words {
+		all[i].Text = w
+	}
+	return all
+}
+
+// Email is the kind of an email address without a name around it, which may be empty; its
+// value is a string.
+var Email = Kind{Name: "EMAIL", Parse: func(_ *Session, text string) (any, error) {
+	text, err := cleanText(text, 255)
+	if err != nil || text == "" {
+		return "", err
+	}
+	address, err := mail.ParseAddress(text)
+	if err != nil || address.Address != text || !mailDomain(text) {
+		return "", errors.New("want an address like ada@example.com")
+	}
+	return text, nil
+}}
+
+// mailDomain tells whether the address ends in a name that mail can be sent to (RFC 1035
+// section 2.3.1, and letters of every script).
+func mailDomain(address string) bool {
+	local, domain, _ := strings.Cut(address, "@")
+	labels := strings.Split(domain, ".")
+	if len(local) > 64 || len(labels) < 2 || strings.Trim(labels[len(labels)-1], "0123456789") == "" {
+		return false
+	}
+	return !slices.ContainsFunc(labels, func(label string) bool {
+		return label == "" || len(label) > 63 || strings.Trim(label, "-") != label || strings.ContainsFunc(label, func(r rune) bool {
+			return r != '-' && !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsDigit(r)
+		})
+	})
+}
+
+// Phone is the kind of a phone number, which may be empty; its value is a string in E.164
+// (D10): + and digits. A number without a country code is one of the session's region. One
+// with a + that no numbering plan knows is kept as written.
+var Phone = Kind{Name: "PHONE", Parse: func(s *Session, text string) (any, error) {
+	text, err := cleanText(text, 255)
+	if err != nil || text == "" {
+		return "", err
+	}
+	if strings.Trim(text, "+0123456789 \u00a0\u202f.-/()") != "" || strings.LastIndexByte(text, '+') > 0 {
+		return "", errPhone
+	}
+	number, err := phonenumbers.Parse(text, s.Locale.Region)
+	if err == nil && phonenumbers.IsValidNumber(number) {
+		return phonenumbers.Format(number, phonenumbers.E164), nil
+	}
+	digits := strings.Map(func(r rune) rune {
+		if unicode.IsDigit(r) {
+			return r
+		}
+		return -1
+	}, text)
+	if text[0] != '+' || digits == "" || digits[0] == '0' || len(digits) < 4 || len(digits) > 15 {
+		return "", errPhone
+	}
+	return "+" + digits, nil
+}}
+
+var errPhone = errors.New("want a phone number, with + and the country code if it is abroad")
+
+// Path is the kind of a file's name; its value is a string, exactly as written.
+var Path = Kind{Name: "FILE", Files: true, Parse: func(_ *Session, text string) (any, error) {
+	if text == "" {
+		return nil, errors.New("may not be empty")
+	}
+	return text, nil
+}}
+
+// Line is the kind of a last argument that is itself a command: everything from there on,
+// as typed. An optional argument before it is left out if the word is not of its kind. Its
+// value is a string.
+var Line = Kind{Name: "COMMAND", Parse: func(_ *Session, text string) (any, error) { return text, nil }}
+
+func (k Kind) isLine() bool { return k.Name == Line.Name }

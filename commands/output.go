@@ -1,0 +1,88 @@
+package commands
+
+// An Output is what a command answers: records and words, never characters on a screen.
+// The shell alone turns it into a table, JSON or another format.
+type Output struct {
+	Columns  []Column // of Rows; nil when the command answers words only
+	Rows     [][]any  // a cell is nil, int64, int, bool, string, time.Time or repo.Money
+	Single   bool     // one record: a JSON object instead of an array
+	Quiet    bool     // records that only structured formats print (an added row: Message says it to people)
+	Text     string   // answers in words, on stdout: help
+	Message  string   // for people, on stderr: "customer 12 added"
+	Warnings []string // for people, on stderr, each without "warning:"
+	Next     string   // how to get the next page: "--after 50"; empty on the last
+	Events   []Event  // for the reporter
+}
+
+// A Column names one value of a record.
+type Column struct {
+	Name   string // the key in JSON and the header of CSV: "company_name"
+	Detail bool   // left out of a list's table unless asked for with --columns
+	Status bool   // a fixed word that tables may colour
+}
+
+// An Event is something that the company wants to know about (R31, S12). It holds ids only,
+// never a name, an address or a secret.
+type Event struct {
+	Name   string // "contract signed"
+	Level  Level
+	Entity string // "contract"; empty for sign-ins
+	ID     int64
+}
+
+// Level says how much attention an event deserves.
+type Level string
+
+// The levels, named as Sentry names them.
+const (
+	LevelInfo    Level = "info"
+	LevelWarning Level = "warning"
+)
+
+// A Field is one column of T: its name and how to take it from a record.
+type Field[T any] struct {
+	Column
+	Get func(T) any
+}
+
+// list answers rows of T, all fields of each.
+func list[T any](fields []Field[T], rows []T) Output {
+	out := Output{Columns: make([]Column, len(fields)), Rows: make([][]any, len(rows))}
+	for i, f := range fields {
+		out.Columns[i] = f.Column
+	}
+	for i, row := range rows {
+		out.Rows[i] = make([]any, len(fields))
+		for j, f := range fields {
+			out.Rows[i][j] = f.Get(row)
+		}
+	}
+	return out
+}
+
+// single answers one record.
+func single[T any](fields []Field[T], row T) Output {
+	out := list(fields, []T{row})
+	out.Single = true
+	return out
+}
+
+// pick keeps the named columns, in the order asked for.
+func (o Output) pick(names []string) Output {
+	index := map[string]int{}
+	for i, c := range o.Columns {
+		index[c.Name] = i
+	}
+	picked := o
+	picked.Columns, picked.Rows = nil, make([][]any, len(o.Rows))
+	for _, name := range names {
+		i := index[name]
+		column := o.Columns[i]
+		column.Detail = false
+		picked.Columns = append(picked.Columns, column)
+		for r, row := range o.Rows {
+			picked.Rows[r] = append(picked.Rows[r], row[i])
+		}
+	}
+	return picked
+}

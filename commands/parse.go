@@ -1,0 +1,248 @@
+package commands
+
+// This file binds the words after a command's name to its arguments and flags. What is wrong with the words is a usage error, the first one found; what is
+// wrong with values is repo.Invalid, all of them in one.
+
+import (
+	"slices"
+	"strings"
+
+	"crm/repo"
+)
+
+// An Input is what a user gave to a command: values by the declared names of arguments
+// and flags.
+type Input struct {
+	Help   bool // --help: nothing was read or checked
+	values map[string]any
+}
+
+// Has reports whether the argument or flag was given, be it empty.
+func (in Input) Has(name string) bool {
+	_, ok := in.values[name]
+	return ok
+}
+
+// Value returns the value of an argument or flag, the zero T if it was not given. It
+// panics if the value is there and of another type.
+func Value[T any](in Input, name string) T {
+	if v := Given[T](in, name); v != nil {
+		return *v
+	}
+	var zero T
+	return zero
+}
+
+// Given returns the value of an argument or flag, nil if it was not given. It panics if
+// the value is there and of another type.
+func Given[T any](in Input, name string) *T {
+	v, ok := in.values[name]
+	if !ok {
+		return nil
+	}
+	t := v.(T)
+	return &t
+}
+
+// AllFlags returns the flags that a command understands: its own, and those that it has
+// for being destructive, for answering with records and for being a command.
+func (c Command) AllFlags() []Flag {
+	flags := slices.Clone(c.Flags)
+	add := func(f Flag) {
+		if _, ok := findFlag(flags, f.Name); !ok {
+			flags = append(flags, f)
+		}
+	}
+	if c.Destructive {
+		add(Flag{Name: "yes", Kind: Switch, Help: "do it without asking"})
+	}
+	if c.Verb() != "" {
+		add(Flag{Name: "format", Kind: Format, Help: "how to print the answer"})
+	}
+	add(Flag{Name: "help", Kind: Switch, Help: "explain the command"})
+	return flags
+}
+
+func findFlag(flags []Flag, name string) (Flag, bool) {
+	dashed := func(s string) string { return strings.ReplaceAll(s, "_", "-") }
+	for _, f := range flags {
+		if dashed(f.Name) == dashed(name) || slices.ContainsFunc(f.Aliases, func(a string) bool { return dashed(a) == dashed(name) }) {
+			return f, true
+		}
+	}
+	return Flag{}, false
+}
+
+// label is the argument's name in usage lines and messages: CUSTOMER_ID.
+func (a Arg) label() string { return strings.ToUpper(strings.ReplaceAll(a.Name, "-", "_")) }
+
+// Parse reads the words after the command's name.
+func (c Command) Parse(s *Session, words []Word) (Input, error) {
+	if wantsHelp(words) {
+		return Input{Help: true}, nil
+	}
+	b := binder{session: s, command: c, flags: c.AllFlags()}
+	if err := b.bind(words); err != nil {
+		return Input{}, err
+	}
+	return b.read()
+}
+
+// wantsHelp tells whether --help is among the words; mistakes around it do not matter then.
+func wantsHelp(words []Word) bool {
+	for _, w := range words {
+		if w.IsFlag() && (w.Value == "--help" || w.Value == "--") {
+			return w.Value == "--help"
+		}
+	}
+	return false
+}
+
+// A binding is the text given for an argument or flag.
+type binding struct {
+	name  string // as declared
+	label string // in messages
+	kind  Kind
+	text  string
+}
+
+// binder gives each word to an argument or flag, and reads no value yet.
+type binder struct {
+	session  *Session
+	command  Command
+	flags    []Flag
+	args     int  // arguments bound or left out so far
+	last     Word // the last positional one
+	bindings []binding
+}
+
+func (b *binder) bind(words []Word) error {
+	for onlyArgs := false; len(words) > 0; {
+		used, err := 1, error(nil)
+		switch w := words[0]; {
+		case onlyArgs || !w.IsFlag():
+			used, err = b.positional(words)
+		case w.Value == "--":
+			onlyArgs = true
+		default:
+			used, err = b.flag(words)
+		}
+		if err != nil {
+			return err
+		}
+		words = words[used:]
+	}
+	return b.missing()
+}
+
+// missing names the required arguments that no word was left for.
+func (b *binder) missing() error {
+	var labels []string
+	for _, a := range b.command.Args[b.args:] {
+		if !a.Optional {
+			labels = append(labels, a.label())
+		}
+	}
+	if labels == nil {
+		return nil
+	}
+	return usageHint("usage: "+b.command.Usage(), "%s needs %s", b.command.Name, strings.Join(labels, " and "))
+}
+
+// positional binds the first word to the argument that is due, and tells how many words
+// that used.
+func (b *binder) positional(words []Word) (used int, err error) {
+	due, w := b.command.Args[min(b.args, len(b.command.Args)):], words[0]
+	if len(due) > 1 && due[0].Optional && due[1].Kind.isLine() {
+		if _, err := due[0].Kind.Parse(b.session, w.Value); err != nil {
+			due = due[1:]
+			b.args++
+		}
+	}
+	if len(due) == 0 {
+		return 1, b.surplus(w)
+	}
+	text := w.Value
+	used = 1
+	if due[0].Kind.isLine() {
+		text, used = joinRaw(words), len(words)
+	}
+	b.args++
+	b.last = w
+	b.bindings = append(b.bindings, binding{due[0].Name, due[0].label(), due[0].Kind, text})
+	return used, nil
+}
+
+func joinRaw(words []Word) string {
+	raw := make([]string, len(words))
+	for i, w := range words {
+		raw[i] = w.Raw
+	}
+	return strings.Join(raw, " ")
+}
+
+func (b *binder) surplus(w Word) error {
+	hint := "usage: " + b.command.Usage()
+	if len(b.command.Args) > 0 && b.last.End+1 == w.Start && len(w.Value) < 100 {
+		hint = "a value with spaces needs quotes: " + Quote(b.last.Value+" "+w.Value)
+	}
+	return usageHint(hint, "%s has no use for %s", b.command.Name, show(w.Value))
+}
+
+// flag binds the first word, a flag, with its value, and tells how many words that used.
+func (b *binder) flag(words []Word) (used int, err error) {
+	name, value, assigned := strings.Cut(words[0].Value[len("--"):], "=")
+	f, ok := findFlag(b.flags, name)
+	label := "--" + f.Name
+	twice := slices.ContainsFunc(b.bindings, func(g binding) bool { return g.label == label })
+	switch {
+	case !ok:
+		return 1, b.unknown(name)
+	case f.Kind.IsSwitch() && assigned:
+		return 1, usagef("%s takes no value", label)
+	case f.Kind.IsSwitch():
+		used, value = 1, ""
+	case assigned:
+		used = 1
+	case len(words) == 1 || words[1].IsFlag():
+		return 1, usagef("%s needs a value: %s %s", label, label, f.Kind.Name)
+	default:
+		used, value = 2, words[1].Value
+	}
+	if twice {
+		return used, usagef("%s is given twice", label)
+	}
+	b.bindings = append(b.bindings, binding{f.Name, label, f.Kind, value})
+	return used, nil
+}
+
+func (b *binder) unknown(name string) error {
+	known := make([]string, len(b.flags))
+	for i, f := range b.flags {
+		known[i] = f.Name
+	}
+	if word := nearest(strings.ReplaceAll(name, "_", "-"), known); word != "" {
+		return usagef("unknown flag %s: did you mean --%s?", show("--"+name), word)
+	}
+	return usageHint("usage: "+b.command.Usage(), "unknown flag %s", show("--"+name))
+}
+
+// read turns the texts into values.
+func (b *binder) read() (Input, error) {
+	in := Input{values: map[string]any{}}
+	var invalid repo.Invalid
+	for _, g := range b.bindings {
+		value, err := any(true), error(nil)
+		if !g.kind.IsSwitch() {
+			value, err = g.kind.Parse(b.session, g.text)
+		}
+		if err != nil {
+			invalid.Problems = append(invalid.Problems, repo.Problem{Field: g.label, Text: err.Error()})
+		}
+		in.values[g.name] = value
+	}
+	if invalid.Problems != nil {
+		return Input{}, invalid
+	}
+	return in, nil
+}

@@ -1,0 +1,223 @@
+package commands
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"crm/repo"
+	"crm/security"
+)
+
+// This file is what the four nouns share: the flags of lists, messages, events and the trail.
+
+const (
+	nameLimit = 100 // characters of a name (S11)
+	textLimit = 255 // characters of other text
+)
+
+// order is a parsed --sort.
+type order struct {
+	column string
+	desc   bool
+}
+
+// sortKind is the kind of --sort: a column that the list can be ordered by, with :desc for the reverse.
+func sortKind(sorts map[string]string) Kind {
+	names := slices.Sorted(maps.Keys(sorts))
+	return Kind{
+		Name: "FIELD[:desc]",
+		Parse: func(_ *Session, text string) (any, error) {
+			name, direction, given := strings.Cut(text, ":")
+			name = strings.ReplaceAll(name, "-", "_")
+			if !slices.Contains(names, name) {
+				return nil, fmt.Errorf("cannot sort by %s: want one of %s", show(name), strings.Join(names, ", "))
+			}
+			if given && direction != "desc" && direction != "asc" {
+				return nil, fmt.Errorf("want %s or %s:desc", name, name)
+			}
+			return order{name, direction == "desc"}, nil
+		},
+		Values: func(*Session) []Choice {
+			var all []Choice
+			for _, n := range names {
+				all = append(all, Choice{Text: n}, Choice{Text: n + ":desc"})
+			}
+			return all
+		},
+	}
+}
+
+// listFlags are the flags of every list.
+func listFlags[T any](fields []Field[T], sorts map[string]string, own ...Flag) []Flag {
+	names := make([]string, len(fields))
+	for i, f := range fields {
+		names[i] = f.Name
+	}
+	return append(own,
+		Flag{Name: "limit", Kind: Number("N", 1, 10_000), Help: "at most so many rows (default 50)"},
+		Flag{Name: "after", Kind: ID, Help: "the next page: start behind the record with this ID"},
+		Flag{Name: "sort", Kind: sortKind(sorts), Help: "order by this column"},
+		Flag{Name: "deleted", Kind: Switch, Help: "the deleted ones instead"},
+		Flag{Name: "columns", Kind: Columns(names...), Help: "only these columns, in this order"},
+	)
+}
+
+// searchFlag is --search.
+func searchFlag(in string) Flag {
+	return Flag{Name: "search", Kind: Text(textLimit), Help: "only those with these words in " + in}
+}
+
+// pageOf is the page that a list's flags ask for.
+func pageOf(s *Session, in Input) repo.Page {
+	by := Value[order](in, "sort")
+	limit := Value[int](in, "limit")
+	if limit == 0 {
+		limit = s.Settings.Limit
+	}
+	return repo.Page{
+		Search: Value[string](in, "search"), Limit: limit, After: Value[int64](in, "after"),
+		Sort: by.column, Desc: by.desc, Deleted: in.Has("deleted"),
+	}
+}
+
+// paged answers at most limit rows, and how to get more if there was one more.
+func paged[T any](fields []Field[T], rows []T, limit int, id func(T) int64) Output {
+	next := ""
+	if len(rows) > limit {
+		rows = rows[:limit]
+		next = fmt.Sprintf("--after %d", id(rows[limit-1]))
+	}
+	out := list(fields, rows)
+	out.Next = next
+	return out
+}
+
+// done answers a changed record: its JSON for programs, a message for people, an event for the reporter.
+func done[T any](fields []Field[T], row T, noun string, id int64, what string) Output {
+	out := single(fields, row)
+	out.Quiet = true
+	out.Message = fmt.Sprintf("%s %d %s", noun, id, what)
+	level := LevelInfo
+	if what == "deleted" {
+		level = LevelWarning
+	}
+	out.Events = []Event{{Name: noun + " " + what, Level: level, Entity: noun, ID: id}}
+	return out
+}
+
+// named puts the record's noun and ID into a refusal that does not tell them.
+func named(err error, noun string, id int64) error {
+	switch err {
+	case repo.ErrNotFound:
+		return &worded{fmt.Sprintf("there is no %s %d", noun, id), "", repo.ErrNotFound}
+	case repo.ErrDenied:
+		return &worded{fmt.Sprintf("not permitted: %s %d is not yours", noun, id), "", repo.ErrDenied}
+	}
+	return err
+}
+
+// nothingToChange is the error of an update without flags.
+func nothingToChange(in Input, c []Flag) error {
+	for _, f := range c {
+		if in.Has(f.Name) {
+			return nil
+		}
+	}
+	names := make([]string, len(c))
+	for i, f := range c {
+		names[i] = "--" + f.Name
+	}
+	return usagef("nothing to change: give at least one of %s", strings.Join(names, ", "))
+}
+
+// idArg is the record's ID as an argument.
+func idArg(kind Kind) Arg { return Arg{Name: "id", Kind: kind, Help: "its number, as printed"} }
+
+// deref is what a pointer points to, or nil.
+func deref[T any](p *T) any {
+	if p == nil {
+		return nil
+	}
+	return *p
+}
+
+// orNil is nil for an empty text.
+func orNil(text string) any {
+	if text == "" {
+		return nil
+	}
+	return text
+}
+
+// historyCommand is `NOUN history ID`.
+func historyCommand(noun string, kind Kind) Command {
+	return Command{
+		Name: noun + " history", Short: "Show who changed what, from what to what", Needs: action(noun, "view"),
+		Args: []Arg{idArg(kind)}, Examples: []string{noun + " history 1"},
+		Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
+			id := Value[int64](in, "id")
+			entries, err := s.DB.History(ctx, noun, id)
+			if err != nil {
+				return Output{}, named(err, noun, id)
+			}
+			return list(changeFields, changesOf(entries)), nil
+		},
+	}
+}
+
+func action(noun, verb string) security.Action { return security.Action(noun + "." + verb) }
+
+// A change is one column of one entry of the trail.
+type change struct {
+	at             time.Time
+	userID         *int64
+	user           *string
+	action, column string
+	from, to       any
+}
+
+var changeFields = []Field[change]{
+	{Column{Name: "at"}, func(c change) any { return c.at }},
+	{Column{Name: "user_id", Detail: true}, func(c change) any { return deref(c.userID) }},
+	{Column{Name: "user"}, func(c change) any { return deref(c.user) }},
+	{Column{Name: "action"}, func(c change) any { return c.action }},
+	{Column{Name: "field"}, func(c change) any { return orNil(c.column) }},
+	{Column{Name: "from"}, func(c change) any { return c.from }},
+	{Column{Name: "to"}, func(c change) any { return c.to }},
+}
+
+// changesOf is a row for every column that an entry changed, in the order of their names.
+func changesOf(entries []repo.Entry) []change {
+	var all []change
+	for _, e := range entries {
+		columns := maps.Clone(e.After)
+		if columns == nil {
+			columns = map[string]any{}
+		}
+		maps.Copy(columns, e.Before)
+		for _, column := range slices.Sorted(maps.Keys(columns)) {
+			all = append(all, change{e.At, e.UserID, e.UserName, e.Action, column, plain(e.Before[column]), plain(e.After[column])})
+		}
+		if len(columns) == 0 {
+			all = append(all, change{e.At, e.UserID, e.UserName, e.Action, "", nil, nil})
+		}
+	}
+	return all
+}
+
+// plain is a JSON value as text.
+func plain(v any) any {
+	switch v := v.(type) {
+	case nil:
+		return nil
+	case string:
+		return v
+	}
+	text, _ := json.Marshal(v)
+	return string(text)
+}

@@ -1,0 +1,61 @@
+package commands
+
+import (
+	"context"
+	"time"
+
+	"crm/repo"
+	"crm/security"
+)
+
+// A Session is one conversation: who is signed in, what they may do, and the company's habits.
+type Session struct {
+	DB       *repo.DB        // carries the token of the signed-in user with every statement
+	Me       *repo.User      // nil when signed out
+	Matrix   security.Matrix // what Me's role may do; nil when signed out
+	Settings *Settings       // what `set` shows and changes
+	Locale   Locale          // how dates, amounts and phone numbers are read and written
+	Table    Table           // every command
+	Terms    Terms           // of signing in
+
+	// What only the shell can do; all are set before the first command.
+	Secret  func(ctx context.Context, r SecretRequest) (string, error)
+	Confirm func(ctx context.Context, question string) error // nil: go on; else why not
+	Source  func(ctx context.Context, file string) error     // runs the commands of a file
+	Clear   func()                                           // empties the screen
+
+	signer *security.Signer // of Me's database session; nil when signed out
+}
+
+// A SecretRequest asks for a password: read from File if one is named, else from CRM_PASSWORD if Env allows,
+// else asked for without echo, where there is a terminal.
+type SecretRequest struct {
+	Question string // "password", "new password"
+	File     string
+	Env      bool
+	Twice    bool // a new password is asked for again
+}
+
+// Terms are the company's rules of signing in.
+type Terms struct {
+	TokenLifetime   time.Duration   // of an access token
+	SessionLifetime time.Duration   // of a sign-in; the database may allow less
+	Password        security.Params // the cost of new passwords
+}
+
+// A Locale is how the company writes dates, amounts and phone numbers.
+type Locale struct {
+	Zone     *time.Location
+	Region   string // of phone numbers without a country code: "FR"
+	Currency string // ISO 4217: "EUR"
+	Language string // BCP 47: "fr", for the signs in amounts
+	Now      func() time.Time
+}
+
+// May reports whether the session may do the action now.
+func (s *Session) May(a security.Action) bool {
+	if s.Me == nil {
+		return a == security.Public
+	}
+	return s.Matrix.Allows(a)
+}

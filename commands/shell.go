@@ -1,0 +1,153 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"crm/repo"
+	"crm/security"
+)
+
+// This file is what a conversation says about itself: help, settings, leaving.
+
+// ErrExit asks the shell to leave; it is no failure.
+var ErrExit = errors.New("exit")
+
+// Settings are what `set` shows and changes, for one conversation.
+type Settings struct {
+	Format string // of answers: table, vertical, json, csv, tsv, markdown
+	Color  string // auto, always, never
+	Limit  int    // rows of a list
+}
+
+// A setting is one name of Settings.
+type setting struct {
+	name, help string
+	kind       Kind
+	get        func(*Settings) any
+	set        func(*Settings, any)
+}
+
+var settings = []setting{
+	{"format", "how answers are written", Format, func(s *Settings) any { return s.Format }, func(s *Settings, v any) { s.Format = v.(string) }},
+	{"color", "when answers are coloured", Color, func(s *Settings) any { return s.Color }, func(s *Settings, v any) { s.Color = v.(string) }},
+	{"limit", "rows of a list", Number("N", 1, 10_000), func(s *Settings) any { return s.Limit }, func(s *Settings, v any) { s.Limit = v.(int) }},
+}
+
+// Color is the kind of when to use colour.
+var Color = Enum("WHEN", "auto", "always", "never")
+
+// A shown setting is one with its value.
+type shown struct {
+	setting
+	value any
+}
+
+var settingFields = []Field[shown]{
+	{Column{Name: "name"}, func(s shown) any { return s.name }},
+	{Column{Name: "value"}, func(s shown) any { return s.value }},
+	{Column{Name: "meaning"}, func(s shown) any { return s.help }},
+}
+
+func shellCommands() Table {
+	return Table{
+		{
+			Name: "help", Short: "Show what can be said, or one command of it", Needs: security.Public,
+			Args: []Arg{
+				{Name: "noun", Kind: helpWord("NOUN", Table.Nouns), Help: "a noun or a session command", Optional: true},
+				{Name: "verb", Kind: helpWord("VERB", everyVerb), Help: "what to do with it", Optional: true},
+			},
+			Examples: []string{"help", "help customer", "help contract pay"},
+			Run: func(_ context.Context, s *Session, in Input) (Output, error) {
+				var words []string
+				for _, name := range []string{"noun", "verb"} {
+					if in.Has(name) {
+						words = append(words, Value[string](in, name))
+					}
+				}
+				text, err := s.Table.Allowed(s).Help(s, words)
+				return Output{Text: text}, err
+			},
+		},
+		{
+			Name: "set", Short: "Show the settings of this conversation, or change one", Needs: security.Public,
+			Args: []Arg{
+				{Name: "name", Kind: Enum("NAME", settingNames()...), Help: "a setting", Optional: true},
+				{Name: "value", Kind: Token("VALUE"), Help: "its new value", Optional: true},
+			},
+			Examples: []string{"set", "set format json"},
+			Run:      runSet,
+		},
+		{
+			Name: "source", Short: "Run the commands of a file", Needs: security.SignedIn,
+			Args: []Arg{{Name: "file", Kind: Path, Help: "a file with one command a line"}},
+			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
+				return Output{}, s.Source(ctx, Value[string](in, "file"))
+			},
+		},
+		{Name: "clear", Short: "Empty the screen", Needs: security.Public, Run: func(_ context.Context, s *Session, _ Input) (Output, error) {
+			s.Clear()
+			return Output{}, nil
+		}},
+		{Name: "exit", Short: "Leave, as Ctrl-D does", Needs: security.Public, Run: leave},
+		{Name: "quit", Short: "Leave, as Ctrl-D does", Needs: security.Public, Run: leave},
+	}
+}
+
+func leave(context.Context, *Session, Input) (Output, error) { return Output{}, ErrExit }
+
+// helpWord is the kind of a word that help explains.
+func helpWord(name string, words func(Table) []string) Kind {
+	k := Token(name)
+	k.Values = func(s *Session) []Choice { return choices(words(s.Table.Allowed(s))) }
+	return k
+}
+
+func everyVerb(t Table) []string {
+	var verbs []string
+	for _, noun := range t.Nouns() {
+		for _, verb := range t.Verbs(noun) {
+			if !slices.Contains(verbs, verb) {
+				verbs = append(verbs, verb)
+			}
+		}
+	}
+	return verbs
+}
+
+func settingNames() []string {
+	names := make([]string, len(settings))
+	for i, s := range settings {
+		names[i] = s.name
+	}
+	return names
+}
+
+func runSet(_ context.Context, s *Session, in Input) (Output, error) {
+	if !in.Has("name") {
+		all := make([]shown, len(settings))
+		for i, st := range settings {
+			all[i] = shown{st, st.get(s.Settings)}
+		}
+		return list(settingFields, all), nil
+	}
+	st := settings[slices.Index(settingNames(), Value[string](in, "name"))]
+	if !in.Has("value") {
+		return single(settingFields, shown{st, st.get(s.Settings)}), nil
+	}
+	value, err := st.kind.Parse(s, Value[string](in, "value"))
+	if err != nil {
+		return Output{}, repo.Invalid{Problems: []repo.Problem{{Field: st.name, Text: err.Error()}}}
+	}
+	st.set(s.Settings, value)
+	out := single(settingFields, shown{st, value})
+	out.Quiet, out.Message = true, fmt.Sprintf("%s is %v", st.name, value)
+	return out, nil
+}
+
+// All is every command there is, in the order of help.
+func All() Table {
+	return slices.Concat(accountCommands(), shellCommands(), customerCommands(), contractCommands(), eventCommands(), userCommands())
+}

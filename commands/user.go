@@ -1,0 +1,146 @@
+package commands
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"crm/repo"
+)
+
+var userFields = []Field[repo.User]{
+	{Column{Name: "id"}, func(u repo.User) any { return u.ID }},
+	{Column{Name: "employee_number"}, func(u repo.User) any { return u.EmployeeNumber }},
+	{Column{Name: "first_name"}, func(u repo.User) any { return u.FirstName }},
+	{Column{Name: "last_name"}, func(u repo.User) any { return u.LastName }},
+	{Column{Name: "email"}, func(u repo.User) any { return u.Email }},
+	{Column{Name: "role", Status: true}, func(u repo.User) any { return u.Role }},
+	{Column{Name: "created_at", Detail: true}, func(u repo.User) any { return u.CreatedAt }},
+	{Column{Name: "updated_at", Detail: true}, func(u repo.User) any { return u.UpdatedAt }},
+	{Column{Name: "deleted_at", Detail: true}, func(u repo.User) any { return deref(u.DeletedAt) }},
+}
+
+// UserID is the kind of a collaborator's number; me is the signed-in one's.
+var UserID = userKind("USER_ID", "")
+
+// SalesID is the kind of a sales collaborator's number.
+var SalesID = userKind("SALES_ID", "sales")
+
+// SupportID is the kind of a support collaborator's number.
+var SupportID = userKind("SUPPORT_ID", "support")
+
+// Role is the kind of a role's name.
+var Role = Enum("ROLE", "admin", "manage", "sales", "support")
+
+func userKind(name, role string) Kind {
+	return Kind{
+		Name: name,
+		Parse: func(s *Session, text string) (any, error) {
+			if text == "me" && s.Me != nil {
+				return s.Me.ID, nil
+			}
+			return ID.Parse(s, text)
+		},
+		Live: func(ctx context.Context, s *Session) ([]Choice, error) {
+			found, err := s.DB.Users(ctx, repo.UserFilter{Page: repo.Page{Limit: 200}, Role: role})
+			return live(found, err, func(u repo.User) Choice {
+				return Choice{strconv.FormatInt(u.ID, 10), fmt.Sprintf("%s %s, %s", u.FirstName, u.LastName, u.Role)}
+			})
+		},
+	}
+}
+
+func userCommands() Table {
+	name := Required(Text(nameLimit))
+	number := Flag{Name: "employee-number", Kind: Token("NUMBER"), Help: "the number in the company's books (default: given by crm)"}
+	reassign := Flag{Name: "reassign-to", Kind: UserID, Help: "who takes over their customers, open contracts and coming events"}
+	changes := []Flag{
+		{Name: "email", Kind: Required(Email), Help: "the address to sign in with"},
+		{Name: "role", Kind: Role, Help: "the department's role"},
+		{Name: "first-name", Kind: name, Help: "the first name"},
+		{Name: "last-name", Kind: name, Help: "the last name"},
+		number,
+	}
+	return Table{
+		{
+			Name: "user list", Short: "List collaborators", Needs: action("user", "view"),
+			Flags: listFlags(userFields, repo.UserSorts(),
+				Flag{Name: "role", Kind: Role, Help: "only those with this role"},
+				searchFlag("number, name, email or role")),
+			Examples: []string{"user list", "user list --role support"},
+			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
+				f := repo.UserFilter{Page: pageOf(s, in), Role: Value[string](in, "role")}
+				found, err := s.DB.Users(ctx, f)
+				return paged(userFields, found, f.Limit, func(u repo.User) int64 { return u.ID }), err
+			},
+		},
+		{
+			Name: "user get", Short: "Show one collaborator", Needs: action("user", "view"),
+			Args: []Arg{idArg(UserID)}, Examples: []string{"user get me"},
+			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
+				id := Value[int64](in, "id")
+				u, err := s.DB.User(ctx, id)
+				return single(userFields, u), named(err, "user", id)
+			},
+		},
+		{
+			Name: "user add", Short: "Add a collaborator; asks for their first password", Needs: action("user", "add"),
+			Args: []Arg{
+				{Name: "email", Kind: Required(Email), Help: "the address to sign in with"},
+				{Name: "first-name", Kind: name, Help: "the first name"},
+				{Name: "last-name", Kind: name, Help: "the last name"},
+				{Name: "role", Kind: Role, Help: "the department's role"},
+			},
+			Flags: []Flag{number, {Name: "password-file", Kind: Path, Help: "read the password from this file instead of asking"}},
+			Run:   addUser,
+		},
+		{
+			Name: "user update", Short: "Change a collaborator; a new role ends their sessions", Needs: action("user", "update"),
+			Args: []Arg{idArg(UserID)}, Flags: append(changes, reassign),
+			Examples: []string{"user update 3 --last-name Bouzin"},
+			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
+				id := Value[int64](in, "id")
+				if err := nothingToChange(in, changes); err != nil {
+					return Output{}, err
+				}
+				u, err := s.DB.UpdateUser(ctx, id, userChange(in), Value[int64](in, "reassign-to"))
+				return done(userFields, u, "user", id, "updated"), named(err, "user", id)
+			},
+		},
+		{
+			Name: "user delete", Short: "Delete a collaborator; their sessions end", Needs: action("user", "delete"),
+			Args: []Arg{idArg(UserID)}, Flags: []Flag{reassign}, Destructive: true,
+			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
+				id := Value[int64](in, "id")
+				u, err := s.DB.DeleteUser(ctx, id, Value[int64](in, "reassign-to"))
+				return done(userFields, u, "user", id, "deleted"), named(err, "user", id)
+			},
+		},
+		{
+			Name: "user restore", Short: "Bring a deleted collaborator back", Needs: action("user", "delete"),
+			Args: []Arg{idArg(ID)},
+			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
+				id := Value[int64](in, "id")
+				u, err := s.DB.RestoreUser(ctx, id)
+				return done(userFields, u, "user", id, "restored"), named(err, "user", id)
+			},
+		},
+		historyCommand("user", UserID),
+	}
+}
+
+func addUser(ctx context.Context, s *Session, in Input) (Output, error) {
+	password, err := newPassword(ctx, s, SecretRequest{Question: "password for " + Value[string](in, "email"), File: Value[string](in, "password-file"), Env: true, Twice: true})
+	if err != nil {
+		return Output{}, err
+	}
+	u, err := s.DB.AddUser(ctx, userChange(in), password)
+	return done(userFields, u, "user", u.ID, "added"), err
+}
+
+func userChange(in Input) repo.UserChange {
+	return repo.UserChange{
+		EmployeeNumber: Given[string](in, "employee-number"), Email: Given[string](in, "email"), Role: Given[string](in, "role"),
+		FirstName: Given[string](in, "first-name"), LastName: Given[string](in, "last-name"),
+	}
+}

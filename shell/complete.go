@@ -1,0 +1,124 @@
+package shell
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"crm/commands"
+)
+
+// This file completes from the command table and from live data, which is fetched in the
+// background: a keystroke only ever reads memory.
+
+const (
+	freshFor    = 10 * time.Second // live data is taken from the cache
+	fetchBudget = 5 * time.Second
+)
+
+// A completer remembers live data. Its results belong to one generation: what is signed in, or
+// written, makes a new one, and answers to older questions are thrown away.
+type completer struct {
+	session func() *commands.Session
+	now     func() time.Time
+	wake    func() // says that more is known
+
+	mu         sync.Mutex
+	generation int
+	known      map[string]answers
+	fetching   map[string]bool
+}
+
+type answers struct {
+	choices []commands.Choice
+	at      time.Time
+}
+
+// forget drops all live data.
+func (c *completer) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.generation++
+	c.known, c.fetching = map[string]answers{}, map[string]bool{}
+}
+
+// complete lists what may stand in place of before[start:].
+func (c *completer) complete(before string) (start int, list []Suggestion) {
+	s := c.session()
+	found := s.Table.Complete(s, before)
+	choices := found.Choices
+	switch k := found.Kind; {
+	case k.Live != nil:
+		choices = append(found.Rank(c.recall(k.Name, func(ctx context.Context, s *commands.Session) ([]commands.Choice, error) {
+			return k.Live(ctx, s)
+		})), choices...)
+	case k.Files:
+		dir, _ := filepath.Split(found.Word)
+		choices = found.Rank(c.recall("file:"+dir, func(context.Context, *commands.Session) ([]commands.Choice, error) {
+			return filesIn(dir)
+		}))
+	}
+	list = make([]Suggestion, len(choices))
+	for i, choice := range choices {
+		list[i] = Suggestion{choice.Text, choice.Help}
+	}
+	return found.Start, list
+}
+
+// recall answers from memory and refreshes in the background what is not there or old.
+func (c *completer) recall(key string, fetch func(context.Context, *commands.Session) ([]commands.Choice, error)) []commands.Choice {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	known := c.known[key]
+	if c.fetching[key] || !known.at.IsZero() && c.now().Sub(known.at) < freshFor {
+		return known.choices
+	}
+	c.fetching[key] = true
+	session, generation := *c.session(), c.generation // the fetch has its own copy
+	go func() {
+		ctx, stop := context.WithTimeout(context.Background(), fetchBudget)
+		defer stop()
+		choices, err := func() (choices []commands.Choice, err error) {
+			defer func() { _ = recover() }() // completion is a convenience: it never ends the shell
+			return fetch(ctx, &session)
+		}()
+		c.mu.Lock()
+		current := generation == c.generation
+		if current {
+			delete(c.fetching, key)
+			if err != nil {
+				choices = c.known[key].choices // better old than none, while the database is away
+			}
+			c.known[key] = answers{choices, c.now()}
+		}
+		c.mu.Unlock()
+		if current {
+			c.wake()
+		}
+	}()
+	return known.choices
+}
+
+// filesIn lists a directory; directories end with a separator.
+func filesIn(dir string) ([]commands.Choice, error) {
+	at := dir
+	if at == "" {
+		at = "."
+	}
+	entries, err := os.ReadDir(at)
+	var choices []commands.Choice
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".") {
+			continue
+		}
+		name := dir + e.Name()
+		if e.IsDir() {
+			name += string(filepath.Separator)
+		}
+		choices = append(choices, commands.Choice{Text: name})
+	}
+	return choices, err
+}

@@ -1,0 +1,172 @@
+package shell
+
+import (
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	runewidth "github.com/mattn/go-runewidth"
+	"golang.org/x/term"
+)
+
+const (
+	maxRows        = 8   // of the box
+	maxSuggestions = 100 // go-prompt lays all of them out for every key
+	minBoxWidth    = 8   // columns, without which go-prompt's layout fails
+	searchPrefix   = "(history) "
+)
+
+// look takes the size of the window, or a guess where the system tells none.
+func (l *Line) look() {
+	cols, rows, err := term.GetSize(int(l.c.Out.Fd()))
+	if err != nil || cols <= 0 || rows <= 0 {
+		cols, rows = 80, 24
+	}
+	l.cols, l.rows = max(cols, 4), rows // go-prompt draws nothing in less
+}
+
+func (l *Line) prefix() string {
+	if l.search != nil {
+		return searchPrefix
+	}
+	return l.begins
+}
+
+// settle notes the line after a key.
+func (l *Line) settle(now line) {
+	text := string(now.text)
+	if l.held != nil { // a row was accepted
+		l.held, l.search = nil, nil
+		if l.given == "accept" {
+			l.closed = &text
+		}
+	}
+	if l.search == nil {
+		l.ed.observe(now, l.given == "text")
+	}
+	if l.given == "up" || l.given == "down" {
+		l.closed = &text // the box is for lines that are typed
+	}
+	l.now = now
+}
+
+// boxRows is how many rows of the box fit under the line.
+func (l *Line) boxRows() int {
+	prefix := runewidth.StringWidth(l.prefix())
+	if l.cols-prefix < minBoxWidth {
+		return 0
+	}
+	used := (prefix+runewidth.StringWidth(string(l.now.text)))/l.cols + 1
+	return max(0, min(maxRows, l.rows-used))
+}
+
+// columnsAbove is how much of a line that is longer than the window does not fit in it,
+// in columns of whole rows.
+func (l *Line) columnsAbove() int {
+	used := (runewidth.StringWidth(l.prefix())+runewidth.StringWidth(string(l.now.text)))/l.cols + 1
+	return max(0, used-l.rows) * l.cols
+}
+
+// suggestions are the rows of the box for the line as it is.
+func (l *Line) suggestions() []Suggestion {
+	text := string(l.now.text)
+	asked := l.opened != nil && *l.opened == text
+	switch {
+	case l.search != nil:
+		l.word = 0
+		return l.found(text)
+	case l.plain, l.c.Complete == nil, l.closed != nil && *l.closed == text, text == "" && !asked:
+		return nil
+	}
+	before := asTyped(string(l.now.before()))
+	start, list := l.c.Complete(before)
+	if start < 0 || start > len(before) || start > 0 && before[start-1] >= utf8.RuneSelf {
+		return nil
+	}
+	l.word = utf8.RuneCountInString(before[:start])
+	rows := make([]Suggestion, 0, min(len(list), maxSuggestions))
+	for _, s := range list {
+		if len(rows) == maxSuggestions {
+			break
+		}
+		if s.Text == printable(s.Text) && s.Text != "" {
+			rows = append(rows, Suggestion{s.Text, printable(s.Description)})
+		}
+	}
+	if len(rows) == 1 && rows[0].Text == before[start:] {
+		return nil // nothing is missing
+	}
+	return rows
+}
+
+// withoutWord is the line with the word to complete taken out.
+func (l *Line) withoutWord(now line) line {
+	if l.search != nil {
+		return line{}
+	}
+	start := min(l.word, now.at)
+	return line{slices.Concat(now.text[:start], now.text[now.at:]), start}
+}
+
+// openBox opens the box for a line for which it is closed.
+func (l *Line) openBox(now line) {
+	if text := string(now.text); l.given == "tab" || l.given == "backtab" {
+		l.opened, l.closed = &text, nil
+	}
+}
+
+// unselect gives the line back as it was before a row was selected.
+func (l *Line) unselect() {
+	if l.held != nil {
+		l.ed.line, l.held = *l.held, nil
+	}
+}
+
+// cancel closes the box, or ends the search.
+func (l *Line) cancel() {
+	switch {
+	case l.search != nil:
+		l.ed.line, l.search, l.held = *l.search, nil, nil
+	default:
+		l.unselect()
+	}
+	text := string(l.ed.text)
+	l.closed = &text
+}
+
+// startSearch looks for the line in the history.
+func (l *Line) startSearch() {
+	was := l.ed.line
+	l.held = nil
+	l.search = &was
+	l.ed.end()
+}
+
+// takeFound ends the search with the first line found, for editing.
+func (l *Line) takeFound() {
+	if found := l.found(string(l.ed.text)); len(found) > 0 {
+		l.ed.line = newLine(found[0].Text, len(found[0].Text))
+		l.search = nil
+		text := found[0].Text
+		l.closed = &text
+		return
+	}
+	l.cancel()
+}
+
+// found lists the lines of the history that hold the text, the latest first, each once.
+func (l *Line) found(text string) []Suggestion {
+	text = strings.ToLower(text)
+	var list []Suggestion
+	seen := map[string]bool{}
+	for _, entry := range slices.Backward(l.past) {
+		if !seen[entry] && strings.Contains(strings.ToLower(entry), text) {
+			seen[entry] = true
+			list = append(list, Suggestion{Text: entry})
+		}
+		if len(list) == maxSuggestions {
+			break
+		}
+	}
+	return list
+}

@@ -1,0 +1,241 @@
+//go:build linux
+
+package shell
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/creack/pty"
+	"github.com/hinshun/vt10x"
+	"golang.org/x/sys/unix"
+)
+
+// A console is the demo program in a terminal of its own, seen through an emulator.
+type console struct {
+	t    *testing.T
+	ptm  *os.File
+	pts  *os.File // held open, to read the mode of the terminal after the program's end
+	vt   vt10x.Terminal
+	cmd  *exec.Cmd
+	done chan error
+
+	mu  sync.Mutex
+	log bytes.Buffer // every byte that was written
+}
+
+type consoleConfig struct {
+	cols, rows uint16
+	env        []string
+	args       []string // of a program that runs the demo, "$DEMO"
+}
+
+// buildDemo builds the demo once for all tests, with the race detector.
+func buildDemo(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "linedemo")
+	if out, err := exec.Command("go", "build", "-race", "-o", path, "./internal/linedemo").CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	return path
+}
+
+func openConsole(t *testing.T, demo string, c consoleConfig) *console {
+	t.Helper()
+	if c.cols == 0 {
+		c.cols, c.rows = 80, 24
+	}
+	ptm, pts, err := pty.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ptm = pollable(t, ptm)
+	s := &console{t: t, ptm: ptm, pts: pts, done: make(chan error, 1)}
+	s.vt = vt10x.New(vt10x.WithSize(int(c.cols), int(c.rows)), vt10x.WithWriter(ptm))
+	s.resize(c.cols, c.rows)
+	if c.args == nil {
+		c.args = []string{demo}
+	}
+	s.cmd = exec.Command(c.args[0], c.args[1:]...)
+	s.cmd.Env = append([]string{
+		"TERM=xterm-256color", "LANG=C.UTF-8", "PATH=" + os.Getenv("PATH"), "DEMO=" + demo,
+		"GORACE=atexit_sleep_ms=0",
+	}, c.env...)
+	s.cmd.Stdin, s.cmd.Stdout, s.cmd.Stderr = pts, pts, pts
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		b := make([]byte, 32<<10)
+		for {
+			n, err := ptm.Read(b)
+			if err != nil {
+				return
+			}
+			s.mu.Lock()
+			s.log.Write(b[:n])
+			_, _ = s.vt.Write(b[:n])
+			s.mu.Unlock()
+		}
+	}()
+	go func() { s.done <- s.cmd.Wait() }()
+	t.Cleanup(func() {
+		_ = s.cmd.Process.Kill()
+		_, _ = pts.Close(), ptm.Close()
+		if strings.Contains(s.output(), "DATA RACE") {
+			t.Error(s.output())
+		}
+	})
+	s.wait("crm> ")
+	return s
+}
+
+func (s *console) output() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.log.String()
+}
+
+// pollable opens the file once more, so that a read of it ends when it is closed.
+func pollable(t *testing.T, f *os.File) *os.File {
+	t.Helper()
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.SetNonblock(fd, true); err != nil {
+		t.Fatal(err)
+	}
+	_ = f.Close()
+	return os.NewFile(uintptr(fd), f.Name())
+}
+
+// resize changes the size of the window.
+func (s *console) resize(cols, rows uint16) {
+	s.t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.vt.Resize(int(cols), int(rows))
+	if err := pty.Setsize(s.pts, &pty.Winsize{Cols: cols, Rows: rows}); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// screen is what is seen, and cursor where the cursor stands.
+func (s *console) screen() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.vt.String()
+}
+
+func (s *console) cursor() vt10x.Cursor {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.vt.Cursor()
+}
+
+// send writes everything at once.
+func (s *console) send(keys string) {
+	s.t.Helper()
+	if _, err := s.ptm.WriteString(keys); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// until polls for a condition.
+func (s *console) until(what string, is func() bool) {
+	s.t.Helper()
+	for end := time.Now().Add(10 * time.Second); !is(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(end) {
+			s.t.Fatalf("no %s; the screen:\n%s", what, strings.TrimRight(s.screen(), " \n"))
+		}
+	}
+}
+
+// wait waits for text on the screen.
+func (s *console) wait(want string) {
+	s.t.Helper()
+	s.until(want, func() bool { return strings.Contains(s.screen(), want) })
+}
+
+// waitGone waits for text to leave the screen.
+func (s *console) waitGone(text string) {
+	s.t.Helper()
+	s.until("end of "+text, func() bool { return !strings.Contains(s.screen(), text) })
+}
+
+// waitLine waits for the line of the cursor to be the text.
+func (s *console) waitLine(want string) {
+	s.t.Helper()
+	s.until("line "+want, func() bool { return s.line() == want })
+}
+
+// ready waits for an empty line to be read, so that the system does not take keys for itself.
+func (s *console) ready() {
+	s.t.Helper()
+	s.until("prompt", func() bool { return s.line() == "crm>" && !s.isCooked() })
+}
+
+// got waits for the line to be run and the next one to be read.
+func (s *console) got(want string) {
+	s.t.Helper()
+	s.until("GOT "+want, func() bool { return strings.Contains(s.output(), fmt.Sprintf("GOT %q 0", want)) })
+	s.ready()
+}
+
+func (s *console) line() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	y := s.vt.Cursor().Y
+	lines := strings.Split(s.vt.String(), "\n")
+	return strings.TrimRight(lines[min(y, len(lines)-1)], " ")
+}
+
+// isCooked reports whether the terminal is in its own mode.
+func (s *console) isCooked() bool {
+	mode, err := unix.IoctlGetTermios(int(s.pts.Fd()), unix.TCGETS)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	const flags = unix.ECHO | unix.ICANON | unix.ISIG | unix.IEXTEN
+	return mode.Lflag&flags == flags && mode.Iflag&unix.ICRNL != 0
+}
+
+// end waits for the program to end and returns its status: that of a signal is 128 and more.
+func (s *console) end() int {
+	s.t.Helper()
+	select {
+	case <-s.done:
+	case <-time.After(10 * time.Second):
+		s.t.Fatalf("the program goes on; the screen:\n%s", s.screen())
+	}
+	status := s.cmd.ProcessState.Sys().(syscall.WaitStatus)
+	if status.Signaled() {
+		return 128 + int(status.Signal())
+	}
+	return status.ExitStatus()
+}
+
+// endCooked waits for the program to end and fails unless it left the terminal as it was.
+func (s *console) endCooked(want int) {
+	s.t.Helper()
+	if got := s.end(); got != want {
+		s.t.Errorf("exit status %d, want %d", got, want)
+	}
+	if !s.isCooked() {
+		s.t.Error("the terminal is left raw")
+	}
+	s.until("end of bracketed paste", func() bool {
+		log := s.output()
+		return strings.LastIndex(log, "\x1b[?2004l") > strings.LastIndex(log, "\x1b[?2004h")
+	})
+}

@@ -1,0 +1,188 @@
+// Package shell is the conversation: it reads commands from the prompt or from a script, has them
+// run and turns their answers into characters. It alone prints errors; it never exits.
+package shell
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+
+	"crm/commands"
+)
+
+// A Shell is one conversation. Fill the fields, then call [Shell.Converse] or [Shell.Run].
+type Shell struct {
+	Session  *commands.Session
+	Data     io.Writer // answers, so that a pipe holds nothing else
+	Words    io.Writer // messages, warnings, errors
+	Screen   Screen
+	Secrets  Secrets
+	Reporter *Reporter
+
+	Yes       bool // destructive commands do not ask
+	Quiet     bool // no messages, only data, warnings and errors
+	KeepGoing bool // a script runs on after an error
+	Atomic    bool // a script is done as a whole or not at all
+
+	asks  func(question string) (string, error) // at the prompt; nil in a script
+	depth int                                   // of source
+}
+
+// A Screen is what answers are made to fit.
+type Screen struct {
+	Terminal bool       // Data is a terminal
+	Color    bool       // colour is wanted there when `set color` is auto
+	Width    func() int // in columns; nil: no limit
+}
+
+// Attach gives the session what only a shell can do.
+func (sh *Shell) Attach() {
+	sh.Session.Secret = func(ctx context.Context, r commands.SecretRequest) (string, error) {
+		return sh.Secrets.Read(ctx, r)
+	}
+	sh.Session.Confirm = sh.confirm
+	sh.Session.Source = sh.source
+	sh.Session.Clear = func() {
+		if sh.Screen.Terminal {
+			_, _ = io.WriteString(sh.Data, "\x1b[H\x1b[2J\x1b[3J")
+		}
+	}
+}
+
+// do runs one command and prints its answer. Ctrl-C cancels the command, not the shell.
+func (sh *Shell) do(ctx context.Context, line string, typed bool) error {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
+	defer stop()
+	answer, err := sh.dispatch(ctx, line, typed)
+	if err != nil && ctx.Err() != nil && !errors.Is(err, commands.ErrExit) {
+		err = context.Canceled // whatever the cancelled command made of it
+	}
+	sh.Reporter.events(sh.Session, answer)
+	if err != nil {
+		return err
+	}
+	return sh.print(answer)
+}
+
+// dispatch is commands.Dispatch with a panic turned into an error.
+func (sh *Shell) dispatch(ctx context.Context, line string, typed bool) (answer commands.Answer, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = crash{fmt.Sprintf("%T", r), string(debug.Stack())}
+		}
+	}()
+	return commands.Dispatch(ctx, sh.Session, line, typed)
+}
+
+// A crash is a panic of a command: the kind of its value and where it was, never the value.
+type crash struct{ kind, stack string }
+
+func (c crash) Error() string { return "panic: " + c.kind }
+
+// print writes an answer: data first, then words.
+func (sh *Shell) print(a commands.Answer) error {
+	if a.Output.Text != "" {
+		if _, err := fmt.Fprintln(sh.Data, strings.TrimRight(a.Output.Text, "\n")); err != nil {
+			return err
+		}
+	}
+	style := sh.style(a.Format)
+	if err := Render(sh.Data, a.Output, style); err != nil {
+		return err
+	}
+	for _, w := range a.Output.Warnings {
+		sh.say("warning: " + w)
+	}
+	if sh.Quiet {
+		return nil
+	}
+	if a.Output.Message != "" {
+		sh.say(a.Output.Message)
+	}
+	if people := style.Format == "table" || style.Format == "vertical"; people && a.Output.Columns != nil && !a.Output.Single {
+		sh.say(footer(len(a.Output.Rows), a.Output.Next))
+	}
+	return nil
+}
+
+// say writes one message; what a record holds never reaches the terminal as a control.
+func (sh *Shell) say(message string) { _, _ = fmt.Fprintln(sh.Words, escapeControls(message)) }
+
+func footer(rows int, next string) string {
+	text := fmt.Sprintf("%d rows", rows)
+	switch {
+	case rows == 0:
+		text = "no rows"
+	case rows == 1:
+		text = "1 row"
+	}
+	if next != "" {
+		text += " · next: " + next
+	}
+	return text
+}
+
+func (sh *Shell) style(format string) Style {
+	set := sh.Session.Settings
+	if format == "" {
+		format = set.Format
+	}
+	st := Style{Format: format, Locale: sh.Session.Locale, Color: set.Color == "always" || set.Color == "auto" && sh.Screen.Color}
+	if sh.Screen.Terminal && sh.Screen.Width != nil {
+		st.Width = sh.Screen.Width()
+	}
+	return st
+}
+
+// fail prints an error: in words if it is of a kind that a user may read, else with a
+// reference that the reporter has too.
+func (sh *Shell) fail(err error) {
+	var at placed
+	place := ""
+	if errors.As(err, &at) {
+		place, err = at.place, at.err
+	}
+	if errors.Is(err, context.Canceled) {
+		sh.say("cancelled")
+		return
+	}
+	text, hint := commands.Describe(err)
+	if !commands.Readable(err) {
+		text = fmt.Sprintf("internal error (reference %s)", sh.Reporter.failure(sh.Session, err))
+	}
+	for _, line := range strings.Split(text, "\n") {
+		sh.say(place + "error: " + line)
+	}
+	if hint != "" {
+		sh.say("hint: " + hint)
+	}
+}
+
+// confirm asks before something is destroyed; in a script it refuses.
+func (sh *Shell) confirm(_ context.Context, question string) error {
+	if sh.Yes {
+		return nil
+	}
+	if sh.asks == nil {
+		return fmt.Errorf("%w: %s add --yes", commands.ErrUsage, question)
+	}
+	answer, err := sh.asks(question + " [y/N] ")
+	if err != nil || !strings.HasPrefix(strings.ToLower(strings.TrimSpace(answer)), "y") {
+		return context.Canceled
+	}
+	return nil
+}
+
+// reference names one failure, for the user and the reporter.
+func reference() string {
+	b := make([]byte, 4)
+	_, _ = rand.Read(b) // never fails (crypto/rand)
+	return hex.EncodeToString(b)
+}
