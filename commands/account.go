@@ -19,12 +19,12 @@ func accountCommands() Table {
 		{
 			Name: "login", Short: "Sign in", Needs: security.Public,
 			Args:     []Arg{{Name: "email", Kind: Required(Email), Help: "your email"}},
-			Flags:    []Flag{passwordFile},
+			Flags:    []Flag{passwordFile, formatFlag},
 			Examples: []string{"login sales1@epic.example"},
 			Run:      login,
 		},
 		{Name: "logout", Short: "Sign out and end the session in the database", Needs: security.SignedIn, Run: logout},
-		{Name: "whoami", Short: "Show who is signed in", Needs: security.SignedIn, Examples: []string{"whoami"}, Run: whoami},
+		{Name: "whoami", Short: "Show who is signed in", Needs: security.SignedIn, Flags: []Flag{formatFlag}, Examples: []string{"whoami"}, Run: whoami},
 		{
 			Name: "password", Short: "Change your own password; your other sessions end", Needs: security.SignedIn,
 			Flags: []Flag{passwordFile, {Name: "new-password-file", Kind: Path, Help: "read the new password from this file"}},

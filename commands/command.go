@@ -42,11 +42,11 @@ type Flag struct {
 
 // A Kind knows how to read an argument's text, complete it and explain it.
 type Kind struct {
-	Name   string                                       // the placeholder of usage lines: "ID", "DATE"
-	Parse  func(s *Session, text string) (any, error)   // the error says what is wrong and how to write it
-	Values func(s *Session) []Choice                    // fixed values, from memory; nil for none
+	Name   string                                                  // the placeholder of usage lines: "ID", "DATE"
+	Parse  func(s *Session, text string) (any, error)              // the error says what is wrong and how to write it
+	Values func(s *Session) []Choice                               // fixed values, from memory; nil for none
 	Live   func(ctx context.Context, s *Session) ([]Choice, error) // values from the database; nil for none
-	Files  bool                                         // completed with file names
+	Files  bool                                                    // completed with file names
 }
 
 // A Choice is one completion: what is inserted and what it means.

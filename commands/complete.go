@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 )
@@ -262,24 +263,18 @@ func fold(text string) string {
 
 // hasWord tells whether a word in the text begins with prefix.
 func hasWord(text, prefix string) bool {
-	for at := 0; ; {
+	for at := 0; ; at++ {
 		i := strings.Index(text[at:], prefix)
 		if i < 0 {
 			return false
 		}
 		at += i
-		if at == 0 || !isLetter(text[at-1]) {
+		before, _ := utf8.DecodeLastRuneInString(text[:at])
+		if at == 0 || !unicode.IsLetter(before) && !unicode.IsDigit(before) {
 			return true
-		}
-		at++
-		if at > len(text) {
-			return false
 		}
 	}
 }
-
-// isLetter tells whether a byte of folded text continues a word.
-func isLetter(b byte) bool { return b >= 'a' && b <= 'z' || b >= '0' && b <= '9' || b >= 0x80 }
 
 // hasLetters tells whether the letters occur in the text in their order.
 func hasLetters(text, letters string) bool {

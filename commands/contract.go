@@ -99,7 +99,7 @@ func contractCommands() Table {
 		step("sign", "Mark a contract as signed", "signed", "signed", false),
 		{
 			Name: "contract pay", Short: "Record a payment", Needs: action("contract", "update"),
-			Args: []Arg{idArg(ContractID), {Name: "amount", Kind: Payment, Help: "what was paid"}},
+			Args:  []Arg{idArg(ContractID), {Name: "amount", Kind: Payment, Help: "what was paid"}},
 			Flags: []Flag{{Name: "on", Kind: Day, Help: "the day of the payment (default today)"}},
 			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
 				id, amount := Value[int64](in, "id"), Value[repo.Money](in, "amount")

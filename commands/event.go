@@ -108,7 +108,7 @@ func eventCommands() Table {
 		},
 		{
 			Name: "event assign", Short: "Assign a support collaborator", Needs: action("event", "update"),
-			Args: []Arg{idArg(EventID), {Name: "support-id", Kind: SupportID, Help: "who looks after it"}},
+			Args:  []Arg{idArg(EventID), {Name: "support-id", Kind: SupportID, Help: "who looks after it"}},
 			Flags: []Flag{{Name: "force", Kind: Switch, Help: "without a warning if they are booked twice"}},
 			Run:   assignEvent,
 		},

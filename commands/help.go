@@ -17,19 +17,31 @@ const helpWidth = 80 // characters
 func (c Command) Usage() string { return strings.Join(c.usageParts(), " ") }
 
 func (c Command) usageParts() []string {
-	parts := []string{c.Name}
-	for _, a := range c.Args {
-		if a.Optional {
-			parts = append(parts, "["+a.label()+"]")
-		} else {
-			parts = append(parts, a.label())
-		}
-	}
+	parts := c.usageArgs()
 	for _, f := range c.AllFlags() {
 		if f.Name == "yes" || slices.ContainsFunc(c.Flags, func(own Flag) bool { return own.Name == f.Name }) {
 			parts = append(parts, "["+f.usage()+"]")
 		}
 	}
+	return parts
+}
+
+// usageArgs nests the optional arguments at the end: set [NAME [VALUE]].
+func (c Command) usageArgs() []string {
+	parts := []string{c.Name}
+	open := 0
+	for i, a := range c.Args {
+		part := a.label()
+		switch {
+		case a.Optional && i+1 < len(c.Args) && !c.Args[i+1].Optional:
+			part = "[" + part + "]"
+		case a.Optional:
+			part = "[" + part
+			open++
+		}
+		parts = append(parts, part)
+	}
+	parts[len(parts)-1] += strings.Repeat("]", open)
 	return parts
 }
 
@@ -97,7 +109,7 @@ func (t Table) writeSession(b *strings.Builder) {
 	var usages []string
 	session := slices.DeleteFunc(slices.Clone(t), func(c Command) bool { return c.Verb() != "" })
 	for _, c := range session {
-		usages = append(usages, c.Usage())
+		usages = append(usages, strings.Join(c.usageArgs(), " "))
 	}
 	if len(session) > 0 {
 		b.WriteString("\nSession\n")
@@ -153,16 +165,16 @@ func (c Command) help(s *Session) string {
 	return b.String()
 }
 
-// explainValues lists the words that a kind takes, where they speak for themselves.
+// explainValues lists the words that a kind takes, save those that need an explanation.
 func explainValues(s *Session, k Kind) string {
 	if k.Values == nil {
 		return ""
 	}
-	values := k.Values(s)
-	if len(values) == 0 || slices.ContainsFunc(values, func(c Choice) bool { return c.Help != "" }) {
+	plain := slices.DeleteFunc(slices.Clone(k.Values(s)), func(c Choice) bool { return c.Help != "" })
+	if len(plain) == 0 {
 		return ""
 	}
-	return ": " + strings.Join(texts(values), ", ")
+	return ": " + strings.Join(texts(plain), ", ")
 }
 
 func explainAliases(f Flag) string {

@@ -44,6 +44,9 @@ func Given[T any](in Input, name string) *T {
 	return &t
 }
 
+// formatFlag is on every command of a noun, and on session commands that answer records.
+var formatFlag = Flag{Name: "format", Kind: Format, Help: "how to print the answer"}
+
 // AllFlags returns the flags that a command understands: its own, and those that it has
 // for being destructive, for answering with records and for being a command.
 func (c Command) AllFlags() []Flag {
@@ -57,7 +60,7 @@ func (c Command) AllFlags() []Flag {
 		add(Flag{Name: "yes", Kind: Switch, Help: "do it without asking"})
 	}
 	if c.Verb() != "" {
-		add(Flag{Name: "format", Kind: Format, Help: "how to print the answer"})
+		add(formatFlag)
 	}
 	add(Flag{Name: "help", Kind: Switch, Help: "explain the command"})
 	return flags

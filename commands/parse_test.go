@@ -276,7 +276,7 @@ func onlyStrings(in Input) map[string]any {
 func TestParseLongLines(t *testing.T) {
 	s := farmSession(t)
 	const length = 1 << 20
-	for _, part := range []string{"a", "a ", "'", `\`, "--mine ", "--x ", "--x", "é", "e\u0301", "9", "1 ", "\u202e", "#", "a@", "a.", "-", ",", "id,", "watch "} {
+	for _, part := range []string{"a ", "'", `\`, "--mine ", "--x", "e\u0301", "9", "a@", "id,", "watch "} {
 		text := strings.Repeat(part, length/len(part))
 		for _, line := range []string{text, "animal list --columns " + text, "animal add '" + text + "' --phone " + text, "watch " + text} {
 			_, err := parseLine(s, line)

@@ -21,7 +21,7 @@ type Setup struct {
 	SessionLifetime string // at most, as an interval of PostgreSQL
 	Cost            security.Params
 
-	First  func() (repo.User, error)                        // asks who the first administrator is
+	First  func() (repo.User, error)                            // asks who the first administrator is
 	Secret func(context.Context, SecretRequest) (string, error) // asks for their password
 }
 

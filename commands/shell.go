@@ -77,6 +77,7 @@ func shellCommands() Table {
 				{Name: "name", Kind: Enum("NAME", settingNames()...), Help: "a setting", Optional: true},
 				{Name: "value", Kind: Token("VALUE"), Help: "its new value", Optional: true},
 			},
+			Flags:    []Flag{formatFlag},
 			Examples: []string{"set", "set format json"},
 			Run:      runSet,
 		},

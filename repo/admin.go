@@ -116,8 +116,8 @@ func (a *Admin) createDatabase(ctx context.Context, conn *pgx.Conn) (created boo
 	}
 	sql := "create database " + database + " owner " + quote(a.names.Owner) + " encoding 'UTF8' template template0"
 	if _, err := conn.Exec(ctx, sql); err != nil {
-		if isCode(err, "42P04") {
-			return false, nil
+		if isCode(err, "42P04", "23505") {
+			return false, nil // somebody else has just made it
 		}
 		return false, err
 	}

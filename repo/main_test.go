@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,23 +25,29 @@ func names(database string) repo.Names {
 	return repo.Names{Database: database, Schema: "crm", Owner: "crm_owner", App: "crm_app"}
 }
 
-func readSchema(t testing.TB) string {
-	t.Helper()
+// schemaSQL is schema.sql; without it no test runs.
+var schemaSQL = sync.OnceValue(func() string {
 	sql, err := os.ReadFile("../schema.sql")
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
 	return string(sql)
-}
+})
+
+// prepare makes the database that every test's is a clone of.
+var prepare = sync.OnceValue(func() error {
+	_, err := repo.NewAdmin(pgtest.URL("postgres"), names(template)).Setup(context.Background(), schemaSQL(), "")
+	return err
+})
 
 // world is one test's database with a collaborator of each role, and two where "other" matters.
 type world struct {
 	t        testing.TB
 	database string
 	admin    *repo.Admin
-	db       *repo.DB       // nobody's
-	pool     *pgxpool.Pool  // the app role, raw
-	owner    *pgxpool.Pool  // the superuser, raw
+	db       *repo.DB      // nobody's
+	pool     *pgxpool.Pool // the app role, raw
+	owner    *pgxpool.Pool // the superuser, raw
 	ids      map[string]int64
 	signers  map[string]*security.Signer
 }
@@ -58,9 +65,7 @@ func roleOf(person string) string {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	ctx := context.Background()
-	sql := readSchema(t)
-	if _, err := repo.NewAdmin(pgtest.URL("postgres"), names(template)).Setup(ctx, sql, ""); err != nil {
+	if err := prepare(); err != nil {
 		t.Fatal(err)
 	}
 	w := &world{t: t, database: pgtest.Database(t, template), ids: map[string]int64{}, signers: map[string]*security.Signer{}}
@@ -129,11 +134,18 @@ func (w *world) as(person string) *repo.DB {
 
 func (w *world) signIn(person string) *security.Signer {
 	w.t.Helper()
+	o := w.open(person)
+	return security.NewSigner(security.Session{ID: o.SessionID, UserID: o.UserID, Key: o.Key, Ends: o.Ends}, 10*time.Minute, time.Now)
+}
+
+// open is a new session of a person, with its key.
+func (w *world) open(person string) repo.Opening {
+	w.t.Helper()
 	o, err := w.db.SignIn(context.Background(), person+"@epic.example", key(person), time.Hour)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return security.NewSigner(security.Session{ID: o.SessionID, UserID: o.UserID, Key: o.Key, Ends: o.Ends}, 10*time.Minute, time.Now)
+	return o
 }
 
 func (w *world) token(person string) string {

@@ -66,7 +66,7 @@ type Line struct {
 	begins string // the prefix
 	cols   int    // of the window, when last looked at
 	rows   int
-	plain  bool   // no completion, history or paste
+	plain  bool // no completion, history or paste
 	why    ending
 	count  int    // keys given
 	begun  bool   // with put

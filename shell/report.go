@@ -32,7 +32,7 @@ func NewReporter(dsn, environment, release string, log io.Writer) (*Reporter, er
 	}
 	client, err := sentry.NewClient(sentry.ClientOptions{
 		Dsn: dsn, Environment: environment, Release: release, ServerName: "crm",
-		Integrations:     func([]sentry.Integration) []sentry.Integration { return nil }, // no modules, sources or device
+		Integrations:           func([]sentry.Integration) []sentry.Integration { return nil }, // no modules, sources or device
 		DisableTelemetryBuffer: true,
 	})
 	if err != nil {

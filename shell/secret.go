@@ -16,8 +16,8 @@ import (
 // Secrets is the one place where a secret is read: from a file, from the environment, or
 // from a terminal without echo. It never comes from the command line.
 type Secrets struct {
-	File  string      // the default of a request's file: --password-file
-	Value string      // CRM_PASSWORD, used where a request allows it
+	File  string                   // the default of a request's file: --password-file
+	Value string                   // CRM_PASSWORD, used where a request allows it
 	TTY   func() (*os.File, error) // the terminal to ask at; an error where there is none
 }
 

@@ -20,7 +20,7 @@ type terminal struct {
 	isRaw   atomic.Bool
 	woken   chan struct{}
 	reading bool
-	data    chan []byte // nil bytes: the console is gone
+	data    chan []byte    // nil bytes: the console is gone
 	signals chan os.Signal // Ctrl-C in cooked mode: nothing to the line
 }
 

@@ -1,0 +1,157 @@
+package repo_test
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"crm/repo"
+)
+
+// hs256 is the header of every token that is accepted.
+const hs256 = `{"alg":"HS256","typ":"JWT"}`
+
+// jwt signs whatever it is given.
+func jwt(header, claims string, key []byte) string {
+	b64 := base64.RawURLEncoding.EncodeToString
+	signed := b64([]byte(header)) + "." + b64([]byte(claims))
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte(signed))
+	return signed + "." + b64(mac.Sum(nil))
+}
+
+// claims of a session, from a moment until another.
+func claims(o repo.Opening, from, until time.Duration) string {
+	now := time.Now()
+	return fmt.Sprintf(`{"exp":%d,"iat":%d,"sid":%d,"sub":"%d"}`, now.Add(until).Unix(), now.Add(from).Unix(), o.SessionID, o.UserID)
+}
+
+// good is a token of that session.
+func good(o repo.Opening) string { return jwt(hs256, claims(o, 0, 10*time.Minute), o.Key) }
+
+// sqlstate is PostgreSQL's code of an error, empty for none.
+func sqlstate(err error) string {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.Code
+	}
+	if err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+// constraint is the rule that an error names.
+func constraint(err error) string {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.ConstraintName
+	}
+	return ""
+}
+
+// inTx runs do raw as the app role, with that token, and rolls back unless nothing was touched.
+func (w *world) inTx(token string, do func(pgx.Tx) (int64, error)) (int64, error) {
+	w.t.Helper()
+	ctx := context.Background()
+	tx, err := w.pool.Begin(ctx)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(ctx) }()
+	if _, err := tx.Exec(ctx, "select set_config('crm.token', $1, true)", token); err != nil {
+		w.t.Fatal(err)
+	}
+	n, err := do(tx)
+	if err == nil && n == 0 {
+		err = tx.Commit(ctx)
+	}
+	return n, err
+}
+
+// try sends one statement in such a transaction and answers the rows that it read or wrote.
+func (w *world) try(token, sql string, args ...any) (int64, error) {
+	w.t.Helper()
+	return w.inTx(token, func(tx pgx.Tx) (int64, error) {
+		tag, err := tx.Exec(context.Background(), sql, args...)
+		return tag.RowsAffected(), err
+	})
+}
+
+// read is one value that the superuser sees.
+func read[T any](w *world, sql string, args ...any) T {
+	w.t.Helper()
+	var v T
+	if err := w.owner.QueryRow(context.Background(), sql, args...).Scan(&v); err != nil {
+		w.t.Fatalf("%s: %v", sql, err)
+	}
+	return v
+}
+
+// set changes what only the superuser can.
+func (w *world) set(sql string, args ...any) {
+	w.t.Helper()
+	if _, err := w.owner.Exec(context.Background(), sql, args...); err != nil {
+		w.t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+// checksums is the content of every table of the schema.
+func (w *world) checksums() string {
+	w.t.Helper()
+	var parts []string
+	for _, table := range strings.Fields(read[string](w, "select string_agg(relname, ' ' order by relname) from pg_class where relnamespace = 'crm'::regnamespace and relkind = 'r'")) {
+		parts = append(parts, fmt.Sprintf("select '%[1]s ' || coalesce(md5(string_agg(x::text, e'\\n' order by x::text)), '') as sum from %[1]s x", table))
+	}
+	return read[string](w, "select string_agg(sum, e'\\n') from ("+strings.Join(parts, " union all ")+") all_tables")
+}
+
+// ok ends the test on an error and answers the value otherwise.
+func ok[T any](t testing.TB) func(T, error) T {
+	return func(v T, err error) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+// customer is one of that sales collaborator's.
+func (w *world) customer(sales string) repo.Customer {
+	w.t.Helper()
+	return ok[repo.Customer](w.t)(w.as(sales).AddCustomer(context.Background(), repo.CustomerChange{
+		CompanyName: text("Company of %s", sales), FullName: text("Lou of %s", sales), Email: text("lou@%s.example", sales), Phone: text("+33612345678"),
+	}))
+}
+
+// contract of a customer, in that state.
+func (w *world) contract(customer int64, total repo.Money, status string) repo.Contract {
+	w.t.Helper()
+	return ok[repo.Contract](w.t)(w.as("manage").AddContract(context.Background(), repo.ContractChange{
+		CustomerID: &customer, TotalAmount: &total, Status: &status,
+	}))
+}
+
+// event of a contract in three days, with that support collaborator unless it is empty.
+func (w *world) event(contract int64, support string) repo.Event {
+	w.t.Helper()
+	ctx, start := context.Background(), time.Now().Add(72*time.Hour).Truncate(time.Second)
+	e := ok[repo.Event](w.t)(w.as("admin").AddEvent(ctx, repo.EventChange{
+		ContractID: &contract, Name: text("Party"), StartDate: &start, EndDate: ptr(start.Add(5 * time.Hour)),
+		Location: text("Paris"), Attendees: ptr(int64(10)), Comments: text("none"),
+	}))
+	if support == "" {
+		return e
+	}
+	return ok[repo.Event](w.t)(w.as("admin").UpdateEvent(ctx, e.ID, repo.EventChange{SupportID: ptr(w.ids[support])}))
+}

@@ -1,0 +1,271 @@
+package repo_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"crm/repo"
+)
+
+// responsibilities is S4 once more, by hand: what schema.sql is held against.
+const responsibilities = `
+user.view        A A A A
+customer.view    A A A A
+contract.view    A A A A
+event.view       A A A A
+user.add         A A - -
+user.update      A A - -
+user.delete      A A - -
+customer.add     A - A -
+customer.update  A - O -
+customer.delete  A - - -
+contract.add     A A - -
+contract.update  A A O -
+contract.delete  - - - -
+event.add        A - O -
+event.update     A A - O
+event.delete     A A - -`
+
+// matrix is responsibilities by action and role.
+func matrix() map[string]map[string]string {
+	m := map[string]map[string]string{}
+	for line := range strings.Lines(strings.TrimSpace(responsibilities)) {
+		f := strings.Fields(line)
+		m[f[0]] = map[string]string{"admin": f[1], "manage": f[2], "sales": f[3], "support": f[4]}
+	}
+	return m
+}
+
+// may answers whether a person may do the action to the records of set 1 (sales1's, support1's) or 2.
+func may(person, action string, set int) bool {
+	switch matrix()[action][roleOf(person)] {
+	case "A":
+		return true
+	case "O":
+		return strings.HasSuffix(person, string(rune('0'+set)))
+	}
+	return false
+}
+
+// A trial is one action on one set's records: through the program and as a statement.
+type trial struct {
+	action string
+	set    int
+	run    func(*repo.DB) error // nil: the program has no such function
+	sql    string
+	args   []any
+}
+
+// failed drops the value of a repo function.
+func failed[T any](_ T, err error) error { return err }
+
+// listed is an error for a list that is not.
+func listed[T any](rows []T, err error) error {
+	if err == nil && len(rows) == 0 {
+		return repo.ErrNotFound
+	}
+	return err
+}
+
+// trials makes one set of records and everything that can be tried on it.
+func (w *world) trials(set int) []trial {
+	ctx, sealed := context.Background(), make([]byte, 40)
+	sales, support, spare := [...]string{"", "sales1", "sales2"}[set], [...]string{"", "support1", "support2"}[set], [...]string{"", "spare1", "spare2"}[set]
+	w.add(spare, "sales")
+	user := w.ids[spare]
+	c, free := w.customer(sales).ID, w.customer(sales).ID
+	k := w.contract(c, 100000, "signed").ID
+	e := w.event(k, support).ID
+	ids := []any{c}
+	list := []trial{
+		{"user.view", set, func(db *repo.DB) error { return listed(db.Users(ctx, repo.UserFilter{Page: repo.Page{Limit: 9}})) }, "select * from users", nil},
+		{"user.view", set, func(db *repo.DB) error { return failed(db.User(ctx, user)) }, "select * from collaborator where id = $1", []any{user}},
+		{"user.view", set, func(db *repo.DB) error { return failed(db.History(ctx, "user", user)) }, "select * from history('user', $1)", []any{user}},
+		{"customer.view", set, func(db *repo.DB) error {
+			return listed(db.Customers(ctx, repo.CustomerFilter{Page: repo.Page{Limit: 9}}))
+		}, "select * from customers", nil},
+		{"customer.view", set, func(db *repo.DB) error { return failed(db.Customer(ctx, c)) }, "select * from customer where id = $1", ids},
+		{"customer.view", set, func(db *repo.DB) error { return failed(db.History(ctx, "customer", c)) }, "select * from history('customer', $1)", ids},
+		{"contract.view", set, func(db *repo.DB) error {
+			return listed(db.Contracts(ctx, repo.ContractFilter{Page: repo.Page{Limit: 9}}))
+		}, "select * from contracts", nil},
+		{"contract.view", set, func(db *repo.DB) error { return failed(db.Contract(ctx, k)) }, "select * from contract where id = $1", []any{k}},
+		{"contract.view", set, func(db *repo.DB) error { return failed(db.History(ctx, "contract", k)) }, "select * from history('contract', $1)", []any{k}},
+		{"event.view", set, func(db *repo.DB) error { return listed(db.Events(ctx, repo.EventFilter{Page: repo.Page{Limit: 9}})) }, "select * from events", nil},
+		{"event.view", set, func(db *repo.DB) error { return failed(db.Event(ctx, e)) }, "select * from event where id = $1", []any{e}},
+		{"event.view", set, func(db *repo.DB) error { return failed(db.History(ctx, "event", e)) }, "select * from history('event', $1)", []any{e}},
+		{
+			"user.add", set, func(db *repo.DB) error {
+				return failed(db.AddUser(ctx, repo.UserChange{FirstName: text("New"), LastName: text("New"), Email: text("new@epic.example"), Role: text("sales")},
+					&repo.Password{MemoryKiB: 64, Iterations: 1, Parallelism: 1, Salt: make([]byte, 16), KeyHash: make([]byte, 32)}))
+			},
+			"insert into collaborator (first_name, last_name, email, role) values ('New', 'New', 'new@epic.example', 'sales')", nil,
+		},
+		{"user.update", set, func(db *repo.DB) error {
+			return failed(db.UpdateUser(ctx, user, repo.UserChange{LastName: text("New")}, 0))
+		}, "update collaborator set last_name = 'New' where id = $1", []any{user}},
+		{"user.delete", set, func(db *repo.DB) error { return failed(db.DeleteUser(ctx, user, 0)) }, "update collaborator set deleted_at = now() where id = $1", []any{user}},
+		{"customer.add", set, func(db *repo.DB) error {
+			return failed(db.AddCustomer(ctx, repo.CustomerChange{CompanyName: text("New"), FullName: text("New")}))
+		}, "insert into customer (company_name, full_name) values ($1, $1)", []any{sealed}},
+		{"customer.update", set, func(db *repo.DB) error {
+			return failed(db.UpdateCustomer(ctx, c, repo.CustomerChange{Phone: text("")}))
+		}, "update customer set phone = null where id = $1", ids},
+		{"customer.delete", set, func(db *repo.DB) error { return failed(db.DeleteCustomer(ctx, free)) }, "update customer set deleted_at = now() where id = $1", []any{free}},
+		{"contract.add", set, func(db *repo.DB) error { return failed(db.AddContract(ctx, repo.ContractChange{CustomerID: &c})) }, "insert into contract (customer_id) values ($1)", ids},
+		{"contract.update", set, func(db *repo.DB) error {
+			return failed(db.UpdateContract(ctx, k, repo.ContractChange{TotalAmount: ptr(repo.Money(200000))}))
+		}, "update contract set total_amount = 2000 where id = $1", []any{k}},
+		{"contract.update", set, func(db *repo.DB) error { return failed(db.PayContract(ctx, k, 100, nil)) }, "insert into payment (contract_id, amount) values ($1, 1)", []any{k}},
+		{"contract.update", set, func(db *repo.DB) error {
+			return failed(db.UpdateContract(ctx, k, repo.ContractChange{RemainingAmount: ptr(repo.Money(5))}))
+		}, "insert into payment (contract_id, amount) select id, remaining_amount from contract where id = $1", []any{k}},
+		{"contract.delete", set, nil, "update contract set deleted_at = now() where id = $1", []any{k}},
+		{"event.add", set, func(db *repo.DB) error { return failed(db.AddEvent(ctx, repo.EventChange{ContractID: &k})) }, "insert into event (contract_id) values ($1)", []any{k}},
+		{"event.update", set, func(db *repo.DB) error {
+			return failed(db.UpdateEvent(ctx, e, repo.EventChange{Comments: text("New")}))
+		}, "update event set comments = 'New' where id = $1", []any{e}},
+		{"event.delete", set, func(db *repo.DB) error { return failed(db.DeleteEvent(ctx, e)) }, "update event set deleted_at = now() where id = $1", []any{e}},
+	}
+	for _, table := range []string{"collaborator", "customer", "contract", "event"} { // nothing is ever really deleted
+		noun := strings.Replace(table, "collaborator", "user", 1)
+		list = append(list, trial{noun + ".erase", set, nil, "delete from " + table, nil})
+	}
+	return append(list, trial{"contract.erase", set, nil, "delete from payment", nil}, trial{"contract.erase", set, nil, "update payment set amount = 1", nil})
+}
+
+// badTokens are all the ways in which a person is not signed in.
+func (w *world) badTokens(person string) map[string]string {
+	ctx, role := context.Background(), roleOf(person)
+	mine, other, over := w.open(person), w.open("spare1"), w.open(person)
+	if err := w.db.As(func() (string, error) { return good(over), nil }).SignOut(ctx); err != nil {
+		w.t.Fatal(err)
+	}
+	leaver, mover := "leaver-"+person, "mover-"+person
+	w.add(leaver, role)
+	w.add(mover, role)
+	left, moved := w.open(leaver), w.open(mover)
+	ok[repo.User](w.t)(w.as("admin").DeleteUser(ctx, w.ids[leaver], 0))
+	to := map[string]string{"admin": "manage"}[role]
+	if to == "" {
+		to = "admin"
+	}
+	ok[repo.User](w.t)(w.as("admin").UpdateUser(ctx, w.ids[mover], repo.UserChange{Role: &to}, 0))
+	token, fresh, hour := good(mine), claims(mine, 0, 10*time.Minute), time.Hour
+	unsigned := token[:strings.LastIndex(token, ".")+1]
+	swapped := claims(repo.Opening{SessionID: mine.SessionID, UserID: other.UserID}, 0, hour)
+	return map[string]string{
+		"none": "", "blank": " ", "word": "admin", "header only": token[:37],
+		"expired": jwt(hs256, claims(mine, -hour, -time.Second), mine.Key), "no end": jwt(hs256, strings.Replace(fresh, `"exp"`, `"end"`, 1), mine.Key),
+		"not yet": jwt(hs256, claims(mine, hour, 2*hour), mine.Key), "no start": jwt(hs256, strings.Replace(fresh, `"iat"`, `"at"`, 1), mine.Key),
+		"forged": jwt(hs256, fresh, make([]byte, 32)), "empty key": jwt(hs256, fresh, nil),
+		"alg none": jwt(`{"alg":"none","typ":"JWT"}`, fresh, mine.Key), "unsigned none": "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0." + strings.Split(token, ".")[1] + ".",
+		"RS256": jwt(`{"alg":"RS256","typ":"JWT"}`, fresh, mine.Key), "HS512": jwt(`{"alg":"HS512","typ":"JWT"}`, fresh, mine.Key),
+		"header order": jwt(`{"typ":"JWT","alg":"HS256"}`, fresh, mine.Key),
+		"revoked":      good(over), "deleted user": good(left), "role changed": good(moved),
+		"other's session": jwt(hs256, claims(other, 0, hour), mine.Key), "own session, other's name": jwt(hs256, swapped, mine.Key),
+		"own name, other's key": jwt(hs256, fresh, other.Key), "no session": jwt(hs256, `{"sub":"1"}`, mine.Key),
+		"sub of none": jwt(hs256, strings.Replace(fresh, `"sub"`, `"who"`, 1), mine.Key), "list": jwt(hs256, `[1]`, mine.Key), "no JSON": jwt(hs256, "x", mine.Key),
+		"truncated": token[:len(token)-1], "unsigned": unsigned, "padded": token + "=", "space before": " " + token, "space after": token + " ", "newline": token + "\n",
+		"space within": token[:50] + " " + token[50:], "extra part": token + ".x", "upper case": strings.ToUpper(token),
+		"huge": token + strings.Repeat("A", 100_000), "huge claims": jwt(hs256, strings.Repeat(" ", 2000)+fresh, mine.Key),
+		"deep": jwt(hs256, strings.Repeat("[", 600), mine.Key), "no UTF-8": jwt(hs256, "\xff\xfe", mine.Key), "big number": jwt(hs256, `{"sid":1e99}`, mine.Key),
+	}
+}
+
+// S4, R3, R5, R17, R18, R20, R22, R28: for every role, action and own or other record the program
+// and the raw statement agree with the table above, with the own token, with another's, and with
+// each that is no good; what is refused changes no row.
+func TestMatrix(t *testing.T) {
+	t.Parallel()
+	var tried atomic.Int64
+	t.Cleanup(func() { t.Logf("%d statements tried raw, and through the program where it has them", tried.Load()) })
+	for person, other := range map[string]string{"admin": "support2", "manage": "sales2", "sales1": "sales2", "support1": "support2"} {
+		t.Run(person, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			all := append(w.trials(1), w.trials(2)...)
+			bad, good := w.badTokens(person), map[string]string{person: w.token(person), other: w.token(other)}
+			for _, tr := range all {
+				before := w.checksums()
+				for caller, token := range good {
+					w.attempt(tr, caller, token, may(caller, tr.action, tr.set))
+				}
+				for kind, token := range bad {
+					w.attempt(tr, kind, token, false)
+				}
+				tried.Add(int64(len(good) + len(bad)))
+				if after := w.checksums(); after != before {
+					t.Fatalf("%s of set %d, tried by %s, left something:\n%s\n%s", tr.action, tr.set, person, before, after)
+				}
+			}
+		})
+	}
+}
+
+// attempt holds both answers to one trial against what is expected. caller is a person with a
+// good token, or says what is wrong with the token.
+func (w *world) attempt(tr trial, caller, token string, allowed bool) {
+	w.t.Helper()
+	n, err := w.try(token, tr.sql, tr.args...)
+	want, refusal := []string{"28000"}, repo.ErrSignedOut
+	if slices.Contains(people, caller) {
+		want, refusal = []string{"42501", ""}, repo.ErrDenied
+	}
+	if strings.HasSuffix(tr.action, ".erase") || tr.action == "contract.delete" {
+		want = []string{"42501"} // nobody has that privilege
+	}
+	switch {
+	case allowed && (err != nil || n == 0):
+		w.t.Errorf("%s of set %d by %s: %d rows, %v; want it done", tr.sql, tr.set, caller, n, err)
+	case !allowed && (n != 0 || !slices.Contains(want, sqlstate(err))):
+		w.t.Errorf("%s of set %d by %s: %d rows, %v; want a refusal %q", tr.sql, tr.set, caller, n, err, want)
+	}
+	if tr.run == nil {
+		return
+	}
+	ctx := context.Background()
+	db, commit, rollback, err := w.db.As(func() (string, error) { return token, nil }).Atomic(ctx)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer func() { _ = rollback(ctx) }()
+	switch err := tr.run(db); {
+	case allowed && err != nil:
+		w.t.Errorf("program: %s of set %d by %s: %v; want it done", tr.action, tr.set, caller, err)
+	case !allowed && !errors.Is(err, refusal):
+		w.t.Errorf("program: %s of set %d by %s: %v; want %v", tr.action, tr.set, caller, err, refusal)
+	case !allowed:
+		_ = commit(ctx) // whatever a refusal may have done would stay
+	}
+}
+
+// S4: the table in the database, as each role is told of it, is that one and no other.
+func TestPermissions(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, person := range people {
+		_, told, err := w.as(person).Whoami(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]string{}
+		for _, p := range told {
+			got[p.Action] = map[string]string{"all": "A", "own": "O"}[p.Scope]
+		}
+		for action, roles := range matrix() {
+			if want := strings.Trim(roles[roleOf(person)], "-"); got[action] != want {
+				t.Errorf("%s %s: %q, want %q", person, action, got[action], want)
+			}
+			delete(got, action)
+		}
+		if len(got) > 0 {
+			t.Errorf("%s may also %v", person, got)
+		}
+	}
+}

@@ -1,0 +1,169 @@
+package seed
+
+import (
+	"context"
+
+	"crm/repo"
+)
+
+// A contract as planned. Days are relative to today.
+type contract struct {
+	id        int64
+	customer  *customer
+	state     string // in the end
+	total     repo.Money
+	due       repo.Money // what remains to be paid
+	day       int        // of its signature
+	last      moment     // of what happened last
+	signed    moment
+	booked    moment // of its last booking
+	lastEvent int    // the day by which its events are over
+}
+
+// bookable reports whether there are events under the contract: it is signed, or was until it was finished.
+func (k *contract) bookable() bool { return k.state == "signed" || k.state == "finished" }
+
+// A course is how old the contracts of a state are: added from..to days ago.
+type course struct {
+	state    string
+	from, to int
+}
+
+// courses follow one another. The first allows events; six hold every state.
+func courses() []course {
+	return []course{
+		{"finished", 500, 120},
+		{"to_send", 45, 4},
+		{"canceled", 500, 70},
+		{"signed", 400, 45},
+		{"pending", 90, 15},
+		{"signed", 250, 40},
+		{"finished", 500, 120},
+		{"signed", 300, 40},
+		{"finished", 500, 120},
+		{"signed", 150, 40},
+	}
+}
+
+// someContract plans the i-th contract, of a customer who was there in time.
+func (p *plan) someContract(i int, customers []*customer) *contract {
+	all := courses()
+	c := all[i%len(all)]
+	old := len(customers)
+	for old > 1 && customers[old-1].day >= -c.to-2 {
+		old--
+	}
+	of := customers[p.rand.IntN(old)]
+	day := p.between(max(of.day+1, -c.from), -c.to)
+	total := p.amount()
+	if c.state == "to_send" && p.chance(30) {
+		total = 0 // no offer yet
+	}
+	k := p.addContract(day, of, c.state, total)
+	if c.state == "signed" {
+		p.payments(i, k)
+	}
+	return k
+}
+
+// addContract plans a contract up to its state, or to its signature if it will be finished.
+func (p *plan) addContract(day int, of *customer, state string, total repo.Money) *contract {
+	k := &contract{customer: of, state: state, total: total, due: total, last: p.at(day, of.since)}
+	p.made.Contracts++
+	p.then(k.last, p.team.manager, func(ctx context.Context, db *repo.DB) error {
+		added, err := db.AddContract(ctx, repo.ContractChange{CustomerID: &of.id, TotalAmount: &total})
+		k.id = added.ID
+		return err
+	})
+	if state == "to_send" {
+		return k
+	}
+	if sent := p.between(day+1, day+8); state == "pending" || p.chance(60) {
+		p.step(sent, k, "pending")
+	}
+	switch state {
+	case "canceled":
+		p.step(p.between(day+10, day+60), k, "canceled")
+	case "signed", "finished":
+		k.day = p.between(day+9, day+25)
+		p.step(k.day, k, "signed")
+		k.signed = k.last
+	}
+	return k
+}
+
+// step plans that a contract changes its state, by its sales contact or by management.
+func (p *plan) step(day int, k *contract, state string) {
+	k.last = p.at(day, k.last)
+	p.then(k.last, p.responsible(k), func(ctx context.Context, db *repo.DB) error {
+		_, err := db.UpdateContract(ctx, k.id, repo.ContractChange{Status: &state})
+		return err
+	})
+}
+
+func (p *plan) responsible(k *contract) *member {
+	if p.chance(70) {
+		return k.customer.owner
+	}
+	return p.team.manager
+}
+
+// pay plans a payment, dated the day on which it is recorded.
+func (p *plan) pay(day int, k *contract, amount repo.Money) {
+	if amount <= 0 {
+		return
+	}
+	k.due -= amount
+	k.last = p.at(day, k.last)
+	on := k.last.time
+	p.made.Payments++
+	p.then(k.last, p.responsible(k), func(ctx context.Context, db *repo.DB) error {
+		_, err := db.PayContract(ctx, k.id, amount, &on)
+		return err
+	})
+}
+
+// payments plans what was paid of a signed contract: nothing, a deposit, more, all.
+func (p *plan) payments(i int, k *contract) {
+	deposit := k.total * 3 / 10
+	switch i / 2 % 4 { // signed contracts stand at odd and even places
+	case 1:
+		p.pay(k.day+6, k, deposit)
+	case 2:
+		p.pay(k.day+4, k, deposit)
+		p.pay(p.between(k.day+5, -1), k, k.total/4)
+	case 3:
+		p.pay(p.between(k.day+2, -1), k, k.total)
+	}
+}
+
+// finish plans the payments of a contract and its end, after its events.
+func (p *plan) finish(k *contract) {
+	if p.chance(70) {
+		p.pay(p.between(k.day+2, k.day+12), k, k.total*3/10)
+	}
+	over := p.between(max(k.lastEvent, k.day+20), -1)
+	p.pay(p.between(k.day+13, over), k, k.due)
+	k.last = later(k.last, k.booked)
+	p.step(over, k, "finished")
+}
+
+// amount is the total of a contract: many small, few large, with cents now and then.
+func (p *plan) amount() repo.Money {
+	var euros int
+	switch n := p.rand.IntN(100); {
+	case n < 60:
+		euros = p.between(8, 90) * 100
+	case n < 88:
+		euros = p.between(18, 120) * 500
+	case n < 97:
+		euros = p.between(60, 450) * 1000
+	default:
+		euros = p.between(10, 60) * 125_000
+	}
+	amount := repo.Money(euros) * 100
+	if p.chance(30) {
+		amount += repo.Money(p.between(1, 9_999))
+	}
+	return amount
+}

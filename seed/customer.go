@@ -1,0 +1,86 @@
+package seed
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"crm/repo"
+)
+
+// A customer as planned. The ID is known once the step was taken.
+type customer struct {
+	id       int64
+	day      int // of the first contact
+	since    moment
+	owner    *member
+	fullName string
+	brand    string // the company without its legal form
+}
+
+// addCustomer plans a customer; its owner adds it and so becomes its contact.
+func (p *plan) addCustomer(day int, owner *member, brand string, c repo.CustomerChange) *customer {
+	who := &customer{day: day, since: p.at(day, moment{}), owner: owner, fullName: *c.FullName, brand: brand}
+	p.made.Customers++
+	p.then(who.since, owner, func(ctx context.Context, db *repo.DB) error {
+		added, err := db.AddCustomer(ctx, c)
+		who.id = added.ID
+		return err
+	})
+	return who
+}
+
+// changeCustomer plans a later contact, at which something new is learned.
+func (p *plan) changeCustomer(day int, who *customer, c repo.CustomerChange) {
+	p.then(p.at(day, who.since), who.owner, func(ctx context.Context, db *repo.DB) error {
+		_, err := db.UpdateCustomer(ctx, who.id, c)
+		return err
+	})
+}
+
+// someCustomer plans the i-th of n customers; first contacts spread evenly up to last week.
+func (p *plan) someCustomer(i, n int) *customer {
+	const span = -beginning - 10
+	day := beginning + 3 + (i*span+p.rand.IntN(span))/n
+	owner := p.team.sales[i%len(p.team.sales)]
+	if i%5 == 4 {
+		r := p.rarities[i/5%len(p.rarities)]
+		return p.addCustomer(day, owner, r.brand, repo.CustomerChange{
+			CompanyName: &r.company, FullName: &r.fullName, Email: &r.email, Phone: &r.phone,
+		})
+	}
+	home := pick(p, p.countries)
+	first, last := pick(p, home.firsts), pick(p, home.lasts)
+	brand := strings.ReplaceAll(pick(p, home.brands), "%", pick(p, home.lasts))
+	c := repo.CustomerChange{
+		CompanyName: ptr(brand + " " + pick(p, home.forms)), FullName: ptr(first + " " + last),
+		Email: ptr(fold(first) + "." + fold(last) + "@" + fold(brand) + ".example"), Phone: ptr(p.phone(home)),
+	}
+	switch i % 11 { // not everything is known of everybody
+	case 6:
+		c.Phone = nil
+	case 10:
+		c.Email = nil
+	}
+	who := p.addCustomer(day, owner, brand, c)
+	if i%3 == 1 {
+		p.changeCustomer(p.between(who.day+5, -1), who, repo.CustomerChange{Phone: ptr(p.phone(home))})
+	}
+	return who
+}
+
+// phone is a number of the country that is kept free for fiction.
+func (p *plan) phone(home country) string {
+	r := pick(p, home.phones)
+	n := 1
+	for range r.digits {
+		n *= 10
+	}
+	return fmt.Sprintf("%s%0*d", r.prefix, r.digits, p.rand.IntN(n))
+}
+
+// someone is a first and last name.
+func (p *plan) someone() string {
+	home := pick(p, p.countries)
+	return pick(p, home.firsts) + " " + pick(p, home.lasts)
+}

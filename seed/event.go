@@ -1,0 +1,157 @@
+package seed
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"crm/repo"
+)
+
+// someEvent plans the i-th event, under a contract that allows it.
+func (p *plan) someEvent(i int, k *contract) {
+	what := pick(p, p.kinds)
+	start := p.between(k.day+10, -8)
+	isComing := k.state == "signed" && (k.day > -60 || p.chance(65))
+	if isComing {
+		start = p.between(8, 240)
+	}
+	begins := p.fitting(what, start)
+	ends := begins.Add(time.Duration(p.between(what.shortest*2, what.longest*2)) * 30 * time.Minute)
+	e := repo.EventChange{
+		Name: ptr(what.title(k.customer)), StartDate: &begins, EndDate: &ends,
+		Location: ptr(p.place()), Attendees: ptr(int64(p.between(what.fewest, what.most))), Comments: ptr(p.notes()),
+	}
+	switch i % 13 { // not everything is known at once
+	case 4:
+		e.Comments = nil
+	case 8:
+		e.Location = nil
+	}
+	support := p.free(i, begins, ends)
+	if isComing {
+		if p.coming++; p.coming%3 == 0 {
+			support = nil
+		}
+	}
+	p.addEvent(p.between(k.day+1, min(start-5, -1)), start, k, e, support)
+}
+
+// fitting is when such an event begins around a day: parties on a Saturday, business on working days.
+func (p *plan) fitting(what kind, day int) time.Time {
+	minute := (what.hour*2 + p.rand.IntN(4)) * 30
+	toSaturday := int(time.Saturday - p.date(day, minute).Weekday())
+	switch {
+	case what.party && toSaturday > 3:
+		day += toSaturday - 7
+	case what.party:
+		day += toSaturday
+	case toSaturday == 0:
+		day += 2
+	case toSaturday == 6:
+		day++
+	}
+	return p.date(day, minute)
+}
+
+// free is a support collaborator who has time then, nil if there is none; they take turns.
+func (p *plan) free(turn int, begins, ends time.Time) *member {
+	for i := range p.team.support {
+		m := p.team.support[(turn+i)%len(p.team.support)]
+		if p.diary.free(m, begins, ends) {
+			return m
+		}
+	}
+	return nil
+}
+
+// addEvent plans that the sales contact books an event, that management assigns its support, if any,
+// and that the support notes how it goes on, now and then.
+func (p *plan) addEvent(day, start int, k *contract, e repo.EventChange, support *member) {
+	var id int64
+	added := p.at(day, k.signed)
+	p.made.Events++
+	k.booked, k.lastEvent = later(k.booked, added), max(k.lastEvent, start+7)
+	p.then(added, k.customer.owner, func(ctx context.Context, db *repo.DB) error {
+		e.ContractID = &k.id
+		made, err := db.AddEvent(ctx, e)
+		id = made.ID
+		return err
+	})
+	if support == nil {
+		return
+	}
+	p.diary.book(support, *e.StartDate, *e.EndDate)
+	last := min(start-2, -1)
+	assigned := p.at(p.between(day, last), added)
+	p.then(assigned, p.team.manager, func(ctx context.Context, db *repo.DB) error {
+		_, err := db.UpdateEvent(ctx, id, repo.EventChange{SupportID: &support.id})
+		return err
+	})
+	if !p.chance(30) || e.Comments == nil {
+		return
+	}
+	news := *e.Comments + " " + pick(p, news())
+	p.then(p.at(last, assigned), support, func(ctx context.Context, db *repo.DB) error {
+		_, err := db.UpdateEvent(ctx, id, repo.EventChange{Comments: &news})
+		return err
+	})
+}
+
+// title is the name of such an event: a party bears the name of a person, business that of a company.
+func (what kind) title(of *customer) string {
+	name := of.brand
+	if what.personal {
+		name = of.fullName
+	}
+	return name + " " + what.name
+}
+
+// place is where an event takes place.
+func (p *plan) place() string {
+	return strings.ReplaceAll(pick(p, venues()), "%", pick(p, cities()))
+}
+
+// notes are what is to be known of an event, with the names of guests.
+func (p *plan) notes() string {
+	text := pick(p, remarks())
+	if p.chance(60) {
+		text += " Guests of honour: " + p.someone() + " and " + p.someone() + "."
+	}
+	return text
+}
+
+// A diary knows when each support collaborator is booked.
+type diary map[int64][]booking
+
+type booking struct{ begins, ends time.Time }
+
+// load notes what earlier fillings and real users have booked.
+func (d diary) load(ctx context.Context, db *repo.DB, t *team) error {
+	for _, m := range t.support {
+		const all = 1 << 30
+		events, err := db.As(m.signer.Token).Events(ctx, repo.EventFilter{SupportID: m.id, Page: repo.Page{Limit: all}})
+		if err != nil {
+			return err
+		}
+		for _, e := range events {
+			if e.StartDate != nil && e.EndDate != nil {
+				d.book(m, *e.StartDate, *e.EndDate)
+			}
+		}
+	}
+	return nil
+}
+
+func (d diary) book(m *member, begins, ends time.Time) {
+	d[m.id] = append(d[m.id], booking{begins, ends})
+}
+
+func (d diary) free(m *member, begins, ends time.Time) bool {
+	for _, b := range d[m.id] {
+		if b.begins.Before(ends) && begins.Before(b.ends) {
+			return false
+		}
+	}
+	return true
+}

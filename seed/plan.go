@@ -1,0 +1,150 @@
+package seed
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"crm/repo"
+)
+
+// A plan is all that will happen. Chance and order depend on Config.Seed alone and never on
+// today's date, so that a demo shows the same records under the same IDs on every day.
+type plan struct {
+	rand   *rand.Rand
+	now    time.Time // in the zone
+	team   *team
+	diary  diary
+	steps  []step
+	made   Made
+	coming int  // how many events are still to come
+	told   bool // the story is told: what else happens gets higher IDs
+
+	countries []country
+	rarities  []rarity
+	kinds     []kind
+}
+
+// A moment is when a step happens: its place in the order, and the time that its record is stamped with.
+type moment struct {
+	order int // in minutes
+	time  time.Time
+}
+
+// A step is one thing that a collaborator does.
+type step struct {
+	when moment
+	who  *member
+	do   func(context.Context, *repo.DB) error
+}
+
+func newPlan(c Config, t *team) *plan {
+	zone := c.Zone
+	if zone == nil {
+		zone = time.UTC
+	}
+	return &plan{
+		rand: rand.New(rand.NewPCG(c.Seed, 0x65706963)), now: c.Now.In(zone), team: t, diary: diary{},
+		countries: countries(), rarities: rarities(), kinds: kinds(),
+	}
+}
+
+// everything plans the story, the rest of the customers, their contracts, the events, and how contracts end.
+func (p *plan) everything(c Config) {
+	customers, contracts := p.story(c)
+	p.told = true
+	for len(customers) < c.Customers {
+		customers = append(customers, p.someCustomer(len(customers), c.Customers))
+	}
+	for i := 0; len(contracts) < c.Contracts; i++ {
+		contracts = append(contracts, p.someContract(i, customers))
+	}
+	booked := slices.DeleteFunc(slices.Clone(contracts), func(k *contract) bool { return !k.bookable() })
+	for i := p.made.Events; i < c.Events; i++ {
+		p.someEvent(i, booked[p.rand.IntN(len(booked))])
+	}
+	for _, k := range contracts {
+		if k.state == "finished" {
+			p.finish(k)
+		}
+	}
+}
+
+// perform takes the steps one after the other in one transaction.
+func (p *plan) perform(ctx context.Context, db *repo.DB, progress func(done, total int)) (Made, error) {
+	slices.SortStableFunc(p.steps, func(a, b step) int { return a.when.order - b.when.order })
+	tx, commit, rollback, err := db.Atomic(ctx)
+	if err != nil {
+		return Made{}, err
+	}
+	defer func() { _ = rollback(context.WithoutCancel(ctx)) }()
+	for i, s := range p.steps {
+		if err := s.do(ctx, tx.As(s.who.signer.Token).At(s.when.time)); err != nil {
+			return Made{}, err
+		}
+		progress(i+1, len(p.steps))
+	}
+	return p.made, commit(ctx)
+}
+
+// then plans a step.
+func (p *plan) then(when moment, who *member, do func(context.Context, *repo.DB) error) {
+	p.steps = append(p.steps, step{when, who, do})
+}
+
+const (
+	beginning = -549           // days: 18 months ago
+	lead      = 1000 * 24 * 60 // minutes that put the story before everything else
+)
+
+// at is a moment in office hours, so many days from today (negative: ago), and in any case
+// after another one. What falls on a weekend happens on the Friday before.
+func (p *plan) at(day int, after moment) moment {
+	minute := 9*60 + p.rand.IntN(8*60)
+	m := moment{order: (day-beginning)*24*60 + minute, time: p.date(day, minute)}
+	if p.told {
+		m.order += lead
+	}
+	switch m.time.Weekday() {
+	case time.Saturday:
+		m.time = p.date(day-1, minute)
+	case time.Sunday:
+		m.time = p.date(day-2, minute)
+	}
+	if earliest := after.time.Add(10 * time.Minute); m.time.Before(earliest) {
+		m.time = earliest
+	}
+	m.order = max(m.order, after.order+1)
+	return m
+}
+
+// later is a moment that comes after whatever comes after either.
+func later(a, b moment) moment {
+	if b.time.After(a.time) {
+		a.time = b.time
+	}
+	a.order = max(a.order, b.order)
+	return a
+}
+
+// date is a time of day, in minutes, so many days from today.
+func (p *plan) date(day, minute int) time.Time {
+	return time.Date(p.now.Year(), p.now.Month(), p.now.Day()+day, 0, minute, 0, 0, p.now.Location())
+}
+
+// between is a number from low to high, both possible; low where high is lower.
+func (p *plan) between(low, high int) int {
+	if high <= low {
+		return low
+	}
+	return low + p.rand.IntN(high-low+1)
+}
+
+// chance is true in so many of a hundred cases.
+func (p *plan) chance(percent int) bool { return p.rand.IntN(100) < percent }
+
+// pick is one of the list.
+func pick[T any](p *plan, list []T) T { return list[p.rand.IntN(len(list))] }
+
+func ptr[T any](v T) *T { return &v }

@@ -1,0 +1,102 @@
+// Package seed fills a database with fictional data for demos, training and tests.
+//
+// It works through the same functions as real data: fictional collaborators, each in a session of their
+// own, add customers, sign contracts and book events, and PostgreSQL judges every step. It marks
+// what they add as fictional, so that [repo.Admin.Purge] finds it again.
+//
+//	seed.go        what is asked for, and the run
+//	team.go        the accounts and their sessions
+//	plan.go        the plan: steps in an order that depends on Config.Seed alone
+//	customer.go contract.go event.go   what happens to each noun
+//	story.go       the few records that every filling starts with, for the documentation
+//	people.go trade.go   lists of names, companies, kinds of events, notes
+package seed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"crm/repo"
+	"crm/security"
+)
+
+// DemoPassword is the password of all demo accounts. It is published: it exists in a demo database
+// and nowhere else.
+const DemoPassword = "Epic-Events-2026!"
+
+// The amounts that a demo has and `crm seed` proposes.
+const (
+	DefaultCustomers = 40
+	DefaultContracts = 60
+	DefaultEvents    = 45
+)
+
+// A Config says what to fill in. The amounts mean what they say: 0 is none.
+type Config struct {
+	Customers, Contracts, Events int
+
+	Demo     bool            // the accounts at epic.example with DemoPassword; else those at fictional.example
+	Password string          // of the accounts at fictional.example; empty: nobody can sign in, and there is no administrator
+	Params   security.Params // what the passwords cost; zero is security.DefaultParams
+
+	Now  time.Time      // no record is stamped later; all dates are relative to it
+	Zone *time.Location // office hours and days are those of this zone; nil is UTC
+	Seed uint64         // into an empty database, the same Seed and Now bring the same data under the same IDs
+}
+
+// Made is what a filling added, by noun; accounts that were there already do not count.
+type Made = repo.Counts
+
+// errConfig is a filling that cannot be.
+var errConfig = errors.New("cannot be filled in")
+
+// Fill adds fictional data, all of it or, after an error, none of it but the accounts. It uses the
+// accounts of an earlier filling again, and books nobody who is booked already. The records get
+// stamps of the past 18 months, the coming events dates in the next 8 months. It must end within
+// the hour that a seeding session lasts. progress may be nil.
+func Fill(ctx context.Context, admin *repo.Admin, db *repo.DB, c Config, progress func(done, total int)) (Made, error) {
+	if err := c.check(); err != nil {
+		return Made{}, err
+	}
+	if progress == nil {
+		progress = func(done, total int) {}
+	}
+	made, err := fill(ctx, admin, db, c, progress)
+	if err != nil {
+		return Made{}, fmt.Errorf("fictional data: %w", err)
+	}
+	return made, nil
+}
+
+func fill(ctx context.Context, admin *repo.Admin, db *repo.DB, c Config, progress func(done, total int)) (Made, error) {
+	t, added, err := gather(ctx, admin, c)
+	if err != nil {
+		return Made{}, err
+	}
+	defer t.leave(context.WithoutCancel(ctx), db)
+	p := newPlan(c, t)
+	if err := p.diary.load(ctx, db, t); err != nil {
+		return Made{}, err
+	}
+	p.everything(c)
+	made, err := p.perform(ctx, db, progress)
+	made.Users = added
+	return made, err
+}
+
+// check refuses amounts that cannot be: a contract has a customer of the same filling, an event a contract.
+func (c Config) check() error {
+	switch {
+	case c.Customers < 0 || c.Contracts < 0 || c.Events < 0:
+		return fmt.Errorf("a negative number of records %w", errConfig)
+	case c.Contracts > 0 && c.Customers == 0:
+		return fmt.Errorf("contracts without customers %w: want at least 1 customer", errConfig)
+	case c.Events > 0 && c.Contracts == 0:
+		return fmt.Errorf("events without contracts %w: want at least 1 contract", errConfig)
+	case c.Now.IsZero():
+		return fmt.Errorf("a time without Now %w", errConfig)
+	}
+	return nil
+}

@@ -1,0 +1,76 @@
+package seed
+
+import (
+	"time"
+
+	"crm/repo"
+)
+
+// story plans the records with which every filling starts: into an empty database, they are customers,
+// contracts and events 1, 2, 3. The documentation and its examples count on them.
+func (p *plan) story(c Config) (customers []*customer, contracts []*contract) {
+	sales := p.team.sales
+	if c.Customers > 0 {
+		cool := p.addCustomer(beginning, sales[0], "Cool Startup", repo.CustomerChange{
+			CompanyName: ptr("Cool Startup LLC"), FullName: ptr("Kevin Casey"), Email: ptr("kevin@startup.example"), Phone: ptr("+67812345678"),
+		})
+		customers = append(customers, cool)
+	}
+	if c.Customers > 1 {
+		customers = append(customers, p.addCustomer(beginning+1, sales[0], "Bouzin", repo.CustomerChange{
+			CompanyName: ptr("Bouzin SARL"), FullName: ptr("Lou Bouzin"), Email: ptr("lou@bouzin.example"), Phone: ptr("+66612345678"),
+		}))
+	}
+	if c.Customers > 2 {
+		customers = append(customers, p.addCustomer(beginning+2, sales[1], "Quick", repo.CustomerChange{
+			CompanyName: ptr("Quick & Daughters Ltd"), FullName: ptr("John Quick"), Email: ptr("john@quick.example"), Phone: ptr("+12025550123"),
+		}))
+	}
+	if c.Customers > 1 && c.Contracts > 0 {
+		contracts = append(contracts, p.assembly(customers[1], c.Events > 0))
+	}
+	if c.Customers > 2 && c.Contracts > 1 {
+		contracts = append(contracts, p.wedding(customers[2], c.Events > 1))
+	}
+	if c.Customers > 2 && c.Contracts > 2 {
+		contracts = append(contracts, p.addContract(-30, customers[0], "pending", 1_250_000))
+	}
+	return customers, contracts
+}
+
+// assembly plans Lou Bouzin's contract, partly paid, and event.
+func (p *plan) assembly(lou *customer, withEvent bool) *contract {
+	k := p.addContract(-90, lou, "signed", 845_050)
+	p.pay(k.day+7, k, 250_000)
+	if withEvent {
+		p.storyEvent(k, 24, 15, 2*time.Hour, 200, repo.EventChange{
+			Name: ptr("Lou Bouzin General Assembly"), Location: ptr("Salle des fêtes de Mufflins"),
+			Comments: ptr("Assemblée générale des actionnaires (~200 personnes)."),
+		}, p.team.support[1])
+	}
+	return k
+}
+
+// wedding plans John Quick's contract, not paid yet, and event.
+func (p *plan) wedding(john *customer, withEvent bool) *contract {
+	k := p.addContract(-120, john, "signed", 1_980_000)
+	if withEvent {
+		p.storyEvent(k, 45, 13, 13*time.Hour, 75, repo.EventChange{
+			Name: ptr("John Quick Wedding"), Location: ptr("53 Rue du Château, 41120 Candé-sur-Beuvron, France"),
+			Comments: ptr("Ceremony at 3 PM by the river, catering is arranged. Reception from 5 PM: Kate books the DJ for the party."),
+		}, p.team.support[0])
+	}
+	return k
+}
+
+// storyEvent plans an event so many days from today, at an hour.
+func (p *plan) storyEvent(k *contract, day, hour int, length time.Duration, attendees int64, e repo.EventChange, support *member) {
+	begins := p.date(day, hour*60)
+	ends := begins.Add(length)
+	e.StartDate, e.EndDate, e.Attendees = &begins, &ends, &attendees
+	if !p.diary.free(support, begins, ends) {
+		support = nil
+	}
+	p.coming++
+	p.addEvent(k.day+10, day, k, e, support)
+}

@@ -1,0 +1,140 @@
+package seed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"crm/repo"
+	"crm/security"
+)
+
+// A member of the team is a fictional collaborator with a seeding session.
+type member struct {
+	id     int64
+	signer *security.Signer
+}
+
+// A team is who does the work. Sales and support alternate.
+type team struct {
+	manager *member
+	sales   []*member
+	support []*member
+}
+
+// accounts are the collaborators of a filling, the demo's or those of a real database. The administrator
+// does no work here: without a password there is none.
+func accounts(demo, signIn bool) []repo.User {
+	admin := repo.User{FirstName: "Nadia", LastName: "Renard", Email: "admin@epic.example", Role: "admin"}
+	list := []repo.User{
+		{FirstName: "Hélène", LastName: "Marchand", Email: "manage@epic.example", Role: "manage"},
+		{FirstName: "Bill", LastName: "Boquet", Email: "sales1@epic.example", Role: "sales"},
+		{FirstName: "Dawn", LastName: "Sanchez", Email: "sales2@epic.example", Role: "sales"},
+		{FirstName: "Kate", LastName: "Hastroff", Email: "support1@epic.example", Role: "support"},
+		{FirstName: "Aliénor", LastName: "Vichum", Email: "support2@epic.example", Role: "support"},
+	}
+	if !demo {
+		admin = repo.User{FirstName: "Solène", LastName: "Exemple", Email: "admin@fictional.example", Role: "admin"}
+		list = []repo.User{
+			{FirstName: "Gaëlle", LastName: "Modèle", Email: "manage@fictional.example", Role: "manage"},
+			{FirstName: "Anselme", LastName: "Fictif", Email: "sales1@fictional.example", Role: "sales"},
+			{FirstName: "Bérénice", LastName: "Fable", Email: "sales2@fictional.example", Role: "sales"},
+			{FirstName: "Côme", LastName: "Légende", Email: "support1@fictional.example", Role: "support"},
+			{FirstName: "Désirée", LastName: "Conte", Email: "support2@fictional.example", Role: "support"},
+		}
+	}
+	if demo || signIn {
+		list = append([]repo.User{admin}, list...)
+	}
+	return list
+}
+
+// gather finds or adds the accounts and opens the sessions of those who work; added is how many are new.
+func gather(ctx context.Context, admin *repo.Admin, c Config) (t *team, added int, err error) {
+	t = &team{}
+	for _, u := range accounts(c.Demo, c.Password != "") {
+		id, isNew, err := account(ctx, admin, u, c)
+		if err != nil {
+			return nil, 0, err
+		}
+		if isNew {
+			added++
+		}
+		if u.Role == "admin" {
+			continue
+		}
+		m, err := enter(ctx, admin, id)
+		if err != nil {
+			return nil, 0, err
+		}
+		switch u.Role {
+		case "manage":
+			t.manager = m
+		case "sales":
+			t.sales = append(t.sales, m)
+		case "support":
+			t.support = append(t.support, m)
+		}
+	}
+	return t, added, nil
+}
+
+// account is the ID of the fictional collaborator with that email, who is added where missing. A real
+// one, or one with another role by now, is nobody to act for.
+func account(ctx context.Context, admin *repo.Admin, u repo.User, c Config) (id int64, isNew bool, err error) {
+	password, err := c.verifier()
+	if err != nil {
+		return 0, false, err
+	}
+	id, err = admin.AddUser(ctx, u, password, true)
+	if !errors.Is(err, repo.ErrConflict) {
+		return id, err == nil, err
+	}
+	found, err := admin.FictionalUser(ctx, u.Email, password)
+	switch {
+	case errors.Is(err, repo.ErrNotFound):
+		return 0, false, fmt.Errorf("%s is the email of a real collaborator: %w", u.Email, repo.ErrConflict)
+	case err == nil && found.Role != u.Role:
+		return 0, false, fmt.Errorf("%s has the role %s by now, want %s: %w", u.Email, found.Role, u.Role, repo.ErrConflict)
+	}
+	return found.ID, false, err
+}
+
+// verifier is what the database gets of the password, with a salt of its own for every account; nil without a password.
+func (c Config) verifier() (*repo.Password, error) {
+	password, params := c.Password, c.Params
+	if c.Demo {
+		password = DemoPassword
+	}
+	if password == "" {
+		return nil, nil
+	}
+	if params == (security.Params{}) {
+		params = security.DefaultParams()
+	}
+	v, err := security.NewVerifier(password, params)
+	if err != nil {
+		return nil, err
+	}
+	return &repo.Password{MemoryKiB: v.Memory, Iterations: v.Iterations, Parallelism: v.Parallelism, Salt: v.Salt, KeyHash: v.KeyHash}, nil
+}
+
+// enter opens the seeding session of a collaborator; its tokens are dated by the database's clock.
+func enter(ctx context.Context, admin *repo.Admin, id int64) (*member, error) {
+	o, err := admin.OpenSeedingSession(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	ahead := time.Until(o.ServerTime)
+	session := security.Session{ID: o.SessionID, UserID: o.UserID, Key: o.Key, Ends: o.Ends}
+	return &member{id, security.NewSigner(session, 10*time.Minute, func() time.Time { return time.Now().Add(ahead) })}, nil
+}
+
+// leave ends the sessions. One that cannot be ended ends by itself within the hour, and its key is gone.
+func (t *team) leave(ctx context.Context, db *repo.DB) {
+	for _, m := range append(append([]*member{t.manager}, t.sales...), t.support...) {
+		_ = db.As(m.signer.Token).SignOut(ctx)
+		m.signer.Wipe()
+	}
+}
