@@ -60,7 +60,7 @@ func Describe(err error) (text, hint string) {
 	if errors.As(err, &w) {
 		hint = w.hint
 	}
-	return err.Error(), hint
+	return strings.TrimPrefix(err.Error(), ErrUsage.Error()+": "), hint
 }
 
 // Readable tells whether the error is of a kind whose text may be shown to a user.

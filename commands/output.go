@@ -10,6 +10,7 @@ type Output struct {
 	Text     string   // answers in words, on stdout: help
 	Message  string   // for people, on stderr: "customer 12 added"
 	Warnings []string // for people, on stderr, each without "warning:"
+	Total    string   // how many rows there are on all pages, for people: "1,204"; empty if not known
 	Next     string   // how to get the next page: "--after 50"; empty on the last
 	Events   []Event  // for the reporter
 }

@@ -6,70 +6,127 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
 
 	"crm/repo"
 	"crm/security"
 )
 
-// A Setup is what `crm init` does: roles, database, schema, keyset and the first administrator. Whatever is there
-// stays as it is.
+// A Setup is what `crm init` does: config, keyset, roles, database, schema and the first administrator. Whatever is
+// there stays as it is, and an interrupted run is taken up where it stopped.
 type Setup struct {
-	Admin           *repo.Admin
-	SchemaSQL       string
-	AppPassword     string // of the app role; empty where the server asks for none
+	Admin     *repo.Admin
+	SchemaSQL string
+
+	AppURL      string   // of the app role; must work in the end
+	AppPassword string   // in AppURL; empty where the server asks for none
+	ConfigFile  string   // made before the role whose new password it holds; empty when AppURL is not new
+	Config      [][2]string // keys of two words and their values, for ConfigFile
+
 	KeysetFile      string // made with the schema; empty when the keyset comes from elsewhere
 	SessionLifetime string // at most, as an interval of PostgreSQL
 	Cost            security.Params
 
-	First  func() (repo.User, error)                            // asks who the first administrator is
+	First  func(context.Context) (repo.User, error)             // asks who the first administrator is
 	Secret func(context.Context, SecretRequest) (string, error) // asks for their password
 }
 
-// Run sets up and says what it made; nothing when all was there.
+// Run sets up and says what it made; nothing when all was there. Nothing is made before every question is answered.
 func (c Setup) Run(ctx context.Context) (made []string, err error) {
-	keyset, err := c.keyset(ctx)
+	there, err := c.Admin.HasSchema(ctx)
 	if err != nil {
 		return nil, err
 	}
-	made = append(made, keyset...)
-	schema, err := c.Admin.Setup(ctx, c.SchemaSQL, c.AppPassword)
-	made = append(made, schema...)
+	first, verifier, err := c.firstAdmin(ctx, there)
 	if err != nil {
-		return made, err
+		return nil, err
 	}
-	changed, err := c.Admin.SetSessionLifetime(ctx, c.SessionLifetime)
+	for _, do := range []func(context.Context, bool) ([]string, error){c.config, c.keyset, c.database} {
+		more, err := do(ctx, there)
+		made = append(made, more...)
+		if err != nil {
+			return made, err
+		}
+	}
+	if verifier != nil {
+		if _, err := c.Admin.AddUser(ctx, first, verifier, false); err != nil {
+			return made, err
+		}
+		made = append(made, "administrator "+first.Email)
+	}
+	return made, c.try(ctx)
+}
+
+// config makes the config file with a connection string that nobody knows yet.
+func (c Setup) config(ctx context.Context, _ bool) (made []string, err error) {
+	if c.ConfigFile == "" {
+		return nil, nil
+	}
+	there, err := c.Admin.HasAppRole(ctx)
 	if err != nil {
-		return made, err
+		return nil, err
 	}
-	if changed {
-		made = append(made, "session lifetime "+c.SessionLifetime)
+	if there {
+		return nil, &worded{
+			"the role that crm connects as is there already and its password is not known here",
+			"set database.url, as in the config of the machine that made it; or choose another database.app", repo.ErrConflict,
+		}
 	}
-	there, err := c.Admin.HasRole(ctx, "admin")
-	if err != nil || there {
-		return made, err
+	if err := WriteConfig(c.ConfigFile, c.Config); err != nil {
+		return nil, err
 	}
-	admin, err := c.firstAdmin(ctx)
+	return []string{"config " + c.ConfigFile}, nil
+}
+
+// WriteConfig makes a config file, for its owner alone, of keys of two words ("database.url") and their
+// values; keys of one first word follow each other. It is ErrUsage where the file cannot be made.
+func WriteConfig(path string, keys [][2]string) error {
+	var text strings.Builder
+	text.WriteString("# crm's config; config.yaml.example explains every key\n")
+	section := ""
+	for _, pair := range keys {
+		first, second, _ := strings.Cut(pair[0], ".")
+		if first != section {
+			section = first
+			text.WriteString(section + ":\n")
+		}
+		fmt.Fprintf(&text, "  %s: '%s'\n", second, strings.ReplaceAll(pair[1], "'", "''"))
+	}
+	err := os.MkdirAll(filepath.Dir(path), 0o700)
+	if err == nil {
+		err = writeNew(path, text.String())
+	}
 	if err != nil {
-		return made, err
+		return fmt.Errorf("%w: the config file cannot be written: %w", ErrUsage, err)
 	}
-	return append(made, "administrator "+admin), nil
+	return nil
+}
+
+// writeNew makes a file for its owner alone; it never overwrites one.
+func writeNew(path, text string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	return errors.Join(err, f.Close())
 }
 
 // keyset makes the key of the sealed columns, before there is anything to seal. A database that is
 // there already has its key elsewhere: a second one would seal what the first cannot open.
-func (c Setup) keyset(ctx context.Context) (made []string, err error) {
+func (c Setup) keyset(_ context.Context, schemaIsThere bool) (made []string, err error) {
 	if c.KeysetFile == "" {
 		return nil, nil
 	}
 	if _, err := os.Stat(c.KeysetFile); err == nil {
 		return nil, nil
 	}
-	there, err := c.Admin.HasSchema(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if there {
-		return nil, fmt.Errorf("%w: the database is there, its keyset %s is not: copy it from the machine that made the database, or set CRM_KEYSET", repo.ErrConflict, c.KeysetFile)
+	if schemaIsThere {
+		return nil, &worded{
+			fmt.Sprintf("the database is there, its keyset %s is not", c.KeysetFile),
+			"copy it from the machine that made the database, or set CRM_KEYSET", repo.ErrConflict,
+		}
 	}
 	if err := security.WriteKeyset(c.KeysetFile); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("%w: the keyset cannot be written: %w", ErrUsage, err)
@@ -77,17 +134,48 @@ func (c Setup) keyset(ctx context.Context) (made []string, err error) {
 	return []string{"keyset " + c.KeysetFile}, nil
 }
 
-func (c Setup) firstAdmin(ctx context.Context) (string, error) {
-	u, err := c.First()
+// database makes roles, database and schema.
+func (c Setup) database(ctx context.Context, _ bool) (made []string, err error) {
+	made, err = c.Admin.Setup(ctx, c.SchemaSQL, c.AppPassword)
 	if err != nil {
-		return "", err
+		return made, err
+	}
+	changed, err := c.Admin.SetSessionLifetime(ctx, c.SessionLifetime)
+	if changed {
+		made = append(made, "session lifetime "+c.SessionLifetime)
+	}
+	return made, err
+}
+
+// try connects as crm will.
+func (c Setup) try(ctx context.Context) error {
+	err := c.Admin.Try(ctx, c.AppURL)
+	if errors.Is(err, repo.ErrCredentials) {
+		return &worded{
+			"the role that crm connects as is there, with another password than database.url says",
+			`write its password into database.url, or as an administrator give it the one that is there: psql's \password sets it`, repo.ErrUnavailable,
+		}
+	}
+	return err
+}
+
+// firstAdmin asks for the first administrator if there is none yet; else the password is nil.
+func (c Setup) firstAdmin(ctx context.Context, schemaIsThere bool) (u repo.User, p *repo.Password, err error) {
+	if schemaIsThere {
+		if there, err := c.Admin.HasRole(ctx, "admin"); err != nil || there {
+			return u, nil, err
+		}
+	}
+	if u, err = c.First(ctx); err != nil {
+		return u, nil, err
 	}
 	var invalid repo.Invalid
+	name := Required(Text(nameLimit))
 	for _, field := range []struct {
 		flag string
 		text *string
 		kind Kind
-	}{{"--admin-email", &u.Email, Required(Email)}, {"--admin-first-name", &u.FirstName, Required(Text(nameLimit))}, {"--admin-last-name", &u.LastName, Required(Text(nameLimit))}} {
+	}{{"--admin-email", &u.Email, Required(Email)}, {"--admin-first-name", &u.FirstName, name}, {"--admin-last-name", &u.LastName, name}} {
 		value, err := field.kind.Parse(nil, *field.text)
 		if err != nil {
 			invalid.Problems = append(invalid.Problems, repo.Problem{Field: field.flag, Text: err.Error()})
@@ -96,17 +184,42 @@ func (c Setup) firstAdmin(ctx context.Context) (string, error) {
 		*field.text = value.(string)
 	}
 	if len(invalid.Problems) > 0 {
-		return "", invalid
+		return u, nil, invalid
 	}
 	password, err := c.Secret(ctx, SecretRequest{Question: "password for " + u.Email, Env: true, Twice: true})
 	if err != nil {
-		return "", err
-	}
-	verifier, err := Verifier(password, c.Cost)
-	if err != nil {
-		return "", err
+		return u, nil, err
 	}
 	u.Role = "admin"
-	_, err = c.Admin.AddUser(ctx, u, verifier, false)
-	return u.Email, err
+	p, err = Verifier(password, c.Cost)
+	return u, p, err
+}
+
+// Tell writes numbers of records for people: "40 customers, 60 contracts"; empty when there are none.
+func Tell(c repo.Counts) string {
+	var words []string
+	for _, n := range []struct {
+		count int
+		noun  string
+	}{{c.Customers, "customer"}, {c.Contracts, "contract"}, {c.Payments, "payment"}, {c.Events, "event"}, {c.Users, "account"}} {
+		switch {
+		case n.count == 1:
+			words = append(words, "1 "+n.noun)
+		case n.count > 1:
+			words = append(words, fmt.Sprintf("%d %ss", n.count, n.noun))
+		}
+	}
+	return strings.Join(words, ", ")
+}
+
+// TellPurged says what a purge did.
+func TellPurged(p repo.Purged) string {
+	text := "no fictional data to remove"
+	if removed := Tell(p.Removed); removed != "" {
+		text = "removed " + removed
+	}
+	if kept := Tell(p.Kept); kept != "" {
+		text += "; kept " + kept + ", because real records build on them"
+	}
+	return text
 }

@@ -20,6 +20,7 @@ type Settings struct {
 	Format string // of answers: table, vertical, json, csv, tsv, markdown
 	Color  string // auto, always, never
 	Limit  int    // rows of a list
+	Timing bool   // whether answers say how long they took
 }
 
 // A setting is one name of Settings.
@@ -34,7 +35,10 @@ var settings = []setting{
 	{"format", "how answers are written", Format, func(s *Settings) any { return s.Format }, func(s *Settings, v any) { s.Format = v.(string) }},
 	{"color", "when answers are coloured", Color, func(s *Settings) any { return s.Color }, func(s *Settings, v any) { s.Color = v.(string) }},
 	{"limit", "rows of a list", Number("N", 1, 10_000), func(s *Settings) any { return s.Limit }, func(s *Settings, v any) { s.Limit = v.(int) }},
+	{"timing", "whether answers say how long they took", onOff, func(s *Settings) any { return map[bool]string{true: "on", false: "off"}[s.Timing] }, func(s *Settings, v any) { s.Timing = v == "on" }},
 }
+
+var onOff = Enum("on|off", "on", "off")
 
 // Color is the kind of when to use colour.
 var Color = Enum("WHEN", "auto", "always", "never")
@@ -143,9 +147,7 @@ func runSet(_ context.Context, s *Session, in Input) (Output, error) {
 		return Output{}, repo.Invalid{Problems: []repo.Problem{{Field: st.name, Text: err.Error()}}}
 	}
 	st.set(s.Settings, value)
-	out := single(settingFields, shown{st, value})
-	out.Quiet, out.Message = true, fmt.Sprintf("%s is %v", st.name, value)
-	return out, nil
+	return Output{Message: fmt.Sprintf("%s is %v", st.name, value)}, nil
 }
 
 // All is every command there is, in the order of help.

@@ -49,26 +49,34 @@ func (db *DB) SignInParams(ctx context.Context, email string) (Derivation, error
 // undone by whoever does not like it.
 func (db *DB) SignIn(ctx context.Context, email string, key []byte, lifetime time.Duration) (Opening, error) {
 	db = db.outside()
-	var ticket []byte
-	err := db.run(ctx, step{squirrel.Expr("select sign_in($1, $2)", email, key), func(rows pgx.Rows) error {
-		var err error
-		ticket, err = pgx.CollectExactlyOneRow(rows, pgx.RowTo[[]byte])
-		return err
-	}})
+	ticket, err := db.try(ctx, squirrel.Expr("select sign_in($1, $2)", email, key))
 	if err != nil {
 		return Opening{}, err
 	}
 	query := squirrel.Expr("select session_id, session_key, collaborator_id, ends, server_time from open_session($1, $2)", ticket, lifetime)
-	return one(ctx, db, query, same[Opening])
+	var opened []Opening
+	if err := db.run(ctx, step{query, collect(&opened, same[Opening])}); err != nil {
+		return Opening{}, err
+	}
+	return opened[0], nil
 }
 
 // Whoami is the signed-in user's record and what their role may do.
 func (db *DB) Whoami(ctx context.Context) (User, []Permission, error) {
-	var may []Permission
-	query := from[User]("users").Where("id = (select me_id())")
-	user, err := one(ctx, db, query, same[User],
+	var (
+		me  []User
+		may []Permission
+	)
+	err := db.ask(ctx,
+		step{from[User]("users").Where("id = (select me_id())"), collect(&me, same[User])},
 		step{squirrel.Expr("select action, scope from my_permissions()"), collect(&may, same[Permission])})
-	return user, may, err
+	if err == nil && len(me) == 0 {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return User{}, nil, err
+	}
+	return me[0], may, nil
 }
 
 // SignOut ends the caller's session in the database.
@@ -76,12 +84,26 @@ func (db *DB) SignOut(ctx context.Context) error {
 	return db.outside().run(ctx, step{query: squirrel.Expr("select sign_out()")})
 }
 
+// try notes one try of a password and answers its ticket.
+func (db *DB) try(ctx context.Context, query squirrel.Sqlizer) (ticket []byte, err error) {
+	err = db.run(ctx, step{query, func(rows pgx.Rows) error {
+		ticket, err = pgx.CollectExactlyOneRow(rows, pgx.RowTo[[]byte])
+		return err
+	}})
+	return ticket, err
+}
+
 // ChangePassword replaces the caller's own password and ends their other sessions; a wrong current
 // key is ErrCredentials and counts like a failed sign-in.
 func (db *DB) ChangePassword(ctx context.Context, currentKey []byte, p Password) error {
+	db = db.outside()
+	ticket, err := db.try(ctx, squirrel.Expr("select sign_in((select email from users where id = (select me_id())), $1)", currentKey))
+	if err != nil {
+		return err
+	}
 	var changed bool
-	err := db.outside().run(ctx, step{
-		squirrel.Expr("select change_password($1, $2, $3, $4, $5, $6)", currentKey, p.MemoryKiB, p.Iterations, p.Parallelism, p.Salt, p.KeyHash),
+	err = db.run(ctx, step{
+		squirrel.Expr("select change_password($1, $2, $3, $4, $5, $6)", ticket, p.MemoryKiB, p.Iterations, p.Parallelism, p.Salt, p.KeyHash),
 		func(rows pgx.Rows) error {
 			var err error
 			changed, err = pgx.CollectExactlyOneRow(rows, pgx.RowTo[bool])

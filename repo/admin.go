@@ -37,13 +37,45 @@ func NewAdmin(url string, n Names) *Admin { return &Admin{url, n} }
 func (a *Admin) connect(ctx context.Context, database string) (*pgx.Conn, error) {
 	conf, err := pgx.ParseConfig(a.url)
 	if err != nil {
-		return nil, fmt.Errorf("database.admin_url cannot be read: want postgres://USER:PASSWORD@HOST:PORT/DATABASE")
+		return nil, say(ErrInvalid, "database.admin_url cannot be read: want postgres://USER:PASSWORD@HOST:PORT/DATABASE")
 	}
 	if database != "" {
 		conf.Database = database
 	}
+	conf.RuntimeParams["application_name"] = "crm init"
 	conn, err := pgx.ConnectConfig(ctx, conf)
+	var connect *pgconn.ConnectError
+	if errors.As(err, &connect) {
+		return nil, unreachable(connect, "database.admin_url")
+	}
 	return conn, translate(err)
+}
+
+// Try connects once as the app role, whose connection string url is; a wrong password is ErrCredentials.
+func (a *Admin) Try(ctx context.Context, url string) error {
+	conn, err := pgx.Connect(ctx, url)
+	if isCode(err, "28P01") {
+		return ErrCredentials
+	}
+	if err != nil {
+		return translate(err)
+	}
+	return translate(conn.Close(ctx))
+}
+
+// HasAppRole reports whether the role that crm connects as is there.
+func (a *Admin) HasAppRole(ctx context.Context) (there bool, err error) {
+	conn, err := a.connect(ctx, "")
+	if err != nil {
+		return false, err
+	}
+	defer conn.Close(ctx)
+	return hasRole(ctx, conn, a.names.App)
+}
+
+func hasRole(ctx context.Context, conn *pgx.Conn, name string) (there bool, err error) {
+	err = conn.QueryRow(ctx, "select exists (select from pg_roles where rolname = $1)", name).Scan(&there)
+	return there, translate(err)
 }
 
 // Setup creates the roles, the database and the schema where they are missing, and says
@@ -55,56 +87,71 @@ func (a *Admin) Setup(ctx context.Context, schemaSQL, appPassword string) (made 
 		return nil, err
 	}
 	defer conn.Close(ctx)
-	roles, err := a.createRoles(ctx, conn, appPassword)
+	made, err = a.createRoles(ctx, conn, appPassword)
 	if err != nil {
-		return made, translate(err)
+		return made, lacking(err)
 	}
-	made = append(made, roles...)
 	created, err := a.createDatabase(ctx, conn)
-	if err != nil {
-		return made, translate(err)
-	}
 	if created {
 		made = append(made, "database "+a.names.Database)
+	}
+	if err != nil {
+		return made, lacking(err)
 	}
 	created, err = a.createSchema(ctx, schemaSQL)
 	if created {
 		made = append(made, "schema "+a.names.Schema)
 	}
-	return made, err
+	return made, lacking(err)
 }
 
+// lacking says what an administrator's account needs that was refused something.
+func lacking(err error) error {
+	if err = translate(err); errors.Is(err, ErrDenied) {
+		return say(ErrDenied, "the account of database.admin_url may not set up crm: it needs CREATEROLE and CREATEDB, and must own the database or be a member of the owner role if they are there already; a superuser may in any case")
+	}
+	return err
+}
+
+// createRoles makes each role in one statement, so that the app role is never there without its password.
 func (a *Admin) createRoles(ctx context.Context, conn *pgx.Conn, appPassword string) (made []string, err error) {
-	owner, app := quote(a.names.Owner), quote(a.names.App)
-	for _, r := range []struct{ name, sql string }{
-		{a.names.Owner, "create role " + owner + " nologin noinherit"},
-		{a.names.App, "create role " + app + " login nosuperuser nocreatedb nocreaterole noinherit nobypassrls"},
+	password := ""
+	if appPassword != "" {
+		verifier, err := scramVerifier(appPassword)
+		if err != nil {
+			return nil, err
+		}
+		password = " password '" + verifier + "'"
+	}
+	for _, r := range []struct{ name, attributes string }{
+		{a.names.Owner, " nologin noinherit"},
+		{a.names.App, " login nosuperuser nocreatedb nocreaterole noinherit nobypassrls" + password},
 	} {
-		var there bool
-		if err := conn.QueryRow(ctx, "select exists (select from pg_roles where rolname = $1)", r.name).Scan(&there); err != nil {
+		there, err := hasRole(ctx, conn, r.name)
+		if err != nil {
 			return made, err
 		}
 		if there {
 			continue
 		}
-		if _, err := conn.Exec(ctx, r.sql); err != nil && !isCode(err, "42710", "23505") {
+		if _, err := conn.Exec(ctx, "create role "+quote(r.name)+r.attributes); err != nil && !isCode(err, "42710", "23505") {
 			return made, err
 		}
 		made = append(made, "role "+r.name)
-		if r.name == a.names.App && appPassword != "" {
-			verifier, err := scramVerifier(appPassword)
-			if err != nil {
-				return made, err
-			}
-			if _, err := conn.Exec(ctx, "alter role "+app+" password '"+verifier+"'"); err != nil {
-				return made, err
-			}
-		}
 	}
-	if _, err = conn.Exec(ctx, "grant "+owner+" to current_user"); isCode(err, "0LP01", "42501") {
-		err = nil // a superuser needs no grant, and PostgreSQL 16 refuses one's own
+	return made, a.joinOwner(ctx, conn)
+}
+
+// joinOwner makes the administrator a member of the owner role, to act for it. A superuser needs that not; who has made
+// the role may grant it to themselves (PostgreSQL manual, 22.2 Role Attributes).
+func (a *Admin) joinOwner(ctx context.Context, conn *pgx.Conn) error {
+	var member bool
+	err := conn.QueryRow(ctx, "select pg_has_role(current_user, $1, 'usage')", a.names.Owner).Scan(&member)
+	if err != nil || member {
+		return err
 	}
-	return made, err
+	_, err = conn.Exec(ctx, "grant "+quote(a.names.Owner)+" to current_user")
+	return err
 }
 
 func (a *Admin) createDatabase(ctx context.Context, conn *pgx.Conn) (created bool, err error) {
@@ -121,8 +168,25 @@ func (a *Admin) createDatabase(ctx context.Context, conn *pgx.Conn) (created boo
 		}
 		return false, err
 	}
-	_, err = conn.Exec(ctx, "revoke all on database "+database+" from public; grant connect on database "+database+" to "+quote(a.names.App))
-	return true, err
+	return true, nil
+}
+
+// admit lets the two roles into the database, and nobody else into one of our own.
+func (a *Admin) admit(ctx context.Context, tx pgx.Tx) error {
+	database, owner, app := quote(a.names.Database), quote(a.names.Owner), quote(a.names.App)
+	var own bool
+	err := tx.QueryRow(ctx, "select datdba = (select oid from pg_roles where rolname = $1) from pg_database where datname = current_database()", a.names.Owner).Scan(&own)
+	if err != nil {
+		return err
+	}
+	sql := "grant connect on database " + database + " to " + app
+	if own {
+		sql += "; revoke all on database " + database + " from public; revoke create on schema public from public"
+	} else {
+		sql += "; grant connect, create on database " + database + " to " + owner
+	}
+	_, err = tx.Exec(ctx, sql)
+	return err
 }
 
 // createSchema runs schema.sql in one transaction, unless the schema is there; then its version must be ours.
@@ -141,14 +205,17 @@ func (a *Admin) createSchema(ctx context.Context, schemaSQL string) (created boo
 		return false, translate(err)
 	}
 	defer func() { _ = tx.Rollback(ctx) }()
-	if _, err := tx.Exec(ctx, "revoke create on schema public from public"); err != nil {
+	if err := a.admit(ctx, tx); err != nil {
 		return false, translate(err)
 	}
 	if _, err := tx.Exec(ctx, sql); err != nil {
 		if isCode(err, "42P06") {
 			return false, nil // somebody else has just made it
 		}
-		return false, fmt.Errorf("%w: schema.sql: %w", ErrInternal, err)
+		if isCode(err, "42501") {
+			return false, translate(err)
+		}
+		return false, fmt.Errorf("%w: schema.sql: %w", ErrInternal, translate(err))
 	}
 	// Behind a transaction pooler the connection's own search_path may not arrive: the role brings it along.
 	path := "alter role " + quote(a.names.App) + " in database " + quote(a.names.Database) + " set search_path = " + quote(a.names.Schema)

@@ -114,9 +114,9 @@ func (db *DB) UpdateContract(ctx context.Context, id int64, c ContractChange) (C
 	var more []step
 	if c.RemainingAmount != nil {
 		entry := squirrel.Expr(`insert into payment (contract_id, amount)
-			select id, remaining_amount - $2 from contract where id = $1 and deleted_at is null and remaining_amount <> $2`, id, *c.RemainingAmount)
+			select id, remaining_amount - $2 from contracts where id = $1 and deleted_at is null and remaining_amount <> $2`, id, *c.RemainingAmount)
 		more = append(more,
-			step{squirrel.Expr("update contract set status = status where id = $1 and deleted_at is null returning id", id), sawRow(&touched[0])},
+			step{squirrel.Expr("select id from contract where id = $1 and deleted_at is null for update", id), sawRow(&touched[0])},
 			step{query: entry})
 	}
 	if c.Status != nil {

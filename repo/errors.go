@@ -2,6 +2,7 @@ package repo
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -75,30 +76,35 @@ func translate(err error) error {
 	case err == nil, errors.Is(err, context.Canceled):
 		return err
 	case errors.As(err, &connect):
-		return unreachable(connect)
+		return unreachable(connect, "database.url")
 	case errors.As(err, &pg):
 		return refusal(pg)
 	case errors.As(err, &network), pgconn.Timeout(err), pgconn.SafeToRetry(err), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		return say(ErrUnavailable, "the connection to the database was lost")
+		return lost{said{"the connection to the database was lost", ErrUnavailable}}
 	}
 	return err
 }
 
-func unreachable(err *pgconn.ConnectError) error {
+// unreachable is the words for a connection that failed; key is where the config says it.
+func unreachable(err *pgconn.ConnectError, key string) error {
 	var pg *pgconn.PgError
+	var verification *tls.CertificateVerificationError
 	if errors.Is(err, context.Canceled) {
 		return context.Canceled
 	}
+	if errors.As(err, &verification) {
+		return say(ErrUnavailable, "the certificate of the database at %s is not trusted: see database.sslmode and database.sslrootcert", err.Config.Host)
+	}
 	if !errors.As(err, &pg) {
-		return say(ErrUnavailable, "the database at %s cannot be reached: is it running, and is database.url right", err.Config.Host)
+		return lost{said{fmt.Sprintf("the database at %s cannot be reached: is it running, and is %s right", err.Config.Host, key), ErrUnavailable}}
 	}
 	switch pg.Code {
 	case "28P01", "28000":
-		return say(ErrUnavailable, "the database refuses the account %s: see database.url", err.Config.User)
+		return say(ErrUnavailable, "the database refuses the account %s: see %s", err.Config.User, key)
 	case "3D000":
 		return say(ErrUnavailable, "there is no database %s: run crm init", err.Config.Database)
 	}
-	return say(ErrUnavailable, "the database does not take connections now (%s)", pg.Code)
+	return lost{said{fmt.Sprintf("the database does not take connections now (%s)", pg.Code), ErrUnavailable}}
 }
 
 func refusal(pg *pgconn.PgError) error {
@@ -122,7 +128,7 @@ func refusal(pg *pgconn.PgError) error {
 	case pg.Code == "3F000", pg.Code == "42P01", pg.Code == "42883":
 		return say(ErrUnavailable, "the database does not hold crm's schema: run crm init")
 	case strings.HasPrefix(pg.Code, "08"), strings.HasPrefix(pg.Code, "57P"), strings.HasPrefix(pg.Code, "53"):
-		return say(ErrUnavailable, "the connection to the database was lost (%s)", pg.Code)
+		return lost{said{fmt.Sprintf("the connection to the database was lost (%s)", pg.Code), ErrUnavailable}}
 	}
 	return Fault{pg.Code, pg.ConstraintName, pg.TableName, pg.Routine}
 }
@@ -175,6 +181,8 @@ func broken(pg *pgconn.PgError) error {
 		return say(ErrConflict, "contract %s is not a signed contract: only a signed one can have events", pg.Detail)
 	case "event_ends_before_start":
 		return say(ErrInvalid, "invalid --end-date: an event ends after it starts")
+	case "event_dates":
+		return say(ErrInvalid, "invalid --start-date or --end-date: between 1900 and 9999")
 	case "event_attendees_negative":
 		return say(ErrInvalid, "invalid --attendees: at least 0")
 	case "deleted_record":

@@ -27,6 +27,7 @@ crm.my_permissions()
 crm.open_session(bytea,interval)
 crm.payable(bigint)
 crm.reach(text[])
+crm.reached(text[])
 crm.set_first_password(text,integer,integer,integer,bytea,bytea)
 crm.sign_in(text,bytea)
 crm.sign_in_params(text)
@@ -35,26 +36,25 @@ crm.sign_out()`
 // mayTouch are its privileges on tables, views and sequences, and the columns of those that are not for all.
 const mayTouch = `
 collaborator INSERT(email,employee_number,first_name,last_name,role)
-collaborator SELECT
+collaborator SELECT(deleted_at,id)
 collaborator UPDATE(deleted_at,email,employee_number,first_name,last_name,role)
 collaborator_id_seq SELECT
 contract INSERT(customer_id,sales_id,status,total_amount)
-contract SELECT
+contract SELECT(deleted_at,id)
 contract UPDATE(customer_id,sales_id,status,total_amount)
 contract_id_seq SELECT
 contracts SELECT
 customer INSERT(company_name,email,full_name,phone,sales_id)
-customer SELECT
+customer SELECT(deleted_at,id)
 customer UPDATE(company_name,deleted_at,email,full_name,phone,sales_id)
 customer_id_seq SELECT
 customers SELECT
 event INSERT(attendees,comments,contract_id,end_date,location,name,start_date)
-event SELECT
+event SELECT(deleted_at,id)
 event UPDATE(attendees,comments,contract_id,deleted_at,end_date,location,name,start_date,support_id)
 event_id_seq SELECT
 events SELECT
 payment INSERT(amount,contract_id,paid_on)
-payment SELECT
 users SELECT`
 
 // realDatabase is one that crm init made, not a clone: a clone has lost the database's own grants.

@@ -62,7 +62,7 @@ func same[T any](row T) (T, error) { return row, nil }
 // list runs one query and answers its rows.
 func list[R, T any](ctx context.Context, db *DB, query squirrel.Sqlizer, shape func(R) (T, error)) ([]T, error) {
 	var found []T
-	err := db.run(ctx, step{query, collect(&found, shape)})
+	err := db.ask(ctx, step{query, collect(&found, shape)})
 	return found, err
 }
 
@@ -70,7 +70,11 @@ func list[R, T any](ctx context.Context, db *DB, query squirrel.Sqlizer, shape f
 // transaction, so a write and the record that it leaves are one round trip.
 func one[R, T any](ctx context.Context, db *DB, query squirrel.Sqlizer, shape func(R) (T, error), before ...step) (T, error) {
 	var found []T
-	if err := db.run(ctx, append(before, step{query, collect(&found, shape)})...); err != nil {
+	exchange := db.run
+	if len(before) == 0 {
+		exchange = db.ask
+	}
+	if err := exchange(ctx, append(before, step{query, collect(&found, shape)})...); err != nil {
 		return *new(T), err
 	}
 	if len(found) == 0 {

@@ -12,6 +12,8 @@ import (
 
 	"github.com/Masterminds/squirrel"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -28,6 +30,7 @@ type DB struct {
 	token func() (string, error)
 	clock time.Time // of a seeding session, zero otherwise
 	vault Vault
+	link  *link
 }
 
 // A Config says where the database is.
@@ -36,6 +39,7 @@ type Config struct {
 	Schema         string        // where crm's tables are
 	ConnectTimeout time.Duration // of one attempt
 	Vault          Vault
+	Away           func() // told once when a database that was there cannot be reached any more; may be nil
 }
 
 // Open prepares a pool without connecting: a database that is away is said by the first statement.
@@ -49,11 +53,12 @@ func Open(c Config) (*DB, error) {
 	conf.ConnConfig.ConnectTimeout = c.ConnectTimeout
 	conf.ConnConfig.RuntimeParams["application_name"] = "crm"
 	conf.ConnConfig.RuntimeParams["search_path"] = pgx.Identifier{c.Schema}.Sanitize()
+	conf.ConnConfig.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler { return cancelOnServer(c) }
 	pool, err := pgxpool.NewWithConfig(context.Background(), conf)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrInternal, err)
 	}
-	return &DB{pool: pool, vault: c.Vault}, nil
+	return &DB{pool: pool, vault: c.Vault, link: &link{tell: c.Away}}, nil
 }
 
 // As is the same database with the statements of whoever token speaks for; nil for nobody.
@@ -117,7 +122,12 @@ type step struct {
 
 // run sends the caller's token and the steps in one round trip and one transaction: all of them or none.
 // The identity lasts exactly that transaction (set_config … true), also behind a transaction pooler.
-func (db *DB) run(ctx context.Context, steps ...step) error {
+func (db *DB) run(ctx context.Context, steps ...step) error { return db.exchange(ctx, true, steps) }
+
+// ask is run for steps that change nothing: they may be sent again.
+func (db *DB) ask(ctx context.Context, steps ...step) error { return db.exchange(ctx, false, steps) }
+
+func (db *DB) exchange(ctx context.Context, writes bool, steps []step) error {
 	token := ""
 	if db.token != nil {
 		var err error
@@ -125,23 +135,26 @@ func (db *DB) run(ctx context.Context, steps ...step) error {
 			return fmt.Errorf("%w: %w", ErrSignedOut, err)
 		}
 	}
-	var batch pgx.Batch
-	batch.Queue("select set_config('crm.token', $1, true)", token)
-	if !db.clock.IsZero() {
-		batch.Queue("select set_config('crm.clock', $1, true)", db.clock.Format(time.RFC3339Nano))
-	}
-	for _, s := range steps {
-		sql, args, err := s.query.ToSql()
-		if err != nil {
+	queries := make([]string, len(steps))
+	arguments := make([][]any, len(steps))
+	for i, s := range steps {
+		var err error
+		if queries[i], arguments[i], err = s.query.ToSql(); err != nil {
 			return fmt.Errorf("%w: %v", ErrInternal, err)
 		}
-		queued := batch.Queue(sql, args...)
-		if s.read != nil {
-			queued.Query(s.read)
+	}
+	return db.send(ctx, writes, func() *pgx.Batch {
+		batch := &pgx.Batch{}
+		batch.Queue("select set_config('crm.token', $1, true)", token)
+		if !db.clock.IsZero() {
+			batch.Queue("select set_config('crm.clock', $1, true)", db.clock.Format(time.RFC3339Nano))
 		}
-	}
-	if db.tx != nil {
-		return translate(db.tx.SendBatch(ctx, &batch).Close())
-	}
-	return translate(db.pool.SendBatch(ctx, &batch).Close())
+		for i, s := range steps {
+			queued := batch.Queue(queries[i], arguments[i]...)
+			if s.read != nil {
+				queued.Query(s.read)
+			}
+		}
+		return batch
+	})
 }

@@ -55,7 +55,7 @@ func (p *plan) someContract(i int, customers []*customer) *contract {
 	}
 	of := customers[p.rand.IntN(old)]
 	day := p.between(max(of.day+1, -c.from), -c.to)
-	total := p.amount()
+	total := p.amount(i)
 	if c.state == "to_send" && p.chance(30) {
 		total = 0 // no offer yet
 	}
@@ -87,7 +87,7 @@ func (p *plan) addContract(day int, of *customer, state string, total repo.Money
 	case "signed", "finished":
 		k.day = p.between(day+9, day+25)
 		p.step(k.day, k, "signed")
-		k.signed = k.last
+		k.signed, k.lastEvent = k.last, k.day
 	}
 	return k
 }
@@ -110,9 +110,6 @@ func (p *plan) responsible(k *contract) *member {
 
 // pay plans a payment, dated the day on which it is recorded.
 func (p *plan) pay(day int, k *contract, amount repo.Money) {
-	if amount <= 0 {
-		return
-	}
 	k.due -= amount
 	k.last = p.at(day, k.last)
 	on := k.last.time
@@ -148,18 +145,18 @@ func (p *plan) finish(k *contract) {
 	p.step(over, k, "finished")
 }
 
-// amount is the total of a contract: many small, few large, with cents now and then.
-func (p *plan) amount() repo.Money {
+// amount is the total of the i-th contract: many small, few large, with cents now and then.
+func (p *plan) amount(i int) repo.Money {
 	var euros int
 	switch n := p.rand.IntN(100); {
+	case i%25 == 9:
+		euros = p.between(10, 60) * 125_000
 	case n < 60:
 		euros = p.between(8, 90) * 100
-	case n < 88:
+	case n < 90:
 		euros = p.between(18, 120) * 500
-	case n < 97:
-		euros = p.between(60, 450) * 1000
 	default:
-		euros = p.between(10, 60) * 125_000
+		euros = p.between(60, 450) * 1000
 	}
 	amount := repo.Money(euros) * 100
 	if p.chance(30) {

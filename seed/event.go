@@ -16,11 +16,11 @@ func (p *plan) someEvent(i int, k *contract) {
 	if isComing {
 		start = p.between(8, 240)
 	}
-	begins := p.fitting(what, start)
+	begins := p.date(p.weekday(start, what.party), (what.hour*2+p.rand.IntN(4))*30)
 	ends := begins.Add(time.Duration(p.between(what.shortest*2, what.longest*2)) * 30 * time.Minute)
 	e := repo.EventChange{
 		Name: ptr(what.title(k.customer)), StartDate: &begins, EndDate: &ends,
-		Location: ptr(p.place()), Attendees: ptr(int64(p.between(what.fewest, what.most))), Comments: ptr(p.notes()),
+		Location: ptr(p.place(what)), Attendees: ptr(int64(p.between(what.fewest, what.most))), Comments: ptr(p.notes()),
 	}
 	switch i % 13 { // not everything is known at once
 	case 4:
@@ -37,21 +37,20 @@ func (p *plan) someEvent(i int, k *contract) {
 	p.addEvent(p.between(k.day+1, min(start-5, -1)), start, k, e, support)
 }
 
-// fitting is when such an event begins around a day: parties on a Saturday, business on working days.
-func (p *plan) fitting(what kind, day int) time.Time {
-	minute := (what.hour*2 + p.rand.IntN(4)) * 30
-	toSaturday := int(time.Saturday - p.date(day, minute).Weekday())
+// weekday is the fitting day next to a day: parties are on a Saturday, business is on working days.
+func (p *plan) weekday(day int, party bool) int {
+	toSaturday := int(time.Saturday - p.date(day, 12*60).Weekday())
 	switch {
-	case what.party && toSaturday > 3:
-		day += toSaturday - 7
-	case what.party:
-		day += toSaturday
+	case party && toSaturday > 3:
+		return day + toSaturday - 7
+	case party:
+		return day + toSaturday
 	case toSaturday == 0:
-		day += 2
+		return day + 2
 	case toSaturday == 6:
-		day++
+		return day + 1
 	}
-	return p.date(day, minute)
+	return day
 }
 
 // free is a support collaborator who has time then, nil if there is none; they take turns.
@@ -78,22 +77,23 @@ func (p *plan) addEvent(day, start int, k *contract, e repo.EventChange, support
 		id = made.ID
 		return err
 	})
+	// Chance is asked whether or not somebody is free: that depends on the date.
+	last := min(start-2, -1)
+	assigned := p.at(p.between(day, last), added)
+	noted, text, goesOn := p.at(last, assigned), pick(p, news()), p.chance(30) && e.Comments != nil
 	if support == nil {
 		return
 	}
 	p.diary.book(support, *e.StartDate, *e.EndDate)
-	last := min(start-2, -1)
-	assigned := p.at(p.between(day, last), added)
 	p.then(assigned, p.team.manager, func(ctx context.Context, db *repo.DB) error {
 		_, err := db.UpdateEvent(ctx, id, repo.EventChange{SupportID: &support.id})
 		return err
 	})
-	if !p.chance(30) || e.Comments == nil {
+	if !goesOn {
 		return
 	}
-	news := *e.Comments + " " + pick(p, news())
-	p.then(p.at(last, assigned), support, func(ctx context.Context, db *repo.DB) error {
-		_, err := db.UpdateEvent(ctx, id, repo.EventChange{Comments: &news})
+	p.then(noted, support, func(ctx context.Context, db *repo.DB) error {
+		_, err := db.UpdateEvent(ctx, id, repo.EventChange{Comments: ptr(*e.Comments + " " + text)})
 		return err
 	})
 }
@@ -107,9 +107,13 @@ func (what kind) title(of *customer) string {
 	return name + " " + what.name
 }
 
-// place is where an event takes place.
-func (p *plan) place() string {
-	return strings.ReplaceAll(pick(p, venues()), "%", pick(p, cities()))
+// place is where such an event takes place.
+func (p *plan) place(what kind) string {
+	places := venues()
+	if what.most > 1000 {
+		places = grounds()
+	}
+	return strings.ReplaceAll(pick(p, places), "%", pick(p, cities()))
 }
 
 // notes are what is to be known of an event, with the names of guests.

@@ -39,7 +39,7 @@ type Config struct {
 
 	Demo     bool            // the accounts at epic.example with DemoPassword; else those at fictional.example
 	Password string          // of the accounts at fictional.example; empty: nobody can sign in, and there is no administrator
-	Params   security.Params // what the passwords cost; zero is security.DefaultParams
+	Params   security.Params // what the passwords cost; zero is security.DefaultParams, and little in a demo
 
 	Now  time.Time      // no record is stamped later; all dates are relative to it
 	Zone *time.Location // office hours and days are those of this zone; nil is UTC

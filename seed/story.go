@@ -40,10 +40,10 @@ func (p *plan) story(c Config) (customers []*customer, contracts []*contract) {
 
 // assembly plans Lou Bouzin's contract, partly paid, and event.
 func (p *plan) assembly(lou *customer, withEvent bool) *contract {
-	k := p.addContract(-90, lou, "signed", 845_050)
+	k := p.addContract(-120, lou, "signed", 845_050)
 	p.pay(k.day+7, k, 250_000)
 	if withEvent {
-		p.storyEvent(k, 24, 15, 2*time.Hour, 200, repo.EventChange{
+		p.storyEvent(k, p.weekday(24, false), 15, 2*time.Hour, 200, repo.EventChange{
 			Name: ptr("Lou Bouzin General Assembly"), Location: ptr("Salle des fêtes de Mufflins"),
 			Comments: ptr("Assemblée générale des actionnaires (~200 personnes)."),
 		}, p.team.support[1])
@@ -53,9 +53,9 @@ func (p *plan) assembly(lou *customer, withEvent bool) *contract {
 
 // wedding plans John Quick's contract, not paid yet, and event.
 func (p *plan) wedding(john *customer, withEvent bool) *contract {
-	k := p.addContract(-120, john, "signed", 1_980_000)
+	k := p.addContract(-90, john, "signed", 1_980_000)
 	if withEvent {
-		p.storyEvent(k, 45, 13, 13*time.Hour, 75, repo.EventChange{
+		p.storyEvent(k, p.weekday(45, true), 13, 13*time.Hour, 75, repo.EventChange{
 			Name: ptr("John Quick Wedding"), Location: ptr("53 Rue du Château, 41120 Candé-sur-Beuvron, France"),
 			Comments: ptr("Ceremony at 3 PM by the river, catering is arranged. Reception from 5 PM: Kate books the DJ for the party."),
 		}, p.team.support[0])

@@ -18,7 +18,7 @@ func kinds() []kind {
 		{"Product Launch", false, false, 17, 2, 4, 80, 600},
 		{"Conference", false, false, 8, 8, 34, 120, 1800},
 		{"Gala", false, true, 19, 4, 7, 100, 500},
-		{"Summer Festival", false, true, 10, 30, 60, 400, 12000},
+		{"Festival", false, true, 10, 30, 60, 400, 12000},
 		{"Team Seminar", false, false, 8, 7, 31, 8, 60},
 		{"Jubilee", false, false, 16, 4, 8, 50, 400},
 		{"Charity Dinner", false, true, 18, 4, 6, 60, 300},
@@ -32,11 +32,15 @@ func kinds() []kind {
 // venues are places in a city, which stands for the %.
 func venues() []string {
 	return []string{
-		"Salle des fêtes, %", "Palais des congrès, %", "Château des Tilleuls, %", "Domaine de la Roseraie, %",
-		"Grand Hôtel, salon Élysée, %", "Halle aux grains, %", "Théâtre de verdure, %", "Musée des Beaux-Arts, %",
-		"Jardin botanique, orangerie, %", "Péniche L'Étoile, quai n° 7, %", "Parc des expositions, hall 3, %",
-		"12 bis Rue de l'Église, %", "Ferme du Vieux-Pré, route de l'Étang, %",
+		"Salle des fêtes, %", "Château des Tilleuls, %", "Domaine de la Roseraie, %",
+		"Grand Hôtel, salon Élysée, %", "Théâtre de verdure, %", "Musée des Beaux-Arts, %",
+		"Jardin botanique, orangerie, %", "Péniche L'Étoile, quai n° 7, %", "12 bis Rue de l'Église, %", "Ferme du Vieux-Pré, route de l'Étang, %",
 	}
+}
+
+// grounds are places for thousands.
+func grounds() []string {
+	return []string{"Palais des congrès, %", "Parc des expositions, hall 3, %", "Halle aux grains, %", "Plaine des sports, %"}
 }
 
 func cities() []string {
@@ -60,7 +64,7 @@ func remarks() []string {
 		"Registration desk with badges; the list of guests comes a week before.",
 		"Champagne at the arrival, dinner at eight, coffee and mignardises at eleven.",
 		"Press is invited: a quiet room for interviews, please.",
-		"Surprise party: nobody calls the customer at home!",
+		"Call the office only: it is to be a surprise.",
 	}
 }
 
@@ -68,7 +72,7 @@ func remarks() []string {
 func news() []string {
 	return []string{
 		"The caterer has confirmed.",
-		"DJ booked until 2 AM.",
+		"Sound and light booked until 2 AM.",
 		"Hall visited, plan sent.",
 		"Deposit for the hall paid.",
 		"Number of guests to be confirmed on Friday.",

@@ -5,6 +5,7 @@ import (
 	"os"
 	"reflect"
 	"strings"
+	"unicode/utf8"
 
 	prompt "github.com/c-bata/go-prompt"
 	runewidth "github.com/mattn/go-runewidth"
@@ -76,14 +77,17 @@ func (w *widget) remember(lines []string) { _ = prompt.OptionHistory(lines)(w.Pr
 
 // suggest is called by go-prompt after every key, before it draws.
 func (w *widget) suggest(d prompt.Document) []prompt.Suggest {
-	if d.Text == "" && d.LastKeyStroke() == prompt.Escape {
+	if d.Text == "" && d.LastKeyStroke() == prompt.Escape && !w.l.walked() {
 		return nil // CompletionManager.Reset asks about an empty line before each key; no key comes as Escape
 	}
 	if w.completion.Completing() {
 		return w.shown // a list that shrinks under the selected row panics (go-prompt #151, #204)
 	}
 	// Input ignores SIGWINCH; besides, the window may have changed before the signal is here.
-	w.renderer.UpdateWinSize(keyboard{w.l}.GetWinSize())
+	if w.l.look() {
+		w.l.clear() // nobody knows how the terminal wrapped the old rows
+	}
+	w.renderer.UpdateWinSize(window(w.l))
 	w.l.settle(newLine(d.Text, len([]rune(d.TextBeforeCursor()))))
 	rows := w.l.boxRows()
 	// More rows than the window has would erase the whole screen (steampipe#712).
@@ -150,11 +154,15 @@ type keyboard struct{ l *Line }
 func (keyboard) Setup() error    { return nil }
 func (keyboard) TearDown() error { return nil }
 
-// GetWinSize tells the true width and an endless height: below a height that go-prompt finds
-// too small it would erase the screen. The line sizes the box itself.
 func (k keyboard) GetWinSize() *prompt.WinSize {
 	k.l.look()
-	return &prompt.WinSize{Row: 1<<16 - 1, Col: uint16(k.l.cols)}
+	return window(k.l)
+}
+
+// window tells the true width and an endless height: below a height that go-prompt finds too
+// small it would erase the screen. The line sizes the box itself.
+func window(l *Line) *prompt.WinSize {
+	return &prompt.WinSize{Row: 1<<16 - 1, Col: uint16(l.cols)}
 }
 
 var errOver = errors.New("the line is over")
@@ -207,9 +215,9 @@ func (s *screen) WriteStr(text string) {
 		return
 	}
 	for s.skip > 0 && text != "" {
-		r := []rune(text)[0]
+		r, size := utf8.DecodeRuneInString(text)
 		s.skip -= runewidth.RuneWidth(r)
-		text = strings.TrimPrefix(text, string(r))
+		text = text[size:]
 	}
 	s.ConsoleWriter.WriteStr(text)
 }

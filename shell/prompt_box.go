@@ -16,13 +16,22 @@ const (
 	searchPrefix   = "(history) "
 )
 
-// look takes the size of the window, or a guess where the system tells none.
-func (l *Line) look() {
+// look takes the size of the window, or a guess where the system tells none. It reports
+// whether a line of more than one row was, or is now, wrapped at another column.
+func (l *Line) look() (rewrapped bool) {
 	cols, rows, err := term.GetSize(int(l.c.Out.Fd()))
 	if err != nil || cols <= 0 || rows <= 0 {
 		cols, rows = 80, 24
 	}
-	l.cols, l.rows = max(cols, 4), rows // go-prompt draws nothing in less
+	cols = max(cols, 4) // go-prompt draws nothing in less
+	rewrapped = cols != l.cols && l.cols > 0 && (l.height(l.cols) > 1 || l.height(cols) > 1)
+	l.cols, l.rows = cols, rows
+	return rewrapped
+}
+
+// height is the number of rows that the line takes in a window of so many columns.
+func (l *Line) height(cols int) int {
+	return (runewidth.StringWidth(l.prefix())+runewidth.StringWidth(string(l.now.text)))/cols + 1
 }
 
 func (l *Line) prefix() string {
@@ -30,6 +39,12 @@ func (l *Line) prefix() string {
 		return searchPrefix
 	}
 	return l.begins
+}
+
+// walked reports whether the last key took a line of the history, of which go-prompt makes a
+// new buffer that knows no last key.
+func (l *Line) walked() bool {
+	return l.held == nil && l.search == nil && (l.given == "up" || l.given == "down")
 }
 
 // settle notes the line after a key.
@@ -44,7 +59,7 @@ func (l *Line) settle(now line) {
 	if l.search == nil {
 		l.ed.observe(now, l.given == "text")
 	}
-	if l.given == "up" || l.given == "down" {
+	if l.walked() {
 		l.closed = &text // the box is for lines that are typed
 	}
 	l.now = now
@@ -52,20 +67,15 @@ func (l *Line) settle(now line) {
 
 // boxRows is how many rows of the box fit under the line.
 func (l *Line) boxRows() int {
-	prefix := runewidth.StringWidth(l.prefix())
-	if l.cols-prefix < minBoxWidth {
+	if l.cols-runewidth.StringWidth(l.prefix()) < minBoxWidth {
 		return 0
 	}
-	used := (prefix+runewidth.StringWidth(string(l.now.text)))/l.cols + 1
-	return max(0, min(maxRows, l.rows-used))
+	return max(0, min(maxRows, l.rows-l.height(l.cols)))
 }
 
 // columnsAbove is how much of a line that is longer than the window does not fit in it,
 // in columns of whole rows.
-func (l *Line) columnsAbove() int {
-	used := (runewidth.StringWidth(l.prefix())+runewidth.StringWidth(string(l.now.text)))/l.cols + 1
-	return max(0, used-l.rows) * l.cols
-}
+func (l *Line) columnsAbove() int { return max(0, l.height(l.cols)-l.rows) * l.cols }
 
 // suggestions are the rows of the box for the line as it is.
 func (l *Line) suggestions() []Suggestion {

@@ -78,9 +78,12 @@ func (l *Line) actions() map[string]func() {
 		"search": l.startSearch,
 		"take":   l.takeFound,
 		"resize": l.unselect,
-		"clear":  func() { _, _ = l.c.Out.WriteString("\x1b[2J\x1b[H") },
+		"clear":  l.clear,
 	}
 }
+
+// clear empties the window; go-prompt then draws the line in its first row.
+func (l *Line) clear() { _, _ = l.c.Out.WriteString("\x1b[2J\x1b[H") }
 
 // nextKey waits for a key and returns the bytes that give it to go-prompt.
 func (l *Line) nextKey() string {

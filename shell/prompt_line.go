@@ -5,11 +5,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
-	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"golang.org/x/term"
 )
@@ -142,8 +139,9 @@ func (l *Line) Ask(question string) (string, error) { return l.read(question, tr
 // before it runs them.
 func (l *Line) Pasted() int { return len(l.pasted) }
 
-// DropPasted forgets what is left of a paste.
-func (l *Line) DropPasted() { l.pasted, l.tail = nil, "" }
+// DropPasted forgets what is left of a paste, and what was typed ahead: for a command that
+// was cancelled, or lines that are not to be run.
+func (l *Line) DropPasted() { l.pasted, l.tail, l.in = nil, "", tokenizer{} }
 
 // Wake says, from any goroutine, that Complete knows more than before: the box is drawn anew
 // unless a row of it is selected.
@@ -257,92 +255,3 @@ func (l *Line) input() (text string, err error) {
 }
 
 func (l *Line) say(err error) { _, _ = fmt.Fprintln(l.c.Out, "error:", err) }
-
-// editElsewhere lets the user's editor change the line, which is not run by that.
-func (l *Line) editElsewhere(was line) line {
-	text, err := runEditor(l.c, asTyped(string(was.text)))
-	if err == nil && len(text) > maxLine {
-		err = fmt.Errorf("a line holds at most %d bytes", maxLine)
-	}
-	if err != nil {
-		l.say(err)
-		return was
-	}
-	text = onScreen(text)
-	return newLine(text, len(text))
-}
-
-func runEditor(c LineConfig, text string) (edited string, err error) {
-	f, err := os.CreateTemp("", "crm-*.txt")
-	if err != nil {
-		return "", fmt.Errorf("editor: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.Remove(f.Name())) }()
-	if _, err = f.WriteString(text + "\n"); err != nil {
-		return "", fmt.Errorf("editor: %w", errors.Join(err, f.Close()))
-	}
-	if err = f.Close(); err != nil {
-		return "", fmt.Errorf("editor: %w", err)
-	}
-	words := append(strings.Fields(c.Editor), f.Name())
-	cmd := exec.Command(words[0], words[1:]...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = c.In, c.Out, c.Out
-	if err = cmd.Run(); err != nil {
-		return "", fmt.Errorf("editor: %w", err)
-	}
-	b, err := os.ReadFile(f.Name())
-	return strings.TrimRight(string(b), "\r\n"), err
-}
-
-// A gate makes go-prompt's two goroutines take turns: one reads a key while the other waits,
-// then waits until it is drawn. Go-prompt alone would sleep and look, both of them.
-type gate struct {
-	mu        sync.Mutex
-	turn      *sync.Cond
-	started   bool // the empty line was drawn: go-prompt draws it before its reader runs
-	idle      bool // everything is drawn
-	over      bool // the key that ends the line was given
-	abandoned bool
-}
-
-func (g *gate) open() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.started, g.idle, g.over = false, false, false
-}
-
-// park waits, after a drawing, for the next key.
-func (g *gate) park() {
-	g.mu.Lock()
-	first := !g.started
-	g.started, g.idle = true, true
-	g.turn.Broadcast()
-	for g.idle && !first {
-		g.turn.Wait()
-	}
-	g.mu.Unlock()
-	time.Sleep(100 * time.Microsecond) // the key has yet to pass a channel; go-prompt sleeps 10 ms if it looks too early
-}
-
-// settled waits for the drawing of the last key; false means that the line is over.
-func (g *gate) settled() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for !g.idle && !g.over || g.abandoned { // go-prompt never stops its reader after a panic
-		g.turn.Wait()
-	}
-	return !g.over
-}
-
-func (g *gate) give(last bool) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.idle, g.over = false, last
-	g.turn.Broadcast()
-}
-
-func (g *gate) abandon() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.abandoned = true
-}

@@ -210,6 +210,19 @@ func (s *console) isCooked() bool {
 	return mode.Lflag&flags == flags && mode.Iflag&unix.ICRNL != 0
 }
 
+// group is the process group that has the terminal.
+func (s *console) group() (id int) {
+	s.t.Helper()
+	conn, err := s.ptm.SyscallConn()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if e := conn.Control(func(fd uintptr) { id, err = unix.IoctlGetInt(int(fd), unix.TIOCGPGRP) }); e != nil || err != nil {
+		s.t.Fatal(e, err)
+	}
+	return id
+}
+
 // end waits for the program to end and returns its status: that of a signal is 128 and more.
 func (s *console) end() int {
 	s.t.Helper()

@@ -6,6 +6,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"path"
+	"runtime"
+	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,8 +23,10 @@ import (
 // A Reporter tells Sentry, and the log, what the company wants to know. Nothing personal and nothing
 // secret passes it: events are names, ids and levels; errors are their kinds and PostgreSQL's codes.
 type Reporter struct {
-	client *sentry.Client // nil without a DSN
-	log    *slog.Logger
+	client  *sentry.Client // nil without a DSN
+	log     *slog.Logger
+	holding bool
+	held    []*sentry.Event // what an atomic script did, until it is done as a whole
 }
 
 // NewReporter reports to the project of dsn, if one is given, and writes failures to log. Sending
@@ -31,12 +37,14 @@ func NewReporter(dsn, environment, release string, log io.Writer) (*Reporter, er
 		return r, nil
 	}
 	client, err := sentry.NewClient(sentry.ClientOptions{
-		Dsn: dsn, Environment: environment, Release: release, ServerName: "crm",
-		Integrations:           func([]sentry.Integration) []sentry.Integration { return nil }, // no modules, sources or device
+		Dsn: dsn, Environment: environment, Release: release,
+		ServerName:             "crm",                                                          // else the machine's
+		Integrations:           func([]sentry.Integration) []sentry.Integration { return nil }, // no modules, no device, no variables of the environment
 		DisableTelemetryBuffer: true,
+		DisableClientReports:   true,
 	})
 	if err != nil {
-		return nil, errors.New("sentry.dsn cannot be read: want https://KEY@HOST/PROJECT")
+		return nil, errors.New("want https://KEY@HOST/PROJECT")
 	}
 	r.client = client
 	return r, nil
@@ -50,47 +58,93 @@ func (r *Reporter) Close(timeout time.Duration) {
 	}
 }
 
-// events reports what a command says happened.
-func (r *Reporter) events(s *commands.Session, a commands.Answer) {
-	if r.client == nil {
-		return
-	}
-	for _, e := range a.Output.Events {
+// events reports what a command of the user who says happened; who is 0 when nobody is signed in. Nothing
+// happened to a record if the command failed.
+func (r *Reporter) events(who int64, list []commands.Event, err error) {
+	for _, e := range list {
+		if err != nil && e.Entity != "" {
+			continue
+		}
 		event := sentry.NewEvent()
 		event.Message = e.Name
 		event.Level = sentry.Level(e.Level)
 		if e.Entity != "" {
 			event.Tags["entity"], event.Tags["entity_id"] = e.Entity, strconv.FormatInt(e.ID, 10)
 		}
-		r.send(s, event)
+		r.send(who, event, e.Entity != "")
 	}
 }
 
-// failure reports an unexpected error and answers the reference to find it by.
-func (r *Reporter) failure(s *commands.Session, err error) string {
+// hold keeps what happens to records until release, which sends it or, when it was all undone, forgets it.
+func (r *Reporter) hold() { r.holding = true }
+
+func (r *Reporter) release(happened bool) {
+	held := r.held
+	r.holding, r.held = false, nil
+	for _, event := range held {
+		if happened {
+			r.client.CaptureEvent(event, nil, nil)
+		}
+	}
+}
+
+// Failure reports an unexpected error and answers the reference to find it by; who is 0 when nobody is signed in.
+func (r *Reporter) Failure(who int64, err error) string {
 	ref := reference()
-	attributes := []any{"reference", ref, "kind", kinds(err)}
+	attributes := []any{"reference", ref, "kind", kinds(err), "user", who}
+	exception := sentry.Exception{Type: fmt.Sprintf("%T", err), Value: kinds(err)}
 	var c crash
 	if errors.As(err, &c) {
 		attributes = append(attributes, "stack", c.stack)
+		exception.Type, exception.Stacktrace = "panic", c.trace
 	}
 	r.log.Log(context.Background(), slog.LevelError, "internal error", attributes...)
-	if r.client == nil {
-		return ref
-	}
 	event := sentry.NewEvent()
 	event.Level = sentry.LevelError
 	event.Tags["reference"] = ref
-	event.Exception = []sentry.Exception{{Type: fmt.Sprintf("%T", err), Value: kinds(err), Stacktrace: sentry.NewStacktrace()}}
-	r.send(s, event)
+	event.Exception = []sentry.Exception{exception}
+	r.send(who, event, false)
 	return ref
 }
 
-func (r *Reporter) send(s *commands.Session, event *sentry.Event) {
-	if s.Me != nil {
-		event.User = sentry.User{ID: strconv.FormatInt(s.Me.ID, 10)}
+func (r *Reporter) send(who int64, event *sentry.Event, revocable bool) {
+	if r.client == nil {
+		return
+	}
+	event.Timestamp = time.Now()
+	if who != 0 {
+		event.User = sentry.User{ID: strconv.FormatInt(who, 10)}
+	}
+	if revocable && r.holding {
+		r.held = append(r.held, event)
+		return
 	}
 	r.client.CaptureEvent(event, nil, nil)
+}
+
+// A crash is a panic of a command: its kind and where it was. The value may hold anything, so it is
+// told only of the runtime's own panics.
+type crash struct {
+	kind, stack string
+	trace       *sentry.Stacktrace
+}
+
+func (c crash) Error() string { return "panic: " + c.kind }
+
+// newCrash is called while v is recovered.
+func newCrash(v any) crash {
+	c := crash{kind: fmt.Sprintf("%T", v), stack: string(debug.Stack()), trace: sentry.NewStacktrace()}
+	if fault, ok := v.(runtime.Error); ok {
+		c.kind = fault.Error()
+	}
+	if c.trace != nil {
+		c.trace.Frames = slices.Clone(c.trace.Frames)
+		for i := range c.trace.Frames {
+			f := &c.trace.Frames[i]
+			f.AbsPath, f.Filename = "", path.Base(f.Filename) // where it was built is nobody's business
+		}
+	}
+	return c
 }
 
 // kinds is what may be told of an error: the types that it is made of and PostgreSQL's code and
@@ -99,10 +153,12 @@ func kinds(err error) string {
 	var found []string
 	var walk func(error)
 	walk = func(err error) {
-		var fault repo.Fault
-		if f, ok := err.(repo.Fault); ok {
-			fault = f
-			found = append(found, fault.Error())
+		switch err := err.(type) {
+		case repo.Fault:
+			found = append(found, err.Error())
+			return
+		case crash:
+			found = append(found, err.Error())
 			return
 		}
 		found = append(found, fmt.Sprintf("%T", err))

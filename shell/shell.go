@@ -3,6 +3,8 @@
 package shell
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -11,8 +13,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"strings"
+	"time"
 
 	"crm/commands"
 )
@@ -25,6 +27,7 @@ type Shell struct {
 	Screen   Screen
 	Secrets  Secrets
 	Reporter *Reporter
+	Pager    *Pager // nil: none
 
 	Yes       bool // destructive commands do not ask
 	Quiet     bool // no messages, only data, warnings and errors
@@ -60,41 +63,48 @@ func (sh *Shell) Attach() {
 func (sh *Shell) do(ctx context.Context, line string, typed bool) error {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
 	defer stop()
+	before, began := sh.who(), time.Now()
 	answer, err := sh.dispatch(ctx, line, typed)
+	took := time.Since(began)
 	if err != nil && ctx.Err() != nil && !errors.Is(err, commands.ErrExit) {
 		err = context.Canceled // whatever the cancelled command made of it
 	}
-	sh.Reporter.events(sh.Session, answer)
+	sh.Reporter.events(cmp.Or(sh.who(), before), answer.Output.Events, err)
 	if err != nil {
 		return err
 	}
-	return sh.print(answer)
+	return sh.print(answer, took)
 }
 
 // dispatch is commands.Dispatch with a panic turned into an error.
 func (sh *Shell) dispatch(ctx context.Context, line string, typed bool) (answer commands.Answer, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = crash{fmt.Sprintf("%T", r), string(debug.Stack())}
+			err = newCrash(r)
 		}
 	}()
 	return commands.Dispatch(ctx, sh.Session, line, typed)
 }
 
-// A crash is a panic of a command: the kind of its value and where it was, never the value.
-type crash struct{ kind, stack string }
-
-func (c crash) Error() string { return "panic: " + c.kind }
+// who is the ID of the signed-in user, 0 when there is none.
+func (sh *Shell) who() int64 {
+	if sh.Session.Me == nil {
+		return 0
+	}
+	return sh.Session.Me.ID
+}
 
 // print writes an answer: data first, then words.
-func (sh *Shell) print(a commands.Answer) error {
+func (sh *Shell) print(a commands.Answer, took time.Duration) error {
+	var page bytes.Buffer
 	if a.Output.Text != "" {
-		if _, err := fmt.Fprintln(sh.Data, strings.TrimRight(a.Output.Text, "\n")); err != nil {
-			return err
-		}
+		page.WriteString(strings.TrimRight(a.Output.Text, "\n") + "\n")
 	}
 	style := sh.style(a.Format)
-	if err := Render(sh.Data, a.Output, style); err != nil {
+	if err := Render(&page, a.Output, style); err != nil {
+		return err
+	}
+	if err := sh.Pager.page(sh.Data, page.Bytes()); err != nil {
 		return err
 	}
 	for _, w := range a.Output.Warnings {
@@ -103,11 +113,20 @@ func (sh *Shell) print(a commands.Answer) error {
 	if sh.Quiet {
 		return nil
 	}
-	if a.Output.Message != "" {
-		sh.say(a.Output.Message)
+	for line := range strings.Lines(a.Output.Message) {
+		sh.say(strings.TrimSuffix(line, "\n"))
 	}
-	if people := style.Format == "table" || style.Format == "vertical"; people && a.Output.Columns != nil && !a.Output.Single {
-		sh.say(footer(len(a.Output.Rows), a.Output.Next))
+	people := style.Format == "table" || style.Format == "vertical"
+	list := people && a.Output.Columns != nil && !a.Output.Single
+	timing := ""
+	if sh.Session.Settings.Timing && a.Command.Name != "" {
+		timing = fmt.Sprintf("%.0f ms", float64(took.Microseconds())/1000)
+	}
+	switch {
+	case list:
+		sh.say(footer(a.Output, timing))
+	case timing != "":
+		sh.say(timing)
 	}
 	return nil
 }
@@ -115,16 +134,24 @@ func (sh *Shell) print(a commands.Answer) error {
 // say writes one message; what a record holds never reaches the terminal as a control.
 func (sh *Shell) say(message string) { _, _ = fmt.Fprintln(sh.Words, escapeControls(message)) }
 
-func footer(rows int, next string) string {
-	text := fmt.Sprintf("%d rows", rows)
-	switch {
-	case rows == 0:
+// footer tells how much there is, how to get more of it, and how long it took.
+func footer(out commands.Output, timing string) string {
+	rows := len(out.Rows)
+	text := count(rows, "row")
+	if rows == 0 {
 		text = "no rows"
-	case rows == 1:
-		text = "1 row"
 	}
+	if out.Next != "" && out.Total != "" {
+		text += " of " + out.Total
+	}
+	next := out.Next
 	if next != "" {
-		text += " · next: " + next
+		next = "next: " + next
+	}
+	for _, part := range []string{next, timing} {
+		if part != "" {
+			text += " · " + part
+		}
 	}
 	return text
 }
@@ -155,7 +182,7 @@ func (sh *Shell) fail(err error) {
 	}
 	text, hint := commands.Describe(err)
 	if !commands.Readable(err) {
-		text = fmt.Sprintf("internal error (reference %s)", sh.Reporter.failure(sh.Session, err))
+		text = fmt.Sprintf("internal error (reference %s)", sh.Reporter.Failure(sh.who(), err))
 	}
 	for _, line := range strings.Split(text, "\n") {
 		sh.say(place + "error: " + line)
@@ -171,7 +198,7 @@ func (sh *Shell) confirm(_ context.Context, question string) error {
 		return nil
 	}
 	if sh.asks == nil {
-		return fmt.Errorf("%w: %s add --yes", commands.ErrUsage, question)
+		return fmt.Errorf("%w: %s needs --yes in a script", commands.ErrUsage, strings.TrimSuffix(question, "?"))
 	}
 	answer, err := sh.asks(question + " [y/N] ")
 	if err != nil || !strings.HasPrefix(strings.ToLower(strings.TrimSpace(answer)), "y") {

@@ -16,7 +16,7 @@ const (
 	pasteEnd   = "\x1b[201~"
 	maxPaste   = 8 << 20 // bytes; what follows is read as typed
 	maxEscape  = 4 << 10 // bytes of a control string that is waited for
-	lineBreak  = '␤'     // stands for a line feed inside the line being edited
+	lineBreak  = '␤'     // stands for a line feed inside the line being edited, also when typed
 )
 
 // A token is one thing that came from the terminal: a key, a run of text or a paste.

@@ -97,6 +97,5 @@ func (t *terminal) suspend() {}
 
 func (t *terminal) close() error {
 	signal.Stop(t.signals)
-	close(t.signals)
 	return nil
 }

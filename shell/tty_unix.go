@@ -8,7 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"sync/atomic"
+	"sync"
 	"syscall"
 	"time"
 
@@ -22,9 +22,12 @@ import (
 type terminal struct {
 	in, out    *os.File
 	mode       unix.Termios // as found; always put back
-	isRaw      atomic.Bool
-	wake       [2]int         // a pipe that ends a wait
-	signals    chan os.Signal // those that end the process, and SIGWINCH
+	isRaw      bool
+	modeMu     sync.Mutex // of the terminal's mode and isRaw
+	wake       [2]int     // a pipe that ends a wait
+	mu         sync.Mutex // of wake and closed
+	closed     bool
+	signals    chan os.Signal // those that end the process or draw the line anew
 	interrupts chan os.Signal // SIGINT in raw mode
 	ignored    chan os.Signal // SIGINT at any time: one between two commands must not kill
 }
@@ -64,29 +67,51 @@ func openTerminal(in, out *os.File) (*terminal, error) {
 // raw hands every key over at once. Output processing stays on, so that a message printed
 // meanwhile by another goroutine does not run down the screen as a staircase.
 func (t *terminal) raw() error {
-	mode := t.mode
-	mode.Iflag &^= unix.IGNBRK | unix.BRKINT | unix.PARMRK | unix.ISTRIP | unix.INLCR | unix.IGNCR | unix.ICRNL | unix.IXON
-	mode.Lflag &^= unix.ECHO | unix.ECHONL | unix.ICANON | unix.ISIG | unix.IEXTEN
-	mode.Cflag = mode.Cflag&^(unix.CSIZE|unix.PARENB) | unix.CS8
-	mode.Cc[unix.VMIN], mode.Cc[unix.VTIME] = 1, 0
-	t.isRaw.Store(true)
+	t.modeMu.Lock()
+	defer t.modeMu.Unlock()
+	t.isRaw = true
 	signal.Notify(t.interrupts, unix.SIGINT) // from now on: the last command's Ctrl-C is no longer on its way
-	if err := unix.IoctlSetTermios(int(t.in.Fd()), setMode, &mode); err != nil {
-		return fmt.Errorf("terminal mode: %w", err)
+	if err := t.setRaw(); err != nil {
+		return err
 	}
 	_, err := t.out.WriteString("\r\x1b[K\x1b[?2004h") // over the echo of what was typed ahead; pastes come between marks
 	return err
 }
 
+func (t *terminal) setRaw() error {
+	mode := t.mode
+	mode.Iflag &^= unix.IGNBRK | unix.BRKINT | unix.PARMRK | unix.ISTRIP | unix.INLCR | unix.IGNCR | unix.ICRNL | unix.IXON
+	mode.Lflag &^= unix.ECHO | unix.ECHONL | unix.ICANON | unix.ISIG | unix.IEXTEN
+	mode.Cflag = mode.Cflag&^(unix.CSIZE|unix.PARENB) | unix.CS8
+	mode.Cc[unix.VMIN], mode.Cc[unix.VTIME] = 1, 0
+	if err := unix.IoctlSetTermios(int(t.in.Fd()), setMode, &mode); err != nil {
+		return fmt.Errorf("terminal mode: %w", err)
+	}
+	return nil
+}
+
 // restore puts back the mode that was found. It may be called from any goroutine, at any
 // time, more than once. Tail is written after it when there was something to restore.
 func (t *terminal) restore(tail string) {
-	if !t.isRaw.Swap(false) {
+	t.modeMu.Lock()
+	defer t.modeMu.Unlock()
+	if !t.isRaw {
 		return
 	}
+	t.isRaw = false
 	_ = unix.IoctlSetTermios(int(t.in.Fd()), setMode, &t.mode)
 	signal.Stop(t.interrupts)
 	_, _ = t.out.WriteString("\x1b[?2004l\x1b[?25h" + tail)
+}
+
+// resume makes the terminal raw again if it was, after the process was stopped from outside.
+func (t *terminal) resume() {
+	t.modeMu.Lock()
+	defer t.modeMu.Unlock()
+	if t.isRaw {
+		_ = t.setRaw()
+		_, _ = t.out.WriteString("\x1b[?2004h")
+	}
 }
 
 // wait blocks until bytes came, poke was called or the time is over; timeout 0 is for ever.
@@ -125,13 +150,20 @@ func (t *terminal) wait(timeout time.Duration) ([]byte, error) {
 	}
 }
 
-// poke ends a wait, from any goroutine.
-func (t *terminal) poke() { _, _ = unix.Write(t.wake[1], []byte{0}) }
+// poke ends a wait, from any goroutine, also after close.
+func (t *terminal) poke() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.closed {
+		_, _ = unix.Write(t.wake[1], []byte{0})
+	}
+}
 
-// notify calls resized for each change of the window's size and ended for each signal that
+// notify calls resized when the line is to be drawn anew, for each change of the window's size
+// and when a stopped process goes on, and ended for each signal that
 // asks the process to end, SIGINT only in raw mode, one at a time, until close.
 func (t *terminal) notify(resized func(), ended func(os.Signal)) {
-	signal.Notify(t.signals, unix.SIGWINCH, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT)
+	signal.Notify(t.signals, unix.SIGWINCH, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT, unix.SIGCONT)
 	signal.Notify(t.ignored, unix.SIGINT)
 	go func() {
 		for {
@@ -142,6 +174,9 @@ func (t *terminal) notify(resized func(), ended func(os.Signal)) {
 				switch {
 				case !ok:
 					return
+				case s == unix.SIGCONT:
+					t.resume()
+					resized()
 				case s == unix.SIGWINCH:
 					resized()
 				default:
@@ -176,8 +211,14 @@ func (t *terminal) suspend() {
 	}
 }
 
-// close ends notify.
+// close ends notify and wait; it may be called twice.
 func (t *terminal) close() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return nil
+	}
+	t.closed = true
 	signal.Stop(t.ignored)
 	signal.Stop(t.signals)
 	close(t.signals)

@@ -1,0 +1,221 @@
+package repo_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+var readable = strings.Fields("users customers contracts events")
+
+// leaks are ways to learn a value of the relation R from the words of an error, by a filter, a join or
+// an expression that fails on it.
+const leaks = `
+select * from R 
+table R 
+select count(*) from R 
+select max(id), min(id) from R 
+select * from R x where id = 1
+select * from R x where 1 / (case when id > 0 then 0 else 1 end) = 1
+select * from R x where x::text::int = 1
+select * from R x where x::text::int = 1 and id = 1
+select * from R x where id::text::date is null
+select x::text::int from R x
+select x::text::int from R x limit 1
+select x::text::int from R x where id between 1 and 100 order by id
+select 1 from R x order by x::text::int
+select 1 from R x group by x::text::int
+select 1 from R x group by id having max(x::text)::int = 1
+select distinct on (x::text::int) 1 from R x
+select sum(1) over (partition by x::text::int) from R x
+select string_agg(x::text, '')::int from R x
+select json_agg(x)::text::int from R x
+select 1 from (values (1)) v (i) left join R x on x::text::int = v.i
+select x from (values (1)) v (i) left join R x on x.id = v.i and x::text::int = 2
+select 1 from (values (1)) v (i) left join R x on 1 / (case when x.id > 0 then 0 else 1 end) = v.i
+select 1 from R x right join (values (1)) v (i) on x::text::int = v.i
+select 1 from R x full join (values (1)) v (i) on x::text::int = v.i
+select 1 from (values (1)) v (i) join R x on x::text::int = v.i
+select 1 from (values (1)) v (i) left join (R x join R y on x::text::int = y.id) on true
+select 1 from (values (1)) v (i) left join (R x left join R y on y::text::int = x.id) on x.id = v.i
+select 1 from R x, R y where x::text::int = y.id
+select 1 from R x join R y using (id) where (x.id || y::text)::int = 1
+select 1 from R x left join R y on x.id = y.id where y.id is null or y::text::int = 1
+select 1 from generate_series(1, 3) g, lateral (select x::text::int from R x where x.id = g) y
+select 1 from generate_series(1, 3) g left join lateral (select x::text::int as n from R x where x.id = g offset 0) y on n = 1
+select 1 from generate_series(1, 3) g where exists (select from R x where x::text::int = g)
+select 1 from generate_series(1, 3) g where not exists (select from R x where x::text::int = g)
+select 1 from generate_series(1, 3) g where g in (select x::text::int from R x)
+select 1 from generate_series(1, 3) g where g not in (select x::text::int from R x)
+select 1 from generate_series(1, 3) g where g = any (array(select x::text::int from R x))
+select (select x::text::int from R x limit 1)
+select (select max(x::text::int) from R x)
+select coalesce((select 1 from R x where x::text::int = 1), 2)
+select case when exists (select from R x where x.id = 1) then 1 else 1 / (select 0) end
+with c as materialized (select x::text::int from R x) select * from c
+with c as not materialized (select x::text::int as n from R x) select * from c where n = 1
+with recursive c as (select 1 as n union select x::text::int from R x, c where x.id = c.n) select * from c
+select 1 from R x where x::text::int = 1 union all select 1 from R 
+select n from (select x::text::int as n from R x union all select 1) u where n = 1
+select id from R except select id from R x where x::text::int = 1
+select 1 from R x where x::text::int = 1 intersect select 1
+select 1 from R x where (select x::text::int) = 1
+select 1 from R x where x::text ~ '^x' or x::text::int = 1
+select 1 from R x cross join lateral regexp_split_to_table(x::text, ',') w where w::int = 1
+copy (select x::text::int from R x) to stdout
+explain analyze select * from R x where x::text::int = 1
+select query_to_xml('select x::text::int from R x', true, true, '')
+select table_to_xml('R', true, true, '')
+select * from ts_stat('select to_tsvector(x::text) from R x')
+do $$ begin perform x::text::int from R x; end $$
+do $$ declare x record; begin for x in select * from R loop raise exception '%', x; end loop; end $$
+do $$ begin perform from R x where x::text::int = 1; exception when invalid_text_representation then raise exception '%', sqlerrm; end $$
+do $$ declare c cursor for select x::text::int from R x; n int; begin open c; fetch c into n; raise exception '%', n; end $$
+begin; declare c cursor for select x::text::int from R x; fetch all from c; commit
+begin; declare c no scroll cursor with hold for select x::text::int from R x; commit; fetch all from c
+begin; savepoint s; select x::text::int from R x; rollback to s; select * from R ; commit
+prepare p as select x::text::int from R x; execute p`
+
+// planners make the planner join, scan and order in every way that it knows.
+var planners = []string{
+	"select", "set enable_nestloop = off; set enable_mergejoin = off", "set enable_hashjoin = off; set enable_nestloop = off",
+	"set enable_seqscan = off; set enable_material = off; set enable_memoize = off", "set from_collapse_limit = 1; set join_collapse_limit = 1; set plan_cache_mode = force_generic_plan",
+	"set force_parallel_mode = on; set parallel_setup_cost = 0; set parallel_tuple_cost = 0; set min_parallel_table_scan_size = 0",
+	"set search_path = pg_catalog, public, crm; set enable_partitionwise_join = on; set geqo_threshold = 2",
+}
+
+// records fills the world with one set of each noun.
+func (w *world) records() (customer, contract, event int64) {
+	customer = w.customer("sales1").ID
+	contract = w.contract(customer, 100000, "signed").ID
+	event = w.event(contract, "support1").ID
+	ok[int64](w.t)(1, failed(w.as("manage").PayContract(context.Background(), contract, 100, nil)))
+	return customer, contract, event
+}
+
+// R5, R28, S16: without a token no statement reads a row, however it is planned, and none lets an error
+// tell a value. With a token the same statements do get there, which shows that they are attacks.
+func TestLeaks(t *testing.T) {
+	t.Parallel()
+	ctx, w := context.Background(), newWorld(t)
+	w.records()
+	tried := 0
+	try := func(planner, token string) {
+		conn := ok[*pgx.Conn](t)(pgx.Connect(ctx, appURL(w.database)))
+		defer conn.Close(ctx)
+		for _, first := range []string{"set search_path = crm; set jit = off", "set crm.token = '" + token + "'", planner} {
+			if _, err := conn.Exec(ctx, first); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for line := range strings.Lines(strings.TrimSpace(leaks)) {
+			for _, relation := range readable {
+				sql := strings.ReplaceAll(strings.ReplaceAll(strings.TrimSpace(line)+" ", "R ", relation+" "), "'R'", "'"+relation+"'")
+				_, err := conn.Exec(ctx, sql)
+				_, _ = conn.Exec(ctx, "rollback; close all; deallocate all")
+				tried++
+				if (sqlstate(err) == "28000") == (token != "") {
+					t.Errorf("%s; %s: with token %.10q: %v", planner, sql, token, err)
+				}
+			}
+		}
+	}
+	for _, planner := range planners {
+		try(planner, "")
+	}
+	try("select", w.token("support2"))
+	t.Logf("%d statements tried", tried)
+}
+
+// told is everything that an error says.
+func told(err error) string {
+	if pg, is := err.(*pgconn.PgError); is {
+		return fmt.Sprint(pg.Code, pg.Message, pg.Detail, pg.Hint, pg.TableName, pg.ColumnName, pg.ConstraintName, pg.DataTypeName)
+	}
+	return fmt.Sprint(err)
+}
+
+// R5, D11: whoever is not signed in hears the same of what exists and of what does not.
+func TestNothingToldOutside(t *testing.T) {
+	t.Parallel()
+	ctx, w := context.Background(), newWorld(t)
+	customer, contract, event := w.records()
+	sealed := "convert_to(repeat('x', 40), 'UTF8')"
+	for sql, there := range map[string]int64{
+		"select from customer where id = %d": customer, "select from customers where id = %d": customer,
+		"select from customer where id = %d for update": customer, "select from users where id = %d": w.ids["admin"],
+		"update customer set phone = null where id = %d": customer, "update customer set deleted_at = now() where id = %d": customer,
+		"update customer set sales_id = %d":                                                                    w.ids["sales1"],
+		"update contract set customer_id = %d":                                                                 customer,
+		"update contract set status = 'canceled' where id = %d":                                                contract,
+		"update event set support_id = %d":                                                                     w.ids["support1"],
+		"update event set contract_id = %d":                                                                    contract,
+		"update event set comments = 'x' where id = %d":                                                        event,
+		"update collaborator set role = 'admin' where id = %d":                                                 w.ids["sales1"],
+		"insert into contract (customer_id) values (%d)":                                                       customer,
+		"insert into payment (contract_id, amount) values (%d, 1)":                                             contract,
+		"insert into event (contract_id) values (%d)":                                                          contract,
+		"insert into customer values (default, " + sealed + ", " + sealed + ")":                                0,
+		"insert into customer (company_name, full_name, sales_id) values (" + sealed + ", " + sealed + ", %d)": w.ids["sales1"],
+		"insert into collaborator (employee_number, first_name, last_name, email, role) values ('E' || lpad('%d', 4, '0'), 'x', 'x', 'x@y', 'sales')":                        w.ids["sales1"],
+		"insert into collaborator (employee_number, first_name, last_name, email, role) values ('E' || lpad('%d', 4, '0'), 'x', 'x', 'x@y', 'sales') on conflict do nothing": w.ids["sales1"],
+		"merge into customer c using (values (%d)) v (i) on c.id = v.i when matched then update set phone = null when not matched then do nothing":                           customer,
+		"select me(), %d": 0, "select me_id(), %d": 0, "select reach('user.view'), %d": 0, "select my_permissions(), %d": 0, "select sign_out(), %d": 0,
+		"select hand_over(%d, 1)": w.ids["sales1"], "select hand_over(1, %d)": w.ids["sales1"],
+		"select history('customer', %d)": customer, "select history('user', %d)": w.ids["admin"], "select history('payment', %d)": 1,
+		"select contact_of_customer(%d)": customer, "select contact_of_contract(%d)": contract, "select payable(%d)": contract,
+		"select change_password('x', 64, %d, 1, 'x', 'x')":                                    1,
+		"select set_first_password('admin@epic.example', 64, %d, 1, '0123456789abcdef', 'x')": 1,
+	} {
+		answers := map[string]bool{}
+		for _, id := range []int64{there, 999999} {
+			line := sql
+			if strings.Contains(sql, "%d") {
+				line = fmt.Sprintf(sql, id)
+			}
+			answer := w.answer(ctx, line)
+			answers[answer] = true
+			if !strings.HasPrefix(answer, "28000") && !strings.HasPrefix(answer, "42501") && answer != "" && answer != "[<nil>]" && answer != "[false]" {
+				t.Errorf("%s: %s", line, answer)
+			}
+		}
+		if len(answers) != 1 {
+			t.Errorf("%s: tells what exists: %v", sql, answers)
+		}
+	}
+}
+
+// answer is all that the account without a token hears of a statement: rows or an error.
+func (w *world) answer(ctx context.Context, sql string) string {
+	rows, err := w.pool.Query(ctx, sql)
+	if err != nil {
+		return told(err)
+	}
+	var all []string
+	for rows.Next() {
+		values, _ := rows.Values()
+		all = append(all, fmt.Sprint(values))
+	}
+	if rows.Err() != nil {
+		return told(rows.Err())
+	}
+	return strings.Join(all, " ")
+}
+
+// S16: statistics tell nothing, although the account may select the tables.
+func TestStatisticsTellNothing(t *testing.T) {
+	t.Parallel()
+	ctx, w := context.Background(), newWorld(t)
+	w.records()
+	w.set("analyze")
+	for _, relation := range []string{"pg_stats", "pg_stats_ext", "pg_stats_ext_exprs"} {
+		tag, err := w.pool.Exec(ctx, "select * from "+relation+" where schemaname = 'crm'")
+		if err != nil || tag.RowsAffected() != 0 {
+			t.Errorf("%s: %d rows, %v", relation, tag.RowsAffected(), err)
+		}
+	}
+}

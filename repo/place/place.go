@@ -1,0 +1,92 @@
+// Package place finds where crm's data is for one run: on the server that the config names, or on a
+// private server of this machine, which it starts.
+package place
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"crm/repo"
+	"crm/repo/embedded"
+)
+
+// ErrConfig is wrapped by errors of what the config says; their text names the key.
+var ErrConfig = errors.New("config")
+
+// A Config is what the config says about the database.
+type Config struct {
+	URL, AdminURL        string     // as written; both empty: the private server
+	SSLMode, SSLRootCert string     // over those of the URLs, if not empty
+	Names                repo.Names // where URL does not say otherwise
+	Dir, BinDir          string     // of the private server; BinDir may be empty
+	Demo                 bool       // the private server in any case, with the usual names
+	Create               bool       // make the private server if there is none
+}
+
+// A Place is where the data is. Close it.
+type Place struct {
+	URL      string // of the app role; empty: not decided yet, see [Place.Invent]
+	AdminURL string // of an administrator, for any database; may be empty
+	Names    repo.Names
+	close    func() error
+}
+
+// Find reads the config and starts the private server if that is the place. Its errors are ErrConfig or
+// repo.ErrUnavailable.
+func Find(ctx context.Context, c Config) (Place, error) {
+	if c.Demo {
+		c.Names = repo.Names{Database: "crm", Schema: "crm", Owner: "crm_owner", App: "crm_app"}
+	}
+	if c.Demo || c.URL == "" && c.AdminURL == "" {
+		return private(ctx, c)
+	}
+	at := Place{Names: c.Names}
+	var err error
+	if c.AdminURL != "" {
+		if at.AdminURL, _, err = c.complete("database.admin_url", c.AdminURL, repo.Names{}); err != nil {
+			return at, err
+		}
+	}
+	if c.URL != "" {
+		at.URL, at.Names, err = c.complete("database.url", c.URL, c.Names)
+	}
+	return at, err
+}
+
+// private joins or starts the private server.
+func private(ctx context.Context, c Config) (Place, error) {
+	at := Place{Names: c.Names}
+	if _, err := os.Stat(c.Dir); err != nil && !c.Demo && !c.Create {
+		return at, fmt.Errorf("%w: there is no database yet: crm init makes one on this machine, or set database.url; crm --demo needs nothing", repo.ErrUnavailable)
+	}
+	server, err := embedded.Start(ctx, embedded.Config{Dir: c.Dir, BinDir: c.BinDir, Fast: c.Demo})
+	switch key := map[bool]string{true: "XDG_DATA_HOME", false: "embedded.dir or XDG_DATA_HOME"}[c.Demo]; {
+	case errors.Is(err, fs.ErrPermission):
+		return at, fmt.Errorf("%w: %w: set %s to a directory of yours", repo.ErrUnavailable, err, key)
+	case err != nil:
+		return at, fmt.Errorf("%w: %w", repo.ErrUnavailable, err)
+	}
+	at.URL, at.AdminURL, at.close = server.URL(at.Names.Database, at.Names.App), server.URL("postgres", ""), server.Close
+	return at, nil
+}
+
+// Close leaves the private server, if that was the place.
+func (p Place) Close() {
+	if p.close != nil {
+		_ = p.close()
+	}
+}
+
+// Invent decides on a connection string of the app role: the administrator's server, a new password.
+func (p *Place) Invent() error {
+	text, err := as(p.AdminURL, p.Names.App, rand.Text(), p.Names.Database)
+	if err != nil {
+		return unreadable("database.admin_url")
+	}
+	p.URL = text
+	return nil
+}

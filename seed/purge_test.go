@@ -1,0 +1,57 @@
+package seed_test
+
+import (
+	"context"
+	"reflect"
+	"testing"
+
+	"crm/repo"
+	"crm/seed"
+)
+
+// Purging leaves an empty house, but for what real people have added and what that builds on.
+func TestPurge(t *testing.T) {
+	ctx, w, c := context.Background(), newWorld(t), demo()
+	made := w.fill(c)
+	w.addUser("manager@real.example", "manage")
+	w.addUser("seller@real.example", "sales")
+	manager, seller := w.as("manager@real.example", seed.DemoPassword), w.as("seller@real.example", seed.DemoPassword)
+	customer, err := seller.AddCustomer(ctx, repo.CustomerChange{CompanyName: ptr("Real SA"), FullName: ptr("Réelle Personne")})
+	must(t, err)
+	contract, err := manager.AddContract(ctx, repo.ContractChange{CustomerID: &customer.ID, TotalAmount: ptr(repo.Money(5000)), Status: ptr("signed")})
+	must(t, err)
+	event, err := seller.AddEvent(ctx, repo.EventChange{ContractID: &contract.ID, Name: ptr("Real Event")})
+	must(t, err)
+	builds, err := manager.AddContract(ctx, repo.ContractChange{CustomerID: ptr(int64(3))})
+	must(t, err)
+
+	purged, err := w.admin.Purge(ctx)
+	must(t, err)
+	want := repo.Purged{Removed: made, Kept: repo.Counts{Users: 1, Customers: 1}}
+	want.Removed.Users--
+	want.Removed.Customers--
+	if purged != want {
+		t.Errorf("purged %+v, want %+v", purged, want)
+	}
+	page := repo.Page{Limit: 1000}
+	customers, err := manager.Customers(ctx, repo.CustomerFilter{Page: page})
+	must(t, err)
+	contracts, err := manager.Contracts(ctx, repo.ContractFilter{Page: page})
+	must(t, err)
+	events, err := manager.Events(ctx, repo.EventFilter{Page: page})
+	must(t, err)
+	if len(customers) != 2 || customers[0].ID != 3 || !reflect.DeepEqual(customers[1], customer) ||
+		len(contracts) != 2 || !reflect.DeepEqual(contracts, []repo.Contract{contract, builds}) ||
+		len(events) != 1 || !reflect.DeepEqual(events[0], event) {
+		t.Errorf("left: %+v, %+v, %+v", customers, contracts, events)
+	}
+	if n := w.count("select count(*) from audit where action = 'purge'"); n != want.Removed.Users+want.Removed.Customers+made.Contracts+made.Payments+made.Events {
+		t.Errorf("the trail notes %d removals", n)
+	}
+	if again, err := w.admin.Purge(ctx); err != nil || again != (repo.Purged{Kept: want.Kept}) {
+		t.Errorf("again: %+v, %v", again, err)
+	}
+	if refilled := w.fill(c); refilled.Users != 5 || refilled.Events != c.Events {
+		t.Errorf("filled again: %+v", refilled)
+	}
+}

@@ -1,0 +1,45 @@
+package shell
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+)
+
+// editElsewhere lets the user's editor change the line, which is not run by that.
+func (l *Line) editElsewhere(was line) line {
+	text, err := runEditor(l.c, asTyped(string(was.text)))
+	if err == nil && len(text) > maxLine {
+		err = fmt.Errorf("a line holds at most %d bytes", maxLine)
+	}
+	if err != nil {
+		l.say(err)
+		return was
+	}
+	text = onScreen(text)
+	return newLine(text, len(text))
+}
+
+func runEditor(c LineConfig, text string) (edited string, err error) {
+	f, err := os.CreateTemp("", "crm-*.txt")
+	if err != nil {
+		return "", fmt.Errorf("editor: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.Remove(f.Name())) }()
+	if _, err = f.WriteString(text + "\n"); err != nil {
+		return "", fmt.Errorf("editor: %w", errors.Join(err, f.Close()))
+	}
+	if err = f.Close(); err != nil {
+		return "", fmt.Errorf("editor: %w", err)
+	}
+	words := append(strings.Fields(c.Editor), f.Name())
+	cmd := exec.Command(words[0], words[1:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = c.In, c.Out, c.Out
+	if err = cmd.Run(); err != nil {
+		return "", fmt.Errorf("editor: %w", err)
+	}
+	b, err := os.ReadFile(f.Name())
+	return strings.TrimRight(string(b), "\r\n"), err
+}
