@@ -5,38 +5,32 @@
 package main
 
 import (
-	"bufio"
+	"cmp"
 	"context"
-	"crypto/rand"
 	_ "embed"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"net/url"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"time"
 
 	_ "time/tzdata" // the company's time zone, also where the system has no zones
 
 	"github.com/adrg/xdg"
-	"github.com/jackc/pgx/v5"
-	"github.com/spf13/cast"
 	"github.com/spf13/pflag"
 	"github.com/spf13/viper"
-	"golang.org/x/term"
-	"golang.org/x/text/currency"
-	"golang.org/x/text/language"
 
 	"crm/commands"
+	"crm/commands/config"
 	"crm/repo"
-	"crm/repo/embedded"
+	"crm/repo/place"
 	"crm/security"
 	"crm/seed"
 	"crm/shell"
@@ -46,51 +40,6 @@ const version = "0.1.0"
 
 //go:embed schema.sql
 var schemaSQL string
-
-// An option is one key of the config: in the file as it is, in the environment as CRM_ and capitals
-// with _ for the dot, and, where flag is set, on the command line.
-type option struct {
-	key, flag string
-	value     any // the default; its type is the option's
-	help      string
-}
-
-var options = []option{
-	{"database.url", "", "", "where the database is: postgres://crm_app:PASSWORD@HOST:5432/crm; empty: a private server on this machine"},
-	{"database.admin_url", "", "", "an administrator's account, for crm init and crm seed only; better in CRM_DATABASE_ADMIN_URL than here"},
-	{"database.sslmode", "", "", "disable, allow, prefer, require, verify-ca or verify-full; empty: what the URL says"},
-	{"database.sslrootcert", "", "", "the file of the certificate authority, for verify-ca and verify-full"},
-	{"database.name", "", "crm", "the database, if the URL does not name it"},
-	{"database.schema", "", "crm", "the schema that holds crm's tables"},
-	{"database.owner", "", "crm_owner", "the role that owns them and cannot log in"},
-	{"database.app", "", "crm_app", "the role that crm connects as, if the URL does not name it"},
-	{"database.connect_timeout", "", 10 * time.Second, "how long to wait for a connection"},
-	{"embedded.dir", "", "", "where the private server lives; empty: crm/server in the user's data directory"},
-	{"embedded.bin_dir", "", "", "PostgreSQL's programs for the private server; empty: searched"},
-	{"encryption.keyset_file", "", "", "the key of sealed customer data; empty: keyset.json beside the config. CRM_KEYSET may hold its content"},
-	{"session.lifetime", "", 12 * time.Hour, "how long a sign-in lasts; crm init tells the database"},
-	{"session.token", "", 10 * time.Minute, "how long an access token lasts; renewed by itself"},
-	{"password.memory_mib", "", 64, "argon2id: memory for a new password, in MiB"},
-	{"password.iterations", "", 3, "argon2id: passes over it"},
-	{"password.parallelism", "", 4, "argon2id: lanes"},
-	{"locale.time_zone", "", "Europe/Paris", "how times are read and written"},
-	{"locale.region", "", "FR", "the country of phone numbers without a country code"},
-	{"locale.currency", "", "EUR", "of all amounts (ISO 4217)"},
-	{"locale.language", "", "fr", "the signs in amounts (BCP 47)"},
-	{"history.file", "", "", "where the prompt's history is kept; empty: crm/history in the user's state directory"},
-	{"history.size", "", 1000, "lines of history; 0 keeps none"},
-	{"sentry.dsn", "", "", "the Sentry project that errors and events go to; empty: none"},
-	{"sentry.environment", "", "production", "the environment that Sentry shows"},
-	{"format", "format", "table", "how answers are written: table, vertical, json, csv, tsv or markdown"},
-	{"color", "color", "auto", "when answers are coloured: auto, always or never"},
-	{"limit", "", 50, "rows of a list"},
-	{"login", "login", "", "sign in with this email first"},
-	{"password_file", "password-file", "", "read the password from this file"},
-	{"keep_going", "keep-going", false, "a script runs on after an error"},
-	{"atomic", "atomic", false, "a script is done as a whole or not at all"},
-	{"yes", "yes", false, "destructive commands do not ask"},
-	{"quiet", "quiet", false, "data, warnings and errors only"},
-}
 
 func main() {
 	signal.Ignore(syscall.SIGPIPE) // a closed pipe is an error of the write: the private server is left in order
@@ -103,26 +52,31 @@ func run(args []string) int {
 	defer stop()
 	p := program{Viper: viper.New(), flags: pflag.NewFlagSet("crm", pflag.ContinueOnError)}
 	err := p.start(ctx, args)
-	for i := range p.closers {
-		p.closers[len(p.closers)-1-i]()
+	status := commands.ExitStatus(err)
+	if errors.Is(err, pflag.ErrHelp) || errors.Is(err, syscall.EPIPE) {
+		status = 0
+	} else if err != nil && !p.conversed {
+		p.tell(err)
 	}
-	if s := p.signal.Load(); s > 0 {
-		return 128 + int(s)
+	for _, end := range slices.Backward(p.closers) {
+		end()
 	}
-	if err == nil || errors.Is(err, pflag.ErrHelp) || errors.Is(err, syscall.EPIPE) {
-		return 0
+	if p.ended != 0 {
+		return 128 + int(p.ended)
 	}
-	if !p.conversed {
-		text, hint := commands.Describe(err)
-		if !commands.Readable(err) { // nothing that a user typed is in it yet
-			text = err.Error()
-		}
-		fmt.Fprintln(os.Stderr, "error: "+text)
-		if hint != "" {
-			fmt.Fprintln(os.Stderr, "hint: "+hint)
-		}
+	return status
+}
+
+// tell prints an error that came before the conversation, as the conversation does.
+func (p *program) tell(err error) {
+	text, hint := commands.Describe(err)
+	if !commands.Readable(err) && p.reporter != nil {
+		text = fmt.Sprintf("internal error (reference %s)", p.reporter.Failure(0, err))
 	}
-	return commands.ExitStatus(err)
+	fmt.Fprintln(os.Stderr, "error: "+text)
+	if hint != "" {
+		fmt.Fprintln(os.Stderr, "hint: "+hint)
+	}
 }
 
 // program is one run of crm.
@@ -130,316 +84,236 @@ type program struct {
 	*viper.Viper
 	flags      *pflag.FlagSet
 	configFile string
-	conversed  bool // errors are printed already
-	closers    []func()
-	signal     atomic.Int32
-	cipher     *security.Cipher
+	command    string // "", init or seed
+	demo       bool
+	reporter   *shell.Reporter
+	conversed  bool           // errors are printed already
+	ended      syscall.Signal // that ended the conversation
+	closers    []func()       // called at the end, last come first served
 }
-
-// later runs f at the end, last come first served.
-func (p *program) later(f func()) { p.closers = append(p.closers, f) }
 
 func (p *program) start(ctx context.Context, args []string) error {
 	if err := p.parse(args); err != nil {
 		return err
 	}
-	if show, _ := p.flags.GetBool("version"); show {
-		fmt.Println("crm " + version)
-		return nil
+	p.demo = p.is("demo")
+	if p.is("version") {
+		_, err := fmt.Println("crm " + version)
+		return err
 	}
 	if err := p.configure(); err != nil {
 		return err
 	}
-	switch words := p.flags.Args(); {
-	case len(words) == 0:
-		return p.converse(ctx)
-	case len(words) == 1 && words[0] == "init":
-		return p.init(ctx)
-	case len(words) == 1 && words[0] == "seed":
-		return p.seed(ctx)
-	default:
-		return usage("unknown command %q: crm opens the prompt, crm init and crm seed set it up, crm -c \"COMMAND\" runs one command", strings.Join(words, " "))
+	var err error
+	log := shell.LogFile(filepath.Join(xdg.StateHome, "crm", "crm.log"))
+	p.reporter, err = shell.NewReporter(p.GetString("sentry.dsn"), p.GetString("sentry.environment"), "crm@"+version, log)
+	if err != nil {
+		return usage("sentry.dsn cannot be read: %v", err)
 	}
+	p.closers = append(p.closers, func() { p.reporter.Close(2 * time.Second) })
+	return map[string]func(context.Context) error{"": p.converse, "init": p.init, "seed": p.seed}[p.command](ctx)
 }
 
 func usage(format string, args ...any) error {
 	return fmt.Errorf("%w: "+format, append([]any{commands.ErrUsage}, args...)...)
 }
 
+// parse reads the command line.
 func (p *program) parse(args []string) error {
 	f := p.flags
 	f.SortFlags = false
 	f.SetOutput(io.Discard)
-	f.StringVar(&p.configFile, "config", "", "the config file (default config.yaml in crm's config directory)")
-	f.Bool("demo", false, "a private, throw-away PostgreSQL with fictional data")
-	f.StringArrayP("command", "c", nil, "run this command and leave; may be repeated")
-	f.StringP("file", "f", "", "run the commands of this file and leave")
-	for _, o := range options {
-		switch value := o.value.(type) {
+	only := map[string]string{}
+	declare := func(name, short string, value any, help string) {
+		switch value := value.(type) {
 		case string:
-			if o.flag != "" {
-				f.String(o.flag, value, o.help)
-			}
+			f.StringP(name, short, value, help)
 		case bool:
-			f.Bool(o.flag, value, o.help)
+			f.BoolP(name, short, value, help)
+		case int:
+			f.IntP(name, short, value, help)
+		case []string:
+			f.StringArrayP(name, short, value, help)
 		}
 	}
-	f.Bool("version", false, "print the version and leave")
-	f.String("admin-email", "", "crm init: the first administrator's email")
-	f.String("admin-first-name", "", "crm init: their first name")
-	f.String("admin-last-name", "", "crm init: their last name")
-	f.Int("customers", seed.DefaultCustomers, "crm seed: how many customers")
-	f.Int("contracts", seed.DefaultContracts, "crm seed: how many contracts")
-	f.Int("events", seed.DefaultEvents, "crm seed: how many events")
-	f.Bool("purge", false, "crm seed: take all fictional data out again")
-	err := f.Parse(args)
-	if errors.Is(err, pflag.ErrHelp) {
-		fmt.Print("crm: customers, contracts and events at a prompt\n\n  crm [FLAGS]         the prompt, or a script from stdin\n  crm init [FLAGS]    create database, schema, roles and the first administrator\n  crm seed [FLAGS]    add fictional data, or --purge it\n\n" + f.FlagUsages())
+	for _, flag := range config.Flags() {
+		declare(flag.Name, flag.Short, flag.Default, flag.Help)
+		only[flag.Name] = flag.Command
+	}
+	for _, o := range config.Options() {
+		if o.Flag != "" {
+			declare(o.Flag, "", o.Default, o.Help)
+			only[o.Flag] = "*"
+		}
+	}
+	if err := f.Parse(args); errors.Is(err, pflag.ErrHelp) {
+		fmt.Print(config.Usage + f.FlagUsages())
 		return err
+	} else if err != nil {
+		return usage("%v: crm --help lists the flags", err)
 	}
-	if err != nil {
-		return usage("%v", err)
+	p.command = strings.Join(f.Args(), " ")
+	if !slices.Contains([]string{"", "init", "seed"}, p.command) {
+		return usage("unknown command %q: crm opens the prompt, crm init and crm seed set it up, crm -c \"COMMAND\" runs one command", p.command)
 	}
-	return nil
+	var err error
+	f.Visit(func(flag *pflag.Flag) {
+		if command := only[flag.Name]; command != "*" && command != p.command {
+			err = usage("--%s is no flag of %s", flag.Name, strings.TrimSpace("crm "+p.command))
+		}
+	})
+	return err
 }
 
-// configure reads file, environment and flags, each over the one before, and checks every value.
+// configure reads file, environment and flags, each over the one before, and checks every key and value.
 func (p *program) configure() error {
-	p.SetEnvPrefix("crm")
-	p.SetEnvKeyReplacer(strings.NewReplacer(".", "_"))
-	p.AutomaticEnv()
-	for _, o := range options {
-		p.SetDefault(o.key, o.value)
-		if flag := p.flags.Lookup(o.flag); flag != nil {
-			_ = p.BindPFlag(o.key, flag)
+	if name := config.UnknownVariable(os.Environ()); name != "" {
+		return usage("the environment sets %s, which is no key of crm's config: see config.yaml.example", name)
+	}
+	for _, o := range config.Options() {
+		p.SetDefault(o.Key, o.Default)
+		_ = p.BindEnv(o.Key, o.Env())
+		if flag := p.flags.Lookup(o.Flag); flag != nil {
+			_ = p.BindPFlag(o.Key, flag)
 		}
 	}
-	known := p.AllKeys()
+	keys := p.AllKeys()
 	if err := p.readFile(); err != nil {
 		return err
 	}
 	for _, key := range p.AllKeys() {
-		if !slices.Contains(known, key) {
-			return usage("%s: unknown key %s", p.configFile, key)
+		if !slices.Contains(keys, key) {
+			return usage("%s: unknown key %s: see config.yaml.example", p.configFile, key)
 		}
 	}
-	for _, o := range options {
-		if err := p.check(o); err != nil {
-			return usage("config: %s: %v", o.key, err)
+	for _, o := range config.Options() {
+		if err := o.Check(p.Get(o.Key)); err != nil {
+			return usage("%s: %w", p.source(o), err)
 		}
 	}
 	return nil
 }
 
-// readFile reads the config file; one that was not asked for may be missing.
+// readFile reads the config file; one that was not asked for may be missing, and crm init makes it.
 func (p *program) readFile() error {
-	asked := p.configFile
-	if asked == "" {
-		asked = os.Getenv("CRM_CONFIG")
-	}
-	p.configFile = asked
-	if asked == "" {
-		p.configFile = filepath.Join(xdg.ConfigHome, "crm", "config.yaml")
-	}
+	asked := cmp.Or(p.flag("config"), os.Getenv("CRM_CONFIG"))
+	p.configFile = cmp.Or(asked, filepath.Join(xdg.ConfigHome, "crm", "config.yaml"))
 	p.SetConfigFile(p.configFile)
 	p.SetConfigType("yaml")
 	err := p.ReadInConfig()
-	if errors.Is(err, fs.ErrNotExist) && asked == "" {
-		return nil
-	}
 	var parse viper.ConfigParseError
-	if errors.As(err, &parse) {
-		return usage("%s is not YAML: see config.yaml.example", p.configFile)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && (asked == "" || p.command == "init"):
+		return nil
+	case errors.Is(err, fs.ErrPermission) && asked == "":
+		return usage("the config file cannot be read: %w: set HOME or XDG_CONFIG_HOME to a directory of yours", err)
+	case errors.As(err, &parse):
+		return usage("%s is not YAML%s: see config.yaml.example", p.configFile, regexp.MustCompile(`,? line \d+`).FindString(err.Error()))
+	case err != nil:
+		return usage("the config file cannot be read: %w", err)
 	}
-	if err != nil {
-		return usage("the config file cannot be read: %v", err)
+	if (p.InConfig("database.url") || p.InConfig("database.admin_url")) && config.OpenToOthers(p.configFile) {
+		fmt.Fprintf(os.Stderr, "warning: %[1]s may hold a password and is open to others: chmod 600 %[1]s\n", p.configFile)
 	}
 	return nil
 }
 
-// check refuses a value that is not of the option's type or not possible.
-func (p *program) check(o option) (err error) {
-	value := p.Get(o.key)
-	switch o.value.(type) {
-	case time.Duration:
-		var d time.Duration
-		if d, err = cast.ToDurationE(value); err != nil || d <= 0 {
-			err = fmt.Errorf("want a time like 10m or 12h, not %q", cast.ToString(value))
-		}
-		return err
-	case int:
-		var n int
-		if n, err = cast.ToIntE(value); err != nil || n < 0 || n > 1_000_000 {
-			err = fmt.Errorf("want a whole number, not %q", cast.ToString(value))
-		}
-		return err
-	case bool:
-		if _, err = cast.ToBoolE(value); err != nil {
-			err = fmt.Errorf("want true or false, not %q", cast.ToString(value))
-		}
-		return err
+// source is where the value of an option comes from.
+func (p *program) source(o config.Option) string {
+	if o.Flag != "" && p.flags.Changed(o.Flag) {
+		return "--" + o.Flag
 	}
-	text, err := cast.ToStringE(value)
-	if err != nil {
-		return errors.New("want a text")
+	if os.Getenv(o.Env()) != "" {
+		return o.Env()
 	}
-	switch o.key {
-	case "format":
-		_, err = commands.Format.Parse(nil, text)
-	case "color":
-		_, err = commands.Color.Parse(nil, text)
-	case "locale.time_zone":
-		if _, err = time.LoadLocation(text); err != nil {
-			err = fmt.Errorf("there is no time zone %q: want one like Europe/Paris", text)
-		}
-	case "locale.currency":
-		if _, err = currency.ParseISO(text); err != nil {
-			err = fmt.Errorf("there is no currency %q: want one like EUR", text)
-		}
-	case "locale.language":
-		if _, err = language.Parse(text); err != nil {
-			err = fmt.Errorf("there is no language %q: want one like fr", text)
-		}
-	case "database.sslmode":
-		if modes := []string{"", "disable", "allow", "prefer", "require", "verify-ca", "verify-full"}; !slices.Contains(modes, text) {
-			err = fmt.Errorf("want %s, not %q", strings.Join(modes[1:], ", "), text)
-		}
-	}
-	return err
+	return p.configFile + ": " + o.Key
 }
 
-// A place is where crm's data is for this run.
-type place struct {
-	appURL, adminURL string
-	names            repo.Names
-	keysetFile       string
-	private          bool // a server of crm's own
-	demo             bool
+// flag is the value of a flag that is a text, empty if it is not given.
+func (p *program) flag(name string) string {
+	value, _ := p.flags.GetString(name)
+	return value
+}
+
+// amount is the value of a flag that is a number, nil if it is not given.
+func (p *program) amount(name string) *int {
+	value, _ := p.flags.GetInt(name)
+	if !p.flags.Changed(name) {
+		return nil
+	}
+	return &value
+}
+
+// is reports whether a flag is given that is a switch.
+func (p *program) is(name string) bool {
+	value, _ := p.flags.GetBool(name)
+	return value
 }
 
 // locate finds the database, starting the private server where that is the one.
-func (p *program) locate(ctx context.Context, create bool) (place, error) {
-	at := place{
-		appURL: p.withTLS(p.GetString("database.url")), adminURL: p.withTLS(p.GetString("database.admin_url")),
-		names: repo.Names{
+func (p *program) locate(ctx context.Context) (place.Place, error) {
+	dir := p.GetString("embedded.dir")
+	if p.demo || dir == "" {
+		dir = filepath.Join(xdg.DataHome, "crm", map[bool]string{true: "demo", false: "server"}[p.demo])
+	}
+	at, err := place.Find(ctx, place.Config{
+		URL: p.GetString("database.url"), AdminURL: p.GetString("database.admin_url"),
+		SSLMode: p.GetString("database.sslmode"), SSLRootCert: p.GetString("database.sslrootcert"),
+		Names: repo.Names{
 			Database: p.GetString("database.name"), Schema: p.GetString("database.schema"),
 			Owner: p.GetString("database.owner"), App: p.GetString("database.app"),
 		},
-		keysetFile: p.GetString("encryption.keyset_file"),
+		Dir: dir, BinDir: p.GetString("embedded.bin_dir"), Demo: p.demo, Create: p.command == "init",
+	})
+	if errors.Is(err, place.ErrConfig) {
+		err = usage("%w", err)
 	}
-	at.demo, _ = p.flags.GetBool("demo")
-	if at.keysetFile == "" {
-		at.keysetFile = filepath.Join(filepath.Dir(p.configFile), "keyset.json")
-	}
-	if !at.demo && at.appURL != "" {
-		conf, err := pgx.ParseConfig(at.appURL)
-		if err != nil {
-			return at, usage("database.url cannot be read: want postgres://USER:PASSWORD@HOST:PORT/DATABASE")
-		}
-		if conf.Database != "" {
-			at.names.Database = conf.Database
-		}
-		at.names.App = conf.User
-		return at, nil
-	}
-	if !at.demo && at.adminURL != "" {
-		return at, nil
-	}
-	return p.startPrivate(ctx, at, create)
+	p.closers = append(p.closers, at.Close)
+	return at, err
 }
 
-// startPrivate joins or starts the private server: the demo's, or the company's own.
-func (p *program) startPrivate(ctx context.Context, at place, create bool) (place, error) {
-	dir := p.GetString("embedded.dir")
-	if dir == "" {
-		dir = filepath.Join(xdg.DataHome, "crm", "server")
+func (p *program) keysetFile() string {
+	switch file := p.GetString("encryption.keyset_file"); {
+	case p.demo:
+		return filepath.Join(xdg.DataHome, "crm", "demo", "keyset.json")
+	case file != "":
+		return file
 	}
-	at.private = true
-	if at.demo {
-		dir = filepath.Join(xdg.DataHome, "crm", "demo")
-		at.keysetFile = filepath.Join(dir, "keyset.json")
-		at.names = repo.Names{Database: "crm", Schema: "crm", Owner: "crm_owner", App: "crm_app"}
-	} else if _, err := os.Stat(dir); err != nil && !create {
-		return at, fmt.Errorf("%w: there is no database yet: crm init makes one on this machine, or set database.url; crm --demo needs nothing", repo.ErrUnavailable)
-	}
-	server, err := embedded.Start(ctx, embedded.Config{Dir: dir, BinDir: p.GetString("embedded.bin_dir"), Fast: at.demo})
-	if err != nil {
-		return at, fmt.Errorf("%w: %w", repo.ErrUnavailable, err)
-	}
-	p.later(func() { _ = server.Close() })
-	at.appURL, at.adminURL = server.URL(at.names.Database, at.names.App), server.URL("postgres", "")
-	return at, nil
+	return filepath.Join(filepath.Dir(p.configFile), "keyset.json")
 }
 
-// withTLS puts the configured TLS mode and authority into a connection string.
-func (p *program) withTLS(text string) string {
-	u, err := url.Parse(text)
-	if text == "" || err != nil || u.Scheme == "" {
-		return text
+// open prepares the connection of the app role, with the key of the sealed columns.
+func (p *program) open(at place.Place) (*repo.DB, error) {
+	if at.URL == "" {
+		return nil, usage("database.url is not set: crm init writes it")
 	}
-	q := u.Query()
-	for _, name := range []string{"sslmode", "sslrootcert"} {
-		if value := p.GetString("database." + name); value != "" {
-			q.Set(name, value)
-		}
-	}
-	u.RawQuery = q.Encode()
-	return u.String()
-}
-
-// loadCipher reads the key of the sealed columns.
-func (p *program) loadCipher(at place) error {
 	keys := []byte(os.Getenv("CRM_KEYSET"))
-	if len(keys) == 0 || at.demo {
-		var err error
-		if keys, err = security.ReadKeysetFile(at.keysetFile); errors.Is(err, fs.ErrNotExist) {
-			return usage("there is no keyset %s: crm init makes it with the database; on another machine, copy it there or set CRM_KEYSET", at.keysetFile)
-		} else if err != nil {
-			return usage("%v", err)
-		}
+	if p.demo {
+		keys = nil // it has its own
 	}
-	cipher, err := security.LoadCipher(keys)
+	vault, err := commands.Unseal(keys, p.keysetFile())
 	if err != nil {
-		return usage("%v", err)
-	}
-	p.cipher = cipher
-	return nil
-}
-
-// open prepares the connection of the app role.
-func (p *program) open(at place) (*repo.DB, error) {
-	if err := p.loadCipher(at); err != nil {
 		return nil, err
 	}
-	db, err := repo.Open(repo.Config{
-		URL: at.appURL, Schema: at.names.Schema, ConnectTimeout: p.GetDuration("database.connect_timeout"),
-		Vault: repo.Vault{Seal: p.cipher.Seal, Open: p.cipher.Open},
-	})
-	if err == nil {
-		p.later(db.Close)
-	}
-	return db, err
+	return repo.Open(repo.Config{URL: at.URL, Schema: at.Names.Schema, ConnectTimeout: p.GetDuration("database.connect_timeout"), Vault: vault, Away: func() {
+		fmt.Fprintln(os.Stderr, "the database is away: trying again for a while, Ctrl-C gives up")
+	}})
 }
 
 func (p *program) passwordCost() security.Params {
 	return security.Params{
 		Memory: uint32(p.GetInt("password.memory_mib")) * 1024, Iterations: uint32(p.GetInt("password.iterations")),
-		Parallelism: uint8(min(p.GetInt("password.parallelism"), 255)),
+		Parallelism: uint8(p.GetInt("password.parallelism")),
 	}
 }
 
 func (p *program) zone() *time.Location {
-	zone, err := time.LoadLocation(p.GetString("locale.time_zone"))
-	if err != nil { // checked by configure
-		return time.UTC
-	}
+	zone, _ := time.LoadLocation(p.GetString("locale.time_zone")) // checked by configure
 	return zone
 }
 
 func (p *program) secrets() shell.Secrets {
-	return shell.Secrets{File: p.GetString("password_file"), Value: os.Getenv("CRM_PASSWORD"), TTY: func() (*os.File, error) {
-		return os.OpenFile("/dev/tty", os.O_RDWR, 0)
-	}}
+	return shell.Secrets{File: p.GetString("password_file"), Value: os.Getenv("CRM_PASSWORD"), TTY: shell.OpenTTY}
 }
 
 // converse is the prompt or a script.
@@ -447,34 +321,30 @@ func (p *program) converse(ctx context.Context) error {
 	if p.GetBool("atomic") && p.GetBool("keep_going") {
 		return usage("--atomic and --keep-going exclude each other")
 	}
-	scripts, closeScripts, err := p.scripts()
+	lines, _ := p.flags.GetStringArray("command")
+	scripts, done, err := shell.Scripts(lines, p.flag("file"), os.Stdin)
 	if err != nil {
 		return err
 	}
-	defer closeScripts()
-	at, err := p.locate(ctx, false)
+	defer done()
+	at, err := p.locate(ctx)
 	if err != nil {
 		return err
 	}
-	if at.demo {
+	if p.demo {
 		if err := p.fillDemo(ctx, at); err != nil {
 			return err
 		}
-	}
-	if at.appURL == "" {
-		return usage("database.url is not set: crm init writes it")
 	}
 	db, err := p.open(at)
 	if err != nil {
 		return err
 	}
-	sh, err := p.shell(db)
-	if err != nil {
-		return err
-	}
+	p.closers = append(p.closers, db.Close)
+	sh := p.shell(db)
 	p.conversed = true
 	if email := p.GetString("login"); email != "" {
-		err := sh.Run(ctx, shell.Script{Text: strings.NewReader("login " + commands.Quote(email))})
+		err := sh.Run(ctx, shell.Script{Text: strings.NewReader("login --format table -- " + commands.Quote(email))}) // no record: it is nobody's answer
 		if err != nil && scripts != nil {
 			return err
 		}
@@ -482,38 +352,11 @@ func (p *program) converse(ctx context.Context) error {
 	if scripts != nil {
 		return sh.Run(ctx, scripts...)
 	}
-	return p.prompt(ctx, sh, at)
+	p.ended, err = sh.Meet(ctx, os.Stdin, os.Stdout, p.welcome(sh))
+	return err
 }
 
-// scripts are what -c and -f give, or stdin if it is no terminal; nil means the prompt.
-func (p *program) scripts() (scripts []shell.Script, done func(), err error) {
-	done = func() {}
-	given, _ := p.flags.GetStringArray("command")
-	for _, c := range given {
-		scripts = append(scripts, shell.Script{Text: strings.NewReader(c)})
-	}
-	if file, _ := p.flags.GetString("file"); file != "" {
-		f, err := os.Open(file)
-		if err != nil {
-			return nil, done, usage("the script cannot be read: %v", err)
-		}
-		return append(scripts, shell.Script{Name: filepath.Base(file), Text: f}), func() { _ = f.Close() }, nil
-	}
-	if scripts == nil && !term.IsTerminal(int(os.Stdin.Fd())) {
-		scripts = []shell.Script{{Name: "stdin", Text: os.Stdin}}
-	}
-	return scripts, done, nil
-}
-
-func (p *program) shell(db *repo.DB) (*shell.Shell, error) {
-	state := filepath.Join(xdg.StateHome, "crm")
-	log := &lazyLog{path: filepath.Join(state, "crm.log")}
-	reporter, err := shell.NewReporter(p.GetString("sentry.dsn"), p.GetString("sentry.environment"), "crm@"+version, log)
-	if err != nil {
-		return nil, usage("%v", err)
-	}
-	p.later(func() { reporter.Close(500 * time.Millisecond) })
-	out := int(os.Stdout.Fd())
+func (p *program) shell(db *repo.DB) *shell.Shell {
 	sh := &shell.Shell{
 		Session: &commands.Session{
 			DB:       db,
@@ -522,201 +365,96 @@ func (p *program) shell(db *repo.DB) (*shell.Shell, error) {
 				Zone: p.zone(), Region: p.GetString("locale.region"), Currency: p.GetString("locale.currency"),
 				Language: p.GetString("locale.language"), Now: time.Now,
 			},
-			Table: commands.All(),
+			Table: commands.All(), Aliases: commands.OpenAliases(filepath.Join(xdg.ConfigHome, "crm", "aliases")),
 			Terms: commands.Terms{TokenLifetime: p.GetDuration("session.token"), SessionLifetime: p.GetDuration("session.lifetime"), Password: p.passwordCost()},
 		},
-		Data: os.Stdout, Words: os.Stderr, Secrets: p.secrets(), Reporter: reporter,
-		Screen: shell.Screen{
-			Terminal: term.IsTerminal(out),
-			Color:    term.IsTerminal(out) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
-			Width: func() int {
-				width, _, err := term.GetSize(out)
-				if err != nil || width <= 0 {
-					return 80
-				}
-				return width
-			},
-		},
+		Data: os.Stdout, Words: os.Stderr, Secrets: p.secrets(), Reporter: p.reporter, Screen: shell.ScreenOf(os.Stdout),
 		Yes: p.GetBool("yes"), Quiet: p.GetBool("quiet"), KeepGoing: p.GetBool("keep_going"), Atomic: p.GetBool("atomic"),
 	}
 	sh.Attach()
-	return sh, nil
+	return sh
 }
 
-// prompt is the conversation with a person.
-func (p *program) prompt(ctx context.Context, sh *shell.Shell, at place) error {
-	fmt.Fprintf(os.Stderr, "crm %s · %s\n", version, sh.Session.DB.Server())
-	if at.demo && sh.Session.Me == nil {
-		fmt.Fprintf(os.Stderr, "fictional data; sign in with: login sales1@epic.example (password %s)\n", seed.DemoPassword)
+func (p *program) welcome(sh *shell.Shell) shell.Welcome {
+	w := shell.Welcome{
+		HistoryFile: cmp.Or(p.GetString("history.file"), filepath.Join(xdg.StateHome, "crm", "history")),
+		HistorySize: p.GetInt("history.size"),
 	}
-	fmt.Fprintln(os.Stderr, `"help" says what can be said, Tab completes, Ctrl-D leaves`)
-	if !shell.IsTerminal(os.Stdin, os.Stdout) {
-		return sh.ConversePlainly(ctx, os.Stdin)
+	w.Words = []string{fmt.Sprintf("crm %s · %s", version, sh.Session.DB.Server())}
+	if p.demo && sh.Session.Me == nil {
+		w.Words = append(w.Words, "fictional data; sign in with: login sales1@epic.example (password "+seed.DemoPassword+")")
 	}
-	file := p.GetString("history.file")
-	if file == "" {
-		file = filepath.Join(xdg.StateHome, "crm", "history")
-	}
-	history, err := shell.OpenHistory(file, p.GetInt("history.size"), nil)
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "warning: %v\n", err)
-	}
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // Ctrl-C is the command's or the line's
-	defer cancel()
-	editor := os.Getenv("VISUAL")
-	if editor == "" {
-		editor = os.Getenv("EDITOR")
-	}
-	return sh.Converse(ctx, shell.Terminal{
-		In: os.Stdin, Out: os.Stdout, History: history, Editor: editor, Color: sh.Screen.Color,
-		OnSignal: func(s os.Signal) {
-			if n, ok := s.(syscall.Signal); ok {
-				p.signal.Store(int32(n))
-			}
-			cancel()
-		},
-	})
-}
-
-// lazyLog makes the log file when there is something to write.
-type lazyLog struct{ path string }
-
-func (l *lazyLog) Write(b []byte) (int, error) {
-	if err := os.MkdirAll(filepath.Dir(l.path), 0o700); err != nil {
-		return 0, err
-	}
-	f, err := os.OpenFile(l.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-	if err != nil {
-		return 0, err
-	}
-	defer f.Close()
-	return f.Write(b)
+	w.Words = append(w.Words, `"help" says what can be said, Tab completes, Ctrl-D leaves`)
+	return w
 }
 
 // init is `crm init`: database, schema, roles, keyset and the first administrator (S1).
 func (p *program) init(ctx context.Context) error {
-	at, err := p.locate(ctx, true)
+	at, err := p.locate(ctx)
 	if err != nil {
 		return err
 	}
-	if at.demo {
-		return usage("crm --demo sets itself up: crm init is for the company's own database")
-	}
-	if at.adminURL == "" {
+	if at.AdminURL == "" {
 		return usage("database.admin_url is not set: crm init acts through an administrator's account of the server, best given as CRM_DATABASE_ADMIN_URL")
 	}
-	newURL := ""
-	if at.appURL == "" {
-		if newURL, err = p.inventURL(at); err != nil {
+	setup := commands.Setup{
+		Admin: repo.NewAdmin(at.AdminURL, at.Names), SchemaSQL: schemaSQL, KeysetFile: p.keysetFile(),
+		SessionLifetime: p.GetDuration("session.lifetime").String(), Cost: p.passwordCost(),
+		First: repo.User{Email: p.flag("admin-email"), FirstName: p.flag("admin-first-name"), LastName: p.flag("admin-last-name")},
+		Ask:   shell.Asker(os.Stdin, os.Stderr), Secret: p.secrets().Read, Say: p.say,
+	}
+	if keys := os.Getenv("CRM_KEYSET"); keys != "" {
+		setup.KeysetFile = ""
+		if _, err := commands.Unseal([]byte(keys), ""); err != nil {
 			return err
 		}
-		at.appURL = newURL
 	}
-	app, err := pgx.ParseConfig(at.appURL)
-	if err != nil {
-		return usage("database.url cannot be read: want postgres://USER:PASSWORD@HOST:PORT/DATABASE")
-	}
-	setup := commands.Setup{
-		Admin: repo.NewAdmin(at.adminURL, at.names), SchemaSQL: schemaSQL, AppPassword: app.Password,
-		SessionLifetime: p.GetDuration("session.lifetime").String(), Cost: p.passwordCost(),
-		First: p.firstAdmin, Secret: p.secrets().Read,
-	}
-	if os.Getenv("CRM_KEYSET") == "" {
-		setup.KeysetFile = at.keysetFile
-	}
-	var made []string
-	err = setup.Admin.Alone(ctx, func() error {
-		made, err = setup.Run(ctx)
-		return err
-	})
-	for _, m := range made {
-		fmt.Fprintln(os.Stderr, "made "+m)
-	}
-	if err == nil && newURL != "" {
-		err = p.writeConfig(newURL)
-	}
-	if err == nil && len(made) == 0 {
-		fmt.Fprintln(os.Stderr, "nothing to do: everything is there")
-	}
-	return err
-}
-
-// inventURL is a connection string of the app role on the administrator's server, with a new password.
-func (p *program) inventURL(at place) (string, error) {
-	if _, err := os.Stat(p.configFile); err == nil {
-		return "", usage("database.url is missing in %s: write it there, crm init makes the role, the password and the database that it names", p.configFile)
-	}
-	u, err := url.Parse(at.adminURL)
-	if err != nil || u.Scheme == "" {
-		return "", usage("database.admin_url cannot be read: want postgres://USER:PASSWORD@HOST:PORT/DATABASE")
-	}
-	u.User, u.Path = url.UserPassword(at.names.App, rand.Text()), "/"+at.names.Database
-	return u.String(), nil
-}
-
-// writeConfig makes a config file that holds the connection string.
-func (p *program) writeConfig(databaseURL string) error {
-	if err := os.MkdirAll(filepath.Dir(p.configFile), 0o700); err != nil {
-		return usage("the config file cannot be written: %v", err)
-	}
-	text := "# crm's config; see config.yaml.example for every key.\ndatabase:\n  url: \"" + databaseURL + "\"\n"
-	if err := os.WriteFile(p.configFile, []byte(text), 0o600); err != nil {
-		return usage("the config file cannot be written: %v", err)
-	}
-	fmt.Fprintln(os.Stderr, "made config "+p.configFile)
-	return nil
-}
-
-// firstAdmin takes the first administrator from the flags, and asks for what they leave out.
-func (p *program) firstAdmin() (repo.User, error) {
-	var u repo.User
-	for _, f := range []struct {
-		flag, question string
-		text           *string
-	}{
-		{"admin-email", "email of the first administrator: ", &u.Email},
-		{"admin-first-name", "first name: ", &u.FirstName},
-		{"admin-last-name", "last name: ", &u.LastName},
-	} {
-		if *f.text, _ = p.flags.GetString(f.flag); *f.text != "" {
-			continue
+	if at.URL == "" {
+		if _, err := os.Stat(p.configFile); err == nil {
+			return usage("database.url is missing in %s: write it there, crm init makes the role, the password and the database that it names", p.configFile)
 		}
-		if !term.IsTerminal(int(os.Stdin.Fd())) {
-			return u, usage("--%s is needed: there is no terminal to ask at", f.flag)
+		if err := at.Invent(); err != nil {
+			return usage("%w", err)
 		}
-		fmt.Fprint(os.Stderr, f.question)
-		line, err := bufio.NewReader(os.Stdin).ReadString('\n')
-		if err != nil {
-			return u, context.Canceled
-		}
-		*f.text = strings.TrimSpace(line)
+		setup.ConfigFile, setup.Config = p.configFile, p.needed(at.URL)
 	}
-	return u, nil
+	setup.AppURL, setup.AppPassword = at.URL, at.Password()
+	return setup.Run(ctx)
 }
 
-// seedConfig is what the flags of `crm seed` ask for.
-func (p *program) seedConfig() seed.Config {
-	c := seed.Config{Now: time.Now(), Zone: p.zone(), Seed: 1, Params: p.passwordCost()}
-	c.Customers, _ = p.flags.GetInt("customers")
-	c.Contracts, _ = p.flags.GetInt("contracts")
-	c.Events, _ = p.flags.GetInt("events")
-	return c
+// needed is what crm must find in its config to reach the database again.
+func (p *program) needed(databaseURL string) [][2]string {
+	keys := [][2]string{{"database.url", databaseURL}}
+	for _, o := range config.Options() {
+		if slices.Contains([]string{"database.schema", "database.owner", "encryption.keyset_file"}, o.Key) && p.GetString(o.Key) != o.Default {
+			keys = append(keys, [2]string{o.Key, p.GetString(o.Key)})
+		}
+	}
+	return keys
 }
 
 // seed is `crm seed` and `crm seed --purge` (S2).
 func (p *program) seed(ctx context.Context) error {
-	at, err := p.locate(ctx, false)
+	c := seed.Amounts(p.amount("customers"), p.amount("contracts"), p.amount("events"))
+	c.Now, c.Zone, c.Seed, c.Params = time.Now(), p.zone(), 1, p.passwordCost()
+	if err := c.Check(); err != nil {
+		return usage("%w", err)
+	}
+	if p.is("purge") && (p.flags.Changed("customers") || p.flags.Changed("contracts") || p.flags.Changed("events")) {
+		return usage("--purge takes all fictional data out: it goes without --customers, --contracts and --events")
+	}
+	at, err := p.locate(ctx)
 	if err != nil {
 		return err
 	}
-	if at.demo || at.adminURL == "" {
+	if at.AdminURL == "" {
 		return usage("crm seed acts through an administrator's account: set CRM_DATABASE_ADMIN_URL")
 	}
-	admin := repo.NewAdmin(at.adminURL, at.names)
-	if purge, _ := p.flags.GetBool("purge"); purge {
+	admin := repo.NewAdmin(at.AdminURL, at.Names)
+	if p.is("purge") {
 		gone, err := admin.Purge(ctx)
 		if err == nil {
-			fmt.Fprintln(os.Stderr, gone)
+			p.say(commands.TellPurged(gone))
 		}
 		return err
 	}
@@ -724,48 +462,32 @@ func (p *program) seed(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c := p.seedConfig()
-	if password := p.secrets(); password.File != "" || password.Value != "" {
-		if c.Password, err = password.Read(ctx, commands.SecretRequest{Question: "password", Env: true}); err != nil {
+	p.closers = append(p.closers, db.Close)
+	if secrets := p.secrets(); secrets.File != "" || secrets.Value != "" {
+		if c.Password, err = commands.NewPassword(ctx, secrets.Read); err != nil {
 			return err
 		}
 	}
 	made, err := seed.Fill(ctx, admin, db, c, nil)
 	if err == nil {
-		fmt.Fprintln(os.Stderr, made)
+		p.say("added " + commands.Tell(made))
 	}
 	return err
 }
 
+// say prints a message for people.
+func (p *program) say(message string) {
+	if !p.GetBool("quiet") {
+		fmt.Fprintln(os.Stderr, message)
+	}
+}
+
 // fillDemo makes the demo's database if it is not there as a whole.
-func (p *program) fillDemo(ctx context.Context, at place) error {
-	admin := repo.NewAdmin(at.adminURL, at.names)
-	return admin.Alone(ctx, func() error {
-		const done = "demo_filled"
-		if there, err := admin.HasSchema(ctx); err == nil && there {
-			if filled, err := admin.Noted(ctx, done); filled || err != nil {
-				return err
-			}
-		}
-		fmt.Fprintln(os.Stderr, "making a demo database …")
-		if err := admin.DropDatabase(ctx); err != nil {
-			return err
-		}
-		if err := security.WriteKeyset(at.keysetFile); err != nil && !errors.Is(err, fs.ErrExist) {
-			return err
-		}
-		if _, err := admin.Setup(ctx, schemaSQL, ""); err != nil {
-			return err
-		}
-		db, err := p.open(at)
-		if err != nil {
-			return err
-		}
-		c := p.seedConfig()
-		c.Demo = true
-		if _, err := seed.Fill(ctx, admin, db, c, nil); err != nil {
-			return err
-		}
-		return admin.Note(ctx, done)
-	})
+func (p *program) fillDemo(ctx context.Context, at place.Place) error {
+	c := seed.Amounts(nil, nil, nil)
+	c.Now, c.Zone, c.Seed = time.Now(), p.zone(), 1
+	return seed.Demo(ctx, seed.DemoPlace{
+		Admin: repo.NewAdmin(at.AdminURL, at.Names), SchemaSQL: schemaSQL, KeysetFile: p.keysetFile(),
+		Open: func() (*repo.DB, error) { return p.open(at) },
+	}, c, func() { p.say("making a demo database …") })
 }

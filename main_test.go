@@ -1,12 +1,23 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/hex"
 	"errors"
+	"flag"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"io/fs"
 	"net/url"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -16,6 +27,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"crm/commands"
+	"crm/commands/config"
 	"crm/repo"
 	"crm/repo/embedded/pgtest"
 	"crm/security"
@@ -79,6 +92,10 @@ func appURL(database string) string {
 //	refuse N WHO LINE…  the same, and wants status N
 //	sql STATEMENT    runs it as the superuser; rows go to stdout, tab-separated
 //	raw STATEMENT    runs it as the app role without a token; its error goes to stderr
+//	find NAME STATEMENT  sets the variable to the one value that it answers
+//	keep             remembers all that is stored; unchanged wants it to be still so
+//	nowhere TEXT     wants it in no file of the user and in no row of the database
+//	bytes FILE TEXT [COUNT]  writes TEXT, with Go's escapes, so many times
 func TestScripts(t *testing.T) {
 	keyset, err := demo()
 	if err != nil {
@@ -112,6 +129,19 @@ func TestScripts(t *testing.T) {
 			"raw": func(ts *testscript.TestScript, neg bool, args []string) {
 				runSQL(ts, ts.Getenv("CRM_DATABASE_URL"), neg, args)
 			},
+			"find": func(ts *testscript.TestScript, neg bool, args []string) {
+				ts.Setenv(args[0], strings.TrimSpace(answer(ts, args[1])))
+			},
+			"keep": func(ts *testscript.TestScript, neg bool, args []string) {
+				ts.Setenv("KEPT", answer(ts, allThatIsStored))
+			},
+			"unchanged": func(ts *testscript.TestScript, neg bool, args []string) {
+				if answer(ts, allThatIsStored) != ts.Getenv("KEPT") {
+					ts.Fatalf("what is stored has changed")
+				}
+			},
+			"nowhere": func(ts *testscript.TestScript, neg bool, args []string) { runNowhere(ts, args[0]) },
+			"bytes":   func(ts *testscript.TestScript, neg bool, args []string) { runBytes(ts, args) },
 		},
 	})
 }
@@ -139,30 +169,285 @@ func runAs(ts *testscript.TestScript, want, who string, lines []string) {
 	runStatus(ts, want, args)
 }
 
+// allThatIsStored answers one value that differs when any record, rule or right does. Signing in leaves it alone.
+const allThatIsStored = `
+	select md5(concat(
+		(select string_agg(t::text, '' order by id) from collaborator t), (select string_agg(t::text, '' order by id) from customer t),
+		(select string_agg(t::text, '' order by id) from contract t), (select string_agg(t::text, '' order by id) from payment t),
+		(select string_agg(t::text, '' order by id) from event t), (select string_agg(t::text, '' order by id) from audit t),
+		(select string_agg(t::text, '' order by t) from permission t), (select string_agg(t::text, '' order by t) from role t),
+		(select string_agg(t::text, '' order by collaborator_id) from credential t), (select string_agg(t::text, '' order by t) from setting t),
+		(select string_agg(oid || relname || coalesce(relacl::text, ''), '' order by oid) from pg_class where relnamespace = 'crm'::regnamespace),
+		(select string_agg(oid || proname || coalesce(proacl::text, '') || prosrc, '' order by oid) from pg_proc where pronamespace = 'crm'::regnamespace)))`
+
+// answer is what a statement, run as the superuser, answers: cells separated by tabs, rows by line breaks.
+func answer(ts *testscript.TestScript, statement string) string {
+	var out strings.Builder
+	if err := query(&out, ts.Getenv("ADMIN_URL"), statement); err != nil {
+		ts.Fatalf("sql: %v", err)
+	}
+	return out.String()
+}
+
+// runNowhere looks for the text in the user's files and in every column, also in the hex digits of bytes.
+func runNowhere(ts *testscript.TestScript, text string) {
+	ts.Check(filepath.WalkDir(ts.Getenv("HOME"), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.Contains(path, "/.") {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		if err == nil && bytes.Contains(content, []byte(text)) {
+			ts.Fatalf("%s holds %q", path, text)
+		}
+		return err
+	}))
+	for table := range strings.FieldsSeq(answer(ts, "select relname from pg_class where relnamespace = 'crm'::regnamespace and relkind = 'r'")) {
+		rows := answer(ts, "select t::text from "+table+" t")
+		if strings.Contains(rows, text) || strings.Contains(rows, hex.EncodeToString([]byte(text))) {
+			ts.Fatalf("the table %s holds %q", table, text)
+		}
+	}
+}
+
+func runBytes(ts *testscript.TestScript, args []string) {
+	text, err := strconv.Unquote(`"` + args[1] + `"`)
+	ts.Check(err)
+	count := 1
+	if len(args) > 2 {
+		count, err = strconv.Atoi(args[2])
+		ts.Check(err)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Repeat(text, count)), 0o600))
+}
+
 // runSQL runs one statement; not wanted to succeed, it must fail.
 func runSQL(ts *testscript.TestScript, address string, neg bool, args []string) {
+	err := query(ts.Stdout(), address, args[0])
+	if neg == (err == nil) {
+		ts.Fatalf("sql: %v", err)
+	} else if err != nil {
+		_, _ = fmt.Fprintln(ts.Stderr(), err)
+	}
+}
+
+// query writes the rows that a statement answers.
+func query(w io.Writer, address, statement string) error {
 	ctx := context.Background()
 	conf, err := pgx.ParseConfig(address)
-	ts.Check(err)
+	if err != nil {
+		return err
+	}
 	conf.RuntimeParams["search_path"] = "crm"
 	conn, err := pgx.ConnectConfig(ctx, conf)
-	ts.Check(err)
+	if err != nil {
+		return err
+	}
 	defer conn.Close(ctx)
-	rows, err := conn.Query(ctx, args[0], pgx.QueryExecModeSimpleProtocol)
-	ts.Check(err)
+	rows, err := conn.Query(ctx, statement, pgx.QueryExecModeSimpleProtocol)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
 	for rows.Next() {
 		values, err := rows.Values()
-		ts.Check(err)
+		if err != nil {
+			return err
+		}
 		cells := make([]string, len(values))
 		for i, v := range values {
 			cells[i] = fmt.Sprint(v)
 		}
-		_, err = fmt.Fprintln(ts.Stdout(), strings.Join(cells, "\t"))
-		ts.Check(err)
+		if _, err := fmt.Fprintln(w, strings.Join(cells, "\t")); err != nil {
+			return err
+		}
 	}
-	if err := rows.Err(); neg == (err == nil) {
-		ts.Fatalf("sql: %v", err)
-	} else if err != nil {
-		_, _ = fmt.Fprintln(ts.Stderr(), err)
+	return rows.Err()
+}
+
+// TestExamples runs every example of help as someone who may: on the demo's data, all of them work.
+func TestExamples(t *testing.T) {
+	keyset, err := demo()
+	if err != nil {
+		t.Fatal(err)
+	}
+	database := pgtest.Database(t, "crm_demo")
+	var roles strings.Builder // action, then who may do it, the widest scope first
+	if err := query(&roles, pgtest.URL(database), "select action, min(scope || ' ' || role) from permission group by action"); err != nil {
+		t.Fatal(err)
+	}
+	may := map[security.Action]string{security.Public: "sales1", security.SignedIn: "sales1"}
+	for line := range strings.Lines(roles.String()) {
+		words := strings.Fields(line)
+		may[security.Action(words[0])] = words[2]
+	}
+	accounts := map[string]string{"sales": "sales1", "support": "support1"}
+	var script strings.Builder
+	for _, c := range commands.All() {
+		who, ok := may[c.Needs]
+		if !ok {
+			t.Errorf("%s needs %q, which nobody has", c.Name, c.Needs)
+		}
+		if account, ok := accounts[who]; ok {
+			who = account
+		}
+		for _, e := range c.Examples {
+			fmt.Fprintf(&script, "login %s@epic.example\n%s\n", who, e)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "examples.crm")
+	if err := os.WriteFile(file, []byte(script.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	crm := command(t, database, keyset, "--keep-going", "--yes", "-f", file)
+	var words strings.Builder
+	crm.Stderr = &words
+	if err := crm.Run(); err != nil {
+		t.Errorf("examples.crm: %v\n%s\n%s", err, words.String(), script.String())
+	}
+}
+
+// TestBoundaries names every command to everybody: what a role lacks is refused before anything is read, and signed out
+// everything is. Nothing changes and nothing is answered.
+func TestBoundaries(t *testing.T) {
+	keyset, err := demo()
+	if err != nil {
+		t.Fatal(err)
+	}
+	database := pgtest.Database(t, "crm_demo")
+	for who, role := range map[string]string{"": "", "admin": "admin", "manage": "manage", "sales1": "sales", "support1": "support"} {
+		var rights strings.Builder
+		if err := query(&rights, pgtest.URL(database), "select action from permission where role = '"+role+"'"); err != nil {
+			t.Fatal(err)
+		}
+		may := append(strings.Fields(rights.String()), string(security.Public))
+		if who != "" {
+			may = append(may, string(security.SignedIn))
+		}
+		var script strings.Builder
+		forbidden := 0
+		for _, c := range commands.All() {
+			if !slices.Contains(may, string(c.Needs)) {
+				fmt.Fprintln(&script, c.Name, "1")
+				forbidden++
+			}
+		}
+		args := []string{"--keep-going", "--yes", "--quiet"}
+		if who != "" {
+			args = append(args, "--login", who+"@epic.example")
+		}
+		crm := command(t, database, keyset, args...)
+		crm.Stdin = strings.NewReader(script.String())
+		var data, words strings.Builder
+		crm.Stdout, crm.Stderr = &data, &words
+		err := crm.Run()
+		refused := strings.Count(words.String(), " is not permitted to the role "+role+"\n") + strings.Count(words.String(), "error: not signed in: use \"login EMAIL\"\n")
+		if (err == nil) != (forbidden == 0) || crm.ProcessState.ExitCode() != min(forbidden, 1)*commands.StatusDenied || refused != forbidden || data.Len() > 0 {
+			t.Errorf("%q: %d of %d commands refused: %v\n%s%s", who, refused, forbidden, err, words.String(), data.String())
+		}
+	}
+}
+
+// command is the program on a database, with a home of its own.
+func command(t *testing.T, database, keyset string, args ...string) *exec.Cmd {
+	crm := exec.Command("crm", args...)
+	home := t.TempDir()
+	crm.Env = append(os.Environ(), "HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_DATA_HOME="+home, "XDG_STATE_HOME="+home,
+		"CRM_DATABASE_URL="+appURL(database), "CRM_KEYSET="+keyset, "CRM_PASSWORD="+seed.DemoPassword, "CRM_PASSWORD_MEMORY_MIB=1")
+	return crm
+}
+
+// TestHouse guards the house: which room may know which, and what belongs to one room only.
+func TestHouse(t *testing.T) {
+	may := map[string][]string{
+		"main": {"commands", "commands/config", "repo", "repo/place", "security", "seed", "shell"}, "shell": {"commands", "repo", "shell"},
+		"commands": {"commands", "repo", "security"}, "seed": {"repo", "security"}, "repo": {"repo"}, "security": {},
+	}
+	statement := regexp.MustCompile(`(?i)\b(select\b.*\bfrom|insert\s+into|update\s+\w+\s+set|delete\s+from|(create|alter|drop)\s+(table|role|schema|database|index|function)\s+["\w]|truncate\s+\w)`)
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || strings.Contains(path, "pgtest") {
+			return err
+		}
+		room, _, below := strings.Cut(path, "/")
+		if !below {
+			room = "main"
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			return err
+		}
+		for _, i := range file.Imports {
+			name, _ := strconv.Unquote(i.Path.Value)
+			other, ours := strings.CutPrefix(name, "crm/")
+			inside := strings.HasPrefix(other, room+"/") // its own corner
+			if ours && !inside && !slices.Contains(may[room], other) {
+				t.Errorf("%s imports %s", path, name)
+			}
+			if strings.Contains(name, "spf13/viper") && path != "main.go" {
+				t.Errorf("%s imports viper", path)
+			}
+			if strings.Contains(name, "/go-prompt") && path != filepath.Join("shell", "prompt.go") {
+				t.Errorf("%s imports %s", path, name)
+			}
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if text, ok := n.(*ast.BasicLit); ok && text.Kind == token.STRING && room != "repo" && statement.MatchString(text.Value) {
+				t.Errorf("%s holds SQL: %s", path, text.Value)
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestTable guards the table of commands: every command is explained, needs something, and is the only one of its name.
+func TestTable(t *testing.T) {
+	names := map[string]bool{}
+	for _, c := range commands.All() {
+		if names[c.Name] || c.Short == "" || c.Needs == "" || c.Run == nil {
+			t.Errorf("%s: twice, or without Short, Needs or Run", c.Name)
+		}
+		names[c.Name] = true
+		flags := map[string]bool{}
+		for _, f := range c.AllFlags() {
+			for _, name := range append([]string{f.Name}, f.Aliases...) {
+				if flags[name] || f.Help == "" || strings.Contains(name, "_") {
+					t.Errorf("%s --%s: twice, or without Help, or with _", c.Name, name)
+				}
+				flags[name] = true
+			}
+		}
+		optional := false
+		for _, a := range c.Args {
+			if a.Help == "" || a.Kind.Parse == nil {
+				t.Errorf("%s %s: without Help or a kind", c.Name, a.Name)
+			}
+			if optional && !a.Optional && a.Kind.Name != commands.Line.Name {
+				t.Errorf("%s %s: a required argument behind an optional one", c.Name, a.Name)
+			}
+			optional = a.Optional
+		}
+		for _, e := range c.Examples {
+			if words := strings.Fields(e); !strings.HasPrefix(strings.Join(words, " ")+" ", c.Name+" ") {
+				t.Errorf("%s: the example %q is another command's", c.Name, e)
+			}
+		}
+	}
+}
+
+var update = flag.Bool("update", false, "write config.yaml.example anew")
+
+// TestConfigExample keeps config.yaml.example as the table of options says.
+func TestConfigExample(t *testing.T) {
+	const file = "config.yaml.example"
+	if *update {
+		if err := os.WriteFile(file, []byte(config.Example()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if text, err := os.ReadFile(file); err != nil || string(text) != config.Example() {
+		t.Errorf("%s is not what the options say (%v): run go test . -run TestConfigExample -update", file, err)
 	}
 }

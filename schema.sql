@@ -7,7 +7,7 @@
 --   1  people        role, permission, collaborator
 --   2  records       customer, contract, payment, event
 --   3  secrets       credential, session, sign_in_attempt, secret, setting
---   4  who is asking me(), reach()
+--   4  who is asking me(), reach(), and for policies reached()
 --   5  signing in    sign_in_params(), sign_in(), open_session(), sign_out(), passwords
 --   6  rules         triggers: stamps, contacts, states, payments, handing over
 --   7  the trail     audit, history()
@@ -119,7 +119,7 @@ create table contract (
 	updated_at       timestamptz not null default now(),
 	deleted_at       timestamptz,
 	fictional        boolean not null default false,
-	constraint contract_total_positive check (total_amount >= 0),
+	constraint contract_total_positive check (total_amount >= 0 and total_amount <> 'NaN'), -- NaN >= 0 is true
 	constraint contract_overpaid check (remaining_amount >= 0),
 	constraint contract_remaining_above_total check (remaining_amount <= total_amount),
 	constraint contract_finished_unpaid check (status <> 'finished' or remaining_amount = 0)
@@ -136,7 +136,8 @@ create table payment (
 	recorded_by bigint references collaborator,
 	created_at  timestamptz not null default now(),
 	fictional   boolean not null default false,
-	constraint payment_not_zero check (amount <> 0)
+	constraint payment_not_zero check (amount <> 0),
+	constraint payment_date check (paid_on between '1900-01-01' and '9999-12-31')
 );
 create index payment_contract_id on payment (contract_id, id);
 
@@ -155,7 +156,8 @@ create table event (
 	deleted_at  timestamptz,
 	fictional   boolean not null default false,
 	constraint event_attendees_negative check (attendees >= 0),
-	constraint event_ends_before_start check (end_date > start_date)
+	constraint event_ends_before_start check (end_date > start_date),
+	constraint event_dates check (start_date between '1900-01-01 UTC' and '9999-12-30 UTC' and end_date between '1900-01-01 UTC' and '9999-12-30 UTC')
 );
 create index event_contract_id on event (contract_id, id);
 create index event_support_id on event (support_id, start_date);
@@ -240,15 +242,14 @@ end $$;
 -- Who the caller is: found by the token, or error 28000. The one place where a token is judged.
 create type identity as (id bigint, role text, session_id bigint, seeding boolean);
 
--- me() reads the JWT in the setting crm.token (RFC 7519, HS256 of RFC 7518 and nothing else) and
--- answers the collaborator whom its session belongs to. It never answers null: whoever is not
--- signed in gets error 28000, the same for every reason.
+-- caller() reads the JWT in the setting crm.token (RFC 7519, HS256 of RFC 7518 and nothing else) and
+-- answers the collaborator whom its session belongs to, null for whoever is not signed in.
 --
 -- The header is compared as text: that pins the algorithm. The signature is compared as text
 -- too: only the canonical base64url form passes. Role and deletion are read from the tables. Time is the
 -- wall clock, not the transaction's start, and an older snapshot than the statement's own is
 -- refused: a transaction kept open outlives neither its token nor a revocation.
-create function me() returns identity
+create function caller() returns identity
 language plpgsql stable security definer parallel restricted set search_path = :"schema", pg_temp as $$
 declare
 	token    text := current_setting('crm.token', true);
@@ -259,7 +260,7 @@ declare
 begin
 	if token is null or length(token) > 1024 or left(token, 37) <> 'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.'
 		or current_setting('transaction_isolation') <> 'read committed' then
-		raise exception using errcode = '28000', message = 'not signed in';
+		return null;
 	end if;
 	begin
 		claims := convert_from(decode(rpad(translate(substr(signed, 38), '-_', '+/'), (length(signed) - 34) / 4 * 4, '='), 'base64'), 'UTF8');
@@ -278,7 +279,19 @@ begin
 	exception when data_exception then
 		null; -- claims that are no base64, UTF-8, JSON or numbers
 	end;
-	raise exception using errcode = '28000', message = 'not signed in';
+	return null;
+end $$;
+
+-- me() never answers null: whoever is not signed in gets error 28000, the same for every reason.
+create function me() returns identity
+language plpgsql stable security definer parallel restricted set search_path = :"schema", pg_temp as $$
+declare
+	who identity := caller();
+begin
+	if who.id is null then
+		raise exception using errcode = '28000', message = 'not signed in';
+	end if;
+	return who;
 end $$;
 
 create function me_id() returns bigint
@@ -286,15 +299,29 @@ language sql stable parallel restricted
 return (me()).id;
 
 -- How far the caller reaches with any of the actions: 0 is every row, the caller's own id is rows
--- that are theirs, null is none. So a policy reads:
--- reach('customer.update') = any (array[0, sales_id]).
-create function reach(variadic actions text[]) returns bigint
+-- that are theirs, null is none, also for whoever is not signed in. So a policy reads:
+-- reached('customer.update') = any (array[0, sales_id]).
+-- A policy must not raise: PostgreSQL tests leakproof conditions of the query (email < 'm') before it,
+-- and an error that depends on them would tell what the rows hold.
+create function reached(variadic actions text[]) returns bigint
 language plpgsql stable security definer parallel restricted set search_path = :"schema", pg_temp as $$
 declare
-	caller identity := me();
+	caller identity := caller();
 	widest text := (select min(p.scope) from permission p where p.role = caller.role and p.action = any (actions)); -- 'all' < 'own'
 begin
 	return case widest when 'all' then 0 when 'own' then caller.id end;
+end $$;
+
+-- The same where nothing of the data can come before it; whoever is not signed in gets error 28000.
+create function reach(variadic actions text[]) returns bigint
+language plpgsql stable security definer parallel restricted set search_path = :"schema", pg_temp as $$
+declare
+	far bigint := reached(variadic actions);
+begin
+	if far is null then
+		perform me();
+	end if;
+	return far;
 end $$;
 
 -- What the caller's role may do, for help, completion and friendly refusals.
@@ -303,11 +330,12 @@ language sql stable security definer set search_path = :"schema", pg_temp as $$
 	select p.action, p.scope from permission p where p.role = (select (me()).role)
 $$;
 
--- Who is acting, for the trail: null for the owner's own work without a token.
+-- Who is acting, for the trail: null for the owner's own work without a token. Only who may act for the
+-- owner does such work: nobody else gets rid of the token in the middle of a statement.
 create function actor() returns identity
 language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
 begin
-	if coalesce(current_setting('crm.token', true), '') = '' then
+	if coalesce(current_setting('crm.token', true), '') = '' and pg_has_role(session_user, current_user, 'member') then
 		return null;
 	end if;
 	return me();
@@ -396,24 +424,32 @@ begin
 	returning id, ends_at into session_id, ends;
 end $$;
 
--- Redeems the ticket of a successful try, once, within a minute: the session's id, its key, whose
--- it is, its end, and the server's clock. Anything else is error 28P01, always the same.
-create function open_session(ticket bytea, lifetime interval,
-	out session_id bigint, out session_key bytea, out collaborator_id bigint, out ends timestamptz, out server_time timestamptz)
-language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
+-- Whose the ticket of a successful try is, once, within a minute and in a later transaction; null for anything else.
+create function redeem(of_ticket bytea) returns bigint
+language plpgsql volatile set search_path = :"schema", pg_temp as $$
 declare
 	try record;
 begin
 	update sign_in_attempt a set opened = true
-	where a.ticket = sha256(open_session.ticket) and a.succeeded and not a.opened
+	where a.ticket = sha256(of_ticket) and a.succeeded and not a.opened
 		and a.transaction <> pg_current_xact_id() and a.at > clock_timestamp() - interval '1 minute'
 		and not is_locked(a.address, a.at, a.id)
-		and exists (select from collaborator c where c.id = a.collaborator_id and c.deleted_at is null)
+		and exists (select from collaborator c join credential k on k.collaborator_id = c.id
+			where c.id = a.collaborator_id and c.deleted_at is null and k.changed_at <= a.at)
 	returning a.collaborator_id into try;
-	if not found then
+	return try.collaborator_id;
+end $$;
+
+-- Redeems the ticket of sign_in(): the session's id, its key, whose it is, its end, and the server's clock.
+-- Anything else is error 28P01, always the same.
+create function open_session(ticket bytea, lifetime interval,
+	out session_id bigint, out session_key bytea, out collaborator_id bigint, out ends timestamptz, out server_time timestamptz)
+language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
+begin
+	collaborator_id := redeem(ticket);
+	if collaborator_id is null then
 		raise exception using errcode = '28P01', message = 'wrong email or password';
 	end if;
-	collaborator_id := try.collaborator_id;
 	server_time := clock_timestamp();
 	select n.session_id, n.session_key, n.ends into session_id, session_key, ends
 	from new_session(collaborator_id,
@@ -456,25 +492,21 @@ begin
 	end if;
 end $$;
 
--- Changes the caller's own password, given the key of the current one; all their other sessions end.
--- A wrong current key counts as a failed sign-in and is answered false: raising would undo the count.
-create function change_password(current_key bytea, memory_kib integer, iterations integer, parallelism integer, salt bytea, key_hash bytea)
+-- Changes the caller's own password, given the ticket of sign_in() with the current one; all their other
+-- sessions end. False for any other ticket: a wrong guess was counted when the ticket was made.
+create function change_password(ticket bytea, memory_kib integer, iterations integer, parallelism integer, salt bytea, key_hash bytea)
 returns boolean
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 declare
 	caller identity := me();
-	who    bytea := (select sha256(convert_to(lower(c.email), 'UTF8')) from collaborator c where c.id = caller.id);
 begin
+	if redeem(ticket) is distinct from caller.id then
+		return false;
+	end if;
 	update credential k set memory_kib = change_password.memory_kib, iterations = change_password.iterations,
 		parallelism = change_password.parallelism, salt = change_password.salt, key_hash = change_password.key_hash,
 		changed_at = clock_timestamp()
-	where k.collaborator_id = caller.id and k.key_hash = sha256(current_key)
-		and not is_locked(who, clock_timestamp(), 0);
-	if not found then
-		insert into sign_in_attempt (address, collaborator_id, ticket, succeeded, counted)
-		values (who, caller.id, sha256(random_key()), false, not is_locked(who, clock_timestamp(), 0));
-		return false;
-	end if;
+	where k.collaborator_id = caller.id;
 	update session set revoked_at = clock_timestamp()
 	where collaborator_id = caller.id and id <> caller.session_id and revoked_at is null;
 	return true;
@@ -527,15 +559,19 @@ begin
 	return new;
 end $$;
 
--- Refuses a contact who is deleted or whose role is another. The lock makes a simultaneous deletion wait.
+-- The contact, or null for one who is deleted or whose role is another. The lock makes a simultaneous deletion wait.
+create function standing_contact(contact bigint, kind text) returns bigint
+language sql volatile security definer set search_path = :"schema", pg_temp as $$
+	select c.id from collaborator c join role r on r.name = c.role
+	where c.id = contact and c.deleted_at is null
+		and case kind when 'sales' then r.sells else r.supports end
+	for share of c
+$$;
+
 create function check_contact(contact bigint, kind text) returns void
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 begin
-	perform from collaborator c join role r on r.name = c.role
-	where c.id = contact and c.deleted_at is null
-		and case kind when 'sales' then r.sells else r.supports end
-	for share of c;
-	if contact is not null and not found then
+	if contact is not null and standing_contact(contact, kind) is null then
 		raise exception using errcode = '23514', constraint = kind || '_contact_role',
 			message = 'not a contact of that kind', detail = contact::text;
 	end if;
@@ -555,6 +591,9 @@ begin
 	end if;
 	if tg_op = 'INSERT' or new.sales_id is distinct from old.sales_id then
 		perform check_contact(new.sales_id, 'sales');
+	end if;
+	if tg_op = 'UPDATE' and new.deleted_at is null and old.deleted_at is not null then
+		new.sales_id := standing_contact(new.sales_id, 'sales'); -- who may have left meanwhile
 	end if;
 	if tg_op = 'UPDATE' and new.deleted_at is not null and old.deleted_at is null and exists (
 		select from contract c where c.customer_id = new.id and c.deleted_at is null and c.status not in ('finished', 'canceled')) then
@@ -635,16 +674,18 @@ begin
 	return new;
 end $$;
 
--- The sales contact of a customer, and of the customer of a contract, for policies.
+-- The sales contact of a customer, and of the customer of a contract, for policies. They answer null,
+-- and payable() false, to whoever is not signed in: an error would tell what exists.
 create function contact_of_customer(of_customer bigint) returns bigint
 language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
 begin
-	return (select c.sales_id from customer c where c.id = of_customer);
+	return (select c.sales_id from customer c where c.id = of_customer and (select reached('customer.view')) = 0);
 end $$;
 create function contact_of_contract(of_contract bigint) returns bigint
 language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
 begin
-	return (select c.sales_id from contract k join customer c on c.id = k.customer_id where k.id = of_contract);
+	return (select c.sales_id from contract k join customer c on c.id = k.customer_id
+		where k.id = of_contract and (select reached('contract.view')) = 0);
 end $$;
 
 -- Whether the caller may add to a contract's ledger: whoever may update the contract.
@@ -652,7 +693,7 @@ create function payable(of_contract bigint) returns boolean
 language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
 begin
 	return coalesce((
-		select reach('contract.update') = any (array[0, k.sales_id, c.sales_id])
+		select reached('contract.update') = any (array[0, k.sales_id, c.sales_id])
 		from contract k join customer c on c.id = k.customer_id where k.id = of_contract), false);
 end $$;
 
@@ -667,6 +708,9 @@ begin
 	end if;
 	if tg_op = 'INSERT' or new.support_id is distinct from old.support_id then
 		perform check_contact(new.support_id, 'support');
+	end if;
+	if tg_op = 'UPDATE' and new.deleted_at is null and old.deleted_at is not null then
+		new.support_id := standing_contact(new.support_id, 'support'); -- who may have left meanwhile
 	end if;
 	return new;
 end $$;
@@ -725,7 +769,7 @@ begin
 		raise exception using errcode = '42501', message = 'not permitted';
 	end if;
 	perform from collaborator c where c.id = from_id and c.deleted_at is null for update;
-	if not found then
+	if not found or to_id is null then
 		raise exception using errcode = 'P0002', message = 'no such collaborator';
 	end if;
 	update customer set sales_id = to_id where sales_id = from_id and deleted_at is null;
@@ -847,7 +891,8 @@ from event e join contract k on k.id = e.contract_id join customer c on c.id = k
 where (select reach('event.view')) = 0;
 
 -- 9 --------------------------------------------------------------------------- writing
--- Rows that an update's or insert's caller reaches. Reading through the tables themselves is the same gate.
+-- Rows that an update's or insert's caller reaches. Of the tables themselves only what an update names can be
+-- read, by whoever may view such records.
 
 alter table collaborator enable row level security;
 alter table customer enable row level security;
@@ -855,34 +900,33 @@ alter table contract enable row level security;
 alter table payment enable row level security;
 alter table event enable row level security;
 
-create policy reading on collaborator for select to :"app" using ((select reach('user.view')) = 0);
-create policy adding on collaborator for insert to :"app" with check ((select reach('user.add')) = 0);
+create policy reading on collaborator for select to :"app" using ((select reached('user.view')) = 0);
+create policy adding on collaborator for insert to :"app" with check ((select reached('user.add')) = 0);
 create policy changing on collaborator for update to :"app"
-	using ((select reach('user.update', 'user.delete')) = any (array[0, id]))
-	with check ((select reach('user.update', 'user.delete')) is not null);
+	using ((select reached('user.update', 'user.delete')) = any (array[0, id]))
+	with check ((select reached('user.update', 'user.delete')) is not null);
 
-create policy reading on customer for select to :"app" using ((select reach('customer.view')) = 0);
-create policy adding on customer for insert to :"app" with check ((select reach('customer.add')) = any (array[0, sales_id]));
+create policy reading on customer for select to :"app" using ((select reached('customer.view')) = 0);
+create policy adding on customer for insert to :"app" with check ((select reached('customer.add')) = any (array[0, sales_id]));
 create policy changing on customer for update to :"app"
-	using ((select reach('customer.update', 'customer.delete')) = any (array[0, sales_id]))
-	with check ((select reach('customer.update', 'customer.delete')) is not null);
+	using ((select reached('customer.update', 'customer.delete')) = any (array[0, sales_id]))
+	with check ((select reached('customer.update', 'customer.delete')) is not null);
 
-create policy reading on contract for select to :"app" using ((select reach('contract.view')) = 0);
+create policy reading on contract for select to :"app" using ((select reached('contract.view')) = 0);
 create policy adding on contract for insert to :"app"
-	with check ((select reach('contract.add')) = any (array[0, contact_of_customer(customer_id)]));
+	with check ((select reached('contract.add')) = any (array[0, contact_of_customer(customer_id)]));
 create policy changing on contract for update to :"app"
-	using ((select reach('contract.update', 'contract.delete')) = any (array[0, sales_id, contact_of_customer(customer_id)]))
-	with check ((select reach('contract.update', 'contract.delete')) is not null);
+	using ((select reached('contract.update', 'contract.delete')) = any (array[0, sales_id, contact_of_customer(customer_id)]))
+	with check ((select reached('contract.update', 'contract.delete')) is not null);
 
-create policy reading on payment for select to :"app" using ((select reach('contract.view')) = 0);
 create policy adding on payment for insert to :"app" with check (payable(contract_id));
 
-create policy reading on event for select to :"app" using ((select reach('event.view')) = 0);
+create policy reading on event for select to :"app" using ((select reached('event.view')) = 0);
 create policy adding on event for insert to :"app"
-	with check ((select reach('event.add')) = any (array[0, contact_of_contract(contract_id)]));
+	with check ((select reached('event.add')) = any (array[0, contact_of_contract(contract_id)]));
 create policy changing on event for update to :"app"
-	using ((select reach('event.update', 'event.delete')) = any (array[0, support_id]))
-	with check ((select reach('event.update', 'event.delete')) is not null);
+	using ((select reached('event.update', 'event.delete')) = any (array[0, support_id]))
+	with check ((select reached('event.update', 'event.delete')) is not null);
 
 -- 10 --------------------------------------------------------------------------- grants
 -- All that the app role may do. Columns that are not named here are kept by triggers.
@@ -893,11 +937,13 @@ grant execute on function
 	sign_in_params(text), sign_in(text, bytea), open_session(bytea, interval), sign_out(),
 	change_password(bytea, integer, integer, integer, bytea, bytea),
 	set_first_password(text, integer, integer, integer, bytea, bytea),
-	me(), me_id(), reach(text[]), my_permissions(), hand_over(bigint, bigint), history(text, bigint),
+	me(), me_id(), reach(text[]), reached(text[]), my_permissions(), hand_over(bigint, bigint), history(text, bigint),
 	contact_of_customer(bigint), contact_of_contract(bigint), payable(bigint)
 	to :"app";
 
-grant select on users, customers, contracts, events, collaborator, customer, contract, payment, event to :"app";
+grant select on users, customers, contracts, events to :"app";
+-- What an update names; everything else is read through the views.
+grant select (id, deleted_at) on collaborator, customer, contract, event to :"app";
 
 -- For currval() of what the app role itself has just added.
 grant select on sequence collaborator_id_seq, customer_id_seq, contract_id_seq, event_id_seq to :"app";

@@ -168,12 +168,19 @@ func newPassword(ctx context.Context, s *Session, r SecretRequest) (*repo.Passwo
 
 // Verifier is what the database keeps of a password that meets the company's rules (S11).
 func Verifier(password string, cost security.Params) (*repo.Password, error) {
-	if missing := security.CheckPolicy(password); len(missing) > 0 {
-		return nil, repo.Invalid{Problems: []repo.Problem{{Field: "password", Text: "must have " + strings.Join(missing, ", ")}}}
+	if err := checkPassword(password); err != nil {
+		return nil, err
 	}
 	v, err := security.NewVerifier(password, cost)
 	if err != nil {
 		return nil, err
 	}
 	return &repo.Password{MemoryKiB: v.Memory, Iterations: v.Iterations, Parallelism: v.Parallelism, Salt: v.Salt, KeyHash: v.KeyHash}, nil
+}
+
+func checkPassword(password string) error {
+	if missing := security.CheckPolicy(password); len(missing) > 0 {
+		return repo.Invalid{Problems: []repo.Problem{{Field: "password", Text: "must have " + strings.Join(missing, ", ")}}}
+	}
+	return nil
 }

@@ -45,7 +45,12 @@ func (t Table) Complete(s *Session, before string) Completion {
 	nothing = Completion{Start: typing.Start, Word: typing.Value}
 	t = t.Allowed(s)
 	if len(words) == 0 {
-		return nothing.offer(t.nounChoices())
+		return nothing.offer(append(t.nounChoices(), s.Aliases.choices()...))
+	}
+	if expanded := s.expand(before, words); expanded != before {
+		c := t.Complete(s, expanded)
+		c.Start += len(before) - len(expanded)
+		return c
 	}
 	noun, err := choose("", words[0].Value, t.Nouns(), t.Nouns(), true)
 	if err != nil {

@@ -79,7 +79,7 @@ func contractCommands() Table {
 			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
 				c, err := s.DB.AddContract(ctx, contractChange(in))
 				out := done(contractFields, c, "contract", c.ID, "added")
-				return signed(out, c, in), err
+				return reached(out, c, in), err
 			},
 		},
 		{
@@ -93,7 +93,7 @@ func contractCommands() Table {
 				}
 				c, err := s.DB.UpdateContract(ctx, id, contractChange(in))
 				out := done(contractFields, c, "contract", id, "updated")
-				return signed(out, c, in), named(err, "contract", id)
+				return reached(out, c, in), named(err, "contract", id)
 			},
 		},
 		step("sign", "Mark a contract as signed", "signed", "signed", false),
@@ -133,10 +133,10 @@ func step(verb, short, status, what string, destructive bool) Command {
 	}
 }
 
-// signed adds the event of a signature when the command brought one.
-func signed(out Output, c repo.Contract, in Input) Output {
-	if Value[string](in, "status") == "signed" {
-		out.Events = append(out.Events, Event{Name: "contract signed", Level: LevelInfo, Entity: "contract", ID: c.ID})
+// reached adds the event of a state that the command brought as --status, as the command of its own would (R31).
+func reached(out Output, c repo.Contract, in Input) Output {
+	if status := Value[string](in, "status"); status != "" {
+		out.Events = append(out.Events, happened("contract", c.ID, status))
 	}
 	return out
 }

@@ -27,6 +27,12 @@ func Dispatch(ctx context.Context, s *Session, line string, typed bool) (Answer,
 	if err != nil || len(words) == 0 {
 		return Answer{}, err
 	}
+	if words[0].Value != "edit" {
+		s.Last = line
+	}
+	if words, err = Split(s.expand(line, words)); err != nil {
+		return Answer{}, err
+	}
 	if len(words) <= 2 && wantsHelp(words[len(words)-1:]) {
 		return s.help(values(words[:len(words)-1]))
 	}

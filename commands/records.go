@@ -35,7 +35,7 @@ func sortKind(sorts map[string]string) Kind {
 			name, direction, given := strings.Cut(text, ":")
 			name = strings.ReplaceAll(name, "-", "_")
 			if !slices.Contains(names, name) {
-				return nil, fmt.Errorf("cannot sort by %s: want one of %s", show(name), strings.Join(names, ", "))
+				return nil, fmt.Errorf("cannot sort by %s: want one of %s", show(text), strings.Join(names, ", "))
 			}
 			if given && direction != "desc" && direction != "asc" {
 				return nil, fmt.Errorf("want %s or %s:desc", name, name)
@@ -102,12 +102,17 @@ func done[T any](fields []Field[T], row T, noun string, id int64, what string) O
 	out := single(fields, row)
 	out.Quiet = true
 	out.Message = fmt.Sprintf("%s %d %s", noun, id, what)
-	level := LevelInfo
-	if what == "deleted" {
-		level = LevelWarning
-	}
-	out.Events = []Event{{Name: noun + " " + what, Level: level, Entity: noun, ID: id}}
+	out.Events = []Event{happened(noun, id, what)}
 	return out
+}
+
+// happened is the event of a changed record; what ends something deserves more attention.
+func happened(noun string, id int64, what string) Event {
+	e := Event{Name: noun + " " + what, Level: LevelInfo, Entity: noun, ID: id}
+	if what == "deleted" || what == "canceled" {
+		e.Level = LevelWarning
+	}
+	return e
 }
 
 // named puts the record's noun and ID into a refusal that does not tell them.

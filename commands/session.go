@@ -23,6 +23,11 @@ type Session struct {
 	Confirm func(ctx context.Context, question string) error // nil: go on; else why not
 	Source  func(ctx context.Context, file string) error     // runs the commands of a file
 	Clear   func()                                           // empties the screen
+	Editor  func(kind, text string) (string, error)          // lets the user edit a text; nil without a terminal
+	Retype  func(text string)                                // begins the next line with text
+	Watch   func(ctx context.Context, every time.Duration, line string) error
+	Last    string   // the command before this one
+	Aliases *Aliases // the user's own names for commands
 
 	signer *security.Signer // of Me's database session; nil when signed out
 }

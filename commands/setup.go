@@ -19,21 +19,36 @@ type Setup struct {
 	Admin     *repo.Admin
 	SchemaSQL string
 
-	AppURL      string   // of the app role; must work in the end
-	AppPassword string   // in AppURL; empty where the server asks for none
-	ConfigFile  string   // made before the role whose new password it holds; empty when AppURL is not new
+	AppURL      string      // of the app role; must work in the end
+	AppPassword string      // in AppURL; empty where the server asks for none
+	ConfigFile  string      // made before the role whose new password it holds; empty when AppURL is not new
 	Config      [][2]string // keys of two words and their values, for ConfigFile
 
 	KeysetFile      string // made with the schema; empty when the keyset comes from elsewhere
 	SessionLifetime string // at most, as an interval of PostgreSQL
 	Cost            security.Params
 
-	First  func(context.Context) (repo.User, error)             // asks who the first administrator is
-	Secret func(context.Context, SecretRequest) (string, error) // asks for their password
+	First  repo.User                                                  // the first administrator, as far as they are known
+	Ask    func(ctx context.Context, question string) (string, error) // asks for the rest; nil where nobody can be asked
+	Secret func(context.Context, SecretRequest) (string, error)       // asks for their password
+	Say    func(string)
 }
 
-// Run sets up and says what it made; nothing when all was there. Nothing is made before every question is answered.
-func (c Setup) Run(ctx context.Context) (made []string, err error) {
+// Run sets up and says what it made. Nothing is made before every question is answered.
+func (c Setup) Run(ctx context.Context) error {
+	return c.Admin.Alone(ctx, func() error {
+		made, err := c.run(ctx)
+		for _, m := range made {
+			c.Say("made " + m)
+		}
+		if err == nil && len(made) == 0 {
+			c.Say("nothing to do: everything is there")
+		}
+		return err
+	})
+}
+
+func (c Setup) run(ctx context.Context) (made []string, err error) {
 	there, err := c.Admin.HasSchema(ctx)
 	if err != nil {
 		return nil, err
@@ -166,16 +181,27 @@ func (c Setup) firstAdmin(ctx context.Context, schemaIsThere bool) (u repo.User,
 			return u, nil, err
 		}
 	}
-	if u, err = c.First(ctx); err != nil {
-		return u, nil, err
-	}
+	u = c.First
+	u.Role = "admin"
 	var invalid repo.Invalid
 	name := Required(Text(nameLimit))
 	for _, field := range []struct {
-		flag string
-		text *string
-		kind Kind
-	}{{"--admin-email", &u.Email, Required(Email)}, {"--admin-first-name", &u.FirstName, name}, {"--admin-last-name", &u.LastName, name}} {
+		flag, question string
+		text           *string
+		kind           Kind
+	}{
+		{"--admin-email", "email of the first administrator: ", &u.Email, Required(Email)},
+		{"--admin-first-name", "first name: ", &u.FirstName, name},
+		{"--admin-last-name", "last name: ", &u.LastName, name},
+	} {
+		if *field.text == "" && c.Ask == nil {
+			return u, nil, usagef("%s is needed for the first administrator: there is no terminal to ask at", field.flag)
+		}
+		if *field.text == "" {
+			if *field.text, err = c.Ask(ctx, field.question); err != nil {
+				return u, nil, err
+			}
+		}
 		value, err := field.kind.Parse(nil, *field.text)
 		if err != nil {
 			invalid.Problems = append(invalid.Problems, repo.Problem{Field: field.flag, Text: err.Error()})
@@ -190,9 +216,35 @@ func (c Setup) firstAdmin(ctx context.Context, schemaIsThere bool) (u repo.User,
 	if err != nil {
 		return u, nil, err
 	}
-	u.Role = "admin"
 	p, err = Verifier(password, c.Cost)
 	return u, p, err
+}
+
+// Unseal is the vault that the content of a keyset opens or, where that is empty, the content of the keyset's file.
+// Its errors are ErrUsage.
+func Unseal(content []byte, file string) (repo.Vault, error) {
+	if len(content) == 0 {
+		var err error
+		if content, err = security.ReadKeysetFile(file); errors.Is(err, fs.ErrNotExist) {
+			return repo.Vault{}, usageHint("crm init makes it with the database; on another machine, copy it there or set CRM_KEYSET", "there is no keyset %s", file)
+		} else if err != nil {
+			return repo.Vault{}, fmt.Errorf("%w: %w", ErrUsage, err)
+		}
+	}
+	cipher, err := security.LoadCipher(content)
+	if err != nil {
+		return repo.Vault{}, fmt.Errorf("%w: %w", ErrUsage, err)
+	}
+	return repo.Vault{Seal: cipher.Seal, Open: cipher.Open}, nil
+}
+
+// NewPassword reads a password and checks the company's rules.
+func NewPassword(ctx context.Context, read func(context.Context, SecretRequest) (string, error)) (string, error) {
+	password, err := read(ctx, SecretRequest{Question: "password", Env: true})
+	if err == nil {
+		err = checkPassword(password)
+	}
+	return password, err
 }
 
 // Tell writes numbers of records for people: "40 customers, 60 contracts"; empty when there are none.

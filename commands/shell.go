@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	"crm/repo"
 	"crm/security"
@@ -64,16 +66,7 @@ func shellCommands() Table {
 				{Name: "verb", Kind: helpWord("VERB", everyVerb), Help: "what to do with it", Optional: true},
 			},
 			Examples: []string{"help", "help customer", "help contract pay"},
-			Run: func(_ context.Context, s *Session, in Input) (Output, error) {
-				var words []string
-				for _, name := range []string{"noun", "verb"} {
-					if in.Has(name) {
-						words = append(words, Value[string](in, name))
-					}
-				}
-				text, err := s.Table.Allowed(s).Help(s, words)
-				return Output{Text: text}, err
-			},
+			Run:      runHelp,
 		},
 		{
 			Name: "set", Short: "Show the settings of this conversation, or change one", Needs: security.Public,
@@ -92,6 +85,14 @@ func shellCommands() Table {
 				return Output{}, s.Source(ctx, Value[string](in, "file"))
 			},
 		},
+		{
+			Name: "watch", Short: "Repeat a command until Ctrl-C, showing what changes", Needs: security.SignedIn,
+			Args: []Arg{
+				{Name: "seconds", Kind: Number("SECONDS", 1, 86_400), Help: "how long to wait in between (default 2)", Optional: true},
+				{Name: "command", Kind: Line, Help: "a command that only reads"},
+			},
+			Run: watch,
+		},
 		{Name: "clear", Short: "Empty the screen", Needs: security.Public, Run: func(_ context.Context, s *Session, _ Input) (Output, error) {
 			s.Clear()
 			return Output{}, nil
@@ -99,6 +100,40 @@ func shellCommands() Table {
 		{Name: "exit", Short: "Leave, as Ctrl-D does", Needs: security.Public, Run: leave},
 		{Name: "quit", Short: "Leave, as Ctrl-D does", Needs: security.Public, Run: leave},
 	}
+}
+
+func watch(ctx context.Context, s *Session, in Input) (Output, error) {
+	line := Value[string](in, "command")
+	words, err := Split(line)
+	if err != nil {
+		return Output{}, err
+	}
+	c, _, err := s.Table.Find(s, words, false)
+	if err != nil {
+		return Output{}, err
+	}
+	if _, verb, ok := strings.Cut(string(c.Needs), "."); !ok || verb != "view" {
+		return Output{}, usagef("%s cannot be watched: want a command that only reads", c.Name)
+	}
+	if s.Watch == nil {
+		return Output{}, usagef("watch needs a terminal")
+	}
+	every := 2
+	if in.Has("seconds") {
+		every = Value[int](in, "seconds")
+	}
+	return Output{}, s.Watch(ctx, time.Duration(every)*time.Second, line)
+}
+
+func runHelp(_ context.Context, s *Session, in Input) (Output, error) {
+	var words []string
+	for _, name := range []string{"noun", "verb"} {
+		if in.Has(name) {
+			words = append(words, Value[string](in, name))
+		}
+	}
+	text, err := s.Table.Allowed(s).Help(s, words)
+	return Output{Text: text}, err
 }
 
 func leave(context.Context, *Session, Input) (Output, error) { return Output{}, ErrExit }
@@ -152,5 +187,5 @@ func runSet(_ context.Context, s *Session, in Input) (Output, error) {
 
 // All is every command there is, in the order of help.
 func All() Table {
-	return slices.Concat(accountCommands(), shellCommands(), customerCommands(), contractCommands(), eventCommands(), userCommands())
+	return slices.Concat(accountCommands(), shellCommands(), editCommands(), aliasCommands(), customerCommands(), contractCommands(), eventCommands(), userCommands())
 }

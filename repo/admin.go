@@ -13,6 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"golang.org/x/text/secure/precis"
 )
 
 // Names are what the company calls its database, schema and roles.
@@ -333,6 +334,9 @@ func quote(name string) string { return pgx.Identifier{name}.Sanitize() }
 // scramVerifier is what PostgreSQL keeps of a password (RFC 5803; PostgreSQL manual, 53.3 pg_authid).
 func scramVerifier(password string) (string, error) {
 	const iterations = 4096
+	if prepared, err := precis.OpaqueString.String(password); err == nil { // as clients do before they prove it (RFC 8265)
+		password = prepared
+	}
 	salt := make([]byte, 16)
 	if _, err := rand.Read(salt); err != nil {
 		return "", err

@@ -84,7 +84,7 @@ prepare p as select x::text::int from R x; execute p`
 var planners = []string{
 	"select", "set enable_nestloop = off; set enable_mergejoin = off", "set enable_hashjoin = off; set enable_nestloop = off",
 	"set enable_seqscan = off; set enable_material = off; set enable_memoize = off", "set from_collapse_limit = 1; set join_collapse_limit = 1; set plan_cache_mode = force_generic_plan",
-	"set force_parallel_mode = on; set parallel_setup_cost = 0; set parallel_tuple_cost = 0; set min_parallel_table_scan_size = 0",
+	"select set_config(case when current_setting('server_version_num')::int < 160000 then 'force_parallel_mode' else 'debug_parallel_query' end, 'on', false); set parallel_setup_cost = 0; set parallel_tuple_cost = 0; set min_parallel_table_scan_size = 0",
 	"set search_path = pg_catalog, public, crm; set enable_partitionwise_join = on; set geqo_threshold = 2",
 }
 

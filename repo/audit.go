@@ -1,6 +1,7 @@
 package repo
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -12,7 +13,7 @@ import (
 )
 
 // An Entry of the trail: who changed what of one record, from what to what. Values are as PostgreSQL's
-// to_jsonb writes them; sealed ones are opened.
+// to_jsonb writes them, numbers as text; sealed ones are opened.
 type Entry struct {
 	ID            int64
 	At            time.Time
@@ -23,13 +24,23 @@ type Entry struct {
 }
 
 type entryRow struct {
-	ID       int64          `db:"id"`
-	At       time.Time      `db:"at"`
-	UserID   *int64         `db:"user_id"`
-	UserName *string        `db:"user_name"`
-	Action   string         `db:"action"`
-	Before   map[string]any `db:"before"`
-	After    map[string]any `db:"after"`
+	ID       int64     `db:"id"`
+	At       time.Time `db:"at"`
+	UserID   *int64    `db:"user_id"`
+	UserName *string   `db:"user_name"`
+	Action   string    `db:"action"`
+	Before   values    `db:"before"`
+	After    values    `db:"after"`
+}
+
+// values keep numbers as they are written: an amount never becomes a float.
+type values map[string]any
+
+// UnmarshalJSON reads an object.
+func (v *values) UnmarshalJSON(text []byte) error {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	return d.Decode((*map[string]any)(v))
 }
 
 // History is the trail of one record, oldest first; ErrNotFound if it never existed. Entity is "customer",

@@ -177,6 +177,8 @@ func broken(pg *pgconn.PgError) error {
 		return say(ErrConflict, "a %s contract takes no payments", pg.Detail)
 	case "payment_not_zero":
 		return say(ErrInvalid, "invalid amount: a payment is not 0")
+	case "payment_date":
+		return say(ErrInvalid, "invalid date of the payment: between 1900 and 9999")
 	case "event_contract_signed":
 		return say(ErrConflict, "contract %s is not a signed contract: only a signed one can have events", pg.Detail)
 	case "event_ends_before_start":

@@ -57,7 +57,7 @@ var errConfig = errors.New("cannot be filled in")
 // stamps of the past 18 months, the coming events dates in the next 8 months. It must end within
 // the hour that a seeding session lasts. progress may be nil.
 func Fill(ctx context.Context, admin *repo.Admin, db *repo.DB, c Config, progress func(done, total int)) (Made, error) {
-	if err := c.check(); err != nil {
+	if err := c.Check(); err != nil {
 		return Made{}, err
 	}
 	if progress == nil {
@@ -86,8 +86,8 @@ func fill(ctx context.Context, admin *repo.Admin, db *repo.DB, c Config, progres
 	return made, err
 }
 
-// check refuses amounts that cannot be: a contract has a customer of the same filling, an event a contract.
-func (c Config) check() error {
+// Check refuses amounts that cannot be: a contract has a customer of the same filling, an event a contract.
+func (c Config) Check() error {
 	switch {
 	case c.Customers < 0 || c.Contracts < 0 || c.Events < 0:
 		return fmt.Errorf("a negative number of records %w", errConfig)

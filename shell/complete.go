@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -17,6 +18,9 @@ import (
 const (
 	freshFor    = 10 * time.Second // live data is taken from the cache
 	fetchBudget = 5 * time.Second
+	mostRecent  = 10_000 // values whose use is remembered
+
+	mostSuggestions = 100
 )
 
 // A completer remembers live data. Its results belong to one generation: what is signed in, or
@@ -25,6 +29,9 @@ type completer struct {
 	session func() *commands.Session
 	now     func() time.Time
 	wake    func() // says that more is known
+
+	recency map[string]int // value → when it was last used, counted in commands
+	count   int
 
 	mu         sync.Mutex
 	generation int
@@ -35,6 +42,33 @@ type completer struct {
 type answers struct {
 	choices []commands.Choice
 	at      time.Time
+}
+
+func newCompleter(session func() *commands.Session, wake func()) *completer {
+	c := &completer{session: session, now: time.Now, wake: wake, recency: map[string]int{}}
+	c.forget()
+	return c
+}
+
+// used remembers the words of a command: of two values that fit equally well, the one used last goes first.
+func (c *completer) used(line string) {
+	words, err := commands.Split(line)
+	if err != nil {
+		return
+	}
+	c.count++
+	for _, w := range words {
+		if !w.IsFlag() && len(c.recency) < mostRecent {
+			c.recency[w.Value] = c.count
+		}
+	}
+}
+
+// byUse sorts values by their last use, the others behind them as they were.
+func (c *completer) byUse(choices []commands.Choice) []commands.Choice {
+	sorted := slices.Clone(choices)
+	slices.SortStableFunc(sorted, func(a, b commands.Choice) int { return c.recency[b.Text] - c.recency[a.Text] })
+	return sorted
 }
 
 // forget drops all live data.
@@ -52,18 +86,19 @@ func (c *completer) complete(before string) (start int, list []Suggestion) {
 	choices := found.Choices
 	switch k := found.Kind; {
 	case k.Live != nil:
-		choices = append(found.Rank(c.recall(k.Name, func(ctx context.Context, s *commands.Session) ([]commands.Choice, error) {
-			return k.Live(ctx, s)
-		})), choices...)
+		choices = append(found.Rank(c.byUse(c.recall(k.Name, k.Live))), choices...)
 	case k.Files:
 		dir, _ := filepath.Split(found.Word)
 		choices = found.Rank(c.recall("file:"+dir, func(context.Context, *commands.Session) ([]commands.Choice, error) {
 			return filesIn(dir)
 		}))
 	}
-	list = make([]Suggestion, len(choices))
+	list = make([]Suggestion, len(choices), len(choices)+1)
 	for i, choice := range choices {
 		list[i] = Suggestion{choice.Text, choice.Help}
+	}
+	if found.Hint != "" {
+		list = append(list[:min(len(list), mostSuggestions-1)], Suggestion{"", found.Hint})
 	}
 	return found.Start, list
 }

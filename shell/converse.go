@@ -3,6 +3,7 @@ package shell
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -14,28 +15,46 @@ import (
 // A Terminal is what a conversation at the prompt needs.
 type Terminal struct {
 	In, Out  *os.File
-	History  *History
-	Editor   string
+	History  func(user string) *History // of a user of this database, empty for nobody; nil keeps none
+	Editor   string                     // a command of the shell; empty: none
 	Color    bool
-	OnSignal func(os.Signal) // told of TERM, HUP and QUIT with the terminal restored
+	OnSignal func(os.Signal) // told of TERM, HUP, QUIT, and INT while a line is read, with the terminal restored
+}
+
+// A conversation is one Converse.
+type conversation struct {
+	*Shell
+	terminal  Terminal
+	line      *Line
+	completer *completer
+	history   *History
+	user      string // whose history it is
+	agreed    bool   // to run what is left of a paste
 }
 
 // Converse reads commands at the prompt until the user leaves. Errors of commands are printed, not
 // returned.
 func (sh *Shell) Converse(ctx context.Context, t Terminal) error {
-	var line *Line
-	c := &completer{session: func() *commands.Session { return sh.Session }, now: time.Now, wake: func() { line.Wake() }}
-	c.forget()
+	c := &conversation{Shell: sh, terminal: t}
+	c.completer = newCompleter(func() *commands.Session { return sh.Session }, func() { c.line.Wake() })
+	c.remember("")
 	line, err := OpenLine(LineConfig{
-		In: t.In, Out: t.Out, Prefix: sh.prefix, Complete: c.complete,
-		History: t.History, Editor: t.Editor, Color: t.Color, OnSignal: t.OnSignal,
+		In: t.In, Out: t.Out, Prefix: sh.prefix, Complete: c.completer.complete,
+		History: c.history, Editor: t.Editor, Color: t.Color, OnSignal: t.OnSignal,
 	})
 	if err != nil {
 		return err
 	}
+	c.line = line
 	defer line.Close()
 	sh.asks = line.Ask
+	sh.Session.Editor = func(kind, text string) (string, error) { return runEditor(line.c, kind, text) }
+	sh.Session.Retype = line.Begin
+	_, _ = io.WriteString(t.Out, saveTitle)
+	defer func() { _, _ = io.WriteString(t.Out, restoreTitle) }()
+	c.greet(ctx)
 	for {
+		c.settle()
 		text, err := readCommand(line)
 		switch {
 		case errors.Is(err, io.EOF):
@@ -45,18 +64,110 @@ func (sh *Shell) Converse(ctx context.Context, t Terminal) error {
 		case err != nil:
 			return err
 		}
-		if t.History != nil {
-			_ = t.History.Add(text)
-		}
-		err = sh.do(ctx, text, true)
-		if errors.Is(err, commands.ErrExit) {
+		if c.run(ctx, text) {
 			return nil
 		}
-		if err != nil {
-			sh.fail(err)
-		}
-		c.forget()
 	}
+}
+
+// run does one command of the prompt; it reports whether it was the last.
+func (c *conversation) run(ctx context.Context, text string) (leave bool) {
+	if !c.agreesToPaste(text) {
+		c.line.DropPasted()
+		return false
+	}
+	if c.history != nil {
+		_ = c.history.Add(text)
+	}
+	before := c.Session.Me
+	err := c.do(ctx, text, true)
+	switch {
+	case errors.Is(err, commands.ErrExit):
+		return true
+	case err != nil:
+		c.fail(err)
+	}
+	if errors.Is(err, context.Canceled) {
+		c.line.DropPasted()
+	}
+	c.completer.used(text)
+	if c.Session.Me != before {
+		c.completer.forget()
+		c.greet(ctx)
+	} else if c.did.Writes() {
+		c.completer.forget()
+	}
+	return false
+}
+
+// agreesToPaste asks, once a paste, before several pasted lines run of which any changes data.
+func (c *conversation) agreesToPaste(text string) bool {
+	left := c.line.pasted
+	if len(left) == 0 || c.agreed {
+		c.agreed = c.agreed && len(left) > 0
+		return true
+	}
+	writes := 0
+	for _, line := range append([]string{text}, left...) {
+		words, err := commands.Split(line)
+		if err != nil {
+			continue
+		}
+		if cmd, _, err := c.Session.Table.Find(c.Session, words, true); err == nil && cmd.Writes() {
+			writes++
+		}
+	}
+	if writes > 0 {
+		if err := c.confirm(context.Background(), fmt.Sprintf("run %s, %d of which change data?", count(len(left)+1, "pasted line"), writes)); err != nil {
+			c.say("nothing was run")
+			return false
+		}
+	}
+	c.agreed = true
+	return true
+}
+
+// settle makes the prompt that of the signed-in user: history and window title.
+func (c *conversation) settle() {
+	user := ""
+	if c.Session.Me != nil {
+		user = c.Session.Me.Email
+	}
+	_, _ = io.WriteString(c.terminal.Out, title(strings.TrimSpace(user+" · crm · "+c.Session.DB.Server())))
+	if user != c.user {
+		c.remember(user)
+		c.line.c.History = c.history
+	}
+}
+
+// remember opens the history of a user.
+func (c *conversation) remember(user string) {
+	c.user = user
+	if c.terminal.History != nil {
+		c.history = c.terminal.History(user)
+	}
+}
+
+// greet says what waits for whoever has just signed in.
+func (c *conversation) greet(ctx context.Context) {
+	if c.Session.Me == nil || c.Quiet {
+		return
+	}
+	ctx, stop := context.WithTimeout(ctx, 2*time.Second)
+	defer stop()
+	for _, line := range commands.Waiting(ctx, c.Session) {
+		c.say(line)
+	}
+}
+
+const (
+	saveTitle    = "\x1b[22;0t" // on the terminal's stack (xterm control sequences, XTWINOPS)
+	restoreTitle = "\x1b]0;\x07\x1b[23;0t"
+)
+
+// title names the window.
+func title(text string) string {
+	return "\x1b]0;" + escapeControls(strings.Trim(text, " ·")) + "\x07"
 }
 
 // readCommand reads a command, on as many lines as it takes.

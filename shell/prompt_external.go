@@ -10,7 +10,7 @@ import (
 
 // editElsewhere lets the user's editor change the line, which is not run by that.
 func (l *Line) editElsewhere(was line) line {
-	text, err := runEditor(l.c, asTyped(string(was.text)))
+	text, err := runEditor(l.c, "txt", asTyped(string(was.text)))
 	if err == nil && len(text) > maxLine {
 		err = fmt.Errorf("a line holds at most %d bytes", maxLine)
 	}
@@ -22,8 +22,13 @@ func (l *Line) editElsewhere(was line) line {
 	return newLine(text, len(text))
 }
 
-func runEditor(c LineConfig, text string) (edited string, err error) {
-	f, err := os.CreateTemp("", "crm-*.txt")
+// runEditor lets the user edit a text of a kind, in a file that only they may read and that is gone
+// afterwards.
+func runEditor(c LineConfig, kind, text string) (edited string, err error) {
+	if strings.TrimSpace(c.Editor) == "" {
+		return "", errors.New("there is no editor: set EDITOR")
+	}
+	f, err := os.CreateTemp("", "crm-*."+kind)
 	if err != nil {
 		return "", fmt.Errorf("editor: %w", err)
 	}

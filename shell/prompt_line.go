@@ -139,6 +139,9 @@ func (l *Line) Ask(question string) (string, error) { return l.read(question, tr
 // before it runs them.
 func (l *Line) Pasted() int { return len(l.pasted) }
 
+// Begin has the next line begin with text.
+func (l *Line) Begin(text string) { l.tail = onScreen(text) }
+
 // DropPasted forgets what is left of a paste, and what was typed ahead: for a command that
 // was cancelled, or lines that are not to be run.
 func (l *Line) DropPasted() { l.pasted, l.tail, l.in = nil, "", tokenizer{} }

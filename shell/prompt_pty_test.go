@@ -21,7 +21,7 @@ import (
 
 // A console is the demo program in a terminal of its own, seen through an emulator.
 type console struct {
-	t    *testing.T
+	t    testing.TB
 	ptm  *os.File
 	pts  *os.File // held open, to read the mode of the terminal after the program's end
 	vt   vt10x.Terminal
@@ -39,7 +39,7 @@ type consoleConfig struct {
 }
 
 // buildDemo builds the demo once for all tests, with the race detector.
-func buildDemo(t *testing.T) string {
+func buildDemo(t testing.TB) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "linedemo")
 	if out, err := exec.Command("go", "build", "-race", "-o", path, "./internal/linedemo").CombinedOutput(); err != nil {
@@ -48,7 +48,7 @@ func buildDemo(t *testing.T) string {
 	return path
 }
 
-func openConsole(t *testing.T, demo string, c consoleConfig) *console {
+func openConsole(t testing.TB, demo string, c consoleConfig) *console {
 	t.Helper()
 	if c.cols == 0 {
 		c.cols, c.rows = 80, 24
@@ -106,7 +106,7 @@ func (s *console) output() string {
 }
 
 // pollable opens the file once more, so that a read of it ends when it is closed.
-func pollable(t *testing.T, f *os.File) *os.File {
+func pollable(t testing.TB, f *os.File) *os.File {
 	t.Helper()
 	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {

@@ -1,6 +1,7 @@
 package shell
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -141,7 +142,7 @@ func newCrash(v any) crash {
 		c.trace.Frames = slices.Clone(c.trace.Frames)
 		for i := range c.trace.Frames {
 			f := &c.trace.Frames[i]
-			f.AbsPath, f.Filename = "", path.Base(f.Filename) // where it was built is nobody's business
+			f.AbsPath, f.Filename = "", path.Base(cmp.Or(f.AbsPath, f.Filename)) // where it was built is nobody's business
 		}
 	}
 	return c

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"crm/commands"
 	"crm/repo"
@@ -49,19 +50,16 @@ func (sh *Shell) Run(ctx context.Context, scripts ...Script) error {
 // runAll returns how many commands ran, and the first error.
 func (sh *Shell) runAll(ctx context.Context, scripts []Script) (ran int, first error) {
 	for _, s := range scripts {
-		n, err := sh.runScript(ctx, s)
+		n, left, err := sh.runScript(ctx, s)
 		ran += n
 		if first == nil {
 			first = err
 		}
-		if errors.Is(err, commands.ErrExit) || err != nil && !sh.KeepGoing {
+		if left || err != nil && !sh.KeepGoing {
 			break
 		}
 	}
-	if errors.Is(first, commands.ErrExit) {
-		first = nil
-	}
-	if first != nil && !sh.Quiet {
+	if first != nil && !sh.Quiet && !errors.Is(first, syscall.EPIPE) {
 		sh.say(fmt.Sprintf("%s ran", count(ran, "command")))
 	}
 	return ran, first
@@ -82,6 +80,7 @@ func (sh *Shell) runAtomic(ctx context.Context, scripts []Script) error {
 		return err
 	}
 	sh.Session.DB = db
+	sh.Reporter.hold()
 	_, err = sh.runAll(ctx, scripts)
 	if err == nil {
 		if err = commit(ctx); err != nil {
@@ -92,18 +91,20 @@ func (sh *Shell) runAtomic(ctx context.Context, scripts []Script) error {
 		_ = rollback(context.WithoutCancel(ctx))
 		sh.say("nothing was changed: the script is atomic")
 	}
+	sh.Reporter.release(err == nil)
 	return err
 }
 
-// runScript runs one script, printing its errors; it returns the number of commands that did their work and the first error.
-func (sh *Shell) runScript(ctx context.Context, s Script) (ran int, first error) {
+// runScript runs one script, printing its errors; it returns the number of commands that did their work, whether
+// one of them was to leave, and the first error.
+func (sh *Shell) runScript(ctx context.Context, s Script) (ran int, left bool, first error) {
 	lines := newLines(s.Text)
 	for {
 		text, at, err := lines.next()
 		if errors.Is(err, io.EOF) {
-			return ran, first
+			return ran, false, first
 		}
-		if err == nil && strings.TrimSpace(text) == "" {
+		if err == nil && saysNothing(text) {
 			continue
 		}
 		if err == nil {
@@ -114,7 +115,7 @@ func (sh *Shell) runScript(ctx context.Context, s Script) (ran int, first error)
 			continue
 		}
 		if errors.Is(err, commands.ErrExit) {
-			return ran, errors.Join(first, err)
+			return ran, true, first
 		}
 		err = s.placed(at, err)
 		sh.fail(err)
@@ -122,9 +123,15 @@ func (sh *Shell) runScript(ctx context.Context, s Script) (ran int, first error)
 			first = err
 		}
 		if !sh.KeepGoing || errors.Is(err, context.Canceled) || errors.Is(err, errUnreadable) {
-			return ran, first
+			return ran, false, first
 		}
 	}
+}
+
+// saysNothing tells whether a text is blank or a comment.
+func saysNothing(text string) bool {
+	words, err := commands.Split(text)
+	return err == nil && len(words) == 0
 }
 
 // placed adds the line to an error, unless a file that the command sourced has said where.
@@ -138,6 +145,8 @@ func (s Script) placed(at int, err error) error {
 
 // errUnreadable ends a script whatever the settings.
 var errUnreadable = fmt.Errorf("%w: the script cannot be read", commands.ErrUsage)
+
+var errLong = fmt.Errorf("%w: a command is longer than %d bytes", errUnreadable, longestCommand)
 
 // lines cuts a script into commands.
 type lines struct {
@@ -155,7 +164,7 @@ func (l *lines) next() (text string, at int, err error) {
 			return text, at, nil // the parser says what is open
 		}
 		if err != nil {
-			return "", l.line, err
+			return "", l.line + 1, err
 		}
 		if at == 0 {
 			at, text = l.line, part
@@ -163,7 +172,7 @@ func (l *lines) next() (text string, at int, err error) {
 			text += "\n" + part
 		}
 		if len(text) > longestCommand {
-			return "", at, fmt.Errorf("%w: a command is longer than %d bytes", errUnreadable, longestCommand)
+			return "", at, errLong
 		}
 		if !commands.Open(text) {
 			return text, at, nil
@@ -180,6 +189,8 @@ func (l *lines) physical() (string, error) {
 		switch {
 		case errors.Is(err, bufio.ErrBufferFull) && b.Len() <= longestCommand:
 			continue
+		case errors.Is(err, bufio.ErrBufferFull):
+			return "", errLong
 		case err != nil && (!errors.Is(err, io.EOF) || b.Len() == 0):
 			if errors.Is(err, io.EOF) {
 				return "", io.EOF
@@ -209,12 +220,13 @@ func (sh *Shell) source(ctx context.Context, file string) error {
 	defer func() { sh.depth-- }()
 	lines := newLines(f)
 	name := filepath.Base(file)
+	var first error // told already, of a script that keeps going
 	for {
 		text, at, err := lines.next()
 		if errors.Is(err, io.EOF) {
-			return nil
+			return first
 		}
-		if err == nil && strings.TrimSpace(text) != "" {
+		if err == nil && !saysNothing(text) {
 			err = sh.do(ctx, text, false)
 		}
 		if err == nil {
@@ -224,12 +236,20 @@ func (sh *Shell) source(ctx context.Context, file string) error {
 			return err
 		}
 		err = Script{Name: name}.placed(at, err)
-		if !sh.KeepGoing {
+		if !sh.KeepGoing || errors.Is(err, context.Canceled) || errors.Is(err, errUnreadable) {
 			return err
 		}
 		sh.fail(err)
+		if first == nil {
+			first = told{err}
+		}
 	}
 }
+
+// told is an error that has been printed.
+type told struct{ error }
+
+func (t told) Unwrap() error { return t.error }
 
 // unreadableFile says why a file that a command names cannot be read.
 func unreadableFile(file string, err error) error {

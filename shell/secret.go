@@ -1,12 +1,14 @@
 package shell
 
 import (
+	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/term"
 
@@ -22,6 +24,14 @@ type Secrets struct {
 }
 
 const longestSecret = 1024 // bytes
+
+// OpenTTY opens the terminal that the program was started at, wherever its input comes from.
+func OpenTTY() (*os.File, error) {
+	if runtime.GOOS == "windows" {
+		return os.OpenFile("CONIN$", os.O_RDWR, 0)
+	}
+	return os.OpenFile("/dev/tty", os.O_RDWR, 0)
+}
 
 // Read answers a request for a secret. What is read from a file ends at its first line.
 func (s Secrets) Read(ctx context.Context, r commands.SecretRequest) (string, error) {
@@ -51,34 +61,90 @@ func (s Secrets) Read(ctx context.Context, r commands.SecretRequest) (string, er
 	return first, err
 }
 
-// ask reads one line without echo. Ctrl-C gives up, and the terminal is as before in every case.
+// ask reads one line without echo. The terminal is raw meanwhile, so that Ctrl-C is read like any other key and
+// nobody is left behind who waits for the next line; it is as before in every case.
 func ask(ctx context.Context, tty *os.File, question string) (string, error) {
-	fd := int(tty.Fd())
-	before, err := term.GetState(fd)
+	before, err := term.MakeRaw(int(tty.Fd()))
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("%w: the terminal cannot be read: %w", commands.ErrUsage, err)
 	}
+	var out io.Writer = tty
+	if runtime.GOOS == "windows" {
+		out = os.Stderr // CONIN$ is for reading
+	}
+	defer func() {
+		_ = term.Restore(int(tty.Fd()), before)
+		_, _ = io.WriteString(out, "\r\n")
+	}()
+	_, _ = io.WriteString(out, question)
+	return wait(ctx, func() (string, error) { return readSecret(tty) })
+}
+
+// wait is what read answers, or context.Canceled as soon as ctx ends.
+func wait(ctx context.Context, read func() (string, error)) (string, error) {
 	type answer struct {
-		text []byte
+		text string
 		err  error
 	}
 	done := make(chan answer, 1)
-	_, _ = io.WriteString(tty, question)
 	go func() {
-		text, err := term.ReadPassword(fd)
+		text, err := read()
 		done <- answer{text, err}
 	}()
 	select {
 	case <-ctx.Done():
-		_ = term.Restore(fd, before)
-		_, _ = io.WriteString(tty, "\n")
 		return "", context.Canceled
 	case a := <-done:
-		_, _ = io.WriteString(tty, "\n")
-		if errors.Is(a.err, io.EOF) {
+		return a.text, a.err
+	}
+}
+
+// readSecret reads the keys of a raw terminal up to Enter. Ctrl-C, and Ctrl-D on an empty line, give up; Backspace and
+// Ctrl-U correct.
+func readSecret(tty io.Reader) (string, error) {
+	const interrupt, end, backspace, kill, rubout = 0x03, 0x04, 0x08, 0x15, 0x7f
+	var line []byte
+	key := make([]byte, 1) // what is typed ahead stays for the next to read
+	for {
+		if _, err := tty.Read(key); err != nil {
+			return "", context.Canceled // the terminal is gone
+		}
+		switch key[0] {
+		case '\r', '\n':
+			return strings.NewReplacer(pasteStart, "", pasteEnd, "").Replace(string(line)), nil
+		case interrupt:
+			return "", context.Canceled
+		case end:
+			if len(line) == 0 {
+				return "", context.Canceled
+			}
+		case backspace, rubout:
+			_, size := utf8.DecodeLastRune(line)
+			line = line[:len(line)-size]
+		case kill:
+			line = line[:0]
+		default:
+			line = append(line, key[0])
+		}
+		if len(line) > longestSecret {
+			return "", fmt.Errorf("%w: a password has at most %d bytes", commands.ErrUsage, longestSecret)
+		}
+	}
+}
+
+// Asker asks for lines that are no secret; nil if in is no terminal.
+func Asker(in *os.File, out io.Writer) func(ctx context.Context, question string) (string, error) {
+	if !term.IsTerminal(int(in.Fd())) {
+		return nil
+	}
+	lines := bufio.NewReader(in)
+	return func(ctx context.Context, question string) (string, error) {
+		_, _ = io.WriteString(out, question)
+		text, err := wait(ctx, func() (string, error) { return lines.ReadString('\n') })
+		if err != nil {
 			return "", context.Canceled
 		}
-		return string(a.text), a.err
+		return strings.TrimSpace(text), nil
 	}
 }
 

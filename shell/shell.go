@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"crm/commands"
@@ -35,6 +36,7 @@ type Shell struct {
 	Atomic    bool // a script is done as a whole or not at all
 
 	asks  func(question string) (string, error) // at the prompt; nil in a script
+	did   commands.Command                      // the last one
 	depth int                                   // of source
 }
 
@@ -43,6 +45,7 @@ type Screen struct {
 	Terminal bool       // Data is a terminal
 	Color    bool       // colour is wanted there when `set color` is auto
 	Width    func() int // in columns; nil: no limit
+	Height   func() int // in lines
 }
 
 // Attach gives the session what only a shell can do.
@@ -52,6 +55,9 @@ func (sh *Shell) Attach() {
 	}
 	sh.Session.Confirm = sh.confirm
 	sh.Session.Source = sh.source
+	if sh.Screen.Terminal {
+		sh.Session.Watch = sh.watch
+	}
 	sh.Session.Clear = func() {
 		if sh.Screen.Terminal {
 			_, _ = io.WriteString(sh.Data, "\x1b[H\x1b[2J\x1b[3J")
@@ -65,6 +71,7 @@ func (sh *Shell) do(ctx context.Context, line string, typed bool) error {
 	defer stop()
 	before, began := sh.who(), time.Now()
 	answer, err := sh.dispatch(ctx, line, typed)
+	sh.did = answer.Command
 	took := time.Since(began)
 	if err != nil && ctx.Err() != nil && !errors.Is(err, commands.ErrExit) {
 		err = context.Canceled // whatever the cancelled command made of it
@@ -120,7 +127,7 @@ func (sh *Shell) print(a commands.Answer, took time.Duration) error {
 	list := people && a.Output.Columns != nil && !a.Output.Single
 	timing := ""
 	if sh.Session.Settings.Timing && a.Command.Name != "" {
-		timing = fmt.Sprintf("%.0f ms", float64(took.Microseconds())/1000)
+		timing = fmt.Sprintf("%.1f ms", float64(took.Microseconds())/1000)
 	}
 	switch {
 	case list:
@@ -172,6 +179,10 @@ func (sh *Shell) style(format string) Style {
 // reference that the reporter has too.
 func (sh *Shell) fail(err error) {
 	var at placed
+	var done told
+	if errors.As(err, &done) {
+		return
+	}
 	place := ""
 	if errors.As(err, &at) {
 		place, err = at.place, at.err
@@ -179,6 +190,9 @@ func (sh *Shell) fail(err error) {
 	if errors.Is(err, context.Canceled) {
 		sh.say("cancelled")
 		return
+	}
+	if errors.Is(err, syscall.EPIPE) {
+		return // whoever read the answers has seen enough
 	}
 	text, hint := commands.Describe(err)
 	if !commands.Readable(err) {
@@ -199,6 +213,12 @@ func (sh *Shell) confirm(_ context.Context, question string) error {
 	}
 	if sh.asks == nil {
 		return fmt.Errorf("%w: %s needs --yes in a script", commands.ErrUsage, strings.TrimSuffix(question, "?"))
+	}
+	if i := strings.LastIndexByte(question, '\n'); i >= 0 {
+		for line := range strings.SplitSeq(question[:i], "\n") {
+			sh.say(line)
+		}
+		question = question[i+1:]
 	}
 	answer, err := sh.asks(question + " [y/N] ")
 	if err != nil || !strings.HasPrefix(strings.ToLower(strings.TrimSpace(answer)), "y") {

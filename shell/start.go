@@ -2,6 +2,7 @@ package shell
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"os"
@@ -41,21 +42,25 @@ func ScreenOf(out *os.File) Screen {
 	return Screen{
 		Terminal: terminal,
 		Color:    terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
-		Width: func() int {
-			width, _, err := term.GetSize(int(out.Fd()))
-			if err != nil || width <= 0 {
-				return 80
-			}
-			return width
-		},
+		Width:    func() int { width, _ := sizeOf(out); return width },
+		Height:   func() int { _, height := sizeOf(out); return height },
 	}
+}
+
+// sizeOf is the terminal's, 80×24 where it does not say.
+func sizeOf(out *os.File) (width, height int) {
+	width, height, err := term.GetSize(int(out.Fd()))
+	if err != nil || width <= 0 || height <= 0 {
+		return 80, 24
+	}
+	return width, height
 }
 
 // A Welcome is how a conversation with a person begins.
 type Welcome struct {
 	Words       []string // said first, a line each
-	HistoryFile string
-	HistorySize int // in lines
+	HistoryFile string   // of nobody; each user's is beside it
+	HistorySize int      // in lines
 }
 
 // Meet converses with the person at the terminal until they leave. Ctrl-C is the command's or the line's, never the
@@ -67,19 +72,25 @@ func (sh *Shell) Meet(ctx context.Context, in, out *os.File, w Welcome) (ended s
 	if !IsTerminal(in, out) {
 		return 0, sh.ConversePlainly(ctx, in)
 	}
-	history, err := OpenHistory(w.HistoryFile, w.HistorySize, nil)
-	if err != nil {
-		sh.say("warning: " + err.Error())
-	}
+	sh.Pager = NewPager(out, sh.Screen.Height)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	editor := os.Getenv("VISUAL")
 	if editor == "" {
 		editor = os.Getenv("EDITOR")
 	}
+	warned := false
 	signals := make(chan syscall.Signal, 1)
 	err = sh.Converse(ctx, Terminal{
-		In: in, Out: out, History: history, Editor: editor, Color: sh.Screen.Color,
+		In: in, Out: out, Editor: editor, Color: sh.Screen.Color,
+		History: func(user string) *History {
+			history, err := OpenHistory(historyOf(w.HistoryFile, sh.Session.DB.Server(), user), w.HistorySize, nil)
+			if err != nil && !warned {
+				sh.say("warning: " + err.Error())
+				warned = true
+			}
+			return history
+		},
 		OnSignal: func(s os.Signal) {
 			if n, ok := s.(syscall.Signal); ok {
 				select {
@@ -95,6 +106,16 @@ func (sh *Shell) Meet(ctx context.Context, in, out *os.File, w Welcome) (ended s
 	default:
 	}
 	return ended, err
+}
+
+// historyOf is the history file of one user of one database, beside the configured one: nobody is offered
+// what somebody else typed.
+func historyOf(file, server, user string) string {
+	if file == "" || user == "" {
+		return file
+	}
+	of := sha256.Sum256([]byte(server + "\n" + strings.ToLower(user)))
+	return fmt.Sprintf("%s-%x", file, of[:6])
 }
 
 // LogFile is a file that is made, for its owner alone, when there is something to write.

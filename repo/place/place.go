@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/jackc/pgx/v5"
+
 	"crm/repo"
 	"crm/repo/embedded"
 )
@@ -61,14 +63,14 @@ func Find(ctx context.Context, c Config) (Place, error) {
 func private(ctx context.Context, c Config) (Place, error) {
 	at := Place{Names: c.Names}
 	if _, err := os.Stat(c.Dir); err != nil && !c.Demo && !c.Create {
-		return at, fmt.Errorf("%w: there is no database yet: crm init makes one on this machine, or set database.url; crm --demo needs nothing", repo.ErrUnavailable)
+		return at, worded{errors.New("there is no database yet: crm init makes one on this machine, or set database.url; crm --demo needs nothing"), repo.ErrUnavailable}
 	}
 	server, err := embedded.Start(ctx, embedded.Config{Dir: c.Dir, BinDir: c.BinDir, Fast: c.Demo})
-	switch key := map[bool]string{true: "XDG_DATA_HOME", false: "embedded.dir or XDG_DATA_HOME"}[c.Demo]; {
-	case errors.Is(err, fs.ErrPermission):
-		return at, fmt.Errorf("%w: %w: set %s to a directory of yours", repo.ErrUnavailable, err, key)
-	case err != nil:
-		return at, fmt.Errorf("%w: %w", repo.ErrUnavailable, err)
+	if errors.Is(err, fs.ErrPermission) {
+		err = fmt.Errorf("%w: set %s to a directory of yours", err, map[bool]string{true: "XDG_DATA_HOME", false: "embedded.dir or XDG_DATA_HOME"}[c.Demo])
+	}
+	if err != nil {
+		return at, worded{err, repo.ErrUnavailable}
 	}
 	at.URL, at.AdminURL, at.close = server.URL(at.Names.Database, at.Names.App), server.URL("postgres", ""), server.Close
 	return at, nil
@@ -90,3 +92,20 @@ func (p *Place) Invent() error {
 	p.URL = text
 	return nil
 }
+
+// Password is the app role's, empty if the connection string holds none.
+func (p Place) Password() string {
+	conf, err := pgx.ParseConfig(p.URL)
+	if err != nil {
+		return ""
+	}
+	return conf.Password
+}
+
+// worded is an error that is of a kind too, without its words.
+type worded struct {
+	error
+	kind error
+}
+
+func (w worded) Unwrap() []error { return []error{w.kind, w.error} }

@@ -16,7 +16,7 @@ import (
 // No error quotes one: it may hold a password.
 
 func unreadable(key string) error {
-	return fmt.Errorf("%w: %s cannot be read: want postgres://USER:PASSWORD@HOST:PORT/DATABASE", ErrConfig, key)
+	return worded{fmt.Errorf("%s cannot be read: want postgres://USER:PASSWORD@HOST:PORT/DATABASE", key), ErrConfig}
 }
 
 func isURL(text string) bool {
@@ -28,7 +28,7 @@ func (c Config) complete(key, text string, n repo.Names) (string, repo.Names, er
 	if c.SSLRootCert != "" && c.SSLRootCert != "system" {
 		f, err := os.Open(c.SSLRootCert)
 		if err != nil {
-			return "", n, fmt.Errorf("%w: database.sslrootcert cannot be read: %w", ErrConfig, err)
+			return "", n, worded{fmt.Errorf("database.sslrootcert cannot be read: %w", err), ErrConfig}
 		}
 		_ = f.Close()
 	}

@@ -1,0 +1,171 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"crm/repo"
+	"crm/security"
+)
+
+// This file keeps a user's own names for commands, one "name = command" a line.
+
+// Aliases are a user's own names for commands, kept in a file that is read anew for each conversation.
+type Aliases struct {
+	path string
+	list []alias
+	err  error // why the file cannot be read; nothing is written over it then
+}
+
+type alias struct{ name, line string }
+
+// OpenAliases reads the file; one that is missing holds none. One that cannot be read is said by `alias`.
+func OpenAliases(path string) *Aliases {
+	a := &Aliases{path: path}
+	content, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		a.err = usagef("the aliases cannot be read: %v", err)
+	}
+	for line := range strings.Lines(string(content)) {
+		if name, text, ok := strings.Cut(line, "="); ok {
+			a.list = append(a.list, alias{strings.TrimSpace(name), strings.TrimSpace(text)})
+		}
+	}
+	return a
+}
+
+func (a *Aliases) find(name string) (string, bool) {
+	if a == nil {
+		return "", false
+	}
+	if i := slices.IndexFunc(a.list, func(x alias) bool { return x.name == name }); i >= 0 {
+		return a.list[i].line, true
+	}
+	return "", false
+}
+
+// put sets an alias, or removes it when line is empty, and writes the file.
+func (a *Aliases) put(name, line string) error {
+	if a.err != nil {
+		return a.err
+	}
+	kept := slices.DeleteFunc(slices.Clone(a.list), func(x alias) bool { return x.name == name })
+	if line != "" {
+		kept = append(kept, alias{name, line})
+	}
+	var b strings.Builder
+	for _, x := range kept {
+		fmt.Fprintf(&b, "%s = %s\n", x.name, x.line)
+	}
+	err := os.MkdirAll(filepath.Dir(a.path), 0o700)
+	if err == nil {
+		err = os.WriteFile(a.path+".new", []byte(b.String()), 0o600)
+	}
+	if err == nil {
+		err = os.Rename(a.path+".new", a.path)
+	}
+	if err != nil {
+		return usagef("the aliases cannot be written: %v", err)
+	}
+	a.list = kept
+	return nil
+}
+
+// expand replaces an alias at the beginning of a line, and ? by help. A command is never shadowed, and an
+// alias is not looked up inside an alias.
+func (s *Session) expand(line string, words []Word) string {
+	if len(words) == 0 || words[0].Quoted || slices.Contains(s.Table.Nouns(), words[0].Value) {
+		return line
+	}
+	if words[0].Value == "?" {
+		return "help" + line[words[0].End:]
+	}
+	if text, ok := s.Aliases.find(words[0].Value); ok {
+		return text + line[words[0].End:]
+	}
+	return line
+}
+
+var aliasFields = []Field[alias]{
+	{Column{Name: "name"}, func(a alias) any { return a.name }},
+	{Column{Name: "command"}, func(a alias) any { return a.line }},
+}
+
+func aliasCommands() Table {
+	return Table{
+		{
+			Name: "alias", Short: "List your own names for commands, or make one: alias NAME = COMMAND", Needs: security.Public,
+			Args: []Arg{
+				{Name: "name", Kind: Token("NAME"), Help: "a new word, or list", Optional: true},
+				{Name: "equals", Kind: Enum("=", "="), Help: "=", Optional: true},
+				{Name: "command", Kind: Line, Help: "what the word stands for", Optional: true},
+			},
+			Examples: []string{"alias unpaid = contract list --unpaid --mine", "alias list"},
+			Run:      runAlias,
+		},
+		{
+			Name: "unalias", Short: "Forget an alias", Needs: security.Public,
+			Args: []Arg{{Name: "name", Kind: aliasName, Help: "the alias"}},
+			Run: func(_ context.Context, s *Session, in Input) (Output, error) {
+				name := Value[string](in, "name")
+				if _, ok := s.Aliases.find(name); !ok {
+					return Output{}, &worded{fmt.Sprintf("there is no alias %s", show(name)), "", repo.ErrNotFound}
+				}
+				return Output{Message: "alias " + name + " forgotten"}, s.Aliases.put(name, "")
+			},
+		},
+	}
+}
+
+var aliasName = Kind{Name: "NAME", Parse: Token("NAME").Parse, Values: func(s *Session) []Choice { return s.Aliases.choices() }}
+
+func (a *Aliases) choices() []Choice {
+	if a == nil {
+		return nil
+	}
+	all := make([]Choice, len(a.list))
+	for i, x := range a.list {
+		all[i] = Choice{x.name, x.line}
+	}
+	return all
+}
+
+func runAlias(_ context.Context, s *Session, in Input) (Output, error) {
+	name, line := Value[string](in, "name"), Value[string](in, "command")
+	if s.Aliases.err != nil {
+		return Output{}, s.Aliases.err
+	}
+	if !in.Has("equals") {
+		found := s.Aliases.list
+		if in.Has("name") && name != "list" {
+			text, ok := s.Aliases.find(name)
+			if !ok {
+				return Output{}, &worded{fmt.Sprintf("there is no alias %s", show(name)), "alias NAME = COMMAND makes one", repo.ErrNotFound}
+			}
+			found = []alias{{name, text}}
+		}
+		return list(aliasFields, found), nil
+	}
+	switch {
+	case slices.Contains(s.Table.Nouns(), name) || name == "list":
+		return Output{}, usagef("%s is a command: an alias does not shadow one", name)
+	case strings.ContainsAny(name, `='"\#?`) || strings.HasPrefix(name, "-"):
+		return Output{}, usagef("invalid NAME: want a plain word")
+	case strings.ContainsAny(line, "\n"):
+		return Output{}, usagef("invalid COMMAND: want one line")
+	}
+	words, err := Split(line)
+	if err != nil {
+		return Output{}, err
+	}
+	if _, _, err := s.Table.Find(s, words, true); err != nil && s.Me != nil {
+		return Output{}, err
+	}
+	return Output{Message: fmt.Sprintf("alias %s = %s", name, line)}, s.Aliases.put(name, line)
+}

@@ -1,0 +1,184 @@
+// Package config says what can be configured: every key with its default, the values that are possible and
+// one line of why. The program's flags, its variables and config.yaml.example are made from it.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cast"
+	"golang.org/x/text/currency"
+	"golang.org/x/text/language"
+
+	"crm/commands"
+)
+
+// An Option is one key of the config: in the file as it is, in the environment as CRM_ and capitals
+// with _ for the dot, and, where Flag is set, on the command line.
+type Option struct {
+	Key, Flag string
+	Default   any           // its type is the option's
+	kind      commands.Kind // which values are possible; the zero value: all
+	Help      string
+}
+
+// Options are all keys, in the order of the example.
+func Options() []Option {
+	text, name := commands.Kind{}, commands.Required(commands.Text(63)) // as long as PostgreSQL's names
+	return []Option{
+		{"database.url", "", "", text, "where the database is: postgres://crm_app:PASSWORD@HOST:5432/crm; empty: a private server on this machine"},
+		{"database.admin_url", "", "", text, "an administrator's account, for crm init and crm seed only; better in CRM_DATABASE_ADMIN_URL than here"},
+		{"database.sslmode", "", "", orEmpty(commands.Enum("MODE", "disable", "allow", "prefer", "require", "verify-ca", "verify-full")), "disable, allow, prefer, require, verify-ca or verify-full; empty: what the URL says"},
+		{"database.sslrootcert", "", "", text, "the file of the certificate authority, for verify-ca and verify-full"},
+		{"database.name", "", "crm", name, "the database, if the URL does not name it"},
+		{"database.schema", "", "crm", name, "the schema that holds crm's tables"},
+		{"database.owner", "", "crm_owner", name, "the role that owns them and cannot log in"},
+		{"database.app", "", "crm_app", name, "the role that crm connects as, if the URL does not name it"},
+		{"database.connect_timeout", "", 10 * time.Second, duration(time.Millisecond, time.Hour), "how long to wait for a connection"},
+		{"embedded.dir", "", "", text, "where the private server lives; empty: crm/server in the user's data directory"},
+		{"embedded.bin_dir", "", "", text, "PostgreSQL's programs for the private server; empty: searched"},
+		{"encryption.keyset_file", "", "", text, "the key of sealed customer data; empty: keyset.json beside the config. CRM_KEYSET may hold its content"},
+		{"session.lifetime", "", 12 * time.Hour, duration(time.Second, 30*24*time.Hour), "how long a sign-in lasts; crm init tells the database"},
+		{"session.token", "", 10 * time.Minute, duration(time.Second, 24*time.Hour), "how long an access token lasts; renewed by itself"},
+		{"password.memory_mib", "", 64, commands.Number("N", 1, 1024), "argon2id: memory for a new password, in MiB"},
+		{"password.iterations", "", 3, commands.Number("N", 1, 100), "argon2id: passes over it"},
+		{"password.parallelism", "", 4, commands.Number("N", 1, 255), "argon2id: lanes"},
+		{"locale.time_zone", "", "Europe/Paris", known("time zone", "Europe/Paris", time.LoadLocation), "how times are read and written"},
+		{"locale.region", "", "FR", known("country", "FR", language.ParseRegion), "the country of phone numbers without a country code"},
+		{"locale.currency", "", "EUR", known("currency", "EUR", currency.ParseISO), "of all amounts (ISO 4217)"},
+		{"locale.language", "", "fr", known("language", "fr", language.Parse), "the signs in amounts (BCP 47)"},
+		{"history.file", "", "", text, "where the prompt's history is kept; empty: crm/history in the user's state directory"},
+		{"history.size", "", 1000, commands.Number("N", 0, 1_000_000), "lines of history; 0 keeps none"},
+		{"sentry.dsn", "", "", text, "the Sentry project that errors and events go to; empty: none"},
+		{"sentry.environment", "", "production", text, "the environment that Sentry shows"},
+		{"format", "format", "table", commands.Format, "how answers are written: table, vertical, json, csv, tsv or markdown"},
+		{"color", "color", "auto", commands.Color, "when answers are coloured: auto, always or never"},
+		{"limit", "", 50, commands.Number("N", 1, 10_000), "rows of a list"},
+		{"login", "login", "", text, "sign in with this email first"},
+		{"password_file", "password-file", "", text, "read the password from this file"},
+		{"keep_going", "keep-going", false, text, "a script runs on after an error"},
+		{"atomic", "atomic", false, text, "a script is done as a whole or not at all"},
+		{"yes", "yes", false, text, "destructive commands do not ask"},
+		{"quiet", "quiet", false, text, "data, warnings and errors only"},
+	}
+}
+
+// Secrets are the variables that are no option: what they hold is in no file and on no command line.
+func Secrets() []string { return []string{"CRM_CONFIG", "CRM_PASSWORD", "CRM_KEYSET"} }
+
+// Env is the option's variable.
+func (o Option) Env() string {
+	return "CRM_" + strings.ToUpper(strings.ReplaceAll(o.Key, ".", "_"))
+}
+
+// Check refuses a value that is not of the option's type or not possible.
+func (o Option) Check(value any) error {
+	text, err := cast.ToStringE(value)
+	if err != nil {
+		return errors.New("want one value")
+	}
+	if _, isSwitch := o.Default.(bool); isSwitch {
+		if _, err := cast.ToBoolE(text); err != nil {
+			return fmt.Errorf("want true or false, not %q", text)
+		}
+	}
+	if o.kind.Parse != nil {
+		_, err = o.kind.Parse(nil, text)
+	}
+	return err
+}
+
+// orEmpty is the kind with an empty value too.
+func orEmpty(k commands.Kind) commands.Kind {
+	parse := k.Parse
+	k.Parse = func(s *commands.Session, text string) (any, error) {
+		if text == "" {
+			return "", nil
+		}
+		return parse(s, text)
+	}
+	return k
+}
+
+// known is the kind of what read can read.
+func known[T any](what, like string, read func(string) (T, error)) commands.Kind {
+	return commands.Kind{Parse: func(_ *commands.Session, text string) (any, error) {
+		if _, err := read(text); err != nil || text == "" {
+			return nil, fmt.Errorf("there is no %s %q: want one like %s", what, text, like)
+		}
+		return text, nil
+	}}
+}
+
+func duration(least, most time.Duration) commands.Kind {
+	return commands.Kind{Parse: func(_ *commands.Session, text string) (any, error) {
+		d, err := time.ParseDuration(text)
+		if err != nil || d < least || d > most {
+			return nil, fmt.Errorf("want a time like 30s, 10m or 12h, from %v to %v, not %q", least, most, text)
+		}
+		return d, nil
+	}}
+}
+
+// UnknownVariable is the first variable of an environment that looks like crm's and is not; empty if there is none.
+func UnknownVariable(environment []string) string {
+	ours := Secrets()
+	for _, o := range Options() {
+		ours = append(ours, o.Env())
+	}
+	for _, v := range environment {
+		if name, value, _ := strings.Cut(v, "="); value != "" && strings.HasPrefix(name, "CRM_") && !slices.Contains(ours, name) {
+			return name
+		}
+	}
+	return ""
+}
+
+// OpenToOthers tells whether others than its owner can reach the file.
+func OpenToOthers(file string) bool {
+	info, err := os.Stat(file)
+	return err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0
+}
+
+// Example is config.yaml.example: every key, its default and one line of why.
+func Example() string {
+	var text strings.Builder
+	text.WriteString(`# Every key of crm's config with its default. Copy what you change to config.yaml in crm's config directory
+# (~/.config/crm, or $XDG_CONFIG_HOME/crm), or name a file with --config FILE or CRM_CONFIG.
+# A variable goes before the file: CRM_ and the key in capitals, with _ for the dot (CRM_DATABASE_URL);
+# a flag goes before both. A password or a key belongs in a file with mode 0600, or in a variable.
+`)
+	section := ""
+	for _, o := range Options() {
+		indent, name := "", o.Key
+		if first, second, nested := strings.Cut(o.Key, "."); nested {
+			if first != section {
+				text.WriteString("\n" + first + ":\n")
+			}
+			section, indent, name = first, "  ", second
+		} else if section != "" {
+			section = ""
+			text.WriteString("\n")
+		}
+		fmt.Fprintf(&text, "%s# %s\n%s%s: %s\n", indent, o.Help, indent, name, written(o.Default))
+	}
+	return text.String()
+}
+
+// written is a default as people write it in YAML.
+func written(value any) string {
+	switch value := value.(type) {
+	case string:
+		if value == "" {
+			return `""`
+		}
+	case time.Duration:
+		return strings.NewReplacer("m0s", "m", "h0m0s", "h").Replace(value.String())
+	}
+	return fmt.Sprint(value)
+}

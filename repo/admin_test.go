@@ -1,0 +1,232 @@
+package repo_test
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"crm/repo"
+	"crm/repo/embedded/pgtest"
+)
+
+// account is a connection string of the test server for somebody with a password.
+func account(user, password, database string) string {
+	u, _ := url.Parse(pgtest.URL(database))
+	u.User = url.UserPassword(user, password)
+	return u.String()
+}
+
+// super runs statements as the superuser.
+func super(t *testing.T, database string, statements ...string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), pgtest.URL(database))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	for _, s := range statements {
+		if _, err := conn.Exec(t.Context(), s); err != nil {
+			t.Fatalf("%s: %v", s, err)
+		}
+	}
+}
+
+// companyOf are names of its own, gone when the test ends.
+func companyOf(t *testing.T, name string) repo.Names {
+	t.Helper()
+	n := repo.Names{Database: name + " db", Schema: name + `"schema`, Owner: name + " owner", App: name + " app"}
+	t.Cleanup(func() {
+		conn, err := pgx.Connect(context.Background(), pgtest.URL("postgres"))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close(context.Background())
+		quoted := func(s string) string { return pgx.Identifier{s}.Sanitize() }
+		for _, s := range []string{"drop database if exists " + quoted(n.Database) + " with (force)", "drop role if exists " + quoted(n.App), "drop role if exists " + quoted(n.Owner)} {
+			if _, err := conn.Exec(context.Background(), s); err != nil {
+				t.Errorf("%s: %v", s, err)
+			}
+		}
+	})
+	return n
+}
+
+// demandPassword has the test server ask one role for its password.
+func demandPassword(t *testing.T, role string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), pgtest.URL("postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	var file string
+	if err := conn.QueryRow(t.Context(), "show hba_file").Scan(&file); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(text string) {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil { // keeps its owner
+			t.Fatal(err)
+		}
+		super(t, "postgres", "select pg_reload_conf()")
+	}
+	write("local all \"" + role + "\" scram-sha-256\n" + string(before))
+	t.Cleanup(func() {
+		if err := os.WriteFile(file, before, 0o600); err != nil {
+			t.Error(err)
+		}
+	})
+	for { // until the server has noticed
+		conn, err := pgx.Connect(t.Context(), account(role, "", "postgres"))
+		var refused *pgconn.PgError
+		if errors.As(err, &refused) && refused.Code[:2] == "28" || err != nil && strings.Contains(err.Error(), "password") {
+			return
+		}
+		if err == nil {
+			_ = conn.Close(t.Context())
+		}
+		if t.Context().Err() != nil {
+			t.Fatal(t.Context().Err())
+		}
+	}
+}
+
+// TestAppPassword signs the app role in with the password that Setup made a SCRAM verifier of (S1).
+func TestAppPassword(t *testing.T) {
+	for name, password := range map[string]string{"plain": "correct horse", "signs": `it's "100%" \ $1`, "letters": "Größe e\u0301"} {
+		t.Run(name, func(t *testing.T) {
+			n := companyOf(t, "scram "+name)
+			admin := repo.NewAdmin(pgtest.URL("postgres"), n)
+			if made, err := admin.Setup(t.Context(), schemaSQL(), password); err != nil || len(made) != 4 {
+				t.Fatalf("made %q, %v", made, err)
+			}
+			demandPassword(t, n.App)
+			if err := admin.Try(t.Context(), account(n.App, password, n.Database)); err != nil {
+				t.Errorf("with the password: %v", err)
+			}
+			if err := admin.Try(t.Context(), account(n.App, password+"x", n.Database)); !errors.Is(err, repo.ErrCredentials) {
+				t.Errorf("with another password: %v, want ErrCredentials", err)
+			}
+		})
+	}
+}
+
+// TestSetupWithoutSuperuser sets up as a role that may create databases and roles, and nothing else.
+func TestSetupWithoutSuperuser(t *testing.T) {
+	n := companyOf(t, "modest")
+	super(t, "postgres", "create role modest_admin login createdb createrole")
+	t.Cleanup(func() {
+		conn, err := pgx.Connect(context.Background(), pgtest.URL("postgres"))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close(context.Background())
+		if _, err := conn.Exec(context.Background(), "drop role modest_admin"); err != nil {
+			t.Error(err)
+		}
+	})
+	admin := repo.NewAdmin(account("modest_admin", "", "postgres"), n)
+	for _, want := range []int{4, 0} {
+		made, err := admin.Setup(t.Context(), schemaSQL(), "")
+		if err != nil || len(made) != want {
+			t.Fatalf("made %q, %v, want %d", made, err, want)
+		}
+	}
+	if changed, err := admin.SetSessionLifetime(t.Context(), "1h0m0s"); err != nil || !changed {
+		t.Errorf("session lifetime: %v, %v", changed, err)
+	}
+	if _, err := admin.AddUser(t.Context(), repo.User{FirstName: "A", LastName: "B", Email: "a@b.example", Role: "admin"}, nil, false); err != nil {
+		t.Error(err)
+	}
+	if there, err := admin.HasRole(t.Context(), "admin"); err != nil || !there {
+		t.Errorf("HasRole: %v, %v", there, err)
+	}
+	app, err := pgx.Connect(t.Context(), account(n.App, "", n.Database))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer app.Close(t.Context())
+	for _, statement := range []string{"create schema mine", "create table public.mine (id int)", "create temp table mine (id int)", "set role " + pgx.Identifier{n.Owner}.Sanitize()} {
+		if _, err := app.Exec(t.Context(), statement); err == nil {
+			t.Errorf("the app role may: %s", statement)
+		}
+	}
+}
+
+// TestSetupIntoExistingDatabase puts the schema into a database that somebody else made and uses.
+func TestSetupIntoExistingDatabase(t *testing.T) {
+	n := companyOf(t, "tenant")
+	super(t, "postgres", "create database \"tenant db\"")
+	super(t, n.Database, "create table public.theirs (id int)", "grant create on schema public to public")
+	admin := repo.NewAdmin(pgtest.URL("postgres"), n)
+	made, err := admin.Setup(t.Context(), schemaSQL(), "")
+	if err != nil || strings.Join(made, ", ") != `role tenant owner, role tenant app, schema tenant"schema` {
+		t.Fatalf("made %q, %v", made, err)
+	}
+	conn, err := pgx.Connect(t.Context(), pgtest.URL(n.Database))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	var theirs bool
+	err = conn.QueryRow(t.Context(), "select coalesce(array_to_string(nspacl, ','), '') ~ '(^|,)=UC/' from pg_namespace where nspname = 'public'").Scan(&theirs)
+	if err != nil || !theirs {
+		t.Errorf("others' rights in their schema: kept %v, %v", theirs, err)
+	}
+}
+
+// TestSetupRefused says what an administrator's account lacks.
+func TestSetupRefused(t *testing.T) {
+	n := companyOf(t, "lacking")
+	super(t, "postgres", "create role lacking_admin login")
+	t.Cleanup(func() {
+		conn, err := pgx.Connect(context.Background(), pgtest.URL("postgres"))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close(context.Background())
+		_, _ = conn.Exec(context.Background(), "drop role lacking_admin")
+	})
+	made, err := repo.NewAdmin(account("lacking_admin", "", "postgres"), n).Setup(t.Context(), schemaSQL(), "")
+	if !errors.Is(err, repo.ErrDenied) || !strings.Contains(err.Error(), "CREATEROLE and CREATEDB") || len(made) > 0 {
+		t.Errorf("made %q, %v", made, err)
+	}
+}
+
+// TestSetupTwiceAtOnce has two administrators set up the same company at the same time.
+func TestSetupTwiceAtOnce(t *testing.T) {
+	n := companyOf(t, "twice")
+	type outcome struct {
+		made int
+		err  error
+	}
+	outcomes := make(chan outcome, 2)
+	for range 2 {
+		go func() {
+			admin := repo.NewAdmin(pgtest.URL("postgres"), n)
+			var o outcome
+			o.err = admin.Alone(context.Background(), func() error {
+				made, err := admin.Setup(context.Background(), schemaSQL(), "")
+				o.made = len(made)
+				return err
+			})
+			outcomes <- o
+		}()
+	}
+	a, b := <-outcomes, <-outcomes
+	if a.err != nil || b.err != nil || a.made+b.made != 4 || a.made*b.made != 0 {
+		t.Errorf("%+v and %+v, want that one of them makes all", a, b)
+	}
+}

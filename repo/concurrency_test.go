@@ -1,0 +1,223 @@
+package repo_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"crm/repo"
+)
+
+// together runs all at the same time and answers their errors in order.
+func together(all ...func() error) []error {
+	errs := make([]error, len(all))
+	var start, done sync.WaitGroup
+	start.Add(1)
+	for i, do := range all {
+		done.Go(func() {
+			start.Wait()
+			errs[i] = do()
+		})
+	}
+	start.Done()
+	done.Wait()
+	return errs
+}
+
+// succeeded counts, and allows no failure but the given kinds.
+func succeeded(t *testing.T, errs []error, kinds ...error) (n int) {
+	t.Helper()
+	for _, err := range errs {
+		if err == nil {
+			n++
+		} else if !slices.ContainsFunc(kinds, func(k error) bool { return errors.Is(err, k) }) {
+			t.Errorf("at the same time: %v, want one of %v", err, kinds)
+		}
+	}
+	return n
+}
+
+// D5: of 20 payments at the same time as many pass as the total bears, and what remains is exact.
+func TestPaymentsTogether(t *testing.T) {
+	t.Parallel()
+	ctx, w := t.Context(), newWorld(t)
+	k := w.contract(w.customer("sales1").ID, 1000, "signed").ID
+	payers := []*repo.DB{w.as("manage"), w.as("sales1"), w.as("admin")}
+	var all []func() error
+	for i := range 20 {
+		all = append(all, func() error { return failed(payers[i%3].PayContract(ctx, k, 99, nil)) })
+	}
+	if n := succeeded(t, together(all...), repo.ErrConflict); n != 10 {
+		t.Errorf("%d payments passed, want 10", n)
+	}
+	if left := ok[repo.Contract](t)(payers[0].Contract(ctx, k)).RemainingAmount; left != 10 {
+		t.Errorf("%v remains, want 0.10", left)
+	}
+	if n := read[int](w, "select count(*) from payment where contract_id = $1", k); n != 10 {
+		t.Errorf("%d entries, want 10", n)
+	}
+}
+
+// D5, D6: whatever changes the amounts of a contract at the same time, the ledger and the contract agree.
+func TestAmountsTogether(t *testing.T) {
+	t.Parallel()
+	ctx, w := t.Context(), newWorld(t)
+	c, db, sales := w.customer("sales1").ID, w.as("manage"), w.as("sales1")
+	for range 8 {
+		k := w.contract(c, 1000, "signed").ID
+		amount := func(c repo.ContractChange) func() error {
+			return func() error { return failed(db.UpdateContract(ctx, k, c)) }
+		}
+		pay := func() error { return failed(sales.PayContract(ctx, k, 600, nil)) }
+		succeeded(t, together(pay, amount(repo.ContractChange{TotalAmount: ptr(repo.Money(500))}), pay, amount(repo.ContractChange{RemainingAmount: ptr(repo.Money(100))}),
+			amount(repo.ContractChange{Status: text("finished")}), amount(repo.ContractChange{TotalAmount: ptr(repo.Money(2000)), RemainingAmount: ptr(repo.Money(0))})), repo.ErrConflict, repo.ErrInvalid)
+	}
+	if n := read[int](w, `select count(*) from contract k where remaining_amount < 0 or remaining_amount > total_amount or status = 'finished' and remaining_amount <> 0
+		or remaining_amount <> total_amount - (select coalesce(sum(amount), 0) from payment where contract_id = k.id)`); n != 0 {
+		t.Errorf("%d contracts are wrong", n)
+	}
+}
+
+// D8: nobody who is being deleted is given work in that moment, nor the other way round.
+func TestDeleteAndAssignTogether(t *testing.T) {
+	t.Parallel()
+	ctx, w := t.Context(), newWorld(t)
+	k := w.contract(w.customer("sales1").ID, 0, "signed").ID
+	admin, manage := w.as("admin"), w.as("manage")
+	for i := range 8 {
+		seller, helper := fmt.Sprint("sales-", i), fmt.Sprint("support-", i)
+		w.add(seller, "sales")
+		w.add(helper, "support")
+		c, e := w.customer("sales2").ID, w.event(k, "").ID
+		errs := together(
+			func() error { return failed(manage.DeleteUser(ctx, w.ids[seller], 0)) },
+			func() error {
+				return failed(admin.UpdateCustomer(ctx, c, repo.CustomerChange{SalesID: ptr(w.ids[seller])}))
+			},
+			func() error {
+				return failed(manage.UpdateUser(ctx, w.ids[helper], repo.UserChange{Role: text("manage")}, 0))
+			},
+			func() error {
+				return failed(admin.UpdateEvent(ctx, e, repo.EventChange{SupportID: ptr(w.ids[helper])}))
+			},
+		)
+		if n := succeeded(t, errs, repo.ErrConflict, repo.ErrInvalid); n != 2 {
+			t.Errorf("round %d: %v", i, errs)
+		}
+	}
+	if n := read[int](w, `select (select count(*) from customer c join collaborator u on u.id = c.sales_id where u.deleted_at is not null)
+		+ (select count(*) from event e join collaborator u on u.id = e.support_id where u.role <> 'support')`); n != 0 {
+		t.Errorf("%d records belong to somebody who left", n)
+	}
+}
+
+// D4: of steps that exclude each other one is taken; a customer is not deleted under a new contract, nor an event
+// added to a contract that is being finished.
+func TestStepsTogether(t *testing.T) {
+	t.Parallel()
+	ctx, w := t.Context(), newWorld(t)
+	manage, sales, admin := w.as("manage"), w.as("sales1"), w.as("admin")
+	for range 8 {
+		c := w.customer("sales1").ID
+		k, signed := w.contract(c, 0, "pending").ID, w.contract(c, 0, "signed").ID
+		empty := w.customer("sales1").ID
+		to := func(db *repo.DB, id int64, status string) func() error {
+			return func() error { return failed(db.UpdateContract(ctx, id, repo.ContractChange{Status: &status})) }
+		}
+		if n := succeeded(t, together(to(manage, k, "canceled"), to(sales, k, "signed"), to(admin, k, "canceled")), repo.ErrConflict); n != 1 && read[string](w, "select status from contract where id = $1", k) != "canceled" {
+			t.Errorf("signed and canceled: %d steps", n)
+		}
+		if n := succeeded(t, together(func() error { return failed(admin.DeleteCustomer(ctx, empty)) },
+			func() error { return failed(manage.AddContract(ctx, repo.ContractChange{CustomerID: &empty})) }), repo.ErrConflict, repo.ErrNotFound); n != 1 {
+			t.Errorf("a customer deleted under a new contract: %d of 2", n)
+		}
+		succeeded(t, together(to(manage, signed, "finished"), func() error { return failed(sales.AddEvent(ctx, repo.EventChange{ContractID: &signed})) }), repo.ErrConflict)
+	}
+}
+
+// S4: two administrators who delete each other leave one.
+func TestLastAdminTogether(t *testing.T) {
+	t.Parallel()
+	ctx, w := t.Context(), newWorld(t)
+	for i := range 5 {
+		a, b := fmt.Sprint("admin-a", i), fmt.Sprint("admin-b", i)
+		w.add(a, "admin")
+		w.add(b, "admin")
+		w.set("set session_replication_role = replica; update collaborator set deleted_at = now() where role = 'admin' and deleted_at is null and first_name not in ('" + a + "', '" + b + "'); set session_replication_role = origin")
+		first, second := w.as(a), w.as(b)
+		succeeded(t, together(
+			func() error { return failed(first.DeleteUser(ctx, w.ids[b], 0)) },
+			func() error {
+				return failed(second.UpdateUser(ctx, w.ids[a], repo.UserChange{Role: text("manage")}, 0))
+			},
+		), repo.ErrConflict, repo.ErrSignedOut, repo.ErrDenied)
+		if n := read[int](w, "select count(*) from collaborator where role = 'admin' and deleted_at is null"); n != 1 {
+			t.Fatalf("%d administrators are left", n)
+		}
+	}
+}
+
+// R5: a change that waits for a lock while its user is thrown out is not made.
+func TestRevokedWhileWaiting(t *testing.T) {
+	t.Parallel()
+	ctx, w := t.Context(), newWorld(t)
+	c := w.customer("sales1").ID
+	sales := w.as("sales1")
+	tx := ok[pgx.Tx](t)(w.owner.Begin(ctx))
+	defer func() { _ = tx.Rollback(context.Background()) }()
+	if _, err := tx.Exec(ctx, "select from customer where id = $1 for update", c); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- failed(sales.UpdateCustomer(ctx, c, repo.CustomerChange{Phone: text("")})) }()
+	for read[int](w, "select count(*) from pg_locks where not granted") == 0 {
+		// it has not come to the row yet
+	}
+	w.set("update session set revoked_at = now() where collaborator_id = $1", w.ids["sales1"])
+	if err := tx.Commit(ctx); err != nil {
+		t.Fatal(err)
+	}
+	is(t, <-done, repo.ErrSignedOut, "a change of who was thrown out while it waited")
+	if c := ok[repo.Customer](t)(w.as("admin").Customer(ctx, c)); c.Phone == "" {
+		t.Error("it was made all the same")
+	}
+}
+
+// D12: what locks in a circle ends for one of the two as a conflict that says to try again, and for no other reason.
+func TestDeadlock(t *testing.T) {
+	t.Parallel()
+	ctx, w := t.Context(), newWorld(t)
+	w.set(fmt.Sprintf("alter database %s set deadlock_timeout = '10ms'", w.database))
+	a, b := w.customer("sales1").ID, w.customer("sales1").ID
+	cross := func(first, second int64, ready, other *sync.WaitGroup) func() error {
+		db, commit, rollback, err := w.as("sales1").Atomic(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return func() error {
+			defer func() { _ = rollback(context.Background()) }()
+			err := failed(db.UpdateCustomer(ctx, first, repo.CustomerChange{Phone: text("")}))
+			ready.Done()
+			other.Wait()
+			if err == nil {
+				err = failed(db.UpdateCustomer(ctx, second, repo.CustomerChange{Phone: text("")}))
+			}
+			if err == nil {
+				err = commit(ctx)
+			}
+			return err
+		}
+	}
+	var one, two sync.WaitGroup
+	one.Add(1)
+	two.Add(1)
+	errs := together(cross(a, b, &one, &two), cross(b, a, &two, &one))
+	if n := succeeded(t, errs, repo.ErrConflict); n != 1 {
+		t.Errorf("%d of 2 were done: %v", n, errs)
+	}
+}

@@ -1,0 +1,257 @@
+package repo_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"crm/repo"
+)
+
+const email = "sales1@epic.example"
+
+// signInAs tries a key and answers what the caller is told.
+func (w *world) signInAs(email string, key []byte) error {
+	_, err := w.db.SignIn(context.Background(), email, key, time.Hour)
+	return err
+}
+
+// wrong makes n failed tries.
+func (w *world) wrong(n int) {
+	w.t.Helper()
+	for range n {
+		if err := w.signInAs(email, []byte("wrong")); !errors.Is(err, repo.ErrCredentials) {
+			w.t.Fatalf("a wrong key: %v", err)
+		}
+	}
+}
+
+// later makes everything that was noted older.
+func (w *world) later(by string) {
+	w.t.Helper()
+	w.set("update sign_in_attempt set at = at - $1::interval", by)
+}
+
+// R25, R5: no try is lost among 50 at the same time, and the right key opens nothing then, with the same
+// words as a wrong key and an unknown email.
+func TestSimultaneousTries(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var all sync.WaitGroup
+	for range 50 {
+		all.Go(func() {
+			if err := w.signInAs(email, []byte("wrong")); !errors.Is(err, repo.ErrCredentials) {
+				t.Errorf("a wrong key: %v", err)
+			}
+		})
+	}
+	all.Wait()
+	if n := read[int](w, "select count(*) from sign_in_attempt where not succeeded and not opened"); n != 50 {
+		t.Errorf("%d failures were counted, want 50", n)
+	}
+	locked, unknown, other := w.signInAs(email, key("sales1")), w.signInAs("nobody@epic.example", key("sales1")), w.signInAs("sales2@epic.example", key("sales1"))
+	if locked == nil || !reflect.DeepEqual(locked, unknown) || !reflect.DeepEqual(locked, other) {
+		t.Errorf("told apart: locked %v, unknown %v, wrong %v", locked, unknown, other)
+	}
+	if err := w.signInAs("sales2@epic.example", key("sales2")); err != nil {
+		t.Errorf("somebody else is locked out too: %v", err)
+	}
+}
+
+// R25: the right key among many tries that are noted first and opened afterwards opens nothing.
+func TestTriesInAdvance(t *testing.T) {
+	t.Parallel()
+	ctx, w := t.Context(), newWorld(t)
+	var tickets [][]byte
+	for i := range 9 {
+		guess := []byte("wrong")
+		if i == 0 {
+			guess = key("sales1")
+		}
+		var ticket []byte
+		if err := w.pool.QueryRow(ctx, "select sign_in($1, $2)", email, guess).Scan(&ticket); err != nil {
+			t.Fatal(err)
+		}
+		tickets = append(tickets, ticket)
+	}
+	for i, ticket := range tickets {
+		if _, err := w.pool.Exec(ctx, "select open_session($1, '1 hour')", ticket); sqlstate(err) != "28P01" {
+			t.Errorf("ticket %d: %v", i, err)
+		}
+	}
+}
+
+// R25: from the fifth failure on the account waits for 30 seconds, twice as long with each further one, an hour
+// at most; tries while it waits prolong nothing; a success begins anew.
+func TestLockGrows(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.wrong(4)
+	if err := w.signInAs(email, key("sales1")); err != nil {
+		t.Fatalf("after 4 failures: %v", err)
+	}
+	w.wrong(4)
+	if err := w.signInAs(email, key("sales1")); err != nil {
+		t.Fatalf("after a success and 4 failures: %v", err)
+	}
+	w.wrong(5)
+	for i, wait := range []int{30, 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600} {
+		// The newest failure that counts is moved to just before, and then just behind, the end of the wait.
+		move := func(seconds int) {
+			w.set(`update sign_in_attempt set at = at + (clock_timestamp() - make_interval(secs => $1)
+				- (select max(at) from sign_in_attempt where counted and not succeeded))`, seconds)
+		}
+		move(wait - 5)
+		if err := w.signInAs(email, key("sales1")); !errors.Is(err, repo.ErrCredentials) {
+			t.Fatalf("lock %d of %d s is open 5 s too early: %v", i, wait, err)
+		}
+		w.wrong(1) // not counted
+		move(wait + 1)
+		if read[bool](w, "select is_locked(sha256($1), clock_timestamp(), 0)", []byte(email)) {
+			t.Fatalf("lock %d holds longer than %d s", i, wait)
+		}
+		w.wrong(1)
+	}
+	w.later("2 hours")
+	if err := w.signInAs(email, key("sales1")); err != nil {
+		t.Errorf("after the wait: %v", err)
+	}
+	w.wrong(4)
+	if err := w.signInAs(email, key("sales1")); err != nil {
+		t.Errorf("the old streak was not forgotten: %v", err)
+	}
+}
+
+// R25: a try that is rolled back has taught nothing: in its own transaction its ticket opens nothing, not even with
+// savepoints, and afterwards there is none. Tickets are for once and for a minute.
+func TestTickets(t *testing.T) {
+	t.Parallel()
+	ctx, w := t.Context(), newWorld(t)
+	h := w.hold(t)
+	sign := func() (ticket []byte) {
+		t.Helper()
+		if err := h.QueryRow(ctx, "select sign_in($1, $2)", email, key("sales1")).Scan(&ticket); err != nil {
+			t.Fatal(err)
+		}
+		return ticket
+	}
+	open := func(ticket []byte, want string) {
+		t.Helper()
+		if _, err := h.Exec(ctx, "select open_session($1, '1 hour')", ticket); sqlstate(err) != want {
+			t.Errorf("open_session: %v, want %q", err, want)
+		}
+	}
+	h.do("begin")
+	ticket := sign()
+	h.do("savepoint a")
+	open(ticket, "28P01")
+	h.do("rollback to a")
+	h.do("savepoint b")
+	ticket = sign()
+	h.do("release b")
+	open(ticket, "28P01")
+	h.do("rollback")
+	open(ticket, "28P01")
+	if _, err := h.Exec(ctx, "select open_session(sign_in($1, $2), '1 hour')", email, key("sales1")); sqlstate(err) != "28P01" {
+		t.Errorf("in one statement: %v", err)
+	}
+	ticket = sign()
+	open(ticket, "")
+	open(ticket, "28P01")
+	ticket = sign()
+	w.later("61 seconds")
+	open(ticket, "28P01")
+	ticket = sign()
+	w.set("update credential set changed_at = clock_timestamp()")
+	open(ticket, "28P01") // of the old password
+	ticket = sign()
+	w.set("update collaborator set deleted_at = now() where email = $1", email)
+	open(ticket, "28P01")
+}
+
+// R27, S3: a session ends when the company says, whatever is asked for.
+func TestLifetime(t *testing.T) {
+	t.Parallel()
+	ctx, w := t.Context(), newWorld(t)
+	for lifetime, want := range map[time.Duration]time.Duration{time.Hour: time.Hour, 1000 * time.Hour: 12 * time.Hour, -time.Hour: time.Second} {
+		o := ok[repo.Opening](t)(w.db.SignIn(ctx, email, key("sales1"), lifetime))
+		if got := o.Ends.Sub(o.ServerTime).Round(time.Second); got != want {
+			t.Errorf("asked for %v, got %v, want %v", lifetime, got, want)
+		}
+	}
+}
+
+// R5: how to derive the key of an unknown email looks like that of a known one, and stays the same.
+func TestUnknownEmail(t *testing.T) {
+	t.Parallel()
+	ctx, w := t.Context(), newWorld(t)
+	salts := map[string]bool{}
+	for _, address := range []string{"nobody@epic.example", "", "x", strings.Repeat("x", 10000), "' or 1 = 1 --", "admin@epic.example "} {
+		first := ok[repo.Derivation](t)(w.db.SignInParams(ctx, address))
+		again := ok[repo.Derivation](t)(w.db.SignInParams(ctx, strings.ToUpper(address)))
+		if !reflect.DeepEqual(first, again) || len(first.Salt) != 16 || first.MemoryKiB != 64 || first.Iterations != 1 || first.Parallelism != 1 {
+			t.Errorf("%.30q: %v, then %v", address, first, again)
+		}
+		salts[string(first.Salt)] = true
+	}
+	if len(salts) != 6 {
+		t.Errorf("%d different salts for 6 emails", len(salts))
+	}
+}
+
+// R25, S11: the current password is asked for, each wrong one counts even if it is rolled back, and the other
+// sessions end with the old password.
+func TestChangePassword(t *testing.T) {
+	t.Parallel()
+	ctx, w := t.Context(), newWorld(t)
+	hash := sha256.Sum256([]byte("new key"))
+	next := repo.Password{MemoryKiB: 64, Iterations: 1, Parallelism: 1, Salt: make([]byte, 16), KeyHash: hash[:]}
+	other, mine := good(w.open("sales1")), w.as("sales1")
+	if err := mine.ChangePassword(ctx, []byte("wrong"), next); !errors.Is(err, repo.ErrCredentials) {
+		t.Errorf("a wrong current key: %v", err)
+	}
+	_, err := w.inTx(w.token("sales1"), func(tx pgx.Tx) (int64, error) { // guessed and rolled back
+		var changed bool
+		err := tx.QueryRow(ctx, "select change_password(sign_in($1, $2), 64, 1, 1, $3, $4)", email, key("sales1"), next.Salt, next.KeyHash).Scan(&changed)
+		if changed {
+			t.Error("the outcome is told in the transaction of the try")
+		}
+		return 1, err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	var stolen []byte // a ticket for somebody else's password
+	if err := w.pool.QueryRow(ctx, "select sign_in('sales2@epic.example', $1)", key("sales2")).Scan(&stolen); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.try(w.token("sales1"), "select change_password($1, 64, 1, 1, $2, $3)", stolen, next.Salt, next.KeyHash); err != nil {
+		t.Error(err)
+	}
+	if err := mine.ChangePassword(ctx, key("sales1"), next); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.try(other, "select * from users"); sqlstate(err) != "28000" {
+		t.Errorf("another session outlived the password: %v", err)
+	}
+	if _, err := mine.User(ctx, 1); err != nil {
+		t.Errorf("the own session ended: %v", err)
+	}
+	if err := w.signInAs(email, key("sales1")); !errors.Is(err, repo.ErrCredentials) {
+		t.Errorf("the old password: %v", err)
+	}
+	if err := w.signInAs(email, []byte("new key")); err != nil {
+		t.Errorf("the new password: %v", err)
+	}
+	w.wrong(5)
+	if err := mine.ChangePassword(ctx, []byte("new key"), next); !errors.Is(err, repo.ErrCredentials) {
+		t.Errorf("while locked: %v", err)
+	}
+}

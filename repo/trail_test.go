@@ -1,0 +1,111 @@
+package repo_test
+
+import (
+	"fmt"
+	"reflect"
+	"testing"
+	"time"
+
+	"crm/repo"
+)
+
+// S12, S9: the trail tells who changed what of a record, from what to what, in order, also after it was deleted; sums are
+// exact, personal values are opened for who may see them, and stamps are not worth an entry.
+func TestTrail(t *testing.T) {
+	t.Parallel()
+	ctx, w := t.Context(), newWorld(t)
+	c := w.customer("sales1").ID
+	k := w.contract(c, 100010, "to_send").ID
+	ok[repo.Contract](t)(w.as("sales1").UpdateContract(ctx, k, repo.ContractChange{Status: text("signed")}))
+	ok[repo.Contract](t)(w.as("manage").PayContract(ctx, k, 10, nil))
+	ok[repo.Contract](t)(w.as("manage").UpdateContract(ctx, k, repo.ContractChange{Status: text("signed")})) // nothing changes
+	e := w.event(k, "support1").ID
+	ok[repo.Event](t)(w.as("manage").DeleteEvent(ctx, e))
+	ok[repo.Event](t)(w.as("admin").RestoreEvent(ctx, e))
+	ok[repo.Event](t)(w.as("manage").DeleteEvent(ctx, e))
+	ok[repo.Customer](t)(w.as("sales1").UpdateCustomer(ctx, c, repo.CustomerChange{Phone: text("")}))
+	ok[repo.User](t)(w.as("manage").UpdateUser(ctx, w.ids["sales2"], repo.UserChange{Email: text("two@epic.example")}, 0))
+	ok[repo.User](t)(w.as("manage").DeleteUser(ctx, w.ids["sales2"], 0))
+	for _, want := range []struct {
+		noun    string
+		id      int64
+		entries []string
+	}{
+		{"customer", c, []string{"sales1 add", "sales1 update phone: +33612345678 → <nil>"}},
+		{"contract", k, []string{"manage add", "sales1 update status: to_send → signed", "manage update remaining_amount: 1000.10 → 1000.00"}},
+		{"event", e, []string{"admin add", fmt.Sprintf("admin update support_id: <nil> → %d", w.ids["support1"]), "manage delete", "admin restore", "manage delete"}},
+		{"user", w.ids["sales2"], []string{"<nil> add", "manage update email: sales2@epic.example → two@epic.example", "manage delete"}},
+	} {
+		var got []string
+		for _, entry := range ok[[]repo.Entry](t)(w.as("support2").History(ctx, want.noun, want.id)) {
+			who := "<nil>"
+			if entry.UserID != nil {
+				who = (*entry.UserName)[:len(*entry.UserName)-len(" Test")]
+				if w.ids[who] != *entry.UserID {
+					t.Errorf("%d is not %s", *entry.UserID, who)
+				}
+			}
+			line := who + " " + entry.Action
+			for column := range entry.Before {
+				if entry.Action == "update" && column != "signed_at" {
+					line += fmt.Sprintf(" %s: %v → %v", column, entry.Before[column], entry.After[column])
+				}
+			}
+			got = append(got, line)
+		}
+		if !reflect.DeepEqual(got, want.entries) {
+			t.Errorf("%s:\n%q\nwant\n%q", want.noun, got, want.entries)
+		}
+	}
+	added := ok[[]repo.Entry](t)(w.as("admin").History(ctx, "customer", c))[0]
+	if added.Before != nil || added.After["company_name"] != "Company of sales1" || added.After["email"] != "lou@sales1.example" {
+		t.Errorf("added: %v", added.After)
+	}
+	for _, noun := range []string{"customer", "contract", "event", "user", "payment", "role", ""} {
+		is(t, failed(w.as("admin").History(ctx, noun, 999999)), repo.ErrNotFound, "history of a missing %s", noun)
+	}
+	if n := read[int](w, "select count(*) from audit where session_id is null and collaborator_id is not null or session_id is not null and collaborator_id is null"); n != 0 {
+		t.Errorf("%d entries name a person or a session alone", n)
+	}
+	if n := read[int](w, "select count(*) from audit where entity = 'payment' and collaborator_id = $1", w.ids["manage"]); n != 1 {
+		t.Errorf("%d payments in the trail", n)
+	}
+}
+
+// S12: nobody changes the trail, not even the owner of the tables.
+func TestTrailIsAppendOnly(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.records()
+	for _, sql := range []string{"update audit set action = 'add'", "delete from audit", "truncate audit", "update audit set at = now() where false"} {
+		if _, err := w.owner.Exec(t.Context(), sql); sqlstate(err) != "42501" {
+			t.Errorf("%s as the superuser: %v", sql, err)
+		}
+		if _, err := w.try(w.token("admin"), sql); sqlstate(err) != "42501" {
+			t.Errorf("%s as the app: %v", sql, err)
+		}
+	}
+}
+
+// S9, R9: stamps are the database's: made with the record, moved by each change, given by nobody.
+func TestStamps(t *testing.T) {
+	t.Parallel()
+	ctx, w := t.Context(), newWorld(t)
+	c := w.customer("sales1")
+	if !c.CreatedAt.Equal(c.UpdatedAt) || time.Since(c.CreatedAt) > time.Hour {
+		t.Errorf("made at %v, changed at %v", c.CreatedAt, c.UpdatedAt)
+	}
+	w.set("set session_replication_role = replica; update customer set created_at = '2020-01-01', updated_at = '2020-01-01'; set session_replication_role = origin")
+	changed := ok[repo.Customer](t)(w.as("sales1").UpdateCustomer(ctx, c.ID, repo.CustomerChange{Phone: text("")}))
+	if changed.CreatedAt.Year() != 2020 || time.Since(changed.UpdatedAt) > time.Hour {
+		t.Errorf("made at %v, changed at %v", changed.CreatedAt, changed.UpdatedAt)
+	}
+	gone := ok[repo.Customer](t)(w.as("admin").DeleteCustomer(ctx, c.ID))
+	if _, err := w.try(w.token("admin"), "update customer set deleted_at = null where id = $1", c.ID); err != nil || gone.DeletedAt == nil || time.Since(*gone.DeletedAt) > time.Hour {
+		t.Errorf("deleted at %v, %v", gone.DeletedAt, err)
+	}
+	ok[repo.Customer](t)(w.as("admin").RestoreCustomer(ctx, c.ID))
+	if _, err := w.try(w.token("admin"), "with d as (update customer set deleted_at = '1999-01-01' where id = $1 returning deleted_at) select 1 / (case when deleted_at < '2000-01-01' then 0 else 1 end) from d", c.ID); err != nil {
+		t.Errorf("the time of a deletion was believed: %v", err)
+	}
+}

@@ -1,0 +1,28 @@
+package repo
+
+import (
+	"context"
+	"time"
+
+	"github.com/Masterminds/squirrel"
+)
+
+// Waiting counts what waits for the caller.
+type Waiting struct {
+	Unsigned  int64 `db:"unsigned"`   // their contracts that are not signed yet
+	Unpaid    int64 `db:"unpaid"`     // their signed contracts with something left to pay
+	NoSupport int64 `db:"no_support"` // coming events that nobody looks after
+	Mine      int64 `db:"mine"`       // their events that begin within a week
+}
+
+// Waiting counts as of now.
+func (db *DB) Waiting(ctx context.Context, now time.Time) (Waiting, error) {
+	return one(ctx, db, squirrel.Expr(`select
+		(select count(*) from contracts c, me_id() me where me in (c.sales_id, c.customer_sales_id) and c.deleted_at is null
+			and c.status in ('to_send', 'pending')) as unsigned,
+		(select count(*) from contracts c, me_id() me where me in (c.sales_id, c.customer_sales_id) and c.deleted_at is null
+			and c.status = 'signed' and c.remaining_amount > 0) as unpaid,
+		(select count(*) from events e where e.deleted_at is null and e.support_id is null and coalesce(e.end_date > $1, true)) as no_support,
+		(select count(*) from events e, me_id() me where e.deleted_at is null and e.support_id = me
+			and e.start_date between $1 and $1 + interval '7 days') as mine`, now), same[Waiting])
+}

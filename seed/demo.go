@@ -1,0 +1,81 @@
+package seed
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+
+	"crm/repo"
+	"crm/security"
+)
+
+// A DemoPlace is where a demo's data is.
+type DemoPlace struct {
+	Admin      *repo.Admin
+	SchemaSQL  string
+	KeysetFile string
+	Open       func() (*repo.DB, error) // called when schema and keyset are there
+}
+
+// Demo makes the demo's database unless it is there as a whole: one that was not finished, or whose
+// keyset is gone, is begun anew. One at a time does; begin is told that the work begins.
+func Demo(ctx context.Context, at DemoPlace, c Config, begin func()) error {
+	return at.Admin.Alone(ctx, func() error {
+		if filled, err := at.filled(ctx); filled || err != nil {
+			return err
+		}
+		begin()
+		if err := at.Admin.DropDatabase(ctx); err != nil {
+			return err
+		}
+		if err := security.WriteKeyset(at.KeysetFile); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		if _, err := at.Admin.Setup(ctx, at.SchemaSQL, ""); err != nil {
+			return err
+		}
+		db, err := at.Open()
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		c.Demo = true
+		if _, err := Fill(ctx, at.Admin, db, c, nil); err != nil {
+			return err
+		}
+		return at.Admin.Note(ctx, demoFilled)
+	})
+}
+
+// Amounts is a filling of so many records. Nil proposes an amount that goes with the one before: of customers,
+// contracts, events.
+func Amounts(customers, contracts, events *int) (c Config) {
+	or := func(given *int, proposed int) int {
+		if given != nil {
+			return *given
+		}
+		return proposed
+	}
+	c.Customers = or(customers, DefaultCustomers)
+	c.Contracts = or(contracts, c.Customers*DefaultContracts/DefaultCustomers)
+	c.Events = or(events, c.Contracts*DefaultEvents/DefaultContracts)
+	return c
+}
+
+// demoFilled is noted in a demo's database when it is there as a whole.
+const demoFilled = "demo_filled"
+
+func (at DemoPlace) filled(ctx context.Context) (bool, error) {
+	if _, err := os.Stat(at.KeysetFile); err != nil {
+		return false, nil
+	}
+	there, err := at.Admin.HasSchema(ctx)
+	if errors.Is(err, repo.ErrConflict) {
+		return false, nil // of another version of crm
+	}
+	if !there || err != nil {
+		return false, err
+	}
+	return at.Admin.Noted(ctx, demoFilled)
+}

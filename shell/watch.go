@@ -1,0 +1,125 @@
+package shell
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"crm/commands"
+	"crm/repo"
+)
+
+// This file repeats a command in place and shows what changed since the time before.
+
+const (
+	home      = "\x1b[H"      // to the upper left
+	clearLine = "\x1b[K"      // the rest of the line
+	clearRest = "\x1b[J"      // the rest of the screen
+	other     = "\x1b[?1049h" // the alternate screen
+	back      = "\x1b[?1049l"
+	reverse   = "\x1b[7m"
+	plain     = "\x1b[0m"
+)
+
+// watch repeats a command until ctx ends, which is how it is left, on a screen of its own. A failure is shown and tried again; only
+// the end of the session ends it.
+func (sh *Shell) watch(ctx context.Context, every time.Duration, line string) error {
+	_, _ = io.WriteString(sh.Data, other)
+	defer func() { _, _ = io.WriteString(sh.Data, back) }()
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	var before []string
+	for {
+		lines := strings.Split(strings.TrimRight(sh.frame(ctx, line), "\n"), "\n")
+		if ctx.Err() != nil {
+			return nil
+		}
+		if sh.Session.Me == nil {
+			return fmt.Errorf("%w: your session has ended: sign in again", repo.ErrSignedOut)
+		}
+		head := fmt.Sprintf("every %s: %s · %s", every, line, sh.Session.Locale.Now().In(sh.Session.Locale.Zone).Format("15:04:05"))
+		_, _ = io.WriteString(sh.Data, sh.repaint(head, lines, before))
+		before = lines
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// frame is one answer as text, without colour so that its lines can be compared.
+func (sh *Shell) frame(ctx context.Context, line string) string {
+	answer, err := sh.dispatch(ctx, line, false)
+	if err != nil {
+		text, _ := commands.Describe(err)
+		return "error: " + escapeControls(text)
+	}
+	var b bytes.Buffer
+	style := sh.style(answer.Format)
+	style.Color = false
+	if err := Render(&b, answer.Output, style); err != nil {
+		return "error: " + err.Error()
+	}
+	if answer.Output.Columns != nil && !answer.Output.Single {
+		b.WriteString(footer(answer.Output, ""))
+	}
+	return b.String()
+}
+
+// repaint draws a frame over the one before, as much as the screen holds, with changes in reverse video.
+func (sh *Shell) repaint(head string, lines, before []string) string {
+	height := 24
+	if sh.Screen.Height != nil {
+		height = sh.Screen.Height()
+	}
+	var b strings.Builder
+	b.WriteString(home + cutText(escapeControls(head), sh.width()) + clearLine)
+	for i, line := range lines {
+		if i+2 > height {
+			break
+		}
+		was := line
+		if before != nil {
+			was = ""
+			if i < len(before) {
+				was = before[i]
+			}
+		}
+		b.WriteString("\r\n" + highlight(line, was) + clearLine)
+	}
+	b.WriteString(clearRest)
+	return b.String()
+}
+
+// highlight shows the words of a line that differ from those at the same place before.
+func highlight(line, was string) string {
+	if line == was {
+		return line
+	}
+	now, then := []rune(line), []rune(was)
+	var b strings.Builder
+	for i := 0; i < len(now); {
+		end := i + 1
+		for end < len(now) && (now[end] == ' ') == (now[i] == ' ') {
+			end++
+		}
+		word := string(now[i:end])
+		if now[i] != ' ' && (end > len(then) || string(then[i:end]) != word) {
+			word = reverse + word + plain
+		}
+		b.WriteString(word)
+		i = end
+	}
+	return b.String()
+}
+
+func (sh *Shell) width() int {
+	if sh.Screen.Width == nil {
+		return 80
+	}
+	return sh.Screen.Width()
+}
