@@ -10,7 +10,6 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"os/signal"
@@ -24,7 +23,6 @@ import (
 	_ "time/tzdata" // the company's time zone, also where the system has no zones
 
 	"github.com/adrg/xdg"
-	"github.com/spf13/pflag"
 	"github.com/spf13/viper"
 
 	"crm/commands"
@@ -50,10 +48,10 @@ func main() {
 func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	p := program{Viper: viper.New(), flags: pflag.NewFlagSet("crm", pflag.ContinueOnError)}
+	p := program{Viper: viper.New()}
 	err := p.start(ctx, args)
 	status := commands.ExitStatus(err)
-	if errors.Is(err, pflag.ErrHelp) || errors.Is(err, syscall.EPIPE) {
+	if errors.Is(err, syscall.EPIPE) { // whoever read the answers has seen enough
 		status = 0
 	} else if err != nil && !p.conversed {
 		p.tell(err)
@@ -82,9 +80,8 @@ func (p *program) tell(err error) {
 // program is one run of crm.
 type program struct {
 	*viper.Viper
-	flags      *pflag.FlagSet
+	line       config.Line
 	configFile string
-	command    string // "", init or seed
 	demo       bool
 	reporter   *shell.Reporter
 	conversed  bool           // errors are printed already
@@ -93,76 +90,33 @@ type program struct {
 }
 
 func (p *program) start(ctx context.Context, args []string) error {
-	if err := p.parse(args); err != nil {
+	var err error
+	if p.line, err = config.Parse(args); err != nil {
 		return err
 	}
-	p.demo = p.is("demo")
-	if p.is("version") {
+	switch {
+	case p.line.Help:
+		_, err := fmt.Print(p.line.Usage())
+		return err
+	case p.line.Is("version"):
 		_, err := fmt.Println("crm " + version)
 		return err
 	}
+	p.demo = p.line.Is("demo")
 	if err := p.configure(); err != nil {
 		return err
 	}
-	var err error
 	log := shell.LogFile(filepath.Join(xdg.StateHome, "crm", "crm.log"))
 	p.reporter, err = shell.NewReporter(p.GetString("sentry.dsn"), p.GetString("sentry.environment"), "crm@"+version, log)
 	if err != nil {
 		return usage("sentry.dsn cannot be read: %v", err)
 	}
 	p.closers = append(p.closers, func() { p.reporter.Close(2 * time.Second) })
-	return map[string]func(context.Context) error{"": p.converse, "init": p.init, "seed": p.seed}[p.command](ctx)
+	return map[string]func(context.Context) error{"": p.converse, "init": p.init, "seed": p.seed}[p.line.Command](ctx)
 }
 
 func usage(format string, args ...any) error {
 	return fmt.Errorf("%w: "+format, append([]any{commands.ErrUsage}, args...)...)
-}
-
-// parse reads the command line.
-func (p *program) parse(args []string) error {
-	f := p.flags
-	f.SortFlags = false
-	f.SetOutput(io.Discard)
-	only := map[string]string{}
-	declare := func(name, short string, value any, help string) {
-		switch value := value.(type) {
-		case string:
-			f.StringP(name, short, value, help)
-		case bool:
-			f.BoolP(name, short, value, help)
-		case int:
-			f.IntP(name, short, value, help)
-		case []string:
-			f.StringArrayP(name, short, value, help)
-		}
-	}
-	for _, flag := range config.Flags() {
-		declare(flag.Name, flag.Short, flag.Default, flag.Help)
-		only[flag.Name] = flag.Command
-	}
-	for _, o := range config.Options() {
-		if o.Flag != "" {
-			declare(o.Flag, "", o.Default, o.Help)
-			only[o.Flag] = "*"
-		}
-	}
-	if err := f.Parse(args); errors.Is(err, pflag.ErrHelp) {
-		fmt.Print(config.Usage + f.FlagUsages())
-		return err
-	} else if err != nil {
-		return usage("%v: crm --help lists the flags", err)
-	}
-	p.command = strings.Join(f.Args(), " ")
-	if !slices.Contains([]string{"", "init", "seed"}, p.command) {
-		return usage("unknown command %q: crm opens the prompt, crm init and crm seed set it up, crm -c \"COMMAND\" runs one command", p.command)
-	}
-	var err error
-	f.Visit(func(flag *pflag.Flag) {
-		if command := only[flag.Name]; command != "*" && command != p.command {
-			err = usage("--%s is no flag of %s", flag.Name, strings.TrimSpace("crm "+p.command))
-		}
-	})
-	return err
 }
 
 // configure reads file, environment and flags, each over the one before, and checks every key and value.
@@ -173,7 +127,7 @@ func (p *program) configure() error {
 	for _, o := range config.Options() {
 		p.SetDefault(o.Key, o.Default)
 		_ = p.BindEnv(o.Key, o.Env())
-		if flag := p.flags.Lookup(o.Flag); flag != nil {
+		if flag := p.line.Lookup(o.Flag); flag != nil {
 			_ = p.BindPFlag(o.Key, flag)
 		}
 	}
@@ -196,14 +150,14 @@ func (p *program) configure() error {
 
 // readFile reads the config file; one that was not asked for may be missing, and crm init makes it.
 func (p *program) readFile() error {
-	asked := cmp.Or(p.flag("config"), os.Getenv("CRM_CONFIG"))
+	asked := cmp.Or(p.line.Text("config"), os.Getenv("CRM_CONFIG"))
 	p.configFile = cmp.Or(asked, filepath.Join(xdg.ConfigHome, "crm", "config.yaml"))
 	p.SetConfigFile(p.configFile)
 	p.SetConfigType("yaml")
 	err := p.ReadInConfig()
 	var parse viper.ConfigParseError
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && (asked == "" || p.command == "init"):
+	case errors.Is(err, fs.ErrNotExist) && (asked == "" || p.line.Command == "init"):
 		return nil
 	case errors.Is(err, fs.ErrPermission) && asked == "":
 		return usage("the config file cannot be read: %w: set HOME or XDG_CONFIG_HOME to a directory of yours", err)
@@ -220,34 +174,13 @@ func (p *program) readFile() error {
 
 // source is where the value of an option comes from.
 func (p *program) source(o config.Option) string {
-	if o.Flag != "" && p.flags.Changed(o.Flag) {
+	if o.Flag != "" && p.line.Changed(o.Flag) {
 		return "--" + o.Flag
 	}
 	if os.Getenv(o.Env()) != "" {
 		return o.Env()
 	}
 	return p.configFile + ": " + o.Key
-}
-
-// flag is the value of a flag that is a text, empty if it is not given.
-func (p *program) flag(name string) string {
-	value, _ := p.flags.GetString(name)
-	return value
-}
-
-// amount is the value of a flag that is a number, nil if it is not given.
-func (p *program) amount(name string) *int {
-	value, _ := p.flags.GetInt(name)
-	if !p.flags.Changed(name) {
-		return nil
-	}
-	return &value
-}
-
-// is reports whether a flag is given that is a switch.
-func (p *program) is(name string) bool {
-	value, _ := p.flags.GetBool(name)
-	return value
 }
 
 // locate finds the database, starting the private server where that is the one.
@@ -263,7 +196,7 @@ func (p *program) locate(ctx context.Context) (place.Place, error) {
 			Database: p.GetString("database.name"), Schema: p.GetString("database.schema"),
 			Owner: p.GetString("database.owner"), App: p.GetString("database.app"),
 		},
-		Dir: dir, BinDir: p.GetString("embedded.bin_dir"), Demo: p.demo, Create: p.command == "init",
+		Dir: dir, BinDir: p.GetString("embedded.bin_dir"), Demo: p.demo, Create: p.line.Command == "init",
 	})
 	if errors.Is(err, place.ErrConfig) {
 		err = usage("%w", err)
@@ -321,8 +254,7 @@ func (p *program) converse(ctx context.Context) error {
 	if p.GetBool("atomic") && p.GetBool("keep_going") {
 		return usage("--atomic and --keep-going exclude each other")
 	}
-	lines, _ := p.flags.GetStringArray("command")
-	scripts, done, err := shell.Scripts(lines, p.flag("file"), os.Stdin)
+	scripts, done, err := shell.Scripts(p.line.Texts("command"), p.line.Text("file"), os.Stdin)
 	if err != nil {
 		return err
 	}
@@ -400,7 +332,7 @@ func (p *program) init(ctx context.Context) error {
 	setup := commands.Setup{
 		Admin: repo.NewAdmin(at.AdminURL, at.Names), SchemaSQL: schemaSQL, KeysetFile: p.keysetFile(),
 		SessionLifetime: p.GetDuration("session.lifetime").String(), Cost: p.passwordCost(),
-		First: repo.User{Email: p.flag("admin-email"), FirstName: p.flag("admin-first-name"), LastName: p.flag("admin-last-name")},
+		First: repo.User{Email: p.line.Text("admin-email"), FirstName: p.line.Text("admin-first-name"), LastName: p.line.Text("admin-last-name")},
 		Ask:   shell.Asker(os.Stdin, os.Stderr), Secret: p.secrets().Read, Say: p.say,
 	}
 	if keys := os.Getenv("CRM_KEYSET"); keys != "" {
@@ -435,13 +367,10 @@ func (p *program) needed(databaseURL string) [][2]string {
 
 // seed is `crm seed` and `crm seed --purge` (S2).
 func (p *program) seed(ctx context.Context) error {
-	c := seed.Amounts(p.amount("customers"), p.amount("contracts"), p.amount("events"))
+	c := seed.Amounts(p.line.Number("customers"), p.line.Number("contracts"), p.line.Number("events"))
 	c.Now, c.Zone, c.Seed, c.Params = time.Now(), p.zone(), 1, p.passwordCost()
 	if err := c.Check(); err != nil {
 		return usage("%w", err)
-	}
-	if p.is("purge") && (p.flags.Changed("customers") || p.flags.Changed("contracts") || p.flags.Changed("events")) {
-		return usage("--purge takes all fictional data out: it goes without --customers, --contracts and --events")
 	}
 	at, err := p.locate(ctx)
 	if err != nil {
@@ -451,7 +380,7 @@ func (p *program) seed(ctx context.Context) error {
 		return usage("crm seed acts through an administrator's account: set CRM_DATABASE_ADMIN_URL")
 	}
 	admin := repo.NewAdmin(at.AdminURL, at.Names)
-	if p.is("purge") {
+	if p.line.Is("purge") {
 		gone, err := admin.Purge(ctx)
 		if err == nil {
 			p.say(commands.TellPurged(gone))

@@ -150,11 +150,12 @@ func listContracts(ctx context.Context, s *Session, in Input) (Output, error) {
 		f.Mine = s.Me.ID
 	}
 	found, err := s.DB.Contracts(ctx, f)
-	return paged(contractFields, found, f.Limit, func(c repo.Contract) int64 { return c.ID }), err
+	return paged(contractFields, found, f.Page, func(c repo.Contract) int64 { return c.ID }), err
 }
 
 func contractChange(in Input) repo.ContractChange {
 	return repo.ContractChange{
+		Since:      Given[time.Time](in, since),
 		CustomerID: Given[int64](in, "customer-id"), SalesID: Given[int64](in, "sales-id"),
 		TotalAmount: Given[repo.Money](in, "total-amount"), RemainingAmount: Given[repo.Money](in, "remaining-amount"),
 		Status: Given[string](in, "status"),

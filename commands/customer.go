@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"time"
 
 	"crm/repo"
 )
@@ -126,11 +127,12 @@ func listCustomers(ctx context.Context, s *Session, in Input) (Output, error) {
 		f.SalesID = s.Me.ID
 	}
 	found, err := s.DB.Customers(ctx, f)
-	return paged(customerFields, found, f.Limit, func(c repo.Customer) int64 { return c.ID }), err
+	return paged(customerFields, found, f.Page, func(c repo.Customer) int64 { return c.ID }), err
 }
 
 func customerChange(in Input) repo.CustomerChange {
 	return repo.CustomerChange{
+		Since:       Given[time.Time](in, since),
 		CompanyName: Given[string](in, "company-name"), FullName: Given[string](in, "full-name"),
 		Email: Given[string](in, "email"), Phone: Given[string](in, "phone"),
 		SalesID: Given[int64](in, "sales-id"),

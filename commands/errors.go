@@ -85,7 +85,7 @@ func ExitStatus(err error) int {
 		return StatusDenied
 	case is(repo.ErrUnavailable):
 		return StatusUnavailable
-	case slices.ContainsFunc([]error{repo.ErrNotFound, repo.ErrConflict, repo.ErrInvalid}, is):
+	case slices.ContainsFunc([]error{repo.ErrNotFound, repo.ErrConflict, repo.ErrInvalid, security.ErrUnsealed}, is):
 		return StatusRefused
 	}
 	return StatusInternal

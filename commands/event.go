@@ -143,7 +143,7 @@ func listEvents(ctx context.Context, s *Session, in Input) (Output, error) {
 		f.SupportID = s.Me.ID
 	}
 	found, err := s.DB.Events(ctx, f)
-	return paged(eventFields, found, f.Limit, func(e repo.Event) int64 { return e.ID }), err
+	return paged(eventFields, found, f.Page, func(e repo.Event) int64 { return e.ID }), err
 }
 
 // assignEvent sets the support contact and warns when that books them twice (D9).
@@ -168,7 +168,8 @@ func assignEvent(ctx context.Context, s *Session, in Input) (Output, error) {
 
 func eventChange(in Input) repo.EventChange {
 	change := repo.EventChange{
-		Name: Given[string](in, "name"), Location: Given[string](in, "location"), Comments: Given[string](in, "comments"),
+		Since: Given[time.Time](in, since),
+		Name:  Given[string](in, "name"), Location: Given[string](in, "location"), Comments: Given[string](in, "comments"),
 		ContractID: Given[int64](in, "contract-id"), SupportID: Given[int64](in, "support-id"),
 		StartDate: Given[time.Time](in, "start-date"), EndDate: Given[time.Time](in, "end-date"),
 	}

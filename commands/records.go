@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -80,21 +81,35 @@ func pageOf(s *Session, in Input) repo.Page {
 		limit = s.Settings.Limit
 	}
 	return repo.Page{
+		Total:  new(int64),
 		Search: Value[string](in, "search"), Limit: limit, After: Value[int64](in, "after"),
 		Sort: by.column, Desc: by.desc, Deleted: in.Has("deleted"),
 	}
 }
 
 // paged answers at most limit rows, and how to get more if there was one more.
-func paged[T any](fields []Field[T], rows []T, limit int, id func(T) int64) Output {
+func paged[T any](fields []Field[T], rows []T, p repo.Page, id func(T) int64) Output {
 	next := ""
-	if len(rows) > limit {
+	if limit := p.Limit; len(rows) > limit {
 		rows = rows[:limit]
 		next = fmt.Sprintf("--after %d", id(rows[limit-1]))
 	}
 	out := list(fields, rows)
-	out.Next = next
+	out.Next, out.Total = next, grouped(*p.Total)
 	return out
+}
+
+// grouped is a count for people: 1,204; what is not counted to its end is "more than 10,000".
+func grouped(n int64) string {
+	lead := ""
+	if n > repo.MostCounted {
+		n, lead = repo.MostCounted, "more than "
+	}
+	digits := strconv.FormatInt(n, 10)
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return lead + digits
 }
 
 // done answers a changed record: its JSON for programs, a message for people, an event for the reporter.

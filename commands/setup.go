@@ -235,8 +235,17 @@ func Unseal(content []byte, file string) (repo.Vault, error) {
 	if err != nil {
 		return repo.Vault{}, fmt.Errorf("%w: %w", ErrUsage, err)
 	}
-	return repo.Vault{Seal: cipher.Seal, Open: cipher.Open}, nil
+	return repo.Vault{Seal: cipher.Seal, Open: func(column string, sealed []byte) (string, error) {
+		text, err := cipher.Open(column, sealed)
+		if errors.Is(err, security.ErrAltered) {
+			return unreadable, nil // one damaged value does not take the list with it
+		}
+		return text, err
+	}}, nil
 }
+
+// unreadable stands for a sealed value that was altered in the database.
+const unreadable = "‹unreadable›"
 
 // NewPassword reads a password and checks the company's rules.
 func NewPassword(ctx context.Context, read func(context.Context, SecretRequest) (string, error)) (string, error) {

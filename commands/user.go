@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"time"
 
 	"crm/repo"
 )
@@ -71,7 +72,7 @@ func userCommands() Table {
 			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
 				f := repo.UserFilter{Page: pageOf(s, in), Role: Value[string](in, "role")}
 				found, err := s.DB.Users(ctx, f)
-				return paged(userFields, found, f.Limit, func(u repo.User) int64 { return u.ID }), err
+				return paged(userFields, found, f.Page, func(u repo.User) int64 { return u.ID }), err
 			},
 		},
 		{
@@ -140,6 +141,7 @@ func addUser(ctx context.Context, s *Session, in Input) (Output, error) {
 
 func userChange(in Input) repo.UserChange {
 	return repo.UserChange{
+		Since:          Given[time.Time](in, since),
 		EmployeeNumber: Given[string](in, "employee-number"), Email: Given[string](in, "email"), Role: Given[string](in, "role"),
 		FirstName: Given[string](in, "first-name"), LastName: Given[string](in, "last-name"),
 	}

@@ -45,6 +45,7 @@ type ContractChange struct {
 	TotalAmount         *Money
 	RemainingAmount     *Money // written as the ledger entry that makes it true
 	Status              *string
+	Since               *time.Time // refuses if it was updated after that; nil: does not ask
 }
 
 // ContractSorts are the columns that --sort may name.
@@ -74,7 +75,7 @@ type contractRow struct {
 
 // Contracts lists at most Limit+1 contracts.
 func (db *DB) Contracts(ctx context.Context, f ContractFilter) ([]Contract, error) {
-	q := page(from[contractRow]("contracts"), "contracts", f.Page, ContractSorts())
+	q := from[contractRow]("contracts")
 	if f.CustomerID != 0 {
 		q = q.Where(squirrel.Eq{"customer_id": f.CustomerID})
 	}
@@ -93,7 +94,7 @@ func (db *DB) Contracts(ctx context.Context, f ContractFilter) ([]Contract, erro
 	if f.Search != "" {
 		q = q.Where(contains(f.Search, "id::text", "status", "sales_contact", "total_amount::text"))
 	}
-	return list(ctx, db, q, db.openContract)
+	return listPage(ctx, db, q, "contracts", f.Page, ContractSorts(), db.openContract)
 }
 
 // Contract is the live contract with that ID.
@@ -110,19 +111,20 @@ func (db *DB) AddContract(ctx context.Context, c ContractChange) (Contract, erro
 // UpdateContract changes what is given and nothing else, in one transaction: contact, customer and total
 // first, then the ledger, then the state.
 func (db *DB) UpdateContract(ctx context.Context, id int64, c ContractChange) (Contract, error) {
-	touched := []bool{true, true}
-	var more []step
+	touched, v := []bool{true, true}, version{id, c.Since}
+	var after []step
 	if c.RemainingAmount != nil {
-		entry := squirrel.Expr(`insert into payment (contract_id, amount)
-			select id, remaining_amount - $2 from contracts where id = $1 and deleted_at is null and remaining_amount <> $2`, id, *c.RemainingAmount)
-		more = append(more,
-			step{squirrel.Expr("select id from contract where id = $1 and deleted_at is null for update", id), sawRow(&touched[0])},
-			step{query: entry})
+		entry := squirrel.Select("id").Column("remaining_amount - ?", *c.RemainingAmount).From("contracts").
+			Where("id = ? and deleted_at is null and remaining_amount <> ?", id, *c.RemainingAmount).Where(v.unchanged("contracts"))
+		after = append(after,
+			step{v.lock("contract"), sawRow(&touched[0])},
+			step{query: sq().Insert("payment").Columns("contract_id", "amount").Select(entry)})
 	}
 	if c.Status != nil {
-		more = append(more, step{squirrel.Expr("update contract set status = $2 where id = $1 and deleted_at is null returning id", id, *c.Status), sawRow(&touched[1])})
+		update := sq().Update("contract").Set("status", *c.Status).Where(squirrel.Eq{"id": id, "deleted_at": nil}).Where(v.unchanged("contracts"))
+		after = append(after, step{update.Suffix("returning id"), sawRow(&touched[1])})
 	}
-	record, err := change(ctx, db, "contract", "contracts", id, db.openContract, contractValues(c, true), more...)
+	record, err := change(ctx, db, "contract", "contracts", v, db.openContract, contractValues(c, true), nil, after)
 	if err == nil && !(touched[0] && touched[1]) {
 		return Contract{}, ErrDenied
 	}

@@ -33,6 +33,7 @@ type CustomerFilter struct {
 type CustomerChange struct {
 	CompanyName, FullName, Email, Phone *string
 	SalesID                             *int64
+	Since                               *time.Time // refuses if it was updated after that; nil: does not ask
 }
 
 // CustomerSorts are the columns that --sort may name; sealed ones have no order.
@@ -58,11 +59,11 @@ type customerRow struct {
 
 // Customers lists at most Limit+1 customers.
 func (db *DB) Customers(ctx context.Context, f CustomerFilter) ([]Customer, error) {
-	q := page(from[customerRow]("customers"), "customers", f.Page, CustomerSorts())
+	q := from[customerRow]("customers")
 	if f.SalesID != 0 {
 		q = q.Where(squirrel.Eq{"sales_id": f.SalesID})
 	}
-	return list(ctx, db, q, db.openCustomer)
+	return listPage(ctx, db, q, "customers", f.Page, CustomerSorts(), db.openCustomer)
 }
 
 // Customer is the live customer with that ID.
@@ -86,7 +87,7 @@ func (db *DB) UpdateCustomer(ctx context.Context, id int64, c CustomerChange) (C
 	if err != nil {
 		return Customer{}, err
 	}
-	return change(ctx, db, "customer", "customers", id, db.openCustomer, values)
+	return change(ctx, db, "customer", "customers", version{id, c.Since}, db.openCustomer, values, nil, nil)
 }
 
 // DeleteCustomer marks a customer as deleted.
@@ -172,20 +173,49 @@ func added[R any](view, table string) squirrel.SelectBuilder {
 	return from[R](view).Where("id = (select currval(pg_get_serial_sequence(?, 'id')))", table)
 }
 
-// change updates the given columns of a live record and answers the record. Where nothing was updated, the
-// record is either missing or out of the caller's reach.
-func change[R, T any](ctx context.Context, db *DB, table, view string, id int64, shape func(R) (T, error), values map[string]any, more ...step) (T, error) {
-	steps := more
-	touched := true
-	if len(values) > 0 {
-		update := sq().Update(table).SetMap(values).Where(squirrel.Eq{"id": id, "deleted_at": nil})
-		steps = append([]step{{update.Suffix("returning id"), sawRow(&touched)}}, more...)
+// A version is a record as somebody has seen it; the zero value is whatever it is now.
+type version struct {
+	id   int64
+	seen *time.Time // its updated_at
+}
+
+// unchanged holds while the record is as it was seen, or was changed since by this very transaction.
+func (v version) unchanged(view string) squirrel.Sqlizer {
+	return squirrel.Expr("(?::timestamptz is null or (select updated_at from "+view+" where id = ?) in (?, now()))", v.seen, v.id, v.seen)
+}
+
+// lock keeps others from changing the record until the transaction ends.
+func (v version) lock(table string) squirrel.Sqlizer {
+	return sq().Select("id").From(table).Where(squirrel.Eq{"id": v.id, "deleted_at": nil}).Suffix("for update")
+}
+
+// change updates the given columns of a live record, with steps before and after, and answers the record. Where nothing was updated, the
+// record is missing, changed since it was seen, or out of the caller's reach.
+func change[R, T any](ctx context.Context, db *DB, table, view string, v version, shape func(R) (T, error), values map[string]any, before, after []step) (T, error) {
+	var steps []step
+	touched, current := true, true
+	if v.seen != nil {
+		steps = append(steps, step{query: v.lock(table)})
 	}
-	record, err := one(ctx, db, live[R](view, id), shape, steps...)
-	if err == nil && !touched {
+	steps = append(steps, before...)
+	if len(values) > 0 {
+		update := sq().Update(table).SetMap(values).Where(squirrel.Eq{"id": v.id, "deleted_at": nil}).Where(v.unchanged(view))
+		steps = append(steps, step{update.Suffix("returning id"), sawRow(&touched)})
+	}
+	steps = append(steps, after...)
+	if v.seen != nil {
+		steps = append(steps, step{sq().Select("id").From(view).Where(squirrel.Eq{"id": v.id}).Where(v.unchanged(view)), sawRow(&current)})
+	}
+	record, err := one(ctx, db, live[R](view, v.id), shape, steps...)
+	switch {
+	case err != nil:
+		return *new(T), err
+	case !current:
+		return *new(T), say(ErrConflict, "somebody else has changed it meanwhile: nothing was saved")
+	case !touched:
 		return *new(T), ErrDenied
 	}
-	return record, err
+	return record, nil
 }
 
 // sawRow notes whether a statement touched a row.

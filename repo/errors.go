@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -95,6 +96,9 @@ func unreachable(err *pgconn.ConnectError, key string) error {
 	if errors.As(err, &verification) {
 		return say(ErrUnavailable, "the certificate of the database at %s is not trusted: see database.sslmode and database.sslrootcert", err.Config.Host)
 	}
+	if !errors.As(err, &pg) && demandsTLS(err.Config) {
+		return lost{said{fmt.Sprintf("the database at %s cannot be reached: is it running, does it offer the TLS that database.sslmode wants, and is %s right", err.Config.Host, key), ErrUnavailable}}
+	}
 	if !errors.As(err, &pg) {
 		return lost{said{fmt.Sprintf("the database at %s cannot be reached: is it running, and is %s right", err.Config.Host, key), ErrUnavailable}}
 	}
@@ -105,6 +109,11 @@ func unreachable(err *pgconn.ConnectError, key string) error {
 		return say(ErrUnavailable, "there is no database %s: run crm init", err.Config.Database)
 	}
 	return lost{said{fmt.Sprintf("the database does not take connections now (%s)", pg.Code), ErrUnavailable}}
+}
+
+// demandsTLS tells whether there is no other way than TLS.
+func demandsTLS(c *pgconn.Config) bool {
+	return c.TLSConfig != nil && !slices.ContainsFunc(c.Fallbacks, func(f *pgconn.FallbackConfig) bool { return f.TLSConfig == nil })
 }
 
 func refusal(pg *pgconn.PgError) error {

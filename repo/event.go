@@ -45,6 +45,7 @@ type EventChange struct {
 	ContractID, SupportID    *int64
 	StartDate, EndDate       *time.Time
 	Attendees                *int64
+	Since                    *time.Time // refuses if it was updated after that; nil: does not ask
 }
 
 // EventSorts are the columns that --sort may name.
@@ -81,7 +82,7 @@ type eventRow struct {
 
 // Events lists at most Limit+1 events.
 func (db *DB) Events(ctx context.Context, f EventFilter) ([]Event, error) {
-	q := page(from[eventRow]("events"), "events", f.Page, EventSorts())
+	q := from[eventRow]("events")
 	equal := squirrel.Eq{}
 	for column, id := range map[string]int64{"support_id": f.SupportID, "contract_id": f.ContractID, "customer_id": f.CustomerID} {
 		if id != 0 {
@@ -103,7 +104,7 @@ func (db *DB) Events(ctx context.Context, f EventFilter) ([]Event, error) {
 	if f.Search != "" {
 		q = q.Where(contains(f.Search, "id::text", "name", "location", "comments", "support_contact"))
 	}
-	return list(ctx, db, q, db.openEvent)
+	return listPage(ctx, db, q, "events", f.Page, EventSorts(), db.openEvent)
 }
 
 // Event is the live event with that ID.
@@ -119,7 +120,7 @@ func (db *DB) AddEvent(ctx context.Context, c EventChange) (Event, error) {
 
 // UpdateEvent changes what is given and nothing else.
 func (db *DB) UpdateEvent(ctx context.Context, id int64, c EventChange) (Event, error) {
-	return change(ctx, db, "event", "events", id, db.openEvent, eventValues(c))
+	return change(ctx, db, "event", "events", version{id, c.Since}, db.openEvent, eventValues(c), nil, nil)
 }
 
 // Overlapping are the other live events of the event's support contact at overlapping times.

@@ -21,7 +21,8 @@ type Page struct {
 	After   int64  // start behind the record with this ID; 0 from the beginning
 	Sort    string // a sortable column; empty is id
 	Desc    bool
-	Deleted bool // the deleted records instead of the live ones
+	Deleted bool   // the deleted records instead of the live ones
+	Total   *int64 // receives how many there are on all pages, up to MostCounted+1; nil: not counted
 }
 
 // columns are the db tags of R, in order: the one list of what a view is asked for.
@@ -83,9 +84,28 @@ func one[R, T any](ctx context.Context, db *DB, query squirrel.Sqlizer, shape fu
 	return found[0], nil
 }
 
-// page limits and orders a query. sortable maps the columns that --sort may name to SQL that is never null.
-// One row more than the limit is asked for: whoever gets it knows that there is a next page.
-func page(q squirrel.SelectBuilder, view string, p Page, sortable map[string]string) squirrel.SelectBuilder {
+// MostCounted is where counting a list stops: more than that is many.
+const MostCounted = 10_000
+
+// listPage runs the page of a query over a view. sortable maps the columns that a page may be sorted by to SQL that is
+// never null. One row more than the limit is asked for: whoever gets it knows that there is a next page.
+func listPage[R, T any](ctx context.Context, db *DB, q squirrel.SelectBuilder, view string, p Page, sortable map[string]string, shape func(R) (T, error)) ([]T, error) {
+	q = q.Where(squirrel.Expr("(deleted_at is not null) = ?", p.Deleted))
+	var found []T
+	steps := []step{{ordered(q, view, p, sortable), collect(&found, shape)}}
+	if p.Total != nil {
+		count := sq().Select("count(*)").FromSelect(q.RemoveColumns().Column("1").Limit(MostCounted+1), "counted")
+		steps = append(steps, step{count, func(rows pgx.Rows) error {
+			var err error
+			*p.Total, err = pgx.CollectExactlyOneRow(rows, pgx.RowTo[int64])
+			return err
+		}})
+	}
+	return found, db.ask(ctx, steps...)
+}
+
+// ordered is the page's part of a query.
+func ordered(q squirrel.SelectBuilder, view string, p Page, sortable map[string]string) squirrel.SelectBuilder {
 	order, direction, compare := "id", "", ">"
 	if sql, ok := sortable[p.Sort]; ok {
 		order = sql
@@ -95,11 +115,6 @@ func page(q squirrel.SelectBuilder, view string, p Page, sortable map[string]str
 	}
 	if p.After > 0 {
 		q = q.Where("("+order+", id) "+compare+" (select "+order+", id from "+view+" where id = ?)", p.After)
-	}
-	if p.Deleted {
-		q = q.Where("deleted_at is not null")
-	} else {
-		q = q.Where("deleted_at is null")
 	}
 	return q.OrderBy(order+direction, "id"+direction).Limit(uint64(p.Limit) + 1)
 }

@@ -29,6 +29,7 @@ type UserFilter struct {
 // A UserChange holds what is to be written; nil leaves a column as it is.
 type UserChange struct {
 	EmployeeNumber, FirstName, LastName, Email, Role *string
+	Since                                            *time.Time // refuses if it was updated after that; nil: does not ask
 }
 
 // UserSorts are the columns that --sort may name.
@@ -41,14 +42,14 @@ func UserSorts() map[string]string {
 
 // Users lists at most Limit+1 collaborators.
 func (db *DB) Users(ctx context.Context, f UserFilter) ([]User, error) {
-	q := page(from[User]("users"), "users", f.Page, UserSorts())
+	q := from[User]("users")
 	if f.Role != "" {
 		q = q.Where(squirrel.Eq{"role": f.Role})
 	}
 	if f.Search != "" {
 		q = q.Where(contains(f.Search, "id::text", "first_name", "last_name", "email", "role", "employee_number"))
 	}
-	return list(ctx, db, q, same[User])
+	return listPage(ctx, db, q, "users", f.Page, UserSorts(), same[User])
 }
 
 // User is the live collaborator with that ID.
@@ -69,17 +70,7 @@ func (db *DB) AddUser(ctx context.Context, c UserChange, p *Password) (User, err
 
 // UpdateUser changes what is given and nothing else; reassignTo first takes over everything open, unless it is 0.
 func (db *DB) UpdateUser(ctx context.Context, id int64, c UserChange, reassignTo int64) (User, error) {
-	var touched bool
-	steps := handOver(id, reassignTo)
-	if values := userValues(c); len(values) > 0 {
-		update := sq().Update("collaborator").SetMap(values).Where(squirrel.Eq{"id": id, "deleted_at": nil})
-		steps = append(steps, step{update.Suffix("returning id"), sawRow(&touched)})
-	}
-	u, err := one(ctx, db, live[User]("users", id), same[User], steps...)
-	if err == nil && !touched {
-		return User{}, ErrDenied
-	}
-	return u, err
+	return change(ctx, db, "collaborator", "users", version{id, c.Since}, same[User], userValues(c), handOver(id, reassignTo), nil)
 }
 
 // DeleteUser marks a collaborator as deleted and ends their sessions; reassignTo first takes over everything open, unless it is 0.

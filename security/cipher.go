@@ -23,6 +23,9 @@ const (
 // opened.
 var ErrUnsealed = errors.New("cannot unseal")
 
+// ErrAltered is an ErrUnsealed of a value whose key is held: it was altered, or sealed for another column.
+var ErrAltered = errors.New("was altered, or sealed for another column")
+
 // Cipher seals and opens the personal columns. It is safe for concurrent use.
 type Cipher struct {
 	aead    tink.AEAD
@@ -73,24 +76,24 @@ func (c *Cipher) Seal(column, plaintext string) ([]byte, error) {
 func (c *Cipher) Open(column string, sealed []byte) (string, error) {
 	plaintext, err := c.aead.Decrypt(sealed, []byte(column))
 	if err != nil {
-		return "", fmt.Errorf("%w %s: %s", ErrUnsealed, column, c.refusal(sealed))
+		return "", fmt.Errorf("%w %s: %w", ErrUnsealed, column, c.refusal(sealed))
 	}
 	return string(plaintext), nil
 }
 
 // refusal says why a sealed value did not open.
-func (c *Cipher) refusal(sealed []byte) string {
+func (c *Cipher) refusal(sealed []byte) error {
 	if len(sealed) >= tinkPrefixLength && sealed[0] == tinkPrefix {
 		id := binary.BigEndian.Uint32(sealed[1:])
 		enabled, held := c.enabled[id]
 		switch {
 		case !held:
-			return fmt.Sprintf("sealed with key %d, which this keyset does not hold", id)
+			return fmt.Errorf("sealed with key %d, which this keyset does not hold", id)
 		case !enabled:
-			return fmt.Sprintf("sealed with key %d, which this keyset has disabled", id)
+			return fmt.Errorf("sealed with key %d, which this keyset has disabled", id)
 		}
 	}
-	return "was altered, or sealed for another column"
+	return ErrAltered
 }
 
 // PrimaryKeyID returns the id of the key that Seal uses.

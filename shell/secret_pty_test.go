@@ -119,7 +119,7 @@ func TestSecretAsked(t *testing.T) {
 	}
 }
 
-// TestSecretCancelled leaves nobody behind who reads the next line.
+// TestSecretCancelled gives up when the program is told to end.
 func TestSecretCancelled(t *testing.T) {
 	p := openPerson(t)
 	before := p.mode()

@@ -84,13 +84,9 @@ func (p Place) Close() {
 }
 
 // Invent decides on a connection string of the app role: the administrator's server, a new password.
-func (p *Place) Invent() error {
-	text, err := as(p.AdminURL, p.Names.App, rand.Text(), p.Names.Database)
-	if err != nil {
-		return unreadable("database.admin_url")
-	}
-	p.URL = text
-	return nil
+func (p *Place) Invent() (err error) {
+	p.URL, err = as(p.AdminURL, p.Names.App, rand.Text(), p.Names.Database)
+	return err
 }
 
 // Password is the app role's, empty if the connection string holds none.

@@ -1,6 +1,7 @@
 package place
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -74,17 +75,14 @@ func (c Config) completeURL(text string, n repo.Names) (string, error) {
 	return u.String(), nil
 }
 
-// as is the connection string for somebody else on the same server.
+// as is the connection string for somebody else on the same server: nothing that proves who the first one is stays in it.
 func as(text, user, password, database string) (string, error) {
-	if !isURL(text) {
-		return text + " " + keywords("user", user, "password", password, "dbname", database), nil // the last of two counts
-	}
 	u, err := url.Parse(text)
-	if err != nil {
-		return "", err
+	if !isURL(text) || err != nil {
+		return "", worded{errors.New("database.url cannot be made from database.admin_url: write that as postgres://USER:PASSWORD@HOST:PORT/DATABASE, or set database.url"), ErrConfig}
 	}
 	q := u.Query()
-	for _, name := range []string{"user", "password", "dbname", "database"} {
+	for _, name := range []string{"user", "password", "dbname", "database", "passfile", "service", "servicefile", "sslcert", "sslkey", "sslpassword"} {
 		q.Del(name)
 	}
 	u.User, u.Path, u.RawQuery = url.UserPassword(user, password), "/"+database, strings.ReplaceAll(q.Encode(), "+", "%20")

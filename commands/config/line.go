@@ -1,0 +1,138 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"crm/commands"
+)
+
+// A Line is the command line as it was read.
+type Line struct {
+	*pflag.FlagSet
+	Command string // "init" or "seed", "" being the conversation
+	Help    bool   // asked for, and nothing else
+}
+
+// A flag is one that is no option.
+type flag struct {
+	name, short string
+	command     string // the only one that it is for: "init" or "seed", "" being the conversation; or any
+	value       any    // the default
+	help        string
+}
+
+const anyCommand = "*"
+
+var flags = []flag{
+	{"config", "", anyCommand, "", "the config file (default config.yaml in crm's config directory)"},
+	{"version", "", anyCommand, false, "print the version and leave"},
+	{"demo", "", "", false, "a private, throw-away PostgreSQL with fictional data"},
+	{"command", "c", "", []string(nil), "run this command and leave; may be repeated"},
+	{"file", "f", "", "", "run the commands of this file and leave"},
+	{"admin-email", "", "init", "", "crm init: the first administrator's email"},
+	{"admin-first-name", "", "init", "", "crm init: their first name"},
+	{"admin-last-name", "", "init", "", "crm init: their last name"},
+	{"customers", "", "seed", 0, "crm seed: how many customers (default 40)"},
+	{"contracts", "", "seed", 0, "crm seed: how many contracts (default 3 for 2 customers)"},
+	{"events", "", "seed", 0, "crm seed: how many events (default 3 for 4 contracts)"},
+	{"purge", "", "seed", false, "crm seed: take all fictional data out again"},
+}
+
+// Parse reads the command line; its errors are commands.ErrUsage.
+func Parse(args []string) (Line, error) {
+	l := Line{FlagSet: pflag.NewFlagSet("crm", pflag.ContinueOnError)}
+	l.SortFlags = false
+	l.SetOutput(io.Discard)
+	only := map[string]string{}
+	for _, f := range flags {
+		l.declare(f.name, f.short, f.value, f.help)
+		only[f.name] = f.command
+	}
+	for _, o := range Options() {
+		if o.Flag != "" {
+			l.declare(o.Flag, "", o.Default, o.Help)
+			only[o.Flag] = anyCommand
+		}
+	}
+	err := l.FlagSet.Parse(args)
+	if l.Help = errors.Is(err, pflag.ErrHelp); l.Help {
+		return l, nil
+	}
+	if err != nil {
+		return l, usage("%v: crm --help lists the flags", err)
+	}
+	l.Command = strings.Join(l.Args(), " ")
+	if !slices.Contains([]string{"", "init", "seed"}, l.Command) {
+		return l, usage(`unknown command %q: crm opens the prompt, crm init and crm seed set it up, crm -c "COMMAND" runs one command`, l.Command)
+	}
+	l.Visit(func(f *pflag.Flag) {
+		if command := only[f.Name]; command != anyCommand && command != l.Command {
+			err = usage("--%s is no flag of %s", f.Name, strings.TrimSpace("crm "+l.Command))
+		}
+	})
+	if l.Is("purge") && (l.Changed("customers") || l.Changed("contracts") || l.Changed("events")) {
+		err = usage("--purge takes all fictional data out: it goes without --customers, --contracts and --events")
+	}
+	return l, err
+}
+
+func usage(format string, args ...any) error {
+	return fmt.Errorf("%w: "+format, append([]any{commands.ErrUsage}, args...)...)
+}
+
+func (l Line) declare(name, short string, value any, help string) {
+	switch value := value.(type) {
+	case string:
+		l.StringP(name, short, value, help)
+	case bool:
+		l.BoolP(name, short, value, help)
+	case int:
+		l.IntP(name, short, value, help)
+	case []string:
+		l.StringArrayP(name, short, value, help)
+	}
+}
+
+// Usage is what crm --help says.
+func (l Line) Usage() string {
+	return `crm: customers, contracts and events at a prompt
+
+  crm [FLAGS]         the prompt, or a script from stdin
+  crm init [FLAGS]    create database, schema, roles and the first administrator
+  crm seed [FLAGS]    add fictional data, or --purge it
+
+` + l.FlagUsages()
+}
+
+// Text is the value of a flag that is a text, empty if it is not given.
+func (l Line) Text(name string) string {
+	value, _ := l.GetString(name)
+	return value
+}
+
+// Texts are the values of a flag that may be repeated.
+func (l Line) Texts(name string) []string {
+	values, _ := l.GetStringArray(name)
+	return values
+}
+
+// Number is the value of a flag that is a number, nil if it is not given.
+func (l Line) Number(name string) *int {
+	value, _ := l.GetInt(name)
+	if !l.Changed(name) {
+		return nil
+	}
+	return &value
+}
+
+// Is reports whether a flag is given that is a switch.
+func (l Line) Is(name string) bool {
+	value, _ := l.GetBool(name)
+	return value
+}

@@ -1,0 +1,88 @@
+package place
+
+import (
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"crm/repo"
+)
+
+var usual = repo.Names{Database: "crm", Schema: "crm", Owner: "crm_owner", App: "crm_app"}
+
+func TestFindGivenServer(t *testing.T) {
+	for name, test := range map[string]struct {
+		config                       Config
+		user, password, host, dbname string
+		tls                          bool
+	}{
+		"whole URL":         {Config{URL: "postgres://me:pw@there:1/mine?sslmode=disable"}, "me", "pw", "there", "mine", false},
+		"no user, database": {Config{URL: "postgres://there/?sslmode=disable"}, "crm_app", "", "there", "crm", false},
+		"only a password":   {Config{URL: "postgres://:p%20w@there?sslmode=disable"}, "crm_app", "p w", "there", "crm", false},
+		"in the query":      {Config{URL: "postgresql:///?host=/a%20b&user=me&dbname=mine"}, "me", "", "/a b", "mine", false},
+		"keywords":          {Config{URL: `host=there sslmode=disable password='p\'w'`}, "crm_app", "p'w", "there", "crm", false},
+		"whole keywords":    {Config{URL: "host=there user=me dbname=mine sslmode=disable"}, "me", "", "there", "mine", false},
+		"TLS over the URL":  {Config{URL: "postgres://there/?sslmode=disable", SSLMode: "require"}, "crm_app", "", "there", "crm", true},
+		"TLS over keywords": {Config{URL: "host=there sslmode=disable", SSLMode: "require"}, "crm_app", "", "there", "crm", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("PGUSER", "somebody")
+			t.Setenv("PGDATABASE", "something")
+			test.config.Names = usual
+			at, err := Find(t.Context(), test.config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			conf, err := pgx.ParseConfig(at.URL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if conf.User != test.user || conf.Password != test.password || conf.Host != test.host || conf.Database != test.dbname || (conf.TLSConfig != nil) != test.tls {
+				t.Errorf("%s: %s, %s, %s, %s, TLS %v", at.URL, conf.User, conf.Password, conf.Host, conf.Database, conf.TLSConfig != nil)
+			}
+			if at.Names.App != test.user || at.Names.Database != test.dbname || at.Password() != test.password {
+				t.Errorf("names %+v, password %s", at.Names, at.Password())
+			}
+			at.Close()
+		})
+	}
+}
+
+func TestFindRefuses(t *testing.T) {
+	for text, c := range map[string]Config{
+		"database.url cannot be read":            {URL: "postgres://me:secret@[/x"},
+		"database.admin_url cannot be read":      {AdminURL: "secret"},
+		"database.sslrootcert cannot be read":    {URL: "postgres://there/x", SSLMode: "verify-full", SSLRootCert: "missing.pem"},
+		"there is no database yet: crm init":     {Dir: filepath.Join(t.TempDir(), "none")},
+		"database.url cannot be read: want post": {URL: "postgres://me:secret@there/x", SSLMode: "nonsense"},
+	} {
+		c.Names = usual
+		_, err := Find(t.Context(), c)
+		if err == nil || !strings.HasPrefix(err.Error(), text) || strings.Contains(err.Error(), "secret") || !errors.Is(err, ErrConfig) && !errors.Is(err, repo.ErrUnavailable) {
+			t.Errorf("%v, want %s", err, text)
+		}
+	}
+}
+
+// TestInvent keeps everything of the administrator's out of the connection string of the app role.
+func TestInvent(t *testing.T) {
+	at := Place{AdminURL: "postgres://boss:topsecret@there:5/postgres?user=boss&password=topsecret&sslmode=require&sslkey=topsecret&passfile=topsecret", Names: usual}
+	if err := at.Invent(); err != nil {
+		t.Fatal(err)
+	}
+	conf, err := pgx.ParseConfig(at.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if conf.User != "crm_app" || len(conf.Password) < 26 || conf.Host != "there" || conf.Port != 5 || conf.Database != "crm" || conf.TLSConfig == nil ||
+		strings.Contains(at.URL, "topsecret") || strings.Contains(at.URL, "boss") {
+		t.Errorf("invented %s", at.URL)
+	}
+	at.AdminURL = "host=there user=boss password=topsecret"
+	if err := at.Invent(); !errors.Is(err, ErrConfig) || strings.Contains(err.Error(), "topsecret") {
+		t.Errorf("from keywords: %v", err)
+	}
+}

@@ -1,0 +1,325 @@
+//go:build linux
+
+package shell
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"crm/repo"
+	"crm/repo/embedded/pgtest"
+	"crm/security"
+	"crm/seed"
+)
+
+// These tests talk to the real program in a terminal, on a real PostgreSQL. This file starts it;
+// crm_*_pty_test.go hold what it promises.
+
+// TestConversation runs them all: the groups one after the other, the tests of each side by side.
+func TestConversation(t *testing.T) {
+	crmBinary = buildCRM(t, "-race")
+	for _, g := range []struct {
+		name     string
+		promises map[string]func(*testing.T)
+	}{
+		{"loop", loopPromises},
+	} {
+		t.Run(g.name, func(t *testing.T) {
+			for name, test := range g.promises {
+				t.Run(name, func(t *testing.T) {
+					t.Parallel()
+					test(t)
+				})
+			}
+		})
+	}
+}
+
+// crmBinary is the program that TestConversation built.
+var crmBinary string
+
+func buildCRM(t testing.TB, flags ...string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "crm")
+	args := append(append([]string{"build"}, flags...), "-o", path, "crm")
+	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	return path
+}
+
+// A warehouse is a server with a database to copy, filled with the demo's data.
+type warehouse struct {
+	url    func(database string) string // as the superuser
+	keyset string
+}
+
+const stock = "crm_stock" // the database to copy
+
+var shared = sync.OnceValues(func() (warehouse, error) { return fillWarehouse(pgtest.URL) })
+
+func fillWarehouse(address func(string) string) (warehouse, error) {
+	ctx, w := context.Background(), warehouse{url: address}
+	schema, err := os.ReadFile("../schema.sql")
+	if err != nil {
+		return w, err
+	}
+	keys, err := security.NewKeyset()
+	if err != nil {
+		return w, err
+	}
+	cipher, err := security.LoadCipher(keys)
+	if err != nil {
+		return w, err
+	}
+	admin := repo.NewAdmin(address("postgres"), repo.Names{Database: stock, Schema: "crm", Owner: "crm_owner", App: "crm_app"})
+	if _, err := admin.Setup(ctx, string(schema), ""); err != nil {
+		return w, err
+	}
+	w.keyset = string(keys)
+	db, err := repo.Open(repo.Config{URL: w.app(stock), Schema: "crm", Vault: repo.Vault{Seal: cipher.Seal, Open: cipher.Open}})
+	if err != nil {
+		return w, err
+	}
+	defer db.Close()
+	_, err = seed.Fill(ctx, admin, db, seed.Config{
+		Customers: 30, Contracts: 30, Events: 12, Demo: true, Params: security.Params{Memory: 64, Iterations: 1, Parallelism: 1},
+		Now: time.Now(), Zone: time.UTC, Seed: 1,
+	}, nil)
+	return w, err
+}
+
+// app is a database for the program's account.
+func (w warehouse) app(database string) string {
+	u, _ := url.Parse(w.url(database))
+	u.User = url.User("crm_app")
+	return u.String()
+}
+
+// A desk is the program in a terminal, with a database and a home of its own.
+type desk struct {
+	*console
+	warehouse
+	database, home string
+	prompt         string // what the empty line looks like
+}
+
+type deskConfig struct {
+	login      string   // who is signed in from the start; empty: nobody
+	flags      []string // of the program
+	env        []string
+	cols, rows uint16
+	shell      string     // what runs the program, "$CRM"; empty: nothing does
+	at         *warehouse // nil: the shared server
+	beside     *desk      // whose database it is; nil: one of its own
+	bin        string     // empty: crmBinary
+}
+
+func sit(t testing.TB, c deskConfig) *desk {
+	t.Helper()
+	var err error
+	c.bin = cmp.Or(c.bin, crmBinary)
+	d := &desk{home: t.TempDir(), prompt: "crm>"}
+	switch {
+	case c.beside != nil:
+		d.warehouse, d.database = c.beside.warehouse, c.beside.database
+	case c.at != nil:
+		d.warehouse, d.database = *c.at, stock
+	default:
+		if d.warehouse, err = shared(); err != nil {
+			t.Fatal(err)
+		}
+		d.database = pgtest.Database(t, stock)
+	}
+	env := append([]string{
+		"HOME=" + d.home, "XDG_CONFIG_HOME=" + d.home + "/config", "XDG_DATA_HOME=" + d.home + "/data", "XDG_STATE_HOME=" + d.home + "/state",
+		"CRM_DATABASE_URL=" + d.app(d.database), "CRM_KEYSET=" + d.keyset, "CRM_PASSWORD_MEMORY_MIB=1", "CRM_LOCALE_LANGUAGE=en", "CRM=" + c.bin,
+	}, c.env...)
+	args := append([]string{c.bin}, c.flags...)
+	if c.login != "" {
+		env = append(env, "CRM_PASSWORD="+seed.DemoPassword)
+		args = append(args, "--login", c.login+"@epic.example")
+		d.prompt = c.login + " crm>"
+	}
+	if c.shell != "" {
+		args = append([]string{"bash", "--norc", "--noprofile", "-mc", c.shell, "bash"}, args[1:]...)
+	}
+	d.console = openConsole(t, c.bin, consoleConfig{cols: cmp.Or(c.cols, 80), rows: cmp.Or(c.rows, 24), env: env, args: args})
+	d.idle()
+	return d
+}
+
+// idle waits for an empty line to be read.
+func (d *desk) idle() {
+	d.t.Helper()
+	d.until("prompt "+d.prompt, func() bool { return d.line() == d.prompt && !d.isCooked() })
+}
+
+// said waits for text to be written, be it on the screen still or not.
+func (d *desk) said(since int, want string) {
+	d.t.Helper()
+	d.until(want, func() bool { return strings.Contains(d.output()[since:], want) })
+}
+
+// run types a command and waits for each of the words it wants, in order, and for the next line. It
+// returns all that was written.
+func (d *desk) run(command string, want ...string) string {
+	d.t.Helper()
+	since := len(d.output())
+	d.send(command + "\r")
+	d.said(since, "\x1b[?2004l") // the line is over
+	at := since + strings.Index(d.output()[since:], "\x1b[?2004l")
+	for _, w := range want {
+		d.said(at, w)
+		at += strings.Index(d.output()[at:], w) + len(w)
+	}
+	d.said(since+strings.Index(d.output()[since:], "\x1b[?2004l"), "\x1b[?2004h")
+	d.idle()
+	return d.output()[since:]
+}
+
+// clean empties the line.
+func (d *desk) clean() {
+	d.t.Helper()
+	d.send("\x05\x15")
+	d.idle()
+}
+
+// connect is a connection of the superuser.
+func (d *desk) connect(database string) *pgx.Conn {
+	d.t.Helper()
+	conf, err := pgx.ParseConfig(d.url(database))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	conf.RuntimeParams["search_path"] = "crm"
+	conn, err := pgx.ConnectConfig(context.Background(), conf)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return conn
+}
+
+// sql does something as the superuser.
+func (d *desk) sql(statement string, args ...any) {
+	d.t.Helper()
+	conn := d.connect(d.database)
+	defer conn.Close(context.Background())
+	if _, err := conn.Exec(context.Background(), statement, args...); err != nil {
+		d.t.Fatalf("%s: %v", statement, err)
+	}
+}
+
+// number is what the superuser counts.
+func (d *desk) number(statement string, args ...any) (n int) {
+	d.t.Helper()
+	conn := d.connect(d.database)
+	defer conn.Close(context.Background())
+	if err := conn.QueryRow(context.Background(), statement, args...).Scan(&n); err != nil {
+		d.t.Fatalf("%s: %v", statement, err)
+	}
+	return n
+}
+
+// lock keeps everybody from a table until unlock.
+func (d *desk) lock(table string) (unlock func()) {
+	d.t.Helper()
+	conn := d.connect(d.database)
+	if _, err := conn.Exec(context.Background(), "begin; lock table "+pgx.Identifier{table}.Sanitize()+" in access exclusive mode"); err != nil {
+		d.t.Fatal(err)
+	}
+	unlock = sync.OnceFunc(func() { _ = conn.Close(context.Background()) })
+	d.t.Cleanup(unlock)
+	return unlock
+}
+
+// waiting counts the statements of the program that wait for a lock, but for one backend.
+func (d *desk) waiting(but int) int {
+	d.t.Helper()
+	return d.number("select count(*) from pg_stat_activity where datname = $1 and application_name = 'crm' and state = 'active' and wait_event_type = 'Lock' and pid <> $2", d.database, but)
+}
+
+// stuck waits for a statement of the program to wait for a lock.
+func (d *desk) stuck() {
+	d.t.Helper()
+	d.until("statement that waits", func() bool { return d.waiting(0) > 0 })
+}
+
+// free waits for none to.
+func (d *desk) free() {
+	d.t.Helper()
+	d.until("end of the statement", func() bool { return d.waiting(0) == 0 })
+}
+
+// kept is every file under the desk's home, with its content.
+func (d *desk) kept() map[string]string {
+	d.t.Helper()
+	files := map[string]string{}
+	err := filepath.WalkDir(d.home, func(path string, e os.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		files[path] = string(content)
+		return err
+	})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return files
+}
+
+// script is an executable file.
+func script(t testing.TB, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text+"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// inOrder fails unless the text holds the words in this order.
+func inOrder(t testing.TB, text string, words ...string) {
+	t.Helper()
+	for _, w := range words {
+		i := strings.Index(text, w)
+		if i < 0 {
+			t.Fatalf("no %q, or not in order, in:\n%s", w, text)
+		}
+		text = text[i+len(w):]
+	}
+}
+
+// rows are the lines of the screen that are not empty.
+func (d *desk) rows() []string {
+	return slices.DeleteFunc(strings.Split(d.screen(), "\n"), func(line string) bool { return strings.TrimSpace(line) == "" })
+}
+
+// plainly is what was written without the control sequences.
+func plainly(text string) string {
+	var b bytes.Buffer
+	for len(text) > 0 {
+		n, tok := cut([]byte(text), true)
+		switch {
+		case tok.text != "":
+			b.WriteString(tok.text)
+		case tok.key == "\n":
+			b.WriteString("\n")
+		}
+		text = text[max(n, 1):]
+	}
+	return b.String()
+}
