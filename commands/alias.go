@@ -92,6 +92,19 @@ func (s *Session) expand(line string, words []Word) string {
 	return line
 }
 
+// Writes reports whether a line, as it would be typed, is a command that may change stored data.
+func (s *Session) Writes(line string) bool {
+	words, err := Split(line)
+	if err != nil || len(words) == 0 {
+		return false
+	}
+	if words, err = Split(s.expand(line, words)); err != nil {
+		return false
+	}
+	c, _, err := s.Table.Find(s, words, true)
+	return err == nil && c.Writes()
+}
+
 var aliasFields = []Field[alias]{
 	{Column{Name: "name"}, func(a alias) any { return a.name }},
 	{Column{Name: "command"}, func(a alias) any { return a.line }},

@@ -253,6 +253,9 @@ func rank(choices []Choice, typed string, explained bool) []Choice {
 	if all == nil {
 		all = loose
 	}
+	if all == nil && explained && len(typed) > 2 { // boui finds Bouzin
+		all = slices.DeleteFunc(slices.Clone(choices), func(c Choice) bool { return !hasLetters(fold(c.Help), typed) })
+	}
 	return all[:min(len(all), mostChoices)]
 }
 

@@ -19,6 +19,7 @@ type Output struct {
 type Column struct {
 	Name   string // the key in JSON and the header of CSV: "company_name"
 	Detail bool   // left out of a list's table unless asked for with --columns
+	Wide   bool   // left out of a list's table where it would not fit otherwise
 	Status bool   // a fixed word that tables may colour
 }
 
@@ -79,7 +80,7 @@ func (o Output) pick(names []string) Output {
 	for _, name := range names {
 		i := index[name]
 		column := o.Columns[i]
-		column.Detail = false
+		column.Detail, column.Wide = false, false
 		picked.Columns = append(picked.Columns, column)
 		for r, row := range o.Rows {
 			picked.Rows[r] = append(picked.Rows[r], row[i])

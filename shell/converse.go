@@ -109,16 +109,16 @@ func (c *conversation) agreesToPaste(text string) bool {
 	}
 	writes := 0
 	for _, line := range append([]string{text}, left...) {
-		words, err := commands.Split(line)
-		if err != nil {
-			continue
-		}
-		if cmd, _, err := c.Session.Table.Find(c.Session, words, true); err == nil && cmd.Writes() {
+		if c.Session.Writes(line) {
 			writes++
 		}
 	}
 	if writes > 0 {
-		if err := c.confirm(context.Background(), fmt.Sprintf("run %s, %d of which change data?", count(len(left)+1, "pasted line"), writes)); err != nil {
+		verb := "change"
+		if writes == 1 {
+			verb = "changes"
+		}
+		if err := c.confirm(context.Background(), fmt.Sprintf("run %s, %d of which %s data?", count(len(left)+1, "pasted line"), writes, verb)); err != nil {
 			c.say("nothing was run")
 			return false
 		}

@@ -82,15 +82,18 @@ func loopEndsAtPassword(t *testing.T) {
 }
 
 func loopHangup(t *testing.T) {
-	for _, command := range []string{"", "event list\r", "watch event list\r", "login sales2@epic.example\r"} {
-		d := sit(t, deskConfig{login: "sales1", env: []string{"CRM_PASSWORD_FILE=/dev/tty"}})
-		if command != "" && !strings.HasPrefix(command, "login") {
-			d.lock("event")
-			d.send(command)
-			d.stuck()
-		} else {
-			d.send(command + "abc")
+	for command, who := range map[string]string{"": "sales1", "event list\r": "sales1", "watch event list\r": "sales1", "login sales2@epic.example\r": ""} {
+		d := sit(t, deskConfig{login: who})
+		d.lock("event")
+		d.send(command)
+		switch {
+		case who == "":
+			d.wait("password: ")
+		case command == "":
+			d.send("abc")
 			d.wait("abc")
+		default:
+			d.stuck()
 		}
 		closed := time.Now()
 		_, _ = d.pts.Close(), d.ptm.Close()
@@ -183,8 +186,8 @@ func loopResize(t *testing.T) {
 	}
 	d.clean()
 	d.send("customer get ")
-	d.wait("Cool Startup LLC")
-	d.resize(40, 10)
+	d.wait("Crèmerie")
+	d.resize(40, 20)
 	d.waitLine(d.prompt + " customer get")
 	d.send("1\r")
 	d.wait("Kevin Casey")
@@ -192,7 +195,7 @@ func loopResize(t *testing.T) {
 }
 
 func loopSuspend(t *testing.T) {
-	d := sit(t, deskConfig{login: "sales1", shell: `"$CRM" "$@"; while read x; do fg; echo BACK; done`})
+	d := sit(t, deskConfig{login: "sales1", shell: `"$CRM" "$@"; read x; fg; read x; fg`})
 	d.send("whoamx\x1b[D")
 	d.until("cursor", func() bool { return d.cursor().X == len(d.prompt+" whoam") })
 	d.send("\x1a")
@@ -205,8 +208,8 @@ func loopSuspend(t *testing.T) {
 	d.send("\x1b[3~i\r") // where the cursor was
 	d.wait("sales1@epic.example")
 	d.idle()
-	unlock := d.lock("event")
-	d.send("event list --limit 3\r")
+	unlock := d.lock("customer")
+	d.send("customer list --limit 3\r")
 	d.stuck()
 	d.send("\x1a")
 	d.until("shell", func() bool { return d.group() == d.cmd.Process.Pid })
@@ -225,8 +228,8 @@ func loopTyping(t *testing.T) {
 	}
 	d.wait("limit is 87")
 	d.idle()
-	unlock := d.lock("event")
-	d.send("event list --limit 3\r")
+	unlock := d.lock("customer")
+	d.send("customer list --limit 3\r")
 	d.stuck()
 	for i := range 20 {
 		d.send(fmt.Sprintf("set limit %d\r", 100+i))

@@ -34,7 +34,7 @@ func TestConversation(t *testing.T) {
 		name     string
 		promises map[string]func(*testing.T)
 	}{
-		{"loop", loopPromises},
+		{"loop", loopPromises}, {"box", boxPromises},
 	} {
 		t.Run(g.name, func(t *testing.T) {
 			for name, test := range g.promises {

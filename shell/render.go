@@ -93,12 +93,11 @@ func checkRecords(out commands.Output) error {
 	return nil
 }
 
-// tableColumns are the records without the columns that a list's table leaves out; all of them
-// if it would leave out everything.
-func tableColumns(out commands.Output) commands.Output {
+// without are the records without some columns; all of them if that would leave nothing.
+func without(out commands.Output, some func(commands.Column) bool) commands.Output {
 	var keep []int
 	for i, c := range out.Columns {
-		if !c.Detail {
+		if !some(c) {
 			keep = append(keep, i)
 		}
 	}

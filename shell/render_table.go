@@ -36,16 +36,23 @@ func (p painter) table(page *bytes.Buffer, out commands.Output) error {
 	if out.Single {
 		return p.recordTable(page, out)
 	}
-	out = tableColumns(out)
+	out = without(out, func(c commands.Column) bool { return c.Detail })
+	narrow := without(out, func(c commands.Column) bool { return c.Wide })
+	for _, candidate := range []commands.Output{out, narrow} {
+		if columns := p.tableColumns(candidate); fitColumns(columns, p.Width) {
+			return p.drawList(page, candidate, columns)
+		}
+	}
+	p.vertical(page, out)
+	return nil
+}
+
+func (p painter) tableColumns(out commands.Output) []tableColumn {
 	columns := make([]tableColumn, len(out.Columns))
 	for i := range columns {
 		columns[i] = p.tableColumn(out, i)
 	}
-	if !fitColumns(columns, p.Width) {
-		p.vertical(page, out)
-		return nil
-	}
-	return p.drawList(page, out, columns)
+	return columns
 }
 
 func (p painter) tableColumn(out commands.Output, index int) tableColumn {

@@ -1,0 +1,249 @@
+//go:build linux
+
+package shell
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// boxPromises: completion.
+var boxPromises = map[string]func(*testing.T){
+	"what may come next":                        boxOffers,
+	"only what the role may do":                 boxRoles,
+	"live values with what they mean, ranked":   boxLive,
+	"opens while typing, tab, enter and esc":    boxKeys,
+	"values with spaces are quoted":             boxQuotes,
+	"a blocked database does not block typing":  boxBlocked,
+	"what this shell wrote is offered at once":  boxFresh,
+	"what one user saw is not offered to other": boxForgets,
+}
+
+// offers types a line and waits for the box to hold the rows, in this order; then it empties the line.
+func (d *desk) offers(line string, rows ...string) {
+	d.t.Helper()
+	d.send(line)
+	d.until("box of "+line+": "+strings.Join(rows, " | "), func() bool {
+		screen := d.below()
+		for _, row := range rows {
+			_, rest, ok := strings.Cut(screen, row)
+			if !ok {
+				return false
+			}
+			screen = rest
+		}
+		return true
+	})
+	d.clean()
+}
+
+// below is what is on the screen below the line.
+func (d *desk) below() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	lines := strings.Split(d.vt.String(), "\n")
+	return strings.Join(lines[min(d.vt.Cursor().Y+1, len(lines)):], "\n")
+}
+
+// without types a line, waits for one row and wants another not to be there.
+func (d *desk) without(line, row, absent string) {
+	d.t.Helper()
+	d.send(line)
+	d.until(row, func() bool { return strings.Contains(d.below(), row) })
+	if strings.Contains(d.below(), absent) {
+		d.t.Errorf("%q offers %s:\n%s", line, absent, d.below())
+	}
+	d.clean()
+}
+
+func boxOffers(t *testing.T) {
+	d := sit(t, deskConfig{login: "sales1", rows: 30})
+	d.offers("c", "customer  list get add update history", "contract")
+	d.offers("custo", "customer")
+	d.offers("customer ", "list", "List customers", "get", "update", "history")
+	d.offers("customer u", "update", "Change a customer")
+	d.offers("cust u", "update", "Change a customer")
+	d.offers("event add --", "--name", "what it is called", "--location", "--start-date", "--contract-id")
+	d.without("event add --name x --", "--location", "--name ")
+	d.without("event add --name=x --", "--location", "--name ")
+	d.offers("contract list --status ", "to_send", "pending", "signed", "finished", "canceled")
+	d.offers("contract list --status fin", "finished")
+	d.offers("contract list --status=fin", "finished")
+	d.offers("customer list --format ", "table", "vertical", "json", "csv", "tsv", "markdown")
+	d.offers("customer list --sort ", "id", "company_name")
+	d.offers("customer list --columns id,comp", "id,company_name")
+	d.offers("event list --from ", "today", "tomorrow", "+7d")
+	d.offers("help cu", "customer")
+	d.offers("help customer ", "list", "get")
+	d.offers("set ", "format", "color", "limit", "timing")
+	d.offers("set format ", "table", "vertical", "json")
+	d.offers("set timing ", "on", "off")
+	d.offers("watch 5 customer l", "list", "List customers")
+	d.offers("alias mine = customer l", "list", "List customers")
+	// What is due, while nothing of it is typed.
+	d.offers("customer add ", "COMPANY_NAME: the company")
+	d.offers("customer add Acme ", "FULL_NAME: the person")
+	d.offers("contract pay 1 ", "AMOUNT")
+	d.offers("event list --contract-id ", "--contract-id")
+	d.send("\t") // on an empty line
+	d.wait("customer  list")
+	d.clean()
+	dir := t.TempDir()
+	for _, name := range []string{"monday.crm", "two words.crm", "tuesday.crm"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("set\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.offers("source "+dir+"/m", "monday.crm")
+	d.send("source " + dir + "/two")
+	d.until("file", func() bool { return strings.Contains(d.below(), "two words.crm'") })
+	d.send("\t\r\r")
+	d.wait("how answers are written")
+	d.idle()
+}
+
+func boxRoles(t *testing.T) {
+	d := sit(t, deskConfig{login: "support1"})
+	d.without("customer ", "list", "add")
+	d.without("contract ", "list", "sign")
+	d.without("event ", "update", "assign")
+	d.without("user ", "list", "add")
+	d = sit(t, deskConfig{beside: d, login: "sales1"})
+	d.without("customer ", "add", "delete")
+	d = sit(t, deskConfig{beside: d, login: "manage"})
+	d.without("customer ", "list", "add")
+	d.offers("user ", "list", "add", "update", "delete")
+	d = sit(t, deskConfig{beside: d})
+	d.without("l", "login", "logout")
+	d.without("h", "help", "history")
+	d.send("customer ")
+	d.waitLine("crm> customer")
+	if text := d.below(); strings.TrimSpace(text) != "" {
+		t.Error("somebody who is not signed in is offered", text)
+	}
+}
+
+func boxLive(t *testing.T) {
+	d := sit(t, deskConfig{login: "sales1"})
+	d.offers("customer get ", "30", "29")
+	d.offers("customer get cool", "1", "Cool Startup LLC — Kevin Casey")
+	d.offers("customer get casey", "1", "Cool Startup LLC — Kevin Casey")
+	d.offers("customer get CREM", "7", "Crèmerie Vasseur SASU — Inès Benali") // accents and case do not matter
+	d.offers("customer get 2", "2 ", "Bouzin SARL", "29")                     // the word itself first
+	d.offers("event get ", "Lou Bouzin General Assembly")
+	d.offers("contract get ", "1")
+	d.offers("user get boq", "3", "Bill Boquet")
+	d.run("customer get 14", "14")
+	d.offers("customer get ", "14", "30") // used last
+	d.offers("event list --customer-id bou", "2", "Bouzin SARL")
+	d.offers("event add --contract-id=", "—")
+}
+
+func boxKeys(t *testing.T) {
+	d := sit(t, deskConfig{login: "sales1"})
+	d.send("customer get cool")
+	d.wait("Cool Startup LLC")
+	d.send("\t")
+	d.waitLine(d.prompt + " customer get 1")
+	since := len(d.output())
+	d.send("\r") // accepts
+	d.until("closed box", func() bool { return strings.TrimSpace(d.below()) == "" })
+	d.waitLine(d.prompt + " customer get 1")
+	if strings.Contains(d.output()[since:], "kevin@") {
+		t.Error("Enter on a selected row ran the line")
+	}
+	d.send("\r")
+	d.wait("kevin@startup.example")
+	d.idle()
+	d.send("con")
+	d.wait("contract  list")
+	d.send("\x1b")
+	d.until("closed box", func() bool { return strings.TrimSpace(d.below()) == "" })
+	d.send("t")
+	d.wait("contract  list")
+	d.send("\t\x1b") // leaves the selection
+	d.waitLine(d.prompt + " cont")
+	d.send("\t\t ")
+	d.waitLine(d.prompt + " contract")
+	d.send("l\t --li\t 2\r")
+	d.wait("2 rows")
+	d.idle()
+	d.send("\x1b[A")
+	d.waitLine(d.prompt + " contract list --limit 2")
+}
+
+func boxQuotes(t *testing.T) {
+	d := sit(t, deskConfig{login: "sales1"})
+	d.run(`alias "x" = whoami`)
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "it's here.crm"), []byte("set limit 33\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, open := range []string{"", `"`, `'`} {
+		d.send("source " + open + dir + "/it")
+		d.until("file", func() bool { return strings.Contains(d.below(), "here.crm") })
+		since := len(d.output())
+		d.send("\t\r\r")
+		d.said(since, "limit is 33")
+		d.idle()
+	}
+}
+
+func boxBlocked(t *testing.T) {
+	d := sit(t, deskConfig{login: "sales1"})
+	unlock := d.lock("customer")
+	began := time.Now()
+	d.send("customer get ")
+	d.stuck()
+	for _, key := range "123" {
+		d.send(string(key))
+	}
+	d.waitLine(d.prompt + " customer get 123")
+	d.clean()
+	d.offers("customer ", "list", "get")
+	d.offers("customer list --", "--search", "--limit")
+	d.offers("contract list --status ", "to_send")
+	if took := time.Since(began); took > 4*time.Second {
+		t.Errorf("typing took %v with the database blocked", took)
+	}
+	d.run("set limit 3", "limit is 3")
+	d.send("customer get ")
+	d.waitLine(d.prompt + " customer get")
+	unlock()
+	d.until("late values", func() bool { return strings.Contains(d.below(), "Callaghan") }) // without another key
+	d.clean()
+}
+
+func boxFresh(t *testing.T) {
+	d := sit(t, deskConfig{login: "sales1"})
+	d.offers("customer get ", "30", "29")
+	for i := range 3 {
+		id, name := 31+i, fmt.Sprintf("Brand New %d", i)
+		d.run(fmt.Sprintf("customer add '%s' 'Nora New'", name), fmt.Sprintf("customer %d added", id))
+		d.offers("customer get ", fmt.Sprint(id), name+" — Nora New")
+	}
+	d.run("customer update 33 --company-name 'Renamed GmbH'", "customer 33 updated")
+	d.offers("customer get ren", "33", "Renamed GmbH — Nora New")
+	file := filepath.Join(t.TempDir(), "more.crm")
+	if err := os.WriteFile(file, []byte("customer add 'From File' 'Fia'\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d.run("source "+file, "customer 34 added")
+	d.offers("customer get from", "34", "From File — Fia")
+}
+
+func boxForgets(t *testing.T) {
+	d := sit(t, deskConfig{login: "sales1"})
+	d.offers("customer get cool", "1", "Cool Startup LLC")
+	d.prompt = "crm>"
+	d.run("logout", "signed out")
+	d.send("customer get ")
+	d.waitLine("crm> customer get")
+	if text := d.below(); strings.TrimSpace(text) != "" {
+		t.Error("after logout the box holds", text)
+	}
+}
