@@ -192,6 +192,7 @@ func (p *program) locate(ctx context.Context) (place.Place, error) {
 	at, err := place.Find(ctx, place.Config{
 		URL: p.GetString("database.url"), AdminURL: p.GetString("database.admin_url"),
 		SSLMode: p.GetString("database.sslmode"), SSLRootCert: p.GetString("database.sslrootcert"),
+		ConnectTimeout: p.GetDuration("database.connect_timeout"),
 		Names: repo.Names{
 			Database: p.GetString("database.name"), Schema: p.GetString("database.schema"),
 			Owner: p.GetString("database.owner"), App: p.GetString("database.app"),
@@ -333,7 +334,7 @@ func (p *program) init(ctx context.Context) error {
 		Admin: repo.NewAdmin(at.AdminURL, at.Names), SchemaSQL: schemaSQL, KeysetFile: p.keysetFile(),
 		SessionLifetime: p.GetDuration("session.lifetime").String(), Cost: p.passwordCost(),
 		First: repo.User{Email: p.line.Text("admin-email"), FirstName: p.line.Text("admin-first-name"), LastName: p.line.Text("admin-last-name")},
-		Ask:   shell.Asker(os.Stdin, os.Stderr), Secret: p.secrets().Read, Say: p.say,
+		Ask:   shell.Asker(os.Stdin, os.Stderr), Secret: p.secrets().Read, Say: p.say, Happened: p.reporter.Happened,
 	}
 	if keys := os.Getenv("CRM_KEYSET"); keys != "" {
 		setup.KeysetFile = ""

@@ -47,6 +47,9 @@ func (w withServer) Run() int { return pgtest.Main(w.m) }
 // demoTime is when the scripts' data was made; its dates are relative to it.
 var demoTime = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 
+// noNap is for the race detector, with which a program sleeps for a second before it exits.
+const noNap = "atexit_sleep_ms=0"
+
 // demo is a database with the demo's data, which every script gets a copy of, and its keyset.
 var demo = sync.OnceValues(func() (keyset string, err error) {
 	ctx := context.Background()
@@ -116,6 +119,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("CRM_PASSWORD", seed.DemoPassword)
 			env.Setenv("CRM_PASSWORD_MEMORY_MIB", "1")
 			env.Setenv("CRM_LOCALE_LANGUAGE", "en")
+			env.Setenv("GORACE", noNap)
 			env.Values["database"] = database
 			return nil
 		},
@@ -352,7 +356,7 @@ func command(t *testing.T, database, keyset string, args ...string) *exec.Cmd {
 	crm := exec.Command("crm", args...)
 	home := t.TempDir()
 	crm.Env = append(os.Environ(), "HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_DATA_HOME="+home, "XDG_STATE_HOME="+home,
-		"CRM_DATABASE_URL="+appURL(database), "CRM_KEYSET="+keyset, "CRM_PASSWORD="+seed.DemoPassword, "CRM_PASSWORD_MEMORY_MIB=1")
+		"CRM_DATABASE_URL="+appURL(database), "CRM_KEYSET="+keyset, "CRM_PASSWORD="+seed.DemoPassword, "CRM_PASSWORD_MEMORY_MIB=1", "GORACE="+noNap)
 	return crm
 }
 

@@ -324,6 +324,14 @@ begin
 	return far;
 end $$;
 
+-- The caller's own record, whatever their role may view.
+create function my_account() returns table (id bigint, employee_number text, first_name text, last_name text, email text,
+	role text, created_at timestamptz, updated_at timestamptz, deleted_at timestamptz)
+language sql stable security definer set search_path = :"schema", pg_temp as $$
+	select c.id, c.employee_number, c.first_name, c.last_name, c.email, c.role, c.created_at, c.updated_at, c.deleted_at
+	from collaborator c where c.id = (select me_id())
+$$;
+
 -- What the caller's role may do, for help, completion and friendly refusals.
 create function my_permissions() returns table (action text, scope text)
 language sql stable security definer set search_path = :"schema", pg_temp as $$
@@ -538,6 +546,11 @@ begin
 	if verb <> 'add' and old.deleted_at is not null and new.deleted_at is not null then
 		raise exception using errcode = '23514', constraint = 'deleted_record', message = 'a deleted record does not change';
 	end if;
+	if noun = 'event' and verb = 'add' and reached <> 0 then -- before the rules tell anything about the contract
+		if exists (select from contracts k where k.id = new.contract_id and k.customer_sales_id is distinct from reached) then
+			raise exception using errcode = '42501', message = 'not permitted';
+		end if;
+	end if;
 	if verb = 'delete' then -- only that column, at the server's time
 		if to_jsonb(new) - 'deleted_at' is distinct from to_jsonb(old) - 'deleted_at' then
 			raise exception using errcode = '42501', message = 'deleting changes nothing else';
@@ -740,7 +753,9 @@ begin
 	end if;
 	if caller.id is not null and exists (select from role r where r.reserved and r.name <> caller.role
 		and r.name in (new.role, case when tg_op = 'UPDATE' then old.role else new.role end)) then
-		raise exception using errcode = '42501', constraint = 'role_reserved', message = 'a reserved role', detail = new.role;
+		raise exception using errcode = '42501', constraint = 'role_reserved', message = 'a reserved role',
+			detail = (select r.name from role r where r.reserved and r.name <> caller.role
+				and r.name in (new.role, case when tg_op = 'UPDATE' then old.role else new.role end) limit 1);
 	end if;
 	if leaves and new.id = caller.id then
 		raise exception using errcode = '23514', constraint = 'collaborator_self', message = 'nobody deletes themselves';
@@ -937,7 +952,7 @@ grant execute on function
 	sign_in_params(text), sign_in(text, bytea), open_session(bytea, interval), sign_out(),
 	change_password(bytea, integer, integer, integer, bytea, bytea),
 	set_first_password(text, integer, integer, integer, bytea, bytea),
-	me(), me_id(), reach(text[]), reached(text[]), my_permissions(), hand_over(bigint, bigint), history(text, bigint),
+	me(), me_id(), reach(text[]), reached(text[]), my_account(), my_permissions(), hand_over(bigint, bigint), history(text, bigint),
 	contact_of_customer(bigint), contact_of_contract(bigint), payable(bigint)
 	to :"app";
 

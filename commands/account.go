@@ -130,7 +130,7 @@ func logout(ctx context.Context, s *Session, _ Input) (Output, error) {
 }
 
 func whoami(ctx context.Context, s *Session, _ Input) (Output, error) {
-	me, err := s.DB.User(ctx, s.Me.ID)
+	me, _, err := s.DB.Whoami(ctx)
 	return single(userFields, me), err
 }
 

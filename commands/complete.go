@@ -253,7 +253,7 @@ func rank(choices []Choice, typed string, explained bool) []Choice {
 	if all == nil {
 		all = loose
 	}
-	if all == nil && explained && len(typed) > 2 { // boui finds Bouzin
+	if all == nil && explained && len(typed) > 2 && !strings.ContainsAny(typed, "0123456789") { // boui finds Bouzin
 		all = slices.DeleteFunc(slices.Clone(choices), func(c Choice) bool { return !hasLetters(fold(c.Help), typed) })
 	}
 	return all[:min(len(all), mostChoices)]

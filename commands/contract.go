@@ -127,6 +127,13 @@ func step(verb, short, status, what string, destructive bool) Command {
 		Args: []Arg{idArg(ContractID)}, Destructive: destructive,
 		Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
 			id := Value[int64](in, "id")
+			was, err := s.DB.Contract(ctx, id)
+			if err != nil {
+				return Output{}, named(err, "contract", id)
+			}
+			if was.Status == status {
+				return Output{}, &worded{fmt.Sprintf("contract %d is %s already", id, what), "", repo.ErrConflict}
+			}
 			c, err := s.DB.UpdateContract(ctx, id, repo.ContractChange{Status: &status})
 			return done(contractFields, c, "contract", id, what), named(err, "contract", id)
 		},

@@ -27,6 +27,9 @@ var Day = Kind{
 	Name: "DATE",
 	Parse: func(s *Session, text string) (any, error) {
 		day, err := readDate(s.Locale, strings.TrimSpace(text))
+		if errors.Is(err, errDate) {
+			err = errDay
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -42,6 +45,8 @@ const (
 )
 
 var errDate = errors.New("want a date like 2026-03-28, with a time like 18:30 if it matters, or today, tomorrow, +3d, +2w")
+
+var errDay = errors.New("want a date without a time, like 2026-03-28, today or -3d")
 
 func days(s *Session) []Choice {
 	var all []Choice

@@ -32,6 +32,8 @@ type Setup struct {
 	Ask    func(ctx context.Context, question string) (string, error) // asks for the rest; nil where nobody can be asked
 	Secret func(context.Context, SecretRequest) (string, error)       // asks for their password
 	Say    func(string)
+
+	Happened func(Event) // told of the first administrator (R31)
 }
 
 // Run sets up and says what it made. Nothing is made before every question is answered.
@@ -65,9 +67,11 @@ func (c Setup) run(ctx context.Context) (made []string, err error) {
 		}
 	}
 	if verifier != nil {
-		if _, err := c.Admin.AddUser(ctx, first, verifier, false); err != nil {
+		id, err := c.Admin.AddUser(ctx, first, verifier, false)
+		if err != nil {
 			return made, err
 		}
+		c.Happened(happened("user", id, "added"))
 		made = append(made, "administrator "+first.Email)
 	}
 	return made, c.try(ctx)
@@ -256,7 +260,7 @@ func NewPassword(ctx context.Context, read func(context.Context, SecretRequest) 
 	return password, err
 }
 
-// Tell writes numbers of records for people: "40 customers, 60 contracts"; empty when there are none.
+// Tell writes numbers of records for people: "40 customers, 60 contracts"; "nothing" when there are none.
 func Tell(c repo.Counts) string {
 	var words []string
 	for _, n := range []struct {
@@ -270,17 +274,20 @@ func Tell(c repo.Counts) string {
 			words = append(words, fmt.Sprintf("%d %ss", n.count, n.noun))
 		}
 	}
+	if words == nil {
+		return "nothing"
+	}
 	return strings.Join(words, ", ")
 }
 
 // TellPurged says what a purge did.
 func TellPurged(p repo.Purged) string {
-	text := "no fictional data to remove"
-	if removed := Tell(p.Removed); removed != "" {
-		text = "removed " + removed
+	if p == (repo.Purged{}) {
+		return "no fictional data to remove"
 	}
-	if kept := Tell(p.Kept); kept != "" {
-		text += "; kept " + kept + ", because real records build on them"
+	text := "removed " + Tell(p.Removed)
+	if p.Kept != (repo.Counts{}) {
+		text += "; kept " + Tell(p.Kept) + ", because real records build on them"
 	}
 	return text
 }

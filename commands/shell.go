@@ -45,6 +45,23 @@ var onOff = Enum("on|off", "on", "off")
 // Color is the kind of when to use colour.
 var Color = Enum("WHEN", "auto", "always", "never")
 
+// settingValue is the kind of a value of any setting; which one takes it is seen when it is set.
+var settingValue = Kind{Name: "VALUE", Parse: Token("VALUE").Parse, Values: func(s *Session) []Choice {
+	var all []Choice
+	for _, st := range settings {
+		if st.kind.Values == nil {
+			continue
+		}
+		for _, c := range st.kind.Values(s) {
+			all = append(all, Choice{c.Text, "of " + st.name})
+		}
+	}
+	return all
+}}
+
+// MayHaveWritten reports whether stored data may have changed with the command, also by what it ran inside.
+func (c Command) MayHaveWritten() bool { return c.Writes() || c.Needs == security.SignedIn }
+
 // A shown setting is one with its value.
 type shown struct {
 	setting
@@ -72,7 +89,7 @@ func shellCommands() Table {
 			Name: "set", Short: "Show the settings of this conversation, or change one", Needs: security.Public,
 			Args: []Arg{
 				{Name: "name", Kind: Enum("NAME", settingNames()...), Help: "a setting", Optional: true},
-				{Name: "value", Kind: Token("VALUE"), Help: "its new value", Optional: true},
+				{Name: "value", Kind: settingValue, Help: "its new value", Optional: true},
 			},
 			Flags:    []Flag{formatFlag},
 			Examples: []string{"set", "set format json"},
@@ -108,12 +125,21 @@ func watch(ctx context.Context, s *Session, in Input) (Output, error) {
 	if err != nil {
 		return Output{}, err
 	}
-	c, _, err := s.Table.Find(s, words, false)
+	if words, err = Split(s.expand(line, words)); err != nil {
+		return Output{}, err
+	}
+	c, rest, err := s.Table.Find(s, words, false)
 	if err != nil {
 		return Output{}, err
 	}
 	if _, verb, ok := strings.Cut(string(c.Needs), "."); !ok || verb != "view" {
 		return Output{}, usagef("%s cannot be watched: want a command that only reads", c.Name)
+	}
+	if !s.May(c.Needs) {
+		return Output{}, forbidden(s, c.Name)
+	}
+	if _, err := c.Parse(s, rest); err != nil {
+		return Output{}, err
 	}
 	if s.Watch == nil {
 		return Output{}, usagef("watch needs a terminal")

@@ -68,7 +68,7 @@ func (db *DB) Whoami(ctx context.Context) (User, []Permission, error) {
 		may []Permission
 	)
 	err := db.ask(ctx,
-		step{from[User]("users").Where("id = (select me_id())"), collect(&me, same[User])},
+		step{from[User]("my_account()"), collect(&me, same[User])},
 		step{squirrel.Expr("select action, scope from my_permissions()"), collect(&may, same[Permission])})
 	if err == nil && len(me) == 0 {
 		err = ErrNotFound

@@ -94,7 +94,7 @@ func (c *conversation) run(ctx context.Context, text string) (leave bool) {
 	if c.Session.Me != before {
 		c.completer.forget()
 		c.greet(ctx)
-	} else if c.did.Writes() {
+	} else if c.did.MayHaveWritten() {
 		c.completer.forget()
 	}
 	return false

@@ -34,7 +34,7 @@ func TestConversation(t *testing.T) {
 		name     string
 		promises map[string]func(*testing.T)
 	}{
-		{"loop", loopPromises}, {"box", boxPromises},
+		{"loop", loopPromises}, {"box", boxPromises}, {"edit", editPromises}, {"output", outputPromises}, {"link", linkPromises},
 	} {
 		t.Run(g.name, func(t *testing.T) {
 			for name, test := range g.promises {
@@ -281,10 +281,21 @@ func (d *desk) kept() map[string]string {
 	return files
 }
 
+// shortDir is a directory whose name fits on a line.
+func shortDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "p")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
 // script is an executable file.
 func script(t testing.TB, name, text string) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), name)
+	path := filepath.Join(shortDir(t), name)
 	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text+"\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}

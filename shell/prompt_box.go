@@ -99,6 +99,9 @@ func (l *Line) suggestions() []Suggestion {
 		if len(rows) == maxSuggestions {
 			break
 		}
+		if s.Text == "" && s.Description != "" {
+			s.Text = " " // a hint: go-prompt lays out no empty rows, and a space changes nothing
+		}
 		if s.Text == printable(s.Text) && s.Text != "" {
 			rows = append(rows, Suggestion{s.Text, printable(s.Description)})
 		}

@@ -19,7 +19,7 @@ const (
 	morePrefix = "   -> "
 )
 
-// A Suggestion is one row of the completion box: what is inserted and what it means.
+// A Suggestion is one row of the completion box: what is inserted and what it means. One without a Text is a hint.
 type Suggestion struct{ Text, Description string }
 
 // LineConfig says where a Line reads and what it offers.

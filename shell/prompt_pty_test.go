@@ -27,6 +27,7 @@ type console struct {
 	vt   vt10x.Terminal
 	cmd  *exec.Cmd
 	done chan error
+	news chan struct{} // something was written since it was last empty
 
 	mu  sync.Mutex
 	log bytes.Buffer // every byte that was written
@@ -58,7 +59,7 @@ func openConsole(t testing.TB, demo string, c consoleConfig) *console {
 		t.Fatal(err)
 	}
 	ptm = pollable(t, ptm)
-	s := &console{t: t, ptm: ptm, pts: pts, done: make(chan error, 1)}
+	s := &console{t: t, ptm: ptm, pts: pts, done: make(chan error, 1), news: make(chan struct{}, 1)}
 	s.vt = vt10x.New(vt10x.WithSize(int(c.cols), int(c.rows)), vt10x.WithWriter(ptm))
 	s.resize(c.cols, c.rows)
 	if c.args == nil {
@@ -85,6 +86,10 @@ func openConsole(t testing.TB, demo string, c consoleConfig) *console {
 			s.log.Write(b[:n])
 			_, _ = s.vt.Write(b[:n])
 			s.mu.Unlock()
+			select {
+			case s.news <- struct{}{}:
+			default:
+			}
 		}
 	}()
 	go func() { s.done <- s.cmd.Wait() }()

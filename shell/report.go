@@ -76,6 +76,9 @@ func (r *Reporter) events(who int64, list []commands.Event, err error) {
 	}
 }
 
+// Happened reports what happened outside of a conversation.
+func (r *Reporter) Happened(e commands.Event) { r.events(0, []commands.Event{e}, nil) }
+
 // hold keeps what happens to records until release, which sends it or, when it was all undone, forgets it.
 func (r *Reporter) hold() { r.holding = true }
 

@@ -323,6 +323,15 @@ func TestSentryAway(t *testing.T) {
 	}
 }
 
+// TestSentryInit tells of the first administrator, whom nobody who is signed in has added (R31).
+func TestSentryInit(t *testing.T) {
+	o := openOffice(t, "here")
+	o.Reporter.Happened(commands.Event{Name: "user added", Level: commands.LevelInfo, Entity: "user", ID: 1})
+	if told, want := o.say(), []string{"info user added user/1"}; !slices.Equal(told, want) {
+		t.Errorf("told %q, want %q", told, want)
+	}
+}
+
 func TestReporterDSN(t *testing.T) {
 	for _, dsn := range []string{"nonsense", "https://host/1", "https://key@host"} {
 		if _, err := NewReporter(dsn, "", "", io.Discard); err == nil || err.Error() != "want https://KEY@HOST/PROJECT" {

@@ -95,11 +95,26 @@ func (sh *Shell) repaint(head string, lines, before []string) string {
 	return b.String()
 }
 
-// highlight shows the words of a line that differ from those at the same place before.
+// highlight shows what of a line differs from the line before: of a table the cells, wherever they stand now, of other
+// text the words at their place.
 func highlight(line, was string) string {
-	if line == was {
+	now, then := strings.Split(line, "│"), strings.Split(was, "│")
+	switch {
+	case line == was, strings.Trim(line, "─┌┬┐├┼┤└┴┘") == "":
 		return line
+	case len(now) == 1 || len(now) != len(then):
+		return changedWords(line, was)
 	}
+	for i, cell := range now {
+		if text := strings.TrimSpace(cell); text != strings.TrimSpace(then[i]) {
+			now[i] = changedWords(cell, then[i])
+		}
+	}
+	return strings.Join(now, "│")
+}
+
+// changedWords highlights the words that differ from those at the same place before.
+func changedWords(line, was string) string {
 	now, then := []rune(line), []rune(was)
 	var b strings.Builder
 	for i := 0; i < len(now); {

@@ -44,7 +44,7 @@ func Options() []Option {
 		{"embedded.bin_dir", "", "", text, "PostgreSQL's programs for the private server; empty: searched"},
 		{"encryption.keyset_file", "", "", text, "the key of sealed customer data; empty: keyset.json beside the config. CRM_KEYSET may hold its content"},
 		{"session.lifetime", "", 12 * time.Hour, duration(time.Second, 30*24*time.Hour), "how long a sign-in lasts; crm init tells the database"},
-		{"session.token", "", 10 * time.Minute, duration(time.Second, 24*time.Hour), "how long an access token lasts; renewed by itself"},
+		{"session.token", "", 10 * time.Minute, duration(5*time.Second, 24*time.Hour), "how long an access token lasts; renewed by itself"},
 		{"password.memory_mib", "", 64, commands.Number("N", 1, 1024), "argon2id: memory for a new password, in MiB"},
 		{"password.iterations", "", 3, commands.Number("N", 1, 100), "argon2id: passes over it"},
 		{"password.parallelism", "", 4, commands.Number("N", 1, 255), "argon2id: lanes"},

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -21,12 +22,13 @@ var ErrConfig = errors.New("config")
 
 // A Config is what the config says about the database.
 type Config struct {
-	URL, AdminURL        string     // as written; both empty: the private server
-	SSLMode, SSLRootCert string     // over those of the URLs, if not empty
-	Names                repo.Names // where URL does not say otherwise
-	Dir, BinDir          string     // of the private server; BinDir may be empty
-	Demo                 bool       // the private server in any case, with the usual names
-	Create               bool       // make the private server if there is none
+	URL, AdminURL        string        // as written; both empty: the private server
+	SSLMode, SSLRootCert string        // over those of the URLs, if not empty
+	ConnectTimeout       time.Duration // where the URLs do not say otherwise
+	Names                repo.Names    // where URL does not say otherwise
+	Dir, BinDir          string        // of the private server; BinDir may be empty
+	Demo                 bool          // the private server in any case, with the usual names
+	Create               bool          // make the private server if there is none
 }
 
 // A Place is where the data is. Close it.

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -25,13 +26,14 @@ func TestFindGivenServer(t *testing.T) {
 		"in the query":      {Config{URL: "postgresql:///?host=/a%20b&user=me&dbname=mine"}, "me", "", "/a b", "mine", false},
 		"keywords":          {Config{URL: `host=there sslmode=disable password='p\'w'`}, "crm_app", "p'w", "there", "crm", false},
 		"whole keywords":    {Config{URL: "host=there user=me dbname=mine sslmode=disable"}, "me", "", "there", "mine", false},
+		"with a timeout":    {Config{URL: "postgres://there/?sslmode=disable&connect_timeout=7"}, "crm_app", "", "there", "crm", false},
 		"TLS over the URL":  {Config{URL: "postgres://there/?sslmode=disable", SSLMode: "require"}, "crm_app", "", "there", "crm", true},
 		"TLS over keywords": {Config{URL: "host=there sslmode=disable", SSLMode: "require"}, "crm_app", "", "there", "crm", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("PGUSER", "somebody")
 			t.Setenv("PGDATABASE", "something")
-			test.config.Names = usual
+			test.config.Names, test.config.ConnectTimeout = usual, 2500*time.Millisecond
 			at, err := Find(t.Context(), test.config)
 			if err != nil {
 				t.Fatal(err)
@@ -39,6 +41,9 @@ func TestFindGivenServer(t *testing.T) {
 			conf, err := pgx.ParseConfig(at.URL)
 			if err != nil {
 				t.Fatal(err)
+			}
+			if conf.ConnectTimeout != 3*time.Second && name != "with a timeout" || name == "with a timeout" && conf.ConnectTimeout != 7*time.Second {
+				t.Errorf("connect timeout %v", conf.ConnectTimeout)
 			}
 			if conf.User != test.user || conf.Password != test.password || conf.Host != test.host || conf.Database != test.dbname || (conf.TLSConfig != nil) != test.tls {
 				t.Errorf("%s: %s, %s, %s, %s, TLS %v", at.URL, conf.User, conf.Password, conf.Host, conf.Database, conf.TLSConfig != nil)

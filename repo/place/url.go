@@ -3,9 +3,11 @@ package place
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -37,7 +39,7 @@ func (c Config) complete(key, text string, n repo.Names) (string, repo.Names, er
 	if isURL(text) {
 		text, err = c.completeURL(text, n)
 	} else {
-		text = keywords("user", n.App, "dbname", n.Database) + text + " " + keywords("sslmode", c.SSLMode, "sslrootcert", c.SSLRootCert)
+		text = keywords("connect_timeout", c.seconds(), "user", n.App, "dbname", n.Database) + text + " " + keywords("sslmode", c.SSLMode, "sslrootcert", c.SSLRootCert)
 	}
 	if err != nil {
 		return "", n, unreadable(key)
@@ -71,8 +73,19 @@ func (c Config) completeURL(text string, n repo.Names) (string, error) {
 			q.Set(name, value)
 		}
 	}
+	if seconds := c.seconds(); seconds != "" && !q.Has("connect_timeout") {
+		q.Set("connect_timeout", seconds)
+	}
 	u.RawQuery = strings.ReplaceAll(q.Encode(), "+", "%20") // libpq does not read + as a space
 	return u.String(), nil
+}
+
+// seconds is the timeout as connection strings have it, empty for none.
+func (c Config) seconds() string {
+	if c.ConnectTimeout <= 0 {
+		return ""
+	}
+	return strconv.Itoa(int(math.Ceil(c.ConnectTimeout.Seconds())))
 }
 
 // as is the connection string for somebody else on the same server: nothing that proves who the first one is stays in it.
@@ -82,7 +95,7 @@ func as(text, user, password, database string) (string, error) {
 		return "", worded{errors.New("database.url cannot be made from database.admin_url: write that as postgres://USER:PASSWORD@HOST:PORT/DATABASE, or set database.url"), ErrConfig}
 	}
 	q := u.Query()
-	for _, name := range []string{"user", "password", "dbname", "database", "passfile", "service", "servicefile", "sslcert", "sslkey", "sslpassword"} {
+	for _, name := range []string{"user", "password", "dbname", "database", "passfile", "service", "servicefile", "sslcert", "sslkey", "sslpassword", "connect_timeout"} {
 		q.Del(name)
 	}
 	u.User, u.Path, u.RawQuery = url.UserPassword(user, password), "/"+database, strings.ReplaceAll(q.Encode(), "+", "%20")

@@ -1,0 +1,66 @@
+package commands
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"crm/repo"
+)
+
+func TestTell(t *testing.T) {
+	all := repo.Counts{Users: 5, Customers: 40, Contracts: 60, Payments: 2, Events: 45}
+	for _, test := range []struct {
+		got, want string
+	}{
+		{Tell(all), "40 customers, 60 contracts, 2 payments, 45 events, 5 accounts"},
+		{Tell(repo.Counts{Users: 1, Customers: 1}), "1 customer, 1 account"},
+		{Tell(repo.Counts{}), "nothing"},
+		{TellPurged(repo.Purged{}), "no fictional data to remove"},
+		{TellPurged(repo.Purged{Removed: repo.Counts{Events: 1}}), "removed 1 event"},
+		{TellPurged(repo.Purged{Removed: repo.Counts{Events: 2}, Kept: repo.Counts{Customers: 1}}), "removed 2 events; kept 1 customer, because real records build on them"},
+		{TellPurged(repo.Purged{Kept: repo.Counts{Customers: 1}}), "removed nothing; kept 1 customer, because real records build on them"},
+	} {
+		if test.got != test.want {
+			t.Errorf("%q, want %q", test.got, test.want)
+		}
+	}
+}
+
+func TestWriteConfig(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "new", "config.yaml")
+	keys := [][2]string{{"database.url", "postgres://it's"}, {"database.schema", "s"}, {"encryption.keyset_file", "/k"}}
+	if err := WriteConfig(file, keys); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(file)
+	const want = "# crm's config; config.yaml.example explains every key\ndatabase:\n  url: 'postgres://it''s'\n  schema: 's'\nencryption:\n  keyset_file: '/k'\n"
+	if err != nil || string(text) != want {
+		t.Errorf("%s, %v; want %s", text, err, want)
+	}
+	for path, mode := range map[string]fs.FileMode{file: 0o600, filepath.Dir(file): 0o700} {
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != mode {
+			t.Errorf("%s: %v, %v; want %v", path, info.Mode(), err, mode)
+		}
+	}
+	if err := WriteConfig(file, nil); !errors.Is(err, ErrUsage) || !errors.Is(err, fs.ErrExist) {
+		t.Errorf("over another file: %v", err)
+	}
+}
+
+func TestUnseal(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "keyset.json")
+	for _, test := range []struct {
+		content, file, want, hint string
+	}{
+		{"", missing, "there is no keyset " + missing, "crm init makes it with the database; on another machine, copy it there or set CRM_KEYSET"},
+		{"secret", "", "keyset is not a JSON object", ""},
+	} {
+		_, err := Unseal([]byte(test.content), test.file)
+		if text, hint := Describe(err); !errors.Is(err, ErrUsage) || text != test.want || hint != test.hint {
+			t.Errorf("%q, %q; want %q, %q", text, hint, test.want, test.hint)
+		}
+	}
+}

@@ -1,0 +1,165 @@
+//go:build linux
+
+package shell
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"crm/repo/embedded"
+)
+
+// linkPromises: the way to the database, and the session in it.
+var linkPromises = map[string]func(*testing.T){
+	"a restart between two commands":       linkRestart,
+	"a read is sent again by itself":       linkRead,
+	"a write on its way is not sent again": linkWrite,
+	"the session's end":                    linkSessionEnds,
+	"tokens are renewed":                   linkRenews,
+}
+
+// kill ends the statement that waits for a lock, with its connection.
+func (d *desk) kill() (pid int) {
+	d.t.Helper()
+	d.stuck()
+	pid = d.number("select pid from pg_stat_activity where datname = $1 and application_name = 'crm' and wait_event_type = 'Lock' limit 1", d.database)
+	d.sql("select pg_terminate_backend($1)", pid)
+	return pid
+}
+
+func linkRestart(t *testing.T) {
+	dir := shortDir(t)
+	start := func() *embedded.Server {
+		t.Helper()
+		s, err := embedded.Start(context.Background(), embedded.Config{Dir: dir, Fast: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	server := start()
+	t.Cleanup(func() {
+		_ = server.Close()
+		_ = embedded.Remove(dir)
+	})
+	w, err := fillWarehouse(func(database string) string { return server.URL(database, "") })
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := sit(t, deskConfig{login: "sales1", at: &w})
+	stop := func() {
+		t.Helper()
+		if err := server.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.run("customer get 1", "Kevin Casey")
+	stop()
+	server = start()
+	if out := d.run("customer get 1", "Kevin Casey"); strings.Contains(out, "error") {
+		t.Errorf("after a restart: %s", out)
+	}
+	// Away for a while: said once, and the command does its work when the database is back.
+	const away = "the database is away"
+	for _, command := range []string{"customer list --limit 1", "customer add Back Again"} {
+		stop()
+		since := len(d.output())
+		d.send(command + "\r")
+		d.said(since, away)
+		server = start()
+		d.idle()
+		if out := d.output()[since:]; strings.Count(out, away) != 1 || strings.Contains(out, "error") {
+			t.Errorf("%s while the database is away: %s", command, out)
+		}
+	}
+	d.run("customer list --after 30", "Back", "1 row")
+	// Ctrl-C gives up, and the shell lives on without a database.
+	stop()
+	since := len(d.output())
+	d.send("customer list\r")
+	d.said(since, away)
+	d.send("\x03")
+	d.said(since, "cancelled")
+	d.idle()
+	d.run("help", "Records")
+	server = start()
+	d.run("customer get 1", "Kevin Casey")
+}
+
+func linkRead(t *testing.T) {
+	d := sit(t, deskConfig{login: "sales1"})
+	unlock := d.lock("customer")
+	since := len(d.output())
+	d.send("customer list --limit 3\r")
+	pid := d.kill()
+	d.until("second try", func() bool { return d.waiting(pid) == 1 })
+	unlock()
+	d.said(since, "3 rows")
+	d.idle()
+	if out := d.output()[since:]; strings.Contains(out, "lost") || strings.Contains(out, "error") {
+		t.Errorf("a read that was sent again: %s", out)
+	}
+	// With every connection gone between two commands, too.
+	d.sql("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1 and application_name = 'crm'", d.database)
+	d.run("customer get 1", "Kevin Casey")
+	d.sql("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1 and application_name = 'crm'", d.database)
+	d.run("customer add After Kill")
+	if n := d.number("select count(*) from customer"); n > 31 {
+		t.Errorf("one write made %d customers", n-30)
+	}
+}
+
+func linkWrite(t *testing.T) {
+	d := sit(t, deskConfig{login: "sales1"})
+	unlock := d.lock("customer")
+	since := len(d.output())
+	d.send("customer add Never Twice\r")
+	d.kill()
+	d.said(since, "look whether it was made before you repeat it")
+	d.idle()
+	d.free()
+	unlock()
+	d.run("customer list --limit 1", "1 row")
+	if n := d.number("select count(*) from customer"); n != 30 {
+		t.Errorf("%d customers, want 30", n)
+	}
+}
+
+func linkSessionEnds(t *testing.T) {
+	d := sit(t, deskConfig{login: "sales1"})
+	d.sql("delete from session")
+	d.prompt = "crm>"
+	out := d.run("customer list", "your session has ended", "login sales1@epic.example")
+	if strings.Contains(out, "Kevin") {
+		t.Error("an ended session still reads")
+	}
+	d.run("customer list", "not signed in")
+	d.run("help", "login EMAIL")
+	d.prompt = "sales1 crm>"
+	d.run("login sales1@epic.example", "signed in")
+	d.run("customer list --limit 2", "2 rows")
+	// It ends during watch, too.
+	at := len(d.output())
+	d.send("watch 1 customer list --limit 2\r")
+	d.said(at, "Kevin Casey")
+	d.sql("delete from session")
+	d.prompt = "crm>"
+	d.said(at, "your session has ended")
+	d.idle()
+	if out := d.output(); strings.LastIndex(out, other) > strings.LastIndex(out, back) {
+		t.Error("watch leaves the other screen on")
+	}
+}
+
+func linkRenews(t *testing.T) {
+	d := sit(t, deskConfig{login: "sales1", env: []string{"CRM_SESSION_TOKEN=2s"}})
+	began := d.number("select extract(epoch from now())::int")
+	for d.number("select extract(epoch from now())::int") < began+5 {
+		d.run("customer get 1", "Kevin Casey")
+	}
+	d.run("customer add Late Token", "customer 31 added")
+	if strings.Contains(d.output(), "ended") {
+		t.Error("the session ended with a token")
+	}
+}

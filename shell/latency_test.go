@@ -1,0 +1,171 @@
+//go:build linux
+
+package shell
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// These benchmarks measure what a user feels: the built program in a terminal, on a real database. They print and
+// judge nothing:
+//
+//	go test ./shell -run '^$' -bench 'Keystroke|Idle|Memory' -benchtime 1x
+//
+// CRM_COMMANDS is the number of commands of BenchmarkMemory, 1,000 if it is not set.
+
+// BenchmarkKeystroke takes the time from a key to its line on the screen, while a customer's number is completed.
+func BenchmarkKeystroke(b *testing.B) {
+	bin := buildCRM(b)
+	for _, blocked := range []bool{true, false} {
+		b.Run(map[bool]string{true: "blocked", false: "answering"}[blocked], func(b *testing.B) {
+			d := sit(b, deskConfig{login: "sales1", bin: bin})
+			if blocked {
+				d.lock("customer")
+			}
+			var took []time.Duration
+			for len(took) < 300 {
+				typed := d.prompt + " "
+				for _, key := range "customer get 1234" {
+					typed += string(key)
+					began := time.Now()
+					d.send(string(key))
+					for want := strings.TrimRight(typed, " "); d.line() != want || d.cursor().X != len(typed); {
+						select {
+						case <-d.news:
+						case <-time.After(5 * time.Second):
+							b.Fatalf("no %q: %q", typed, d.line())
+						}
+					}
+					took = append(took, time.Since(began))
+					time.Sleep(15 * time.Millisecond) // a fast typist
+				}
+				d.clean()
+			}
+			slices.Sort(took)
+			at := func(share float64) float64 {
+				return float64(took[int(share*float64(len(took)-1))].Microseconds()) / 1000
+			}
+			b.ReportMetric(at(0.5), "ms/median")
+			b.ReportMetric(at(0.99), "ms/p99")
+			b.ReportMetric(float64(len(took)), "keys")
+		})
+	}
+}
+
+// BenchmarkIdle counts what the program does while nobody does anything, with the box open.
+func BenchmarkIdle(b *testing.B) {
+	d := sit(b, deskConfig{login: "sales1", bin: buildCRM(b)})
+	d.send("customer get ")
+	d.wait("Callaghan")
+	time.Sleep(6 * time.Second) // what was fetched is in, and the collector of garbage has been
+	const span = 10 * time.Second
+	before := d.usage()
+	time.Sleep(span)
+	after := d.usage()
+	b.ReportMetric(100*(after.cpu-before.cpu).Seconds()/span.Seconds(), "%cpu")
+	b.ReportMetric(float64(after.switches-before.switches)/span.Seconds(), "wakeups/s")
+}
+
+// BenchmarkMemory says what is left of many commands.
+func BenchmarkMemory(b *testing.B) {
+	commands, err := strconv.Atoi(cmp.Or(os.Getenv("CRM_COMMANDS"), "1000"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	d := sit(b, deskConfig{login: "sales1", bin: buildCRM(b)})
+	d.do(100)
+	before := d.usage()
+	d.do(commands)
+	after := d.usage()
+	b.ReportMetric(float64(after.rss)/(1<<20), "MB")
+	b.ReportMetric(float64(before.rss)/(1<<20), "MB-after-100")
+	b.ReportMetric(float64(after.descriptors-before.descriptors), "descriptors-more")
+	b.ReportMetric(float64(after.threads-before.threads), "threads-more")
+	b.ReportMetric(float64(commands), "commands")
+}
+
+// do pastes and runs so many commands that read.
+func (d *desk) do(commands int) {
+	d.t.Helper()
+	for left := commands; left > 0; left -= 500 {
+		paste := ""
+		for i := range min(left, 500) {
+			paste += []string{"customer get 1", "customer list --limit 5", "event list --limit 2", "contract get 1"}[i%4] + "\n"
+		}
+		since := len(d.output())
+		d.send("\x1b[200~" + paste + "customer get 29\r\x1b[201~")
+		for end := time.Now().Add(2 * time.Minute); !strings.Contains(d.output()[since:], "│ 29"); {
+			if time.Now().After(end) {
+				d.t.Fatal(d.screen())
+			}
+			<-d.news
+		}
+		d.idle()
+		d.forget()
+	}
+}
+
+// forget drops what was written so far.
+func (s *console) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.log.Reset()
+}
+
+// A usage is what a process has taken so far, and what it holds.
+type usage struct {
+	cpu                                time.Duration
+	switches                           int // voluntary, of all threads
+	rss, threads, descriptors, sockets int
+}
+
+func (s *console) usage() (u usage) {
+	s.t.Helper()
+	proc := fmt.Sprintf("/proc/%d", s.cmd.Process.Pid)
+	read := func(path string) string {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		return string(text)
+	}
+	stat := read(proc + "/stat")
+	fields := strings.Fields(stat[strings.LastIndex(stat, ")")+1:])
+	for _, ticks := range fields[11:13] {
+		n, _ := strconv.Atoi(ticks)
+		u.cpu += time.Duration(n) * 10 * time.Millisecond
+	}
+	tasks, _ := filepath.Glob(proc + "/task/*/status")
+	for _, task := range tasks {
+		u.switches += counted(read(task), "voluntary_ctxt_switches:")
+	}
+	u.threads = len(tasks)
+	u.rss = counted(read(proc+"/status"), "VmRSS:") << 10
+	fds, _ := filepath.Glob(proc + "/fd/*")
+	for _, fd := range fds {
+		if to, err := os.Readlink(fd); err == nil && strings.HasPrefix(to, "socket:") {
+			u.sockets++
+		}
+	}
+	u.descriptors = len(fds)
+	return u
+}
+
+// counted is what stands behind a key in a text of /proc.
+func counted(text, key string) int {
+	_, rest, _ := strings.Cut("\n"+text, "\n"+key)
+	fields := strings.Fields(rest)
+	if len(fields) == 0 {
+		return 0
+	}
+	n, _ := strconv.Atoi(fields[0])
+	return n
+}
