@@ -82,7 +82,7 @@ func linkRestart(t *testing.T) {
 	d.send("\x03")
 	d.said(since, "cancelled")
 	d.idle()
-	d.run("help", "Records")
+	d.run("set limit 5", "limit is 5")
 	server = start()
 	d.run("customer get 1", "Kevin Casey")
 }
@@ -153,9 +153,9 @@ func linkSessionEnds(t *testing.T) {
 }
 
 func linkRenews(t *testing.T) {
-	d := sit(t, deskConfig{login: "sales1", env: []string{"CRM_SESSION_TOKEN=2s"}})
+	d := sit(t, deskConfig{login: "sales1", env: []string{"CRM_SESSION_TOKEN=5s"}})
 	began := d.number("select extract(epoch from now())::int")
-	for d.number("select extract(epoch from now())::int") < began+5 {
+	for d.number("select extract(epoch from now())::int") < began+7 {
 		d.run("customer get 1", "Kevin Casey")
 	}
 	d.run("customer add Late Token", "customer 31 added")

@@ -147,7 +147,7 @@ func watchChanges(t *testing.T) {
 	other.run("customer update 1 --full-name 'Kim Casey'", "updated")
 	d.said(since, "\x1b[7mKim\x1b[0m") // and only that word
 	d.wait("Kim Casey")
-	if out := d.output()[since:]; strings.Contains(out, "\x1b[7mCasey") || strings.Contains(out, "\x1b[7mBouzin") {
+	if out := d.output()[since:]; strings.Contains(out, "\x1b[7mStart") || strings.Contains(out, "\x1b[7mBouzin") || strings.Contains(out, "\x1b[7m┌") {
 		t.Errorf("more is highlighted than what changed: %q", out)
 	}
 	d.send("\x03")
@@ -222,7 +222,7 @@ func aliasesLast(t *testing.T) {
 	d := sit(t, deskConfig{login: "sales1"})
 	d.run("alias mine = customer list --mine --limit 2", "alias mine")
 	d.run("mine", "2 rows")
-	d.run("mine --sort id:desc", "30", "2 rows")
+	d.run("mine --sort id:desc", "29", "2 rows")
 	d.offers("mi", "mine", "customer list --mine --limit 2")
 	d.offers("mine --", "--sort")
 	d.run("alias customer = whoami", "error: customer is a command")

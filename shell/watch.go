@@ -106,11 +106,18 @@ func highlight(line, was string) string {
 		return changedWords(line, was)
 	}
 	for i, cell := range now {
-		if text := strings.TrimSpace(cell); text != strings.TrimSpace(then[i]) {
+		if !sameCell(strings.TrimSpace(cell), strings.TrimSpace(then[i])) {
 			now[i] = changedWords(cell, then[i])
 		}
 	}
 	return strings.Join(now, "│")
+}
+
+// sameCell tells whether two texts may be of one value, be it cut off at another width.
+func sameCell(a, b string) bool {
+	whole, cutA := strings.CutSuffix(a, "…")
+	part, cutB := strings.CutSuffix(b, "…")
+	return a == b || cutA && strings.HasPrefix(b, whole) || cutB && strings.HasPrefix(a, part)
 }
 
 // changedWords highlights the words that differ from those at the same place before.
