@@ -59,15 +59,7 @@ func contractCommands() Table {
 			Examples: []string{"contract list --unsigned", "contract list --unpaid --mine --sort remaining_amount:desc"},
 			Run:      listContracts,
 		},
-		{
-			Name: "contract get", Short: "Show one contract", Needs: action("contract", "view"),
-			Args: []Arg{idArg(ContractID)}, Examples: []string{"contract get 1"},
-			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
-				id := Value[int64](in, "id")
-				c, err := s.DB.Contract(ctx, id)
-				return single(contractFields, c), named(err, "contract", id)
-			},
-		},
+		getCommand("contract", ContractID, contractFields, (*repo.DB).Contract),
 		{
 			Name: "contract add", Short: "Add a contract", Needs: action("contract", "add"),
 			Args: []Arg{

@@ -61,15 +61,7 @@ func customerCommands() Table {
 			Examples: []string{"customer list", "customer list --mine --columns id,company_name,phone"},
 			Run:      listCustomers,
 		},
-		{
-			Name: "customer get", Short: "Show one customer", Needs: action("customer", "view"),
-			Args: []Arg{idArg(CustomerID)}, Examples: []string{"customer get 1"},
-			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
-				id := Value[int64](in, "id")
-				c, err := s.DB.Customer(ctx, id)
-				return single(customerFields, c), named(err, "customer", id)
-			},
-		},
+		getCommand("customer", CustomerID, customerFields, (*repo.DB).Customer),
 		{
 			Name: "customer add", Short: "Add a customer; whoever sells becomes its sales contact", Needs: action("customer", "add"),
 			Args: []Arg{
@@ -96,24 +88,8 @@ func customerCommands() Table {
 				return done(customerFields, c, "customer", id, "updated"), named(err, "customer", id)
 			},
 		},
-		{
-			Name: "customer delete", Short: "Delete a customer; restore brings it back", Needs: action("customer", "delete"),
-			Args: []Arg{idArg(CustomerID)}, Destructive: true,
-			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
-				id := Value[int64](in, "id")
-				c, err := s.DB.DeleteCustomer(ctx, id)
-				return done(customerFields, c, "customer", id, "deleted"), named(err, "customer", id)
-			},
-		},
-		{
-			Name: "customer restore", Short: "Bring a deleted customer back", Needs: action("customer", "delete"),
-			Args: []Arg{idArg(ID)},
-			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
-				id := Value[int64](in, "id")
-				c, err := s.DB.RestoreCustomer(ctx, id)
-				return done(customerFields, c, "customer", id, "restored"), named(err, "customer", id)
-			},
-		},
+		deleteCommand("customer", CustomerID, customerFields, (*repo.DB).DeleteCustomer),
+		restoreCommand("customer", customerFields, (*repo.DB).RestoreCustomer),
 		historyCommand("customer", CustomerID),
 	}
 }

@@ -70,15 +70,7 @@ func eventCommands() Table {
 			Examples: []string{"event list --no-support --from today", "event list --assigned"},
 			Run:      listEvents,
 		},
-		{
-			Name: "event get", Short: "Show one event", Needs: action("event", "view"),
-			Args: []Arg{idArg(EventID)}, Examples: []string{"event get 1"},
-			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
-				id := Value[int64](in, "id")
-				e, err := s.DB.Event(ctx, id)
-				return single(eventFields, e), named(err, "event", id)
-			},
-		},
+		getCommand("event", EventID, eventFields, (*repo.DB).Event),
 		{
 			Name: "event add", Short: "Add an event to a signed contract", Needs: action("event", "add"),
 			Flags: details,
@@ -112,24 +104,8 @@ func eventCommands() Table {
 			Flags: []Flag{{Name: "force", Kind: Switch, Help: "without a warning if they are booked twice"}},
 			Run:   assignEvent,
 		},
-		{
-			Name: "event delete", Short: "Delete an event; restore brings it back", Needs: action("event", "delete"),
-			Args: []Arg{idArg(EventID)}, Destructive: true,
-			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
-				id := Value[int64](in, "id")
-				e, err := s.DB.DeleteEvent(ctx, id)
-				return done(eventFields, e, "event", id, "deleted"), named(err, "event", id)
-			},
-		},
-		{
-			Name: "event restore", Short: "Bring a deleted event back", Needs: action("event", "delete"),
-			Args: []Arg{idArg(ID)},
-			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
-				id := Value[int64](in, "id")
-				e, err := s.DB.RestoreEvent(ctx, id)
-				return done(eventFields, e, "event", id, "restored"), named(err, "event", id)
-			},
-		},
+		deleteCommand("event", EventID, eventFields, (*repo.DB).DeleteEvent),
+		restoreCommand("event", eventFields, (*repo.DB).RestoreEvent),
 		historyCommand("event", EventID),
 	}
 }

@@ -75,15 +75,7 @@ func userCommands() Table {
 				return paged(userFields, found, f.Page, func(u repo.User) int64 { return u.ID }), err
 			},
 		},
-		{
-			Name: "user get", Short: "Show one collaborator", Needs: action("user", "view"),
-			Args: []Arg{idArg(UserID)}, Examples: []string{"user get me"},
-			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
-				id := Value[int64](in, "id")
-				u, err := s.DB.User(ctx, id)
-				return single(userFields, u), named(err, "user", id)
-			},
-		},
+		getCommand("user", UserID, userFields, (*repo.DB).User, "user get me"),
 		{
 			Name: "user add", Short: "Add a collaborator; asks for their first password", Needs: action("user", "add"),
 			Args: []Arg{
@@ -117,15 +109,7 @@ func userCommands() Table {
 				return done(userFields, u, "user", id, "deleted"), named(err, "user", id)
 			},
 		},
-		{
-			Name: "user restore", Short: "Bring a deleted collaborator back", Needs: action("user", "delete"),
-			Args: []Arg{idArg(ID)},
-			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
-				id := Value[int64](in, "id")
-				u, err := s.DB.RestoreUser(ctx, id)
-				return done(userFields, u, "user", id, "restored"), named(err, "user", id)
-			},
-		},
+		restoreCommand("user", userFields, (*repo.DB).RestoreUser),
 		historyCommand("user", UserID),
 	}
 }

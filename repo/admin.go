@@ -2,18 +2,12 @@ package repo
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/pbkdf2"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"golang.org/x/text/secure/precis"
 )
 
 // Names are what the company calls its database, schema and roles.
@@ -330,30 +324,6 @@ func isCode(err error, codes ...string) bool {
 }
 
 func quote(name string) string { return pgx.Identifier{name}.Sanitize() }
-
-// scramVerifier is what PostgreSQL keeps of a password (RFC 5803; PostgreSQL manual, 53.3 pg_authid).
-func scramVerifier(password string) (string, error) {
-	const iterations = 4096
-	if prepared, err := precis.OpaqueString.String(password); err == nil { // as clients do before they prove it (RFC 8265)
-		password = prepared
-	}
-	salt := make([]byte, 16)
-	if _, err := rand.Read(salt); err != nil {
-		return "", err
-	}
-	salted, err := pbkdf2.Key(sha256.New, password, salt, iterations, sha256.Size)
-	if err != nil {
-		return "", err
-	}
-	sum := func(key []byte, text string) []byte {
-		m := hmac.New(sha256.New, key)
-		m.Write([]byte(text))
-		return m.Sum(nil)
-	}
-	stored := sha256.Sum256(sum(salted, "Client Key"))
-	b64 := base64.StdEncoding.EncodeToString
-	return fmt.Sprintf("SCRAM-SHA-256$%d:%s$%s:%s", iterations, b64(salt), b64(stored[:]), b64(sum(salted, "Server Key"))), nil
-}
 
 // HasSchema reports whether the database and crm's schema in it are there.
 func (a *Admin) HasSchema(ctx context.Context) (there bool, err error) {

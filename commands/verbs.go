@@ -1,0 +1,48 @@
+package commands
+
+import (
+	"context"
+
+	"crm/repo"
+)
+
+// This file is the commands that all nouns have alike.
+
+// getCommand is `NOUN get ID`.
+func getCommand[T any](noun string, kind Kind, fields []Field[T], get func(*repo.DB, context.Context, int64) (T, error), examples ...string) Command {
+	return Command{
+		Name: noun + " get", Short: "Show one " + noun, Needs: action(noun, "view"),
+		Args: []Arg{idArg(kind)}, Examples: append([]string{noun + " get 1"}, examples...),
+		Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
+			id := Value[int64](in, "id")
+			record, err := get(s.DB, ctx, id)
+			return single(fields, record), named(err, noun, id)
+		},
+	}
+}
+
+// deleteCommand is `NOUN delete ID`.
+func deleteCommand[T any](noun string, kind Kind, fields []Field[T], remove func(*repo.DB, context.Context, int64) (T, error)) Command {
+	return Command{
+		Name: noun + " delete", Short: "Delete a " + noun + "; restore brings it back", Needs: action(noun, "delete"),
+		Args: []Arg{idArg(kind)}, Destructive: true,
+		Run: marked(noun, "deleted", fields, remove),
+	}
+}
+
+// restoreCommand is `NOUN restore ID`; what may delete may restore.
+func restoreCommand[T any](noun string, fields []Field[T], restore func(*repo.DB, context.Context, int64) (T, error)) Command {
+	return Command{
+		Name: noun + " restore", Short: "Bring a deleted " + noun + " back", Needs: action(noun, "delete"),
+		Args: []Arg{idArg(ID)},
+		Run:  marked(noun, "restored", fields, restore),
+	}
+}
+
+func marked[T any](noun, what string, fields []Field[T], mark func(*repo.DB, context.Context, int64) (T, error)) func(context.Context, *Session, Input) (Output, error) {
+	return func(ctx context.Context, s *Session, in Input) (Output, error) {
+		id := Value[int64](in, "id")
+		record, err := mark(s.DB, ctx, id)
+		return done(fields, record, noun, id, what), named(err, noun, id)
+	}
+}
