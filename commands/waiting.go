@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Waiting is what waits for the signed-in user, in a few lines for people; nothing when the database
+// Waiting is what waits for the signed-in user, a line each for people; nothing when the database
 // does not say.
 func Waiting(ctx context.Context, s *Session) []string {
 	w, err := s.DB.Waiting(ctx, s.Locale.Now())
@@ -26,7 +26,11 @@ func Waiting(ctx context.Context, s *Session) []string {
 	if len(parts) == 0 {
 		return []string{"nothing waits for you"}
 	}
-	return []string{"waiting: " + strings.Join(parts, ", ")}
+	const head = "waiting: "
+	for i := range parts {
+		parts[i] = map[bool]string{true: head, false: strings.Repeat(" ", len(head))}[i == 0] + parts[i]
+	}
+	return parts
 }
 
 func plural(n int64, noun string) string {

@@ -90,7 +90,7 @@ func boxOffers(t *testing.T) {
 	d.offers("contract pay 1 ", "AMOUNT")
 	d.offers("event list --contract-id ", "--contract-id")
 	d.send("\t") // on an empty line
-	d.wait("customer  list")
+	d.wait("login     Sign in")
 	d.clean()
 	dir := shortDir(t)
 	for _, name := range []string{"monday.crm", "two words.crm", "tuesday.crm"} {

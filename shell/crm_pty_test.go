@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -312,11 +311,6 @@ func inOrder(t testing.TB, text string, words ...string) {
 		}
 		text = text[i+len(w):]
 	}
-}
-
-// rows are the lines of the screen that are not empty.
-func (d *desk) rows() []string {
-	return slices.DeleteFunc(strings.Split(d.screen(), "\n"), func(line string) bool { return strings.TrimSpace(line) == "" })
 }
 
 // plainly is what was written without the control sequences.

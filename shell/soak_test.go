@@ -116,7 +116,7 @@ func (s *soak) round() {
 			s.press("\x03")
 		}
 	}
-	s.press([]string{"\r", "\r", "\x03", "\r\r", "\x1b\r", "n\r", "\x03\x04"}[s.r.IntN(7)])
+	s.press([]string{"\r", "\r", "\r", "\r", "\x03", "\x03", "\r\r", "\x1b\r", "\x1b\r", "n\r", "n\r", "\x03\x04"}[s.r.IntN(12)])
 	if s.over() {
 		s.ends++
 		s.d.endCooked(0)

@@ -30,6 +30,7 @@ type terminal struct {
 	signals    chan os.Signal // those that end the process or draw the line anew
 	interrupts chan os.Signal // SIGINT in raw mode
 	ignored    chan os.Signal // SIGINT at any time: one between two commands must not kill
+	delivered  chan os.Signal // SIGCHLD, by which drain knows that the signals before it have come
 }
 
 // openTerminal remembers the terminal's mode and changes nothing yet.
@@ -47,6 +48,7 @@ func openTerminal(in, out *os.File) (*terminal, error) {
 	t := &terminal{
 		in: in, out: out, mode: *mode,
 		signals: make(chan os.Signal, 8), interrupts: make(chan os.Signal, 1), ignored: make(chan os.Signal, 1),
+		delivered: make(chan os.Signal, 1),
 	}
 	if err := unix.Pipe(t.wake[:]); err != nil {
 		return nil, fmt.Errorf("open terminal: %w", err)
@@ -70,12 +72,29 @@ func (t *terminal) raw() error {
 	t.modeMu.Lock()
 	defer t.modeMu.Unlock()
 	t.isRaw = true
-	signal.Notify(t.interrupts, unix.SIGINT) // from now on: the last command's Ctrl-C is no longer on its way
 	if err := t.setRaw(); err != nil {
 		return err
 	}
+	t.drain() // the last command's Ctrl-C is no longer on its way
+	signal.Notify(t.interrupts, unix.SIGINT)
 	_, err := t.out.WriteString("\r\x1b[K\x1b[?2004h") // over the echo of what was typed ahead; pastes come between marks
 	return err
+}
+
+// drain waits until signals that were sent already have come: the system delivers those of lower numbers first, and
+// SIGCHLD, which means nothing to the process, is behind SIGINT.
+func (t *terminal) drain() {
+	select {
+	case <-t.delivered: // of a child
+	default:
+	}
+	if unix.Kill(unix.Getpid(), unix.SIGCHLD) != nil {
+		return
+	}
+	select {
+	case <-t.delivered:
+	case <-time.After(20 * time.Millisecond):
+	}
 }
 
 func (t *terminal) setRaw() error {
@@ -99,8 +118,8 @@ func (t *terminal) restore(tail string) {
 		return
 	}
 	t.isRaw = false
+	signal.Stop(t.interrupts) // before Ctrl-C is a signal again, which is the next command's
 	_ = unix.IoctlSetTermios(int(t.in.Fd()), setMode, &t.mode)
-	signal.Stop(t.interrupts)
 	_, _ = t.out.WriteString("\x1b[?2004l\x1b[?25h" + tail)
 }
 
@@ -165,6 +184,7 @@ func (t *terminal) poke() {
 func (t *terminal) notify(resized func(), ended func(os.Signal)) {
 	signal.Notify(t.signals, unix.SIGWINCH, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT, unix.SIGCONT)
 	signal.Notify(t.ignored, unix.SIGINT)
+	signal.Notify(t.delivered, unix.SIGCHLD)
 	go func() {
 		for {
 			select {
@@ -220,6 +240,7 @@ func (t *terminal) close() error {
 	}
 	t.closed = true
 	signal.Stop(t.ignored)
+	signal.Stop(t.delivered)
 	signal.Stop(t.signals)
 	close(t.signals)
 	return errors.Join(unix.Close(t.wake[0]), unix.Close(t.wake[1]))
