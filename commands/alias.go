@@ -102,7 +102,7 @@ func (s *Session) Writes(line string) bool {
 		return false
 	}
 	c, _, err := s.Table.Find(s, words, true)
-	return err == nil && c.Writes()
+	return err == nil && (c.Writes() || c.Name == "source")
 }
 
 var aliasFields = []Field[alias]{

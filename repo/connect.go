@@ -56,7 +56,7 @@ func (db *DB) send(ctx context.Context, writes bool, build func() *pgx.Batch) er
 // grow, for at most reconnectBudget; ctx ends that sooner.
 func (db *DB) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	giveUp := time.Now()
-	if db.link.reached.Load() {
+	if db.link.reached.Load() && !db.quiet {
 		giveUp = giveUp.Add(reconnectBudget)
 	}
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {

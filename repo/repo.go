@@ -31,6 +31,7 @@ type DB struct {
 	clock time.Time // of a seeding session, zero otherwise
 	vault Vault
 	link  *link
+	quiet bool // see Quiet
 }
 
 // A Config says where the database is.
@@ -66,6 +67,14 @@ func (db *DB) As(token func() (string, error)) *DB {
 	as := *db
 	as.token = token
 	return &as
+}
+
+// Quiet is the same database for work that nobody waits for: it does not tell that the database is away, and
+// does not wait for it.
+func (db *DB) Quiet() *DB {
+	quiet := *db
+	quiet.quiet = true
+	return &quiet
 }
 
 // At is the same database with records stamped with moment instead of now. PostgreSQL heeds it

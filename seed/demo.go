@@ -2,7 +2,9 @@ package seed
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 
@@ -44,7 +46,7 @@ func Demo(ctx context.Context, at DemoPlace, c Config, begin func()) error {
 		if _, err := Fill(ctx, at.Admin, db, c, nil); err != nil {
 			return err
 		}
-		return at.Admin.Note(ctx, demoFilled)
+		return at.Admin.Note(ctx, at.done())
 	})
 }
 
@@ -63,8 +65,10 @@ func Amounts(customers, contracts, events *int) (c Config) {
 	return c
 }
 
-// demoFilled is noted in a demo's database when it is there as a whole.
-const demoFilled = "demo_filled"
+// done is what is noted in a demo's database when it is there as a whole, made by this very schema.
+func (at DemoPlace) done() string {
+	return fmt.Sprintf("demo_filled %x", sha256.Sum256([]byte(at.SchemaSQL)))
+}
 
 func (at DemoPlace) filled(ctx context.Context) (bool, error) {
 	if _, err := os.Stat(at.KeysetFile); err != nil {
@@ -77,5 +81,5 @@ func (at DemoPlace) filled(ctx context.Context) (bool, error) {
 	if !there || err != nil {
 		return false, err
 	}
-	return at.Admin.Noted(ctx, demoFilled)
+	return at.Admin.Noted(ctx, at.done())
 }

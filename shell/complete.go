@@ -113,6 +113,7 @@ func (c *completer) recall(key string, fetch func(context.Context, *commands.Ses
 	}
 	c.fetching[key] = true
 	session, generation := *c.session(), c.generation // the fetch has its own copy
+	session.DB = session.DB.Quiet()
 	go func() {
 		ctx, stop := context.WithTimeout(context.Background(), fetchBudget)
 		defer stop()
