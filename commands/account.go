@@ -131,7 +131,9 @@ func logout(ctx context.Context, s *Session, _ Input) (Output, error) {
 
 func whoami(ctx context.Context, s *Session, _ Input) (Output, error) {
 	me, _, err := s.DB.Whoami(ctx)
-	return single(userFields, me), err
+	out := single(userFields, me)
+	out.Message = "on " + s.DB.Server()
+	return out, err
 }
 
 func changePassword(ctx context.Context, s *Session, in Input) (Output, error) {

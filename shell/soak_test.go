@@ -173,7 +173,7 @@ func (s *soak) check() {
 			s.write("\x1b[201~\x03")
 			time.Sleep(200 * time.Millisecond)
 		}
-		if time.Since(quiet) > 300*time.Millisecond {
+		if time.Since(quiet) > time.Second {
 			break
 		}
 		if time.Now().After(end) {
