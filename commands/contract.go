@@ -55,7 +55,7 @@ func contractCommands() Table {
 				Flag{Name: "status", Kind: Status, Help: "only those in this state"},
 				Flag{Name: "unsigned", Kind: Switch, Help: "only those that wait for a signature"},
 				Flag{Name: "unpaid", Aliases: []string{"notpaid"}, Kind: Switch, Help: "only those with something left to pay"},
-				searchFlag("number, state, sales contact or total")),
+				searchFlag("number, customer, state, sales contact or total")),
 			Examples: []string{"contract list --unsigned", "contract list --unpaid --mine --sort remaining_amount:desc"},
 			Run:      listContracts,
 		},

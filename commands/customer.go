@@ -57,8 +57,9 @@ func customerCommands() Table {
 			Name: "customer list", Short: "List customers", Needs: action("customer", "view"),
 			Flags: listFlags(customerFields, repo.CustomerSorts(),
 				Flag{Name: "mine", Kind: Switch, Help: "only those whose sales contact you are"},
-				Flag{Name: "sales-id", Kind: SalesID, Help: "only those with this sales contact"}),
-			Examples: []string{"customer list", "customer list --mine --columns id,company_name,phone"},
+				Flag{Name: "sales-id", Kind: SalesID, Help: "only those with this sales contact"},
+				searchFlag("company, name, email or phone")),
+			Examples: []string{"customer list", "customer list --search bouzin", "customer list --mine --columns id,company_name,phone"},
 			Run:      listCustomers,
 		},
 		{

@@ -66,7 +66,7 @@ func eventCommands() Table {
 				Flag{Name: "customer-id", Kind: CustomerID, Help: "only those of this customer"},
 				Flag{Name: "from", Kind: Moment, Help: "only those that end at this time or later"},
 				Flag{Name: "to", Kind: Moment, Help: "only those that start at this time or earlier"},
-				searchFlag("number, name, location, notes or support contact")),
+				searchFlag("number, name, location, notes, customer or support contact")),
 			Examples: []string{"event list --no-support --from today", "event list --assigned"},
 			Run:      listEvents,
 		},
