@@ -3,7 +3,6 @@ package commands
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"time"
 
 	"crm/repo"
@@ -26,11 +25,9 @@ var contractFields = []Field[repo.Contract]{
 }
 
 // ContractID is the kind of a contract's number.
-var ContractID = Kind{Name: "CONTRACT_ID", Parse: ID.Parse, Live: func(ctx context.Context, s *Session) ([]Choice, error) {
+var ContractID = Kind{Name: "CONTRACT_ID", Parse: ID.Parse, Search: searchContracts, Live: func(ctx context.Context, s *Session) ([]Choice, error) {
 	found, err := s.DB.Contracts(ctx, repo.ContractFilter{Page: recent})
-	return live(found, err, func(c repo.Contract) Choice {
-		return Choice{strconv.FormatInt(c.ID, 10), fmt.Sprintf("%s — %s, %s, %s to pay", c.Customer, c.CustomerContact, c.Status, c.RemainingAmount)}
-	})
+	return live(found, err, contractChoice)
 }}
 
 // Status is the kind of a contract's state.

@@ -2,8 +2,6 @@ package commands
 
 import (
 	"context"
-	"fmt"
-	"strconv"
 	"time"
 
 	"crm/repo"
@@ -23,11 +21,9 @@ var customerFields = []Field[repo.Customer]{
 }
 
 // CustomerID is the kind of a customer's number.
-var CustomerID = Kind{Name: "CUSTOMER_ID", Parse: ID.Parse, Live: func(ctx context.Context, s *Session) ([]Choice, error) {
+var CustomerID = Kind{Name: "CUSTOMER_ID", Parse: ID.Parse, Search: searchCustomers, Live: func(ctx context.Context, s *Session) ([]Choice, error) {
 	found, err := s.DB.Customers(ctx, repo.CustomerFilter{Page: recent})
-	return live(found, err, func(c repo.Customer) Choice {
-		return Choice{strconv.FormatInt(c.ID, 10), fmt.Sprintf("%s — %s", c.CompanyName, c.FullName)}
-	})
+	return live(found, err, customerChoice)
 }}
 
 // recent are the newest records, for completion.
