@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	runBits   = 15   // a run of search_keys() is so many bits of the id
+	runBits   = 13   // a run of search_keys() is so many bits of the id
 	mostAsked = 1000 // rows that one statement of a search asks for
 )
 
