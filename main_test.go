@@ -61,12 +61,16 @@ var demo = sync.OnceValues(func() (keyset string, err error) {
 	if err != nil {
 		return "", err
 	}
+	index, err := security.LoadIndex(keys)
+	if err != nil {
+		return "", err
+	}
 	names := repo.Names{Database: "crm_demo", Schema: "crm", Owner: "crm_owner", App: "crm_app"}
 	admin := repo.NewAdmin(pgtest.URL("postgres"), names)
 	if _, err := admin.Setup(ctx, schemaSQL, ""); err != nil {
 		return "", err
 	}
-	db, err := repo.Open(repo.Config{URL: appURL("crm_demo"), Schema: "crm", Vault: repo.Vault{Seal: cipher.Seal, Open: cipher.Open}})
+	db, err := repo.Open(repo.Config{URL: appURL("crm_demo"), Schema: "crm", Vault: repo.Vault{Seal: cipher.Seal, Open: cipher.Open, Tokens: index.Tokens, Needle: index.Needle, Score: security.Score}})
 	if err != nil {
 		return "", err
 	}

@@ -102,8 +102,26 @@ create table customer (
 	created_at   timestamptz not null default now(), -- first contact
 	updated_at   timestamptz not null default now(), -- last contact
 	deleted_at   timestamptz,
-	fictional    boolean not null default false
+	fictional    boolean not null default false,
+	-- What the sealed texts are found by: keyed hashes of their parts, written with them by the client.
+	company_name_tokens integer[] not null default '{}',
+	full_name_tokens    integer[] not null default '{}',
+	email_tokens        integer[] not null default '{}',
+	phone_tokens        integer[] not null default '{}',
+	constraint customer_tokens check (cardinality(company_name_tokens) <= 1500 and cardinality(full_name_tokens) <= 1500
+		and cardinality(email_tokens) <= 1500 and cardinality(phone_tokens) <= 1500)
 );
+
+-- The keys that customers are found by: their tokens, mixed with which run of 8192 ids the id is in. A
+-- list in the order of ids looks up one run after the other and stops when its page is full. So it reads
+-- neither all that a frequent token finds, nor all rows for a rare one, and no plan depends on statistics.
+create function search_keys(tokens integer[], id bigint) returns integer[]
+language sql immutable strict parallel safe cost 1000
+return (select coalesce(array_agg(t # ((id >> 13) % 65536 * 2654435761 % 2147483648)::integer), '{}') from unnest(tokens) t);
+
+-- Without a list of pending entries: no search pays for the writers before it.
+create index customer_search on customer using gin (
+	search_keys(company_name_tokens || full_name_tokens || email_tokens || phone_tokens, id)) with (fastupdate = off);
 create index customer_sales_id on customer (sales_id, id);
 
 create table contract (
@@ -216,7 +234,7 @@ create table setting (
 	name  text primary key,
 	value text not null
 );
-insert into setting values ('schema_version', '1'), ('session_lifetime', '12 hours');
+insert into setting values ('schema_version', '2'), ('session_lifetime', '12 hours');
 
 -- 4 --------------------------------------------------------------------- who is asking
 
@@ -829,8 +847,9 @@ create function trail() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp as $$
 declare
 	caller identity := actor();
-	was    jsonb := case when tg_op <> 'INSERT' then to_jsonb(old) - '{id,created_at,updated_at,fictional}'::text[] end;
-	is_now jsonb := case when tg_op <> 'DELETE' then to_jsonb(new) - '{id,created_at,updated_at,fictional}'::text[] end;
+	unkept text[] := '{id,created_at,updated_at,fictional,company_name_tokens,full_name_tokens,email_tokens,phone_tokens}'; -- stamps, and what is derived
+	was    jsonb := case when tg_op <> 'INSERT' then to_jsonb(old) - unkept end;
+	is_now jsonb := case when tg_op <> 'DELETE' then to_jsonb(new) - unkept end;
 	what   text := case tg_op when 'INSERT' then 'add' when 'DELETE' then 'purge' else 'update' end;
 	which  bigint := case when tg_op = 'DELETE' then old.id else new.id end;
 begin
@@ -885,14 +904,16 @@ where (select reach('user.view')) = 0;
 
 create view customers as
 select c.id, c.company_name, c.full_name, c.email, c.phone, c.sales_id, s.first_name || ' ' || s.last_name as sales_contact,
-	c.created_at, c.updated_at, c.deleted_at
+	c.created_at, c.updated_at, c.deleted_at,
+	search_keys(c.company_name_tokens || c.full_name_tokens || c.email_tokens || c.phone_tokens, c.id) as keys
 from customer c left join collaborator s on s.id = c.sales_id
 where (select reach('customer.view')) = 0;
 
 create view contracts as
 select k.id, k.customer_id, c.company_name as customer, c.full_name as customer_contact, k.sales_id,
 	s.first_name || ' ' || s.last_name as sales_contact, c.sales_id as customer_sales_id,
-	k.total_amount, k.remaining_amount, k.status, k.signed_at, k.created_at, k.updated_at, k.deleted_at
+	k.total_amount, k.remaining_amount, k.status, k.signed_at, k.created_at, k.updated_at, k.deleted_at,
+	c.company_name_tokens || c.full_name_tokens as tokens
 from contract k join customer c on c.id = k.customer_id left join collaborator s on s.id = k.sales_id
 where (select reach('contract.view')) = 0;
 
@@ -900,7 +921,8 @@ create view events as
 select e.id, e.name, e.contract_id, k.customer_id, c.company_name as customer, c.full_name as customer_contact,
 	c.email as customer_email, c.phone as customer_phone, e.start_date, e.end_date, e.location, e.attendees, e.comments,
 	e.support_id, s.first_name || ' ' || s.last_name as support_contact, c.sales_id as customer_sales_id,
-	e.created_at, e.updated_at, e.deleted_at
+	e.created_at, e.updated_at, e.deleted_at,
+	c.company_name_tokens || c.full_name_tokens || c.email_tokens || c.phone_tokens as tokens
 from event e join contract k on k.id = e.contract_id join customer c on c.id = k.customer_id
 	left join collaborator s on s.id = e.support_id
 where (select reach('event.view')) = 0;
@@ -953,7 +975,7 @@ grant execute on function
 	change_password(bytea, integer, integer, integer, bytea, bytea),
 	set_first_password(text, integer, integer, integer, bytea, bytea),
 	me(), me_id(), reach(text[]), reached(text[]), my_account(), my_permissions(), hand_over(bigint, bigint), history(text, bigint),
-	contact_of_customer(bigint), contact_of_contract(bigint), payable(bigint)
+	contact_of_customer(bigint), contact_of_contract(bigint), payable(bigint), search_keys(integer[], bigint)
 	to :"app";
 
 grant select on users, customers, contracts, events to :"app";
@@ -965,8 +987,8 @@ grant select on sequence collaborator_id_seq, customer_id_seq, contract_id_seq, 
 
 grant insert (employee_number, first_name, last_name, email, role) on collaborator to :"app";
 grant update (employee_number, first_name, last_name, email, role, deleted_at) on collaborator to :"app";
-grant insert (company_name, full_name, email, phone, sales_id) on customer to :"app";
-grant update (company_name, full_name, email, phone, sales_id, deleted_at) on customer to :"app";
+grant insert (company_name, full_name, email, phone, company_name_tokens, full_name_tokens, email_tokens, phone_tokens, sales_id) on customer to :"app";
+grant update (company_name, full_name, email, phone, company_name_tokens, full_name_tokens, email_tokens, phone_tokens, sales_id, deleted_at) on customer to :"app";
 grant insert (customer_id, sales_id, total_amount, status) on contract to :"app";
 grant update (customer_id, sales_id, total_amount, status) on contract to :"app";
 grant insert (contract_id, amount, paid_on) on payment to :"app";

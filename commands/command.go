@@ -46,7 +46,9 @@ type Kind struct {
 	Parse  func(s *Session, text string) (any, error)              // the error says what is wrong and how to write it
 	Values func(s *Session) []Choice                               // fixed values, from memory; nil for none
 	Live   func(ctx context.Context, s *Session) ([]Choice, error) // values from the database; nil for none
-	Files  bool                                                    // completed with file names
+	// Search finds values in the database by what they mean, the best first; nil for none.
+	Search func(ctx context.Context, s *Session, text string) ([]Choice, error)
+	Files  bool // completed with file names
 }
 
 // A Choice is one completion: what is inserted and what it means.

@@ -3,7 +3,6 @@ package commands
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"time"
 
 	"crm/repo"
@@ -26,11 +25,9 @@ var contractFields = []Field[repo.Contract]{
 }
 
 // ContractID is the kind of a contract's number.
-var ContractID = Kind{Name: "CONTRACT_ID", Parse: ID.Parse, Live: func(ctx context.Context, s *Session) ([]Choice, error) {
+var ContractID = Kind{Name: "CONTRACT_ID", Parse: ID.Parse, Search: searchContracts, Live: func(ctx context.Context, s *Session) ([]Choice, error) {
 	found, err := s.DB.Contracts(ctx, repo.ContractFilter{Page: recent})
-	return live(found, err, func(c repo.Contract) Choice {
-		return Choice{strconv.FormatInt(c.ID, 10), fmt.Sprintf("%s — %s, %s, %s to pay", c.Customer, c.CustomerContact, c.Status, c.RemainingAmount)}
-	})
+	return live(found, err, contractChoice)
 }}
 
 // Status is the kind of a contract's state.
@@ -55,7 +52,7 @@ func contractCommands() Table {
 				Flag{Name: "status", Kind: Status, Help: "only those in this state"},
 				Flag{Name: "unsigned", Kind: Switch, Help: "only those that wait for a signature"},
 				Flag{Name: "unpaid", Aliases: []string{"notpaid"}, Kind: Switch, Help: "only those with something left to pay"},
-				searchFlag("number, state, sales contact or total")),
+				searchFlag("number, customer, state, sales contact or total")),
 			Examples: []string{"contract list --unsigned", "contract list --unpaid --mine --sort remaining_amount:desc"},
 			Run:      listContracts,
 		},

@@ -2,8 +2,6 @@ package commands
 
 import (
 	"context"
-	"fmt"
-	"strconv"
 	"time"
 
 	"crm/repo"
@@ -23,11 +21,9 @@ var customerFields = []Field[repo.Customer]{
 }
 
 // CustomerID is the kind of a customer's number.
-var CustomerID = Kind{Name: "CUSTOMER_ID", Parse: ID.Parse, Live: func(ctx context.Context, s *Session) ([]Choice, error) {
+var CustomerID = Kind{Name: "CUSTOMER_ID", Parse: ID.Parse, Search: searchCustomers, Live: func(ctx context.Context, s *Session) ([]Choice, error) {
 	found, err := s.DB.Customers(ctx, repo.CustomerFilter{Page: recent})
-	return live(found, err, func(c repo.Customer) Choice {
-		return Choice{strconv.FormatInt(c.ID, 10), fmt.Sprintf("%s — %s", c.CompanyName, c.FullName)}
-	})
+	return live(found, err, customerChoice)
 }}
 
 // recent are the newest records, for completion.
@@ -57,8 +53,9 @@ func customerCommands() Table {
 			Name: "customer list", Short: "List customers", Needs: action("customer", "view"),
 			Flags: listFlags(customerFields, repo.CustomerSorts(),
 				Flag{Name: "mine", Kind: Switch, Help: "only those whose sales contact you are"},
-				Flag{Name: "sales-id", Kind: SalesID, Help: "only those with this sales contact"}),
-			Examples: []string{"customer list", "customer list --mine --columns id,company_name,phone"},
+				Flag{Name: "sales-id", Kind: SalesID, Help: "only those with this sales contact"},
+				searchFlag("company, name, email or phone")),
+			Examples: []string{"customer list", "customer list --search bouzin", "customer list --mine --columns id,company_name,phone"},
 			Run:      listCustomers,
 		},
 		getCommand("customer", CustomerID, customerFields, (*repo.DB).Customer),

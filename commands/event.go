@@ -3,7 +3,6 @@ package commands
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"time"
 
 	"crm/repo"
@@ -31,18 +30,9 @@ var eventFields = []Field[repo.Event]{
 }
 
 // EventID is the kind of an event's number.
-var EventID = Kind{Name: "EVENT_ID", Parse: ID.Parse, Live: func(ctx context.Context, s *Session) ([]Choice, error) {
+var EventID = Kind{Name: "EVENT_ID", Parse: ID.Parse, Search: searchEvents, Live: func(ctx context.Context, s *Session) ([]Choice, error) {
 	found, err := s.DB.Events(ctx, repo.EventFilter{Page: recent})
-	return live(found, err, func(e repo.Event) Choice {
-		help := e.Customer
-		if e.Name != nil {
-			help = *e.Name + " — " + help
-		}
-		if e.StartDate != nil {
-			help += ", " + e.StartDate.In(s.Locale.Zone).Format("2006-01-02")
-		}
-		return Choice{strconv.FormatInt(e.ID, 10), help}
-	})
+	return live(found, err, func(e repo.Event) Choice { return eventChoice(s, e) })
 }}
 
 func eventCommands() Table {
@@ -66,7 +56,7 @@ func eventCommands() Table {
 				Flag{Name: "customer-id", Kind: CustomerID, Help: "only those of this customer"},
 				Flag{Name: "from", Kind: Moment, Help: "only those that end at this time or later"},
 				Flag{Name: "to", Kind: Moment, Help: "only those that start at this time or earlier"},
-				searchFlag("number, name, location, notes or support contact")),
+				searchFlag("number, name, location, notes, customer or support contact")),
 			Examples: []string{"event list --no-support --from today", "event list --assigned"},
 			Run:      listEvents,
 		},

@@ -99,11 +99,14 @@ func paged[T any](fields []Field[T], rows []T, p repo.Page, id func(T) int64) Ou
 	return out
 }
 
-// grouped is a count for people: 1,204; what is not counted to its end is "more than 10,000".
+// grouped is a count for people: 1,204; what is not counted to its end is "more than 10,000", what is not counted is "".
 func grouped(n int64) string {
 	lead := ""
 	if n > repo.MostCounted {
 		n, lead = repo.MostCounted, "more than "
+	}
+	if n < 0 {
+		return "" // unknown
 	}
 	digits := strconv.FormatInt(n, 10)
 	for i := len(digits) - 3; i > 0; i -= 3 {

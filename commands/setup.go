@@ -239,13 +239,18 @@ func Unseal(content []byte, file string) (repo.Vault, error) {
 	if err != nil {
 		return repo.Vault{}, fmt.Errorf("%w: %w", ErrUsage, err)
 	}
-	return repo.Vault{Seal: cipher.Seal, Open: func(column string, sealed []byte) (string, error) {
+	index, err := security.LoadIndex(content)
+	if err != nil {
+		return repo.Vault{}, fmt.Errorf("%w: %w", ErrUsage, err)
+	}
+	open := func(column string, sealed []byte) (string, error) {
 		text, err := cipher.Open(column, sealed)
 		if errors.Is(err, security.ErrAltered) {
 			return unreadable, nil // one damaged value does not take the list with it
 		}
 		return text, err
-	}}, nil
+	}
+	return repo.Vault{Seal: cipher.Seal, Open: open, Tokens: index.Tokens, Needle: index.Needle, Score: security.Score}, nil
 }
 
 // unreadable stands for a sealed value that was altered in the database.

@@ -2,8 +2,6 @@ package commands
 
 import (
 	"context"
-	"fmt"
-	"strconv"
 	"time"
 
 	"crm/repo"
@@ -42,11 +40,10 @@ func userKind(name, role string) Kind {
 			}
 			return ID.Parse(s, text)
 		},
+		Search: searchUsers(role),
 		Live: func(ctx context.Context, s *Session) ([]Choice, error) {
 			found, err := s.DB.Users(ctx, repo.UserFilter{Page: repo.Page{Limit: 200}, Role: role})
-			return live(found, err, func(u repo.User) Choice {
-				return Choice{strconv.FormatInt(u.ID, 10), fmt.Sprintf("%s %s, %s", u.FirstName, u.LastName, u.Role)}
-			})
+			return live(found, err, userChoice)
 		},
 	}
 }

@@ -17,7 +17,7 @@ type Names struct {
 }
 
 // SchemaVersion is the version of schema.sql that this program works with.
-const SchemaVersion = "1"
+const SchemaVersion = "2"
 
 // An Admin does what only an administrator's account may: create, and fill with fictional data.
 type Admin struct {

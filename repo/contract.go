@@ -2,6 +2,7 @@ package repo
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"github.com/Masterminds/squirrel"
@@ -33,7 +34,8 @@ func ContractStatuses() []string {
 type ContractFilter struct {
 	Page
 	CustomerID int64
-	Mine       int64 // the contract's or its customer's sales contact
+	Customers  []int64 // of any of these; nil for all
+	Mine       int64   // the contract's or its customer's sales contact
 	Status     string
 	Unsigned   bool // to_send or pending
 	Unpaid     bool // something remains to be paid, and the contract is not canceled
@@ -79,6 +81,9 @@ func (db *DB) Contracts(ctx context.Context, f ContractFilter) ([]Contract, erro
 	if f.CustomerID != 0 {
 		q = q.Where(squirrel.Eq{"customer_id": f.CustomerID})
 	}
+	if f.Customers != nil {
+		q = q.Where("customer_id = any(?)", f.Customers)
+	}
 	if f.Mine != 0 {
 		q = q.Where(squirrel.Or{squirrel.Eq{"sales_id": f.Mine}, squirrel.Eq{"customer_sales_id": f.Mine}})
 	}
@@ -91,10 +96,17 @@ func (db *DB) Contracts(ctx context.Context, f ContractFilter) ([]Contract, erro
 	if f.Unpaid {
 		q = q.Where("remaining_amount > 0 and status <> 'canceled'")
 	}
-	if f.Search != "" {
-		q = q.Where(contains(f.Search, "id::text", "status", "sales_contact", "total_amount::text"))
+	if f.Search == "" {
+		return listPage(ctx, db, q, "contracts", f.Page, ContractSorts(), db.openContract)
 	}
-	return listPage(ctx, db, q, "contracts", f.Page, ContractSorts(), db.openContract)
+	q = q.Where(db.mentions(f.Search, "id::text", "status", "sales_contact", "total_amount::text"))
+	fetch := func(p Page) ([]Contract, error) {
+		return listPage(ctx, db, q, "contracts", p, ContractSorts(), db.openContract)
+	}
+	return searched(f.Page, func(c Contract) int64 { return c.ID }, fetch, func(c Contract) bool {
+		own := []string{strconv.FormatInt(c.ID, 10), c.Status, orEmpty(c.SalesContact), c.TotalAmount.String()}
+		return db.mentioned(f.Search, own, []string{c.Customer, c.CustomerContact})
+	})
 }
 
 // Contract is the live contract with that ID.

@@ -59,6 +59,10 @@ type customerRow struct {
 
 // Customers lists at most Limit+1 customers.
 func (db *DB) Customers(ctx context.Context, f CustomerFilter) ([]Customer, error) {
+	if f.Search != "" {
+		_, _, anywhere := db.vault.Needle(f.Search)
+		return db.searchCustomers(ctx, f, anywhere)
+	}
 	q := from[customerRow]("customers")
 	if f.SalesID != 0 {
 		q = q.Where(squirrel.Eq{"sales_id": f.SalesID})
@@ -100,7 +104,7 @@ func (db *DB) RestoreCustomer(ctx context.Context, id int64) (Customer, error) {
 	return mark(ctx, db, "customer", "customers", id, false, db.openCustomer)
 }
 
-// sealCustomer is the columns of a change, sealed.
+// sealCustomer is the columns of a change, sealed, each with its tokens.
 func (db *DB) sealCustomer(c CustomerChange) (map[string]any, error) {
 	values := map[string]any{}
 	set(values, "sales_id", c.SalesID)
@@ -115,6 +119,7 @@ func (db *DB) sealCustomer(c CustomerChange) (map[string]any, error) {
 			return nil, err
 		}
 		values[column] = sealed
+		values[column+"_tokens"] = db.vault.Tokens(*text)
 	}
 	return values, nil
 }

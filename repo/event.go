@@ -2,6 +2,7 @@ package repo
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"github.com/Masterminds/squirrel"
@@ -36,6 +37,7 @@ type EventFilter struct {
 	NoSupport  bool
 	ContractID int64
 	CustomerID int64
+	Customers  []int64    // of any of these; nil for all
 	From, To   *time.Time // events that take place at any time between the two
 }
 
@@ -92,6 +94,9 @@ func (db *DB) Events(ctx context.Context, f EventFilter) ([]Event, error) {
 	if len(equal) > 0 {
 		q = q.Where(equal)
 	}
+	if f.Customers != nil {
+		q = q.Where("customer_id = any(?)", f.Customers)
+	}
 	if f.NoSupport {
 		q = q.Where("support_id is null")
 	}
@@ -101,10 +106,30 @@ func (db *DB) Events(ctx context.Context, f EventFilter) ([]Event, error) {
 	if f.To != nil {
 		q = q.Where("start_date <= ?", *f.To)
 	}
-	if f.Search != "" {
-		q = q.Where(contains(f.Search, "id::text", "name", "location", "comments", "support_contact"))
+	return db.searchEvents(ctx, q, f.Page)
+}
+
+// searchEvents is a page of a query; with something to search, of those that mention it.
+func (db *DB) searchEvents(ctx context.Context, q squirrel.SelectBuilder, p Page) ([]Event, error) {
+	fetch := func(p Page) ([]Event, error) {
+		return listPage(ctx, db, q, "events", p, EventSorts(), db.openEvent)
 	}
-	return listPage(ctx, db, q, "events", f.Page, EventSorts(), db.openEvent)
+	if p.Search == "" {
+		return fetch(p)
+	}
+	q = q.Where(db.mentions(p.Search, "id::text", "name", "location", "comments", "support_contact"))
+	return searched(p, func(e Event) int64 { return e.ID }, fetch, func(e Event) bool {
+		own := []string{strconv.FormatInt(e.ID, 10), orEmpty(e.Name), orEmpty(e.Location), orEmpty(e.Comments), orEmpty(e.SupportContact)}
+		return db.mentioned(p.Search, own, []string{e.Customer, e.CustomerContact, e.CustomerEmail, e.CustomerPhone})
+	})
+}
+
+// orEmpty is the text, or nothing for none.
+func orEmpty(text *string) string {
+	if text == nil {
+		return ""
+	}
+	return *text
 }
 
 // Event is the live event with that ID.

@@ -27,6 +27,7 @@ crm.open_session(bytea,interval)
 crm.payable(bigint)
 crm.reach(text[])
 crm.reached(text[])
+crm.search_keys(integer[],bigint)
 crm.set_first_password(text,integer,integer,integer,bytea,bytea)
 crm.sign_in(text,bytea)
 crm.sign_in_params(text)
@@ -43,9 +44,9 @@ contract SELECT(deleted_at,id)
 contract UPDATE(customer_id,sales_id,status,total_amount)
 contract_id_seq SELECT
 contracts SELECT
-customer INSERT(company_name,email,full_name,phone,sales_id)
+customer INSERT(company_name,company_name_tokens,email,email_tokens,full_name,full_name_tokens,phone,phone_tokens,sales_id)
 customer SELECT(deleted_at,id)
-customer UPDATE(company_name,deleted_at,email,full_name,phone,sales_id)
+customer UPDATE(company_name,company_name_tokens,deleted_at,email,email_tokens,full_name,full_name_tokens,phone,phone_tokens,sales_id)
 customer_id_seq SELECT
 customers SELECT
 event INSERT(attendees,comments,contract_id,end_date,location,name,start_date)

@@ -78,7 +78,11 @@ func newWorld(t testing.TB) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.db, err = repo.Open(repo.Config{URL: appURL(w.database), Schema: "crm", Vault: repo.Vault{Seal: cipher.Seal, Open: cipher.Open}})
+	index, err := security.LoadIndex(keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.db, err = repo.Open(repo.Config{URL: appURL(w.database), Schema: "crm", Vault: repo.Vault{Seal: cipher.Seal, Open: cipher.Open, Tokens: index.Tokens, Needle: index.Needle, Score: security.Score}})
 	if err != nil {
 		t.Fatal(err)
 	}

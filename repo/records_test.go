@@ -154,7 +154,7 @@ func TestUpdateOnlyWhatIsGiven(t *testing.T) {
 		after := w.row(c.table, c.id)
 		var changed []string
 		for column, value := range after {
-			if !reflect.DeepEqual(value, before[column]) && column != "updated_at" {
+			if !reflect.DeepEqual(value, before[column]) && column != "updated_at" && !strings.HasSuffix(column, "_tokens") {
 				changed = append(changed, column)
 			}
 		}

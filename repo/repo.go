@@ -17,10 +17,15 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Vault seals and opens the personal columns; column is "customer.email" and the like.
+// Vault seals and opens the personal columns, and finds what is sealed; column is "customer.email" and the like.
 type Vault struct {
-	Seal func(column, plaintext string) ([]byte, error)
-	Open func(column string, sealed []byte) (string, error)
+	Seal   func(column, plaintext string) ([]byte, error)
+	Open   func(column string, sealed []byte) (string, error)
+	Tokens func(plaintext string) []int32 // what a text is found by
+	// Needle is what a search asks for: texts that match have all tokens of at least one set. Exact finds whole addresses,
+	// starts the words that begin so, anywhere all that may match.
+	Needle func(text string) (exact, starts, anywhere [][]int32)
+	Score  func(needle string, fields ...string) int // how well opened texts match; 0 is not at all
 }
 
 // DB is the database as one caller sees it. It is cheap to copy; see [DB.As].

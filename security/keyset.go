@@ -3,11 +3,13 @@ package security
 // This file keeps the keyset file: a JSON object with one member for each use of keys.
 // "sealing" is a Tink keyset in clear text. That is deliberate: the file is the secret,
 // kept beside the config with mode 0600 and never in the database, and a key that
-// encrypted it would have to lie beside it. Members that this version does not know are
+// encrypted it would have to lie beside it. "index" is the key of the blind index, 32 random
+// bytes. Members that this version does not know are
 // refused, never ignored: data kept under them could neither be read nor found.
 
 import (
 	"bytes"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,10 +25,19 @@ import (
 	"github.com/tink-crypto/tink-go/v2/keyset"
 )
 
-// sealingMember names the keyset for personal columns.
-const sealingMember = "sealing"
+const (
+	sealingMember = "sealing" // the keyset for personal columns
+	indexMember   = "index"   // the key of the blind index
+	indexKeySize  = 32        // bytes
+)
 
-// NewKeyset returns the content of a keyset file with one fresh AES-256-GCM key.
+// indexSecret is the member for the blind index.
+type indexSecret struct {
+	Secret []byte `json:"hmac_sha256"`
+}
+
+// NewKeyset returns the content of a keyset file with a fresh AES-256-GCM key and a
+// fresh key of the blind index.
 func NewKeyset() ([]byte, error) {
 	handle, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
 	if err != nil {
@@ -36,7 +47,15 @@ func NewKeyset() ([]byte, error) {
 	if err := insecurecleartextkeyset.Write(handle, keyset.NewJSONWriter(&sealing)); err != nil {
 		return nil, fmt.Errorf("write a key: %w", err)
 	}
-	file := map[string]json.RawMessage{sealingMember: sealing.Bytes()}
+	secret := indexSecret{make([]byte, indexKeySize)}
+	if _, err := rand.Read(secret.Secret); err != nil {
+		return nil, fmt.Errorf("make a key: %w", err)
+	}
+	index, err := json.Marshal(secret)
+	if err != nil {
+		return nil, fmt.Errorf("write a key: %w", err)
+	}
+	file := map[string]json.RawMessage{sealingMember: sealing.Bytes(), indexMember: index}
 	content, err := json.MarshalIndent(file, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("write a keyset: %w", err)
@@ -98,24 +117,52 @@ func ReadKeysetFile(path string) ([]byte, error) {
 	return content, nil
 }
 
-// sealingKeyset returns the Tink keyset in the content of a keyset file. Its errors
-// never quote the content.
-func sealingKeyset(content []byte) (*keyset.Handle, error) {
+// members are those of a keyset file's content, all of them known. Errors never quote the content.
+func members(content []byte) (map[string]json.RawMessage, error) {
 	if len(bytes.TrimSpace(content)) == 0 {
 		return nil, errors.New("keyset is empty")
 	}
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(content, &members); err != nil {
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(content, &all); err != nil {
 		return nil, errors.New("keyset is not a JSON object")
 	}
-	sealing, ok := members[sealingMember]
-	if !ok {
+	if _, ok := all[sealingMember]; !ok {
 		return nil, fmt.Errorf("keyset has no member %q", sealingMember)
 	}
-	delete(members, sealingMember)
-	for name := range members {
-		return nil, fmt.Errorf("keyset has a member %q that this version does not know", name)
+	for name := range all {
+		if name != sealingMember && name != indexMember {
+			return nil, fmt.Errorf("keyset has a member %q that this version does not know", name)
+		}
 	}
+	return all, nil
+}
+
+// indexKey returns the key of the blind index in the content of a keyset file. Its errors never quote the content.
+func indexKey(content []byte) ([]byte, error) {
+	all, err := members(content)
+	if err != nil {
+		return nil, err
+	}
+	const fix = "copy the member \"index\" from the keyset that the others use; if nobody has one, from a new keyset of crm init"
+	member, ok := all[indexMember]
+	if !ok {
+		return nil, fmt.Errorf("keyset has no member %q, the key that sealed data is found with\nhint: %s", indexMember, fix)
+	}
+	var secret indexSecret
+	if err := json.Unmarshal(member, &secret); err != nil || len(secret.Secret) != indexKeySize {
+		return nil, fmt.Errorf("keyset member %q holds no key of %d bytes\nhint: %s", indexMember, indexKeySize, fix)
+	}
+	return secret.Secret, nil
+}
+
+// sealingKeyset returns the Tink keyset in the content of a keyset file. Its errors
+// never quote the content.
+func sealingKeyset(content []byte) (*keyset.Handle, error) {
+	all, err := members(content)
+	if err != nil {
+		return nil, err
+	}
+	sealing := all[sealingMember]
 	handle, err := insecurecleartextkeyset.Read(keyset.NewJSONReader(bytes.NewReader(sealing)))
 	if err != nil {
 		return nil, fmt.Errorf("keyset member %q is not a keyset of Tink: %w", sealingMember, err)

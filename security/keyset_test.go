@@ -27,8 +27,8 @@ func TestNewKeysetIsFresh(t *testing.T) {
 		t.Error("two keysets hold the same key")
 	}
 	var members map[string]json.RawMessage
-	if err := json.Unmarshal(first, &members); err != nil || len(members) != 1 || members["sealing"] == nil {
-		t.Errorf("members %v, %v; want sealing alone", members, err)
+	if err := json.Unmarshal(first, &members); err != nil || len(members) != 2 || members["sealing"] == nil || members["index"] == nil {
+		t.Errorf("members %v, %v; want sealing and index", members, err)
 	}
 }
 

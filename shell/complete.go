@@ -2,6 +2,7 @@ package shell
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,6 +21,8 @@ const (
 	fetchBudget = 5 * time.Second
 	mostRecent  = 10_000 // values whose use is remembered
 
+	mostAnswers = 500 // words and kinds whose values are remembered
+
 	mostSuggestions = 100
 )
 
@@ -37,6 +40,9 @@ type completer struct {
 	generation int
 	known      map[string]answers
 	fetching   map[string]bool
+	searching  string          // the key of the newest search
+	current    context.Context // which ends with it
+	stopSearch context.CancelFunc
 }
 
 type answers struct {
@@ -87,6 +93,9 @@ func (c *completer) complete(before string) (start int, list []Suggestion) {
 	switch k := found.Kind; {
 	case k.Live != nil:
 		choices = append(found.Rank(c.byUse(c.recall(k.Name, k.Live))), choices...)
+		if found.Searchable() {
+			choices = found.With(c.search(k, found.Word), choices)
+		}
 	case k.Files:
 		dir, _ := filepath.Split(found.Word)
 		choices = found.Rank(c.recall("file:"+dir, func(context.Context, *commands.Session) ([]commands.Choice, error) {
@@ -101,6 +110,35 @@ func (c *completer) complete(before string) (start int, list []Suggestion) {
 		list = append(list[:min(len(list), mostSuggestions-1)], Suggestion{"", found.Hint})
 	}
 	return found.Start, list
+}
+
+// search recalls what the database finds for a word. A newer word ends the search for an older one, and an answer is
+// kept under its own word: it never stands where another was asked for.
+func (c *completer) search(k commands.Kind, word string) []commands.Choice {
+	key := "search:" + k.Name + ":" + word
+	c.mu.Lock()
+	if c.searching != key {
+		if c.stopSearch != nil {
+			c.stopSearch()
+		}
+		if len(c.known) > mostAnswers {
+			c.known = map[string]answers{}
+		}
+		c.searching = key
+		c.current, c.stopSearch = context.WithCancel(context.Background())
+	}
+	wanted := c.current
+	c.mu.Unlock()
+	return c.recall(key, func(ctx context.Context, s *commands.Session) ([]commands.Choice, error) {
+		ctx, stop := context.WithCancel(ctx)
+		defer stop()
+		defer context.AfterFunc(wanted, stop)()
+		choices, err := k.Search(ctx, s, word)
+		if wanted.Err() != nil {
+			err = wanted.Err()
+		}
+		return choices, err
+	})
 }
 
 // recall answers from memory and refreshes in the background what is not there or old.
@@ -128,7 +166,9 @@ func (c *completer) recall(key string, fetch func(context.Context, *commands.Ses
 			if err != nil {
 				choices = c.known[key].choices // better old than none, while the database is away
 			}
-			c.known[key] = answers{choices, c.now()}
+			if !errors.Is(err, context.Canceled) { // nobody waits for it any more: asked again, it is fetched again
+				c.known[key] = answers{choices, c.now()}
+			}
 		}
 		c.mu.Unlock()
 		if current {

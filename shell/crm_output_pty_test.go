@@ -223,7 +223,7 @@ func helpExplains(t *testing.T) {
 }
 
 func aliasesLast(t *testing.T) {
-	d := sit(t, deskConfig{login: "sales1"})
+	d := sit(t, deskConfig{login: "sales1", env: []string{"PAGER="}})
 	d.run("alias mine = customer list --mine --limit 2", "alias mine")
 	d.run("mine", "2 rows")
 	d.run("mine --sort id:desc", "29", "2 rows")

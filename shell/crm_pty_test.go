@@ -83,12 +83,16 @@ func fillWarehouse(address func(string) string) (warehouse, error) {
 	if err != nil {
 		return w, err
 	}
+	index, err := security.LoadIndex(keys)
+	if err != nil {
+		return w, err
+	}
 	admin := repo.NewAdmin(address("postgres"), repo.Names{Database: stock, Schema: "crm", Owner: "crm_owner", App: "crm_app"})
 	if _, err := admin.Setup(ctx, string(schema), ""); err != nil {
 		return w, err
 	}
 	w.keyset = string(keys)
-	db, err := repo.Open(repo.Config{URL: w.app(stock), Schema: "crm", Vault: repo.Vault{Seal: cipher.Seal, Open: cipher.Open}})
+	db, err := repo.Open(repo.Config{URL: w.app(stock), Schema: "crm", Vault: repo.Vault{Seal: cipher.Seal, Open: cipher.Open, Tokens: index.Tokens, Needle: index.Needle, Score: security.Score}})
 	if err != nil {
 		return w, err
 	}

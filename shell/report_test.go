@@ -72,10 +72,12 @@ func openOffice(t *testing.T, dsn string) *office {
 	check(t, err)
 	cipher, err := security.LoadCipher(keys)
 	check(t, err)
+	index, err := security.LoadIndex(keys)
+	check(t, err)
 	u, err := url.Parse(pgtest.URL(o.database))
 	check(t, err)
 	u.User = url.User("crm_app")
-	db, err := repo.Open(repo.Config{URL: u.String(), Schema: "crm", Vault: repo.Vault{Seal: cipher.Seal, Open: cipher.Open}})
+	db, err := repo.Open(repo.Config{URL: u.String(), Schema: "crm", Vault: repo.Vault{Seal: cipher.Seal, Open: cipher.Open, Tokens: index.Tokens, Needle: index.Needle, Score: security.Score}})
 	check(t, err)
 	t.Cleanup(db.Close)
 	if dsn == "here" {

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"crm/repo/embedded"
 )
 
@@ -159,7 +161,11 @@ func (s *soak) write(keys string) {
 func (s *soak) check() {
 	s.t.Helper()
 	s.d.resize(80, 24)
-	at := func() bool { return strings.HasSuffix(s.d.line(), "crm>") && !s.d.isCooked() }
+	at := func() bool {
+		unread, err := unix.IoctlGetInt(int(s.d.pts.Fd()), unix.TIOCINQ)
+		return err == nil && unread == 0 && strings.HasSuffix(s.d.line(), "crm>") && !s.d.isCooked()
+	}
+	s.write("\x1b[201~\x03") // ends a paste that the keys began
 	quiet := time.Now()
 	for end := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
 		if s.over() {
