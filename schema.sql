@@ -8,9 +8,9 @@
 --   2  records       customer, contract, payment, event
 --   3  secrets       credential, session, sign_in_attempt, secret, setting
 --   4  who is asking me(), reach(), and for policies reached()
---   5  signing in    sign_in_params(), sign_in(), open_session(), sign_out(), passwords
+--   5  signing in    sign_in_params(), sign_in(), open_session(), passwords, second factors, sessions
 --   6  rules         triggers: stamps, contacts, states, payments, handing over
---   7  the trail     audit, history()
+--   7  the trail     audit and its hash chain, history(), undoing, erasing
 --   8  reading       one view a noun
 --   9  writing       row policies
 --  10  grants
@@ -33,7 +33,8 @@ create table role (
 	title    text not null,
 	sells    boolean not null default false, -- may be a sales contact
 	supports boolean not null default false, -- may be a support contact
-	reserved boolean not null default false  -- only its holders may give it or touch who has it
+	reserved boolean not null default false, -- only its holders may give it or touch who has it
+	mfa_required boolean not null default false -- its holders must have a second factor
 );
 
 insert into role (name, title, sells, supports, reserved) values
@@ -69,7 +70,15 @@ insert into permission (role, action, scope) values
 	('admin',  'event.add',       'all'), ('sales',   'event.add',       'own'),
 	('admin',  'event.update',    'all'), ('manage',  'event.update',    'all'),
 	('support', 'event.update',   'own'),
-	('admin',  'event.delete',    'all'), ('manage',  'event.delete',    'all');
+	('admin',  'event.delete',    'all'), ('manage',  'event.delete',    'all'),
+	-- Others' accounts: unlocking, one-time passwords, sessions; second factors; the trail; a person's data.
+	('admin',  'user.unlock',     'all'), ('manage',  'user.unlock',     'all'),
+	('admin',  'user.reset',      'all'), ('manage',  'user.reset',      'all'),
+	('admin',  'user.sessions',   'all'), ('manage',  'user.sessions',   'all'),
+	('admin',  'user.mfa',        'all'),
+	('admin',  'audit.view',      'all'),
+	('admin',  'customer.export', 'all'), ('manage',  'customer.export', 'all'),
+	('admin',  'customer.erase',  'all');
 
 -- A collaborator is a user of crm. fictional rows were made by `crm seed` and go by its --purge.
 create table collaborator (
@@ -193,7 +202,24 @@ create table credential (
 	parallelism     smallint not null check (parallelism between 1 and 255),
 	salt            bytea    not null check (length(salt) = 16),
 	key_hash        bytea    not null check (length(key_hash) = 32),
-	changed_at      timestamptz not null default now()
+	changed_at      timestamptz not null default now(),
+	must_change     boolean not null default false, -- a one-time password: its holder can do nothing but choose another
+	expires_at      timestamptz                     -- when it stops working
+);
+
+-- The second factor: the secret of time-based one-time passwords (RFC 6238). The database judges the codes, so it
+-- knows the secret; codes for recovery are 80 random bits, kept as SHA-256.
+create table second_factor (
+	collaborator_id bigint primary key references collaborator on delete cascade,
+	secret          bytea not null check (length(secret) between 16 and 64),
+	last_step       bigint not null, -- of the last code that was used: none counts twice
+	created_at      timestamptz not null default now()
+);
+create table recovery_code (
+	collaborator_id bigint not null references second_factor on delete cascade,
+	code_hash       bytea not null check (length(code_hash) = 32),
+	used_at         timestamptz,
+	primary key (collaborator_id, code_hash)
 );
 
 -- A sign-in that lives until ends_at. Its random key signs the access tokens; kept are the two
@@ -206,9 +232,18 @@ create table session (
 	created_at      timestamptz not null default now(),
 	ends_at         timestamptz not null,
 	revoked_at      timestamptz,
-	seeding         boolean not null default false -- what it adds is fictional
+	seeding         boolean not null default false, -- what it adds is fictional
+	client          inet default inet_client_addr(), -- null: on the server's own machine
+	idle            interval -- it also ends when it is not used for so long; null: it does not
 );
-create index session_collaborator_id on session (collaborator_id) where revoked_at is null;
+create index session_collaborator_id on session (collaborator_id, client);
+
+-- When a session was last used, to the minute. A table of its own: whoever holds a lock here keeps nobody
+-- from ending the session.
+create table session_use (
+	session_id bigint primary key references session on delete cascade,
+	at         timestamptz not null default clock_timestamp()
+);
 
 -- One row a try, for known and unknown addresses alike.
 create table sign_in_attempt (
@@ -217,12 +252,17 @@ create table sign_in_attempt (
 	collaborator_id bigint not null,  -- a decoy where succeeded is false
 	ticket          bytea not null,   -- SHA-256 of what open_session() must be given
 	succeeded       boolean not null,
-	counted         boolean not null, -- false while the account is locked: hammering does not prolong it
+	code_due        boolean not null, -- the password was right, the second factor's code was not given
+	code_step       bigint,           -- of the code that was given
+	recovery        bytea,            -- or SHA-256 of the code for recovery
+	counted         boolean not null, -- false while it must wait: hammering does not prolong it
 	opened          boolean not null default false,
+	client          inet default inet_client_addr(),
 	transaction     xid8 not null default pg_current_xact_id(),
 	at              timestamptz not null default clock_timestamp()
 );
 create index sign_in_attempt_address on sign_in_attempt (address, at);
+create index sign_in_attempt_client on sign_in_attempt (client, at);
 create unique index sign_in_attempt_ticket on sign_in_attempt (ticket);
 
 create table secret (
@@ -234,7 +274,7 @@ create table setting (
 	name  text primary key,
 	value text not null
 );
-insert into setting values ('schema_version', '2'), ('session_lifetime', '12 hours');
+insert into setting values ('schema_version', '3'), ('session_lifetime', '12 hours'), ('session_idle', '30 minutes');
 
 -- 4 --------------------------------------------------------------------- who is asking
 
@@ -257,17 +297,27 @@ begin
 	return block;
 end $$;
 
+-- What somebody must do before anything else: choose a 'password', enrol 'mfa', or null, nothing.
+create function must_first(of_collaborator bigint, of_role text) returns text
+language sql stable parallel restricted
+return case
+	when (select k.must_change from credential k where k.collaborator_id = of_collaborator) then 'password'
+	when (select r.mfa_required from role r where r.name = of_role)
+		and not exists (select from second_factor f where f.collaborator_id = of_collaborator) then 'mfa'
+end;
+
 -- Who the caller is: found by the token, or error 28000. The one place where a token is judged.
 create type identity as (id bigint, role text, session_id bigint, seeding boolean);
 
 -- caller() reads the JWT in the setting crm.token (RFC 7519, HS256 of RFC 7518 and nothing else) and
--- answers the collaborator whom its session belongs to, null for whoever is not signed in.
+-- answers the collaborator whom its session belongs to, null for whoever is not signed in. Whoever must first
+-- choose a password or enrol a second factor is not: only what lets them do it asks for limited ones too.
 --
 -- The header is compared as text: that pins the algorithm. The signature is compared as text
 -- too: only the canonical base64url form passes. Role and deletion are read from the tables. Time is the
 -- wall clock, not the transaction's start, and an older snapshot than the statement's own is
 -- refused: a transaction kept open outlives neither its token nor a revocation.
-create function caller() returns identity
+create function caller(limited_too boolean default false) returns identity
 language plpgsql stable security definer parallel restricted set search_path = :"schema", pg_temp as $$
 declare
 	token    text := current_setting('crm.token', true);
@@ -282,11 +332,12 @@ begin
 	end if;
 	begin
 		claims := convert_from(decode(rpad(translate(substr(signed, 38), '-_', '+/'), (length(signed) - 34) / 4 * 4, '='), 'base64'), 'UTF8');
-		select i.id, i.collaborator_id, c.role, i.seeding, i.inner_key, i.outer_key, i.ends_at into s
-		from session i join collaborator c on c.id = i.collaborator_id
+		select i.id, i.collaborator_id, c.role, i.seeding, i.inner_key, i.outer_key, least(i.ends_at, u.at + i.idle) as ends_at,
+			not i.seeding and must_first(c.id, c.role) is not null as limited into s
+		from session i join collaborator c on c.id = i.collaborator_id left join session_use u on u.session_id = i.id
 		where i.id = (claims->>'sid')::bigint and i.revoked_at is null and c.deleted_at is null;
 		now_s := extract(epoch from clock_timestamp());
-		if found and s.ends_at > clock_timestamp()
+		if found and s.ends_at > clock_timestamp() and (limited_too or not s.limited)
 			and sha256(convert_to(right(token, 44), 'UTF8')) = sha256(convert_to('.' || translate(encode(
 				sha256(s.outer_key || sha256(s.inner_key || convert_to(signed, 'UTF8'))), 'base64'), '+/=', '-_'), 'UTF8'))
 			and claims->>'sub' = s.collaborator_id::text
@@ -301,10 +352,10 @@ begin
 end $$;
 
 -- me() never answers null: whoever is not signed in gets error 28000, the same for every reason.
-create function me() returns identity
+create function me(limited_too boolean default false) returns identity
 language plpgsql stable security definer parallel restricted set search_path = :"schema", pg_temp as $$
 declare
-	who identity := caller();
+	who identity := caller(limited_too);
 begin
 	if who.id is null then
 		raise exception using errcode = '28000', message = 'not signed in';
@@ -347,13 +398,19 @@ create function my_account() returns table (id bigint, employee_number text, fir
 	role text, created_at timestamptz, updated_at timestamptz, deleted_at timestamptz)
 language sql stable security definer set search_path = :"schema", pg_temp as $$
 	select c.id, c.employee_number, c.first_name, c.last_name, c.email, c.role, c.created_at, c.updated_at, c.deleted_at
-	from collaborator c where c.id = (select me_id())
+	from collaborator c where c.id = (select (me(true)).id)
+$$;
+
+-- What the caller must do first, see must_first(); whoever must may do nothing else.
+create function my_duty() returns text
+language sql stable security definer set search_path = :"schema", pg_temp as $$
+	select must_first(c.id, c.role) from collaborator c where c.id = (select (me(true)).id)
 $$;
 
 -- What the caller's role may do, for help, completion and friendly refusals.
 create function my_permissions() returns table (action text, scope text)
 language sql stable security definer set search_path = :"schema", pg_temp as $$
-	select p.action, p.scope from permission p where p.role = (select (me()).role)
+	select p.action, p.scope from permission p where p.role = (select (caller()).role) and (me(true)).id is not null
 $$;
 
 -- Who is acting, for the trail: null for the owner's own work without a token. Only who may act for the
@@ -409,32 +466,142 @@ begin
 	salt := case when entry.known then (entry.account).salt else made_up end;
 end $$;
 
--- Whether the address must wait: from the 5th failure in a row on, 30 seconds, doubling to an hour.
--- The attempt itself is left out.
-create function is_locked(of_address bytea, at_time timestamptz, but_attempt bigint) returns boolean
-language sql stable set search_path = :"schema", pg_temp as $$
-	select coalesce(count(*) >= 5
-		and at_time < max(a.at) + least(interval '1 hour', interval '30 seconds' * power(2, least(count(*), 20) - 5)), false)
-	from sign_in_attempt a
+-- How long to wait after the last of so many failures: nothing before the fifth, then 30 seconds, doubling to an hour.
+create function penalty(failures bigint) returns interval
+language sql immutable parallel safe
+return case when failures >= 5 then least(interval '1 hour', interval '30 seconds' * power(2, least(failures, 20) - 5)) end;
+
+-- Until when an address must wait, from where the caller is; the attempt itself is left out. Three counts of failures:
+--
+--   of the address from this client, since it was last opened from there;
+--   of the address from anywhere, since it was last opened, unless its owner has signed in from this client
+--   within 30 days: so a stranger who fails on purpose does not lock out whoever sits where they always sit;
+--   of this client for any address in the last hour, 25 being free, with the same exception: so one stranger
+--   locks few accounts, and guessing one password for everybody ends too.
+create function locked_until(of_address bytea, account bigint, from_client inet, but_attempt bigint) returns timestamptz
+language plpgsql stable set search_path = :"schema", pg_temp as $$
+declare
+	day   timestamptz := clock_timestamp() - interval '1 day';
+	known boolean := from_client is not null and exists (select from session s
+		where s.collaborator_id = account and s.client = from_client and s.created_at > clock_timestamp() - interval '30 days');
+	here timestamptz; anywhere timestamptz; client timestamptz;
+begin
+	select max(a.at) + penalty(count(*)) into here from sign_in_attempt a
+	where a.address = of_address and a.client is not distinct from from_client and a.counted and not a.succeeded and a.id <> but_attempt
+		and a.at > coalesce((select max(o.at) from sign_in_attempt o
+			where o.address = of_address and o.client is not distinct from from_client and o.opened), day);
+	select max(a.at) + penalty(count(*)) into anywhere from sign_in_attempt a
 	where a.address = of_address and a.counted and not a.succeeded and a.id <> but_attempt
-		and a.at > coalesce((select max(o.at) from sign_in_attempt o where o.address = of_address and o.opened),
-			at_time - interval '1 day')
-$$;
+		and a.at > coalesce((select max(o.at) from sign_in_attempt o where o.address = of_address and o.opened), day);
+	select max(a.at) + penalty(count(*) - 20) into client from sign_in_attempt a
+	where a.client = from_client and a.counted and not a.succeeded and a.id <> but_attempt and a.at > clock_timestamp() - interval '1 hour';
+	return case when known then here else greatest(here, anywhere, client) end;
+end $$;
+
+-- SHA-1 (FIPS 180-4), which core PostgreSQL does not have and authenticator apps insist on.
+create function sha1(message bytea) returns bytea
+language plpgsql immutable strict parallel safe set search_path = :"schema", pg_temp as $$
+declare
+	low    constant bigint := 4294967295; -- 32 bits
+	padded bytea := message || '\x80' || decode(repeat('00', (119 - length(message) % 64) % 64), 'hex') || int8send(length(message) * 8::bigint);
+	h      bigint[] := array[1732584193, 4023233417, 2562383102, 271733878, 3285377520];
+	w      bigint[];
+	a bigint; b bigint; c bigint; d bigint; e bigint; f bigint; k bigint; t bigint;
+begin
+	for block in 0 .. length(padded) / 64 - 1 loop
+		for i in 0 .. 15 loop
+			w[i] := ('x' || encode(substr(padded, block * 64 + i * 4 + 1, 4), 'hex'))::bit(32)::bigint;
+		end loop;
+		for i in 16 .. 79 loop
+			t := w[i - 3] # w[i - 8] # w[i - 14] # w[i - 16];
+			w[i] := (t << 1 | t >> 31) & low;
+		end loop;
+		a := h[1]; b := h[2]; c := h[3]; d := h[4]; e := h[5];
+		for i in 0 .. 79 loop
+			if i < 20 then
+				f := (b & c) | (~b & low & d); k := 1518500249;
+			elsif i < 40 then
+				f := b # c # d; k := 1859775393;
+			elsif i < 60 then
+				f := (b & c) | (b & d) | (c & d); k := 2400959708;
+			else
+				f := b # c # d; k := 3395469782;
+			end if;
+			t := (((a << 5 | a >> 27) & low) + f + e + k + w[i]) & low;
+			e := d; d := c; c := (b << 30 | b >> 2) & low; b := a; a := t;
+		end loop;
+		h := array[(h[1] + a) & low, (h[2] + b) & low, (h[3] + c) & low, (h[4] + d) & low, (h[5] + e) & low];
+	end loop;
+	return decode(lpad(to_hex(h[1]), 8, '0') || lpad(to_hex(h[2]), 8, '0') || lpad(to_hex(h[3]), 8, '0')
+		|| lpad(to_hex(h[4]), 8, '0') || lpad(to_hex(h[5]), 8, '0'), 'hex');
+end $$;
+
+-- The code of six digits of one time step of 30 seconds (RFC 4226, section 5.3; RFC 6238).
+create function totp(secret bytea, step bigint) returns text
+language plpgsql immutable strict parallel safe set search_path = :"schema", pg_temp as $$
+declare
+	mac bytea := sha1(hmac_block(secret, 92) || sha1(hmac_block(secret, 54) || int8send(step)));
+	at  integer := get_byte(mac, 19) & 15;
+begin
+	return lpad(((('x' || encode(substr(mac, at + 1, 4), 'hex'))::bit(32)::bigint & 2147483647) % 1000000)::text, 6, '0');
+end $$;
+
+-- The step of the code, if it is of now, the step before or the one after; else null. All three are always computed.
+create function totp_step(secret bytea, code text) returns bigint
+language plpgsql stable set search_path = :"schema", pg_temp as $$
+declare
+	step  bigint := floor(extract(epoch from clock_timestamp()) / 30);
+	found bigint;
+begin
+	for i in step - 1 .. step + 1 loop
+		if sha256(convert_to(totp(secret, i), 'UTF8')) = sha256(convert_to(code, 'UTF8')) then
+			found := i;
+		end if;
+	end loop;
+	return found;
+end $$;
+
+-- A code for recovery as it is kept; capitals, hyphens and blanks do not matter.
+create function recovery_hash(code text) returns bytea
+language sql immutable parallel safe
+return sha256(convert_to(lower(translate(code, '- ', '')), 'UTF8'));
 
 -- Notes one try and answers a ticket, whatever the outcome. The outcome is told by
 -- open_session(), in a later transaction: a try that is rolled back, to be forgotten and not
--- counted, has taught nothing.
-create function sign_in(email text, key bytea) returns bytea
+-- counted, has taught nothing. The code is the second factor's, six digits or one for recovery; it is used up when the
+-- ticket is redeemed.
+create function sign_in(email text, key bytea, code text default null) returns bytea
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 declare
 	entry   record := find_account(email);
 	who     bytea := sha256(convert_to(lower(email), 'UTF8'));
 	ticket  bytea := random_key();
+	account bigint := coalesce((entry.account).collaborator_id, 0);
+	factor  bytea := (select f.secret from second_factor f where f.collaborator_id = account);
+	passes  boolean := entry.known and coalesce((entry.account).key_hash = sha256(key), false)
+		and coalesce((entry.account).expires_at > clock_timestamp(), true);
+	step    bigint;
+	rescue  bytea;
+	lock    timestamptz := locked_until(who, case when entry.known then account end, inet_client_addr(), 0);
+	try     record;
 begin
-	insert into sign_in_attempt (address, collaborator_id, ticket, succeeded, counted)
-	values (who, coalesce((entry.account).collaborator_id, 0), sha256(ticket),
-		entry.known and coalesce((entry.account).key_hash = sha256(key), false),
-		not is_locked(who, clock_timestamp(), 0));
+	if code is not null then -- as much work for who has no second factor
+		step := totp_step(coalesce(factor, '\x00'), left(code, 100));
+		rescue := (select c.code_hash from recovery_code c
+			where c.collaborator_id = account and c.code_hash = recovery_hash(left(code, 100)) and c.used_at is null);
+	end if;
+	insert into sign_in_attempt (address, collaborator_id, ticket, succeeded, code_due, code_step, recovery, counted)
+	values (who, account, sha256(ticket), passes and (factor is null or step is not null or rescue is not null),
+		passes and factor is not null and code is null,
+		case when factor is not null then step end, case when step is null then rescue end,
+		coalesce(lock <= clock_timestamp(), true) and not (passes and factor is not null and code is null))
+	returning * into try;
+	if try.counted and not try.succeeded then
+		lock := locked_until(who, case when entry.known then account end, inet_client_addr(), 0);
+		insert into audit (collaborator_id, entity, entity_id, action, after)
+		values (null, 'user', case when entry.known then account else 0 end, 'sign-in-failed',
+			case when lock > clock_timestamp() then jsonb_build_object('locked_until', lock) end);
+	end if;
 	return ticket;
 end $$;
 
@@ -444,43 +611,61 @@ create function new_session(of_collaborator bigint, lifetime interval, for_seedi
 language plpgsql volatile set search_path = :"schema", pg_temp as $$
 begin
 	session_key := random_key();
-	insert into session (collaborator_id, inner_key, outer_key, ends_at, seeding)
-	values (of_collaborator, hmac_block(session_key, 54), hmac_block(session_key, 92),
-		clock_timestamp() + lifetime, for_seeding)
+	insert into session (collaborator_id, inner_key, outer_key, ends_at, seeding, idle)
+	values (of_collaborator, hmac_block(session_key, 54), hmac_block(session_key, 92), clock_timestamp() + lifetime, for_seeding,
+		case when not for_seeding then (select nullif(s.value, '')::interval from setting s where s.name = 'session_idle') end)
 	returning id, ends_at into session_id, ends;
+	insert into session_use (session_id) values (new_session.session_id);
 end $$;
 
--- Whose the ticket of a successful try is, once, within a minute and in a later transaction; null for anything else.
+-- Whose the ticket of a successful try is, once, within a minute and in a later transaction. Anything else is error
+-- 28P01, always the same; only who had the password right and gave no code is told so, by the constraint's name code_due.
 create function redeem(of_ticket bytea) returns bigint
 language plpgsql volatile set search_path = :"schema", pg_temp as $$
 declare
-	try record;
+	try  record;
+	used boolean := true;
 begin
-	update sign_in_attempt a set opened = true
-	where a.ticket = sha256(of_ticket) and a.succeeded and not a.opened
+	select a.* into try from sign_in_attempt a
+	where a.ticket = sha256(of_ticket) and (a.succeeded or a.code_due) and not a.opened
 		and a.transaction <> pg_current_xact_id() and a.at > clock_timestamp() - interval '1 minute'
-		and not is_locked(a.address, a.at, a.id)
+		and coalesce(locked_until(a.address, a.collaborator_id, a.client, a.id) <= a.at, true)
 		and exists (select from collaborator c join credential k on k.collaborator_id = c.id
 			where c.id = a.collaborator_id and c.deleted_at is null and k.changed_at <= a.at)
-	returning a.collaborator_id into try;
+	for update;
+	if try.code_due then
+		raise exception using errcode = '28P01', constraint = 'code_due', message = 'the code is missing';
+	end if;
+	-- Of two who use one code at once the second waits here, and finds it used.
+	if try.code_step is not null then
+		update second_factor f set last_step = try.code_step where f.collaborator_id = try.collaborator_id and f.last_step < try.code_step;
+		used := found;
+	elsif try.recovery is not null then
+		update recovery_code c set used_at = clock_timestamp()
+		where c.collaborator_id = try.collaborator_id and c.code_hash = try.recovery and c.used_at is null;
+		used := found;
+		insert into audit (collaborator_id, entity, entity_id, action) values (try.collaborator_id, 'user', try.collaborator_id, 'recovery-code');
+	end if;
+	if try.id is null or not used then
+		raise exception using errcode = '28P01', message = 'wrong email or password';
+	end if;
+	update sign_in_attempt a set opened = true where a.id = try.id;
 	return try.collaborator_id;
 end $$;
 
--- Redeems the ticket of sign_in(): the session's id, its key, whose it is, its end, and the server's clock.
--- Anything else is error 28P01, always the same.
+-- Redeems the ticket of sign_in(): the session's id, its key, whose it is, its end, and the server's clock. Errors are redeem()'s.
 create function open_session(ticket bytea, lifetime interval,
 	out session_id bigint, out session_key bytea, out collaborator_id bigint, out ends timestamptz, out server_time timestamptz)
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 begin
 	collaborator_id := redeem(ticket);
-	if collaborator_id is null then
-		raise exception using errcode = '28P01', message = 'wrong email or password';
-	end if;
 	server_time := clock_timestamp();
 	select n.session_id, n.session_key, n.ends into session_id, session_key, ends
 	from new_session(collaborator_id,
 		greatest(interval '1 second', least(lifetime, (select s.value::interval from setting s where s.name = 'session_lifetime'))),
 		false) n;
+	insert into audit (collaborator_id, session_id, entity, entity_id, action)
+	values (open_session.collaborator_id, open_session.session_id, 'user', open_session.collaborator_id, 'sign-in');
 	delete from sign_in_attempt a where a.id in (
 		select o.id from sign_in_attempt o where o.at < clock_timestamp() - interval '2 days'
 		limit 1000 for update skip locked);
@@ -495,22 +680,126 @@ language sql volatile set search_path = :"schema", pg_temp as $$
 	select * from new_session(of_collaborator, interval '1 hour', true)
 $$;
 
--- Ends the caller's session.
-create function sign_out() returns void
+-- Notes that the caller's session is in use; at most once a minute, and nobody waits for it.
+create function touch() returns void
 language sql volatile security definer set search_path = :"schema", pg_temp as $$
-	update session set revoked_at = clock_timestamp() where id = (me()).session_id
+	update session_use u set at = clock_timestamp()
+	where u.session_id = (select o.session_id from session_use o
+		where o.session_id = (me(true)).session_id and o.at < clock_timestamp() - interval '1 minute' for update skip locked)
 $$;
 
--- Stores the credential of a collaborator who has none yet; needs user.add.
-create function set_first_password(of_email text, memory_kib integer, iterations integer, parallelism integer, salt bytea, key_hash bytea)
+-- Ends a collaborator's sessions, but for one (null: all of them); how many there were.
+create function end_sessions(of_collaborator bigint, but_session bigint) returns bigint
+language plpgsql volatile set search_path = :"schema", pg_temp as $$
+declare
+	ended bigint;
+begin
+	update session i set revoked_at = clock_timestamp()
+	where i.collaborator_id = of_collaborator and i.id is distinct from but_session and i.revoked_at is null and i.ends_at > clock_timestamp();
+	get diagnostics ended = row_count;
+	return ended;
+end $$;
+
+-- Ends the caller's session.
+create function sign_out() returns void
+language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
+declare
+	caller identity := me(true);
+begin
+	perform note('user', caller.id, 'sign-out', null); -- while it is still the caller's
+	update session i set revoked_at = clock_timestamp() where i.id = caller.session_id;
+end $$;
+
+-- Sessions that are open, the caller's own and others'. client is null for the server's own machine.
+create function sessions_of(of_collaborator bigint)
+returns table (id bigint, client text, created_at timestamptz, last_used_at timestamptz, ends_at timestamptz, current boolean)
+language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
+declare
+	caller identity := me();
+begin
+	if of_collaborator <> caller.id and reach('user.sessions') is distinct from 0 then
+		raise exception using errcode = '42501', message = 'not permitted';
+	end if;
+	return query select i.id, host(i.client), i.created_at, u.at, least(i.ends_at, u.at + i.idle), i.id = caller.session_id
+	from session i left join session_use u on u.session_id = i.id
+	where i.collaborator_id = of_collaborator and i.revoked_at is null and i.ends_at > clock_timestamp()
+		and coalesce(u.at + i.idle > clock_timestamp(), true)
+	order by i.id;
+end $$;
+
+-- Ends one session, one's own or, with user.sessions, another's.
+create function end_session(of_session bigint) returns void
+language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
+declare
+	caller identity := me();
+	whose  bigint := (select i.collaborator_id from session i where i.id = of_session and i.revoked_at is null and i.ends_at > clock_timestamp());
+begin
+	if whose is null or whose <> caller.id then
+		perform in_charge(whose, 'user.sessions');
+	end if;
+	perform note('user', whose, 'session-end', jsonb_build_object('session', of_session));
+	update session i set revoked_at = clock_timestamp() where i.id = of_session and i.revoked_at is null;
+end $$;
+
+-- Ends all sessions of the caller but this one; how many there were.
+create function end_other_sessions() returns bigint
+language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
+declare
+	caller identity := me();
+	ended  bigint := end_sessions(caller.id, caller.session_id);
+begin
+	perform note('user', caller.id, 'session-end', jsonb_build_object('sessions', ended));
+	return ended;
+end $$;
+
+-- Raises unless the caller may do that to the account of a collaborator: with scope all, and with a reserved role only to
+-- accounts of their own role.
+create function in_charge(of_collaborator bigint, needed text) returns void
+language plpgsql stable set search_path = :"schema", pg_temp as $$
+declare
+	who record;
+begin
+	if reach(needed) is distinct from 0 then
+		raise exception using errcode = '42501', message = 'not permitted';
+	end if;
+	select c.role, r.reserved into who from collaborator c join role r on r.name = c.role
+	where c.id = of_collaborator and c.deleted_at is null;
+	if not found then
+		raise exception using errcode = 'P0002', message = 'no such collaborator';
+	end if;
+	if who.reserved and who.role <> (me()).role then
+		raise exception using errcode = '42501', constraint = 'role_reserved', message = 'a reserved role', detail = who.role;
+	end if;
+end $$;
+
+-- Lets an account be tried again at once, by everybody.
+create function unlock_user(of_collaborator bigint) returns void
+language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
+begin
+	perform in_charge(of_collaborator, 'user.unlock');
+	perform forgive(of_collaborator);
+	perform note('user', of_collaborator, 'unlock', null);
+end $$;
+
+create function forgive(of_collaborator bigint) returns void
+language sql volatile set search_path = :"schema", pg_temp as $$
+	update sign_in_attempt a set counted = false
+	where a.counted and not a.succeeded
+		and a.address = (select sha256(convert_to(lower(c.email), 'UTF8')) from collaborator c where c.id = of_collaborator)
+$$;
+
+-- Stores the credential of a collaborator who has none yet; needs user.add. A one-time password works for a day and for
+-- nothing but choosing another.
+create function set_first_password(of_email text, memory_kib integer, iterations integer, parallelism integer, salt bytea, key_hash bytea, one_time boolean)
 returns void
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 begin
 	if reach('user.add') is distinct from 0 then
 		raise exception using errcode = '42501', message = 'not permitted';
 	end if;
-	insert into credential
-	select c.id, memory_kib, iterations, parallelism, salt, key_hash
+	insert into credential (collaborator_id, memory_kib, iterations, parallelism, salt, key_hash, must_change, expires_at)
+	select c.id, memory_kib, iterations, parallelism, salt, key_hash, coalesce(one_time, false),
+		case when one_time then clock_timestamp() + interval '1 day' end
 	from collaborator c where lower(c.email) = lower(of_email) and c.deleted_at is null
 		and (not (select r.reserved from role r where r.name = c.role) or c.role = (me()).role);
 	if not found then
@@ -518,25 +807,138 @@ begin
 	end if;
 end $$;
 
+-- Gives a collaborator a one-time password, ends their sessions and unlocks the account; when it stops working.
+create function reset_password(of_collaborator bigint, memory_kib integer, iterations integer, parallelism integer, salt bytea, key_hash bytea)
+returns timestamptz
+language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
+declare
+	until timestamptz := clock_timestamp() + interval '1 day';
+begin
+	perform in_charge(of_collaborator, 'user.reset');
+	if of_collaborator = (me()).id then
+		raise exception using errcode = '23514', constraint = 'reset_self', message = 'one changes the own password';
+	end if;
+	insert into credential values (of_collaborator, memory_kib, iterations, parallelism, salt, key_hash, clock_timestamp(), true, until)
+	on conflict (collaborator_id) do update set memory_kib = excluded.memory_kib, iterations = excluded.iterations,
+		parallelism = excluded.parallelism, salt = excluded.salt, key_hash = excluded.key_hash,
+		changed_at = excluded.changed_at, must_change = true, expires_at = excluded.expires_at;
+	perform end_sessions(of_collaborator, null);
+	perform forgive(of_collaborator);
+	perform note('user', of_collaborator, 'password-reset', jsonb_build_object('expires_at', until));
+	return until;
+end $$;
+
 -- Changes the caller's own password, given the ticket of sign_in() with the current one; all their other
--- sessions end. False for any other ticket: a wrong guess was counted when the ticket was made.
+-- sessions end. Errors are redeem()'s: a wrong guess was counted when the ticket was made.
 create function change_password(ticket bytea, memory_kib integer, iterations integer, parallelism integer, salt bytea, key_hash bytea)
+returns void
+language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
+declare
+	caller identity := me(true);
+begin
+	if redeem(ticket) <> caller.id then
+		raise exception using errcode = '28P01', message = 'wrong email or password';
+	end if;
+	update credential k set memory_kib = change_password.memory_kib, iterations = change_password.iterations,
+		parallelism = change_password.parallelism, salt = change_password.salt, key_hash = change_password.key_hash,
+		changed_at = clock_timestamp(), must_change = false, expires_at = null
+	where k.collaborator_id = caller.id;
+	perform end_sessions(caller.id, caller.session_id);
+	perform note('user', caller.id, 'password', null);
+end $$;
+
+-- Keeps the same password at another cost, in the first minute of a session: the client has just derived its key. False where the key
+-- is another, and nothing is changed.
+create function raise_cost(current_key bytea, memory_kib integer, iterations integer, parallelism integer, salt bytea, key_hash bytea)
 returns boolean
+language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
+declare
+	caller identity := me(true);
+begin
+	update credential k set memory_kib = raise_cost.memory_kib, iterations = raise_cost.iterations,
+		parallelism = raise_cost.parallelism, salt = raise_cost.salt, key_hash = raise_cost.key_hash
+	where k.collaborator_id = caller.id and k.key_hash = sha256(current_key)
+		and exists (select from session i where i.id = caller.session_id and i.created_at > clock_timestamp() - interval '1 minute');
+	return found;
+end $$;
+
+-- Enrols the caller's second factor, given the ticket of sign_in() with the password (and, to replace one, its code) and
+-- a code of the new secret. Other sessions end.
+create function enable_mfa(ticket bytea, secret bytea, code text, recovery_hashes bytea[]) returns void
+language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
+declare
+	caller identity := me(true);
+	step   bigint := totp_step(secret, code);
+begin
+	if redeem(ticket) <> caller.id then
+		raise exception using errcode = '28P01', message = 'wrong email or password';
+	end if;
+	if step is null then
+		raise exception using errcode = '23514', constraint = 'mfa_code', message = 'not a code of that secret';
+	end if;
+	if cardinality(recovery_hashes) is distinct from 10 then
+		raise exception using errcode = '23514', constraint = 'mfa_recovery', message = 'want ten codes for recovery';
+	end if;
+	delete from second_factor f where f.collaborator_id = caller.id;
+	insert into second_factor (collaborator_id, secret, last_step) values (caller.id, secret, step);
+	insert into recovery_code (collaborator_id, code_hash) select caller.id, h from unnest(recovery_hashes) h;
+	perform end_sessions(caller.id, caller.session_id);
+	perform note('user', caller.id, 'mfa-on', null);
+end $$;
+
+-- Removes the caller's second factor, given the ticket of sign_in() with password and code.
+create function disable_mfa(ticket bytea) returns void
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 declare
 	caller identity := me();
 begin
-	if redeem(ticket) is distinct from caller.id then
-		return false;
+	if redeem(ticket) <> caller.id then
+		raise exception using errcode = '28P01', message = 'wrong email or password';
 	end if;
-	update credential k set memory_kib = change_password.memory_kib, iterations = change_password.iterations,
-		parallelism = change_password.parallelism, salt = change_password.salt, key_hash = change_password.key_hash,
-		changed_at = clock_timestamp()
-	where k.collaborator_id = caller.id;
-	update session set revoked_at = clock_timestamp()
-	where collaborator_id = caller.id and id <> caller.session_id and revoked_at is null;
-	return true;
+	if (select r.mfa_required from role r where r.name = caller.role) then
+		raise exception using errcode = '23514', constraint = 'mfa_required', message = 'the role must have a second factor', detail = caller.role;
+	end if;
+	delete from second_factor f where f.collaborator_id = caller.id;
+	if not found then
+		raise exception using errcode = 'P0002', message = 'no second factor';
+	end if;
+	perform note('user', caller.id, 'mfa-off', null);
 end $$;
+
+-- Removes the second factor of somebody who has lost it; their sessions end.
+create function clear_mfa(of_collaborator bigint) returns void
+language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
+begin
+	perform in_charge(of_collaborator, 'user.mfa');
+	delete from second_factor f where f.collaborator_id = of_collaborator;
+	if not found then
+		raise exception using errcode = 'P0002', constraint = 'mfa_none', message = 'no second factor';
+	end if;
+	perform end_sessions(of_collaborator, null);
+	perform note('user', of_collaborator, 'mfa-clear', null);
+end $$;
+
+-- Demands a second factor of everybody with a role, or no longer. Whoever has none can from now on only enrol one.
+create function require_mfa(of_role text, required boolean) returns void
+language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
+begin
+	if reach('user.mfa') is distinct from 0 then
+		raise exception using errcode = '42501', message = 'not permitted';
+	end if;
+	update role r set mfa_required = require_mfa.required where r.name = of_role and required is not null;
+	if not found then
+		raise exception using errcode = 'P0002', message = 'no such role';
+	end if;
+	perform note('role', 0, 'mfa-require', jsonb_build_object('role', of_role, 'mfa_required', required));
+end $$;
+
+-- The caller's second factor: since when (null: none), codes for recovery that are left, and whether the role must have one.
+create function my_mfa(out since timestamptz, out recovery_left bigint, out required boolean)
+language sql stable security definer set search_path = :"schema", pg_temp as $$
+	select (select f.created_at from second_factor f where f.collaborator_id = c.id),
+		(select count(*) from recovery_code o where o.collaborator_id = c.id and o.used_at is null), r.mfa_required
+	from collaborator c join role r on r.name = c.role where c.id = (select (me(true)).id)
+$$;
 
 -- 6 ----------------------------------------------------------------------------- rules
 -- Refusals name a constraint; the program knows the words for it. DETAIL is for people too.
@@ -829,19 +1231,23 @@ create trigger d_follow after update of sales_id on customer for each row
 
 -- 7 ------------------------------------------------------------------------- the trail
 
--- Who, when, what, before and after. Sealed columns stay sealed; only changed columns are kept.
+-- Who, when, from where, what, before and after. Sealed columns stay sealed; only changed columns are kept.
 create table audit (
 	id              bigint generated always as identity primary key,
 	at              timestamptz not null default clock_timestamp(),
-	collaborator_id bigint, -- null: the owner's own work (init, purge); no foreign key, for the trail outlives all
+	collaborator_id bigint, -- null: the owner's own work (init, purge), or nobody signed in; no foreign key, for the trail outlives all
 	session_id      bigint,
-	entity          text not null,
+	client          inet default inet_client_addr(),
+	entity          text not null, -- customer, contract, event, user, payment; role, keyset
 	entity_id       bigint not null,
-	action          text not null check (action in ('add', 'update', 'delete', 'restore', 'purge')),
+	action          text not null check (action ~ '^[a-z]+(-[a-z]+)*$'),
 	before          jsonb,
-	after           jsonb
+	after           jsonb,
+	undoes          bigint unique, -- the entry that this one takes back
+	derived         boolean not null default false -- a consequence of another change
 );
 create index audit_entity on audit (entity, entity_id, id);
+create index audit_collaborator on audit (collaborator_id, id);
 
 create function trail() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp as $$
@@ -852,6 +1258,7 @@ declare
 	is_now jsonb := case when tg_op <> 'DELETE' then to_jsonb(new) - unkept end;
 	what   text := case tg_op when 'INSERT' then 'add' when 'DELETE' then 'purge' else 'update' end;
 	which  bigint := case when tg_op = 'DELETE' then old.id else new.id end;
+	undone bigint := case when pg_trigger_depth() = 1 then nullif(current_setting('crm.undoes', true), '')::bigint end;
 begin
 	if tg_op = 'UPDATE' then
 		what := case
@@ -863,9 +1270,31 @@ begin
 			return null; -- nothing but stamps
 		end if;
 	end if;
-	insert into audit (collaborator_id, session_id, entity, entity_id, action, before, after)
-	values (caller.id, caller.session_id, tg_argv[0], which, what, was, jsonb_strip_nulls(is_now));
+	if undone is not null and not exists (select from audit a
+		where a.id = undone and a.collaborator_id = caller.id and a.entity = tg_argv[0] and (a.entity_id = which or a.entity = 'payment')) then
+		raise exception using errcode = '42501', message = 'one undoes what one did';
+	end if;
+	insert into audit (collaborator_id, session_id, entity, entity_id, action, before, after, undoes, derived)
+	values (caller.id, caller.session_id, tg_argv[0], which, what, was, jsonb_strip_nulls(is_now), undone, pg_trigger_depth() > 1);
 	return null;
+end $$;
+
+-- Notes what is no change of a record, with the caller's name.
+create function note(of_entity text, of_id bigint, what text, details jsonb) returns void
+language plpgsql volatile set search_path = :"schema", pg_temp as $$
+declare
+	caller identity := me(true);
+begin
+	insert into audit (collaborator_id, session_id, entity, entity_id, action, after)
+	values (caller.id, caller.session_id, of_entity, of_id, what, details);
+end $$;
+
+-- Notes that the caller was refused an action. The refused statement's transaction is lost with all that it wrote, so the program
+-- says it afterwards; who goes past the program can leave it out.
+create function note_refusal(refused text, of_entity text, of_id bigint) returns void
+language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
+begin
+	perform note(left(of_entity, 30), coalesce(of_id, 0), 'refuse', jsonb_build_object('action', left(refused, 60)));
 end $$;
 
 create trigger z_trail after insert or update or delete on collaborator for each row execute function trail('user');
@@ -874,12 +1303,75 @@ create trigger z_trail after insert or update or delete on contract for each row
 create trigger z_trail after insert or update or delete on event for each row execute function trail('event');
 create trigger z_trail after insert or update or delete on payment for each row execute function trail('payment');
 
+-- What the chain holds of a sealed value: the SHA-256 of its bytes when it was written. So it can be sealed anew, \x… sha256:…, or be
+-- erased, sha256:…, and the chain stays whole.
+create function sealed_digest(value text) returns text
+language sql immutable strict parallel safe
+return case
+	when value ~ '^(\\x01([0-9a-f]{2})+ )?sha256:[0-9a-f]{64}$' then right(value, 71)
+	when value ~ '^\\x01([0-9a-f]{2}){32,}$' then 'sha256:' || encode(sha256(decode(substr(value, 3), 'hex')), 'hex')
+	else value end;
+
+create function audit_digests(of_entity text, kept jsonb) returns jsonb
+language sql immutable parallel safe
+return case when of_entity <> 'customer' or kept is null then kept else (
+	select jsonb_object_agg(k.key, case when jsonb_typeof(k.value) = 'string' then to_jsonb(sealed_digest(k.value #>> '{}')) else k.value end)
+	from jsonb_each(kept) k) end;
+
+-- Nothing of the trail changes, not even for its owner, but the form of a sealed value. Whoever gets rid of this trigger breaks the chain.
 create function append_only() returns trigger
 language plpgsql set search_path = :"schema", pg_temp as $$
 begin
+	if tg_level = 'ROW' and to_jsonb(new) - '{before,after}'::text[] = to_jsonb(old) - '{before,after}'::text[]
+		and audit_digests(new.entity, new.before) is not distinct from audit_digests(old.entity, old.before)
+		and audit_digests(new.entity, new.after) is not distinct from audit_digests(old.entity, old.after) then
+		return new;
+	end if;
 	raise exception using errcode = '42501', message = 'the trail is append-only';
 end $$;
-create trigger append_only before update or delete or truncate on audit for each statement execute function append_only();
+create trigger append_only before delete or truncate on audit for each statement execute function append_only();
+create trigger append_only_row before update on audit for each row execute function append_only();
+
+-- The hash chain: every entry's link holds the SHA-256 of the link before it and of the entry, so that an entry that is altered, taken out
+-- or put in breaks it from there on. Links are made at the commit, in its order; nobody waits for a turn: who does not get it
+-- leaves the entry to the next.
+create table audit_link (
+	position bigint primary key,
+	audit_id bigint not null unique,
+	hash     bytea not null check (length(hash) = 32)
+);
+create table audit_unlinked (
+	audit_id bigint primary key
+);
+
+create function append_link(of_entry audit) returns void
+language plpgsql volatile set search_path = :"schema", pg_temp set timezone = 'UTC' as $$
+declare
+	last audit_link := (select l from audit_link l order by l.position desc limit 1);
+begin
+	insert into audit_link values (coalesce(last.position, 0) + 1, of_entry.id, sha256(coalesce(last.hash, '') || convert_to(jsonb_build_array(
+		of_entry.id, of_entry.at, of_entry.collaborator_id, of_entry.session_id, of_entry.client, of_entry.entity, of_entry.entity_id,
+		of_entry.action, audit_digests(of_entry.entity, of_entry.before), audit_digests(of_entry.entity, of_entry.after),
+		of_entry.undoes, of_entry.derived)::text, 'UTF8')));
+end $$;
+
+create function link_entry() returns trigger
+language plpgsql security definer set search_path = :"schema", pg_temp as $$
+declare
+	waiting audit;
+begin
+	if not pg_try_advisory_xact_lock(hashtextextended('crm.audit', tg_relid::bigint)) then
+		insert into audit_unlinked values (new.id);
+		return null;
+	end if;
+	for waiting in select a.* from audit_unlinked u join audit a on a.id = u.audit_id order by a.id loop
+		perform append_link(waiting);
+		delete from audit_unlinked u where u.audit_id = waiting.id;
+	end loop;
+	perform append_link(new);
+	return null;
+end $$;
+create constraint trigger link_entry after insert on audit deferrable initially deferred for each row execute function link_entry();
 
 -- The trail of one record, oldest first, for whoever may view such records.
 create function history(of_entity text, of_id bigint)
@@ -890,6 +1382,79 @@ language sql stable security definer set search_path = :"schema", pg_temp as $$
 	where a.entity = of_entity and a.entity_id = of_id and (select reach(of_entity || '.view')) = 0
 	order by a.id
 $$;
+
+-- The caller's last change of a record that can still be taken back: none that takes one back or was taken back itself. stale tells that the record
+-- was changed after it.
+create function my_last_change()
+returns table (id bigint, at timestamptz, entity text, entity_id bigint, action text, before jsonb, after jsonb, stale boolean)
+language sql stable security definer set search_path = :"schema", pg_temp as $$
+	select a.id, a.at, a.entity, a.entity_id, a.action, a.before, a.after, exists (
+		select from audit n where n.entity = a.entity and n.entity_id = a.entity_id and n.id > a.id and n.undoes is null and n.action in ('add', 'update', 'delete', 'restore')
+			and not exists (select from audit u where u.undoes = n.id))
+	from audit a
+	where a.collaborator_id = (select me_id()) and a.action in ('add', 'update', 'delete', 'restore')
+		and a.entity in ('user', 'customer', 'contract', 'event', 'payment')
+		and a.undoes is null and not a.derived and not exists (select from audit u where u.undoes = a.id)
+	order by a.id desc limit 1
+$$;
+
+-- Everything that is held on a customer, and an entry of the trail that says so. Sealed values are as to_jsonb() writes them.
+create function export_customer(of_customer bigint) returns jsonb
+language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
+declare
+	unkept   text[] := '{company_name_tokens,full_name_tokens,email_tokens,phone_tokens,fictional}';
+	customer jsonb := (select to_jsonb(c) - unkept from customer c where c.id = of_customer);
+begin
+	if reach('customer.export') is distinct from 0 then
+		raise exception using errcode = '42501', message = 'not permitted';
+	end if;
+	if customer is null then
+		raise exception using errcode = 'P0002', message = 'no such customer';
+	end if;
+	perform note('customer', of_customer, 'export', null);
+	return jsonb_build_object('customer', customer,
+		'sales_contact', (select to_jsonb(s) - '{fictional,created_at,updated_at,deleted_at}'::text[] from collaborator s where s.id = (customer->>'sales_id')::bigint),
+		'contracts', (select coalesce(jsonb_agg(to_jsonb(k) - unkept order by k.id), '[]') from contract k where k.customer_id = of_customer),
+		'payments', (select coalesce(jsonb_agg(to_jsonb(p) - unkept order by p.id), '[]') from payment p
+			join contract k on k.id = p.contract_id where k.customer_id = of_customer),
+		'events', (select coalesce(jsonb_agg(to_jsonb(e) - unkept order by e.id), '[]') from event e
+			join contract k on k.id = e.contract_id where k.customer_id = of_customer),
+		'trail', (select coalesce(jsonb_agg(jsonb_build_object('id', a.id, 'at', a.at, 'user_id', a.collaborator_id, 'entity', a.entity, 'entity_id', a.entity_id,
+				'action', a.action, 'before', a.before, 'after', a.after) order by a.id), '[]') from audit a
+			where a.entity = 'customer' and a.entity_id = of_customer
+				or a.entity = 'contract' and a.entity_id in (select k.id from contract k where k.customer_id = of_customer)
+				or a.entity = 'payment' and a.entity_id in (select p.id from payment p join contract k on k.id = p.contract_id where k.customer_id = of_customer)
+				or a.entity = 'event' and a.entity_id in (select e.id from event e join contract k on k.id = e.contract_id where k.customer_id = of_customer)));
+end $$;
+
+-- Takes the person out of a customer: the sealed columns hold what the client gives for "erased" and nothing, their forms in the trail
+-- become digests. Contracts, events and amounts stay. How many entries of the trail were changed.
+create function erase_customer(of_customer bigint, company sealed, name sealed) returns bigint
+language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
+declare
+	unfinished bigint;
+	changed    bigint;
+begin
+	if reach('customer.erase') is distinct from 0 then
+		raise exception using errcode = '42501', message = 'not permitted';
+	end if;
+	perform from customer c where c.id = of_customer for update;
+	if not found then
+		raise exception using errcode = 'P0002', message = 'no such customer';
+	end if;
+	unfinished := (select count(*) from contract k where k.customer_id = of_customer and k.deleted_at is null and k.status not in ('finished', 'canceled'));
+	if unfinished > 0 then
+		raise exception using errcode = '23503', constraint = 'customer_has_contracts', message = 'unfinished contracts', detail = unfinished::text;
+	end if;
+	update customer c set company_name = company, full_name = name, email = null, phone = null,
+		company_name_tokens = '{}', full_name_tokens = '{}', email_tokens = '{}', phone_tokens = '{}'
+	where c.id = of_customer;
+	update audit a set before = audit_digests(a.entity, a.before), after = audit_digests(a.entity, a.after)
+	where a.entity = 'customer' and a.entity_id = of_customer and (a.before is not null or a.after is not null);
+	get diagnostics changed = row_count;
+	perform note('customer', of_customer, 'erase', null);
+	return changed;
+end $$;
 
 -- 8 --------------------------------------------------------------------------- reading
 -- One view a noun, with the names that people want to see. Each passes one gate, decided once a
@@ -926,6 +1491,13 @@ select e.id, e.name, e.contract_id, k.customer_id, c.company_name as customer, c
 from event e join contract k on k.id = e.contract_id join customer c on c.id = k.customer_id
 	left join collaborator s on s.id = e.support_id
 where (select reach('event.view')) = 0;
+
+-- Every entry of the trail, for who may view it.
+create view audits as
+select a.id, a.at, a.collaborator_id as user_id, u.first_name || ' ' || u.last_name as user_name, host(a.client) as client, a.session_id,
+	a.entity, a.entity_id, a.action, a.before, a.after, a.undoes, null::timestamptz as deleted_at
+from audit a left join collaborator u on u.id = a.collaborator_id
+where (select reach('audit.view')) = 0;
 
 -- 9 --------------------------------------------------------------------------- writing
 -- Rows that an update's or insert's caller reaches. Of the tables themselves only what an update names can be
@@ -971,14 +1543,18 @@ create policy changing on event for update to :"app"
 grant usage on schema :"schema" to :"app";
 
 grant execute on function
-	sign_in_params(text), sign_in(text, bytea), open_session(bytea, interval), sign_out(),
-	change_password(bytea, integer, integer, integer, bytea, bytea),
-	set_first_password(text, integer, integer, integer, bytea, bytea),
-	me(), me_id(), reach(text[]), reached(text[]), my_account(), my_permissions(), hand_over(bigint, bigint), history(text, bigint),
+	sign_in_params(text), sign_in(text, bytea, text), open_session(bytea, interval), sign_out(), touch(),
+	change_password(bytea, integer, integer, integer, bytea, bytea), raise_cost(bytea, integer, integer, integer, bytea, bytea),
+	set_first_password(text, integer, integer, integer, bytea, bytea, boolean),
+	reset_password(bigint, integer, integer, integer, bytea, bytea), unlock_user(bigint),
+	enable_mfa(bytea, bytea, text, bytea[]), disable_mfa(bytea), clear_mfa(bigint), require_mfa(text, boolean), my_mfa(),
+	sessions_of(bigint), end_session(bigint), end_other_sessions(),
+	me(boolean), me_id(), reach(text[]), reached(text[]), my_account(), my_duty(), my_permissions(), hand_over(bigint, bigint),
+	history(text, bigint), my_last_change(), note_refusal(text, text, bigint), export_customer(bigint), erase_customer(bigint, sealed, sealed),
 	contact_of_customer(bigint), contact_of_contract(bigint), payable(bigint), search_keys(integer[], bigint)
 	to :"app";
 
-grant select on users, customers, contracts, events to :"app";
+grant select on users, customers, contracts, events, audits to :"app";
 -- What an update names; everything else is read through the views.
 grant select (id, deleted_at) on collaborator, customer, contract, event to :"app";
 

@@ -48,7 +48,7 @@ func login(ctx context.Context, s *Session, in Input) (Output, error) {
 	signer := security.NewSigner(security.Session{ID: opening.SessionID, UserID: opening.UserID, Key: opening.Key, Ends: opening.Ends},
 		s.Terms.TokenLifetime, func() time.Time { return s.Locale.Now().Add(drift) })
 	mine := nobody.As(signer.Token)
-	me, may, err := mine.Whoami(ctx)
+	me, may, _, err := mine.Whoami(ctx)
 	if err != nil {
 		return Output{}, err
 	}
@@ -78,7 +78,7 @@ func signIn(ctx context.Context, db *repo.DB, email, password string, lifetime t
 	if err != nil {
 		return repo.Opening{}, err
 	}
-	return db.SignIn(ctx, email, key, lifetime)
+	return db.SignIn(ctx, email, key, "", lifetime)
 }
 
 // refused is the event of a sign-in that was turned down.
@@ -130,7 +130,7 @@ func logout(ctx context.Context, s *Session, _ Input) (Output, error) {
 }
 
 func whoami(ctx context.Context, s *Session, _ Input) (Output, error) {
-	me, _, err := s.DB.Whoami(ctx)
+	me, _, _, err := s.DB.Whoami(ctx)
 	out := single(userFields, me)
 	out.Message = "on " + s.DB.Server()
 	return out, err
@@ -153,8 +153,10 @@ func changePassword(ctx context.Context, s *Session, in Input) (Output, error) {
 	if err != nil {
 		return Output{}, err
 	}
-	if err := s.DB.ChangePassword(ctx, key, *verifier); err != nil {
-		return Output{Events: refused(err)}, err
+	if err := s.DB.ChangePassword(ctx, key, "", *verifier); errors.Is(err, repo.ErrCredentials) {
+		return Output{Events: refused(err)}, &worded{"the current password is wrong, or the account is locked for a while", "", err}
+	} else if err != nil {
+		return Output{}, err
 	}
 	return Output{Message: "password changed; your other sessions have ended", Events: []Event{{Name: "password changed", Level: LevelInfo}}}, nil
 }

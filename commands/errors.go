@@ -81,7 +81,7 @@ func ExitStatus(err error) int {
 		return StatusInternal
 	case is(ErrUsage):
 		return StatusUsage
-	case slices.ContainsFunc([]error{repo.ErrSignedOut, repo.ErrCredentials, repo.ErrDenied, security.ErrSessionEnded}, is):
+	case slices.ContainsFunc([]error{repo.ErrSignedOut, repo.ErrCredentials, repo.ErrCode, repo.ErrDenied, security.ErrSessionEnded}, is):
 		return StatusDenied
 	case is(repo.ErrUnavailable):
 		return StatusUnavailable

@@ -13,6 +13,7 @@ type Password struct {
 	MemoryKiB, Iterations uint32
 	Parallelism           uint8
 	Salt, KeyHash         []byte
+	OneTime               bool // works for a day, and for nothing but choosing another
 }
 
 // Derivation is how the client turns a password into the key that signs in.
@@ -44,12 +45,13 @@ func (db *DB) SignInParams(ctx context.Context, email string) (Derivation, error
 	return one(ctx, db.outside(), query, same[Derivation])
 }
 
-// SignIn opens a session, or is ErrCredentials: for an unknown email, a wrong key and a locked account alike.
+// SignIn opens a session, or is ErrCredentials: for an unknown email, a wrong key or code and a locked account alike. Code is the
+// second factor's, or one for recovery; empty where none was asked for. It is ErrCode where the key is right and the code is due.
 // The try is noted in one transaction and its outcome told in the next, so that it cannot be
 // undone by whoever does not like it.
-func (db *DB) SignIn(ctx context.Context, email string, key []byte, lifetime time.Duration) (Opening, error) {
+func (db *DB) SignIn(ctx context.Context, email string, key []byte, code string, lifetime time.Duration) (Opening, error) {
 	db = db.outside()
-	ticket, err := db.try(ctx, squirrel.Expr("select sign_in($1, $2)", email, key))
+	ticket, err := db.try(ctx, squirrel.Expr("select sign_in($1, $2, $3)", email, key, orNull(code)))
 	if err != nil {
 		return Opening{}, err
 	}
@@ -61,22 +63,30 @@ func (db *DB) SignIn(ctx context.Context, email string, key []byte, lifetime tim
 	return opened[0], nil
 }
 
-// Whoami is the signed-in user's record and what their role may do.
-func (db *DB) Whoami(ctx context.Context) (User, []Permission, error) {
-	var (
-		me  []User
-		may []Permission
-	)
-	err := db.ask(ctx,
-		step{from[User]("my_account()"), collect(&me, same[User])},
-		step{squirrel.Expr("select action, scope from my_permissions()"), collect(&may, same[Permission])})
-	if err == nil && len(me) == 0 {
+// Whoami is the signed-in user's record, what their role may do, and what they must do before they may: choose
+// a "password", enrol "mfa", or nothing.
+func (db *DB) Whoami(ctx context.Context) (me User, may []Permission, duty string, err error) {
+	var mine []User
+	err = db.ask(ctx,
+		step{from[User]("my_account()"), collect(&mine, same[User])},
+		step{squirrel.Expr("select action, scope from my_permissions()"), collect(&may, same[Permission])},
+		step{squirrel.Expr("select coalesce(my_duty(), '')"), value(&duty)})
+	if err == nil && len(mine) == 0 {
 		err = ErrNotFound
 	}
 	if err != nil {
-		return User{}, nil, err
+		return User{}, nil, "", err
 	}
-	return me[0], may, nil
+	return mine[0], may, duty, nil
+}
+
+// value reads the one value that a statement answers.
+func value[T any](into *T) func(pgx.Rows) error {
+	return func(rows pgx.Rows) error {
+		var err error
+		*into, err = pgx.CollectExactlyOneRow(rows, pgx.RowTo[T])
+		return err
+	}
 }
 
 // SignOut ends the caller's session in the database.
@@ -86,32 +96,40 @@ func (db *DB) SignOut(ctx context.Context) error {
 
 // try notes one try of a password and answers its ticket.
 func (db *DB) try(ctx context.Context, query squirrel.Sqlizer) (ticket []byte, err error) {
-	err = db.run(ctx, step{query, func(rows pgx.Rows) error {
-		ticket, err = pgx.CollectExactlyOneRow(rows, pgx.RowTo[[]byte])
-		return err
-	}})
-	return ticket, err
+	return ticket, db.run(ctx, step{query, value(&ticket)})
 }
 
-// ChangePassword replaces the caller's own password and ends their other sessions; a wrong current
-// key is ErrCredentials and counts like a failed sign-in.
-func (db *DB) ChangePassword(ctx context.Context, currentKey []byte, p Password) error {
+// prove is the ticket of the caller's own password and code.
+func (db *DB) prove(ctx context.Context, key []byte, code string) ([]byte, error) {
+	return db.try(ctx, squirrel.Expr("select sign_in((select email from my_account()), $1, $2)", key, orNull(code)))
+}
+
+// ChangePassword replaces the caller's own password and ends their other sessions. Errors are SignIn's; a wrong key or code
+// counts like a failed sign-in.
+func (db *DB) ChangePassword(ctx context.Context, currentKey []byte, code string, p Password) error {
 	db = db.outside()
-	ticket, err := db.try(ctx, squirrel.Expr("select sign_in((select email from users where id = (select me_id())), $1)", currentKey))
+	ticket, err := db.prove(ctx, currentKey, code)
 	if err != nil {
 		return err
 	}
-	var changed bool
-	err = db.run(ctx, step{
-		squirrel.Expr("select change_password($1, $2, $3, $4, $5, $6)", ticket, p.MemoryKiB, p.Iterations, p.Parallelism, p.Salt, p.KeyHash),
-		func(rows pgx.Rows) error {
-			var err error
-			changed, err = pgx.CollectExactlyOneRow(rows, pgx.RowTo[bool])
-			return err
-		},
-	})
-	if err == nil && !changed {
-		return say(ErrCredentials, "the current password is wrong, or the account is locked for a while")
-	}
-	return err
+	return db.run(ctx, step{query: squirrel.Expr("select change_password($1, $2, $3, $4, $5, $6)",
+		ticket, p.MemoryKiB, p.Iterations, p.Parallelism, p.Salt, p.KeyHash)})
+}
+
+// RaiseCost keeps the caller's password at another cost of argon2id, in the first minute of their session.
+func (db *DB) RaiseCost(ctx context.Context, currentKey []byte, p Password) error {
+	return db.outside().run(ctx, step{query: squirrel.Expr("select raise_cost($1, $2, $3, $4, $5, $6)",
+		currentKey, p.MemoryKiB, p.Iterations, p.Parallelism, p.Salt, p.KeyHash)})
+}
+
+// ResetPassword gives a collaborator a one-time password, ends their sessions and unlocks the account; it answers when
+// the password stops working.
+func (db *DB) ResetPassword(ctx context.Context, id int64, p Password) (until time.Time, err error) {
+	return until, db.run(ctx, step{squirrel.Expr("select reset_password($1, $2, $3, $4, $5, $6)",
+		id, p.MemoryKiB, p.Iterations, p.Parallelism, p.Salt, p.KeyHash), value(&until)})
+}
+
+// Unlock lets an account be tried again at once.
+func (db *DB) Unlock(ctx context.Context, id int64) error {
+	return db.run(ctx, step{query: squirrel.Expr("select unlock_user($1)", id)})
 }

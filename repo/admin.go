@@ -17,7 +17,7 @@ type Names struct {
 }
 
 // SchemaVersion is the version of schema.sql that this program works with.
-const SchemaVersion = "2"
+const SchemaVersion = "3"
 
 // An Admin does what only an administrator's account may: create, and fill with fictional data.
 type Admin struct {
@@ -282,7 +282,7 @@ func (a *Admin) AddUser(ctx context.Context, u User, p *Password, fictional bool
 		if p == nil {
 			return nil
 		}
-		_, err = tx.Exec(ctx, "insert into credential values ($1, $2, $3, $4, $5, $6)", id, p.MemoryKiB, p.Iterations, p.Parallelism, p.Salt, p.KeyHash)
+		_, err = tx.Exec(ctx, "insert into credential (collaborator_id, memory_kib, iterations, parallelism, salt, key_hash) values ($1, $2, $3, $4, $5, $6)", id, p.MemoryKiB, p.Iterations, p.Parallelism, p.Salt, p.KeyHash)
 		return err
 	})
 	return id, err

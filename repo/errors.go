@@ -21,6 +21,7 @@ var (
 	ErrDenied      = errors.New("not permitted")
 	ErrSignedOut   = errors.New("not signed in")
 	ErrCredentials = errors.New("wrong email or password")
+	ErrCode        = errors.New("the code of the second factor is due") // the password was right
 	ErrUnavailable = errors.New("the database cannot be reached")
 	ErrInternal    = errors.New("internal error") // a defect: its text is not for users
 )
@@ -120,6 +121,8 @@ func refusal(pg *pgconn.PgError) error {
 	switch {
 	case pg.Code == "28000":
 		return say(ErrSignedOut, "not signed in, or the session has ended")
+	case pg.Code == "28P01" && pg.ConstraintName == "code_due":
+		return ErrCode
 	case pg.Code == "28P01":
 		return ErrCredentials
 	case pg.Code == "57014":
@@ -196,6 +199,12 @@ func broken(pg *pgconn.PgError) error {
 		return say(ErrInvalid, "invalid --start-date or --end-date: between 1900 and 9999")
 	case "event_attendees_negative":
 		return say(ErrInvalid, "invalid --attendees: at least 0")
+	case "reset_self":
+		return say(ErrInvalid, "that is your own account: change your password with password")
+	case "mfa_code":
+		return say(ErrInvalid, "invalid code: it is not one of the secret that is shown; is the clock of your device right?")
+	case "mfa_required":
+		return say(ErrConflict, "the role %s must have a second factor: enable another device with mfa enable instead", pg.Detail)
 	case "deleted_record":
 		return ErrNotFound
 	case "collaborator_role_fkey":

@@ -45,7 +45,7 @@ alter table crm.customer owner to crm_app
 alter table crm.customer add column x int
 alter table crm.audit disable trigger append_only
 alter view crm.users set (security_barrier)
-alter function crm.me() owner to crm_app
+alter function crm.me(boolean) owner to crm_app
 alter function crm.reach(text[]) set search_path = public
 alter schema crm owner to crm_app
 alter default privileges for role crm_owner grant all on tables to crm_app
@@ -57,7 +57,7 @@ alter system set shared_preload_libraries = 'x'
 drop table crm.customer
 drop policy reading on crm.customer
 drop trigger a_guard on crm.customer
-drop function crm.me()
+drop function crm.me(boolean)
 drop schema crm cascade
 drop owned by crm_owner
 drop role crm_owner
@@ -124,7 +124,29 @@ select crm.moment()
 select crm.random_key()
 select crm.hmac_block('x', 1)
 select crm.find_account('x')
-select crm.is_locked('x', now(), 1)
+select crm.locked_until('x', 1, null, 0)
+select crm.penalty(5)
+select crm.totp('x', 1)
+select crm.sha1('x')
+select crm.totp_step('x', '000000')
+select crm.recovery_hash('x')
+select crm.redeem('x')
+select crm.end_sessions(1, null)
+select crm.forgive(1)
+select crm.in_charge(1, 'user.reset')
+select crm.must_first(1, 'sales')
+select crm.caller(true)
+select crm.note('user', 1, 'update', null)
+select crm.audit_digests('customer', '{}')
+select crm.sealed_digest('x')
+select * from crm.audit
+select * from crm.audit_link
+select * from crm.audit_unlinked
+insert into crm.audit_unlinked values (1)
+select * from crm.second_factor
+select * from crm.recovery_code
+select * from crm.session_use
+update crm.session_use set at = now()
 select crm.new_session(1, '1 hour', true)
 select crm.open_seeding_session(1)
 select crm.check_contact(1, 'sales')

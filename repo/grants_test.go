@@ -15,26 +15,44 @@ import (
 // mayCall are the functions that the app role may execute: all of them.
 const mayCall = `
 crm.change_password(bytea,integer,integer,integer,bytea,bytea)
+crm.clear_mfa(bigint)
 crm.contact_of_contract(bigint)
 crm.contact_of_customer(bigint)
+crm.disable_mfa(bytea)
+crm.enable_mfa(bytea,bytea,text,bytea[])
+crm.end_other_sessions()
+crm.end_session(bigint)
+crm.erase_customer(bigint,crm.sealed,crm.sealed)
+crm.export_customer(bigint)
 crm.hand_over(bigint,bigint)
 crm.history(text,bigint)
-crm.me()
+crm.me(boolean)
 crm.me_id()
 crm.my_account()
+crm.my_duty()
+crm.my_last_change()
+crm.my_mfa()
 crm.my_permissions()
+crm.note_refusal(text,text,bigint)
 crm.open_session(bytea,interval)
 crm.payable(bigint)
+crm.raise_cost(bytea,integer,integer,integer,bytea,bytea)
 crm.reach(text[])
 crm.reached(text[])
+crm.require_mfa(text,boolean)
+crm.reset_password(bigint,integer,integer,integer,bytea,bytea)
 crm.search_keys(integer[],bigint)
-crm.set_first_password(text,integer,integer,integer,bytea,bytea)
-crm.sign_in(text,bytea)
+crm.sessions_of(bigint)
+crm.set_first_password(text,integer,integer,integer,bytea,bytea,boolean)
+crm.sign_in(text,bytea,text)
 crm.sign_in_params(text)
-crm.sign_out()`
+crm.sign_out()
+crm.touch()
+crm.unlock_user(bigint)`
 
 // mayTouch are its privileges on tables, views and sequences, and the columns of those that are not for all.
 const mayTouch = `
+audits SELECT
 collaborator INSERT(email,employee_number,first_name,last_name,role)
 collaborator SELECT(deleted_at,id)
 collaborator UPDATE(deleted_at,email,employee_number,first_name,last_name,role)

@@ -145,7 +145,7 @@ func (w *world) signIn(person string) *security.Signer {
 // open is a new session of a person, with its key.
 func (w *world) open(person string) repo.Opening {
 	w.t.Helper()
-	o, err := w.db.SignIn(context.Background(), person+"@epic.example", key(person), time.Hour)
+	o, err := w.db.SignIn(context.Background(), person+"@epic.example", key(person), "", time.Hour)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -29,7 +29,14 @@ contract.update  A A O -
 contract.delete  - - - -
 event.add        A - O -
 event.update     A A - O
-event.delete     A A - -`
+event.delete     A A - -
+user.unlock      A A - -
+user.reset       A A - -
+user.sessions    A A - -
+user.mfa         A - - -
+audit.view       A - - -
+customer.export  A A - -
+customer.erase   A - - -`
 
 // matrix is responsibilities by action and role.
 func matrix() map[string]map[string]string {
@@ -134,9 +141,9 @@ func (w *world) trials(set int) []trial {
 	}
 	for _, table := range []string{"collaborator", "customer", "contract", "event"} { // nothing is ever really deleted
 		noun := strings.Replace(table, "collaborator", "user", 1)
-		list = append(list, trial{noun + ".erase", set, nil, "delete from " + table, nil})
+		list = append(list, trial{noun + ".destroy", set, nil, "delete from " + table, nil})
 	}
-	return append(list, trial{"contract.erase", set, nil, "delete from payment", nil}, trial{"contract.erase", set, nil, "update payment set amount = 1", nil})
+	return append(list, trial{"contract.destroy", set, nil, "delete from payment", nil}, trial{"contract.destroy", set, nil, "update payment set amount = 1", nil})
 }
 
 // badTokens are all the ways in which a person is not signed in.
@@ -217,7 +224,7 @@ func (w *world) attempt(tr trial, caller, token string, allowed bool) {
 	if slices.Contains(people, caller) {
 		want, refusal = []string{"42501", ""}, repo.ErrDenied
 	}
-	if strings.HasSuffix(tr.action, ".erase") || tr.action == "contract.delete" {
+	if strings.HasSuffix(tr.action, ".destroy") || tr.action == "contract.delete" {
 		want = []string{"42501"} // nobody has that privilege
 	}
 	switch {
@@ -250,7 +257,7 @@ func TestPermissions(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for _, person := range people {
-		_, told, err := w.as(person).Whoami(t.Context())
+		_, told, _, err := w.as(person).Whoami(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -141,10 +141,10 @@ func TestReservedRole(t *testing.T) {
 	second := ok[repo.User](t)(admin.AddUser(ctx, newcomer, nil))
 	is(t, failed(admin.DeleteUser(ctx, id, 0)), repo.ErrConflict, "deleting oneself")
 	is(t, failed(manage.DeleteUser(ctx, w.ids["manage"], 0)), repo.ErrConflict, "deleting oneself")
-	if _, err := w.try(w.token("manage"), "select set_first_password('new@epic.example', 64, 1, 1, $1, $2)", make([]byte, 16), make([]byte, 32)); sqlstate(err) != "42501" {
+	if _, err := w.try(w.token("manage"), "select set_first_password('new@epic.example', 64, 1, 1, $1, $2, false)", make([]byte, 16), make([]byte, 32)); sqlstate(err) != "42501" {
 		t.Errorf("a manager gives an administrator a password: %v", err)
 	}
-	if _, err := w.try(w.token("manage"), "select set_first_password('sales1@epic.example', 64, 1, 1, $1, $2)", make([]byte, 16), make([]byte, 32)); sqlstate(err) != "23505" {
+	if _, err := w.try(w.token("manage"), "select set_first_password('sales1@epic.example', 64, 1, 1, $1, $2, false)", make([]byte, 16), make([]byte, 32)); sqlstate(err) != "23505" {
 		t.Errorf("a password is replaced: %v", err)
 	}
 	is(t, failed(admin.DeleteUser(ctx, second.ID, 0)), nil, "one of two leaves")

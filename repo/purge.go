@@ -27,7 +27,8 @@ func (a *Admin) FictionalUser(ctx context.Context, email string, p *Password) (u
 		if err != nil || p == nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `insert into credential values ($1, $2, $3, $4, $5, $6) on conflict do nothing`,
+		_, err = tx.Exec(ctx, `insert into credential (collaborator_id, memory_kib, iterations, parallelism, salt, key_hash)
+			values ($1, $2, $3, $4, $5, $6) on conflict do nothing`,
 			u.ID, p.MemoryKiB, p.Iterations, p.Parallelism, p.Salt, p.KeyHash)
 		return err
 	})

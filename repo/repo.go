@@ -8,6 +8,7 @@ package repo
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/Masterminds/squirrel"
@@ -36,7 +37,8 @@ type DB struct {
 	clock time.Time // of a seeding session, zero otherwise
 	vault Vault
 	link  *link
-	quiet bool // see Quiet
+	quiet bool          // see Quiet
+	used  *atomic.Int64 // when the session was last said to be in use, Unix seconds; nil for nobody's
 }
 
 // A Config says where the database is.
@@ -70,7 +72,11 @@ func Open(c Config) (*DB, error) {
 // As is the same database with the statements of whoever token speaks for; nil for nobody.
 func (db *DB) As(token func() (string, error)) *DB {
 	as := *db
-	as.token = token
+	as.token, as.used = token, nil
+	if token != nil {
+		as.used = new(atomic.Int64)
+		as.used.Store(time.Now().Unix())
+	}
 	return &as
 }
 
@@ -157,9 +163,14 @@ func (db *DB) exchange(ctx context.Context, writes bool, steps []step) error {
 			return fmt.Errorf("%w: %v", ErrInternal, err)
 		}
 	}
-	return db.send(ctx, writes, func() *pgx.Batch {
+	now := time.Now().Unix()
+	idle := db.used != nil && now-db.used.Load() > touchEvery
+	err := db.send(ctx, writes, func() *pgx.Batch {
 		batch := &pgx.Batch{}
 		batch.Queue("select set_config('crm.token', $1, true)", token)
+		if idle {
+			batch.Queue("select touch()")
+		}
 		if !db.clock.IsZero() {
 			batch.Queue("select set_config('crm.clock', $1, true)", db.clock.Format(time.RFC3339Nano))
 		}
@@ -171,4 +182,11 @@ func (db *DB) exchange(ctx context.Context, writes bool, steps []step) error {
 		}
 		return batch
 	})
+	if idle && err == nil {
+		db.used.Store(now)
+	}
+	return err
 }
+
+// touchEvery is how often, in seconds, the database is told that a session is in use.
+const touchEvery = 60

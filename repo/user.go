@@ -62,8 +62,8 @@ func (db *DB) User(ctx context.Context, id int64) (User, error) {
 func (db *DB) AddUser(ctx context.Context, c UserChange, p *Password) (User, error) {
 	before := []step{{query: sq().Insert("collaborator").SetMap(userValues(c))}}
 	if p != nil {
-		before = append(before, step{query: squirrel.Expr("select set_first_password($1, $2, $3, $4, $5, $6)",
-			*c.Email, p.MemoryKiB, p.Iterations, p.Parallelism, p.Salt, p.KeyHash)})
+		before = append(before, step{query: squirrel.Expr("select set_first_password($1, $2, $3, $4, $5, $6, $7)",
+			*c.Email, p.MemoryKiB, p.Iterations, p.Parallelism, p.Salt, p.KeyHash, p.OneTime)})
 	}
 	return one(ctx, db, added[User]("users", "collaborator"), same[User], before...)
 }

@@ -110,7 +110,7 @@ func (w *world) signIn(email, password string) (*repo.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	o, err := w.db.SignIn(ctx, email, key, time.Hour)
+	o, err := w.db.SignIn(ctx, email, key, "", time.Hour)
 	if err != nil {
 		return nil, err
 	}

@@ -72,7 +72,7 @@ func TestAccounts(t *testing.T) {
 	}
 	var roles []string
 	for _, who := range []string{"admin", "manage", "sales1", "sales2", "support1", "support2"} {
-		u, _, err := w.as(who+"@fictional.example", c.Password).Whoami(ctx)
+		u, _, _, err := w.as(who+"@fictional.example", c.Password).Whoami(ctx)
 		must(t, err)
 		roles = append(roles, u.Role)
 	}
