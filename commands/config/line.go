@@ -15,19 +15,38 @@ import (
 // A Line is the command line as it was read.
 type Line struct {
 	*pflag.FlagSet
-	Command string // "init" or "seed", "" being the conversation
+	Command string // one of Commands(), "" being the conversation
 	Help    bool   // asked for, and nothing else
 }
 
 // A flag is one that is no option.
 type flag struct {
 	name, short string
-	command     string // the only one that it is for: "init" or "seed", "" being the conversation; or any
+	command     string // the only one that it is for, "" being the conversation; or any
 	value       any    // the default
 	help        string
 }
 
 const anyCommand = "*"
+
+// lineCommands are what may stand on the command line, with the words of crm --help.
+var lineCommands = []struct{ name, help string }{
+	{"", "the prompt, or a script from stdin"},
+	{"init", "create database, schema, roles and the first administrator"},
+	{"seed", "add fictional data, or --purge it"},
+	{"rotate-keys", "seal and index everything anew under fresh keys"},
+	{"verify-audit", "check the trail's hash chain, and name the first bad entry"},
+	{"config check", "name the weak spots of the set-up"},
+}
+
+// Commands are the names of what may stand on the command line, "" being the conversation.
+func Commands() []string {
+	names := make([]string, len(lineCommands))
+	for i, c := range lineCommands {
+		names[i] = c.name
+	}
+	return names
+}
 
 var flags = []flag{
 	{"config", "", anyCommand, "", "the config file (default config.yaml in crm's config directory)"},
@@ -68,8 +87,8 @@ func Parse(args []string) (Line, error) {
 		return l, usage("%v: crm --help lists the flags", err)
 	}
 	l.Command = strings.Join(l.Args(), " ")
-	if !slices.Contains([]string{"", "init", "seed"}, l.Command) {
-		return l, usage(`unknown command %q: crm opens the prompt, crm init and crm seed set it up, crm -c "COMMAND" runs one command`, l.Command)
+	if !slices.Contains(Commands(), l.Command) {
+		return l, usage(`unknown command %q: crm opens the prompt, crm -c "COMMAND" runs one command, crm --help lists the others`, l.Command)
 	}
 	l.Visit(func(f *pflag.Flag) {
 		if command := only[f.Name]; command != anyCommand && command != l.Command {
@@ -101,13 +120,11 @@ func (l Line) declare(name, short string, value any, help string) {
 
 // Usage is what crm --help says.
 func (l Line) Usage() string {
-	return `crm: customers, contracts and events at a prompt
-
-  crm [FLAGS]         the prompt, or a script from stdin
-  crm init [FLAGS]    create database, schema, roles and the first administrator
-  crm seed [FLAGS]    add fictional data, or --purge it
-
-` + l.FlagUsages()
+	usage := "crm: customers, contracts and events at a prompt\n\n"
+	for _, c := range lineCommands {
+		usage += fmt.Sprintf("  %-27s %s\n", strings.ReplaceAll("crm "+c.name+" [FLAGS]", "  ", " "), c.help)
+	}
+	return usage + "\n" + l.FlagUsages()
 }
 
 // Text is the value of a flag that is a text, empty if it is not given.
