@@ -23,7 +23,9 @@ import (
 	_ "time/tzdata" // the company's time zone, also where the system has no zones
 
 	"github.com/adrg/xdg"
+	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/viper"
+	"golang.org/x/term"
 
 	"crm/commands"
 	"crm/commands/config"
@@ -425,7 +427,39 @@ func (p *program) fillDemo(ctx context.Context, at place.Place) error {
 }
 
 // rotateKeys is `crm rotate-keys`.
-func (p *program) rotateKeys(ctx context.Context) error { return usage("not there yet") }
+func (p *program) rotateKeys(ctx context.Context) error {
+	if os.Getenv("CRM_KEYSET") != "" {
+		return usage("crm rotate-keys writes the keyset's file: unset CRM_KEYSET, and set encryption.keyset_file if it is not in its usual place")
+	}
+	admin, err := p.admin(ctx)
+	if err != nil {
+		return err
+	}
+	bar := progressbar.NewOptions64(1, progressbar.OptionSetWriter(os.Stderr), progressbar.OptionSetDescription("sealing anew"), progressbar.OptionShowCount(),
+		progressbar.OptionSetVisibility(!p.GetBool("quiet") && term.IsTerminal(int(os.Stderr.Fd()))), progressbar.OptionClearOnFinish(),
+		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetRenderBlankState(false))
+	defer func() { _ = bar.Exit() }()
+	r := commands.Rotation{Admin: admin, KeysetFile: p.keysetFile(), Say: p.say, Happened: p.reporter.Happened, Progress: func(done, total int64) {
+		bar.ChangeMax64(total)
+		_ = bar.Set64(done)
+	}}
+	switch {
+	case p.line.Is("prepare"):
+		return r.Prepare(ctx)
+	case p.line.Is("retire"):
+		return r.Retire(ctx)
+	}
+	return r.Run(ctx)
+}
+
+// admin is the database as an administrator may change it.
+func (p *program) admin(ctx context.Context) (*repo.Admin, error) {
+	at, err := p.locate(ctx)
+	if err == nil && at.AdminURL == "" {
+		err = usage("crm %s acts through an administrator's account: set CRM_DATABASE_ADMIN_URL", p.line.Command)
+	}
+	return repo.NewAdmin(at.AdminURL, at.Names), err
+}
 
 // verifyAudit is `crm verify-audit`.
 func (p *program) verifyAudit(ctx context.Context) error { return usage("not there yet") }

@@ -57,11 +57,7 @@ var demo = sync.OnceValues(func() (keyset string, err error) {
 	if err != nil {
 		return "", err
 	}
-	cipher, err := security.LoadCipher(keys)
-	if err != nil {
-		return "", err
-	}
-	index, err := security.LoadIndex(keys)
+	keyring, err := security.NewKeyring(keys)
 	if err != nil {
 		return "", err
 	}
@@ -70,7 +66,7 @@ var demo = sync.OnceValues(func() (keyset string, err error) {
 	if _, err := admin.Setup(ctx, schemaSQL, ""); err != nil {
 		return "", err
 	}
-	db, err := repo.Open(repo.Config{URL: appURL("crm_demo"), Schema: "crm", Vault: repo.Vault{Seal: cipher.Seal, Open: cipher.Open, Tokens: index.Tokens, Needle: index.Needle, Score: security.Score}})
+	db, err := repo.Open(repo.Config{URL: appURL("crm_demo"), Schema: "crm", Vault: keyring})
 	if err != nil {
 		return "", err
 	}

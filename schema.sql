@@ -980,6 +980,11 @@ begin
 	return new;
 end $$;
 
+-- Whether the owner is sealing anew what is sealed: no text changes, so it is neither stamped nor noted.
+create function resealing() returns boolean
+language sql stable security definer set search_path = :"schema", pg_temp
+return case when current_setting('crm.reseal', true) = 'on' then (actor()).id is null else false end;
+
 -- Stamps who and when; the client has no say in it.
 create function stamp() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp as $$
@@ -988,7 +993,11 @@ begin
 		new.created_at := moment();
 		new.fictional := coalesce((actor()).seeding, false);
 	end if;
-	new.updated_at := moment();
+	if tg_op = 'UPDATE' and resealing() then
+		new.updated_at := old.updated_at;
+	else
+		new.updated_at := moment();
+	end if;
 	return new;
 end $$;
 
@@ -1266,8 +1275,8 @@ begin
 			when is_now->>'deleted_at' is null then 'restore' else 'delete' end;
 		select jsonb_object_agg(w.key, w.value), jsonb_object_agg(w.key, is_now->w.key) into was, is_now
 		from jsonb_each(was) w where w.value is distinct from is_now->w.key;
-		if was is null then
-			return null; -- nothing but stamps
+		if was is null or was - '{company_name,full_name,email,phone}'::text[] = '{}' and resealing() then
+			return null; -- nothing but stamps and seals
 		end if;
 	end if;
 	if undone is not null and not exists (select from audit a

@@ -224,33 +224,32 @@ func (c Setup) firstAdmin(ctx context.Context, schemaIsThere bool) (u repo.User,
 	return u, p, err
 }
 
-// Unseal is the vault that the content of a keyset opens or, where that is empty, the content of the keyset's file.
+// Unseal is the vault that the content of a keyset opens or, where that is empty, the keyset's file, which it follows.
 // Its errors are ErrUsage.
 func Unseal(content []byte, file string) (repo.Vault, error) {
-	if len(content) == 0 {
-		var err error
-		if content, err = security.ReadKeysetFile(file); errors.Is(err, fs.ErrNotExist) {
-			return repo.Vault{}, usageHint("crm init makes it with the database; on another machine, copy it there or set CRM_KEYSET", "there is no keyset %s", file)
-		} else if err != nil {
-			return repo.Vault{}, fmt.Errorf("%w: %w", ErrUsage, err)
-		}
+	var keyring *security.Keyring
+	var err error
+	if len(content) > 0 {
+		keyring, err = security.NewKeyring(content)
+	} else if keyring, err = security.OpenKeyring(file); errors.Is(err, fs.ErrNotExist) {
+		return nil, usageHint("crm init makes it with the database; on another machine, copy it there or set CRM_KEYSET", "there is no keyset %s", file)
 	}
-	cipher, err := security.LoadCipher(content)
 	if err != nil {
-		return repo.Vault{}, fmt.Errorf("%w: %w", ErrUsage, err)
+		return nil, fmt.Errorf("%w: %w", ErrUsage, err)
 	}
-	index, err := security.LoadIndex(content)
-	if err != nil {
-		return repo.Vault{}, fmt.Errorf("%w: %w", ErrUsage, err)
+	return vault{keyring}, nil
+}
+
+// A vault shows what is damaged as such: one damaged value does not take the list with it.
+type vault struct{ *security.Keyring }
+
+// Open is the keyring's, or unreadable.
+func (v vault) Open(column string, sealed []byte) (string, error) {
+	text, err := v.Keyring.Open(column, sealed)
+	if errors.Is(err, security.ErrAltered) {
+		return unreadable, nil
 	}
-	open := func(column string, sealed []byte) (string, error) {
-		text, err := cipher.Open(column, sealed)
-		if errors.Is(err, security.ErrAltered) {
-			return unreadable, nil // one damaged value does not take the list with it
-		}
-		return text, err
-	}
-	return repo.Vault{Seal: cipher.Seal, Open: open, Tokens: index.Tokens, Needle: index.Needle, Score: security.Score}, nil
+	return text, err
 }
 
 // unreadable stands for a sealed value that was altered in the database.

@@ -243,6 +243,10 @@ func (a *Admin) asOwner(ctx context.Context, do func(pgx.Tx) error) error {
 		return err
 	}
 	defer conn.Close(ctx)
+	return a.asOwnerOn(ctx, conn, do)
+}
+
+func (a *Admin) asOwnerOn(ctx context.Context, conn *pgx.Conn, do func(pgx.Tx) error) error {
 	tx, err := conn.Begin(ctx)
 	if err != nil {
 		return translate(err)

@@ -43,6 +43,14 @@ func (v *values) UnmarshalJSON(text []byte) error {
 	return d.Decode((*map[string]any)(v))
 }
 
+// orNull is NULL for no values at all.
+func (v values) orNull() any {
+	if v == nil {
+		return nil
+	}
+	return map[string]any(v)
+}
+
 // History is the trail of one record, oldest first; ErrNotFound if it never existed. Entity is "customer",
 // "contract", "event" or "user".
 func (db *DB) History(ctx context.Context, entity string, id int64) ([]Entry, error) {
@@ -67,6 +75,7 @@ func (db *DB) openValues(entity string, values map[string]any) (map[string]any, 
 		switch v := v.(type) {
 		case string:
 			digits, isBytes := strings.CutPrefix(v, `\x`)
+			digits, _, _ = strings.Cut(digits, " ") // what was sealed anew has its first digest beside it
 			if !isBytes || entity != "customer" {
 				continue
 			}

@@ -60,8 +60,10 @@ type customerRow struct {
 // Customers lists at most Limit+1 customers.
 func (db *DB) Customers(ctx context.Context, f CustomerFilter) ([]Customer, error) {
 	if f.Search != "" {
-		_, _, anywhere := db.vault.Needle(f.Search)
-		return db.searchCustomers(ctx, f, anywhere)
+		return steady(db, func() ([]Customer, error) {
+			_, _, anywhere := db.vault.Needle(f.Search)
+			return db.searchCustomers(ctx, f, anywhere)
+		})
 	}
 	q := from[customerRow]("customers")
 	if f.SalesID != 0 {
@@ -114,25 +116,20 @@ func (db *DB) sealCustomer(c CustomerChange) (map[string]any, error) {
 		if text == nil {
 			continue
 		}
-		sealed, err := db.seal("customer."+column, *text)
+		values[column], values[column+"_tokens"] = nil, []int32{} // NULL for an empty text
+		if *text == "" {
+			continue
+		}
+		sealed, tokens, err := db.vault.Seal("customer."+column, *text)
 		if err != nil {
 			return nil, err
 		}
-		values[column] = sealed
-		values[column+"_tokens"] = db.vault.Tokens(*text)
+		values[column], values[column+"_tokens"] = sealed, tokens
 	}
 	return values, nil
 }
 
-// seal is nil, so NULL, for an empty text.
-func (db *DB) seal(column, text string) ([]byte, error) {
-	if text == "" {
-		return nil, nil
-	}
-	return db.vault.Seal(column, text)
-}
-
-// open is the reverse of seal.
+// open is the text of a sealed value; NULL is none.
 func (db *DB) open(column string, sealed []byte) (string, error) {
 	if sealed == nil {
 		return "", nil

@@ -74,15 +74,11 @@ func newWorld(t testing.TB) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cipher, err := security.LoadCipher(keys)
+	keyring, err := security.NewKeyring(keys)
 	if err != nil {
 		t.Fatal(err)
 	}
-	index, err := security.LoadIndex(keys)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.db, err = repo.Open(repo.Config{URL: appURL(w.database), Schema: "crm", Vault: repo.Vault{Seal: cipher.Seal, Open: cipher.Open, Tokens: index.Tokens, Needle: index.Needle, Score: security.Score}})
+	w.db, err = repo.Open(repo.Config{URL: appURL(w.database), Schema: "crm", Vault: keyring})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,15 +18,16 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Vault seals and opens the personal columns, and finds what is sealed; column is "customer.email" and the like.
-type Vault struct {
-	Seal   func(column, plaintext string) ([]byte, error)
-	Open   func(column string, sealed []byte) (string, error)
-	Tokens func(plaintext string) []int32 // what a text is found by
+// A Vault seals and opens the personal columns, and finds what is sealed; column is "customer.email" and the like.
+type Vault interface {
+	Seal(column, plaintext string) (sealed []byte, tokens []int32, err error) // tokens are what the text is found by
+	Open(column string, sealed []byte) (string, error)
 	// Needle is what a search asks for: texts that match have all tokens of at least one set. Exact finds whole addresses,
 	// starts the words that begin so, anywhere all that may match.
-	Needle func(text string) (exact, starts, anywhere [][]int32)
-	Score  func(needle string, fields ...string) int // how well opened texts match; 0 is not at all
+	Needle(text string) (exact, starts, anywhere [][]int32)
+	Score(needle string, fields ...string) int // how well opened texts match; 0 is not at all
+	// Generation changes with the keys: what was searched meanwhile is to be searched again.
+	Generation() int
 }
 
 // DB is the database as one caller sees it. It is cheap to copy; see [DB.As].

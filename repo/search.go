@@ -49,6 +49,17 @@ func searched[T any](p Page, id func(T) int64, fetch func(Page) ([]T, error), ke
 	}
 }
 
+// steady searches again when the keys were rotated meanwhile: rows that were rewritten then are found by the new ones.
+func steady[T any](db *DB, search func() ([]T, error)) ([]T, error) {
+	for {
+		generation := db.vault.Generation()
+		found, err := search()
+		if err != nil || db.vault.Generation() == generation {
+			return found, err
+		}
+	}
+}
+
 // searchCustomers is a page of the customers that match, of those that have all tokens of a set.
 func (db *DB) searchCustomers(ctx context.Context, f CustomerFilter, sets [][]int32) ([]Customer, error) {
 	if len(sets) == 0 {

@@ -4,7 +4,6 @@ package security
 // are stored in. A sealed value starts with Tink's prefix: 0x01 and the id of its key.
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -83,8 +82,7 @@ func (c *Cipher) Open(column string, sealed []byte) (string, error) {
 
 // refusal says why a sealed value did not open.
 func (c *Cipher) refusal(sealed []byte) error {
-	if len(sealed) >= tinkPrefixLength && sealed[0] == tinkPrefix {
-		id := binary.BigEndian.Uint32(sealed[1:])
+	if id, ok := SealedWith(sealed); ok {
 		enabled, held := c.enabled[id]
 		switch {
 		case !held:

@@ -41,15 +41,24 @@ const (
 // An Index makes tokens. It is safe for concurrent use.
 type Index struct {
 	hashes *sync.Pool // of hash.Hash, keyed
+	others []*Index   // of the keyset's other keys: what is written under them is found too
 }
 
 // LoadIndex returns the index of a keyset file's content, as NewKeyset makes it.
 func LoadIndex(keysetJSON []byte) (*Index, error) {
-	key, err := indexKey(keysetJSON)
+	secrets, err := indexSecrets(keysetJSON)
 	if err != nil {
 		return nil, err
 	}
-	return &Index{&sync.Pool{New: func() any { return hmac.New(sha256.New, key) }}}, nil
+	index := newIndex(secrets[0])
+	for _, s := range secrets[1:] {
+		index.others = append(index.others, newIndex(s))
+	}
+	return index, nil
+}
+
+func newIndex(key indexSecret) *Index {
+	return &Index{hashes: &sync.Pool{New: func() any { return hmac.New(sha256.New, key.Secret) }}}
 }
 
 // String describes the index without its key.
@@ -96,6 +105,10 @@ func (x *Index) Needle(text string) (exact, starts, anywhere [][]int32) {
 		defer t.done()
 		t.take(whole, strings.Join(words(text), ""))
 		exact = [][]int32{t.sorted()}
+	}
+	for _, other := range x.others {
+		e, s, a := other.Needle(text)
+		exact, starts, anywhere = append(exact, e...), append(starts, s...), append(anywhere, a...)
 	}
 	return exact, starts, anywhere
 }

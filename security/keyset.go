@@ -3,8 +3,8 @@ package security
 // This file keeps the keyset file: a JSON object with one member for each use of keys.
 // "sealing" is a Tink keyset in clear text. That is deliberate: the file is the secret,
 // kept beside the config with mode 0600 and never in the database, and a key that
-// encrypted it would have to lie beside it. "index" is the key of the blind index, 32 random
-// bytes. Members that this version does not know are
+// encrypted it would have to lie beside it. "index" is the keys of the blind index, 32 random
+// bytes for each key that seals. Members that this version does not know are
 // refused, never ignored: data kept under them could neither be read nor found.
 
 import (
@@ -18,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/tink-crypto/tink-go/v2/aead"
@@ -27,35 +28,52 @@ import (
 
 const (
 	sealingMember = "sealing" // the keyset for personal columns
-	indexMember   = "index"   // the key of the blind index
+	indexMember   = "index"   // the keys of the blind index
 	indexKeySize  = 32        // bytes
 )
 
-// indexSecret is the member for the blind index.
+// indexSecret is one key of the blind index. It goes with the sealing key of that id: what is written under one
+// is written under the other.
 type indexSecret struct {
+	KeyID  uint32 `json:"key_id"`
 	Secret []byte `json:"hmac_sha256"`
 }
 
 // NewKeyset returns the content of a keyset file with a fresh AES-256-GCM key and a
 // fresh key of the blind index.
 func NewKeyset() ([]byte, error) {
-	handle, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
+	m := keyset.NewManager()
+	id, err := m.Add(aead.AES256GCMKeyTemplate())
+	if err == nil {
+		err = m.SetPrimary(id)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("make a key: %w", err)
+	}
+	return written(m, []indexSecret{newIndexSecret(id)})
+}
+
+func newIndexSecret(id uint32) indexSecret {
+	secret := make([]byte, indexKeySize)
+	_, _ = rand.Read(secret) // never fails (crypto/rand)
+	return indexSecret{id, secret}
+}
+
+// written is the content of a keyset file.
+func written(m *keyset.Manager, index []indexSecret) ([]byte, error) {
+	handle, err := m.Handle()
+	if err != nil {
+		return nil, fmt.Errorf("make a keyset: %w", err)
 	}
 	var sealing bytes.Buffer
 	if err := insecurecleartextkeyset.Write(handle, keyset.NewJSONWriter(&sealing)); err != nil {
 		return nil, fmt.Errorf("write a key: %w", err)
 	}
-	secret := indexSecret{make([]byte, indexKeySize)}
-	if _, err := rand.Read(secret.Secret); err != nil {
-		return nil, fmt.Errorf("make a key: %w", err)
-	}
-	index, err := json.Marshal(secret)
+	secrets, err := json.Marshal(index)
 	if err != nil {
 		return nil, fmt.Errorf("write a key: %w", err)
 	}
-	file := map[string]json.RawMessage{sealingMember: sealing.Bytes(), indexMember: index}
+	file := map[string]json.RawMessage{sealingMember: sealing.Bytes(), indexMember: secrets}
 	content, err := json.MarshalIndent(file, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("write a keyset: %w", err)
@@ -137,8 +155,9 @@ func members(content []byte) (map[string]json.RawMessage, error) {
 	return all, nil
 }
 
-// indexKey returns the key of the blind index in the content of a keyset file. Its errors never quote the content.
-func indexKey(content []byte) ([]byte, error) {
+// indexSecrets returns the keys of the blind index in the content of a keyset file, that of the primary sealing key
+// first. Its errors never quote the content.
+func indexSecrets(content []byte) ([]indexSecret, error) {
 	all, err := members(content)
 	if err != nil {
 		return nil, err
@@ -148,11 +167,29 @@ func indexKey(content []byte) ([]byte, error) {
 	if !ok {
 		return nil, fmt.Errorf("keyset has no member %q, the key that sealed data is found with\nhint: %s", indexMember, fix)
 	}
-	var secret indexSecret
-	if err := json.Unmarshal(member, &secret); err != nil || len(secret.Secret) != indexKeySize {
-		return nil, fmt.Errorf("keyset member %q holds no key of %d bytes\nhint: %s", indexMember, indexKeySize, fix)
+	handle, err := sealingKeyset(content)
+	if err != nil {
+		return nil, err
 	}
-	return secret.Secret, nil
+	primary := handle.KeysetInfo().GetPrimaryKeyId()
+	var secrets []indexSecret
+	if json.Unmarshal(member, &secrets) != nil {
+		secrets = []indexSecret{{KeyID: primary}} // one key that goes with every other
+		if json.Unmarshal(member, &secrets[0]) != nil {
+			secrets = nil
+		}
+	}
+	for _, s := range secrets {
+		if len(s.Secret) != indexKeySize {
+			return nil, fmt.Errorf("keyset member %q holds no key of %d bytes\nhint: %s", indexMember, indexKeySize, fix)
+		}
+	}
+	first := slices.IndexFunc(secrets, func(s indexSecret) bool { return s.KeyID == primary })
+	if first < 0 {
+		return nil, fmt.Errorf("keyset member %q holds no key of %d bytes for the key %d that seals\nhint: %s", indexMember, indexKeySize, primary, fix)
+	}
+	secrets[0], secrets[first] = secrets[first], secrets[0]
+	return secrets, nil
 }
 
 // sealingKeyset returns the Tink keyset in the content of a keyset file. Its errors

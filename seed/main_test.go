@@ -41,14 +41,12 @@ func newWorld(t testing.TB) *world {
 	database := pgtest.Database(t, template)
 	keys, err := security.NewKeyset()
 	must(t, err)
-	cipher, err := security.LoadCipher(keys)
-	must(t, err)
-	index, err := security.LoadIndex(keys)
+	keyring, err := security.NewKeyring(keys)
 	must(t, err)
 	w := &world{t: t, admin: repo.NewAdmin(pgtest.URL("postgres"), names(database))}
 	w.db, err = repo.Open(repo.Config{
 		URL: strings.Replace(pgtest.URL(database), "//postgres@", "//crm_app@", 1), Schema: "crm",
-		Vault: repo.Vault{Seal: cipher.Seal, Open: cipher.Open, Tokens: index.Tokens, Needle: index.Needle, Score: security.Score},
+		Vault: keyring,
 	})
 	must(t, err)
 	t.Cleanup(w.db.Close)

@@ -79,11 +79,7 @@ func fillWarehouse(address func(string) string) (warehouse, error) {
 	if err != nil {
 		return w, err
 	}
-	cipher, err := security.LoadCipher(keys)
-	if err != nil {
-		return w, err
-	}
-	index, err := security.LoadIndex(keys)
+	keyring, err := security.NewKeyring(keys)
 	if err != nil {
 		return w, err
 	}
@@ -92,7 +88,7 @@ func fillWarehouse(address func(string) string) (warehouse, error) {
 		return w, err
 	}
 	w.keyset = string(keys)
-	db, err := repo.Open(repo.Config{URL: w.app(stock), Schema: "crm", Vault: repo.Vault{Seal: cipher.Seal, Open: cipher.Open, Tokens: index.Tokens, Needle: index.Needle, Score: security.Score}})
+	db, err := repo.Open(repo.Config{URL: w.app(stock), Schema: "crm", Vault: keyring})
 	if err != nil {
 		return w, err
 	}

@@ -70,14 +70,12 @@ func openOffice(t *testing.T, dsn string) *office {
 	}
 	keys, err := security.NewKeyset()
 	check(t, err)
-	cipher, err := security.LoadCipher(keys)
-	check(t, err)
-	index, err := security.LoadIndex(keys)
+	keyring, err := security.NewKeyring(keys)
 	check(t, err)
 	u, err := url.Parse(pgtest.URL(o.database))
 	check(t, err)
 	u.User = url.User("crm_app")
-	db, err := repo.Open(repo.Config{URL: u.String(), Schema: "crm", Vault: repo.Vault{Seal: cipher.Seal, Open: cipher.Open, Tokens: index.Tokens, Needle: index.Needle, Score: security.Score}})
+	db, err := repo.Open(repo.Config{URL: u.String(), Schema: "crm", Vault: keyring})
 	check(t, err)
 	t.Cleanup(db.Close)
 	if dsn == "here" {

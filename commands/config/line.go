@@ -61,6 +61,8 @@ var flags = []flag{
 	{"contracts", "", "seed", 0, "crm seed: how many contracts (default 3 for 2 customers)"},
 	{"events", "", "seed", 0, "crm seed: how many events (default 3 for 4 contracts)"},
 	{"purge", "", "seed", false, "crm seed: take all fictional data out again"},
+	{"prepare", "", "rotate-keys", false, "crm rotate-keys: only make the next key, to be copied to other machines before it is used"},
+	{"retire", "", "rotate-keys", false, "crm rotate-keys: drop the older keys"},
 }
 
 // Parse reads the command line; its errors are commands.ErrUsage.
@@ -95,6 +97,9 @@ func Parse(args []string) (Line, error) {
 			err = usage("--%s is no flag of %s", f.Name, strings.TrimSpace("crm "+l.Command))
 		}
 	})
+	if l.Is("prepare") && l.Is("retire") {
+		return l, usage("--prepare and --retire exclude each other")
+	}
 	if l.Is("purge") && (l.Changed("customers") || l.Changed("contracts") || l.Changed("events")) {
 		err = usage("--purge takes all fictional data out: it goes without --customers, --contracts and --events")
 	}
