@@ -153,6 +153,7 @@ create table contract (
 );
 create index contract_customer_id on contract (customer_id, id);
 create index contract_sales_id on contract (sales_id, id);
+create index contract_total_amount on contract (total_amount, id);
 
 -- A ledger: entries are added, never changed. A negative amount corrects an earlier one.
 create table payment (
@@ -182,6 +183,11 @@ create table event (
 	updated_at  timestamptz not null default now(),
 	deleted_at  timestamptz,
 	fictional   boolean not null default false,
+	-- What the texts are found by: hashes of their parts, without a secret, written with them by the client.
+	name_tokens     integer[] not null default '{}',
+	location_tokens integer[] not null default '{}',
+	comments_tokens integer[] not null default '{}',
+	constraint event_tokens check (cardinality(name_tokens) <= 1500 and cardinality(location_tokens) <= 1500 and cardinality(comments_tokens) <= 1500),
 	constraint event_attendees_negative check (attendees >= 0),
 	constraint event_ends_before_start check (end_date > start_date),
 	constraint event_dates check (start_date between '1900-01-01 UTC' and '9999-12-30 UTC' and end_date between '1900-01-01 UTC' and '9999-12-30 UTC')
@@ -189,6 +195,7 @@ create table event (
 create index event_contract_id on event (contract_id, id);
 create index event_support_id on event (support_id, start_date);
 create index event_start_date on event (start_date, id);
+create index event_search on event using gin (search_keys(name_tokens || location_tokens || comments_tokens, id)) with (fastupdate = off);
 
 -- 3 --------------------------------------------------------------------------- secrets
 -- The app role is granted nothing on these tables.
@@ -1262,7 +1269,7 @@ create function trail() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp as $$
 declare
 	caller identity := actor();
-	unkept text[] := '{id,created_at,updated_at,fictional,company_name_tokens,full_name_tokens,email_tokens,phone_tokens}'; -- stamps, and what is derived
+	unkept text[] := '{id,created_at,updated_at,fictional,name_tokens,location_tokens,comments_tokens,company_name_tokens,full_name_tokens,email_tokens,phone_tokens}'; -- stamps, and what is derived
 	was    jsonb := case when tg_op <> 'INSERT' then to_jsonb(old) - unkept end;
 	is_now jsonb := case when tg_op <> 'DELETE' then to_jsonb(new) - unkept end;
 	what   text := case tg_op when 'INSERT' then 'add' when 'DELETE' then 'purge' else 'update' end;
@@ -1411,7 +1418,7 @@ $$;
 create function export_customer(of_customer bigint) returns jsonb
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 declare
-	unkept   text[] := '{company_name_tokens,full_name_tokens,email_tokens,phone_tokens,fictional}';
+	unkept   text[] := '{name_tokens,location_tokens,comments_tokens,company_name_tokens,full_name_tokens,email_tokens,phone_tokens,fictional}';
 	customer jsonb := (select to_jsonb(c) - unkept from customer c where c.id = of_customer);
 begin
 	if reach('customer.export') is distinct from 0 then
@@ -1484,10 +1491,10 @@ from customer c left join collaborator s on s.id = c.sales_id
 where (select reach('customer.view')) = 0;
 
 create view contracts as
-select k.id, k.customer_id, c.company_name as customer, c.full_name as customer_contact, k.sales_id,
+select k.id, k.customer_id, c.company_name as customer, c.full_name as customer_contact, c.email as customer_email, c.phone as customer_phone, k.sales_id,
 	s.first_name || ' ' || s.last_name as sales_contact, c.sales_id as customer_sales_id,
 	k.total_amount, k.remaining_amount, k.status, k.signed_at, k.created_at, k.updated_at, k.deleted_at,
-	c.company_name_tokens || c.full_name_tokens as tokens
+	c.company_name_tokens || c.full_name_tokens || c.email_tokens || c.phone_tokens as tokens
 from contract k join customer c on c.id = k.customer_id left join collaborator s on s.id = k.sales_id
 where (select reach('contract.view')) = 0;
 
@@ -1496,7 +1503,7 @@ select e.id, e.name, e.contract_id, k.customer_id, c.company_name as customer, c
 	c.email as customer_email, c.phone as customer_phone, e.start_date, e.end_date, e.location, e.attendees, e.comments,
 	e.support_id, s.first_name || ' ' || s.last_name as support_contact, c.sales_id as customer_sales_id,
 	e.created_at, e.updated_at, e.deleted_at,
-	c.company_name_tokens || c.full_name_tokens || c.email_tokens || c.phone_tokens as tokens
+	c.company_name_tokens || c.full_name_tokens || c.email_tokens || c.phone_tokens as tokens, search_keys(e.name_tokens || e.location_tokens || e.comments_tokens, e.id) as keys
 from event e join contract k on k.id = e.contract_id join customer c on c.id = k.customer_id
 	left join collaborator s on s.id = e.support_id
 where (select reach('event.view')) = 0;
@@ -1577,7 +1584,7 @@ grant update (company_name, full_name, email, phone, company_name_tokens, full_n
 grant insert (customer_id, sales_id, total_amount, status) on contract to :"app";
 grant update (customer_id, sales_id, total_amount, status) on contract to :"app";
 grant insert (contract_id, amount, paid_on) on payment to :"app";
-grant insert (name, contract_id, start_date, end_date, location, attendees, comments) on event to :"app";
-grant update (name, contract_id, start_date, end_date, location, attendees, comments, support_id, deleted_at) on event to :"app";
+grant insert (name, contract_id, start_date, end_date, location, attendees, comments, name_tokens, location_tokens, comments_tokens) on event to :"app";
+grant update (name, contract_id, start_date, end_date, location, attendees, comments, name_tokens, location_tokens, comments_tokens, support_id, deleted_at) on event to :"app";
 
 insert into secret values ('made_up_salt', random_key());

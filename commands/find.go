@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 
@@ -18,23 +19,23 @@ const (
 
 // A hit is one record that was found.
 type hit struct {
-	noun    string
-	id      int64
-	context string
+	noun string
+	Choice
+	score int
 }
 
 var hitFields = []Field[hit]{
 	{Column{Name: "noun"}, func(h hit) any { return h.noun }},
-	{Column{Name: "id"}, func(h hit) any { return h.id }},
-	{Column{Name: "context"}, func(h hit) any { return h.context }},
+	{Column{Name: "id"}, func(h hit) any { id, _ := strconv.ParseInt(h.Text, 10, 64); return id }},
+	{Column{Name: "context"}, func(h hit) any { return h.Help }},
 }
 
 func findCommands() Table {
 	return Table{{
 		Name: "find", Short: "Find any record by what it is about, the best match first", Needs: action("customer", "view"),
-		Args:     []Arg{{Name: "text", Kind: Required(Text(textLimit)), Help: "words, an address, a number; in quotes if there are several"}},
+		Args:     []Arg{{Name: "text", Kind: Words, Help: "words in any order, an address, a number"}},
 		Flags:    []Flag{formatFlag},
-		Examples: []string{"find bouzin", `find "06 12 34 56 78"`},
+		Examples: []string{"find lou bouzin", "find 06 12 34 56 78"},
 		Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
 			hits, err := findAll(ctx, s, Value[string](in, "text"))
 			return list(hitFields, hits), err
@@ -42,112 +43,79 @@ func findCommands() Table {
 	}}
 }
 
-// findAll finds records of every noun that the session may view.
+// findAll finds records of every noun that the session may view, the best first whatever they are.
 func findAll(ctx context.Context, s *Session, text string) ([]hit, error) {
-	var all []hit
-	for _, noun := range []struct {
-		name string
-		kind Kind
-	}{{"customer", CustomerID}, {"contract", ContractID}, {"event", EventID}, {"user", UserID}} {
-		if !s.May(action(noun.name, "view")) {
-			continue
-		}
-		found, err := noun.kind.Search(ctx, s, text)
-		if err != nil {
-			return nil, err
-		}
-		for _, c := range found {
-			id, _ := strconv.ParseInt(c.Text, 10, 64)
-			all = append(all, hit{noun.name, id, c.Help})
-		}
+	customers, err := s.DB.FindCustomers(ctx, text, mostCustomers)
+	if err != nil {
+		return nil, err
 	}
+	contracts, err := s.DB.FindContracts(ctx, text, mostFound, customers)
+	if err != nil {
+		return nil, err
+	}
+	events, err := s.DB.FindEvents(ctx, text, mostFound, customers)
+	if err != nil {
+		return nil, err
+	}
+	users, err := s.DB.FindUsers(ctx, text, "", mostFound)
+	if err != nil {
+		return nil, err
+	}
+	all := slices.Concat(
+		hits(s, "customer", customers[:min(len(customers), mostFound)], customerChoice), hits(s, "contract", contracts, contractChoice),
+		hits(s, "event", events, func(e repo.Event) Choice { return eventChoice(s, e) }), hits(s, "user", users, userChoice))
+	slices.SortStableFunc(all, func(a, b hit) int { return b.score - a.score })
 	return all, nil
+}
+
+// hits are what was found of a noun, unless the session may not view it.
+func hits[T any](s *Session, noun string, found []repo.Found[T], choice func(T) Choice) (all []hit) {
+	if !s.May(action(noun, "view")) {
+		return nil
+	}
+	for _, f := range found {
+		all = append(all, hit{noun, choice(f.Record), f.Score})
+	}
+	return all
+}
+
+// chosen are the choices of what was found.
+func chosen[T any](found []repo.Found[T], err error, choice func(T) Choice) ([]Choice, error) {
+	all := make([]Choice, len(found))
+	for i, f := range found {
+		all[i] = choice(f.Record)
+	}
+	return all, err
 }
 
 func searchCustomers(ctx context.Context, s *Session, text string) ([]Choice, error) {
 	found, err := s.DB.FindCustomers(ctx, text, mostFound)
-	return live(found, err, customerChoice)
+	return chosen(found, err, customerChoice)
 }
 
-// searchContracts finds contracts by number and by customer.
 func searchContracts(ctx context.Context, s *Session, text string) ([]Choice, error) {
-	var found []repo.Contract
-	if id, ok := asID(text); ok {
-		c, err := s.DB.Contract(ctx, id)
-		if err == nil {
-			found = append(found, c)
-		} else if err != repo.ErrNotFound {
-			return nil, err
-		}
-	}
-	of, err := customersOf(ctx, s, text)
+	of, err := s.DB.FindCustomers(ctx, text, mostCustomers)
 	if err != nil {
 		return nil, err
 	}
-	more, err := s.DB.Contracts(ctx, repo.ContractFilter{Page: repo.Page{Limit: mostFound}, Customers: of})
-	found = distinct(append(found, more...), func(c repo.Contract) int64 { return c.ID })
-	return live(found, err, contractChoice)
+	found, err := s.DB.FindContracts(ctx, text, mostFound, of)
+	return chosen(found, err, contractChoice)
 }
 
-// searchEvents finds events by number, by name, place and notes, and by customer.
 func searchEvents(ctx context.Context, s *Session, text string) ([]Choice, error) {
-	var found []repo.Event
-	if id, ok := asID(text); ok {
-		e, err := s.DB.Event(ctx, id)
-		if err == nil {
-			found = append(found, e)
-		} else if err != repo.ErrNotFound {
-			return nil, err
-		}
-	}
-	of, err := customersOf(ctx, s, text)
+	of, err := s.DB.FindCustomers(ctx, text, mostCustomers)
 	if err != nil {
 		return nil, err
 	}
-	theirs, err := s.DB.Events(ctx, repo.EventFilter{Page: repo.Page{Limit: mostFound}, Customers: of})
-	if err != nil {
-		return nil, err
-	}
-	named, err := s.DB.Events(ctx, repo.EventFilter{Page: repo.Page{Limit: mostFound, Search: text}})
-	found = distinct(append(append(found, named...), theirs...), func(e repo.Event) int64 { return e.ID })
-	return live(found, err, func(e repo.Event) Choice { return eventChoice(s, e) })
+	found, err := s.DB.FindEvents(ctx, text, mostFound, of)
+	return chosen(found, err, func(e repo.Event) Choice { return eventChoice(s, e) })
 }
 
 func searchUsers(role string) func(context.Context, *Session, string) ([]Choice, error) {
 	return func(ctx context.Context, s *Session, text string) ([]Choice, error) {
-		found, err := s.DB.Users(ctx, repo.UserFilter{Page: repo.Page{Limit: mostFound, Search: text}, Role: role})
-		return live(found[:min(len(found), mostFound)], err, userChoice)
+		found, err := s.DB.FindUsers(ctx, text, role, mostFound)
+		return chosen(found, err, userChoice)
 	}
-}
-
-// customersOf are the IDs of the customers that match best.
-func customersOf(ctx context.Context, s *Session, text string) ([]int64, error) {
-	customers, err := s.DB.FindCustomers(ctx, text, mostCustomers)
-	ids := make([]int64, len(customers))
-	for i, c := range customers {
-		ids[i] = c.ID
-	}
-	return ids, err
-}
-
-// distinct are the first records, each once.
-func distinct[T any](all []T, id func(T) int64) (once []T) {
-	seen := map[int64]bool{}
-	for _, r := range all {
-		if !seen[id(r)] && len(once) < mostFound {
-			seen[id(r)] = true
-			once = append(once, r)
-		}
-	}
-	return once
-}
-
-func asID(text string) (int64, bool) {
-	id, err := ID.Parse(nil, text)
-	if err != nil {
-		return 0, false
-	}
-	return id.(int64), true
 }
 
 func customerChoice(c repo.Customer) Choice {

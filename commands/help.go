@@ -32,6 +32,9 @@ func (c Command) usageArgs() []string {
 	open := 0
 	for i, a := range c.Args {
 		part := a.label()
+		if a.Kind.Rest {
+			part += "…"
+		}
 		switch {
 		case a.Optional && i+1 < len(c.Args) && !c.Args[i+1].Optional:
 			part = "[" + part + "]"

@@ -25,6 +25,13 @@ func Text(limit int) Kind {
 	return Kind{Name: "TEXT", Parse: func(_ *Session, text string) (any, error) { return cleanText(text, limit) }}
 }
 
+// Words is the kind of a last argument of several words, which need no quotes; its value is a string that is not empty.
+var Words = func() Kind {
+	k := Required(Text(textLimit))
+	k.Rest = true
+	return k
+}()
+
 // Token is the kind of one word without blanks; its value is a string.
 func Token(name string) Kind {
 	return Required(Kind{Name: name, Parse: func(_ *Session, text string) (any, error) {

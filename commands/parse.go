@@ -170,8 +170,12 @@ func (b *binder) positional(words []Word) (used int, err error) {
 	if due[0].Kind.isLine() {
 		text, used = joinRaw(words), len(words)
 	}
+	for due[0].Kind.Rest && used < len(words) && !words[used].IsFlag() {
+		text += " " + words[used].Value
+		used++
+	}
 	b.args++
-	b.last = w
+	b.last = words[used-1]
 	b.bindings = append(b.bindings, binding{due[0].Name, due[0].label(), due[0].Kind, text})
 	return used, nil
 }

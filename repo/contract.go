@@ -2,7 +2,6 @@ package repo
 
 import (
 	"context"
-	"strconv"
 	"time"
 
 	"github.com/Masterminds/squirrel"
@@ -14,6 +13,8 @@ type Contract struct {
 	CustomerID      int64
 	Customer        string // the company's name
 	CustomerContact string // the person's name
+	CustomerEmail   string
+	CustomerPhone   string
 	SalesID         *int64
 	SalesContact    *string
 	TotalAmount     Money
@@ -64,6 +65,8 @@ type contractRow struct {
 	CustomerID      int64      `db:"customer_id"`
 	Customer        []byte     `db:"customer"`
 	CustomerContact []byte     `db:"customer_contact"`
+	CustomerEmail   []byte     `db:"customer_email"`
+	CustomerPhone   []byte     `db:"customer_phone"`
 	SalesID         *int64     `db:"sales_id"`
 	SalesContact    *string    `db:"sales_contact"`
 	TotalAmount     Money      `db:"total_amount"`
@@ -96,17 +99,24 @@ func (db *DB) Contracts(ctx context.Context, f ContractFilter) ([]Contract, erro
 	if f.Unpaid {
 		q = q.Where("remaining_amount > 0 and status <> 'canceled'")
 	}
-	if f.Search == "" {
-		return listPage(ctx, db, q, "contracts", f.Page, ContractSorts(), db.openContract)
-	}
-	q = q.Where(db.mentions(f.Search, "id::text", "status", "sales_contact", "total_amount::text"))
-	fetch := func(p Page) ([]Contract, error) {
+	fetch := func(q squirrel.SelectBuilder, p Page) ([]Contract, error) {
 		return listPage(ctx, db, q, "contracts", p, ContractSorts(), db.openContract)
 	}
-	return searched(f.Page, func(c Contract) int64 { return c.ID }, fetch, func(c Contract) bool {
-		own := []string{strconv.FormatInt(c.ID, 10), c.Status, orEmpty(c.SalesContact), c.TotalAmount.String()}
-		return db.mentioned(f.Search, own, []string{c.Customer, c.CustomerContact})
+	if f.Search == "" {
+		return fetch(q, f.Page)
+	}
+	return steady(db, func() ([]Contract, error) {
+		m, err := db.mentions(ctx, f.Search, mentionedBy{view: "contracts", sequence: "contract_id_seq", contact: "sales_id", states: ContractStatuses(), total: true})
+		if err != nil {
+			return nil, err
+		}
+		return searched(f.Page, func(c Contract) int64 { return c.ID }, func(p Page) ([]Contract, error) { return fetch(q.Where(m.candidates(p)), p) }, func(c Contract) bool { return db.scoreContract(f.Search, c) > 0 })
 	})
+}
+
+// scoreContract tells how well a contract matches, with its contact and its customer.
+func (db *DB) scoreContract(text string, c Contract) int {
+	return db.scoreRecord(text, c.ID, &c.TotalAmount, c.Status, orEmpty(c.SalesContact), c.Customer, c.CustomerContact, c.CustomerEmail, c.CustomerPhone)
 }
 
 // Contract is the live contract with that ID.
@@ -171,6 +181,8 @@ func (db *DB) openContract(r contractRow) (Contract, error) {
 		ID: r.ID, CustomerID: r.CustomerID,
 		Customer:        o.text("customer.company_name", r.Customer),
 		CustomerContact: o.text("customer.full_name", r.CustomerContact),
+		CustomerEmail:   o.text("customer.email", r.CustomerEmail),
+		CustomerPhone:   o.text("customer.phone", r.CustomerPhone),
 		SalesID:         r.SalesID, SalesContact: r.SalesContact,
 		TotalAmount: r.TotalAmount, RemainingAmount: r.RemainingAmount, Status: r.Status,
 		SignedAt: r.SignedAt, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, DeletedAt: r.DeletedAt,

@@ -2,7 +2,6 @@ package repo
 
 import (
 	"context"
-	"strconv"
 	"time"
 
 	"github.com/Masterminds/squirrel"
@@ -111,17 +110,25 @@ func (db *DB) Events(ctx context.Context, f EventFilter) ([]Event, error) {
 
 // searchEvents is a page of a query; with something to search, of those that mention it.
 func (db *DB) searchEvents(ctx context.Context, q squirrel.SelectBuilder, p Page) ([]Event, error) {
-	fetch := func(p Page) ([]Event, error) {
+	fetch := func(q squirrel.SelectBuilder, p Page) ([]Event, error) {
 		return listPage(ctx, db, q, "events", p, EventSorts(), db.openEvent)
 	}
 	if p.Search == "" {
-		return fetch(p)
+		return fetch(q, p)
 	}
-	q = q.Where(db.mentions(p.Search, "id::text", "name", "location", "comments", "support_contact"))
-	return searched(p, func(e Event) int64 { return e.ID }, fetch, func(e Event) bool {
-		own := []string{strconv.FormatInt(e.ID, 10), orEmpty(e.Name), orEmpty(e.Location), orEmpty(e.Comments), orEmpty(e.SupportContact)}
-		return db.mentioned(p.Search, own, []string{e.Customer, e.CustomerContact, e.CustomerEmail, e.CustomerPhone})
+	return steady(db, func() ([]Event, error) {
+		m, err := db.mentions(ctx, p.Search, mentionedBy{view: "events", sequence: "event_id_seq", contact: "support_id", texts: true})
+		if err != nil {
+			return nil, err
+		}
+		return searched(p, func(e Event) int64 { return e.ID }, func(p Page) ([]Event, error) { return fetch(q.Where(m.candidates(p)), p) }, func(e Event) bool { return db.scoreEvent(p.Search, e) > 0 })
 	})
+}
+
+// scoreEvent tells how well an event matches, with its contacts and its customer.
+func (db *DB) scoreEvent(text string, e Event) int {
+	return db.scoreRecord(text, e.ID, nil, orEmpty(e.Name), orEmpty(e.Location), orEmpty(e.Comments), orEmpty(e.SupportContact),
+		e.Customer, e.CustomerContact, e.CustomerEmail, e.CustomerPhone)
 }
 
 // orEmpty is the text, or nothing for none.
@@ -140,12 +147,12 @@ func (db *DB) Event(ctx context.Context, id int64) (Event, error) {
 // AddEvent adds an event to a signed contract.
 func (db *DB) AddEvent(ctx context.Context, c EventChange) (Event, error) {
 	return one(ctx, db, added[eventRow]("events", "event"), db.openEvent,
-		step{query: sq().Insert("event").SetMap(eventValues(c))})
+		step{query: sq().Insert("event").SetMap(db.eventValues(c))})
 }
 
 // UpdateEvent changes what is given and nothing else.
 func (db *DB) UpdateEvent(ctx context.Context, id int64, c EventChange) (Event, error) {
-	return change(ctx, db, "event", "events", version{id, c.Since}, db.openEvent, eventValues(c), nil, nil)
+	return change(ctx, db, "event", "events", version{id, c.Since}, db.openEvent, db.eventValues(c), nil, nil)
 }
 
 // Overlapping are the other live events of the event's support contact at overlapping times.
@@ -168,11 +175,14 @@ func (db *DB) RestoreEvent(ctx context.Context, id int64) (Event, error) {
 	return mark(ctx, db, "event", "events", id, false, db.openEvent)
 }
 
-func eventValues(c EventChange) map[string]any {
+// eventValues are the columns of a change, each text with its tokens.
+func (db *DB) eventValues(c EventChange) map[string]any {
 	values := map[string]any{}
-	setText(values, "name", c.Name)
-	setText(values, "location", c.Location)
-	setText(values, "comments", c.Comments)
+	for column, text := range map[string]*string{"name": c.Name, "location": c.Location, "comments": c.Comments} {
+		if text != nil {
+			values[column], values[column+"_tokens"] = orNull(*text), db.vault.PlainTokens(*text)
+		}
+	}
 	set(values, "contract_id", c.ContractID)
 	set(values, "support_id", c.SupportID)
 	set(values, "start_date", c.StartDate)

@@ -67,9 +67,9 @@ customer SELECT(deleted_at,id)
 customer UPDATE(company_name,company_name_tokens,deleted_at,email,email_tokens,full_name,full_name_tokens,phone,phone_tokens,sales_id)
 customer_id_seq SELECT
 customers SELECT
-event INSERT(attendees,comments,contract_id,end_date,location,name,start_date)
+event INSERT(attendees,comments,comments_tokens,contract_id,end_date,location,location_tokens,name,name_tokens,start_date)
 event SELECT(deleted_at,id)
-event UPDATE(attendees,comments,contract_id,deleted_at,end_date,location,name,start_date,support_id)
+event UPDATE(attendees,comments,comments_tokens,contract_id,deleted_at,end_date,location,location_tokens,name,name_tokens,start_date,support_id)
 event_id_seq SELECT
 events SELECT
 payment INSERT(amount,contract_id,paid_on)

@@ -3,7 +3,6 @@ package repo
 import (
 	"context"
 	"reflect"
-	"strings"
 
 	"github.com/Masterminds/squirrel"
 	"github.com/jackc/pgx/v5"
@@ -119,20 +118,6 @@ func ordered(q squirrel.SelectBuilder, view string, p Page, sortable map[string]
 	return q.OrderBy(order+direction, "id"+direction).Limit(uint64(p.Limit) + 1)
 }
 
-// contains matches rows in one of whose columns every word of the text stands, whatever the case.
-func contains(text string, columns ...string) squirrel.Sqlizer {
-	all := squirrel.And{}
-	for _, word := range strings.Fields(text) {
-		pattern := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(word) + "%"
-		any := squirrel.Or{}
-		for _, c := range columns {
-			any = append(any, squirrel.Expr(c+" ilike ?", pattern))
-		}
-		all = append(all, any)
-	}
-	return all
-}
-
 // set adds column = value to an update when value was given.
 func set[T any](changes map[string]any, column string, value *T) {
 	if value != nil {
@@ -140,14 +125,7 @@ func set[T any](changes map[string]any, column string, value *T) {
 	}
 }
 
-// setText is set for text whose empty value means none: NULL.
-func setText(changes map[string]any, column string, value *string) {
-	if value == nil {
-		return
-	}
-	changes[column] = orNull(*value)
-}
-
+// orNull is NULL for an empty text.
 func orNull(text string) any {
 	if text == "" {
 		return nil

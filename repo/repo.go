@@ -26,6 +26,10 @@ type Vault interface {
 	// starts the words that begin so, anywhere all that may match.
 	Needle(text string) (exact, starts, anywhere [][]int32)
 	Score(needle string, fields ...string) int // how well opened texts match; 0 is not at all
+	Readings(needle string) [][]string         // the ways to read a needle: a record that matches has all words of one
+
+	PlainTokens(text string) []int32   // of text that is not sealed
+	PlainNeedle(text string) [][]int32 // the sets of tokens that a search in such text asks for
 	// Generation changes with the keys: what was searched meanwhile is to be searched again.
 	Generation() int
 }

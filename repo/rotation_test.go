@@ -119,7 +119,7 @@ func look(ctx context.Context, db *repo.DB, id int64, i int) error {
 			return fmt.Errorf("%q does not find customer %d: %d found, %v", needle, id, len(found), err)
 		}
 	}
-	if found, err := db.FindCustomers(ctx, nobodysWord(i), 5); err != nil || len(found) == 0 || found[0].ID != id {
+	if found, err := db.FindCustomers(ctx, nobodysWord(i), 5); err != nil || len(found) == 0 || found[0].Record.ID != id {
 		return fmt.Errorf("%q does not find customer %d first: %v, %v", nobodysWord(i), id, found, err)
 	}
 	entries, err := db.History(ctx, "customer", id)

@@ -22,6 +22,13 @@ func ids(found []repo.Customer) []int64 {
 	return list
 }
 
+func records[T any](found []repo.Found[T]) (all []T) {
+	for _, f := range found {
+		all = append(all, f.Record)
+	}
+	return all
+}
+
 // A property: searching random customers answers what a scan of all of them answers, whatever the order, the page
 // or the other filters; after updates too.
 func TestSearchIsAScan(t *testing.T) {
@@ -73,7 +80,7 @@ func TestSearchIsAScan(t *testing.T) {
 		if !slices.Equal(got, ids(want)) && len(got)+len(want) > 0 {
 			t.Errorf("%q %+v:\n%v, want\n%v", needle, p, got, ids(want))
 		}
-		for _, c := range ok[[]repo.Customer](t)(admin.FindCustomers(ctx, needle, 5)) {
+		for _, c := range records(ok[[]repo.Found[repo.Customer]](t)(admin.FindCustomers(ctx, needle, 5))) {
 			if security.Score(needle, c.CompanyName, c.FullName, c.Email, c.Phone) == 0 && fmt.Sprint(c.ID) != needle {
 				t.Errorf("%q found customer %d", needle, c.ID)
 			}
@@ -96,12 +103,12 @@ func TestFindCustomers(t *testing.T) {
 		"bouzin": {start, whole, inside}, "LOU@bouzin.example": {whole, start}, "0612345678": {whole}, "06 12 34": {whole, inside},
 		fmt.Sprint(start): {start}, "nobody": {}, "loubouzin": {start, whole}, "bouzin casey": {whole}, "zo": {inside},
 	} {
-		if got := ids(ok[[]repo.Customer](t)(admin.FindCustomers(ctx, needle, 10))); !slices.Equal(got, want) {
+		if got := ids(records(ok[[]repo.Found[repo.Customer]](t)(admin.FindCustomers(ctx, needle, 10)))); !slices.Equal(got, want) {
 			t.Errorf("%q: %v, want %v", needle, got, want)
 		}
 	}
 	ok[repo.Customer](t)(admin.DeleteCustomer(ctx, start))
-	if got := ids(ok[[]repo.Customer](t)(admin.FindCustomers(ctx, "bouzin", 1))); !slices.Equal(got, []int64{whole}) {
+	if got := ids(records(ok[[]repo.Found[repo.Customer]](t)(admin.FindCustomers(ctx, "bouzin", 1)))); !slices.Equal(got, []int64{whole}) {
 		t.Errorf("the deleted one is still found: %v", got)
 	}
 	if _, err := w.db.FindCustomers(ctx, "bouzin", 1); !errors.Is(err, repo.ErrSignedOut) {
@@ -131,5 +138,85 @@ func TestDumpHoldsNothingPlain(t *testing.T) {
 	}
 	if n := read[int](w, "select count(*)::int from crm.audit where before::text || after::text like '%tokens%'"); n > 0 {
 		t.Errorf("%d entries of the trail hold tokens", n)
+	}
+}
+
+// Searching contracts and events answers what a scan of all of them answers: every word in another place, numbers and amounts, deleted
+// ones, any order, pages.
+func TestSearchOfContractsAndEventsIsAScan(t *testing.T) {
+	t.Parallel()
+	ctx, w, r := t.Context(), newWorld(t), rand.New(rand.NewPCG(5, 6))
+	admin := w.as("admin")
+	names := []string{"Bouzin SARL", "Éric Straße", "Labouzin", "東京 Events", "Øre & Cœur", "A1"}
+	places := []string{"Château de Blois", "Paris", "salle 12", "Straße 7", "🎉 hall", ""}
+	for i := range 12 {
+		c := w.customer(fmt.Sprint("sales", 1+i%2))
+		ok[repo.Customer](t)(admin.UpdateCustomer(ctx, c.ID, repo.CustomerChange{CompanyName: text("%s", names[i%len(names)]), Phone: text("+336%08d", i*1000)}))
+		for j := range 3 {
+			k := w.contract(c.ID, repo.Money(100*(1+i*j)), []string{"signed", "pending", "to_send"}[j])
+			if j > 0 {
+				continue
+			}
+			e := w.event(k.ID, []string{"", "support1", "support2"}[i%3])
+			ok[repo.Event](t)(admin.UpdateEvent(ctx, e.ID, repo.EventChange{Name: &names[r.IntN(len(names))], Location: &places[i%len(places)], Comments: &places[(i+3)%len(places)]}))
+			if i == 4 {
+				ok[repo.Event](t)(admin.DeleteEvent(ctx, e.ID))
+			}
+		}
+		if i == 5 { // another run of ids
+			ok[any](t)(w.owner.Exec(ctx, "select setval('crm.event_id_seq', 100000), setval('crm.contract_id_seq', 200000)"))
+		}
+	}
+	words := []string{"bouzin", "BOU", "sarl", "eric", "strasse", "東", "events", "ore", "coeur", "blois", "salle", "12", "7", "paris", "🎉", "support1", "test", "signed", "send", "pend", "sales2", "lou", "06 00 00", "0600003000", "700", "200005", "100002", "3", "1.00", "nobody", "ch", "a1", "b"}
+	for i := range 400 {
+		needle := words[r.IntN(len(words))]
+		for range i % 3 {
+			needle += " " + words[r.IntN(len(words))]
+		}
+		p := repo.Page{Deleted: i%11 == 0, Desc: i%3 == 0, Sort: []string{"", "id", "status"}[i%7%3]}
+		checkScan(t, needle, p, repo.ContractSorts(), func(c repo.Contract) (int64, bool) {
+			return c.ID, mentioned(needle, c.ID, c.TotalAmount, c.Status, *c.SalesContact, c.Customer, c.CustomerContact, c.CustomerEmail, c.CustomerPhone)
+		}, func(p repo.Page) ([]repo.Contract, error) { return admin.Contracts(ctx, repo.ContractFilter{Page: p}) })
+		checkScan(t, needle, p, repo.EventSorts(), func(e repo.Event) (int64, bool) {
+			return e.ID, mentioned(needle, e.ID, -1, orNothing(e.Name), orNothing(e.Location), orNothing(e.Comments), orNothing(e.SupportContact), e.Customer, e.CustomerContact, e.CustomerEmail, e.CustomerPhone)
+		}, func(p repo.Page) ([]repo.Event, error) { return admin.Events(ctx, repo.EventFilter{Page: p}) })
+	}
+}
+
+// mentioned tells whether every word of a reading stands in a text, or is the number or the amount.
+func mentioned(needle string, id int64, amount repo.Money, texts ...string) bool {
+	is := func(word string) bool {
+		parsed, err := repo.ParseMoney(word)
+		return word == fmt.Sprint(id) || err == nil && parsed == amount
+	}
+	return is(needle) || security.Score(needle, texts...) > 0 || slices.ContainsFunc(security.Readings(needle), func(reading []string) bool {
+		return len(reading) > 0 && !slices.ContainsFunc(reading, func(word string) bool { return !is(word) && security.Score(word, texts...) == 0 })
+	})
+}
+
+func orNothing(text *string) string {
+	if text == nil {
+		return ""
+	}
+	return *text
+}
+
+// checkScan holds a search, page by page, against a list of everything; which tells a record's number and whether it matches.
+func checkScan[T any](t *testing.T, needle string, p repo.Page, sorts map[string]string, which func(T) (int64, bool), list func(repo.Page) ([]T, error)) {
+	t.Helper()
+	if sorts[p.Sort] == "" && p.Sort != "" {
+		p.Sort = ""
+	}
+	p.Limit = 1000
+	want := []int64{}
+	for _, r := range ok[[]T](t)(list(p)) {
+		if id, matches := which(r); matches {
+			want = append(want, id)
+		}
+	}
+	p.Search = needle
+	got := pages(t, p, func(r T) int64 { id, _ := which(r); return id }, list)
+	if !slices.Equal(got, want) && len(got)+len(want) > 0 {
+		t.Errorf("%T %q %+v:\n%v, want\n%v", *new(T), needle, p, got, want)
 	}
 }

@@ -46,10 +46,17 @@ func (db *DB) Users(ctx context.Context, f UserFilter) ([]User, error) {
 	if f.Role != "" {
 		q = q.Where(squirrel.Eq{"role": f.Role})
 	}
-	if f.Search != "" {
-		q = q.Where(contains(f.Search, "id::text", "first_name", "last_name", "email", "role", "employee_number"))
+	fetch := func(p Page) ([]User, error) { return listPage(ctx, db, q, "users", p, UserSorts(), same[User]) }
+	if f.Search == "" {
+		return fetch(f.Page)
 	}
-	return listPage(ctx, db, q, "users", f.Page, UserSorts(), same[User])
+	// Collaborators are few: they are read, and what does not match is dropped.
+	return searched(f.Page, func(u User) int64 { return u.ID }, fetch, func(u User) bool { return db.scoreUser(f.Search, u) > 0 })
+}
+
+// scoreUser tells how well a collaborator matches.
+func (db *DB) scoreUser(text string, u User) int {
+	return db.scoreRecord(text, u.ID, nil, u.FirstName, u.LastName, u.Email, u.Role, u.EmployeeNumber)
 }
 
 // User is the live collaborator with that ID.

@@ -28,6 +28,7 @@ const (
 	phoneGram  = 4  // digits of the parts that phone numbers are searched by
 	mostAsked  = 16 // tokens that a word of a needle asks for; the rest is left to Score
 	mostNeedle = 32 // tokens that a needle asks for
+	mostSets   = 16 // sets of tokens that a needle asks for, where there are several keys
 )
 
 // The kinds of part keep equal parts of different kinds apart.
@@ -60,6 +61,9 @@ func LoadIndex(keysetJSON []byte) (*Index, error) {
 func newIndex(key indexSecret) *Index {
 	return &Index{hashes: &sync.Pool{New: func() any { return hmac.New(sha256.New, key.Secret) }}}
 }
+
+// Plain is the index of what is not sealed: its key is no secret.
+var Plain = newIndex(indexSecret{Secret: make([]byte, indexKeySize)})
 
 // String describes the index without its key.
 func (x *Index) String() string { return "blind index (HMAC-SHA256)" }
@@ -97,33 +101,48 @@ func (x *Index) Tokens(text string) []int32 {
 // all that may match. What they find must be checked with Score. Nothing to search gives none.
 func (x *Index) Needle(text string) (exact, starts, anywhere [][]int32) {
 	for _, terms := range alternatives(text) {
-		starts = append(starts, x.asked(terms, true))
-		anywhere = append(anywhere, x.asked(terms, false))
+		starts = append(starts, x.asked(terms, true)...)
+		anywhere = append(anywhere, x.asked(terms, false)...)
 	}
 	if strings.Contains(text, "@") && anywhere != nil {
-		t := x.taker()
-		defer t.done()
-		t.take(whole, strings.Join(words(text), ""))
-		exact = [][]int32{t.sorted()}
-	}
-	for _, other := range x.others {
-		e, s, a := other.Needle(text)
-		exact, starts, anywhere = append(exact, e...), append(starts, s...), append(anywhere, a...)
+		for _, key := range x.keys() {
+			t := key.taker()
+			t.take(whole, strings.Join(words(text), ""))
+			exact = append(exact, t.sorted())
+			t.done()
+		}
 	}
 	return exact, starts, anywhere
 }
 
-// asked are the tokens of all terms; with starts also those of the words' beginnings.
-func (x *Index) asked(terms []term, starts bool) []int32 {
-	t := x.taker()
-	defer t.done()
+// keys are the index itself and those of the keyset's other keys.
+func (x *Index) keys() []*Index { return append([]*Index{x}, x.others...) }
+
+// asked are the tokens of all terms; with starts also those of the words' beginnings. With several keys each term may be
+// written under any of them, also in one record: one set for each combination, and terms that would make too many are
+// left to Score.
+func (x *Index) asked(terms []term, starts bool) [][]int32 {
+	sets := [][]int32{nil}
 	for _, term := range terms {
-		if len(t.tokens) >= mostNeedle {
+		var longer [][]int32
+		for _, key := range x.keys() {
+			t := key.taker()
+			t.ask(term, starts)
+			for _, set := range sets {
+				longer = append(longer, append(slices.Clone(set), t.tokens...))
+			}
+			t.done()
+		}
+		if len(longer) > mostSets || len(sets[0]) >= mostNeedle {
 			break
 		}
-		t.ask(term, starts)
+		sets = longer
 	}
-	return t.sorted()
+	for i, set := range sets {
+		slices.Sort(set)
+		sets[i] = slices.Compact(set)
+	}
+	return sets
 }
 
 // A taker collects tokens.

@@ -114,6 +114,18 @@ func (k *Keyring) Needle(text string) (exact, starts, anywhere [][]int32) {
 	return k.keys().index.Needle(text)
 }
 
+// PlainTokens are the tokens of a text that is not sealed.
+func (k *Keyring) PlainTokens(text string) []int32 { return Plain.Tokens(text) }
+
+// PlainNeedle is what a search asks for in texts that are not sealed: one of the sets of tokens.
+func (k *Keyring) PlainNeedle(text string) (anywhere [][]int32) {
+	_, _, anywhere = Plain.Needle(text)
+	return anywhere
+}
+
+// Readings is [Readings].
+func (k *Keyring) Readings(needle string) [][]string { return Readings(needle) }
+
 // Score is [Score].
 func (k *Keyring) Score(needle string, fields ...string) int { return Score(needle, fields...) }
 

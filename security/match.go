@@ -59,6 +59,19 @@ func alternatives(needle string) [][]term {
 	return all
 }
 
+// Readings are the ways to read a needle, each as what must be found, all of it: words, and runs of digits that may be of a
+// phone number.
+func Readings(needle string) [][]string {
+	all := alternatives(needle)
+	texts := make([][]string, len(all))
+	for i, terms := range all {
+		for _, t := range terms {
+			texts[i] = append(texts[i], t.text)
+		}
+	}
+	return texts
+}
+
 func terms(pieces []string) (all []term) {
 	for _, piece := range pieces {
 		for _, w := range words(piece) {

@@ -1,0 +1,244 @@
+package repo
+
+// This file finds contracts and events: by number, by texts of their own, by their contact, by their customer. Every word
+// that is searched may be found in another of these. What is found is a union of parts, each of which PostgreSQL
+// reaches by one index, or walks in the order of the page where it is frequent.
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/Masterminds/squirrel"
+	"github.com/jackc/pgx/v5"
+)
+
+const (
+	fewCustomers = 1000 // who match; a word that more match is frequent
+	mostLooked   = 6    // words of a needle that customers are looked up for
+	mostSets     = 16   // of tokens
+)
+
+// mentionedBy says where the records of a view are found.
+type mentionedBy struct {
+	view, sequence string
+	contact        string   // column
+	states         []string // of the column status; nil: there is none
+	total          bool     // the column total_amount
+	texts          bool     // texts of their own, by the column keys
+}
+
+// mentions is what a needle stands for: any of its parts.
+type mentions struct {
+	mentionedBy
+	parts []part
+}
+
+// A part is records that are found one way and pass filters. Sets are of the records' own texts, found by the index.
+type part struct {
+	by      squirrel.Sqlizer
+	sets    [][]int32
+	filters squirrel.And
+}
+
+// A word of a needle, and where it may be found.
+type word struct {
+	text     string
+	customer squirrel.Sqlizer
+	own      []part // ways to find it in the record itself
+}
+
+// either holds for records that mention the word at all.
+func (w word) either() squirrel.Sqlizer {
+	any := squirrel.Or{w.customer}
+	for _, p := range w.own {
+		if p.by != nil {
+			any = append(any, p.by)
+		}
+		for _, tokens := range p.sets {
+			any = append(any, squirrel.Expr("keys @> search_keys(?::integer[], id)", tokens))
+		}
+	}
+	return any
+}
+
+// mentions looks up what the words of a needle stand for: customers, collaborators, numbers, states.
+func (db *DB) mentions(ctx context.Context, text string, by mentionedBy) (mentions, error) {
+	m := mentions{mentionedBy: by}
+	var colleagues []User
+	readings := db.vault.Readings(text)
+	whole := make([]squirrel.Sqlizer, len(readings))
+	words := make([][]word, len(readings))
+	steps := []step{withoutJIT(), {from[User]("users"), collect(&colleagues, same[User])}}
+	for i, reading := range readings {
+		steps = append(steps, db.customersWith(reading, &whole[i]))
+		words[i] = make([]word, len(reading))
+		for j, text := range reading {
+			words[i][j].text = text
+			if len(reading) > 1 && j < mostLooked {
+				steps = append(steps, db.customersWith([]string{text}, &words[i][j].customer))
+			} else {
+				words[i][j].customer = customerMay(db.anywhere([]string{text}))
+			}
+		}
+	}
+	if err := db.ask(ctx, steps...); err != nil {
+		return m, err
+	}
+	for i, reading := range words {
+		m.parts = append(m.parts, part{by: whole[i]})
+		for j := range reading {
+			reading[j].own = db.own(reading[j].text, by, colleagues)
+		}
+		for j, w := range reading {
+			var others squirrel.And
+			for k, other := range reading {
+				if k != j {
+					others = append(others, other.either())
+				}
+			}
+			for _, p := range w.own {
+				p.filters = others
+				m.parts = append(m.parts, p)
+			}
+		}
+	}
+	if amount, err := ParseMoney(text); err == nil && by.total {
+		m.parts = append(m.parts, part{by: squirrel.Eq{"total_amount": amount}})
+	}
+	return m, nil
+}
+
+// anywhere is the sets of tokens that records with all of the words have at least one of. Each word may be read in several
+// ways; those of words that would make too many sets are left to the score.
+func (db *DB) anywhere(words []string) [][]int32 {
+	sets := [][]int32{nil}
+	for _, w := range words {
+		var longer [][]int32
+		_, _, ways := db.vault.Needle(w)
+		for _, way := range ways {
+			for _, set := range sets {
+				longer = append(longer, slices.Concat(set, way))
+			}
+		}
+		if len(longer) > mostSets {
+			break
+		}
+		sets = longer
+	}
+	return sets
+}
+
+// customerMay holds for records whose customer has all tokens of a set.
+func customerMay(sets [][]int32) squirrel.Sqlizer {
+	any := squirrel.Or{squirrel.Expr("false")}
+	for _, tokens := range sets {
+		any = append(any, squirrel.Expr("tokens @> ?::integer[]", tokens))
+	}
+	return any
+}
+
+// customersWith looks up the customers that the index offers for all of the words, deleted ones too: by their ids, if they are few.
+func (db *DB) customersWith(words []string, into *squirrel.Sqlizer) step {
+	sets := db.anywhere(words)
+	offer := offered("customers", "customer_id_seq", sets, Page{Limit: fewCustomers}, squirrel.Expr("true"))
+	return step{toDollar{offer}, func(rows pgx.Rows) error {
+		ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+		*into = squirrel.Expr("customer_id = any(?)", ids)
+		if len(ids) > fewCustomers {
+			*into = customerMay(sets)
+		}
+		return err
+	}}
+}
+
+// own are the ways to find a word in the record itself.
+func (db *DB) own(text string, by mentionedBy, colleagues []User) (ways []part) {
+	add := func(sql string, value any) { ways = append(ways, part{by: squirrel.Expr(sql, value)}) }
+	var contacts []int64
+	for _, u := range colleagues {
+		if db.vault.Score(text, u.FirstName+" "+u.LastName) > 0 {
+			contacts = append(contacts, u.ID)
+		}
+	}
+	if contacts != nil {
+		add(by.contact+" = any(?)", contacts)
+	}
+	states := slices.DeleteFunc(slices.Clone(by.states), func(s string) bool { return db.vault.Score(text, s) == 0 })
+	if len(states) > 0 {
+		add("status = any(?)", states)
+	}
+	if id, err := strconv.ParseInt(text, 10, 64); err == nil {
+		add("id = ?", id)
+	}
+	if amount, err := ParseMoney(text); err == nil && by.total {
+		add("total_amount = ?", amount)
+	}
+	if by.texts {
+		ways = append(ways, part{sets: db.vault.PlainNeedle(text)})
+	}
+	return ways
+}
+
+// candidates holds for the records of a page that may match, at least for the first ones of it.
+func (m mentions) candidates(p Page) squirrel.Sqlizer {
+	sql, args := "id = any(array(select null::bigint", []any{}
+	for _, part := range m.parts {
+		where := append(squirrel.And{squirrel.Expr("(deleted_at is not null) = ?", p.Deleted)}, part.filters...)
+		sql += " union all (?)"
+		if part.sets != nil {
+			args = append(args, offered(m.view, m.sequence, part.sets, p, where))
+			continue
+		}
+		q := squirrel.Select("id").From(m.view).Where(part.by).Where(where)
+		if p.byID() {
+			q = ordered(q, m.view, p, nil)
+		}
+		args = append(args, q)
+	}
+	return squirrel.Expr(sql+"))", args...)
+}
+
+// exactly is the score of a record that is asked for by its number, above all others.
+const exactly = 1 << 10
+
+// scoreRecord tells how well a record matches: by its number, by its amount, or with every word somewhere in its texts.
+func (db *DB) scoreRecord(text string, id int64, amount *Money, texts ...string) int {
+	number := strconv.FormatInt(id, 10)
+	if strings.TrimSpace(text) == number {
+		return exactly
+	}
+	best := db.vault.Score(text, texts...)
+	isAmount := func(text string) bool {
+		parsed, err := ParseMoney(text)
+		return amount != nil && err == nil && parsed == *amount
+	}
+	if isAmount(text) {
+		best = max(best, 1)
+	}
+	for _, reading := range db.vault.Readings(text) {
+		score := exactly - 1
+		for _, word := range reading {
+			if word != number && !isAmount(word) {
+				score = min(score, db.vault.Score(word, texts...))
+			}
+		}
+		if len(reading) > 0 {
+			best = max(best, score)
+		}
+	}
+	return best
+}
+
+// toDollar writes PostgreSQL's placeholders for a statement that is none of squirrel's builders.
+type toDollar struct{ squirrel.Sqlizer }
+
+// ToSql is the statement and its arguments.
+func (d toDollar) ToSql() (string, []any, error) {
+	sql, args, err := d.Sqlizer.ToSql()
+	if err == nil {
+		sql, err = squirrel.Dollar.ReplacePlaceholders(sql)
+	}
+	return sql, args, err
+}
