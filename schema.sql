@@ -306,7 +306,7 @@ end $$;
 
 -- What somebody must do before anything else: choose a 'password', enrol 'mfa', or null, nothing.
 create function must_first(of_collaborator bigint, of_role text) returns text
-language sql stable parallel restricted
+language sql stable
 return case
 	when (select k.must_change from credential k where k.collaborator_id = of_collaborator) then 'password'
 	when (select r.mfa_required from role r where r.name = of_role)
@@ -323,9 +323,10 @@ create type identity as (id bigint, role text, session_id bigint, seeding boolea
 -- The header is compared as text: that pins the algorithm. The signature is compared as text
 -- too: only the canonical base64url form passes. Role and deletion are read from the tables. Time is the
 -- wall clock, not the transaction's start, and an older snapshot than the statement's own is
--- refused: a transaction kept open outlives neither its token nor a revocation.
+-- refused: a transaction kept open outlives neither its token nor a revocation. It is not for parallel plans (PostgreSQL manual,
+-- 15.4 Parallel Safety): an exception block is a subtransaction.
 create function caller(limited_too boolean default false) returns identity
-language plpgsql stable security definer parallel restricted set search_path = :"schema", pg_temp as $$
+language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
 declare
 	token    text := current_setting('crm.token', true);
 	signed   text := left(token, -44); -- header.claims
@@ -360,7 +361,7 @@ end $$;
 
 -- me() never answers null: whoever is not signed in gets error 28000, the same for every reason.
 create function me(limited_too boolean default false) returns identity
-language plpgsql stable security definer parallel restricted set search_path = :"schema", pg_temp as $$
+language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
 declare
 	who identity := caller(limited_too);
 begin
@@ -371,7 +372,7 @@ begin
 end $$;
 
 create function me_id() returns bigint
-language sql stable parallel restricted
+language sql stable
 return (me()).id;
 
 -- How far the caller reaches with any of the actions: 0 is every row, the caller's own id is rows
@@ -380,7 +381,7 @@ return (me()).id;
 -- A policy must not raise: PostgreSQL tests leakproof conditions of the query (email < 'm') before it,
 -- and an error that depends on them would tell what the rows hold.
 create function reached(variadic actions text[]) returns bigint
-language plpgsql stable security definer parallel restricted set search_path = :"schema", pg_temp as $$
+language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
 declare
 	caller identity := caller();
 	widest text := (select min(p.scope) from permission p where p.role = caller.role and p.action = any (actions)); -- 'all' < 'own'
@@ -390,7 +391,7 @@ end $$;
 
 -- The same where nothing of the data can come before it; whoever is not signed in gets error 28000.
 create function reach(variadic actions text[]) returns bigint
-language plpgsql stable security definer parallel restricted set search_path = :"schema", pg_temp as $$
+language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
 declare
 	far bigint := reached(variadic actions);
 begin

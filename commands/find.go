@@ -14,7 +14,7 @@ import (
 
 const (
 	mostFound     = 20 // records of a noun
-	mostCustomers = 50 // whose contracts and events are found with them
+	mostCustomers = 20 // whose contracts and events are found with them
 )
 
 // A hit is one record that was found.

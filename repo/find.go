@@ -19,7 +19,7 @@ type Found[T any] struct {
 }
 
 // mostRelated is how many contracts or events of customers are looked at.
-const mostRelated = 200
+const mostRelated = 60
 
 // best are at most limit of the records, each once, the best first and in the order of their ids among equals.
 func best[T any](all []T, limit int, id func(T) int64, score func(T) int) []Found[T] {
@@ -131,7 +131,7 @@ func (db *DB) namedEvents(ctx context.Context, text string, limit int) ([]Event,
 	fetch := func(p Page) ([]Event, error) {
 		return listPage(ctx, db, from[eventRow]("events").Where(m.candidates(p)), "events", p, EventSorts(), db.openEvent)
 	}
-	return searched(Page{Limit: limit}, func(e Event) int64 { return e.ID }, fetch, func(e Event) bool { return db.scoreEvent(text, e) > 0 })
+	return searched(Page{Limit: limit, Search: text}, func(e Event) int64 { return e.ID }, fetch, func(e Event) bool { return db.scoreEvent(text, e) > 0 })
 }
 
 // FindUsers are at most limit live collaborators that match, with a role unless it is empty, the best first.

@@ -70,7 +70,7 @@ func (db *DB) mentions(ctx context.Context, text string, by mentionedBy) (mentio
 	readings := db.vault.Readings(text)
 	whole := make([]squirrel.Sqlizer, len(readings))
 	words := make([][]word, len(readings))
-	steps := []step{withoutJIT(), {from[User]("users"), collect(&colleagues, same[User])}}
+	steps := []step{inOrder(), {from[User]("users"), collect(&colleagues, same[User])}}
 	for i, reading := range readings {
 		steps = append(steps, db.customersWith(reading, &whole[i]))
 		words[i] = make([]word, len(reading))

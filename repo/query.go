@@ -100,6 +100,9 @@ func listPage[R, T any](ctx context.Context, db *DB, q squirrel.SelectBuilder, v
 			return err
 		}})
 	}
+	if p.Search != "" {
+		steps = append([]step{inOrder()}, steps...)
+	}
 	return found, db.ask(ctx, steps...)
 }
 

@@ -66,13 +66,18 @@ func (db *DB) searchCustomers(ctx context.Context, f CustomerFilter, sets [][]in
 		offer := offered("customers", "customer_id_seq", sets, p, where)
 		q := ordered(from[customerRow]("customers").Where(squirrel.Expr("id = any(array(?))", offer)), "customers", p, CustomerSorts())
 		var found []Customer
-		return found, db.ask(ctx, withoutJIT(), step{q, collect(&found, db.openCustomer)})
+		return found, db.ask(ctx, inOrder(), step{q, collect(&found, db.openCustomer)})
 	}
 	return searched(f.Page, func(c Customer) int64 { return c.ID }, fetch, func(c Customer) bool { return db.scoreCustomer(f.Search, c) > 0 })
 }
 
-// withoutJIT keeps PostgreSQL from compiling a statement that is over before the compiler is.
-func withoutJIT() step { return step{query: squirrel.Expr("select set_config('jit', 'off', true)")} }
+// inOrder has PostgreSQL walk indexes in the order of the page, and stop: it cannot know how few rows a page needs of a word that is
+// frequent, and would hash whole tables. Nor is anything compiled that is over before the compiler is. It lasts as long as
+// the statements that it travels with (PostgreSQL manual, 20.7 Query Planning).
+func inOrder() step {
+	return step{query: squirrel.Expr(`select set_config('jit', 'off', true), set_config('enable_hashjoin', 'off', true),
+		set_config('enable_mergejoin', 'off', true), set_config('enable_seqscan', 'off', true)`)}
+}
 
 // offered selects the IDs of what the index of a view offers for one of the sets of tokens, run by run, in the order of the page where
 // that is the IDs', no more than the page needs. Nested loops keep the order of the runs.

@@ -2,106 +2,97 @@ package repo_test
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"os"
-	"slices"
 	"strconv"
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"crm/repo"
-	"crm/security"
 )
 
-// stock fills the table with n customers of a few hundred different names, as the superuser and without triggers.
-func stock(b *testing.B, w *world, n int) {
-	ctx := context.Background()
-	content, err := security.NewKeyset()
-	if err != nil {
-		b.Fatal(err)
+// benchCustomers is CRM_BENCH_CUSTOMERS, 100 thousand if it is not set.
+func benchCustomers() int {
+	if given, err := strconv.Atoi(os.Getenv("CRM_BENCH_CUSTOMERS")); err == nil {
+		return given
 	}
-	keyring := ok[*security.Keyring](b)(security.NewKeyring(content))
-	w.db = ok[*repo.DB](b)(repo.Open(repo.Config{URL: appURL(w.database), Schema: "crm", Vault: keyring}))
-	b.Cleanup(w.db.Close)
-	conn := ok[*pgx.Conn](b)(pgx.ConnectConfig(ctx, w.owner.Config().ConnConfig))
-	defer conn.Close(ctx)
-	if _, err := conn.Exec(ctx, "set session_replication_role = replica; set maintenance_work_mem = '256MB'; drop index crm.customer_search"); err != nil {
-		b.Fatal(err)
-	}
-	names := []string{"company_name", "full_name", "email", "phone"}
-	columns := slices.Clone(names)
-	for _, c := range names {
-		columns = append(columns, c+"_tokens")
-	}
-	syllables := []string{"ba", "ron", "mi", "chel", "tou", "le", "gar", "nier", "pa", "vi", "dor", "sen", "ka", "zel", "quin", "lo", "fre", "mont", "bel", "ri"}
-	word := func(i int) string { return syllables[i%20] + syllables[i/20%20] + syllables[i/400%20] }
-	row := func(i int) ([]any, error) {
-		company, name := word(i*7919)+" "+word(i*104729+i/8000), word(i*31)+" "+word(i*1299709+i/400)
-		if i%10 == 0 {
-			company = "Bouzin " + company // a tenth of the table
+	return 100_000
+}
+
+// What a search costs, for needles of 2, 3, 5 and 8 letters that a tenth of the table holds, that one row holds, or none: the first 20 answers
+// through the program, opened and checked, beside the same rows fetched raw by their ids. First customer list --search, then what
+// completion asks for each noun, then find.
+func BenchmarkSearch(b *testing.B) {
+	w, ctx := newWorld(b), context.Background()
+	stock(b, w, benchCustomers())
+	db := w.as("support1")
+	index := float64(read[int64](w, "select pg_relation_size('crm.customer_search'::regclass)"))
+	b.Logf("%d customers; the index takes %.2f times the table", benchCustomers(), index/float64(read[int64](w, "select pg_table_size('crm.customer'::regclass)")))
+	for _, ask := range []struct {
+		what string
+		ids  func(needle string) ([]int64, error)
+		twin string
+	}{
+		{"list", func(needle string) ([]int64, error) {
+			found, err := db.Customers(ctx, repo.CustomerFilter{Page: repo.Page{Search: needle, Limit: 20}})
+			return ids(found), err
+		}, "customer"},
+		{"contracts", func(needle string) ([]int64, error) {
+			found, err := db.Contracts(ctx, repo.ContractFilter{Page: repo.Page{Search: needle, Limit: 20}})
+			return idsBy(found, func(c repo.Contract) int64 { return c.ID }), err
+		}, "contract"},
+		{"events", func(needle string) ([]int64, error) {
+			found, err := db.Events(ctx, repo.EventFilter{Page: repo.Page{Search: needle, Limit: 20}})
+			return idsBy(found, func(e repo.Event) int64 { return e.ID }), err
+		}, "event"},
+		{"complete-customer", func(needle string) ([]int64, error) {
+			found, err := db.FindCustomers(ctx, needle, 20)
+			return ids(records(found)), err
+		}, "customer"},
+		{"find", func(needle string) ([]int64, error) { return findAll(ctx, db, needle) }, "customer"},
+	} {
+		for _, needle := range []string{"bo", "wy", "bou", "wyx", "bouzi", "xylop", "bouzin b", "xylophon", "nowhere"} {
+			b.Run(ask.what+"/"+needle, func(b *testing.B) { benchSearch(b, w, needle, ask.ids, ask.twin) })
 		}
-		if i == n-2 {
-			company = "Xylophone Wyxz"
-		}
-		texts := []string{company, name, fmt.Sprintf("c%d@%s.example", i, word(i*17)), fmt.Sprintf("+336%08d", i*37%100_000_000)}
-		values := make([]any, 8)
-		for c, text := range texts {
-			var err error
-			if values[c], values[4+c], err = keyring.Seal("customer."+names[c], text); err != nil {
-				return nil, err
-			}
-		}
-		return values, nil
-	}
-	if _, err := conn.CopyFrom(ctx, pgx.Identifier{"crm", "customer"}, columns, pgx.CopyFromSlice(n, row)); err != nil {
-		b.Fatal(err)
-	}
-	if _, err := conn.Exec(ctx, `set search_path = crm; create index customer_search on customer using gin (
-		search_keys(company_name_tokens || full_name_tokens || email_tokens || phone_tokens, id)) with (fastupdate = off)`); err != nil {
-		b.Fatal(err)
-	}
-	if _, err := conn.Exec(ctx, "vacuum analyze crm.customer"); err != nil {
-		b.Fatal(err)
 	}
 }
 
-// What a search costs: the first 20 answers through the program, opened and checked, beside the same rows fetched raw by their ids.
-// CRM_BENCH_CUSTOMERS is how many customers there are, 100 thousand if it is not set.
-func BenchmarkSearch(b *testing.B) {
-	n := 100_000
-	if given, err := strconv.Atoi(os.Getenv("CRM_BENCH_CUSTOMERS")); err == nil {
-		n = given
+func benchSearch(b *testing.B, w *world, needle string, search func(string) ([]int64, error), twin string) {
+	var program, plain []time.Duration
+	var rows []int64
+	for b.Loop() {
+		program = append(program, timed(b, func() (err error) {
+			rows, err = search(needle)
+			return err
+		}))
+		plain = append(plain, timed(b, func() error {
+			_, err := w.owner.Exec(context.Background(), "select * from "+twin+" where id = any($1)", rows)
+			return err
+		}))
 	}
-	w, ctx := newWorld(b), context.Background()
-	stock(b, w, n)
-	db := w.as("support1")
-	size := func(of string) float64 {
-		return float64(read[int64](w, "select "+of+"('crm.customer'::regclass)"))
+	p, raw := median(program), median(plain)
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(float64(p.Microseconds()), "µs-p50")
+	b.ReportMetric(float64(program[len(program)*99/100].Microseconds()), "µs-p99")
+	b.ReportMetric(float64(p)/float64(raw), "x-raw")
+}
+
+// findAll is what the command find asks; it answers the customers.
+func findAll(ctx context.Context, db *repo.DB, needle string) ([]int64, error) {
+	customers, err := db.FindCustomers(ctx, needle, 20)
+	if err != nil {
+		return nil, err
 	}
-	index := float64(read[int64](w, "select pg_relation_size('crm.customer_search'::regclass)"))
-	for _, needle := range []string{"bo", "wy", "bou", "wyx", "bouzi", "xylop", "bouzin b", "xylophon", "nowhere"} {
-		b.Run(needle, func(b *testing.B) {
-			var program, plain []time.Duration
-			for b.Loop() {
-				var found []repo.Customer
-				program = append(program, timed(b, func() (err error) {
-					found, err = db.Customers(ctx, repo.CustomerFilter{Page: repo.Page{Search: needle, Limit: 20}})
-					return err
-				}))
-				rows := ids(found)
-				plain = append(plain, timed(b, func() error {
-					_, err := w.owner.Exec(ctx, "select * from customer where id = any($1)", rows)
-					return err
-				}))
-			}
-			p, raw := median(program), median(plain)
-			b.ReportMetric(0, "ns/op")
-			b.ReportMetric(float64(p.Microseconds()), "µs-p50")
-			b.ReportMetric(float64(program[len(program)*99/100].Microseconds()), "µs-p99")
-			b.ReportMetric(float64(p)/float64(raw), "x-raw")
-			b.ReportMetric(index/size("pg_table_size"), "x-table")
-		})
+	_, contracts := db.FindContracts(ctx, needle, 20, customers)
+	_, events := db.FindEvents(ctx, needle, 20, customers)
+	_, users := db.FindUsers(ctx, needle, "", 20)
+	return ids(records(customers)), errors.Join(contracts, events, users)
+}
+
+func idsBy[T any](found []T, id func(T) int64) []int64 {
+	list := []int64{}
+	for _, r := range found {
+		list = append(list, id(r))
 	}
+	return list
 }

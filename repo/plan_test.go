@@ -1,0 +1,54 @@
+package repo_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"crm/repo"
+)
+
+// Searching never reads a table from end to end, as the app role and under its policies: rare and frequent words, on every list.
+// PostgreSQL's own statistics tell how a table was read.
+func TestSearchesUseTheirIndexes(t *testing.T) {
+	t.Parallel()
+	w, ctx := newWorld(t), context.Background()
+	stock(t, w, 20_000)
+	w.set("select pg_stat_reset()")
+	db := w.as("support1")
+	for _, needle := range []string{"bouzin", "bo", "xylophone", "wy", "nowhere", "bouzin xylophone", "06 00 00 37 00"} {
+		ok[[]repo.Customer](t)(db.Customers(ctx, repo.CustomerFilter{Page: repo.Page{Search: needle, Limit: 20}}))
+		ok[[]repo.Contract](t)(db.Contracts(ctx, repo.ContractFilter{Page: repo.Page{Search: needle, Limit: 20}}))
+		ok[[]repo.Event](t)(db.Events(ctx, repo.EventFilter{Page: repo.Page{Search: needle, Limit: 20}}))
+		ok[[]int64](t)(findAll(ctx, db, needle))
+	}
+	w.db.Close() // a connection that ends hands in its statistics
+	const scans = "select coalesce(sum(idx_scan), 0)::bigint from pg_stat_user_indexes where indexrelname = $1"
+	for _, index := range []string{"customer_search", "event_search"} {
+		for read[int64](w, scans, index) == 0 {
+			if t.Context().Err() != nil {
+				t.Fatalf("%s is not used", index)
+			}
+		}
+	}
+	if whole := read[string](w, "select coalesce(string_agg(relname || ' ' || seq_scan, ', '), '') from pg_stat_user_tables where relname in ('customer', 'contract', 'event') and seq_scan > 0"); whole != "" {
+		t.Errorf("read from end to end: %s", whole)
+	}
+}
+
+// A database that likes parallel plans answers as every other: the guard cannot run in them, and keeps PostgreSQL from making one.
+func TestParallelPlans(t *testing.T) {
+	t.Parallel()
+	w, ctx := newWorld(t), context.Background()
+	stock(t, w, 3000)
+	for _, setting := range []string{"parallel_setup_cost = 0", "parallel_tuple_cost = 0", "min_parallel_table_scan_size = 0", "min_parallel_index_scan_size = 0"} {
+		w.set("alter database " + w.database + " set " + setting)
+	}
+	for _, search := range []string{"", "bouzin", "xylophone"} {
+		db, p := w.as("sales1"), repo.Page{Search: search, Limit: 20, Total: new(int64)}
+		ok[[]repo.Customer](t)(db.Customers(ctx, repo.CustomerFilter{Page: p}))
+		ok[[]repo.Contract](t)(db.Contracts(ctx, repo.ContractFilter{Page: p, Unpaid: true}))
+		ok[[]repo.Event](t)(db.Events(ctx, repo.EventFilter{Page: p}))
+	}
+	ok[repo.Waiting](t)(w.as("sales1").Waiting(ctx, time.Now()))
+}
