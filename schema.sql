@@ -194,6 +194,7 @@ create table event (
 );
 create index event_contract_id on event (contract_id, id);
 create index event_support_id on event (support_id, start_date);
+create index event_support on event (support_id, id);
 create index event_start_date on event (start_date, id);
 create index event_search on event using gin (search_keys(name_tokens || location_tokens || comments_tokens, id)) with (fastupdate = off);
 
@@ -1504,9 +1505,16 @@ select e.id, e.name, e.contract_id, k.customer_id, c.company_name as customer, c
 	c.email as customer_email, c.phone as customer_phone, e.start_date, e.end_date, e.location, e.attendees, e.comments,
 	e.support_id, s.first_name || ' ' || s.last_name as support_contact, c.sales_id as customer_sales_id,
 	e.created_at, e.updated_at, e.deleted_at,
-	c.company_name_tokens || c.full_name_tokens || c.email_tokens || c.phone_tokens as tokens, search_keys(e.name_tokens || e.location_tokens || e.comments_tokens, e.id) as keys
+	c.company_name_tokens || c.full_name_tokens || c.email_tokens || c.phone_tokens as tokens, e.name_tokens || e.location_tokens || e.comments_tokens as own_tokens,
+	search_keys(e.name_tokens || e.location_tokens || e.comments_tokens, e.id) as keys
 from event e join contract k on k.id = e.contract_id join customer c on c.id = k.customer_id
 	left join collaborator s on s.id = e.support_id
+where (select reach('event.view')) = 0;
+
+-- Events alone, to find them by their own texts without a look at their customers.
+create view event_texts as
+select e.id, e.deleted_at, search_keys(e.name_tokens || e.location_tokens || e.comments_tokens, e.id) as keys
+from event e
 where (select reach('event.view')) = 0;
 
 -- Every entry of the trail, for who may view it.
@@ -1571,7 +1579,7 @@ grant execute on function
 	contact_of_customer(bigint), contact_of_contract(bigint), payable(bigint), search_keys(integer[], bigint)
 	to :"app";
 
-grant select on users, customers, contracts, events, audits to :"app";
+grant select on users, customers, contracts, events, event_texts, audits to :"app";
 -- What an update names; everything else is read through the views.
 grant select (id, deleted_at) on collaborator, customer, contract, event to :"app";
 

@@ -117,7 +117,7 @@ func (db *DB) searchEvents(ctx context.Context, q squirrel.SelectBuilder, p Page
 		return fetch(q, p)
 	}
 	return steady(db, func() ([]Event, error) {
-		m, err := db.mentions(ctx, p.Search, mentionedBy{view: "events", sequence: "event_id_seq", contact: "support_id", texts: true})
+		m, err := db.mentions(ctx, p.Search, mentionedBy{view: "events", sequence: "event_id_seq", contact: "support_id", alone: "event_texts"})
 		if err != nil {
 			return nil, err
 		}

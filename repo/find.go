@@ -127,7 +127,7 @@ func (db *DB) FindEvents(ctx context.Context, text string, limit int, of []Found
 
 // namedEvents are the first live events that are found by texts of their own.
 func (db *DB) namedEvents(ctx context.Context, text string, limit int) ([]Event, error) {
-	m := mentions{mentionedBy{view: "events", sequence: "event_id_seq"}, []part{{sets: db.vault.PlainNeedle(text)}}}
+	m := mentions{mentionedBy{view: "events", sequence: "event_id_seq", alone: "event_texts"}, []part{{sets: db.vault.PlainNeedle(text)}}}
 	fetch := func(p Page) ([]Event, error) {
 		return listPage(ctx, db, from[eventRow]("events").Where(m.candidates(p)), "events", p, EventSorts(), db.openEvent)
 	}

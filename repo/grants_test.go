@@ -71,6 +71,7 @@ event INSERT(attendees,comments,comments_tokens,contract_id,end_date,location,lo
 event SELECT(deleted_at,id)
 event UPDATE(attendees,comments,comments_tokens,contract_id,deleted_at,end_date,location,location_tokens,name,name_tokens,start_date,support_id)
 event_id_seq SELECT
+event_texts SELECT
 events SELECT
 payment INSERT(amount,contract_id,paid_on)
 users SELECT`

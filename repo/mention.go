@@ -18,6 +18,7 @@ const (
 	fewCustomers = 1000 // who match; a word that more match is frequent
 	mostLooked   = 6    // words of a needle that customers are looked up for
 	mostSets     = 16   // of tokens
+	mostContacts = 5    // that are looked up one by one
 )
 
 // mentionedBy says where the records of a view are found.
@@ -26,7 +27,7 @@ type mentionedBy struct {
 	contact        string   // column
 	states         []string // of the column status; nil: there is none
 	total          bool     // the column total_amount
-	texts          bool     // texts of their own, by the column keys
+	alone          string   // the view with the column keys and no other table; empty: they have no texts of their own
 }
 
 // mentions is what a needle stands for: any of its parts.
@@ -35,10 +36,12 @@ type mentions struct {
 	parts []part
 }
 
-// A part is records that are found one way and pass filters. Sets are of the records' own texts, found by the index.
+// A part is records that are found one way and pass filters: by an index; by the index of their own texts, which offers what has
+// one of the sets of tokens; or, where that is frequent, by walking all records in the order of the page.
 type part struct {
 	by      squirrel.Sqlizer
 	sets    [][]int32
+	walk    bool
 	filters squirrel.And
 }
 
@@ -46,6 +49,7 @@ type part struct {
 type word struct {
 	text     string
 	customer squirrel.Sqlizer
+	few      bool   // customers, by their ids
 	own      []part // ways to find it in the record itself
 }
 
@@ -57,7 +61,7 @@ func (w word) either() squirrel.Sqlizer {
 			any = append(any, p.by)
 		}
 		for _, tokens := range p.sets {
-			any = append(any, squirrel.Expr("keys @> search_keys(?::integer[], id)", tokens))
+			any = append(any, squirrel.Expr("own_tokens @> ?::integer[]", tokens))
 		}
 	}
 	return any
@@ -67,30 +71,30 @@ func (w word) either() squirrel.Sqlizer {
 func (db *DB) mentions(ctx context.Context, text string, by mentionedBy) (mentions, error) {
 	m := mentions{mentionedBy: by}
 	var colleagues []User
+	if err := db.ask(ctx, step{from[User]("users"), collect(&colleagues, same[User])}); err != nil {
+		return m, err
+	}
 	readings := db.vault.Readings(text)
-	whole := make([]squirrel.Sqlizer, len(readings))
+	whole := make([]part, len(readings))
 	words := make([][]word, len(readings))
-	steps := []step{inOrder(), {from[User]("users"), collect(&colleagues, same[User])}}
+	steps := []step{inOrder()}
 	for i, reading := range readings {
-		steps = append(steps, db.customersWith(reading, &whole[i]))
-		words[i] = make([]word, len(reading))
-		for j, text := range reading {
-			words[i][j].text = text
-			if len(reading) > 1 && j < mostLooked {
-				steps = append(steps, db.customersWith([]string{text}, &words[i][j].customer))
-			} else {
-				words[i][j].customer = customerMay(db.anywhere([]string{text}))
+		steps = append(steps, db.customersWith(reading, func(by squirrel.Sqlizer, few bool) { whole[i] = part{by: by, walk: !few} }))
+		for _, text := range reading {
+			words[i] = append(words[i], word{text: text, own: db.own(text, by, colleagues)})
+		}
+		for j := range words[i] {
+			w := &words[i][j]
+			if w.customer = customerMay(db.anywhere([]string{w.text})); j < mostLooked && elsewhere(words[i], j) {
+				steps = append(steps, db.customersWith([]string{w.text}, func(by squirrel.Sqlizer, few bool) { w.customer, w.few = by, few }))
 			}
 		}
 	}
 	if err := db.ask(ctx, steps...); err != nil {
 		return m, err
 	}
-	for i, reading := range words {
-		m.parts = append(m.parts, part{by: whole[i]})
-		for j := range reading {
-			reading[j].own = db.own(reading[j].text, by, colleagues)
-		}
+	m.parts = whole
+	for _, reading := range words {
 		for j, w := range reading {
 			var others squirrel.And
 			for k, other := range reading {
@@ -100,6 +104,7 @@ func (db *DB) mentions(ctx context.Context, text string, by mentionedBy) (mentio
 			}
 			for _, p := range w.own {
 				p.filters = others
+				p.walk = p.walk && !slices.ContainsFunc(reading, func(o word) bool { return o.few && len(o.own) == 0 })
 				m.parts = append(m.parts, p)
 			}
 		}
@@ -108,6 +113,16 @@ func (db *DB) mentions(ctx context.Context, text string, by mentionedBy) (mentio
 		m.parts = append(m.parts, part{by: squirrel.Eq{"total_amount": amount}})
 	}
 	return m, nil
+}
+
+// elsewhere tells whether another word than the i-th may be found in the record itself.
+func elsewhere(words []word, i int) bool {
+	for k, w := range words {
+		if k != i && len(w.own) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // anywhere is the sets of tokens that records with all of the words have at least one of. Each word may be read in several
@@ -140,20 +155,21 @@ func customerMay(sets [][]int32) squirrel.Sqlizer {
 }
 
 // customersWith looks up the customers that the index offers for all of the words, deleted ones too: by their ids, if they are few.
-func (db *DB) customersWith(words []string, into *squirrel.Sqlizer) step {
+func (db *DB) customersWith(words []string, found func(by squirrel.Sqlizer, few bool)) step {
 	sets := db.anywhere(words)
 	offer := offered("customers", "customer_id_seq", sets, Page{Limit: fewCustomers}, squirrel.Expr("true"))
 	return step{toDollar{offer}, func(rows pgx.Rows) error {
 		ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
-		*into = squirrel.Expr("customer_id = any(?)", ids)
 		if len(ids) > fewCustomers {
-			*into = customerMay(sets)
+			found(customerMay(sets), false)
+		} else {
+			found(squirrel.Expr("customer_id = any(?)", ids), true)
 		}
 		return err
 	}}
 }
 
-// own are the ways to find a word in the record itself.
+// own are the ways to find a word in the record itself. An index of contacts is in the order of the page for one of them.
 func (db *DB) own(text string, by mentionedBy, colleagues []User) (ways []part) {
 	add := func(sql string, value any) { ways = append(ways, part{by: squirrel.Expr(sql, value)}) }
 	var contacts []int64
@@ -162,12 +178,15 @@ func (db *DB) own(text string, by mentionedBy, colleagues []User) (ways []part) 
 			contacts = append(contacts, u.ID)
 		}
 	}
-	if contacts != nil {
-		add(by.contact+" = any(?)", contacts)
+	for _, id := range contacts[:min(len(contacts), mostContacts)] {
+		add(by.contact+" = ?", id)
+	}
+	if len(contacts) > mostContacts {
+		add(by.contact+" = any(?)", contacts[mostContacts:])
 	}
 	states := slices.DeleteFunc(slices.Clone(by.states), func(s string) bool { return db.vault.Score(text, s) == 0 })
 	if len(states) > 0 {
-		add("status = any(?)", states)
+		ways = append(ways, part{by: squirrel.Expr("status = any(?)", states), walk: true})
 	}
 	if id, err := strconv.ParseInt(text, 10, 64); err == nil {
 		add("id = ?", id)
@@ -175,7 +194,7 @@ func (db *DB) own(text string, by mentionedBy, colleagues []User) (ways []part) 
 	if amount, err := ParseMoney(text); err == nil && by.total {
 		add("total_amount = ?", amount)
 	}
-	if by.texts {
+	if by.alone != "" {
 		ways = append(ways, part{sets: db.vault.PlainNeedle(text)})
 	}
 	return ways
@@ -188,14 +207,23 @@ func (m mentions) candidates(p Page) squirrel.Sqlizer {
 		where := append(squirrel.And{squirrel.Expr("(deleted_at is not null) = ?", p.Deleted)}, part.filters...)
 		sql += " union all (?)"
 		if part.sets != nil {
-			args = append(args, offered(m.view, m.sequence, part.sets, p, where))
+			view := m.view
+			if len(part.filters) == 0 {
+				view = m.alone
+			}
+			args = append(args, offered(view, m.sequence, part.sets, p, where))
 			continue
 		}
-		q := squirrel.Select("id").From(m.view).Where(part.by).Where(where)
-		if p.byID() {
-			q = ordered(q, m.view, p, nil)
+		if !p.byID() {
+			args = append(args, squirrel.Select("id").From(m.view).Where(part.by).Where(where))
+			continue
 		}
-		args = append(args, q)
+		if part.walk { // offset 0 keeps PostgreSQL from reading another table first, and sorting
+			all := ordered(squirrel.Select("*").From(m.view).Where(where[0]), m.view, p, nil).RemoveLimit().Suffix("offset 0")
+			args = append(args, squirrel.Select("id").FromSelect(all, "walk").Where(part.by).Where(part.filters).Limit(uint64(p.Limit)+1))
+			continue
+		}
+		args = append(args, ordered(squirrel.Select("id").From(m.view).Where(part.by).Where(where), m.view, p, nil))
 	}
 	return squirrel.Expr(sql+"))", args...)
 }
