@@ -103,6 +103,7 @@ func appURL(database string) string {
 //	keep             remembers all that is stored; unchanged wants it to be still so
 //	nowhere TEXT     wants it in no file of the user and in no row of the database
 //	bytes FILE TEXT [COUNT]  writes TEXT, with Go's escapes, so many times
+//	once FILE FROM   writes the one-time password that FROM holds as JSON; it is $ONCE too
 func TestScripts(t *testing.T) {
 	keyset, err := demo()
 	if err != nil {
@@ -150,6 +151,7 @@ func TestScripts(t *testing.T) {
 			},
 			"nowhere": func(ts *testscript.TestScript, neg bool, args []string) { runNowhere(ts, args[0]) },
 			"bytes":   func(ts *testscript.TestScript, neg bool, args []string) { runBytes(ts, args) },
+			"once":    func(ts *testscript.TestScript, neg bool, args []string) { runOnce(ts, args[0], args[1]) },
 		},
 	})
 }
@@ -177,14 +179,14 @@ func runAs(ts *testscript.TestScript, want, who string, lines []string) {
 	runStatus(ts, want, args)
 }
 
-// allThatIsStored answers one value that differs when any record, rule or right does. Signing in leaves it alone.
+// allThatIsStored answers one value that differs when any record, rule or right does. Signing in leaves it alone, also where it raises the cost of a password.
 const allThatIsStored = `
 	select md5(concat(
 		(select string_agg(t::text, '' order by id) from collaborator t), (select string_agg(t::text, '' order by id) from customer t),
 		(select string_agg(t::text, '' order by id) from contract t), (select string_agg(t::text, '' order by id) from payment t),
 		(select string_agg(t::text, '' order by id) from event t), (select string_agg(t::text, '' order by id) from audit t where action !~ '^(sign|refuse|export)'),
 		(select string_agg(t::text, '' order by t) from permission t), (select string_agg(t::text, '' order by t) from role t),
-		(select string_agg(t::text, '' order by collaborator_id) from credential t), (select string_agg(t::text, '' order by t) from setting t),
+		(select string_agg(concat(collaborator_id, changed_at, must_change, expires_at), '' order by collaborator_id) from credential), (select string_agg(t::text, '' order by t) from setting t),
 		(select string_agg(oid || relname || coalesce(relacl::text, ''), '' order by oid) from pg_class where relnamespace = 'crm'::regnamespace),
 		(select string_agg(oid || proname || coalesce(proacl::text, '') || prosrc, '' order by oid) from pg_proc where pronamespace = 'crm'::regnamespace)))`
 
@@ -226,6 +228,15 @@ func runBytes(ts *testscript.TestScript, args []string) {
 		ts.Check(err)
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Repeat(text, count)), 0o600))
+}
+
+func runOnce(ts *testscript.TestScript, file, from string) {
+	found := regexp.MustCompile(`"one_time_password":"([^"]+)"`).FindStringSubmatch(ts.ReadFile(from))
+	if found == nil {
+		ts.Fatalf("%s holds no one-time password", from)
+	}
+	ts.Setenv("ONCE", found[1])
+	ts.Check(os.WriteFile(ts.MkAbs(file), []byte(found[1]), 0o600))
 }
 
 // runSQL runs one statement; not wanted to succeed, it must fail.
@@ -283,7 +294,7 @@ func TestExamples(t *testing.T) {
 	if err := query(&roles, pgtest.URL(database), "select action, min(scope || ' ' || role) from permission group by action"); err != nil {
 		t.Fatal(err)
 	}
-	may := map[security.Action]string{security.Public: "sales1", security.SignedIn: "sales1"}
+	may := map[security.Action]string{security.Public: "sales1", security.SignedIn: "sales1", security.Limited: "sales1", security.Enrol: "sales1"}
 	for line := range strings.Lines(roles.String()) {
 		words := strings.Fields(line)
 		may[security.Action(words[0])] = words[2]
@@ -329,7 +340,7 @@ func TestBoundaries(t *testing.T) {
 		}
 		may := append(strings.Fields(rights.String()), string(security.Public))
 		if who != "" {
-			may = append(may, string(security.SignedIn))
+			may = append(may, string(security.SignedIn), string(security.Limited), string(security.Enrol))
 		}
 		var script strings.Builder
 		forbidden := 0

@@ -60,7 +60,9 @@ var settingValue = Kind{Name: "VALUE", Parse: Token("VALUE").Parse, Values: func
 }}
 
 // MayHaveWritten reports whether stored data may have changed with the command, also by what it ran inside.
-func (c Command) MayHaveWritten() bool { return c.Writes() || c.Needs == security.SignedIn }
+func (c Command) MayHaveWritten() bool {
+	return c.Writes() || slices.Contains([]security.Action{security.SignedIn, security.Limited, security.Enrol}, c.Needs)
+}
 
 // A shown setting is one with its value.
 type shown struct {

@@ -2,6 +2,8 @@ package commands
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"time"
 
 	"crm/repo"
@@ -74,14 +76,14 @@ func userCommands() Table {
 		},
 		getCommand("user", UserID, userFields, (*repo.DB).User, "user get me"),
 		{
-			Name: "user add", Short: "Add a collaborator; asks for their first password", Needs: action("user", "add"),
+			Name: "user add", Short: "Add a collaborator; answers a one-time password for them", Needs: action("user", "add"),
 			Args: []Arg{
 				{Name: "email", Kind: Required(Email), Help: "the address to sign in with"},
 				{Name: "first-name", Kind: name, Help: "the first name"},
 				{Name: "last-name", Kind: name, Help: "the last name"},
 				{Name: "role", Kind: Role, Help: "the department's role"},
 			},
-			Flags: []Flag{number, {Name: "password-file", Kind: Path, Help: "read the password from this file instead of asking"}},
+			Flags: []Flag{number, {Name: "password-file", Kind: Path, Help: "give them the password in this file, which stays theirs"}},
 			Run:   addUser,
 		},
 		{
@@ -108,16 +110,89 @@ func userCommands() Table {
 		},
 		restoreCommand("user", userFields, (*repo.DB).RestoreUser),
 		historyCommand("user", UserID),
+		{
+			Name: "user reset-password", Short: "Give a collaborator a one-time password; their sessions end", Needs: action("user", "reset"),
+			Args: []Arg{idArg(UserID)}, Destructive: true, Run: resetPassword,
+		},
+		{
+			Name: "user unlock", Short: "Let a collaborator who failed to sign in try again at once", Needs: action("user", "unlock"),
+			Args: []Arg{idArg(UserID)}, Examples: []string{"user unlock 3"},
+			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
+				id := Value[int64](in, "id")
+				return told("user", id, "unlocked"), named(s.DB.Unlock(ctx, id), "user", id)
+			},
+		},
 	}
 }
 
+// addUser does not read CRM_PASSWORD, nor the file of --password-file of the run: that is the password of who adds.
 func addUser(ctx context.Context, s *Session, in Input) (Output, error) {
-	password, err := newPassword(ctx, s, SecretRequest{Question: "password for " + Value[string](in, "email"), File: Value[string](in, "password-file"), Env: true, Twice: true})
+	if in.Has("password-file") {
+		return addUserWithPassword(ctx, s, in)
+	}
+	once, password, err := oneTimePassword(s.Terms.Password)
+	if err != nil {
+		return Output{}, err
+	}
+	u, err := s.DB.AddUser(ctx, userChange(in), password)
+	if err != nil {
+		return Output{}, err
+	}
+	out := single(append(slices.Clone(userFields), oneTime(func(repo.User) string { return once })), u)
+	out.Message = fmt.Sprintf("user %d added; %s", u.ID, handOver)
+	out.Events = []Event{happened("user", u.ID, "added")}
+	return out, nil
+}
+
+// handOver is what is to be known of a one-time password.
+const handOver = "the one-time password is shown this once: it works for 24 hours, until another is chosen"
+
+// oneTime is the column of a one-time password.
+func oneTime[T any](password func(T) string) Field[T] {
+	return Field[T]{Column{Name: "one_time_password"}, func(row T) any { return password(row) }}
+}
+
+func addUserWithPassword(ctx context.Context, s *Session, in Input) (Output, error) {
+	text, err := s.Secret(ctx, SecretRequest{Question: "password", File: Value[string](in, "password-file")})
+	if err != nil {
+		return Output{}, err
+	}
+	of := repo.User{FirstName: Value[string](in, "first-name"), LastName: Value[string](in, "last-name"), Email: Value[string](in, "email")}
+	password, err := Verifier(text, s.Terms.Password, of)
 	if err != nil {
 		return Output{}, err
 	}
 	u, err := s.DB.AddUser(ctx, userChange(in), password)
 	return done(userFields, u, "user", u.ID, "added"), err
+}
+
+// A reset is a collaborator's one-time password, and when it stops working.
+type reset struct {
+	id       int64
+	password string
+	until    time.Time
+}
+
+var resetFields = []Field[reset]{
+	{Column{Name: "id"}, func(r reset) any { return r.id }},
+	oneTime(func(r reset) string { return r.password }),
+	{Column{Name: "expires_at"}, func(r reset) any { return r.until }},
+}
+
+func resetPassword(ctx context.Context, s *Session, in Input) (Output, error) {
+	id := Value[int64](in, "id")
+	once, password, err := oneTimePassword(s.Terms.Password)
+	if err != nil {
+		return Output{}, err
+	}
+	until, err := s.DB.ResetPassword(ctx, id, *password)
+	if err != nil {
+		return Output{}, named(err, "user", id)
+	}
+	out := single(resetFields, reset{id, once, until})
+	out.Message = fmt.Sprintf("user %d has a new password, and their sessions have ended; %s", id, handOver)
+	out.Events = []Event{{Name: "user password reset", Level: LevelWarning, Entity: "user", ID: id}}
+	return out, nil
 }
 
 func userChange(in Input) repo.UserChange {

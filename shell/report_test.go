@@ -63,7 +63,7 @@ func openOffice(t *testing.T, dsn string) *office {
 	check(t, err)
 	cost := security.Params{Memory: 64, Iterations: 1, Parallelism: 1}
 	for _, role := range []string{"admin", "manage", "sales", "support"} {
-		verifier, err := commands.Verifier(officePassword, cost)
+		verifier, err := commands.Verifier(officePassword, cost, repo.User{})
 		check(t, err)
 		_, err = admin.AddUser(t.Context(), repo.User{FirstName: "Firstname", LastName: "Lastname", Email: role + "@office.example", Role: role}, verifier, false)
 		check(t, err)

@@ -14,7 +14,7 @@ import (
 func noTTY() (*os.File, error) { return nil, os.ErrNotExist }
 
 func TestSecretFromFile(t *testing.T) {
-	const mustBe = "its first line must be the password, at most 1024 bytes"
+	const mustBe = "its first line must be the secret, at most 1024 bytes"
 	longest := strings.Repeat("x", longestSecret)
 	for name, test := range map[string]struct{ content, want, problem string }{
 		"plain":      {content: "pässword 1", want: "pässword 1"},
