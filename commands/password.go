@@ -171,6 +171,9 @@ func checkPassword(password string, of repo.User) error {
 	if missing := security.CheckPolicy(password); len(missing) > 0 {
 		problems = append(problems, "must have "+strings.Join(missing, ", "))
 	}
+	if guessable := security.Guessable(password, of.FirstName, of.LastName, of.Email); len(guessable) > 0 {
+		problems = append(problems, "must not "+strings.Join(guessable, ", "))
+	}
 	if problems == nil {
 		return nil
 	}
