@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/pquerna/otp/totp"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"crm/commands"
@@ -104,6 +105,8 @@ func appURL(database string) string {
 //	nowhere TEXT     wants it in no file of the user and in no row of the database
 //	bytes FILE TEXT [COUNT]  writes TEXT, with Go's escapes, so many times
 //	once FILE FROM   writes the one-time password that FROM holds as JSON; it is $ONCE too
+//	enrol WHO        gives WHO a second factor with the codes abcd… and abcd…2222 for recovery; unused forgets which codes were used
+//	code FILE [N]    writes the code that the device of the last enrol shows in N steps; it is $CODE too
 func TestScripts(t *testing.T) {
 	keyset, err := demo()
 	if err != nil {
@@ -152,6 +155,11 @@ func TestScripts(t *testing.T) {
 			"nowhere": func(ts *testscript.TestScript, neg bool, args []string) { runNowhere(ts, args[0]) },
 			"bytes":   func(ts *testscript.TestScript, neg bool, args []string) { runBytes(ts, args) },
 			"once":    func(ts *testscript.TestScript, neg bool, args []string) { runOnce(ts, args[0], args[1]) },
+			"enrol":   func(ts *testscript.TestScript, neg bool, args []string) { runEnrol(ts, args[0]) },
+			"unused": func(ts *testscript.TestScript, neg bool, args []string) {
+				answer(ts, "update second_factor set last_step = 0")
+			},
+			"code": func(ts *testscript.TestScript, neg bool, args []string) { runCode(ts, args[0], append(args, "0")[1]) },
 		},
 	})
 }
@@ -237,6 +245,24 @@ func runOnce(ts *testscript.TestScript, file, from string) {
 	}
 	ts.Setenv("ONCE", found[1])
 	ts.Check(os.WriteFile(ts.MkAbs(file), []byte(found[1]), 0o600))
+}
+
+func runEnrol(ts *testscript.TestScript, who string) {
+	secret := security.NewFactor()
+	ts.Setenv("SECRET", strings.ReplaceAll(security.FactorText(secret), " ", ""))
+	answer(ts, fmt.Sprintf(`with f as (insert into second_factor (collaborator_id, secret, last_step)
+			select id, '\x%x', 0 from collaborator where email = '%s@epic.example' returning collaborator_id)
+		insert into recovery_code (collaborator_id, code_hash)
+		select collaborator_id, sha256(convert_to(code, 'UTF8')) from f, unnest(array['abcdefghijklmnop', 'abcdefghijkl2222']) code`, secret, who))
+}
+
+func runCode(ts *testscript.TestScript, file, steps string) {
+	n, err := strconv.Atoi(steps)
+	ts.Check(err)
+	code, err := totp.GenerateCode(ts.Getenv("SECRET"), time.Now().Add(time.Duration(n)*30*time.Second))
+	ts.Check(err)
+	ts.Setenv("CODE", code)
+	ts.Check(os.WriteFile(ts.MkAbs(file), []byte(code), 0o600))
 }
 
 // runSQL runs one statement; not wanted to succeed, it must fail.

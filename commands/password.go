@@ -87,10 +87,7 @@ func changePassword(ctx context.Context, s *Session, in Input) (Output, error) {
 		return Output{}, err
 	}
 	if err := s.replacePassword(ctx, p, next, Value[string](in, "code-file")); err != nil {
-		if err == repo.ErrCredentials {
-			return Output{Events: refused(err)}, &worded{"the current password is wrong, or the account is locked for a while", "", err}
-		}
-		return Output{Events: refused(err)}, err
+		return wrongProof(err)
 	}
 	return Output{Message: "password changed; your other sessions have ended" + s.remind(), Events: []Event{passwordChanged}}, nil
 }

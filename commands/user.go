@@ -122,6 +122,15 @@ func userCommands() Table {
 				return told("user", id, "unlocked"), named(s.DB.Unlock(ctx, id), "user", id)
 			},
 		},
+		{
+			Name: "user require-mfa", Short: "Demand a second factor of everybody with a role, or no longer", Needs: action("user", "mfa"),
+			Args:     []Arg{{Name: "role", Kind: Role, Help: "the department's role"}, {Name: "state", Kind: onOff, Help: "whether it must"}},
+			Examples: []string{"user require-mfa sales off"}, Run: requireFactor,
+		},
+		{
+			Name: "user clear-mfa", Short: "Remove the second factor of a collaborator who lost it; their sessions end", Needs: action("user", "mfa"),
+			Args: []Arg{idArg(UserID)}, Destructive: true, Run: clearFactor,
+		},
 	}
 }
 

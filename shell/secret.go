@@ -49,6 +49,9 @@ func (s Secrets) Read(ctx context.Context, r commands.SecretRequest) (string, er
 		return value, nil
 	}
 	tty, err := s.TTY()
+	if err != nil && r.QR != "" {
+		return "", fmt.Errorf("%w: there is no terminal to show the secret at and to ask for its code", commands.ErrUsage)
+	}
 	if err != nil {
 		return "", fmt.Errorf("%w: there is no terminal to ask for the %s%s", commands.ErrUsage, r.Question, otherWays(r))
 	}
@@ -70,8 +73,6 @@ func (s Secrets) Read(ctx context.Context, r commands.SecretRequest) (string, er
 // otherWays says how a request is answered without a terminal.
 func otherWays(r commands.SecretRequest) string {
 	switch {
-	case r.QR != "":
-		return ", and none to show its secret at"
 	case r.Code && r.Env:
 		return ": use --code-file FILE or CRM_CODE"
 	case r.Code:
@@ -87,7 +88,20 @@ func show(tty *os.File, r commands.SecretRequest) error {
 	if r.Notice == "" {
 		return nil
 	}
-	_, err := io.WriteString(screenOf(tty), r.Notice+"\n")
+	lines := strings.Split(r.Notice, "\n")
+	if width, _ := sizeOf(tty); r.QR != "" {
+		picture, err := drawQR(r.QR)
+		if err != nil {
+			return err
+		}
+		if side := textWidth(picture[0]); side < width {
+			for i := range picture {
+				picture[i] = whiteOnBlack + picture[i] + "\x1b[0m"
+			}
+			lines = beside(picture, lines, side, width)
+		}
+	}
+	_, err := io.WriteString(screenOf(tty), strings.Join(lines, "\n")+"\n")
 	return err
 }
 
