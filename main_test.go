@@ -249,7 +249,7 @@ func runOnce(ts *testscript.TestScript, file, from string) {
 
 func runEnrol(ts *testscript.TestScript, who string) {
 	secret := security.NewFactor()
-	ts.Setenv("SECRET", strings.ReplaceAll(security.FactorText(secret), " ", ""))
+	ts.Setenv("SECRET", strings.Join(strings.Fields(security.FactorText(secret)), ""))
 	answer(ts, fmt.Sprintf(`with f as (insert into second_factor (collaborator_id, secret, last_step)
 			select id, '\x%x', 0 from collaborator where email = '%s@epic.example' returning collaborator_id)
 		insert into recovery_code (collaborator_id, code_hash)

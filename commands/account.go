@@ -69,10 +69,13 @@ func login(ctx context.Context, s *Session, in Input) (Output, error) {
 	out.Message = fmt.Sprintf("signed in as %s %s (%s)", s.Me.FirstName, s.Me.LastName, s.Me.Role)
 	out.Events = []Event{{Name: "signed in", Level: LevelInfo}}
 	if s.Duty == dutyPassword && s.Typed {
-		event, err := s.chooseNow(ctx, p)
-		out.Events = append(out.Events, event...)
+		events, err := s.chooseNow(ctx, p)
+		out.Events = append(out.Events, events...)
 		if err != nil {
 			return out, err
+		}
+		if s.Duty != dutyPassword {
+			out.Message += "\npassword changed"
 		}
 	}
 	out.Message += s.remind()
@@ -123,12 +126,12 @@ func (s *Session) remind() string {
 func (s *Session) due() error {
 	if s.Duty == dutyPassword {
 		return &worded{
-			"your password is a one-time password: choose a new one before anything else",
+			"your password is a one-time password: choose a new one first",
 			"with password; in a script: password --password-file FILE --new-password-file FILE", repo.ErrDenied,
 		}
 	}
 	return &worded{
-		fmt.Sprintf("the role %s must have a second factor: enrol yours before anything else", s.Me.Role),
+		fmt.Sprintf("the role %s must have a second factor: enrol yours first", s.Me.Role),
 		"with mfa enable, at a terminal", repo.ErrDenied,
 	}
 }

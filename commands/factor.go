@@ -54,7 +54,7 @@ func enableFactor(ctx context.Context, s *Session, in Input) (Output, error) {
 	replaces := errors.Is(err, repo.ErrCode)
 	ask := SecretRequest{
 		Question: "code that it shows", QR: security.FactorURL(secret, s.Me.Email),
-		Notice: "scan this with an authenticator app,\nor type its secret:\n\n" + security.FactorText(secret),
+		Notice: "scan this with the app that\nauthenticates you, or type\nits secret there:\n\n" + security.FactorText(secret),
 	}
 	for replaces && errors.Is(err, repo.ErrCode) || errors.Is(err, repo.ErrInvalid) {
 		code, current := "", ""
@@ -76,7 +76,7 @@ func enableFactor(ctx context.Context, s *Session, in Input) (Output, error) {
 	}
 	out := list(recoveryFields, codes)
 	out.Message = "second factor enabled; your other sessions have ended\n" +
-		"keep these codes where your device is not: each signs in once in place of its code, and they are not shown again"
+		"each code signs in once in place of your device; they are not shown again"
 	out.Events = []Event{{Name: "second factor enabled", Level: LevelInfo}}
 	return out, err
 }
@@ -120,7 +120,7 @@ func requireFactor(ctx context.Context, s *Session, in Input) (Output, error) {
 	}
 	out := Output{Message: fmt.Sprintf("the role %s need not have a second factor", role), Events: []Event{{Name: "second factor not required", Level: LevelWarning}}}
 	if on {
-		out.Message = fmt.Sprintf("the role %s must have a second factor: who has none can do nothing but enrol one", role)
+		out.Message = fmt.Sprintf("the role %s must have a second factor; who has none can only enrol one", role)
 		out.Events = []Event{{Name: "second factor required", Level: LevelWarning}}
 	}
 	if role != s.Me.Role {

@@ -48,7 +48,7 @@ func (s *Session) withCode(ctx context.Context, r SecretRequest, do func(code st
 		return err
 	}
 	if err = do(code); errors.Is(err, repo.ErrCredentials) {
-		return &worded{"the code is wrong or was used before, or the account is locked for a while", "the next code of your device works if this one was used", err}
+		return &worded{"the code is wrong or used, or the account is locked for a while", "if it was used: the next code of your device works", err}
 	}
 	return err
 }

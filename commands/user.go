@@ -148,13 +148,13 @@ func addUser(ctx context.Context, s *Session, in Input) (Output, error) {
 		return Output{}, err
 	}
 	out := single(append(slices.Clone(userFields), oneTime(func(repo.User) string { return once })), u)
-	out.Message = fmt.Sprintf("user %d added; %s", u.ID, handOver)
+	out.Message = fmt.Sprintf("user %d added\n%s", u.ID, handOver)
 	out.Events = []Event{happened("user", u.ID, "added")}
 	return out, nil
 }
 
 // handOver is what is to be known of a one-time password.
-const handOver = "the one-time password is shown this once: it works for 24 hours, until another is chosen"
+const handOver = "the one-time password is not shown again; it works for 24 hours"
 
 // oneTime is the column of a one-time password.
 func oneTime[T any](password func(T) string) Field[T] {
@@ -199,7 +199,7 @@ func resetPassword(ctx context.Context, s *Session, in Input) (Output, error) {
 		return Output{}, named(err, "user", id)
 	}
 	out := single(resetFields, reset{id, once, until})
-	out.Message = fmt.Sprintf("user %d has a new password, and their sessions have ended; %s", id, handOver)
+	out.Message = fmt.Sprintf("user %d has a new password, and their sessions have ended\n%s", id, handOver)
 	out.Events = []Event{{Name: "user password reset", Level: LevelWarning, Entity: "user", ID: id}}
 	return out, nil
 }

@@ -27,8 +27,12 @@ func FactorURL(secret []byte, account string) string {
 	return "otpauth://totp/crm:" + strings.ReplaceAll(url.PathEscape(account), "%40", "@") + "?secret=" + letters.EncodeToString(secret) + "&issuer=crm"
 }
 
-// FactorText is how people type a secret: base32 (RFC 4648) in groups of four.
-func FactorText(secret []byte) string { return groups(letters.EncodeToString(secret), " ") }
+// FactorText is how people type a secret: base32 (RFC 4648) in groups of four, on two lines.
+func FactorText(secret []byte) string {
+	text := letters.EncodeToString(secret)
+	half := len(text) / 2
+	return groups(text[:half], " ") + "\n" + groups(text[half:], " ")
+}
 
 // NewRecoveryCodes returns ten random codes, each of which signs in once in place of a second factor's, and what the database keeps
 // of them: the SHA-256 of the letters.
