@@ -3,7 +3,6 @@ package commands
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"crm/repo"
 	"crm/security"
@@ -111,33 +110,4 @@ func wrongProof(err error) (Output, error) {
 		err = &worded{"the current password is wrong, or the account is locked for a while", "", err}
 	}
 	return out, err
-}
-
-func requireFactor(ctx context.Context, s *Session, in Input) (Output, error) {
-	role, on := Value[string](in, "role"), Value[string](in, "state") == "on"
-	if err := s.DB.RequireFactor(ctx, role, on); err != nil {
-		return Output{}, err
-	}
-	out := Output{Message: fmt.Sprintf("the role %s need not have a second factor", role), Events: []Event{{Name: "second factor not required", Level: LevelWarning}}}
-	if on {
-		out.Message = fmt.Sprintf("the role %s must have a second factor; who has none can only enrol one", role)
-		out.Events = []Event{{Name: "second factor required", Level: LevelWarning}}
-	}
-	if role != s.Me.Role {
-		return out, nil
-	}
-	err := s.refresh(ctx)
-	out.Message += s.remind()
-	return out, err
-}
-
-func clearFactor(ctx context.Context, s *Session, in Input) (Output, error) {
-	id := Value[int64](in, "id")
-	if err := s.DB.ClearFactor(ctx, id); err != nil {
-		return Output{}, named(err, "user", id)
-	}
-	return Output{
-		Message: fmt.Sprintf("user %d has no second factor any more, and their sessions have ended", id),
-		Events:  []Event{{Name: "user second factor cleared", Level: LevelWarning, Entity: "user", ID: id}},
-	}, nil
 }

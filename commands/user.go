@@ -110,27 +110,6 @@ func userCommands() Table {
 		},
 		restoreCommand("user", userFields, (*repo.DB).RestoreUser),
 		historyCommand("user", UserID),
-		{
-			Name: "user reset-password", Short: "Give a collaborator a one-time password; their sessions end", Needs: action("user", "reset"),
-			Args: []Arg{idArg(UserID)}, Destructive: true, Run: resetPassword,
-		},
-		{
-			Name: "user unlock", Short: "Let a collaborator who failed to sign in try again at once", Needs: action("user", "unlock"),
-			Args: []Arg{idArg(UserID)}, Examples: []string{"user unlock 3"},
-			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
-				id := Value[int64](in, "id")
-				return told("user", id, "unlocked"), named(s.DB.Unlock(ctx, id), "user", id)
-			},
-		},
-		{
-			Name: "user require-mfa", Short: "Demand a second factor of everybody with a role, or no longer", Needs: action("user", "mfa"),
-			Args:     []Arg{{Name: "role", Kind: Role, Help: "the department's role"}, {Name: "state", Kind: onOff, Help: "whether it must"}},
-			Examples: []string{"user require-mfa sales off"}, Run: requireFactor,
-		},
-		{
-			Name: "user clear-mfa", Short: "Remove the second factor of a collaborator who lost it; their sessions end", Needs: action("user", "mfa"),
-			Args: []Arg{idArg(UserID)}, Destructive: true, Run: clearFactor,
-		},
 	}
 }
 
@@ -173,35 +152,6 @@ func addUserWithPassword(ctx context.Context, s *Session, in Input) (Output, err
 	}
 	u, err := s.DB.AddUser(ctx, userChange(in), password)
 	return done(userFields, u, "user", u.ID, "added"), err
-}
-
-// A reset is a collaborator's one-time password, and when it stops working.
-type reset struct {
-	id       int64
-	password string
-	until    time.Time
-}
-
-var resetFields = []Field[reset]{
-	{Column{Name: "id"}, func(r reset) any { return r.id }},
-	oneTime(func(r reset) string { return r.password }),
-	{Column{Name: "expires_at"}, func(r reset) any { return r.until }},
-}
-
-func resetPassword(ctx context.Context, s *Session, in Input) (Output, error) {
-	id := Value[int64](in, "id")
-	once, password, err := oneTimePassword(s.Terms.Password)
-	if err != nil {
-		return Output{}, err
-	}
-	until, err := s.DB.ResetPassword(ctx, id, *password)
-	if err != nil {
-		return Output{}, named(err, "user", id)
-	}
-	out := single(resetFields, reset{id, once, until})
-	out.Message = fmt.Sprintf("user %d has a new password, and their sessions have ended\n%s", id, handOver)
-	out.Events = []Event{{Name: "user password reset", Level: LevelWarning, Entity: "user", ID: id}}
-	return out, nil
 }
 
 func userChange(in Input) repo.UserChange {
