@@ -251,7 +251,7 @@ func (p *program) zone() *time.Location {
 }
 
 func (p *program) secrets() shell.Secrets {
-	return shell.Secrets{File: p.GetString("password_file"), Value: os.Getenv("CRM_PASSWORD"), TTY: shell.OpenTTY}
+	return shell.Secrets{File: p.GetString("password_file"), Value: os.Getenv("CRM_PASSWORD"), Code: os.Getenv("CRM_CODE"), TTY: shell.OpenTTY}
 }
 
 // converse is the prompt or a script.
@@ -279,6 +279,7 @@ func (p *program) converse(ctx context.Context) error {
 	}
 	p.closers = append(p.closers, db.Close)
 	sh := p.shell(db)
+	sh.Session.Typed = scripts == nil
 	p.conversed = true
 	if email := p.GetString("login"); email != "" {
 		err := sh.Run(ctx, shell.Script{Text: strings.NewReader("login --format table -- " + commands.Quote(email))}) // no record: it is nobody's answer

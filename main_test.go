@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/pquerna/otp/totp"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"crm/commands"
@@ -99,6 +100,9 @@ func appURL(database string) string {
 //	keep             remembers all that is stored; unchanged wants it to be still so
 //	nowhere TEXT     wants it in no file of the user and in no row of the database
 //	bytes FILE TEXT [COUNT]  writes TEXT, with Go's escapes, so many times
+//	once FILE FROM   writes the one-time password that FROM holds as JSON; it is $ONCE too
+//	enrol WHO        gives WHO a second factor with the codes abcd… and abcd…2222 for recovery; unused forgets which codes were used
+//	code FILE [N]    writes the code that the device of the last enrol shows in N steps; it is $CODE too
 func TestScripts(t *testing.T) {
 	keyset, err := demo()
 	if err != nil {
@@ -146,6 +150,12 @@ func TestScripts(t *testing.T) {
 			},
 			"nowhere": func(ts *testscript.TestScript, neg bool, args []string) { runNowhere(ts, args[0]) },
 			"bytes":   func(ts *testscript.TestScript, neg bool, args []string) { runBytes(ts, args) },
+			"once":    func(ts *testscript.TestScript, neg bool, args []string) { runOnce(ts, args[0], args[1]) },
+			"enrol":   func(ts *testscript.TestScript, neg bool, args []string) { runEnrol(ts, args[0]) },
+			"unused": func(ts *testscript.TestScript, neg bool, args []string) {
+				answer(ts, "update second_factor set last_step = 0")
+			},
+			"code": func(ts *testscript.TestScript, neg bool, args []string) { runCode(ts, args[0], append(args, "0")[1]) },
 		},
 	})
 }
@@ -173,14 +183,14 @@ func runAs(ts *testscript.TestScript, want, who string, lines []string) {
 	runStatus(ts, want, args)
 }
 
-// allThatIsStored answers one value that differs when any record, rule or right does. Signing in leaves it alone.
+// allThatIsStored answers one value that differs when any record, rule or right does. Signing in leaves it alone, also where it raises the cost of a password.
 const allThatIsStored = `
 	select md5(concat(
 		(select string_agg(t::text, '' order by id) from collaborator t), (select string_agg(t::text, '' order by id) from customer t),
 		(select string_agg(t::text, '' order by id) from contract t), (select string_agg(t::text, '' order by id) from payment t),
 		(select string_agg(t::text, '' order by id) from event t), (select string_agg(t::text, '' order by id) from audit t where action !~ '^(sign|refuse|export)'),
 		(select string_agg(t::text, '' order by t) from permission t), (select string_agg(t::text, '' order by t) from role t),
-		(select string_agg(t::text, '' order by collaborator_id) from credential t), (select string_agg(t::text, '' order by t) from setting t),
+		(select string_agg(concat(collaborator_id, changed_at, must_change, expires_at), '' order by collaborator_id) from credential), (select string_agg(t::text, '' order by t) from setting t),
 		(select string_agg(oid || relname || coalesce(relacl::text, ''), '' order by oid) from pg_class where relnamespace = 'crm'::regnamespace),
 		(select string_agg(oid || proname || coalesce(proacl::text, '') || prosrc, '' order by oid) from pg_proc where pronamespace = 'crm'::regnamespace)))`
 
@@ -222,6 +232,33 @@ func runBytes(ts *testscript.TestScript, args []string) {
 		ts.Check(err)
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Repeat(text, count)), 0o600))
+}
+
+func runOnce(ts *testscript.TestScript, file, from string) {
+	found := regexp.MustCompile(`"one_time_password":"([^"]+)"`).FindStringSubmatch(ts.ReadFile(from))
+	if found == nil {
+		ts.Fatalf("%s holds no one-time password", from)
+	}
+	ts.Setenv("ONCE", found[1])
+	ts.Check(os.WriteFile(ts.MkAbs(file), []byte(found[1]), 0o600))
+}
+
+func runEnrol(ts *testscript.TestScript, who string) {
+	secret := security.NewFactor()
+	ts.Setenv("SECRET", strings.Join(strings.Fields(security.FactorText(secret)), ""))
+	answer(ts, fmt.Sprintf(`with f as (insert into second_factor (collaborator_id, secret, last_step)
+			select id, '\x%x', 0 from collaborator where email = '%s@epic.example' returning collaborator_id)
+		insert into recovery_code (collaborator_id, code_hash)
+		select collaborator_id, sha256(convert_to(code, 'UTF8')) from f, unnest(array['abcdefghijklmnop', 'abcdefghijkl2222']) code`, secret, who))
+}
+
+func runCode(ts *testscript.TestScript, file, steps string) {
+	n, err := strconv.Atoi(steps)
+	ts.Check(err)
+	code, err := totp.GenerateCode(ts.Getenv("SECRET"), time.Now().Add(time.Duration(n)*30*time.Second))
+	ts.Check(err)
+	ts.Setenv("CODE", code)
+	ts.Check(os.WriteFile(ts.MkAbs(file), []byte(code), 0o600))
 }
 
 // runSQL runs one statement; not wanted to succeed, it must fail.
@@ -279,7 +316,7 @@ func TestExamples(t *testing.T) {
 	if err := query(&roles, pgtest.URL(database), "select action, min(scope || ' ' || role) from permission group by action"); err != nil {
 		t.Fatal(err)
 	}
-	may := map[security.Action]string{security.Public: "sales1", security.SignedIn: "sales1"}
+	may := map[security.Action]string{security.Public: "sales1", security.SignedIn: "sales1", security.Limited: "sales1", security.Enrol: "sales1"}
 	for line := range strings.Lines(roles.String()) {
 		words := strings.Fields(line)
 		may[security.Action(words[0])] = words[2]
@@ -325,7 +362,7 @@ func TestBoundaries(t *testing.T) {
 		}
 		may := append(strings.Fields(rights.String()), string(security.Public))
 		if who != "" {
-			may = append(may, string(security.SignedIn))
+			may = append(may, string(security.SignedIn), string(security.Limited), string(security.Enrol))
 		}
 		var script strings.Builder
 		forbidden := 0

@@ -523,7 +523,7 @@ begin
 		end loop;
 		for i in 16 .. 79 loop
 			t := w[i - 3] # w[i - 8] # w[i - 14] # w[i - 16];
-			w[i] := (t << 1 | t >> 31) & low;
+			w[i] := ((t << 1) | (t >> 31)) & low; -- PostgreSQL's bit operators all bind alike
 		end loop;
 		a := h[1]; b := h[2]; c := h[3]; d := h[4]; e := h[5];
 		for i in 0 .. 79 loop
@@ -536,8 +536,8 @@ begin
 			else
 				f := b # c # d; k := 3395469782;
 			end if;
-			t := (((a << 5 | a >> 27) & low) + f + e + k + w[i]) & low;
-			e := d; d := c; c := (b << 30 | b >> 2) & low; b := a; a := t;
+			t := ((((a << 5) | (a >> 27)) & low) + f + e + k + w[i]) & low;
+			e := d; d := c; c := ((b << 30) | (b >> 2)) & low; b := a; a := t;
 		end loop;
 		h := array[(h[1] + a) & low, (h[2] + b) & low, (h[3] + c) & low, (h[4] + d) & low, (h[5] + e) & low];
 	end loop;
@@ -909,7 +909,7 @@ begin
 	end if;
 	delete from second_factor f where f.collaborator_id = caller.id;
 	if not found then
-		raise exception using errcode = 'P0002', message = 'no second factor';
+		raise exception using errcode = 'P0002', constraint = 'mfa_none', message = 'no second factor';
 	end if;
 	perform note('user', caller.id, 'mfa-off', null);
 end $$;

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"crm/repo"
@@ -13,72 +12,128 @@ import (
 
 // This file signs in and out. The session's key lives in memory only, inside the signer.
 
+// What somebody may have to do before anything else, as the database says it.
+const (
+	dutyPassword = "password" // choose a password: theirs is for once
+	dutyFactor   = "mfa"      // enrol a second factor: their role must have one
+)
+
+var (
+	passwordFile = Flag{Name: "password-file", Kind: Path, Help: "read the password from this file instead of asking"}
+	codeFile     = Flag{Name: "code-file", Kind: Path, Help: "read the code of the second factor from this file"}
+)
+
 func accountCommands() Table {
-	passwordFile := Flag{Name: "password-file", Kind: Path, Help: "read the password from this file instead of asking"}
 	return Table{
 		{
 			Name: "login", Short: "Sign in", Needs: security.Public,
 			Args:     []Arg{{Name: "email", Kind: Required(Email), Help: "your email"}},
-			Flags:    []Flag{passwordFile, formatFlag},
+			Flags:    []Flag{passwordFile, codeFile, formatFlag},
 			Examples: []string{"login sales1@epic.example"},
 			Run:      login,
 		},
-		{Name: "logout", Short: "Sign out and end the session in the database", Needs: security.SignedIn, Run: logout},
-		{Name: "whoami", Short: "Show who is signed in", Needs: security.SignedIn, Flags: []Flag{formatFlag}, Examples: []string{"whoami"}, Run: whoami},
+		{Name: "logout", Short: "Sign out and end the session in the database", Needs: security.Limited, Run: logout},
+		{Name: "whoami", Short: "Show who is signed in", Needs: security.Limited, Flags: []Flag{formatFlag}, Examples: []string{"whoami"}, Run: whoami},
 		{
-			Name: "password", Short: "Change your own password; your other sessions end", Needs: security.SignedIn,
-			Flags: []Flag{passwordFile, {Name: "new-password-file", Kind: Path, Help: "read the new password from this file"}},
+			Name: "password", Short: "Change your own password; your other sessions end", Needs: security.Limited,
+			Flags: []Flag{passwordFile, {Name: "new-password-file", Kind: Path, Help: "read the new password from this file"}, codeFile},
 			Run:   changePassword,
 		},
 	}
 }
 
 func login(ctx context.Context, s *Session, in Input) (Output, error) {
-	email := Value[string](in, "email")
 	password, err := s.Secret(ctx, SecretRequest{Question: "password", File: Value[string](in, "password-file"), Env: true})
 	if err != nil {
 		return Output{}, err
 	}
 	nobody := s.DB.As(nil)
-	opening, err := signIn(ctx, nobody, email, password, s.Terms.SessionLifetime)
+	p, err := proofOf(ctx, nobody, Value[string](in, "email"), password)
+	if err != nil {
+		return Output{}, err
+	}
+	var opening repo.Opening
+	err = s.withCode(ctx, SecretRequest{Question: "code of your second factor", File: Value[string](in, "code-file"), Env: true}, func(code string) error {
+		opening, err = nobody.SignIn(ctx, p.email, p.key, code, s.Terms.SessionLifetime)
+		return err
+	})
 	if err != nil {
 		return Output{Events: refused(err)}, err
 	}
-	drift := time.Until(opening.ServerTime) // the database's clock judges the tokens
-	signer := security.NewSigner(security.Session{ID: opening.SessionID, UserID: opening.UserID, Key: opening.Key, Ends: opening.Ends},
-		s.Terms.TokenLifetime, func() time.Time { return s.Locale.Now().Add(drift) })
-	mine := nobody.As(signer.Token)
-	me, may, _, err := mine.Whoami(ctx)
-	if err != nil {
+	if err := s.enter(ctx, nobody, opening); err != nil {
 		return Output{}, err
 	}
-	matrix, err := matrixOf(may)
-	if err != nil {
-		return Output{}, err
+	s.raiseCost(ctx, p)
+	out := single(userFields, *s.Me)
+	out.Quiet = true
+	out.Message = fmt.Sprintf("signed in as %s %s (%s)", s.Me.FirstName, s.Me.LastName, s.Me.Role)
+	out.Events = []Event{{Name: "signed in", Level: LevelInfo}}
+	if s.Duty == dutyPassword && s.Typed {
+		events, err := s.chooseNow(ctx, p)
+		out.Events = append(out.Events, events...)
+		if err != nil {
+			return out, err
+		}
+		if s.Duty != dutyPassword {
+			out.Message += "\npassword changed"
+		}
+	}
+	out.Message += s.remind()
+	return out, nil
+}
+
+// enter makes a session that was opened in the database the one of this conversation; the one before it ends.
+func (s *Session) enter(ctx context.Context, nobody *repo.DB, o repo.Opening) error {
+	drift := time.Until(o.ServerTime) // the database's clock judges the tokens
+	signer := security.NewSigner(security.Session{ID: o.SessionID, UserID: o.UserID, Key: o.Key, Ends: o.Ends},
+		s.Terms.TokenLifetime, func() time.Time { return s.Locale.Now().Add(drift) })
+	next := Session{DB: nobody.As(signer.Token)}
+	if err := next.refresh(ctx); err != nil {
+		return err
 	}
 	if s.Me != nil { // one conversation, one session
 		_ = s.DB.SignOut(ctx)
 	}
 	s.forget()
-	s.DB, s.signer, s.Me, s.Matrix = s.DB.As(signer.Token), signer, &me, matrix
-	out := single(userFields, me)
-	out.Quiet = true
-	out.Message = fmt.Sprintf("signed in as %s %s (%s)", me.FirstName, me.LastName, me.Role)
-	out.Events = []Event{{Name: "signed in", Level: LevelInfo}}
-	return out, nil
+	s.DB, s.signer, s.Me, s.Matrix, s.Duty = next.DB, signer, next.Me, next.Matrix, next.Duty
+	return nil
 }
 
-// signIn turns a password into a database session.
-func signIn(ctx context.Context, db *repo.DB, email, password string, lifetime time.Duration) (repo.Opening, error) {
-	d, err := db.SignInParams(ctx, email)
+// refresh learns who is signed in, what they may do, and what they must do first.
+func (s *Session) refresh(ctx context.Context) error {
+	me, may, duty, err := s.DB.Whoami(ctx)
 	if err != nil {
-		return repo.Opening{}, err
+		return err
 	}
-	key, err := security.DeriveKey(password, security.Params{Memory: d.MemoryKiB, Iterations: d.Iterations, Parallelism: d.Parallelism}, d.Salt)
+	matrix, err := matrixOf(may)
 	if err != nil {
-		return repo.Opening{}, err
+		return err
 	}
-	return db.SignIn(ctx, email, key, "", lifetime)
+	s.Me, s.Matrix, s.Duty = &me, matrix, duty
+	return nil
+}
+
+// remind is what a message says of a duty, if there is one.
+func (s *Session) remind() string {
+	if s.Duty == "" {
+		return ""
+	}
+	text, hint := Describe(s.due())
+	return "\n" + text + "\nhint: " + hint
+}
+
+// due is the error of whatever must wait for a duty.
+func (s *Session) due() error {
+	if s.Duty == dutyPassword {
+		return &worded{
+			"your password is a one-time password: choose a new one first",
+			"with password; in a script: password --password-file FILE --new-password-file FILE", repo.ErrDenied,
+		}
+	}
+	return &worded{
+		fmt.Sprintf("the role %s must have a second factor: enrol yours first", s.Me.Role),
+		"with mfa enable, at a terminal", repo.ErrDenied,
+	}
 }
 
 // refused is the event of a sign-in that was turned down.
@@ -106,13 +161,16 @@ func (s *Session) forget() {
 	if s.signer != nil {
 		s.signer.Wipe()
 	}
-	s.DB, s.signer, s.Me, s.Matrix = s.DB.As(nil), nil, nil, nil
+	s.DB, s.signer, s.Me, s.Matrix, s.Duty = s.DB.As(nil), nil, nil, nil, ""
 }
 
-// settle notices that the database has ended the session.
-func (s *Session) settle(err error) error {
+// settle notices that the database has ended the session, or that there is a new duty.
+func (s *Session) settle(ctx context.Context, err error) error {
 	if s.Me == nil || !errors.Is(err, repo.ErrSignedOut) {
 		return err
+	}
+	if s.refresh(ctx) == nil && s.Duty != "" {
+		return s.due()
 	}
 	email := s.Me.Email
 	s.forget()
@@ -134,57 +192,4 @@ func whoami(ctx context.Context, s *Session, _ Input) (Output, error) {
 	out := single(userFields, me)
 	out.Message = "on " + s.DB.Server()
 	return out, err
-}
-
-func changePassword(ctx context.Context, s *Session, in Input) (Output, error) {
-	current, err := s.Secret(ctx, SecretRequest{Question: "current password", File: Value[string](in, "password-file"), Env: true})
-	if err != nil {
-		return Output{}, err
-	}
-	verifier, err := newPassword(ctx, s, SecretRequest{Question: "new password", File: Value[string](in, "new-password-file"), Twice: true})
-	if err != nil {
-		return Output{}, err
-	}
-	d, err := s.DB.SignInParams(ctx, s.Me.Email)
-	if err != nil {
-		return Output{}, err
-	}
-	key, err := security.DeriveKey(current, security.Params{Memory: d.MemoryKiB, Iterations: d.Iterations, Parallelism: d.Parallelism}, d.Salt)
-	if err != nil {
-		return Output{}, err
-	}
-	if err := s.DB.ChangePassword(ctx, key, "", *verifier); errors.Is(err, repo.ErrCredentials) {
-		return Output{Events: refused(err)}, &worded{"the current password is wrong, or the account is locked for a while", "", err}
-	} else if err != nil {
-		return Output{}, err
-	}
-	return Output{Message: "password changed; your other sessions have ended", Events: []Event{{Name: "password changed", Level: LevelInfo}}}, nil
-}
-
-// newPassword asks for a password, checks the company's rules and answers what the database keeps of it.
-func newPassword(ctx context.Context, s *Session, r SecretRequest) (*repo.Password, error) {
-	password, err := s.Secret(ctx, r)
-	if err != nil {
-		return nil, err
-	}
-	return Verifier(password, s.Terms.Password)
-}
-
-// Verifier is what the database keeps of a password that meets the company's rules (S11).
-func Verifier(password string, cost security.Params) (*repo.Password, error) {
-	if err := checkPassword(password); err != nil {
-		return nil, err
-	}
-	v, err := security.NewVerifier(password, cost)
-	if err != nil {
-		return nil, err
-	}
-	return &repo.Password{MemoryKiB: v.Memory, Iterations: v.Iterations, Parallelism: v.Parallelism, Salt: v.Salt, KeyHash: v.KeyHash}, nil
-}
-
-func checkPassword(password string) error {
-	if missing := security.CheckPolicy(password); len(missing) > 0 {
-		return repo.Invalid{Problems: []repo.Problem{{Field: "password", Text: "must have " + strings.Join(missing, ", ")}}}
-	}
-	return nil
 }

@@ -58,7 +58,7 @@ func Dispatch(ctx context.Context, s *Session, line string, typed bool) (Answer,
 		}
 	}
 	answer.Output, err = c.Run(ctx, s, in)
-	err = s.settle(err)
+	err = s.settle(ctx, err)
 	if err == nil && in.Has("columns") {
 		answer.Output, err = answer.Output.choose(Value[[]string](in, "columns"))
 	}
@@ -70,6 +70,9 @@ func Dispatch(ctx context.Context, s *Session, line string, typed bool) (Answer,
 func forbidden(s *Session, name string) error {
 	if s.Me == nil {
 		return &worded{`not signed in: use "login EMAIL"`, "", repo.ErrSignedOut}
+	}
+	if s.Duty != "" {
+		return s.due()
 	}
 	return &worded{fmt.Sprintf("%q is not permitted to the role %v", name, s.Me.Role), "", repo.ErrDenied}
 }

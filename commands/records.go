@@ -124,6 +124,11 @@ func done[T any](fields []Field[T], row T, noun string, id int64, what string) O
 	return out
 }
 
+// told answers what was done to a record without changing what it holds.
+func told(noun string, id int64, what string) Output {
+	return Output{Message: fmt.Sprintf("%s %d %s", noun, id, what), Events: []Event{happened(noun, id, what)}}
+}
+
 // happened is the event of a changed record; what ends something deserves more attention.
 func happened(noun string, id int64, what string) Event {
 	e := Event{Name: noun + " " + what, Level: LevelInfo, Entity: noun, ID: id}

@@ -13,6 +13,8 @@ type Session struct {
 	DB       *repo.DB        // carries the token of the signed-in user with every statement
 	Me       *repo.User      // nil when signed out
 	Matrix   security.Matrix // what Me's role may do; nil when signed out
+	Duty     string          // what Me must do before anything else: choose a "password", enrol "mfa"; empty for nothing
+	Typed    bool            // somebody sits at a prompt: no script
 	Settings *Settings       // what `set` shows and changes
 	Locale   Locale          // how dates, amounts and phone numbers are read and written
 	Table    Table           // every command
@@ -32,13 +34,16 @@ type Session struct {
 	signer *security.Signer // of Me's database session; nil when signed out
 }
 
-// A SecretRequest asks for a password: read from File if one is named, else from CRM_PASSWORD if Env allows,
-// else asked for without echo, where there is a terminal.
+// A SecretRequest asks for a password or a code: read from File if one is named, else from CRM_PASSWORD or CRM_CODE if
+// Env allows, else asked for without echo, where there is a terminal.
 type SecretRequest struct {
 	Question string // "password", "new password"
 	File     string
 	Env      bool
-	Twice    bool // a new password is asked for again
+	Code     bool   // of a second factor, no password
+	Twice    bool   // a new password is asked for again
+	Notice   string // for whoever is asked, in lines: shown on the terminal before the question and nowhere else
+	QR       string // shown as a QR code beside the notice; the question makes no sense without a terminal
 }
 
 // Terms are the company's rules of signing in.
@@ -59,8 +64,11 @@ type Locale struct {
 
 // May reports whether the session may do the action now.
 func (s *Session) May(a security.Action) bool {
-	if s.Me == nil {
+	switch {
+	case s.Me == nil:
 		return a == security.Public
+	case s.Duty != "":
+		return a == security.Public || a == security.Limited || a == security.Enrol && s.Duty == dutyFactor
 	}
 	return s.Matrix.Allows(a)
 }

@@ -220,7 +220,7 @@ func (c Setup) firstAdmin(ctx context.Context, schemaIsThere bool) (u repo.User,
 	if err != nil {
 		return u, nil, err
 	}
-	p, err = Verifier(password, c.Cost)
+	p, err = Verifier(password, c.Cost, u)
 	return u, p, err
 }
 
@@ -259,7 +259,7 @@ const unreadable = "‹unreadable›"
 func NewPassword(ctx context.Context, read func(context.Context, SecretRequest) (string, error)) (string, error) {
 	password, err := read(ctx, SecretRequest{Question: "password", Env: true})
 	if err == nil {
-		err = checkPassword(password)
+		err = checkPassword(password, repo.User{})
 	}
 	return password, err
 }

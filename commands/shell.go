@@ -60,7 +60,9 @@ var settingValue = Kind{Name: "VALUE", Parse: Token("VALUE").Parse, Values: func
 }}
 
 // MayHaveWritten reports whether stored data may have changed with the command, also by what it ran inside.
-func (c Command) MayHaveWritten() bool { return c.Writes() || c.Needs == security.SignedIn }
+func (c Command) MayHaveWritten() bool {
+	return c.Writes() || slices.Contains([]security.Action{security.SignedIn, security.Limited, security.Enrol}, c.Needs)
+}
 
 // A shown setting is one with its value.
 type shown struct {
@@ -213,5 +215,5 @@ func runSet(_ context.Context, s *Session, in Input) (Output, error) {
 
 // All is every command there is, in the order of help.
 func All() Table {
-	return slices.Concat(accountCommands(), shellCommands(), editCommands(), aliasCommands(), findCommands(), customerCommands(), contractCommands(), eventCommands(), userCommands())
+	return slices.Concat(accountCommands(), factorCommands(), shellCommands(), editCommands(), aliasCommands(), findCommands(), customerCommands(), contractCommands(), eventCommands(), userCommands(), accessCommands())
 }

@@ -2,6 +2,8 @@ package commands
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"time"
 
 	"crm/repo"
@@ -74,14 +76,14 @@ func userCommands() Table {
 		},
 		getCommand("user", UserID, userFields, (*repo.DB).User, "user get me"),
 		{
-			Name: "user add", Short: "Add a collaborator; asks for their first password", Needs: action("user", "add"),
+			Name: "user add", Short: "Add a collaborator; answers a one-time password for them", Needs: action("user", "add"),
 			Args: []Arg{
 				{Name: "email", Kind: Required(Email), Help: "the address to sign in with"},
 				{Name: "first-name", Kind: name, Help: "the first name"},
 				{Name: "last-name", Kind: name, Help: "the last name"},
 				{Name: "role", Kind: Role, Help: "the department's role"},
 			},
-			Flags: []Flag{number, {Name: "password-file", Kind: Path, Help: "read the password from this file instead of asking"}},
+			Flags: []Flag{number, {Name: "password-file", Kind: Path, Help: "give them the password in this file, which stays theirs"}},
 			Run:   addUser,
 		},
 		{
@@ -111,8 +113,40 @@ func userCommands() Table {
 	}
 }
 
+// addUser does not read CRM_PASSWORD, nor the file of --password-file of the run: that is the password of who adds.
 func addUser(ctx context.Context, s *Session, in Input) (Output, error) {
-	password, err := newPassword(ctx, s, SecretRequest{Question: "password for " + Value[string](in, "email"), File: Value[string](in, "password-file"), Env: true, Twice: true})
+	if in.Has("password-file") {
+		return addUserWithPassword(ctx, s, in)
+	}
+	once, password, err := oneTimePassword(s.Terms.Password)
+	if err != nil {
+		return Output{}, err
+	}
+	u, err := s.DB.AddUser(ctx, userChange(in), password)
+	if err != nil {
+		return Output{}, err
+	}
+	out := single(append(slices.Clone(userFields), oneTime(func(repo.User) string { return once })), u)
+	out.Message = fmt.Sprintf("user %d added\n%s", u.ID, handOver)
+	out.Events = []Event{happened("user", u.ID, "added")}
+	return out, nil
+}
+
+// handOver is what is to be known of a one-time password.
+const handOver = "the one-time password is not shown again; it works for 24 hours"
+
+// oneTime is the column of a one-time password.
+func oneTime[T any](password func(T) string) Field[T] {
+	return Field[T]{Column{Name: "one_time_password"}, func(row T) any { return password(row) }}
+}
+
+func addUserWithPassword(ctx context.Context, s *Session, in Input) (Output, error) {
+	text, err := s.Secret(ctx, SecretRequest{Question: "password", File: Value[string](in, "password-file")})
+	if err != nil {
+		return Output{}, err
+	}
+	of := repo.User{FirstName: Value[string](in, "first-name"), LastName: Value[string](in, "last-name"), Email: Value[string](in, "email")}
+	password, err := Verifier(text, s.Terms.Password, of)
 	if err != nil {
 		return Output{}, err
 	}

@@ -129,6 +129,8 @@ func refusal(pg *pgconn.PgError) error {
 		return context.Canceled
 	case pg.Code == "42501":
 		return denied(pg)
+	case pg.Code == "P0002" && pg.ConstraintName == "mfa_none":
+		return say(ErrNotFound, "there is no second factor")
 	case pg.Code == "P0002":
 		return ErrNotFound
 	case pg.Code == "40001", pg.Code == "40P01", pg.Code == "55P03":

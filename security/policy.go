@@ -13,6 +13,8 @@ type Action string
 const (
 	Public   Action = "*"         // for anybody, signed in or not
 	SignedIn Action = "signed-in" // for anybody signed in, whatever the role
+	Limited  Action = "limited"   // the same, also for whoever must first choose a password or enrol a second factor
+	Enrol    Action = "enrol"     // the same, also for whoever must first enrol a second factor
 )
 
 // Scope is how far an action is allowed. The zero value is None.
@@ -56,13 +58,16 @@ type Matrix map[Action]Scope
 // Scope returns how far a is allowed. The zero action and actions that the matrix does
 // not list are None.
 func (m Matrix) Scope(a Action) Scope {
-	switch {
-	case a == "":
+	switch a {
+	case "":
 		return None
-	case a == Public, a == SignedIn && m != nil:
+	case Public:
 		return All
-	case a == SignedIn:
-		return None
+	case SignedIn, Limited, Enrol:
+		if m == nil {
+			return None
+		}
+		return All
 	}
 	return m[a]
 }

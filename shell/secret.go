@@ -18,8 +18,9 @@ import (
 // Secrets is the one place where a secret is read: from a file, from the environment, or
 // from a terminal without echo. It never comes from the command line.
 type Secrets struct {
-	File  string                   // the default of a request's file: --password-file
+	File  string                   // the default of a password's file: --password-file
 	Value string                   // CRM_PASSWORD, used where a request allows it
+	Code  string                   // CRM_CODE, the same for a second factor's code
 	TTY   func() (*os.File, error) // the terminal to ask at; an error where there is none
 }
 
@@ -35,21 +36,29 @@ func OpenTTY() (*os.File, error) {
 
 // Read answers a request for a secret. What is read from a file ends at its first line.
 func (s Secrets) Read(ctx context.Context, r commands.SecretRequest) (string, error) {
-	if r.File == "" && r.Env {
-		r.File = s.File
+	file, value := s.File, s.Value
+	if r.Code {
+		file, value = "", s.Code
 	}
 	switch {
 	case r.File != "":
 		return secretFile(r.File)
-	case r.Env && s.Value != "":
-		return s.Value, nil
+	case r.Env && file != "":
+		return secretFile(file)
+	case r.Env && value != "":
+		return value, nil
 	}
 	tty, err := s.TTY()
+	if err != nil && r.QR != "" {
+		return "", fmt.Errorf("%w: there is no terminal to show the secret at and to ask for its code", commands.ErrUsage)
+	}
 	if err != nil {
-		return "", fmt.Errorf("%w: there is no terminal to ask for the %s: use --%s FILE%s", commands.ErrUsage, r.Question,
-			map[bool]string{true: "password-file", false: "new-password-file"}[r.Env], map[bool]string{true: " or CRM_PASSWORD"}[r.Env])
+		return "", fmt.Errorf("%w: there is no terminal to ask for the %s%s", commands.ErrUsage, r.Question, otherWays(r))
 	}
 	defer tty.Close()
+	if err := show(tty, r); err != nil {
+		return "", err
+	}
 	first, err := ask(ctx, tty, r.Question+": ")
 	if err != nil || !r.Twice {
 		return first, err
@@ -61,6 +70,49 @@ func (s Secrets) Read(ctx context.Context, r commands.SecretRequest) (string, er
 	return first, err
 }
 
+// otherWays says how a request is answered without a terminal.
+func otherWays(r commands.SecretRequest) string {
+	switch {
+	case r.Code && r.Env:
+		return ": use --code-file FILE or CRM_CODE"
+	case r.Code:
+		return ": use --code-file FILE"
+	case r.Env:
+		return ": use --password-file FILE or CRM_PASSWORD"
+	}
+	return ": use --new-password-file FILE"
+}
+
+// show writes what is for the eyes of whoever is asked.
+func show(tty *os.File, r commands.SecretRequest) error {
+	if r.Notice == "" {
+		return nil
+	}
+	lines := strings.Split(r.Notice, "\n")
+	if width, _ := sizeOf(tty); r.QR != "" {
+		picture, err := drawQR(r.QR)
+		if err != nil {
+			return err
+		}
+		if side := textWidth(picture[0]); side < width {
+			for i := range picture {
+				picture[i] = whiteOnBlack + picture[i] + "\x1b[0m"
+			}
+			lines = beside(picture, lines, side, width)
+		}
+	}
+	_, err := io.WriteString(screenOf(tty), strings.Join(lines, "\n")+"\n")
+	return err
+}
+
+// screenOf is where a terminal writes.
+func screenOf(tty *os.File) io.Writer {
+	if runtime.GOOS == "windows" {
+		return os.Stderr // CONIN$ is for reading
+	}
+	return tty
+}
+
 // ask reads one line without echo. The terminal is raw meanwhile, so that Ctrl-C is read like any other key and
 // nobody is left behind who waits for the next line; it is as before in every case.
 func ask(ctx context.Context, tty *os.File, question string) (string, error) {
@@ -68,10 +120,7 @@ func ask(ctx context.Context, tty *os.File, question string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%w: the terminal cannot be read: %w", commands.ErrUsage, err)
 	}
-	var out io.Writer = tty
-	if runtime.GOOS == "windows" {
-		out = os.Stderr // CONIN$ is for reading
-	}
+	out := screenOf(tty)
 	defer func() {
 		_ = term.Restore(int(tty.Fd()), before)
 		_, _ = io.WriteString(out, "\r\n")
@@ -127,7 +176,7 @@ func readSecret(tty io.Reader) (string, error) {
 			line = append(line, key[0])
 		}
 		if len(line) > longestSecret {
-			return "", fmt.Errorf("%w: a password has at most %d bytes", commands.ErrUsage, longestSecret)
+			return "", fmt.Errorf("%w: a secret has at most %d bytes", commands.ErrUsage, longestSecret)
 		}
 	}
 }
@@ -161,7 +210,7 @@ func secretFile(path string) (string, error) {
 	line, _, _ := strings.Cut(string(content), "\n")
 	line = strings.TrimSuffix(line, "\r")
 	if len(line) == 0 || len(line) > longestSecret {
-		return "", unreadableFile(path, fmt.Errorf("its first line must be the password, at most %d bytes", longestSecret))
+		return "", unreadableFile(path, fmt.Errorf("its first line must be the secret, at most %d bytes", longestSecret))
 	}
 	return line, nil
 }

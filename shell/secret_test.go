@@ -14,7 +14,7 @@ import (
 func noTTY() (*os.File, error) { return nil, os.ErrNotExist }
 
 func TestSecretFromFile(t *testing.T) {
-	const mustBe = "its first line must be the password, at most 1024 bytes"
+	const mustBe = "its first line must be the secret, at most 1024 bytes"
 	longest := strings.Repeat("x", longestSecret)
 	for name, test := range map[string]struct{ content, want, problem string }{
 		"plain":      {content: "pässword 1", want: "pässword 1"},
@@ -48,7 +48,7 @@ func TestSecretFromFile(t *testing.T) {
 }
 
 // TestSecretSource reads from the request's file, else from --password-file, else from CRM_PASSWORD; the latter two are for
-// the password that somebody has, not for a new one.
+// the password that somebody has, not for a new one. A code is no password: it comes from its own file or CRM_CODE.
 func TestSecretSource(t *testing.T) {
 	write := func(text string) string {
 		file := filepath.Join(t.TempDir(), text)
@@ -68,6 +68,10 @@ func TestSecretSource(t *testing.T) {
 		"flag":     {Secrets{File: given, Value: "variable"}, commands.SecretRequest{Env: true}, "given", ""},
 		"variable": {Secrets{Value: "variable"}, commands.SecretRequest{Env: true}, "variable", ""},
 		"none":     {Secrets{}, commands.SecretRequest{Question: "password", Env: true}, "", both},
+		"code":     {Secrets{File: given, Value: "variable", Code: "123456"}, commands.SecretRequest{Env: true, Code: true}, "123456", ""},
+		"no code":  {Secrets{File: given, Value: "variable"}, commands.SecretRequest{Question: "code", Env: true, Code: true}, "", "use --code-file FILE or CRM_CODE"},
+		"another":  {Secrets{File: given, Code: "123456"}, commands.SecretRequest{Question: "code", Code: true}, "", "for the code: use --code-file FILE"},
+		"shown":    {Secrets{Code: "123456"}, commands.SecretRequest{Question: "code", Code: true, Notice: "x", QR: "x"}, "", "no terminal to show the secret at"},
 		"new":      {Secrets{File: given, Value: "variable"}, commands.SecretRequest{Question: "new password"}, "", "use --new-password-file FILE"},
 	} {
 		test.secrets.TTY = noTTY

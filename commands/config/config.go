@@ -69,7 +69,7 @@ func Options() []Option {
 }
 
 // Secrets are the variables that are no option: what they hold is in no file and on no command line.
-func Secrets() []string { return []string{"CRM_CONFIG", "CRM_PASSWORD", "CRM_KEYSET"} }
+func Secrets() []string { return []string{"CRM_CONFIG", "CRM_PASSWORD", "CRM_CODE", "CRM_KEYSET"} }
 
 // Env is the option's variable.
 func (o Option) Env() string {

@@ -1,0 +1,182 @@
+package commands
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strings"
+
+	"crm/repo"
+	"crm/security"
+)
+
+// This file proves and replaces passwords. None of them is kept, shown or told, but for the one-time password that
+// an administrator hands over.
+
+// A proof is what the database asks for to believe that somebody is who they say.
+type proof struct {
+	email, password string
+	cost            security.Params
+	salt, key       []byte
+}
+
+// proofOf derives the key of a password, at the cost that the account's is kept at.
+func proofOf(ctx context.Context, db *repo.DB, email, password string) (proof, error) {
+	d, err := db.SignInParams(ctx, email)
+	if err != nil {
+		return proof{}, err
+	}
+	p := proof{email: email, password: password, cost: security.Params{Memory: d.MemoryKiB, Iterations: d.Iterations, Parallelism: d.Parallelism}, salt: d.Salt}
+	p.key, err = security.DeriveKey(password, p.cost, p.salt)
+	return p, err
+}
+
+// isOf tells whether a password is the same as the proof's.
+func (p proof) isOf(password string) (bool, error) {
+	key, err := security.DeriveKey(password, p.cost, p.salt)
+	return bytes.Equal(key, p.key), err
+}
+
+// withCode does what needs a proof, and asks for the second factor's code only if the database wants one.
+func (s *Session) withCode(ctx context.Context, r SecretRequest, do func(code string) error) error {
+	err := do("")
+	if !errors.Is(err, repo.ErrCode) {
+		return err
+	}
+	code, err := s.askCode(ctx, r)
+	if err != nil {
+		return err
+	}
+	if err = do(code); errors.Is(err, repo.ErrCredentials) {
+		return &worded{"the code is wrong or used, or the account is locked for a while", "if it was used: the next code of your device works", err}
+	}
+	return err
+}
+
+// askCode asks for a code; people write blanks into it.
+func (s *Session) askCode(ctx context.Context, r SecretRequest) (string, error) {
+	r.Code = true
+	code, err := s.Secret(ctx, r)
+	return strings.ReplaceAll(code, " ", ""), err
+}
+
+// raiseCost keeps the password at the company's cost if it is kept at a lower one. It is never lowered, and
+// whoever signs in does not notice if that fails.
+func (s *Session) raiseCost(ctx context.Context, p proof) {
+	wanted := s.Terms.Password
+	if s.Duty == dutyPassword || wanted.Memory < p.cost.Memory || wanted.Iterations < p.cost.Iterations ||
+		wanted.Memory == p.cost.Memory && wanted.Iterations == p.cost.Iterations {
+		return
+	}
+	if v, err := verifier(p.password, wanted); err == nil {
+		_ = s.DB.RaiseCost(ctx, p.key, *v)
+	}
+}
+
+func changePassword(ctx context.Context, s *Session, in Input) (Output, error) {
+	current, err := s.Secret(ctx, SecretRequest{Question: "current password", File: Value[string](in, "password-file"), Env: true})
+	if err != nil {
+		return Output{}, err
+	}
+	next, err := s.Secret(ctx, SecretRequest{Question: "new password", File: Value[string](in, "new-password-file"), Twice: true})
+	if err != nil {
+		return Output{}, err
+	}
+	p, err := proofOf(ctx, s.DB, s.Me.Email, current)
+	if err != nil {
+		return Output{}, err
+	}
+	if err := s.replacePassword(ctx, p, next, Value[string](in, "code-file")); err != nil {
+		return wrongProof(err)
+	}
+	return Output{Message: "password changed; your other sessions have ended" + s.remind(), Events: []Event{passwordChanged}}, nil
+}
+
+var passwordChanged = Event{Name: "password changed", Level: LevelInfo}
+
+// replacePassword changes the password of whoever is signed in, and learns what they may do from now on.
+func (s *Session) replacePassword(ctx context.Context, p proof, next, file string) error {
+	v, err := Verifier(next, s.Terms.Password, *s.Me)
+	if err != nil {
+		return err
+	}
+	if same, err := p.isOf(next); err != nil {
+		return err
+	} else if same {
+		return invalidPassword("must not be the one that you have")
+	}
+	err = s.withCode(ctx, SecretRequest{Question: "code of your second factor", File: file}, func(code string) error {
+		return s.DB.ChangePassword(ctx, p.key, code, *v)
+	})
+	if err == nil && s.Duty != "" {
+		err = s.refresh(ctx)
+	}
+	return err
+}
+
+// chooseNow has whoever signed in with a one-time password choose another, until it may be used or they give up.
+func (s *Session) chooseNow(ctx context.Context, p proof) ([]Event, error) {
+	notice := "your password is a one-time password: choose a new one"
+	for {
+		next, err := s.Secret(ctx, SecretRequest{Question: "new password", Twice: true, Notice: notice})
+		if err == nil {
+			err = s.replacePassword(ctx, p, next, "")
+		}
+		switch {
+		case err == nil:
+			return []Event{passwordChanged}, nil
+		case errors.Is(err, context.Canceled):
+			return nil, ctx.Err()
+		case errors.Is(err, repo.ErrInvalid), errors.Is(err, ErrUsage):
+			notice, _ = Describe(err)
+		default:
+			return refused(err), err
+		}
+	}
+}
+
+// Verifier is what the database keeps of a password that meets the company's rules (S11). Of is whose it will be, as far
+// as that is known.
+func Verifier(password string, cost security.Params, of repo.User) (*repo.Password, error) {
+	if err := checkPassword(password, of); err != nil {
+		return nil, err
+	}
+	return verifier(password, cost)
+}
+
+func verifier(password string, cost security.Params) (*repo.Password, error) {
+	v, err := security.NewVerifier(password, cost)
+	if err != nil {
+		return nil, err
+	}
+	return &repo.Password{MemoryKiB: v.Memory, Iterations: v.Iterations, Parallelism: v.Parallelism, Salt: v.Salt, KeyHash: v.KeyHash}, nil
+}
+
+// oneTimePassword is a random password that is shown once, and what the database keeps of it.
+func oneTimePassword(cost security.Params) (string, *repo.Password, error) {
+	password := security.OneTimePassword()
+	v, err := verifier(password, cost)
+	if err != nil {
+		return "", nil, err
+	}
+	v.OneTime = true
+	return password, v, nil
+}
+
+func checkPassword(password string, of repo.User) error {
+	var problems []string
+	if missing := security.CheckPolicy(password); len(missing) > 0 {
+		problems = append(problems, "must have "+strings.Join(missing, ", "))
+	}
+	if guessable := security.Guessable(password, of.FirstName, of.LastName, of.Email); len(guessable) > 0 {
+		problems = append(problems, "must not "+strings.Join(guessable, ", "))
+	}
+	if problems == nil {
+		return nil
+	}
+	return invalidPassword(strings.Join(problems, "; "))
+}
+
+func invalidPassword(text string) error {
+	return repo.Invalid{Problems: []repo.Problem{{Field: "password", Text: text}}}
+}
