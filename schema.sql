@@ -1266,7 +1266,7 @@ begin
 			when is_now->>'deleted_at' is null then 'restore' else 'delete' end;
 		select jsonb_object_agg(w.key, w.value), jsonb_object_agg(w.key, is_now->w.key) into was, is_now
 		from jsonb_each(was) w where w.value is distinct from is_now->w.key;
-		if was is null then
+		if was is null and undone is null then
 			return null; -- nothing but stamps
 		end if;
 	end if;
@@ -1383,18 +1383,22 @@ language sql stable security definer set search_path = :"schema", pg_temp as $$
 	order by a.id
 $$;
 
--- The caller's last change of a record that can still be taken back: none that takes one back or was taken back itself. stale tells that the record
--- was changed after it.
+-- The caller's last change of a record that can still be taken back: none that takes one back or was taken back itself, none that was seeded, and
+-- none of a session that is forgotten, 30 days after its end. changed_at and changed_by tell of the first change of the record by
+-- somebody else after it.
 create function my_last_change()
-returns table (id bigint, at timestamptz, entity text, entity_id bigint, action text, before jsonb, after jsonb, stale boolean)
+returns table (id bigint, at timestamptz, entity text, entity_id bigint, action text, before jsonb, after jsonb, changed_at timestamptz, changed_by text)
 language sql stable security definer set search_path = :"schema", pg_temp as $$
-	select a.id, a.at, a.entity, a.entity_id, a.action, a.before, a.after, exists (
-		select from audit n where n.entity = a.entity and n.entity_id = a.entity_id and n.id > a.id and n.undoes is null and n.action in ('add', 'update', 'delete', 'restore')
-			and not exists (select from audit u where u.undoes = n.id))
-	from audit a
+	select a.id, a.at, a.entity, a.entity_id, a.action, a.before, a.after, later.at, later.who
+	from audit a left join lateral (
+		select n.at, c.first_name || ' ' || c.last_name as who from audit n left join collaborator c on c.id = n.collaborator_id
+		where n.entity = a.entity and n.entity_id = a.entity_id and n.id > a.id and n.collaborator_id is distinct from a.collaborator_id
+			and n.undoes is null and n.action in ('add', 'update', 'delete', 'restore') and not exists (select from audit u where u.undoes = n.id)
+		order by n.id limit 1) later on true
 	where a.collaborator_id = (select me_id()) and a.action in ('add', 'update', 'delete', 'restore')
 		and a.entity in ('user', 'customer', 'contract', 'event', 'payment')
 		and a.undoes is null and not a.derived and not exists (select from audit u where u.undoes = a.id)
+		and exists (select from session i where i.id = a.session_id and not i.seeding)
 	order by a.id desc limit 1
 $$;
 

@@ -169,6 +169,9 @@ func deref[T any](p *T) any {
 	return *p
 }
 
+// clock is a moment in the company's time zone, to the minute.
+func clock(s *Session, at time.Time) string { return at.In(s.Locale.Zone).Format("2006-01-02 15:04") }
+
 // orNil is nil for an empty text.
 func orNil(text string) any {
 	if text == "" {

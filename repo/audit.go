@@ -61,20 +61,20 @@ func (db *DB) History(ctx context.Context, entity string, id int64) ([]Entry, er
 	return entries, err
 }
 
-// openValues opens the sealed values, which the trail holds as PostgreSQL writes bytea in JSON: \x and hex digits.
+// Erased stands for a personal value that was erased.
+const Erased = "‹erased›"
+
+// openValues opens the sealed values, which the trail holds as PostgreSQL writes bytea in JSON, \x and hex digits, with a digest
+// behind if they were sealed anew. Of an erased one only the digest is left.
 func (db *DB) openValues(entity string, values map[string]any) (map[string]any, error) {
 	for column, v := range values {
 		switch v := v.(type) {
 		case string:
-			digits, isBytes := strings.CutPrefix(v, `\x`)
-			if !isBytes || entity != "customer" {
+			if entity != "customer" {
 				continue
 			}
-			sealed, err := hex.DecodeString(digits)
-			if err != nil {
-				return nil, fmt.Errorf("%w: a damaged entry of the trail", ErrInternal)
-			}
-			if values[column], err = db.open("customer."+column, sealed); err != nil {
+			var err error
+			if values[column], err = db.openValue("customer."+column, v); err != nil {
 				return nil, err
 			}
 		case json.Number:
@@ -82,4 +82,21 @@ func (db *DB) openValues(entity string, values map[string]any) (map[string]any, 
 		}
 	}
 	return values, nil
+}
+
+// openValue opens one value of a customer's entry.
+func (db *DB) openValue(column, kept string) (string, error) {
+	digits, isBytes := strings.CutPrefix(kept, `\x`)
+	switch {
+	case !isBytes && strings.HasPrefix(kept, "sha256:"):
+		return Erased, nil
+	case !isBytes:
+		return kept, nil // a time
+	}
+	digits, _, _ = strings.Cut(digits, " ")
+	sealed, err := hex.DecodeString(digits)
+	if err != nil {
+		return "", fmt.Errorf("%w: a damaged entry of the trail", ErrInternal)
+	}
+	return db.open(column, sealed)
 }

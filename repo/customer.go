@@ -114,14 +114,20 @@ func (db *DB) sealCustomer(c CustomerChange) (map[string]any, error) {
 		if text == nil {
 			continue
 		}
-		sealed, err := db.seal("customer."+column, *text)
-		if err != nil {
+		if err := db.sealInto(values, column, *text); err != nil {
 			return nil, err
 		}
-		values[column] = sealed
-		values[column+"_tokens"] = db.vault.Tokens(*text)
 	}
 	return values, nil
+}
+
+// sealInto sets a sealed column of a customer and its tokens.
+func (db *DB) sealInto(values map[string]any, column, text string) error {
+	sealed, err := db.seal("customer."+column, text)
+	if err == nil {
+		values[column], values[column+"_tokens"] = sealed, db.vault.Tokens(text)
+	}
+	return err
 }
 
 // seal is nil, so NULL, for an empty text.
