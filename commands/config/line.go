@@ -61,6 +61,7 @@ var flags = []flag{
 	{"contracts", "", "seed", 0, "crm seed: how many contracts (default 3 for 2 customers)"},
 	{"events", "", "seed", 0, "crm seed: how many events (default 3 for 4 contracts)"},
 	{"purge", "", "seed", false, "crm seed: take all fictional data out again"},
+	{"expect-head", "", "verify-audit", "", "crm verify-audit: the head that it printed at an earlier time, POSITION:HASH; nothing up to there may be missing"},
 }
 
 // Parse reads the command line; its errors are commands.ErrUsage.
