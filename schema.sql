@@ -1238,7 +1238,7 @@ create table audit (
 	collaborator_id bigint, -- null: the owner's own work (init, purge), or nobody signed in; no foreign key, for the trail outlives all
 	session_id      bigint,
 	client          inet default inet_client_addr(),
-	entity          text not null, -- customer, contract, event, user, payment; role, keyset
+	entity          text not null, -- customer, contract, event, user, payment; role, keyset; of refusals and exports any noun
 	entity_id       bigint not null,
 	action          text not null check (action ~ '^[a-z]+(-[a-z]+)*$'),
 	before          jsonb,
@@ -1295,6 +1295,13 @@ create function note_refusal(refused text, of_entity text, of_id bigint) returns
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 begin
 	perform note(left(of_entity, 30), coalesce(of_id, 0), 'refuse', jsonb_build_object('action', left(refused, 60)));
+end $$;
+
+-- Notes that the caller was given so many rows of a list in a form for other programs; also said by the program.
+create function note_export(of_entity text, rows bigint, format text) returns void
+language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
+begin
+	perform note(left(of_entity, 30), 0, 'export', jsonb_build_object('rows', rows, 'format', left(format, 30)));
 end $$;
 
 create trigger z_trail after insert or update or delete on collaborator for each row execute function trail('user');
@@ -1554,7 +1561,7 @@ grant execute on function
 	enable_mfa(bytea, bytea, text, bytea[]), disable_mfa(bytea), clear_mfa(bigint), require_mfa(text, boolean), my_mfa(),
 	sessions_of(bigint), end_session(bigint), end_other_sessions(),
 	me(boolean), me_id(), reach(text[]), reached(text[]), my_account(), my_duty(), my_permissions(), hand_over(bigint, bigint),
-	history(text, bigint), my_last_change(), note_refusal(text, text, bigint), export_customer(bigint), erase_customer(bigint, sealed, sealed),
+	history(text, bigint), my_last_change(), note_refusal(text, text, bigint), note_export(text, bigint, text), export_customer(bigint), erase_customer(bigint, sealed, sealed),
 	contact_of_customer(bigint), contact_of_contract(bigint), payable(bigint), search_keys(integer[], bigint)
 	to :"app";
 

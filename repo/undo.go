@@ -2,6 +2,7 @@ package repo
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -55,7 +56,7 @@ func (db *DB) Undo(ctx context.Context, c LastChange) error {
 		table = "contract"
 		id, _ = strconv.ParseInt(plainText(c.After["contract_id"]), 10, 64)
 	}
-	write, err := db.opposite(c, table)
+	write, err := db.opposite(c, table, id)
 	if err != nil {
 		return err
 	}
@@ -78,11 +79,11 @@ func (db *DB) Undo(ctx context.Context, c LastChange) error {
 // stillLast is the entry that can be taken back now.
 const stillLast = "select l.id from my_last_change() l where l.changed_at is null"
 
-// opposite is the statement that takes a change back, if it is still the last one.
-func (db *DB) opposite(c LastChange, table string) (squirrel.Sqlizer, error) {
+// opposite is the statement that takes a change back, if it is still the last one. A payment's table and id are its contract's.
+func (db *DB) opposite(c LastChange, table string, id int64) (squirrel.Sqlizer, error) {
 	last := squirrel.Expr("("+stillLast+") = ?", c.ID)
 	if c.Entity == "payment" {
-		entry := squirrel.Select().Column("?::bigint", c.After["contract_id"]).Column("- ?::numeric", c.After["amount"]).
+		entry := squirrel.Select().Column("?::bigint", id).Column("- ?::numeric", c.After["amount"]).
 			Column("?::date", c.After["paid_on"]).Where(last)
 		return sq().Insert("payment").Columns("contract_id", "amount", "paid_on").Select(entry).Suffix("returning true"), nil
 	}
@@ -96,7 +97,7 @@ func (db *DB) opposite(c LastChange, table string) (squirrel.Sqlizer, error) {
 			return nil, err
 		}
 	}
-	return sq().Update(table).SetMap(values).Where(squirrel.Eq{"id": c.EntityID}).Where(last).Suffix("returning id"), nil
+	return sq().Update(table).SetMap(values).Where(squirrel.Eq{"id": id}).Where(last).Suffix("returning id"), nil
 }
 
 // formerValues are the columns of an update as they were before it, without those that the database keeps.
@@ -110,7 +111,7 @@ func (db *DB) formerValues(c LastChange) (map[string]any, error) {
 				return nil, err
 			}
 		default:
-			former[column] = v
+			former[column] = orNull(plainText(v))
 		}
 	}
 	return former, nil
@@ -118,6 +119,8 @@ func (db *DB) formerValues(c LastChange) (map[string]any, error) {
 
 // plainText is a value of the trail as text, empty for none.
 func plainText(v any) string {
-	text, _ := v.(string)
-	return text
+	if v == nil {
+		return ""
+	}
+	return fmt.Sprint(v)
 }
