@@ -12,6 +12,7 @@ type Output struct {
 	Rows     [][]any  // a cell is nil, int64, int, bool, string, time.Time, repo.Money or Nested
 	Single   bool     // one record: a JSON object instead of an array
 	Quiet    bool     // records that only structured formats print (an added row: Message says it to people)
+	Format   string   // how it is printed where nobody asks for another with --format; empty: as the session prints
 	Text     string   // answers in words, on stdout: help
 	Message  string   // for people, on stderr: "customer 12 added"
 	Warnings []string // for people, on stderr, each without "warning:"

@@ -127,7 +127,7 @@ func done[T any](fields []Field[T], row T, noun string, id int64, what string) O
 // happened is the event of a changed record; what ends something deserves more attention.
 func happened(noun string, id int64, what string) Event {
 	e := Event{Name: noun + " " + what, Level: LevelInfo, Entity: noun, ID: id}
-	if what == "deleted" || what == "canceled" {
+	if what == "deleted" || what == "canceled" || what == "erased" || what == "exported" {
 		e.Level = LevelWarning
 	}
 	return e

@@ -29,6 +29,9 @@ type Session struct {
 	Last    string   // the command before this one
 	Aliases *Aliases // the user's own names for commands
 
+	// Retyped asks for one of the words before what cannot be taken back; nil: go on; else why not.
+	Retyped func(ctx context.Context, question string, words ...string) error
+
 	signer *security.Signer // of Me's database session; nil when signed out
 }
 
