@@ -117,7 +117,7 @@ func (s *Session) exported(ctx context.Context, a Answer) {
 	if s.Settings != nil {
 		format = cmp.Or(format, s.Settings.Format)
 	}
-	if s.DB != nil && a.Command.Verb() == "list" && len(a.Output.Rows) > 0 && slices.Contains([]string{"json", "csv", "tsv"}, format) {
+	if s.DB != nil && !s.watching && a.Command.Verb() == "list" && len(a.Output.Rows) > 0 && slices.Contains([]string{"json", "csv", "tsv"}, format) {
 		_ = s.DB.NoteExport(ctx, a.Command.Noun(), len(a.Output.Rows), format)
 	}
 }

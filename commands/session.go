@@ -32,7 +32,8 @@ type Session struct {
 	// Retyped asks for one of the words before what cannot be taken back; nil: go on; else why not.
 	Retyped func(ctx context.Context, question string, words ...string) error
 
-	signer *security.Signer // of Me's database session; nil when signed out
+	signer   *security.Signer // of Me's database session; nil when signed out
+	watching bool             // a list that is repeated on the screen is no export
 }
 
 // A SecretRequest asks for a password: read from File if one is named, else from CRM_PASSWORD if Env allows,

@@ -148,6 +148,8 @@ func watch(ctx context.Context, s *Session, in Input) (Output, error) {
 	if in.Has("seconds") {
 		every = Value[int](in, "seconds")
 	}
+	s.watching = true
+	defer func() { s.watching = false }()
 	return Output{}, s.Watch(ctx, time.Duration(every)*time.Second, line)
 }
 

@@ -92,9 +92,9 @@ func undoable(s *Session, c repo.LastChange) error {
 	if !s.May(needed) {
 		return &worded{fmt.Sprintf("not permitted: taking back %s needs %s, which the role %s does not have", change, needed, s.Me.Role), "", repo.ErrDenied}
 	}
-	for column, v := range c.Before {
+	for _, v := range c.Before {
 		if v == repo.Erased || v == unreadable {
-			return &worded{fmt.Sprintf("%s cannot be taken back: what %s was cannot be read any more", change, column), "", repo.ErrConflict}
+			return &worded{change + " cannot be taken back: what was there before is " + strings.Trim(fmt.Sprint(v), "‹›"), "", repo.ErrConflict}
 		}
 	}
 	return nil
