@@ -462,8 +462,32 @@ func (p *program) admin(ctx context.Context) (*repo.Admin, error) {
 	return repo.NewAdmin(at.AdminURL, at.Names), err
 }
 
-// verifyAudit is `crm verify-audit`.
-func (p *program) verifyAudit(ctx context.Context) error { return usage("not there yet") }
+// verifyAudit is `crm verify-audit`: it prints the head of the trail's chain, or fails with the first bad entry.
+func (p *program) verifyAudit(ctx context.Context) error {
+	var expected *repo.ChainHead
+	if text := p.line.Text("expect-head"); text != "" {
+		head, err := repo.ParseChainHead(text)
+		if err != nil {
+			return usage("--expect-head: %w", err)
+		}
+		expected = &head
+	}
+	admin, err := p.admin(ctx)
+	if err != nil {
+		return err
+	}
+	head, waiting, err := admin.VerifyChain(ctx, expected)
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Printf("%d entries, chain whole, head %s\n", head.Position, head); err != nil {
+		return err
+	}
+	if waiting > 0 {
+		p.say(fmt.Sprintf("not linked yet, but with the next change: %d entries", waiting))
+	}
+	return nil
+}
 
 // checkConfig is `crm config check`.
 func (p *program) checkConfig(ctx context.Context) error { return usage("not there yet") }

@@ -1256,7 +1256,7 @@ create table audit (
 	collaborator_id bigint, -- null: the owner's own work (init, purge), or nobody signed in; no foreign key, for the trail outlives all
 	session_id      bigint,
 	client          inet default inet_client_addr(),
-	entity          text not null, -- customer, contract, event, user, payment; role, keyset
+	entity          text not null, -- customer, contract, event, user, payment; role, keyset; of refusals and exports any noun
 	entity_id       bigint not null,
 	action          text not null check (action ~ '^[a-z]+(-[a-z]+)*$'),
 	before          jsonb,
@@ -1284,7 +1284,7 @@ begin
 			when is_now->>'deleted_at' is null then 'restore' else 'delete' end;
 		select jsonb_object_agg(w.key, w.value), jsonb_object_agg(w.key, is_now->w.key) into was, is_now
 		from jsonb_each(was) w where w.value is distinct from is_now->w.key;
-		if was is null or was - '{company_name,full_name,email,phone}'::text[] = '{}' and resealing() then
+		if was is null and undone is null or was - '{company_name,full_name,email,phone}'::text[] = '{}' and resealing() then
 			return null; -- nothing but stamps and seals
 		end if;
 	end if;
@@ -1313,6 +1313,13 @@ create function note_refusal(refused text, of_entity text, of_id bigint) returns
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 begin
 	perform note(left(of_entity, 30), coalesce(of_id, 0), 'refuse', jsonb_build_object('action', left(refused, 60)));
+end $$;
+
+-- Notes that the caller was given so many rows of a list in a form for other programs; also said by the program.
+create function note_export(of_entity text, rows bigint, format text) returns void
+language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
+begin
+	perform note(left(of_entity, 30), 0, 'export', jsonb_build_object('rows', rows, 'format', left(format, 30)));
 end $$;
 
 create trigger z_trail after insert or update or delete on collaborator for each row execute function trail('user');
@@ -1401,18 +1408,22 @@ language sql stable security definer set search_path = :"schema", pg_temp as $$
 	order by a.id
 $$;
 
--- The caller's last change of a record that can still be taken back: none that takes one back or was taken back itself. stale tells that the record
--- was changed after it.
+-- The caller's last change of a record that can still be taken back: none that takes one back or was taken back itself, none that was seeded, and
+-- none of a session that is forgotten, 30 days after its end. changed_at and changed_by tell of the first change of the record by
+-- somebody else after it.
 create function my_last_change()
-returns table (id bigint, at timestamptz, entity text, entity_id bigint, action text, before jsonb, after jsonb, stale boolean)
+returns table (id bigint, at timestamptz, entity text, entity_id bigint, action text, before jsonb, after jsonb, changed_at timestamptz, changed_by text)
 language sql stable security definer set search_path = :"schema", pg_temp as $$
-	select a.id, a.at, a.entity, a.entity_id, a.action, a.before, a.after, exists (
-		select from audit n where n.entity = a.entity and n.entity_id = a.entity_id and n.id > a.id and n.undoes is null and n.action in ('add', 'update', 'delete', 'restore')
-			and not exists (select from audit u where u.undoes = n.id))
-	from audit a
+	select a.id, a.at, a.entity, a.entity_id, a.action, a.before, a.after, later.at, later.who
+	from audit a left join lateral (
+		select n.at, c.first_name || ' ' || c.last_name as who from audit n left join collaborator c on c.id = n.collaborator_id
+		where n.entity = a.entity and n.entity_id = a.entity_id and n.id > a.id and n.collaborator_id is distinct from a.collaborator_id
+			and n.undoes is null and n.action in ('add', 'update', 'delete', 'restore') and not exists (select from audit u where u.undoes = n.id)
+		order by n.id limit 1) later on true
 	where a.collaborator_id = (select me_id()) and a.action in ('add', 'update', 'delete', 'restore')
 		and a.entity in ('user', 'customer', 'contract', 'event', 'payment')
 		and a.undoes is null and not a.derived and not exists (select from audit u where u.undoes = a.id)
+		and exists (select from session i where i.id = a.session_id and not i.seeding)
 	order by a.id desc limit 1
 $$;
 
@@ -1575,7 +1586,7 @@ grant execute on function
 	enable_mfa(bytea, bytea, text, bytea[]), disable_mfa(bytea), clear_mfa(bigint), require_mfa(text, boolean), my_mfa(),
 	sessions_of(bigint), end_session(bigint), end_other_sessions(),
 	me(boolean), me_id(), reach(text[]), reached(text[]), my_account(), my_duty(), my_permissions(), hand_over(bigint, bigint),
-	history(text, bigint), my_last_change(), note_refusal(text, text, bigint), export_customer(bigint), erase_customer(bigint, sealed, sealed),
+	history(text, bigint), my_last_change(), note_refusal(text, text, bigint), note_export(text, bigint, text), export_customer(bigint), erase_customer(bigint, sealed, sealed),
 	contact_of_customer(bigint), contact_of_contract(bigint), payable(bigint), search_keys(integer[], bigint)
 	to :"app";
 

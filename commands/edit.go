@@ -111,7 +111,7 @@ func written(s *Session, cell any) string {
 	case nil:
 		return ""
 	case time.Time:
-		return v.In(s.Locale.Zone).Format("2006-01-02 15:04")
+		return clock(s, v)
 	}
 	return fmt.Sprint(cell)
 }

@@ -127,7 +127,7 @@ func assignEvent(ctx context.Context, s *Session, in Input) (Output, error) {
 	clashes, err := s.DB.Overlapping(ctx, e)
 	for _, c := range clashes {
 		out.Warnings = append(out.Warnings, fmt.Sprintf("%v also looks after event %d from %s to %s", deref(e.SupportContact), c.ID,
-			c.StartDate.In(s.Locale.Zone).Format("2006-01-02 15:04"), c.EndDate.In(s.Locale.Zone).Format("2006-01-02 15:04")))
+			clock(s, *c.StartDate), clock(s, *c.EndDate)))
 	}
 	return out, err
 }

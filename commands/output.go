@@ -1,12 +1,18 @@
 package commands
 
+import (
+	"encoding/json"
+	"strings"
+)
+
 // An Output is what a command answers: records and words, never characters on a screen.
 // The shell alone turns it into a table, JSON or another format.
 type Output struct {
 	Columns  []Column // of Rows; nil when the command answers words only
-	Rows     [][]any  // a cell is nil, int64, int, bool, string, time.Time or repo.Money
+	Rows     [][]any  // a cell is nil, int64, int, bool, string, time.Time, repo.Money or Nested
 	Single   bool     // one record: a JSON object instead of an array
 	Quiet    bool     // records that only structured formats print (an added row: Message says it to people)
+	Format   string   // how it is printed where nobody asks for another with --format; empty: as the session prints
 	Text     string   // answers in words, on stdout: help
 	Message  string   // for people, on stderr: "customer 12 added"
 	Warnings []string // for people, on stderr, each without "warning:"
@@ -21,6 +27,18 @@ type Column struct {
 	Detail bool   // left out of a list's table unless asked for with --columns
 	Wide   bool   // left out of a list's table where it would not fit otherwise
 	Status bool   // a fixed word that tables may colour
+}
+
+// Nested is a cell that has parts: in JSON what it is made of, elsewhere its JSON as a text.
+type Nested struct{ Value any }
+
+// String is its JSON, on one line.
+func (n Nested) String() string {
+	var b strings.Builder
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(n.Value) // what came as JSON goes as JSON
+	return strings.TrimSuffix(b.String(), "\n")
 }
 
 // An Event is something that the company wants to know about (R31, S12). It holds ids only,

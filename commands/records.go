@@ -132,7 +132,7 @@ func told(noun string, id int64, what string) Output {
 // happened is the event of a changed record; what ends something deserves more attention.
 func happened(noun string, id int64, what string) Event {
 	e := Event{Name: noun + " " + what, Level: LevelInfo, Entity: noun, ID: id}
-	if what == "deleted" || what == "canceled" {
+	if what == "deleted" || what == "canceled" || what == "erased" || what == "exported" {
 		e.Level = LevelWarning
 	}
 	return e
@@ -173,6 +173,9 @@ func deref[T any](p *T) any {
 	}
 	return *p
 }
+
+// clock is a moment in the company's time zone, to the minute.
+func clock(s *Session, at time.Time) string { return at.In(s.Locale.Zone).Format("2006-01-02 15:04") }
 
 // orNil is nil for an empty text.
 func orNil(text string) any {

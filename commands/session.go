@@ -31,7 +31,11 @@ type Session struct {
 	Last    string   // the command before this one
 	Aliases *Aliases // the user's own names for commands
 
-	signer *security.Signer // of Me's database session; nil when signed out
+	// Retyped asks for one of the words before what cannot be taken back; nil: go on; else why not.
+	Retyped func(ctx context.Context, question string, words ...string) error
+
+	signer   *security.Signer // of Me's database session; nil when signed out
+	watching bool             // a list that is repeated on the screen is no export
 }
 
 // A SecretRequest asks for a password or a code: read from File if one is named, else from CRM_PASSWORD or CRM_CODE if

@@ -150,6 +150,8 @@ func watch(ctx context.Context, s *Session, in Input) (Output, error) {
 	if in.Has("seconds") {
 		every = Value[int](in, "seconds")
 	}
+	s.watching = true
+	defer func() { s.watching = false }()
 	return Output{}, s.Watch(ctx, time.Duration(every)*time.Second, line)
 }
 
@@ -215,5 +217,6 @@ func runSet(_ context.Context, s *Session, in Input) (Output, error) {
 
 // All is every command there is, in the order of help.
 func All() Table {
-	return slices.Concat(accountCommands(), factorCommands(), shellCommands(), editCommands(), aliasCommands(), findCommands(), customerCommands(), contractCommands(), eventCommands(), userCommands(), accessCommands())
+	return slices.Concat(accountCommands(), factorCommands(), shellCommands(), editCommands(), undoCommands(), aliasCommands(), findCommands(), customerCommands(), privacyCommands(),
+		contractCommands(), eventCommands(), userCommands(), accessCommands(), auditCommands())
 }

@@ -13,13 +13,13 @@ import (
 )
 
 // An Entry of the trail: who changed what of one record, from what to what. Values are as PostgreSQL's
-// to_jsonb writes them, numbers as text; sealed ones are opened.
+// to_jsonb writes them, whole numbers as json.Number, amounts as text; sealed ones are opened.
 type Entry struct {
 	ID            int64
 	At            time.Time
 	UserID        *int64 // nil: the company's own set-up work
 	UserName      *string
-	Action        string // add, update, delete, restore, purge
+	Action        string // add, update, delete, restore, purge; sign-in, export and the like are no changes
 	Before, After map[string]any
 }
 
@@ -51,44 +51,144 @@ func (v values) orNull() any {
 	return map[string]any(v)
 }
 
+// exact keeps a whole number as one, and writes an amount as text.
+func exact(n json.Number) any {
+	if strings.Contains(n.String(), ".") {
+		return n.String()
+	}
+	return n
+}
+
 // History is the trail of one record, oldest first; ErrNotFound if it never existed. Entity is "customer",
 // "contract", "event" or "user".
 func (db *DB) History(ctx context.Context, entity string, id int64) ([]Entry, error) {
 	query := squirrel.Expr("select "+strings.Join(columns[entryRow](), ", ")+" from history($1, $2)", entity, id)
-	entries, err := list(ctx, db, query, func(r entryRow) (Entry, error) {
-		before, err := db.openValues(entity, r.Before)
-		if err != nil {
-			return Entry{}, err
-		}
-		after, err := db.openValues(entity, r.After)
-		return Entry{r.ID, r.At, r.UserID, r.UserName, r.Action, before, after}, err
-	})
+	entries, err := list(ctx, db, query, func(r entryRow) (Entry, error) { return db.openEntry(entity, r) })
 	if err == nil && len(entries) == 0 {
 		return nil, ErrNotFound
 	}
 	return entries, err
 }
 
-// openValues opens the sealed values, which the trail holds as PostgreSQL writes bytea in JSON: \x and hex digits.
+func (db *DB) openEntry(entity string, r entryRow) (Entry, error) {
+	before, err := db.openValues(entity, r.Before)
+	if err != nil {
+		return Entry{}, err
+	}
+	after, err := db.openValues(entity, r.After)
+	return Entry{r.ID, r.At, r.UserID, r.UserName, r.Action, before, after}, err
+}
+
+// Erased stands for a personal value that was erased.
+const Erased = "‹erased›"
+
+// openValues opens the sealed values, which the trail holds as PostgreSQL writes bytea in JSON, \x and hex digits, with a digest
+// behind if they were sealed anew. Of an erased one only the digest is left.
 func (db *DB) openValues(entity string, values map[string]any) (map[string]any, error) {
 	for column, v := range values {
 		switch v := v.(type) {
 		case string:
-			digits, isBytes := strings.CutPrefix(v, `\x`)
-			digits, _, _ = strings.Cut(digits, " ") // what was sealed anew has its first digest beside it
-			if !isBytes || entity != "customer" {
+			if entity != "customer" {
 				continue
 			}
-			sealed, err := hex.DecodeString(digits)
-			if err != nil {
-				return nil, fmt.Errorf("%w: a damaged entry of the trail", ErrInternal)
-			}
-			if values[column], err = db.open("customer."+column, sealed); err != nil {
+			var err error
+			if values[column], err = db.openValue("customer."+column, v); err != nil {
 				return nil, err
 			}
 		case json.Number:
-			values[column] = v.String()
+			values[column] = exact(v)
 		}
 	}
 	return values, nil
+}
+
+// openValue opens one value of a customer's entry.
+func (db *DB) openValue(column, kept string) (string, error) {
+	digits, isBytes := strings.CutPrefix(kept, `\x`)
+	switch {
+	case !isBytes && strings.HasPrefix(kept, "sha256:"):
+		return Erased, nil
+	case !isBytes:
+		return kept, nil // a time
+	}
+	digits, _, _ = strings.Cut(digits, " ")
+	sealed, err := hex.DecodeString(digits)
+	if err != nil {
+		return "", fmt.Errorf("%w: a damaged entry of the trail", ErrInternal)
+	}
+	return db.open(column, sealed)
+}
+
+// An AuditEntry is an Entry of any record, or of what is no change, with where it came from.
+type AuditEntry struct {
+	Entry
+	Client    *string // the address of the machine; nil: the server's own
+	SessionID *int64
+	Entity    string // customer, contract, event, user, payment, role, keyset, or the noun that was refused or exported
+	EntityID  int64  // 0: no single record
+	Undoes    *int64 // the entry that it takes back
+}
+
+type auditRow struct {
+	entryRow
+	Client    *string `db:"client"`
+	SessionID *int64  `db:"session_id"`
+	Entity    string  `db:"entity"`
+	EntityID  int64   `db:"entity_id"`
+	Undoes    *int64  `db:"undoes"`
+}
+
+// An AuditFilter narrows a list; zero values do not. Filters combine with AND.
+type AuditFilter struct {
+	Page
+	UserID       int64
+	Entity       string
+	EntityID     int64
+	Action       string
+	Since, Until *time.Time // from the first moment on, before the second
+}
+
+// AuditSorts are the columns that --sort may name.
+func AuditSorts() map[string]string {
+	return map[string]string{"id": "id", "at": "at", "user_id": "coalesce(user_id, 0)", "entity": "entity", "action": "action"}
+}
+
+// Audits lists at most Limit+1 entries of the whole trail.
+func (db *DB) Audits(ctx context.Context, f AuditFilter) ([]AuditEntry, error) {
+	q := from[auditRow]("audits")
+	equal := squirrel.Eq{}
+	for column, id := range map[string]int64{"user_id": f.UserID, "entity_id": f.EntityID} {
+		if id != 0 {
+			equal[column] = id
+		}
+	}
+	for column, word := range map[string]string{"entity": f.Entity, "action": f.Action} {
+		if word != "" {
+			equal[column] = word
+		}
+	}
+	if len(equal) > 0 {
+		q = q.Where(equal)
+	}
+	if f.Since != nil {
+		q = q.Where("at >= ?", *f.Since)
+	}
+	if f.Until != nil {
+		q = q.Where("at < ?", *f.Until)
+	}
+	return listPage(ctx, db, q, "audits", f.Page, AuditSorts(), func(r auditRow) (AuditEntry, error) {
+		entry, err := db.openEntry(r.Entity, r.entryRow)
+		return AuditEntry{entry, r.Client, r.SessionID, r.Entity, r.EntityID, r.Undoes}, err
+	})
+}
+
+// NoteRefusal says on the trail that the caller was refused something. It is said outside of an atomic script, which may be undone, and nobody
+// waits for a database that is away.
+func (db *DB) NoteRefusal(ctx context.Context, command, entity string, id int64) error {
+	return db.outside().Quiet().run(ctx, step{query: squirrel.Expr("select note_refusal($1, $2, $3)", command, entity, id)})
+}
+
+// NoteExport says on the trail that the caller was given rows of a list in a format for programs; as NoteRefusal does.
+func (db *DB) NoteExport(ctx context.Context, entity string, rows int, format string) error {
+	return db.outside().Quiet().run(ctx, step{query: squirrel.Expr("select note_export($1, $2, $3)", entity, rows, format)})
 }

@@ -116,17 +116,20 @@ func (db *DB) sealCustomer(c CustomerChange) (map[string]any, error) {
 		if text == nil {
 			continue
 		}
-		values[column], values[column+"_tokens"] = nil, []int32{} // NULL for an empty text
-		if *text == "" {
-			continue
-		}
-		sealed, tokens, err := db.vault.Seal("customer."+column, *text)
-		if err != nil {
+		if err := db.sealInto(values, column, *text); err != nil {
 			return nil, err
 		}
-		values[column], values[column+"_tokens"] = sealed, tokens
 	}
 	return values, nil
+}
+
+// sealInto sets a sealed column of a customer and its tokens; NULL for an empty text.
+func (db *DB) sealInto(values map[string]any, column, text string) (err error) {
+	values[column], values[column+"_tokens"] = nil, []int32{}
+	if text != "" {
+		values[column], values[column+"_tokens"], err = db.vault.Seal("customer."+column, text)
+	}
+	return err
 }
 
 // open is the text of a sealed value; NULL is none.

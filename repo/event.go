@@ -175,12 +175,20 @@ func (db *DB) RestoreEvent(ctx context.Context, id int64) (Event, error) {
 	return mark(ctx, db, "event", "events", id, false, db.openEvent)
 }
 
+// eventTexts are the columns that an event is found by.
+var eventTexts = []string{"name", "location", "comments"}
+
+// writeInto sets a text of an event and its tokens; NULL for an empty text.
+func (db *DB) writeInto(values map[string]any, column, text string) {
+	values[column], values[column+"_tokens"] = orNull(text), db.vault.PlainTokens(text)
+}
+
 // eventValues are the columns of a change, each text with its tokens.
 func (db *DB) eventValues(c EventChange) map[string]any {
 	values := map[string]any{}
-	for column, text := range map[string]*string{"name": c.Name, "location": c.Location, "comments": c.Comments} {
+	for i, text := range []*string{c.Name, c.Location, c.Comments} {
 		if text != nil {
-			values[column], values[column+"_tokens"] = orNull(*text), db.vault.PlainTokens(*text)
+			db.writeInto(values, eventTexts[i], *text)
 		}
 	}
 	set(values, "contract_id", c.ContractID)

@@ -145,11 +145,12 @@ func TestFilters(t *testing.T) {
 		{repo.EventFilter{From: &from, To: &to, NoSupport: true, ContractID: 3}, func(e repo.Event) bool { return between(e) && none(e) && e.ContractID == 3 }},
 		{repo.EventFilter{NoSupport: true, SupportID: w.ids["support1"]}, func(repo.Event) bool { return false }},
 		{repo.EventFilter{CustomerID: 3}, func(e repo.Event) bool { return e.CustomerID == 3 }},
-		{repo.EventFilter{Page: repo.Page{Search: "%"}}, func(repo.Event) bool { return true }},
+		{repo.EventFilter{Page: repo.Page{Search: "%"}}, func(repo.Event) bool { return false }}, // nothing to look for
+
 		{repo.EventFilter{Page: repo.Page{Search: `2%_\`}}, func(e repo.Event) bool { return *e.Name == `Event 2%_\` }},
-		{repo.EventFilter{Page: repo.Page{Search: "e%t"}}, func(repo.Event) bool { return false }},
-		{repo.EventFilter{Page: repo.Page{Search: "_vent"}}, func(repo.Event) bool { return false }},
-		{repo.EventFilter{Page: repo.Page{Search: `\E`}}, func(repo.Event) bool { return false }},
+		{repo.EventFilter{Page: repo.Page{Search: "e%nt"}}, func(repo.Event) bool { return false }},
+		{repo.EventFilter{Page: repo.Page{Search: "_vent"}}, func(repo.Event) bool { return true }}, // punctuation does not matter
+		{repo.EventFilter{Page: repo.Page{Search: `\E`}}, func(repo.Event) bool { return true }},
 		{repo.EventFilter{Page: repo.Page{Search: "lyon EVENT"}}, func(e repo.Event) bool { return e.Location != nil }},
 	} {
 		c.f.Limit = 1000

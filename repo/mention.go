@@ -74,13 +74,15 @@ func (db *DB) mentions(ctx context.Context, text string, by mentionedBy) (mentio
 	if err := db.ask(ctx, step{from[User]("users"), collect(&colleagues, same[User])}); err != nil {
 		return m, err
 	}
-	readings := db.vault.Readings(text)
+	readings := db.readings(text, by.total)
 	whole := make([]part, len(readings))
 	words := make([][]word, len(readings))
 	steps := []step{inOrder()}
 	for i, reading := range readings {
-		steps = append(steps, db.customersWith(reading, func(by squirrel.Sqlizer, few bool) { whole[i] = part{by: by, walk: !few} }))
-		for _, text := range reading {
+		if reading.amount == nil {
+			steps = append(steps, db.customersWith(reading.words, func(by squirrel.Sqlizer, few bool) { whole[i] = part{by: by, walk: !few} }))
+		}
+		for _, text := range reading.words {
 			words[i] = append(words[i], word{text: text, own: db.own(text, by, colleagues)})
 		}
 		for j := range words[i] {
@@ -93,8 +95,12 @@ func (db *DB) mentions(ctx context.Context, text string, by mentionedBy) (mentio
 	if err := db.ask(ctx, steps...); err != nil {
 		return m, err
 	}
-	m.parts = whole
-	for _, reading := range words {
+	for i, reading := range words {
+		if amount := readings[i].amount; amount != nil {
+			m.parts = append(m.parts, withAmount(*amount, reading))
+			continue
+		}
+		m.parts = append(m.parts, whole[i])
 		for j, w := range reading {
 			var others squirrel.And
 			for k, other := range reading {
@@ -109,10 +115,45 @@ func (db *DB) mentions(ctx context.Context, text string, by mentionedBy) (mentio
 			}
 		}
 	}
-	if amount, err := ParseMoney(text); err == nil && by.total {
-		m.parts = append(m.parts, part{by: squirrel.Eq{"total_amount": amount}})
-	}
 	return m, nil
+}
+
+// withAmount is records of an amount that mention all words.
+func withAmount(amount Money, words []word) part {
+	p := part{by: squirrel.Eq{"total_amount": amount}}
+	for _, w := range words {
+		p.filters = append(p.filters, w.either())
+	}
+	return p
+}
+
+// A reading is one way to read a needle: words and runs of digits that must be found, and an amount.
+type reading struct {
+	words  []string
+	amount *Money // nil: none
+}
+
+// readings are the ways to read a needle; with amounts also as one, alone or with a decimal sign among words.
+func (db *DB) readings(text string, amounts bool) (all []reading) {
+	for _, words := range db.vault.Readings(text) {
+		all = append(all, reading{words: words})
+	}
+	if !amounts {
+		return all
+	}
+	if amount, err := ParseMoney(text); err == nil {
+		return append(all, reading{amount: &amount})
+	}
+	words := strings.Fields(text)
+	for i, w := range words {
+		if amount, err := ParseMoney(w); err == nil && strings.ContainsAny(w, ".,") {
+			for _, others := range db.vault.Readings(strings.Join(slices.Delete(words, i, i+1), " ")) {
+				all = append(all, reading{others, &amount})
+			}
+			break
+		}
+	}
+	return all
 }
 
 // elsewhere tells whether another word than the i-th may be found in the record itself.
@@ -238,23 +279,18 @@ func (db *DB) scoreRecord(text string, id int64, amount *Money, texts ...string)
 		return exactly
 	}
 	best := db.vault.Score(text, texts...)
-	isAmount := func(text string) bool {
-		parsed, err := ParseMoney(text)
-		return amount != nil && err == nil && parsed == *amount
-	}
-	if isAmount(text) {
-		best = max(best, 1)
-	}
-	for _, reading := range db.vault.Readings(text) {
+	for _, r := range db.readings(text, amount != nil) {
+		if r.amount != nil && *r.amount != *amount {
+			continue
+		}
 		score := exactly - 1
-		for _, word := range reading {
-			if word != number && !isAmount(word) {
+		for _, word := range r.words {
+			parsed, err := ParseMoney(word)
+			if isAmount := amount != nil && err == nil && parsed == *amount; word != number && !isAmount {
 				score = min(score, db.vault.Score(word, texts...))
 			}
 		}
-		if len(reading) > 0 {
-			best = max(best, score)
-		}
+		best = max(best, score)
 	}
 	return best
 }

@@ -26,10 +26,11 @@ type Page struct {
 
 // columns are the db tags of R, in order: the one list of what a view is asked for.
 func columns[R any]() []string {
-	t := reflect.TypeFor[R]()
-	names := make([]string, t.NumField())
-	for i := range names {
-		names[i] = t.Field(i).Tag.Get("db")
+	var names []string
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[R]()) {
+		if !f.Anonymous {
+			names = append(names, f.Tag.Get("db"))
+		}
 	}
 	return names
 }

@@ -100,6 +100,9 @@ func TestRotationWhileOthersWork(t *testing.T) {
 	if left := w.foreign(keyOf(t, r.KeysetFile)); left > 0 {
 		t.Errorf("%d values are sealed with a key that is gone", left)
 	}
+	if _, _, err := w.admin.VerifyChain(ctx, nil); err != nil {
+		t.Errorf("the trail's chain: %v", err)
+	}
 	for i := range n {
 		if err := look(ctx, w.as("support1"), ids[i], i); err != nil {
 			t.Fatal(err)

@@ -167,7 +167,7 @@ func TestSearchOfContractsAndEventsIsAScan(t *testing.T) {
 			ok[any](t)(w.owner.Exec(ctx, "select setval('crm.event_id_seq', 100000), setval('crm.contract_id_seq', 200000)"))
 		}
 	}
-	words := []string{"bouzin", "BOU", "sarl", "eric", "strasse", "東", "events", "ore", "coeur", "blois", "salle", "12", "7", "paris", "🎉", "support1", "test", "signed", "send", "pend", "sales2", "lou", "06 00 00", "0600003000", "700", "200005", "100002", "3", "1.00", "nobody", "ch", "a1", "b"}
+	words := []string{"bouzin", "BOU", "sarl", "eric", "strasse", "東", "events", "ore", "coeur", "blois", "salle", "12", "7", "paris", "🎉", "support1", "test", "signed", "send", "pend", "sales2", "lou", "06 00 00", "0600003000", "700", "200005", "100002", "3", "1.00", "12.00", "nobody", "ch", "a1", "b"}
 	for i := range 400 {
 		needle := words[r.IntN(len(words))]
 		for range i % 3 {
@@ -189,9 +189,18 @@ func mentioned(needle string, id int64, amount repo.Money, texts ...string) bool
 		parsed, err := repo.ParseMoney(word)
 		return word == fmt.Sprint(id) || err == nil && parsed == amount
 	}
-	return is(needle) || security.Score(needle, texts...) > 0 || slices.ContainsFunc(security.Readings(needle), func(reading []string) bool {
-		return len(reading) > 0 && !slices.ContainsFunc(reading, func(word string) bool { return !is(word) && security.Score(word, texts...) == 0 })
+	all := func(words []string) bool {
+		return !slices.ContainsFunc(words, func(word string) bool { return !is(word) && security.Score(word, texts...) == 0 })
+	}
+	if is(needle) || security.Score(needle, texts...) > 0 || slices.ContainsFunc(security.Readings(needle), all) {
+		return true
+	}
+	words := strings.Fields(needle)
+	i := slices.IndexFunc(words, func(w string) bool {
+		_, err := repo.ParseMoney(w)
+		return err == nil && strings.Contains(w, ".")
 	})
+	return i >= 0 && is(words[i]) && slices.ContainsFunc(security.Readings(strings.Join(slices.Delete(words, i, i+1), " ")), all)
 }
 
 func orNothing(text *string) string {

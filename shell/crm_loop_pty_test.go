@@ -20,6 +20,7 @@ var loopPromises = map[string]func(*testing.T){
 	"ctrl-c discards a line, ctrl-d leaves":     loopDiscard,
 	"ctrl-c when a command ends":                loopLateCancel,
 	"destructive commands ask, default no":      loopAsks,
+	"what cannot be taken back asks twice":      loopAsksTwice,
 	"resizing":                                  loopResize,
 	"ctrl-z and fg, at the prompt and in a run": loopSuspend,
 	"fast typing and type-ahead":                loopTyping,
@@ -176,6 +177,34 @@ func loopAsks(t *testing.T) {
 	d.send("y\r")
 	d.wait("event 1 deleted")
 	d.idle()
+}
+
+func loopAsksTwice(t *testing.T) {
+	d := sit(t, deskConfig{login: "admin"})
+	d.run("customer add 'Twice SARL' 'Tom Twice'", "customer 31 added")
+	const question = "to go on, type the number 31 or the company's name:"
+	ask := func() {
+		d.send("customer erase 31\r")
+		d.waitLine("customer erase 31? [y/N]")
+		d.send("y\r")
+		d.wait("Twice SARL, Tom Twice, will be gone for good")
+		d.waitLine(question)
+	}
+	for _, answer := range []string{"\r", "y\r", "yes\r", "3\r", "twice sarl\r", "\x03", "\x04"} {
+		ask()
+		since := len(d.output())
+		d.send(answer)
+		d.said(since, "cancelled")
+		d.idle()
+	}
+	if n := d.number("select count(*) from audit where action = 'erase'"); n != 0 {
+		t.Errorf("%d customers were erased", n)
+	}
+	ask()
+	d.send("Twice SARL\r")
+	d.wait("customer 31 erased")
+	d.idle()
+	d.run("customer get 31", "‹erased›")
 }
 
 func loopResize(t *testing.T) {

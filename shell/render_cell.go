@@ -46,6 +46,8 @@ func (p painter) text(cell any) string {
 		return p.amounts.format(v)
 	case string:
 		return escapeControls(strings.ReplaceAll(v, "\r\n", "\n"))
+	case commands.Nested:
+		return safeJSON(v.String())
 	}
 	return fmt.Sprint(cell)
 }
@@ -64,6 +66,8 @@ func (p painter) bare(cell any) string {
 		return v
 	case time.Time:
 		return v.In(p.zone).Format(time.RFC3339)
+	case commands.Nested:
+		return safeJSON(v.String())
 	}
 	return fmt.Sprint(cell)
 }

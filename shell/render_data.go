@@ -52,7 +52,7 @@ func (p painter) jsonObject(page *bytes.Buffer, keys []string, row []any) {
 		switch cell.(type) {
 		case nil:
 			page.WriteString("null")
-		case int, int64, bool:
+		case int, int64, bool, commands.Nested:
 			page.WriteString(p.bare(cell))
 		default:
 			page.WriteString(jsonString(p.bare(cell)))
@@ -61,14 +61,17 @@ func (p painter) jsonObject(page *bytes.Buffer, keys []string, row []any) {
 	page.WriteByte('}')
 }
 
-// jsonString quotes the text. Control characters that JSON would allow bare are escaped too: the
-// value is the same and a terminal stays safe.
+// jsonString quotes the text.
 func jsonString(s string) string {
 	var b strings.Builder
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
 	_ = encoder.Encode(s) // a string always encodes, into memory always writes
-	quoted := strings.TrimSuffix(b.String(), "\n")
+	return safeJSON(strings.TrimSuffix(b.String(), "\n"))
+}
+
+// safeJSON escapes control characters that JSON would allow bare: the value is the same and a terminal stays safe.
+func safeJSON(quoted string) string {
 	if strings.IndexFunc(quoted, isControl) < 0 {
 		return quoted
 	}

@@ -114,3 +114,19 @@ func TestCSVOneColumn(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+// A cell with parts is JSON inside JSON, and its JSON as one line of text elsewhere; no control character gets out of it.
+func TestNestedCell(t *testing.T) {
+	parts := commands.Nested{Value: map[string]any{"n": json.Number("12"), "text": "a<b\x1b[1m\u202e\n\u0085", "none": nil, "list": []any{true}}}
+	out := commands.Output{Columns: []commands.Column{{Name: "before"}}, Rows: [][]any{{parts}}}
+	const want = `{"list":[true],"n":12,"none":null,"text":"a<b\u001b[1m\u202e\n\u0085"}`
+	if got := render(t, out, Style{Format: "json"}); got != "[\n{\"before\":"+want+"}\n]\n" {
+		t.Errorf("json: %s", got)
+	}
+	if got := render(t, out, Style{Format: "csv"}); got != "before\n\""+strings.ReplaceAll(want, `"`, `""`)+"\"\n" {
+		t.Errorf("csv: %s", got)
+	}
+	if got := render(t, out, Style{Format: "table"}); !strings.Contains(got, want) {
+		t.Errorf("table: %s", got)
+	}
+}

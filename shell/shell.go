@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -54,6 +55,7 @@ func (sh *Shell) Attach() {
 		return sh.Secrets.Read(ctx, r)
 	}
 	sh.Session.Confirm = sh.confirm
+	sh.Session.Retyped = sh.retyped
 	sh.Session.Source = sh.source
 	if sh.Screen.Terminal {
 		sh.Session.Watch = sh.watch
@@ -214,17 +216,34 @@ func (sh *Shell) confirm(_ context.Context, question string) error {
 	if sh.asks == nil {
 		return fmt.Errorf("%w: %s needs --yes in a script", commands.ErrUsage, strings.TrimSuffix(question, "?"))
 	}
+	answer, err := sh.ask(question + " [y/N] ")
+	if err != nil || !strings.HasPrefix(strings.ToLower(answer), "y") {
+		return context.Canceled
+	}
+	return nil
+}
+
+// retyped asks for one of the words; nothing else goes on. A script was asked for --yes before.
+func (sh *Shell) retyped(_ context.Context, question string, words ...string) error {
+	if sh.Yes {
+		return nil
+	}
+	if answer, err := sh.ask(question); err != nil || !slices.Contains(words, answer) {
+		return context.Canceled
+	}
+	return nil
+}
+
+// ask says all lines of a question but the last, which the answer is typed behind.
+func (sh *Shell) ask(question string) (string, error) {
 	if i := strings.LastIndexByte(question, '\n'); i >= 0 {
 		for line := range strings.SplitSeq(question[:i], "\n") {
 			sh.say(line)
 		}
 		question = question[i+1:]
 	}
-	answer, err := sh.asks(question + " [y/N] ")
-	if err != nil || !strings.HasPrefix(strings.ToLower(strings.TrimSpace(answer)), "y") {
-		return context.Canceled
-	}
-	return nil
+	answer, err := sh.asks(question)
+	return strings.TrimSpace(answer), err
 }
 
 // reference names one failure, for the user and the reporter.

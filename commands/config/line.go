@@ -63,6 +63,7 @@ var flags = []flag{
 	{"purge", "", "seed", false, "crm seed: take all fictional data out again"},
 	{"prepare", "", "rotate-keys", false, "crm rotate-keys: only make the next key, to be copied to other machines before it is used"},
 	{"retire", "", "rotate-keys", false, "crm rotate-keys: drop the older keys"},
+	{"expect-head", "", "verify-audit", "", "crm verify-audit: the head that it printed at an earlier time, POSITION:HASH; nothing up to there may be missing"},
 }
 
 // Parse reads the command line; its errors are commands.ErrUsage.

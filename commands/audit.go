@@ -1,0 +1,123 @@
+package commands
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"crm/repo"
+)
+
+// This file reads the trail, and says on it what the database cannot see: refusals, and lists that were exported.
+
+var auditFields = []Field[repo.AuditEntry]{
+	{Column{Name: "id"}, func(e repo.AuditEntry) any { return e.ID }},
+	{Column{Name: "at"}, func(e repo.AuditEntry) any { return e.At }},
+	{Column{Name: "user_id", Detail: true}, func(e repo.AuditEntry) any { return deref(e.UserID) }},
+	{Column{Name: "user"}, func(e repo.AuditEntry) any { return deref(e.UserName) }},
+	{Column{Name: "client", Wide: true}, func(e repo.AuditEntry) any { return deref(e.Client) }},
+	{Column{Name: "session_id", Detail: true}, func(e repo.AuditEntry) any { return deref(e.SessionID) }},
+	{Column{Name: "action"}, func(e repo.AuditEntry) any { return e.Action }},
+	{Column{Name: "entity"}, func(e repo.AuditEntry) any { return e.Entity }},
+	{Column{Name: "entity_id"}, func(e repo.AuditEntry) any { return e.EntityID }},
+	{Column{Name: "changes"}, func(e repo.AuditEntry) any { return orNil(inShort(e)) }},
+	{Column{Name: "before", Detail: true}, func(e repo.AuditEntry) any { return nested(e.Before) }},
+	{Column{Name: "after", Detail: true}, func(e repo.AuditEntry) any { return nested(e.After) }},
+	{Column{Name: "undoes", Detail: true}, func(e repo.AuditEntry) any { return deref(e.Undoes) }},
+}
+
+func nested(values map[string]any) any {
+	if values == nil {
+		return nil
+	}
+	return Nested{values}
+}
+
+// inShort is what an entry is about: the columns that were changed, or what else there is to say of it.
+func inShort(e repo.AuditEntry) string {
+	if e.Action == "add" || e.Action == "purge" {
+		return ""
+	}
+	if e.Before != nil {
+		return strings.Join(slices.Sorted(maps.Keys(e.Before)), ", ")
+	}
+	var details []string
+	for _, key := range slices.Sorted(maps.Keys(e.After)) {
+		details = append(details, fmt.Sprintf("%s: %v", key, plain(e.After[key])))
+	}
+	return strings.Join(details, ", ")
+}
+
+func auditCommands() Table {
+	flags := listFlags(auditFields, repo.AuditSorts(),
+		Flag{Name: "user", Kind: UserID, Help: "only what this collaborator did"},
+		Flag{Name: "entity", Kind: suggested("ENTITY", "customer", "contract", "event", "user", "payment", "role", "keyset", "audit"), Help: "only what concerns such records"},
+		Flag{Name: "id", Kind: ID, Help: "only what concerns the record with this number; with --entity"},
+		Flag{Name: "action", Kind: suggested("ACTION", "add", "update", "delete", "restore", "purge", "sign-in", "sign-in-failed", "sign-out", "refuse", "export", "erase"), Help: "only entries of this action"},
+		Flag{Name: "since", Kind: Moment, Help: "only entries of this time or later"},
+		Flag{Name: "until", Kind: Moment, Help: "only entries before this time"})
+	return Table{{
+		Name: "audit list", Short: "List the trail, the newest entry first", Needs: action("audit", "view"),
+		Flags:    slices.DeleteFunc(flags, func(f Flag) bool { return f.Name == "deleted" }), // nothing of it is
+		Examples: []string{"audit list --action sign-in-failed --since today", "audit list --entity customer --id 1 --format json"},
+		Run:      listAudits,
+	}}
+}
+
+// suggested is the kind of one word, which may be another than those that completion knows.
+func suggested(name string, values ...string) Kind {
+	k := Token(name)
+	k.Values = func(*Session) []Choice { return choices(values) }
+	return k
+}
+
+func listAudits(ctx context.Context, s *Session, in Input) (Output, error) {
+	f := repo.AuditFilter{
+		Page: pageOf(s, in), UserID: Value[int64](in, "user"), Entity: Value[string](in, "entity"), EntityID: Value[int64](in, "id"),
+		Action: Value[string](in, "action"), Since: Given[time.Time](in, "since"), Until: Given[time.Time](in, "until"),
+	}
+	if f.EntityID != 0 && f.Entity == "" {
+		return Output{}, usagef("--id needs --entity: each kind of record has its own numbers")
+	}
+	if !in.Has("sort") {
+		f.Desc = true
+	}
+	found, err := s.DB.Audits(ctx, f)
+	return paged(auditFields, found, f.Page, func(e repo.AuditEntry) int64 { return e.ID }), err
+}
+
+// noted is a refusal that the trail has already.
+type noted struct{ error }
+
+func (n noted) Unwrap() error { return n.error }
+
+// refused notes on the trail that somebody signed in was not permitted a command. That it cannot be noted is no reason to say anything else.
+func (s *Session) refused(ctx context.Context, c Command, in Input, err error) error {
+	var already noted
+	if s.Me == nil || s.DB == nil || !errors.Is(err, repo.ErrDenied) || errors.As(err, &already) {
+		return err
+	}
+	id, _ := in.values["id"].(int64)
+	entity := c.Noun()
+	if noun, ok := in.values["noun"].(string); ok { // of edit
+		entity = noun
+	}
+	_ = s.DB.NoteRefusal(ctx, c.Name, entity, id)
+	return noted{err}
+}
+
+// exported notes on the trail that a list was answered in a format for programs.
+func (s *Session) exported(ctx context.Context, a Answer) {
+	format := a.Format
+	if s.Settings != nil {
+		format = cmp.Or(format, s.Settings.Format)
+	}
+	if s.DB != nil && !s.watching && a.Command.Verb() == "list" && len(a.Output.Rows) > 0 && slices.Contains([]string{"json", "csv", "tsv"}, format) {
+		_ = s.DB.NoteExport(ctx, a.Command.Noun(), len(a.Output.Rows), format)
+	}
+}

@@ -1,0 +1,129 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"crm/repo"
+	"crm/security"
+)
+
+// This file takes back one's own last change.
+
+var undoneFields = []Field[repo.LastChange]{
+	{Column{Name: "entity"}, func(c repo.LastChange) any { return c.Entity }},
+	{Column{Name: "id"}, func(c repo.LastChange) any { return c.EntityID }},
+	{Column{Name: "undone"}, func(c repo.LastChange) any { return c.Action }},
+	{Column{Name: "changed_at"}, func(c repo.LastChange) any { return c.At }},
+}
+
+func undoCommands() Table {
+	return Table{{
+		Name: "undo", Short: "Take back your own last change, unless somebody has changed the record since", Needs: security.SignedIn,
+		Flags: []Flag{formatFlag}, Run: undo,
+	}}
+}
+
+func undo(ctx context.Context, s *Session, _ Input) (Output, error) {
+	c, err := s.DB.LastChange(ctx)
+	if errors.Is(err, repo.ErrNotFound) {
+		return Output{}, &worded{"there is nothing to undo", "undo takes back your own changes of records, the last one first", repo.ErrNotFound}
+	}
+	if err != nil {
+		return Output{}, err
+	}
+	if err := undoable(s, c); err != nil {
+		return Output{}, err
+	}
+	err = s.DB.Undo(ctx, c)
+	if err != nil && !errors.Is(err, repo.ErrDenied) && Readable(err) {
+		err = &worded{fmt.Sprintf("%s cannot be taken back: %v", theChange(s, c), err), "", err}
+	}
+	if err != nil {
+		return Output{}, named(err, c.Entity, c.EntityID)
+	}
+	out := single(undoneFields, c)
+	out.Quiet = true
+	out.Message = tellUndone(s, c)
+	what := "updated"
+	switch c.Action {
+	case "add", "restore":
+		what = "deleted"
+	case "delete":
+		what = "restored"
+	}
+	if c.Entity == "payment" {
+		what = "added"
+	}
+	out.Events = []Event{happened(c.Entity, c.EntityID, what)}
+	return out, nil
+}
+
+// theChange names a change in a sentence.
+func theChange(s *Session, c repo.LastChange) string {
+	what := map[string]string{"add": "adding", "update": "the update of", "delete": "deleting", "restore": "restoring"}[c.Action]
+	return fmt.Sprintf("%s %s %d at %s", what, c.Entity, c.EntityID, clock(s, c.At))
+}
+
+// undoable explains why a change cannot be taken back; the database decides.
+func undoable(s *Session, c repo.LastChange) error {
+	change := theChange(s, c)
+	if c.ChangedAt != nil {
+		who := "the company's set-up"
+		if c.ChangedBy != nil {
+			who = *c.ChangedBy
+		}
+		return &worded{fmt.Sprintf("%s cannot be taken back: %s has changed it since, at %s", change, who, clock(s, *c.ChangedAt)), "", repo.ErrConflict}
+	}
+	needed := action(c.Entity, "update")
+	switch {
+	case c.Entity == "payment":
+		needed = action("contract", "update")
+	case c.Action != "update":
+		needed = action(c.Entity, "delete")
+	}
+	if c.Entity == "contract" && c.Action == "add" {
+		return &worded{change + " cannot be taken back: a contract is not deleted", fmt.Sprintf("contract cancel %d ends one that is not signed", c.EntityID), repo.ErrConflict}
+	}
+	if !s.May(needed) {
+		return &worded{fmt.Sprintf("not permitted: taking back %s needs %s, which the role %s does not have", change, needed, s.Me.Role), "", repo.ErrDenied}
+	}
+	for _, v := range c.Before {
+		if v == repo.Erased || v == unreadable {
+			return &worded{change + " cannot be taken back: what was there before is " + strings.Trim(fmt.Sprint(v), "‹›"), "", repo.ErrConflict}
+		}
+	}
+	return nil
+}
+
+// tellUndone says what was done.
+func tellUndone(s *Session, c repo.LastChange) string {
+	at := clock(s, c.At)
+	switch {
+	case c.Entity == "payment":
+		return fmt.Sprintf("contract %v: the payment of %v at %s is taken back by its opposite", c.After["contract_id"], c.After["amount"], at)
+	case c.Action == "add":
+		return fmt.Sprintf("%s %d deleted: you had added it at %s", c.Entity, c.EntityID, at)
+	case c.Action == "restore":
+		return fmt.Sprintf("%s %d deleted: you had restored it at %s", c.Entity, c.EntityID, at)
+	case c.Action == "delete":
+		return fmt.Sprintf("%s %d restored: you had deleted it at %s", c.Entity, c.EntityID, at)
+	}
+	lines := []string{fmt.Sprintf("%s %d is as it was before %s", c.Entity, c.EntityID, at)}
+	for _, column := range slices.Sorted(maps.Keys(c.Before)) {
+		lines = append(lines, fmt.Sprintf("%s: %s → %s", column, toTell(c.After[column]), toTell(c.Before[column])))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// toTell is a value of the trail for people.
+func toTell(v any) string {
+	if text := plain(v); text != nil && text != "" {
+		return fmt.Sprint(text)
+	}
+	return "--"
+}

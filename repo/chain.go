@@ -1,0 +1,168 @@
+package repo
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// This file checks the trail's hash chain. Everything is read from the tables and computed here, in statements that this program
+// sends: whoever could change the functions that the database holds could have them say that all is well.
+
+// A ChainHead is the last link of the trail's chain: how many there are, and the hash that stands for all of them.
+type ChainHead struct {
+	Position int64 // 0: there is none
+	Hash     [sha256.Size]byte
+}
+
+// String is POSITION:HASH, as ParseChainHead reads it.
+func (h ChainHead) String() string { return fmt.Sprintf("%d:%x", h.Position, h.Hash) }
+
+// ParseChainHead reads what String writes.
+func ParseChainHead(text string) (h ChainHead, err error) {
+	position, digits, _ := strings.Cut(text, ":")
+	hash, err := hex.DecodeString(digits)
+	if h.Position, _ = strconv.ParseInt(position, 10, 64); err != nil || h.Position < 1 || len(hash) != sha256.Size {
+		return ChainHead{}, say(ErrInvalid, "want POSITION:HASH as crm verify-audit prints it, a number and 64 hex digits")
+	}
+	copy(h.Hash[:], hash)
+	return h, nil
+}
+
+// The statements find nothing but tables by their whole names and what PostgreSQL brings itself; views in place of the tables and hidden
+// rows are an error.
+const (
+	chainSettings = `set local search_path = pg_catalog; set local timezone = 'UTC'; set local row_security = off; set local standard_conforming_strings = on`
+	chainTables   = `select count(*) = 3 from pg_class where relkind = 'r' and oid in (select to_regclass(n) from unnest(array[$1::text, $2, $3]) n)`
+
+	// What the chain holds of an entry, as schema.sql writes it when it links one; and whether a person was erased from it without an
+	// entry that says so.
+	chainRows = `
+		select l.position, l.audit_id, l.hash, case when a.id is null then '' else jsonb_build_array(a.id, a.at, a.collaborator_id, a.session_id, a.client, a.entity, a.entity_id,
+				a.action, case when a.entity = 'customer' then d.before else a.before end, case when a.entity = 'customer' then d.after else a.after end,
+				a.undoes, a.derived)::text end as kept,
+			coalesce(d.erased, false) and not exists (select from %[1]s e where e.entity = a.entity and e.entity_id = a.entity_id and e.action = 'erase') as erased
+		from %[2]s l left join %[1]s a on a.id = l.audit_id left join lateral (
+			select jsonb_object_agg(key, digest) filter (where side = 1) as before, jsonb_object_agg(key, digest) filter (where side = 2) as after, bool_or(erased) as erased
+			from (
+				select side, key, case
+						when jsonb_typeof(value) <> 'string' then value
+						when value #>> '{}' ~ '^(\\x01([0-9a-f]{2})+ )?sha256:[0-9a-f]{64}$' then to_jsonb(right(value #>> '{}', 71))
+						when value #>> '{}' ~ '^\\x01([0-9a-f]{2}){32,}$' then to_jsonb('sha256:' || encode(sha256(decode(substr(value #>> '{}', 3), 'hex')), 'hex'))
+						else value end as digest,
+					value #>> '{}' like 'sha256:%%' as erased
+				from (values (1, a.before), (2, a.after)) sides (side, kept), jsonb_each(case jsonb_typeof(kept) when 'object' then kept end)) digests
+		) d on a.entity = 'customer'
+		order by l.position`
+
+	// Entries outside of the chain: the first that does not even wait for its link, and how many wait.
+	chainStrays = `
+		select (select min(id) from (
+				select a.id from %[1]s a where not exists (select from %[2]s l where l.audit_id = a.id) and not exists (select from %[3]s u where u.audit_id = a.id)
+				union all select u.audit_id from %[3]s u where not exists (select from %[1]s a where a.id = u.audit_id)
+				union all select audit_id from (select audit_id from %[2]s union all select audit_id from %[3]s) linked group by audit_id having count(*) > 1) strays (id)),
+			(select count(*) from %[3]s)`
+)
+
+// A chainLink is one row of chainRows.
+type chainLink struct {
+	position, entry int64
+	hash            []byte
+	kept            string
+	erased          bool
+}
+
+// VerifyChain reads the whole trail and recomputes its chain; it is ErrConflict with the first bad entry's number and position. Waiting
+// are entries that the next commit links. With expected, a head of an earlier time, it is also seen that nothing up to
+// there was cut off or written anew.
+func (a *Admin) VerifyChain(ctx context.Context, expected *ChainHead) (head ChainHead, waiting int64, err error) {
+	conn, err := a.connect(ctx, a.names.Database)
+	if err != nil {
+		return head, 0, err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+	if err != nil {
+		return head, 0, translate(err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
+	if _, err := tx.Exec(ctx, "set local role "+quote(a.names.Owner)+"; "+chainSettings); err != nil {
+		return head, 0, translate(err)
+	}
+	names := []any{a.table("audit"), a.table("audit_link"), a.table("audit_unlinked")}
+	var real bool
+	if err := tx.QueryRow(ctx, chainTables, names...).Scan(&real); err != nil {
+		return head, 0, translate(err)
+	}
+	if !real {
+		return head, 0, say(ErrConflict, "the trail is not what crm init made: audit, audit_link and audit_unlinked must be tables of the schema %s", a.names.Schema)
+	}
+	if head, err = followChain(ctx, tx, fmt.Sprintf(chainRows, names...), expected); err != nil {
+		return head, 0, err
+	}
+	var stray *int64
+	if err := tx.QueryRow(ctx, fmt.Sprintf(chainStrays, names...)).Scan(&stray, &waiting); err != nil {
+		return head, 0, translate(err)
+	}
+	if stray != nil {
+		return head, 0, say(ErrConflict, "entry %d is not in the chain as it should be, once: it was put in past crm, or its link or itself was taken out", *stray)
+	}
+	return head, waiting, nil
+}
+
+func (a *Admin) table(name string) string { return quote(a.names.Schema) + "." + quote(name) }
+
+// followChain recomputes link after link, holding one at a time.
+func followChain(ctx context.Context, tx pgx.Tx, query string, expected *ChainHead) (head ChainHead, err error) {
+	rows, err := tx.Query(ctx, query)
+	if err != nil {
+		return head, translate(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var l chainLink
+		if err := rows.Scan(&l.position, &l.entry, &l.hash, &l.kept, &l.erased); err != nil {
+			return head, translate(err)
+		}
+		if head, err = l.follow(head); err != nil {
+			return head, err
+		}
+		if expected != nil && expected.Position == head.Position && expected.Hash != head.Hash {
+			return head, say(ErrConflict, "the chain is not the one of %s: at position %d the hash is %x; entries up to there were written anew", expected, head.Position, head.Hash)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return head, translate(err)
+	}
+	if expected != nil && expected.Position > head.Position {
+		return head, say(ErrConflict, "the chain ends at position %d, but once went on to %d: its end was cut off", head.Position, expected.Position)
+	}
+	return head, nil
+}
+
+// follow checks a link against the head before it and answers the new head.
+func (l chainLink) follow(head ChainHead) (ChainHead, error) {
+	next := ChainHead{Position: head.Position + 1}
+	var before []byte
+	if head.Position > 0 {
+		before = head.Hash[:]
+	}
+	next.Hash = sha256.Sum256(append(before, l.kept...))
+	switch {
+	case l.position != next.Position:
+		return head, say(ErrConflict, "the chain is broken at position %d: its link was taken out, or put in twice; the next one there is that of entry %d", next.Position, l.entry)
+	case l.kept == "":
+		return head, say(ErrConflict, "the chain is broken at position %d: entry %d was taken out", l.position, l.entry)
+	case !bytes.Equal(l.hash, next.Hash[:]):
+		return head, say(ErrConflict, "the chain is broken at position %d: entry %d is not what was linked there", l.position, l.entry)
+	case l.erased:
+		return head, say(ErrConflict, "position %d: personal values of entry %d were erased, and no entry says that customer erase did it", l.position, l.entry)
+	}
+	return next, nil
+}

@@ -1,0 +1,129 @@
+package repo
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/Masterminds/squirrel"
+)
+
+// A LastChange is the caller's last change of a record that is not taken back yet.
+type LastChange struct {
+	ID            int64 // of its entry in the trail
+	At            time.Time
+	Entity        string // customer, contract, event, user or payment
+	EntityID      int64
+	Action        string // add, update, delete or restore
+	Before, After map[string]any
+	ChangedAt     *time.Time // when somebody else changed the record after it; nil: nobody has
+	ChangedBy     *string    // who that was; nil: the company's own set-up work
+}
+
+type lastChangeRow struct {
+	ID        int64      `db:"id"`
+	At        time.Time  `db:"at"`
+	Entity    string     `db:"entity"`
+	EntityID  int64      `db:"entity_id"`
+	Action    string     `db:"action"`
+	Before    values     `db:"before"`
+	After     values     `db:"after"`
+	ChangedAt *time.Time `db:"changed_at"`
+	ChangedBy *string    `db:"changed_by"`
+}
+
+// LastChange answers what Undo would take back; ErrNotFound if there is nothing. Sealed values are opened.
+func (db *DB) LastChange(ctx context.Context) (LastChange, error) {
+	return one(ctx, db, from[lastChangeRow]("my_last_change()"), func(r lastChangeRow) (LastChange, error) {
+		before, err := db.openValues(r.Entity, r.Before)
+		if err != nil {
+			return LastChange{}, err
+		}
+		after, err := db.openValues(r.Entity, r.After)
+		return LastChange{r.ID, r.At, r.Entity, r.EntityID, r.Action, before, after, r.ChangedAt, r.ChangedBy}, err
+	})
+}
+
+// Undo takes a change back, as a change of its own: what was added is deleted, what was deleted restored, what was updated gets its
+// values from before, a payment its opposite. It is ErrConflict if it is not the last one any more or the record was changed meanwhile.
+func (db *DB) Undo(ctx context.Context, c LastChange) error {
+	table, id := c.Entity, c.EntityID
+	switch c.Entity {
+	case "user":
+		table = "collaborator"
+	case "payment":
+		table = "contract"
+		id, _ = strconv.ParseInt(plainText(c.After["contract_id"]), 10, 64)
+	}
+	write, err := db.opposite(c, table, id)
+	if err != nil {
+		return err
+	}
+	var current, touched bool
+	err = db.run(ctx,
+		step{query: sq().Select("id").From(table).Where(squirrel.Eq{"id": id}).Suffix("for update")}, // who was faster is seen
+		step{sq().Select().Column(squirrel.Expr("coalesce(("+stillLast+") = ?, false)", c.ID)), value(&current)},
+		step{query: squirrel.Expr("select set_config('crm.undoes', $1, true)", strconv.FormatInt(c.ID, 10))},
+		step{write, sawRow(&touched)},
+		step{query: squirrel.Expr("select set_config('crm.undoes', '', true)")})
+	switch {
+	case err == nil && !current:
+		return say(ErrConflict, "it has been changed in this moment: nothing was taken back")
+	case err == nil && !touched:
+		return ErrDenied
+	}
+	return err
+}
+
+// stillLast is the entry that can be taken back now.
+const stillLast = "select l.id from my_last_change() l where l.changed_at is null"
+
+// opposite is the statement that takes a change back, if it is still the last one. A payment's table and id are its contract's.
+func (db *DB) opposite(c LastChange, table string, id int64) (squirrel.Sqlizer, error) {
+	last := squirrel.Expr("("+stillLast+") = ?", c.ID)
+	if c.Entity == "payment" {
+		entry := squirrel.Select().Column("?::bigint", id).Column("- ?::numeric", c.After["amount"]).
+			Column("?::date", c.After["paid_on"]).Where(last)
+		return sq().Insert("payment").Columns("contract_id", "amount", "paid_on").Select(entry).Suffix("returning true"), nil
+	}
+	values := map[string]any{"deleted_at": nil}
+	switch c.Action {
+	case "add", "restore":
+		values["deleted_at"] = squirrel.Expr("now()")
+	case "update":
+		var err error
+		if values, err = db.formerValues(c); err != nil {
+			return nil, err
+		}
+	}
+	return sq().Update(table).SetMap(values).Where(squirrel.Eq{"id": id}).Where(last).Suffix("returning id"), nil
+}
+
+// formerValues are the columns of an update as they were before it, without those that the database keeps.
+func (db *DB) formerValues(c LastChange) (map[string]any, error) {
+	former := map[string]any{}
+	for column, v := range c.Before {
+		switch {
+		case column == "remaining_amount" || column == "signed_at":
+		case c.Entity == "customer" && column != "sales_id":
+			if err := db.sealInto(former, column, plainText(v)); err != nil {
+				return nil, err
+			}
+		case c.Entity == "event" && slices.Contains(eventTexts, column):
+			db.writeInto(former, column, plainText(v))
+		default:
+			former[column] = orNull(plainText(v))
+		}
+	}
+	return former, nil
+}
+
+// plainText is a value of the trail as text, empty for none.
+func plainText(v any) string {
+	if v == nil {
+		return ""
+	}
+	return fmt.Sprint(v)
+}

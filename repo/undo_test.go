@@ -1,0 +1,274 @@
+package repo_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"crm/repo"
+)
+
+// undo takes a person's last change back and answers the error.
+func (w *world) undo(person string) error {
+	w.t.Helper()
+	c, err := w.as(person).LastChange(w.t.Context())
+	if err != nil {
+		return err
+	}
+	return w.as(person).Undo(w.t.Context(), c)
+}
+
+// undone is undo that must succeed.
+func (w *world) undone(person string) {
+	w.t.Helper()
+	if err := w.undo(person); err != nil {
+		w.t.Fatalf("%s undoes: %v", person, err)
+	}
+}
+
+// rowOf is a record as it is stored, without its stamps and what is derived from sealed bytes.
+func (w *world) rowOf(table string, id int64) string {
+	w.t.Helper()
+	return read[string](w, "select (to_jsonb(t) - '{created_at,updated_at,company_name,full_name,email,phone}'::text[])::text from "+table+" t where id = $1", id)
+}
+
+// Undoing, noun by noun: after each change and its undoing the record is as before, tokens included, and the trail tells both.
+func TestUndoEveryNoun(t *testing.T) {
+	t.Parallel()
+	ctx, w := t.Context(), newWorld(t)
+	admin := w.as("admin")
+	c := w.customer("sales1").ID
+	k := w.contract(c, 10000, "pending").ID
+	e := w.event(w.contract(c, 10000, "signed").ID, "support1").ID
+	other := w.customer("sales1").ID
+	later, none := time.Now().Add(96*time.Hour).Truncate(time.Second), ""
+	for _, try := range []struct {
+		name, table string
+		id          int64
+		change      func() error
+	}{
+		{"customer update", "customer", c, func() error {
+			return failed(admin.UpdateCustomer(ctx, c, repo.CustomerChange{CompanyName: text("Other"), FullName: text("Somebody"), Email: &none, Phone: text("+33699999999"), SalesID: ptr(w.ids["sales2"])}))
+		}},
+		{"customer delete", "customer", other, func() error { return failed(admin.DeleteCustomer(ctx, other)) }},
+		{"contract update", "contract", k, func() error {
+			return failed(admin.UpdateContract(ctx, k, repo.ContractChange{CustomerID: &other, SalesID: ptr(w.ids["sales2"]), TotalAmount: ptr(repo.Money(5000))}))
+		}},
+		{"contract pay", "contract", k, func() error { return failed(admin.PayContract(ctx, k, 2500, nil)) }},
+		{"event update", "event", e, func() error {
+			return failed(admin.UpdateEvent(ctx, e, repo.EventChange{
+				Name: text("Gala"), Location: &none, Comments: text("x"), Attendees: ptr(int64(7)), EndDate: &later, SupportID: ptr(w.ids["support2"]),
+			}))
+		}},
+		{"event delete", "event", e, func() error { return failed(admin.DeleteEvent(ctx, e)) }},
+		{"user update", "collaborator", w.ids["sales2"], func() error {
+			return failed(admin.UpdateUser(ctx, w.ids["sales2"], repo.UserChange{FirstName: text("A"), LastName: text("B"), Email: text("ab@epic.example"), Role: text("manage"), EmployeeNumber: text("X1")}, 0))
+		}},
+		{"user delete", "collaborator", w.ids["support2"], func() error { return failed(admin.DeleteUser(ctx, w.ids["support2"], 0)) }},
+	} {
+		before := w.rowOf(try.table, try.id)
+		if err := try.change(); err != nil {
+			t.Fatalf("%s: %v", try.name, err)
+		}
+		if w.rowOf(try.table, try.id) == before {
+			t.Errorf("%s changed nothing", try.name)
+		}
+		entry := ok[repo.LastChange](t)(admin.LastChange(ctx)).ID
+		w.undone("admin")
+		if after := w.rowOf(try.table, try.id); after != before {
+			t.Errorf("%s undone:\n%s\nwas\n%s", try.name, after, before)
+		}
+		if n := read[int](w, "select count(*) from audit where undoes = $1 and collaborator_id = $2", entry, w.ids["admin"]); n != 1 {
+			t.Errorf("%s: %d entries say that it was undone", try.name, n)
+		}
+	}
+	got := ok[repo.Customer](t)(admin.Customer(ctx, c))
+	if got.CompanyName != "Company of sales1" || got.FullName != "Lou of sales1" || got.Email != "lou@sales1.example" || got.Phone != "+33612345678" {
+		t.Errorf("the customer is %+v", got)
+	}
+	found := ok[[]repo.Customer](t)(admin.Customers(ctx, repo.CustomerFilter{Page: repo.Page{Limit: 9, Search: "somebody"}}))
+	if len(found) != 0 {
+		t.Error("the name that was taken back is still found")
+	}
+	if n := read[int](w, "select count(*) from payment where contract_id = $1 having sum(amount) = 0 and count(distinct paid_on) = 1", k); n != 2 {
+		t.Errorf("%d payments, want one and its opposite of the same day", n)
+	}
+}
+
+// What was added is deleted, what was deleted or restored is the other again, and each `undo` goes one further back, never over an undoing.
+func TestUndoGoesBack(t *testing.T) {
+	t.Parallel()
+	ctx, w := t.Context(), newWorld(t)
+	admin := w.as("admin")
+	u := ok[repo.User](t)(admin.AddUser(ctx, repo.UserChange{FirstName: text("New"), LastName: text("New"), Email: text("new@epic.example"), Role: text("sales")}, nil)).ID
+	c := ok[repo.Customer](t)(admin.AddCustomer(ctx, repo.CustomerChange{CompanyName: text("New"), FullName: text("New")})).ID
+	ok[repo.Customer](t)(admin.UpdateCustomer(ctx, c, repo.CustomerChange{Phone: text("+33611111111")}))
+	ok[repo.Customer](t)(admin.UpdateCustomer(ctx, c, repo.CustomerChange{Phone: text("+33622222222")}))
+	ok[repo.Customer](t)(admin.DeleteCustomer(ctx, c))
+	ok[repo.Customer](t)(admin.RestoreCustomer(ctx, c))
+	state := func() string {
+		rows := ok[[]repo.Customer](t)(admin.Customers(ctx, repo.CustomerFilter{Page: repo.Page{Limit: 9}}))
+		if len(rows) == 0 {
+			return "deleted"
+		}
+		return rows[0].Phone
+	}
+	for i, want := range []string{"deleted", "+33622222222", "+33611111111", "", "deleted"} {
+		w.undone("admin")
+		if got := state(); got != want {
+			t.Fatalf("undo %d: %q, want %q", i+1, got, want)
+		}
+	}
+	w.undone("admin")
+	is(t, failed(admin.User(ctx, u)), repo.ErrNotFound, "the collaborator whose adding was undone")
+	is(t, w.undo("admin"), repo.ErrNotFound, "undoing when all is undone")
+	is(t, w.undo("support1"), repo.ErrNotFound, "undoing without having changed anything")
+}
+
+// What is as it was anyway is undone on the trail, and does not stand in the way of what came before it.
+func TestUndoOfNothing(t *testing.T) {
+	t.Parallel()
+	ctx, w := t.Context(), newWorld(t)
+	e := w.event(w.contract(w.customer("sales1").ID, 0, "signed").ID, "").ID
+	ok[repo.Event](t)(w.as("manage").UpdateEvent(ctx, e, repo.EventChange{Name: text("Gala")}))
+	ok[repo.Event](t)(w.as("manage").UpdateEvent(ctx, e, repo.EventChange{SupportID: ptr(w.ids["support2"])}))
+	ok[repo.Event](t)(w.as("manage").DeleteEvent(ctx, e))
+	ok[repo.User](t)(w.as("admin").DeleteUser(ctx, w.ids["support2"], 0))
+	w.undone("manage") // is back, without the contact who left meanwhile
+	w.undone("manage") // had no contact before
+	w.undone("manage")
+	if e := ok[repo.Event](t)(w.as("manage").Event(ctx, e)); e.SupportID != nil || *e.Name != "Party" {
+		t.Errorf("the event is %+v", e)
+	}
+}
+
+// A change of what was changed by somebody else since is not taken back, be it in the same moment; once they have taken theirs back, it is.
+func TestUndoChangedSince(t *testing.T) {
+	t.Parallel()
+	ctx, w := t.Context(), newWorld(t)
+	c := w.customer("sales1").ID
+	sales, admin := w.as("sales1"), w.as("admin")
+	ok[repo.Customer](t)(sales.UpdateCustomer(ctx, c, repo.CustomerChange{Phone: text("+33611111111")}))
+	mine := ok[repo.LastChange](t)(sales.LastChange(ctx))
+	ok[repo.Customer](t)(admin.UpdateCustomer(ctx, c, repo.CustomerChange{Email: text("new@sales1.example")}))
+	stale := ok[repo.LastChange](t)(sales.LastChange(ctx))
+	if stale.ID != mine.ID || stale.ChangedAt == nil || *stale.ChangedBy != "admin Test" || mine.ChangedAt != nil {
+		t.Errorf("before %+v, after %+v", mine, stale)
+	}
+	is(t, sales.Undo(ctx, mine), repo.ErrConflict, "undoing what was changed since it was looked at")
+	is(t, admin.Undo(ctx, mine), repo.ErrConflict, "undoing another's change")
+	w.undone("admin")
+	errs := together(func() error { return sales.Undo(ctx, mine) }, func() error { return sales.Undo(ctx, mine) }, func() error { return sales.Undo(ctx, mine) })
+	if n := succeeded(t, errs, repo.ErrConflict); n != 1 {
+		t.Errorf("%d of three undid the same change", n)
+	}
+	if c := ok[repo.Customer](t)(sales.Customer(ctx, c)); c.Phone != "+33612345678" || c.Email != "lou@sales1.example" {
+		t.Errorf("the customer is %+v", c)
+	}
+}
+
+// Somebody else who is just changing the record is waited for, and then nothing is taken back.
+func TestUndoWaits(t *testing.T) {
+	t.Parallel()
+	ctx, w := t.Context(), newWorld(t)
+	c := w.customer("sales1").ID
+	sales := w.as("sales1")
+	ok[repo.Customer](t)(sales.UpdateCustomer(ctx, c, repo.CustomerChange{Phone: text("+33611111111")}))
+	mine := ok[repo.LastChange](t)(sales.LastChange(ctx))
+	admin, commit, rollback, err := w.as("admin").Atomic(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = rollback(ctx) }()
+	ok[repo.Customer](t)(admin.UpdateCustomer(ctx, c, repo.CustomerChange{Phone: text("+33622222222")}))
+	done := make(chan error, 1)
+	go func() { done <- sales.Undo(ctx, mine) }()
+	for read[int](w, "select count(*) from pg_locks where not granted") == 0 {
+		// it has not come to the row yet
+	}
+	if err := commit(ctx); err != nil {
+		t.Fatal(err)
+	}
+	is(t, <-done, repo.ErrConflict, "undoing while somebody else changes the record")
+	if c := ok[repo.Customer](t)(sales.Customer(ctx, c)); c.Phone != "+33622222222" {
+		t.Errorf("the phone number is %s", c.Phone)
+	}
+}
+
+// What the rules and rights of the change itself forbid, undoing is refused too.
+func TestUndoRefused(t *testing.T) {
+	t.Parallel()
+	ctx, w := t.Context(), newWorld(t)
+	c := w.customer("sales1").ID
+	is(t, w.undo("sales1"), repo.ErrDenied, "sales deletes the customer that it added")
+	k := w.contract(c, 1000, "to_send").ID
+	is(t, w.undo("manage"), repo.ErrDenied, "a contract is deleted")
+	ok[repo.Contract](t)(w.as("manage").UpdateContract(ctx, k, repo.ContractChange{Status: text("signed")}))
+	is(t, w.undo("manage"), repo.ErrConflict, "a signed contract is pending again")
+	ok[repo.Contract](t)(w.as("sales1").PayContract(ctx, k, 1000, nil))
+	ok[repo.Contract](t)(w.as("manage").UpdateContract(ctx, k, repo.ContractChange{Status: text("finished")}))
+	is(t, w.undo("sales1"), repo.ErrConflict, "the payment of a finished contract is taken back")
+	ok[repo.Customer](t)(w.as("sales1").UpdateCustomer(ctx, c, repo.CustomerChange{SalesID: ptr(w.ids["sales2"])}))
+	is(t, w.undo("sales1"), repo.ErrDenied, "a customer that was handed over is taken back")
+	before := w.checksums()
+	for _, person := range []string{"sales1", "manage"} {
+		_ = w.undo(person)
+	}
+	if w.checksums() != before {
+		t.Error("an undoing that was refused changed something")
+	}
+}
+
+// Raw SQL cannot claim to undo what is another's, of another record, or undone already.
+func TestUndoClaimed(t *testing.T) {
+	t.Parallel()
+	ctx, w := t.Context(), newWorld(t)
+	a, b := w.customer("sales1").ID, w.customer("sales1").ID
+	ok[repo.Customer](t)(w.as("admin").UpdateCustomer(ctx, a, repo.CustomerChange{Phone: text("")}))
+	others := read[int64](w, "select max(id) from audit where entity = 'customer' and entity_id = $1", a)
+	own := read[int64](w, "select max(id) from audit where entity = 'customer' and entity_id = $1", b)
+	claim := func(person string, entry, id int64) error {
+		_, err := w.inTx(w.token(person), func(tx pgx.Tx) (int64, error) {
+			if _, err := tx.Exec(ctx, "select set_config('crm.undoes', $1, true)", fmt.Sprint(entry)); err != nil {
+				return 0, err
+			}
+			tag, err := tx.Exec(ctx, "update customer set email = null where id = $1", id)
+			return tag.RowsAffected(), err
+		})
+		return err
+	}
+	for name, err := range map[string]error{"another's": claim("sales1", others, a), "another record's": claim("sales1", own, a), "none": claim("sales1", 999999, a)} {
+		if sqlstate(err) != "42501" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// Within a transaction that is not over, what it has changed itself is taken back; rolled back, nothing has happened.
+func TestUndoAtomic(t *testing.T) {
+	t.Parallel()
+	ctx, w := t.Context(), newWorld(t)
+	c := w.customer("sales1").ID
+	db, commit, _, err := w.as("sales1").Atomic(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ok[repo.Customer](t)(db.UpdateCustomer(ctx, c, repo.CustomerChange{Phone: text("+33611111111")}))
+	ok[repo.Customer](t)(db.UpdateCustomer(ctx, c, repo.CustomerChange{Email: text("new@sales1.example")}))
+	if err := db.Undo(ctx, ok[repo.LastChange](t)(db.LastChange(ctx))); err != nil {
+		t.Fatal(err)
+	}
+	ok[repo.Customer](t)(db.UpdateCustomer(ctx, c, repo.CustomerChange{FullName: text("Lou Two")})) // is no undoing itself
+	if err := commit(ctx); err != nil {
+		t.Fatal(err)
+	}
+	got := ok[repo.Customer](t)(w.as("sales1").Customer(ctx, c))
+	if got.Phone != "+33611111111" || got.Email != "lou@sales1.example" || got.FullName != "Lou Two" {
+		t.Errorf("the customer is %+v", got)
+	}
+	if n := read[int](w, "select count(*) from audit where undoes is not null"); n != 1 {
+		t.Errorf("%d entries undo something", n)
+	}
+}
