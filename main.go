@@ -196,6 +196,7 @@ func (p *program) locate(ctx context.Context) (place.Place, error) {
 	at, err := place.Find(ctx, place.Config{
 		URL: p.GetString("database.url"), AdminURL: p.GetString("database.admin_url"),
 		SSLMode: p.GetString("database.sslmode"), SSLRootCert: p.GetString("database.sslrootcert"),
+		SSLCert: p.GetString("database.sslcert"), SSLKey: p.GetString("database.sslkey"),
 		ConnectTimeout: p.GetDuration("database.connect_timeout"),
 		Names: repo.Names{
 			Database: p.GetString("database.name"), Schema: p.GetString("database.schema"),
@@ -489,5 +490,42 @@ func (p *program) verifyAudit(ctx context.Context) error {
 	return nil
 }
 
-// checkConfig is `crm config check`.
-func (p *program) checkConfig(ctx context.Context) error { return usage("not there yet") }
+// checkConfig is `crm config check`: it prints what is weak, and fails if anything is.
+func (p *program) checkConfig(ctx context.Context) error {
+	file := viper.New() // alone
+	file.SetConfigFile(p.configFile)
+	_ = file.ReadInConfig() // it was read before, or is not there
+	weak := config.Weak(func(key string) config.Setting { return config.Setting{Value: p.Get(key), File: file.Get(key)} }, p.configFile, p.keysetFile())
+	at, err := p.locate(ctx)
+	if err != nil {
+		return err
+	}
+	if spot, _ := place.WeakTLS(cmp.Or(at.URL, at.AdminURL)); spot != "" {
+		weak = append(weak, spot)
+	}
+	if at.URL != "" {
+		spots, err := repo.WeakRole(ctx, at.URL, at.Names)
+		if err != nil {
+			return err
+		}
+		weak = append(weak, spots...)
+	}
+	if at.AdminURL != "" {
+		spots, err := repo.NewAdmin(at.AdminURL, at.Names).Weak(ctx)
+		if err != nil {
+			return err
+		}
+		weak = append(weak, spots...)
+	} else {
+		p.say("accounts were not looked at: that takes CRM_DATABASE_ADMIN_URL")
+	}
+	for _, spot := range weak {
+		if _, err := fmt.Println(spot); err != nil {
+			return err
+		}
+	}
+	if len(weak) == 0 {
+		p.say("nothing weak was found")
+	}
+	return commands.Weak(len(weak))
+}

@@ -24,6 +24,7 @@ var ErrConfig = errors.New("config")
 type Config struct {
 	URL, AdminURL        string        // as written; both empty: the private server
 	SSLMode, SSLRootCert string        // over those of the URLs, if not empty
+	SSLCert, SSLKey      string        // the app role's client certificate, over that of URL
 	ConnectTimeout       time.Duration // where the URLs do not say otherwise
 	Names                repo.Names    // where URL does not say otherwise
 	Dir, BinDir          string        // of the private server; BinDir may be empty
@@ -51,7 +52,9 @@ func Find(ctx context.Context, c Config) (Place, error) {
 	at := Place{Names: c.Names}
 	var err error
 	if c.AdminURL != "" {
-		if at.AdminURL, _, err = c.complete("database.admin_url", c.AdminURL, repo.Names{}); err != nil {
+		admin := c
+		admin.SSLCert, admin.SSLKey = "", "" // they say who the app role is
+		if at.AdminURL, _, err = admin.complete("database.admin_url", c.AdminURL, repo.Names{}); err != nil {
 			return at, err
 		}
 	}

@@ -91,3 +91,28 @@ func TestInvent(t *testing.T) {
 		t.Errorf("from keywords: %v", err)
 	}
 }
+
+// A server elsewhere that may be reached without TLS is warned of; one that does not prove who it is is weak; this machine is neither.
+func TestWeakTLS(t *testing.T) {
+	for text, want := range map[string]struct {
+		weak        string
+		unencrypted bool
+	}{
+		"postgres://there/x?sslmode=disable":          {"the way to the database at there may be unencrypted", true},
+		"postgres://there/x":                          {"the way to the database at there may be unencrypted", true}, // prefer
+		"postgres://there/x?sslmode=allow":            {"the way to the database at there may be unencrypted", true},
+		"postgres://there/x?sslmode=require":          {"the database at there does not prove who it is", false},
+		"postgres://there/x?sslmode=verify-ca":        {},
+		"postgres://there/x?sslmode=verify-full":      {},
+		"postgres://localhost/x?sslmode=disable":      {},
+		"postgres://127.0.0.2/x":                      {},
+		"postgres://[::1]/x":                          {},
+		"host=/run/postgresql dbname=x":               {},
+		"postgres://localhost,there/x?sslmode=prefer": {"the way to the database at there may be unencrypted", true},
+	} {
+		weak, unencrypted := WeakTLS(text)
+		if !strings.HasPrefix(weak, want.weak) || (weak == "") != (want.weak == "") || unencrypted != want.unencrypted {
+			t.Errorf("%s: %q %v, want %q %v", text, weak, unencrypted, want.weak, want.unencrypted)
+		}
+	}
+}

@@ -1,16 +1,20 @@
 package place
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"math"
+	"net"
 	"net/url"
 	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"crm/repo"
 )
@@ -28,18 +32,14 @@ func isURL(text string) bool {
 
 // complete adds what a connection string leaves to the config, and tells the names that hold in the end.
 func (c Config) complete(key, text string, n repo.Names) (string, repo.Names, error) {
-	if c.SSLRootCert != "" && c.SSLRootCert != "system" {
-		f, err := os.Open(c.SSLRootCert)
-		if err != nil {
-			return "", n, worded{fmt.Errorf("database.sslrootcert cannot be read: %w", err), ErrConfig}
-		}
-		_ = f.Close()
+	if err := c.checkFiles(); err != nil {
+		return "", n, err
 	}
 	var err error
 	if isURL(text) {
 		text, err = c.completeURL(text, n)
 	} else {
-		text = keywords("connect_timeout", c.seconds(), "user", n.App, "dbname", n.Database) + text + " " + keywords("sslmode", c.SSLMode, "sslrootcert", c.SSLRootCert)
+		text = keywords("connect_timeout", c.seconds(), "user", n.App, "dbname", n.Database) + text + " " + keywords("sslmode", c.SSLMode, "sslrootcert", c.SSLRootCert, "sslcert", c.SSLCert, "sslkey", c.SSLKey)
 	}
 	if err != nil {
 		return "", n, unreadable(key)
@@ -50,6 +50,58 @@ func (c Config) complete(key, text string, n repo.Names) (string, repo.Names, er
 	}
 	n.App, n.Database = conf.User, conf.Database
 	return text, n, nil
+}
+
+// checkFiles refuses files of certificates that cannot be read; a key is for its owner alone, as libpq has it.
+func (c Config) checkFiles() error {
+	if (c.SSLCert == "") != (c.SSLKey == "") {
+		return worded{errors.New("database.sslcert and database.sslkey go together: set both or none"), ErrConfig}
+	}
+	for key, file := range map[string]string{"database.sslrootcert": c.SSLRootCert, "database.sslcert": c.SSLCert, "database.sslkey": c.SSLKey} {
+		if file == "" || key == "database.sslrootcert" && file == "system" {
+			continue
+		}
+		f, err := os.Open(file)
+		if err != nil {
+			return worded{fmt.Errorf("%s cannot be read: %w", key, err), ErrConfig}
+		}
+		info, err := f.Stat()
+		_ = f.Close()
+		if err == nil && key == "database.sslkey" && runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 && info.Mode().Perm() != 0o640 {
+			return worded{fmt.Errorf("%s is open to others: chmod 600 %s", key, file), ErrConfig}
+		}
+	}
+	if c.SSLCert != "" {
+		if _, err := tls.LoadX509KeyPair(c.SSLCert, c.SSLKey); err != nil {
+			return worded{errors.New("database.sslcert and database.sslkey are no certificate and its key"), ErrConfig}
+		}
+	}
+	return nil
+}
+
+// WeakTLS tells what a listener between here and the server could do; empty where the server is on this machine or proves who it is.
+func WeakTLS(text string) (weak string, unencrypted bool) {
+	conf, err := pgx.ParseConfig(text)
+	if err != nil {
+		return "", false
+	}
+	ways := []*pgconn.FallbackConfig{{Host: conf.Host, TLSConfig: conf.TLSConfig}}
+	for _, way := range append(ways, conf.Fallbacks...) {
+		switch {
+		case isLocal(way.Host):
+		case way.TLSConfig == nil:
+			return fmt.Sprintf("the way to the database at %s may be unencrypted: set database.sslmode to verify-full", way.Host), true
+		case way.TLSConfig.InsecureSkipVerify && way.TLSConfig.VerifyPeerCertificate == nil:
+			weak = fmt.Sprintf("the database at %s does not prove who it is: set database.sslmode to verify-full", way.Host)
+		}
+	}
+	return weak, false
+}
+
+// isLocal tells whether a host is this machine.
+func isLocal(host string) bool {
+	address := net.ParseIP(host)
+	return strings.HasPrefix(host, "/") || strings.HasPrefix(host, "@") || host == "localhost" || address.IsLoopback()
 }
 
 func (c Config) completeURL(text string, n repo.Names) (string, error) {
@@ -68,7 +120,7 @@ func (c Config) completeURL(text string, n repo.Names) (string, error) {
 	if strings.Trim(u.Path, "/") == "" && !q.Has("dbname") && !q.Has("database") && n.Database != "" {
 		u.Path = "/" + n.Database
 	}
-	for name, value := range map[string]string{"sslmode": c.SSLMode, "sslrootcert": c.SSLRootCert} {
+	for name, value := range map[string]string{"sslmode": c.SSLMode, "sslrootcert": c.SSLRootCert, "sslcert": c.SSLCert, "sslkey": c.SSLKey} {
 		if value != "" {
 			q.Set(name, value)
 		}

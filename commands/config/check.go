@@ -1,0 +1,53 @@
+package config
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/spf13/cast"
+)
+
+// This file names what is weak in a config, for crm config check.
+
+// A Setting is an option's value, and what the config file says of it; nil for nothing.
+type Setting struct{ Value, File any }
+
+// Weak names the weak spots of a config and of its files, each with what to do. get answers a key's value. The cost of
+// passwords is held against OWASP's Password Storage Cheat Sheet: 19 MiB and 2 passes at least.
+func Weak(get func(key string) Setting, configFile, keysetFile string) (all []string) {
+	weak := func(is bool, format string, args ...any) {
+		if is {
+			all = append(all, fmt.Sprintf(format, args...))
+		}
+	}
+	text := func(key string) string { return cast.ToString(get(key).Value) }
+	for _, f := range []struct{ file, holds string }{
+		{configFile, "how to reach the database"}, {keysetFile, "the keys of sealed data"}, {text("password_file"), "a password"},
+		{text("database.sslkey"), "the key of the client certificate"}, {text("history.file"), "what was typed"},
+	} {
+		weak(f.file != "" && OpenToOthers(f.file), "%s holds %s and is open to others: chmod 600 %[1]s", f.file, f.holds)
+	}
+	for _, key := range []string{"database.url", "database.admin_url"} {
+		weak(holdsPassword(cast.ToString(get(key).File)), "%s: %s holds a password in plain text: name a passfile in it, or set %s from a secret store", configFile, key, Option{Key: key}.Env())
+	}
+	weak(cast.ToString(get("database.admin_url").File) != "", "%s: database.admin_url is there for every run: set %s for crm init, seed, rotate-keys and verify-audit alone", configFile, Option{Key: "database.admin_url"}.Env())
+	memory, passes := cast.ToInt(get("password.memory_mib").Value), cast.ToInt(get("password.iterations").Value)
+	weak(memory*passes < 19*2, "password.memory_mib %d and password.iterations %d are cheap to guess against: want at least 19 and 2", memory, passes)
+	lifetime, token := cast.ToDuration(get("session.lifetime").Value), cast.ToDuration(get("session.token").Value)
+	weak(lifetime > 24*time.Hour, "session.lifetime %v is longer than a day: a stolen session lives as long", lifetime)
+	weak(token > time.Hour, "session.token %v is longer than an hour: a stolen token lives as long", token)
+	weak(cast.ToBool(get("yes").File), "%s: yes is true: nothing asks before it destroys", configFile)
+	weak(strings.HasPrefix(text("sentry.dsn"), "http://"), "sentry.dsn is not encrypted: want https")
+	return all
+}
+
+// holdsPassword tells whether a connection string holds a password.
+func holdsPassword(text string) bool {
+	if u, err := url.Parse(text); err == nil && u.Scheme != "" {
+		password, _ := u.User.Password()
+		return password != "" || u.Query().Get("password") != ""
+	}
+	return strings.Contains(text, "password=") || strings.Contains(text, "password =")
+}
