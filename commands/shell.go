@@ -213,5 +213,5 @@ func runSet(_ context.Context, s *Session, in Input) (Output, error) {
 
 // All is every command there is, in the order of help.
 func All() Table {
-	return slices.Concat(accountCommands(), shellCommands(), editCommands(), aliasCommands(), findCommands(), customerCommands(), contractCommands(), eventCommands(), userCommands())
+	return slices.Concat(accountCommands(), shellCommands(), editCommands(), aliasCommands(), findCommands(), customerCommands(), contractCommands(), eventCommands(), userCommands(), sessionCommands())
 }
