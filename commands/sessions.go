@@ -86,3 +86,15 @@ func endSession(ctx context.Context, s *Session, in Input) (Output, error) {
 	err := s.DB.EndSession(ctx, id)
 	return Output{Message: fmt.Sprintf("session %d ended", id), Events: []Event{happened("session", id, "ended")}}, named(err, "session", id)
 }
+
+// Unlock has the signed-in user sign in once more, with what they type only: neither a file nor the environment answers for
+// them. The session is a new one then, and the one before ends if it has not.
+func Unlock(ctx context.Context, s *Session) (Output, error) {
+	ask := s.Secret
+	defer func() { s.Secret = ask }()
+	s.Secret = func(ctx context.Context, r SecretRequest) (string, error) {
+		r.File, r.Env = "", false
+		return ask(ctx, r)
+	}
+	return login(ctx, s, Input{values: map[string]any{"email": s.Me.Email}})
+}

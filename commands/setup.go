@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"crm/repo"
 	"crm/security"
@@ -24,8 +25,9 @@ type Setup struct {
 	ConfigFile  string      // made before the role whose new password it holds; empty when AppURL is not new
 	Config      [][2]string // keys of two words and their values, for ConfigFile
 
-	KeysetFile      string // made with the schema; empty when the keyset comes from elsewhere
-	SessionLifetime string // at most, as an interval of PostgreSQL
+	KeysetFile      string        // made with the schema; empty when the keyset comes from elsewhere
+	SessionLifetime time.Duration // at most
+	SessionIdle     time.Duration // without being used; 0: for ever
 	Cost            security.Params
 
 	First  repo.User                                                  // the first administrator, as far as they are known
@@ -159,11 +161,22 @@ func (c Setup) database(ctx context.Context, _ bool) (made []string, err error) 
 	if err != nil {
 		return made, err
 	}
-	changed, err := c.Admin.SetSessionLifetime(ctx, c.SessionLifetime)
-	if changed {
-		made = append(made, "session lifetime "+c.SessionLifetime)
+	for _, l := range []struct {
+		setting, words string
+		limit          time.Duration
+	}{{"session_lifetime", "session lifetime", c.SessionLifetime}, {"session_idle", "session idle time", c.SessionIdle}} {
+		changed, err := c.Admin.SetLimit(ctx, l.setting, l.limit)
+		if err != nil {
+			return made, err
+		}
+		switch {
+		case changed && l.limit == 0:
+			made = append(made, l.words+" never")
+		case changed:
+			made = append(made, fmt.Sprint(l.words, " ", l.limit))
+		}
 	}
-	return made, err
+	return made, nil
 }
 
 // try connects as crm will.
