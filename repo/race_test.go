@@ -3,6 +3,7 @@ package repo_test
 import (
 	"errors"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -102,4 +103,49 @@ func TestTicketRace(t *testing.T) {
 			t.Errorf("%d sessions of one ticket", n)
 		}
 	}
+}
+
+// R25: failures from anywhere lock an account, but not for whoever has signed in from where they sit within 30 days; there only failures
+// from there count. A client that fails at many addresses waits too.
+func TestLockByClient(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const home, stranger, other = "192.0.2.1", "198.51.100.1", "198.51.100.2"
+	w.open("sales1")
+	w.set("update session set client = $1", home)
+	fail := func(n int, email, client string) {
+		t.Helper()
+		w.set(`insert into sign_in_attempt (address, collaborator_id, ticket, succeeded, code_due, counted, client)
+			select sha256(convert_to($2, 'UTF8')), 0, random_key(), false, false, true, $3::inet from generate_series(1, $1)`, n, email, client)
+	}
+	locked := func(person, client string, want bool) {
+		t.Helper()
+		got := read[bool](w, "select coalesce(locked_until(sha256(convert_to($1, 'UTF8')), $2, $3::inet, 0) > clock_timestamp(), false)", person+"@epic.example", w.ids[person], client)
+		if got != want {
+			t.Errorf("%s from %s is locked: %v, want %v", person, client, got, want)
+		}
+	}
+	fail(4, email, stranger)
+	locked("sales1", stranger, false)
+	fail(1, email, other)
+	locked("sales1", stranger, true)
+	locked("sales1", other, true)
+	locked("sales1", home, false)
+	locked("sales2", stranger, false)
+	w.set("update session set created_at = created_at - interval '31 days'")
+	locked("sales1", home, true)
+	w.set("update session set created_at = created_at + interval '31 days'")
+	fail(5, email, home)
+	locked("sales1", home, true)
+	w.later("1 hour")
+	for i := range 24 {
+		fail(1, "somebody"+strconv.Itoa(i), stranger)
+	}
+	locked("sales2", stranger, false)
+	fail(1, "somebody else", stranger)
+	locked("sales2", stranger, true)
+	locked("nobody", stranger, true)
+	locked("sales2", other, false)
+	w.set("update session set client = $1, collaborator_id = $2", stranger, w.ids["sales2"])
+	locked("sales2", stranger, false)
 }

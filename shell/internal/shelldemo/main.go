@@ -10,7 +10,6 @@ import (
 
 	"crm/commands"
 	"crm/repo"
-	"crm/security"
 	"crm/shell"
 )
 
@@ -41,15 +40,14 @@ func run(ctx context.Context, email string) error {
 			DB: db, Table: commands.All(), Settings: &commands.Settings{Format: "table", Color: "auto", Limit: 50},
 			Aliases: commands.OpenAliases(os.Getenv("HOME") + "/aliases"),
 			Locale:  commands.Locale{Zone: time.UTC, Region: "FR", Currency: "EUR", Language: "en", Now: time.Now},
-			Terms: commands.Terms{
-				TokenLifetime: 10 * time.Minute, SessionLifetime: 12 * time.Hour,
-				Password: security.Params{Memory: 64, Iterations: 1, Parallelism: 1},
-			},
+			Terms:   commands.Terms{TokenLifetime: 10 * time.Minute, SessionLifetime: 12 * time.Hour},
 		},
 		Data: os.Stdout, Words: os.Stderr, Reporter: reporter, Screen: shell.ScreenOf(os.Stdout),
 		Secrets: shell.Secrets{Value: os.Getenv("CRM_PASSWORD"), TTY: shell.OpenTTY},
 		Idle:    30 * time.Minute, Clock: clock,
 	}
+	cost := &sh.Session.Terms.Password
+	cost.Memory, cost.Iterations, cost.Parallelism = 64, 1, 1
 	sh.Attach()
 	if err := sh.Run(ctx, shell.Script{Text: strings.NewReader("login " + email)}); err != nil {
 		return err
