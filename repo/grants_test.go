@@ -82,9 +82,15 @@ func realDatabase(t *testing.T) (app, owner *pgx.Conn) {
 		t.Fatal(err)
 	}
 	ctx, database := context.Background(), "real_"+strings.ToLower(t.Name())
-	if made, err := repo.NewAdmin(pgtest.URL("postgres"), names(database)).Setup(ctx, schemaSQL(), ""); err != nil || len(made) != 2 {
+	admin := repo.NewAdmin(pgtest.URL("postgres"), names(database))
+	if made, err := admin.Setup(ctx, schemaSQL(), ""); err != nil || len(made) != 2 {
 		t.Fatalf("made %q, %v; want the database and its schema", made, err)
 	}
+	t.Cleanup(func() {
+		if err := admin.DropDatabase(ctx); err != nil {
+			t.Error(err)
+		}
+	})
 	connect := func(url string) *pgx.Conn {
 		conn := ok[*pgx.Conn](t)(pgx.Connect(ctx, url))
 		t.Cleanup(func() { conn.Close(ctx) })

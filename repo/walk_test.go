@@ -225,8 +225,9 @@ func (w *world) routines(t *testing.T, schema string) []routine {
 	return all
 }
 
-// report says how much was tried.
+// report says how much was tried, and lets go of what was locked.
 func (k *walker) report() {
 	k.t.Helper()
+	k.conn.Close(context.Background())
 	k.t.Logf("as %q: %d statements tried, %d refused, %d harmless", k.who, k.tried, k.refused, k.passed)
 }
