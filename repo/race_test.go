@@ -60,6 +60,7 @@ func TestFailuresAtOnce(t *testing.T) {
 		if n := read[int](w, "select count(*) from sign_in_attempt where not succeeded"); n != 50*(i+1) {
 			t.Errorf("%d failures are noted, want %d", n, 50*(i+1))
 		}
+		t.Logf("%d of them knew of no lock", read[int](w, "select count(*) from sign_in_attempt where counted"))
 		// The first five count; later, with the wait over, only the first.
 		got := read[time.Duration](w, `select locked_until(sha256($1), $2, null, 0) - (select at from sign_in_attempt where at > clock_timestamp() - interval '20 seconds'
 			order by at, id offset $3 limit 1)`, []byte(email), w.ids["sales1"], map[bool]int{true: 4}[i == 0])

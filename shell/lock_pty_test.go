@@ -170,14 +170,12 @@ func TestLockedConversation(t *testing.T) {
 	for _, meanwhile := range []string{"select", "update session_use set at = at - interval '31 minutes'", "delete from session"} {
 		was := session()
 		d.send("customer get 1 --format vertical\x1bb\x1bb")
-		d.waitLine(line)
+		atWord := func() bool { return d.line() == line && d.cursor().X == len("sales1 crm> customer get 1 --") }
+		d.until("cursor at the word", atWord)
 		d.sql(meanwhile)
 		locked("x")
 		d.send(seed.DemoPassword + "\r")
-		d.waitLine(line)
-		if x := d.cursor().X; x != len("sales1 crm> customer get 1 --") {
-			t.Errorf("the cursor is in column %d", x)
-		}
+		d.until("line as it was", atWord)
 		if session() == was || live() > 1 {
 			t.Errorf("%s: %d sessions, the newest %d, it was %d", meanwhile, live(), session(), was)
 		}
