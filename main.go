@@ -308,7 +308,7 @@ func (p *program) shell(db *repo.DB) *shell.Shell {
 			Terms: commands.Terms{TokenLifetime: p.GetDuration("session.token"), SessionLifetime: p.GetDuration("session.lifetime"), Password: p.passwordCost()},
 		},
 		Data: os.Stdout, Words: os.Stderr, Secrets: p.secrets(), Reporter: p.reporter, Screen: shell.ScreenOf(os.Stdout),
-		Yes: p.GetBool("yes"), Quiet: p.GetBool("quiet"), KeepGoing: p.GetBool("keep_going"), Atomic: p.GetBool("atomic"),
+		Idle: p.GetDuration("session.idle"), Yes: p.GetBool("yes"), Quiet: p.GetBool("quiet"), KeepGoing: p.GetBool("keep_going"), Atomic: p.GetBool("atomic"),
 	}
 	sh.Attach()
 	return sh
@@ -338,7 +338,7 @@ func (p *program) init(ctx context.Context) error {
 	}
 	setup := commands.Setup{
 		Admin: repo.NewAdmin(at.AdminURL, at.Names), SchemaSQL: schemaSQL, KeysetFile: p.keysetFile(),
-		SessionLifetime: p.GetDuration("session.lifetime").String(), Cost: p.passwordCost(),
+		SessionLifetime: p.GetDuration("session.lifetime"), SessionIdle: p.GetDuration("session.idle"), Cost: p.passwordCost(),
 		First: repo.User{Email: p.line.Text("admin-email"), FirstName: p.line.Text("admin-first-name"), LastName: p.line.Text("admin-last-name")},
 		Ask:   shell.Asker(os.Stdin, os.Stderr), Secret: p.secrets().Read, Say: p.say, Happened: p.reporter.Happened,
 	}

@@ -263,7 +263,7 @@ create table sign_in_attempt (
 	code_due        boolean not null, -- the password was right, the second factor's code was not given
 	code_step       bigint,           -- of the code that was given
 	recovery        bytea,            -- or SHA-256 of the code for recovery
-	counted         boolean not null, -- false while it must wait: hammering does not prolong it
+	counted         boolean not null, -- false while it must wait, as far as it knew, see wait_of(): hammering does not prolong it
 	opened          boolean not null default false,
 	client          inet default inet_client_addr(),
 	transaction     xid8 not null default pg_current_xact_id(),
@@ -480,12 +480,30 @@ create function penalty(failures bigint) returns interval
 language sql immutable parallel safe
 return case when failures >= 5 then least(interval '1 hour', interval '30 seconds' * power(2, least(failures, 20) - 5)) end;
 
+-- Until when those failures, in order, make one wait; so many are free. One that came while it had to wait does not count: each
+-- knew only those that were committed before it, so which of them do is told here.
+create function wait_of(failures timestamptz[], free integer) returns timestamptz
+language plpgsql immutable parallel safe set search_path = :"schema", pg_temp as $$
+declare
+	failure timestamptz;
+	counted bigint := -free;
+	until   timestamptz;
+begin
+	foreach failure in array coalesce(failures, '{}') loop
+		if until is null or failure >= until then
+			counted := counted + 1;
+			until := failure + penalty(counted);
+		end if;
+	end loop;
+	return until;
+end $$;
+
 -- Until when an address must wait, from where the caller is; the attempt itself is left out. Three counts of failures:
 --
 --   of the address from this client, since it was last opened from there;
 --   of the address from anywhere, since it was last opened, unless its owner has signed in from this client
 --   within 30 days: so a stranger who fails on purpose does not lock out whoever sits where they always sit;
---   of this client for any address in the last hour, 25 being free, with the same exception: so one stranger
+--   of this client for any address in the last hour, 20 being free, with the same exception: so one stranger
 --   locks few accounts, and guessing one password for everybody ends too.
 create function locked_until(of_address bytea, account bigint, from_client inet, but_attempt bigint) returns timestamptz
 language plpgsql stable set search_path = :"schema", pg_temp as $$
@@ -495,14 +513,14 @@ declare
 		where s.collaborator_id = account and s.client = from_client and s.created_at > clock_timestamp() - interval '30 days');
 	here timestamptz; anywhere timestamptz; client timestamptz;
 begin
-	select max(a.at) + penalty(count(*)) into here from sign_in_attempt a
+	select wait_of(array_agg(a.at order by a.at, a.id), 0) into here from sign_in_attempt a
 	where a.address = of_address and a.client is not distinct from from_client and a.counted and not a.succeeded and a.id <> but_attempt
 		and a.at > coalesce((select max(o.at) from sign_in_attempt o
 			where o.address = of_address and o.client is not distinct from from_client and o.opened), day);
-	select max(a.at) + penalty(count(*)) into anywhere from sign_in_attempt a
+	select wait_of(array_agg(a.at order by a.at, a.id), 0) into anywhere from sign_in_attempt a
 	where a.address = of_address and a.counted and not a.succeeded and a.id <> but_attempt
 		and a.at > coalesce((select max(o.at) from sign_in_attempt o where o.address = of_address and o.opened), day);
-	select max(a.at) + penalty(count(*) - 20) into client from sign_in_attempt a
+	select wait_of(array_agg(a.at order by a.at, a.id), 20) into client from sign_in_attempt a
 	where a.client = from_client and a.counted and not a.succeeded and a.id <> but_attempt and a.at > clock_timestamp() - interval '1 hour';
 	return case when known then here else greatest(here, anywhere, client) end;
 end $$;

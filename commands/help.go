@@ -228,7 +228,7 @@ func writeWrapped(b *strings.Builder, lead, indent string, parts []string) {
 	b.WriteString(strings.TrimRight(line, " ") + "\n")
 }
 
-// Reference returns the table as Markdown, a section for each noun and one for the session.
+// Reference returns the table as Markdown, a section for each noun and one for the conversation.
 func (t Table) Reference() string {
 	var b strings.Builder
 	for _, noun := range t.Nouns() {
@@ -236,7 +236,7 @@ func (t Table) Reference() string {
 			t.writeSection(&b, noun, func(c Command) bool { return c.Noun() == noun })
 		}
 	}
-	t.writeSection(&b, "session", func(c Command) bool { return len(t.Verbs(c.Noun())) == 0 })
+	t.writeSection(&b, "conversation", func(c Command) bool { return len(t.Verbs(c.Noun())) == 0 })
 	return b.String()
 }
 

@@ -137,7 +137,7 @@ func TestReference(t *testing.T) {
 	const want = "### animal\n\n| command | what it does |\n|---|---|\n" +
 		"| `animal feed ID AMOUNT [--on DATE]` | Feed an animal |\n| `animal delete ID [--yes]` | Delete an animal |\n\n" +
 		"### barn\n\n| command | what it does |\n|---|---|\n| `barn list` | List barns |\n| `barn burn` | Burn a barn |\n\n" +
-		"### session\n\n| command | what it does |\n|---|---|\n" +
+		"### conversation\n\n| command | what it does |\n|---|---|\n" +
 		"| `watch [SECONDS] COMMAND` | Repeat a command |\n| `source FILE` | Run a script |\n| `pipe [X [Y [Z]]]` | a\\|b |\n\n"
 	if got := table.Reference(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
+	"time"
 
 	"crm/repo"
 	"crm/security"
@@ -24,8 +24,9 @@ type Setup struct {
 	ConfigFile  string      // made before the role whose new password it holds; empty when AppURL is not new
 	Config      [][2]string // keys of two words and their values, for ConfigFile
 
-	KeysetFile      string // made with the schema; empty when the keyset comes from elsewhere
-	SessionLifetime string // at most, as an interval of PostgreSQL
+	KeysetFile      string        // made with the schema; empty when the keyset comes from elsewhere
+	SessionLifetime time.Duration // at most
+	SessionIdle     time.Duration // without being used; 0: for ever
 	Cost            security.Params
 
 	First  repo.User                                                  // the first administrator, as far as they are known
@@ -98,40 +99,6 @@ func (c Setup) config(ctx context.Context, _ bool) (made []string, err error) {
 	return []string{"config " + c.ConfigFile}, nil
 }
 
-// WriteConfig makes a config file, for its owner alone, of keys of two words ("database.url") and their
-// values; keys of one first word follow each other. It is ErrUsage where the file cannot be made.
-func WriteConfig(path string, keys [][2]string) error {
-	var text strings.Builder
-	text.WriteString("# crm's config; config.yaml.example explains every key\n")
-	section := ""
-	for _, pair := range keys {
-		first, second, _ := strings.Cut(pair[0], ".")
-		if first != section {
-			section = first
-			text.WriteString(section + ":\n")
-		}
-		fmt.Fprintf(&text, "  %s: '%s'\n", second, strings.ReplaceAll(pair[1], "'", "''"))
-	}
-	err := os.MkdirAll(filepath.Dir(path), 0o700)
-	if err == nil {
-		err = writeNew(path, text.String())
-	}
-	if err != nil {
-		return fmt.Errorf("%w: the config file cannot be written: %w", ErrUsage, err)
-	}
-	return nil
-}
-
-// writeNew makes a file for its owner alone; it never overwrites one.
-func writeNew(path, text string) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(text)
-	return errors.Join(err, f.Close())
-}
-
 // keyset makes the key of the sealed columns, before there is anything to seal. A database that is
 // there already has its key elsewhere: a second one would seal what the first cannot open.
 func (c Setup) keyset(_ context.Context, schemaIsThere bool) (made []string, err error) {
@@ -159,11 +126,22 @@ func (c Setup) database(ctx context.Context, _ bool) (made []string, err error) 
 	if err != nil {
 		return made, err
 	}
-	changed, err := c.Admin.SetSessionLifetime(ctx, c.SessionLifetime)
-	if changed {
-		made = append(made, "session lifetime "+c.SessionLifetime)
+	for _, l := range []struct {
+		setting, words string
+		limit          time.Duration
+	}{{"session_lifetime", "session lifetime", c.SessionLifetime}, {"session_idle", "session idle time", c.SessionIdle}} {
+		changed, err := c.Admin.SetLimit(ctx, l.setting, l.limit)
+		if err != nil {
+			return made, err
+		}
+		switch {
+		case changed && l.limit == 0:
+			made = append(made, l.words+" never")
+		case changed:
+			made = append(made, fmt.Sprint(l.words, " ", l.limit))
+		}
 	}
-	return made, err
+	return made, nil
 }
 
 // try connects as crm will.

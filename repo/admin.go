@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -292,11 +293,12 @@ func (a *Admin) AddUser(ctx context.Context, u User, p *Password, fictional bool
 	return id, err
 }
 
-// SetSessionLifetime says how long a sign-in may last at most; it reports whether that was news.
-func (a *Admin) SetSessionLifetime(ctx context.Context, lifetime string) (changed bool, err error) {
+// SetLimit says how long something may last at most: the setting session_lifetime or session_idle; zero is no limit. It
+// reports whether that was news.
+func (a *Admin) SetLimit(ctx context.Context, setting string, limit time.Duration) (changed bool, err error) {
 	err = a.asOwner(ctx, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, `update setting set value = $1::interval::text
-			where name = 'session_lifetime' and value::interval <> $1::interval`, lifetime)
+		tag, err := tx.Exec(ctx, `update setting set value = coalesce(nullif($2, interval '0')::text, '')
+			where name = $1 and nullif(value, '')::interval is distinct from nullif($2, interval '0')`, setting, limit)
 		changed = tag.RowsAffected() > 0
 		return err
 	})

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -143,8 +144,21 @@ func TestSetupWithoutSuperuser(t *testing.T) {
 			t.Fatalf("made %q, %v, want %d", made, err, want)
 		}
 	}
-	if changed, err := admin.SetSessionLifetime(t.Context(), "1h0m0s"); err != nil || !changed {
-		t.Errorf("session lifetime: %v, %v", changed, err)
+	for _, limit := range []struct {
+		setting string
+		of      time.Duration
+		news    bool
+	}{
+		{"session_lifetime", time.Hour, true},
+		{"session_lifetime", time.Hour, false},
+		{"session_idle", 30 * time.Minute, false},
+		{"session_idle", 0, true},
+		{"session_idle", 0, false},
+		{"session_idle", 90 * time.Minute, true},
+	} {
+		if changed, err := admin.SetLimit(t.Context(), limit.setting, limit.of); err != nil || changed != limit.news {
+			t.Errorf("%+v: %v, %v", limit, changed, err)
+		}
 	}
 	if _, err := admin.AddUser(t.Context(), repo.User{FirstName: "A", LastName: "B", Email: "a@b.example", Role: "admin"}, nil, false); err != nil {
 		t.Error(err)

@@ -68,7 +68,13 @@ func newWorld(t testing.TB) *world {
 	if err := prepare(); err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, database: pgtest.Database(t, template), ids: map[string]int64{}, signers: map[string]*security.Signer{}}
+	return worldOn(t, pgtest.Database(t, template))
+}
+
+// worldOn is a world in a database that holds nobody yet.
+func worldOn(t testing.TB, database string) *world {
+	t.Helper()
+	w := &world{t: t, database: database, ids: map[string]int64{}, signers: map[string]*security.Signer{}}
 	w.admin = repo.NewAdmin(pgtest.URL("postgres"), names(w.database))
 	keys, err := security.NewKeyset()
 	if err != nil {

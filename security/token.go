@@ -53,6 +53,9 @@ func NewSigner(s Session, lifetime time.Duration, now func() time.Time) *Signer 
 	return &Signer{session: s, lifetime: lifetime, now: now, key: key}
 }
 
+// SessionID is the id of the session.
+func (s *Signer) SessionID() int64 { return s.session.ID }
+
 // Token returns a JWT (RFC 7519) with the claims sub (user id, a string), sid (session
 // id, a number), iat and exp (whole seconds). It is valid for at least a fifth of the
 // lifetime, or to the end of the session if that is nearer; calls share one token until

@@ -41,6 +41,7 @@ func (sh *Shell) Converse(ctx context.Context, t Terminal) error {
 	line, err := OpenLine(LineConfig{
 		In: t.In, Out: t.Out, Prefix: sh.prefix, Complete: c.completer.complete,
 		History: c.history, Editor: t.Editor, Color: t.Color, OnSignal: t.OnSignal,
+		Idle: sh.idle, Now: sh.Clock, Unlock: func() bool { return c.unlock(ctx) },
 	})
 	if err != nil {
 		return err
@@ -92,12 +93,22 @@ func (c *conversation) run(ctx context.Context, text string) (leave bool) {
 	}
 	c.completer.used(text)
 	if c.Session.Me != before {
+		c.line.Stir() // who signed in typed a password
 		c.completer.forget()
 		c.greet(ctx)
 	} else if c.did.MayHaveWritten() {
 		c.completer.forget()
 	}
 	return false
+}
+
+// unlock is Shell.unlock; who could not leaves nothing that was read for them.
+func (c *conversation) unlock(ctx context.Context) bool {
+	unlocked := c.Shell.unlock(ctx)
+	if !unlocked {
+		c.completer.forget()
+	}
+	return unlocked
 }
 
 // agreesToPaste asks, once a paste, before several pasted lines run of which any changes data.
@@ -193,7 +204,7 @@ func (sh *Shell) prefix() string {
 // ConversePlainly is Converse for a terminal that cannot move its cursor: the prompt is text, and
 // nothing is completed.
 func (sh *Shell) ConversePlainly(ctx context.Context, in io.Reader) error {
-	from := newLines(in)
+	from, away := newLines(in), newAbsence(sh.idle, sh.Clock)
 	sh.asks = func(question string) (string, error) {
 		_, _ = io.WriteString(sh.Words, question)
 		return from.physical()
@@ -204,7 +215,12 @@ func (sh *Shell) ConversePlainly(ctx context.Context, in io.Reader) error {
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
+		if err == nil && away.tooLong() {
+			sh.unlock(ctx)
+			text = "" // whose line it is, nobody knows
+		}
 		if err == nil {
+			away.back()
 			err = sh.do(ctx, text, true)
 		}
 		switch {

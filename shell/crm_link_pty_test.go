@@ -4,6 +4,7 @@ package shell
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -16,6 +17,7 @@ var linkPromises = map[string]func(*testing.T){
 	"a read is sent again by itself":       linkRead,
 	"a write on its way is not sent again": linkWrite,
 	"the session's end":                    linkSessionEnds,
+	"another shell ends the session":       linkEndedElsewhere,
 	"tokens are renewed":                   linkRenews,
 }
 
@@ -150,6 +152,19 @@ func linkSessionEnds(t *testing.T) {
 	if out := d.output(); strings.LastIndex(out, other) > strings.LastIndex(out, back) {
 		t.Error("watch leaves the other screen on")
 	}
+}
+
+func linkEndedElsewhere(t *testing.T) {
+	left := sit(t, deskConfig{login: "sales1"})
+	mine := left.number("select max(id) from session")
+	here := sit(t, deskConfig{login: "sales1", beside: left})
+	here.run("session list", fmt.Sprintf(" %d ", mine), "this machine", "2 rows")
+	here.run(fmt.Sprintf("session end %d", mine), fmt.Sprintf("session %d ended", mine))
+	left.prompt = "crm>"
+	if out := left.run("customer list", "your session has ended", "login sales1@epic.example"); strings.Contains(out, "Kevin") {
+		t.Error("an ended session still reads")
+	}
+	here.run("customer get 1", "Kevin Casey")
 }
 
 func linkRenews(t *testing.T) {

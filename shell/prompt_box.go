@@ -82,6 +82,8 @@ func (l *Line) suggestions() []Suggestion {
 	text := string(l.now.text)
 	asked := l.opened != nil && *l.opened == text
 	switch {
+	case l.away.tooLong():
+		return nil
 	case l.search != nil:
 		l.word = 0
 		return l.found(text)

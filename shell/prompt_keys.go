@@ -120,6 +120,11 @@ func (l *Line) nextKey() string {
 		began := time.Now()
 		b, err := l.tty.wait(limit)
 		l.ended.CompareAndSwap(false, err != nil)
+		if len(b) > 0 && l.away.tooLong() {
+			return l.lock()
+		} else if len(b) > 0 {
+			l.away.back()
+		}
 		l.in.add(b)
 		quiet = limit > 0 && len(b) == 0 && time.Since(began) >= limit
 	}

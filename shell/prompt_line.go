@@ -7,6 +7,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/term"
 )
@@ -38,6 +39,12 @@ type LineConfig struct {
 	History *History // walked with Up and Down and searched with Ctrl-R; Read adds nothing to it
 	Editor  string   // the command of Ctrl-X Ctrl-E, "vim -n"; empty for none
 	Color   bool     // false: NO_COLOR
+
+	// Unlock is called, with the terminal cooked, by the first key after none came for Idle. That key is thrown away; when
+	// Unlock answers false, so is the line. A nil Idle, and 0, is never.
+	Idle   func() time.Duration
+	Now    func() time.Time // nil: time.Now
+	Unlock func() bool
 
 	// OnSignal is told of SIGTERM, SIGHUP and SIGQUIT from OpenLine to Close, and of SIGINT
 	// while a Read waits (one during a command is the command's), after the terminal's mode
@@ -74,6 +81,8 @@ type Line struct {
 	ed     editor
 	held   *line // the line as it was before a row was selected; nil when none is
 	search *line // the line as it was before Ctrl-R; nil when nothing is searched
+	kept   line  // the line as it was when it was locked
+	away   absence
 	past   []string
 	word   int     // where the word to complete begins
 	closed *string // the text for which the box stays closed
@@ -96,6 +105,7 @@ const (
 	suspended
 	edited
 	tooLong
+	locked
 )
 
 // mark is what stays on the screen behind the line.
@@ -116,7 +126,7 @@ func OpenLine(c LineConfig) (*Line, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Line{c: c, tty: tty, keys: keymap()}
+	l := &Line{c: c, tty: tty, keys: keymap(), away: newAbsence(c.Idle, c.Now)}
 	l.gate.turn = sync.NewCond(&l.gate.mu)
 	if l.ui, err = newWidget(l); err != nil {
 		return nil, errors.Join(err, tty.close())
@@ -141,6 +151,9 @@ func (l *Line) Pasted() int { return len(l.pasted) }
 
 // Begin has the next line begin with text.
 func (l *Line) Begin(text string) { l.tail = onScreen(text) }
+
+// Stir says that somebody is there who pressed no key of the line.
+func (l *Line) Stir() { l.away.back() }
 
 // DropPasted forgets what is left of a paste, and what was typed ahead: for a command that
 // was cancelled, or lines that are not to be run.
@@ -203,6 +216,10 @@ func (l *Line) read(prefix string, plain bool) (string, error) {
 			l.tty.suspend()
 		case edited:
 			l.put = l.editElsewhere(l.put)
+		case locked:
+			if !l.unlock() {
+				return "", ErrDiscarded
+			}
 		case tooLong:
 			l.say(fmt.Errorf("a line holds at most %d bytes", maxLine))
 		}

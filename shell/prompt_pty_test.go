@@ -39,11 +39,11 @@ type consoleConfig struct {
 	args       []string // of a program that runs the demo, "$DEMO"
 }
 
-// buildDemo builds the demo once for all tests, with the race detector.
-func buildDemo(t testing.TB) string {
+// buildDemo builds a demo once for all tests, with the race detector.
+func buildDemo(t testing.TB, name string) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "linedemo")
-	if out, err := exec.Command("go", "build", "-race", "-o", path, "./internal/linedemo").CombinedOutput(); err != nil {
+	path := filepath.Join(t.TempDir(), name)
+	if out, err := exec.Command("go", "build", "-race", "-o", path, "./internal/"+name).CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
 	return path

@@ -14,7 +14,7 @@ import (
 )
 
 func TestLine(t *testing.T) {
-	demo := buildDemo(t)
+	demo := buildDemo(t, "linedemo")
 	for name, test := range map[string]func(*testing.T, string){
 		"ctrl-c discards the line":            testDiscard,
 		"ctrl-d ends on an empty line only":   testEOF,
@@ -24,6 +24,8 @@ func TestLine(t *testing.T) {
 		"a hook may let main end":             testSignalReturns,
 		"a closed terminal ends it":           testHangup,
 		"ctrl-z suspends":                     testSuspend,
+		"an absence locks":                    testLock,
+		"an absence locks whatever is asked":  testLockElsewhere,
 		"resize redraws":                      testResize,
 		"fast typing":                         testFast,
 		"type-ahead waits":                    testTypeAhead,

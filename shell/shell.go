@@ -36,6 +36,9 @@ type Shell struct {
 	KeepGoing bool // a script runs on after an error
 	Atomic    bool // a script is done as a whole or not at all
 
+	Idle  time.Duration    // without a key the prompt is locked; 0: never
+	Clock func() time.Time // that measures it; nil: time.Now
+
 	asks  func(question string) (string, error) // at the prompt; nil in a script
 	did   commands.Command                      // the last one
 	depth int                                   // of source

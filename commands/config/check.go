@@ -38,6 +38,7 @@ func Weak(get func(key string) Setting, configFile, keysetFile string) (all []st
 	lifetime, token := cast.ToDuration(get("session.lifetime").Value), cast.ToDuration(get("session.token").Value)
 	weak(lifetime > 24*time.Hour, "session.lifetime %v is longer than a day: a stolen session lives as long", lifetime)
 	weak(token > time.Hour, "session.token %v is longer than an hour: a stolen token lives as long", token)
+	weak(cast.ToDuration(get("session.idle").Value) == 0, "session.idle is 0: a shell that is left open never locks itself")
 	weak(cast.ToBool(get("yes").File), "%s: yes is true: nothing asks before it destroys", configFile)
 	weak(strings.HasPrefix(text("sentry.dsn"), "http://"), "sentry.dsn is not encrypted: want https")
 	return all

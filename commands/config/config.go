@@ -46,6 +46,7 @@ func Options() []Option {
 		{"embedded.bin_dir", "", "", text, "PostgreSQL's programs for the private server; empty: searched"},
 		{"encryption.keyset_file", "", "", text, "the key of sealed customer data; empty: keyset.json beside the config. CRM_KEYSET may hold its content"},
 		{"session.lifetime", "", 12 * time.Hour, duration(time.Second, 30*24*time.Hour), "how long a sign-in lasts; crm init tells the database"},
+		{"session.idle", "", 30 * time.Minute, orNever(duration(2*time.Minute, 24*time.Hour)), "without a key for so long the prompt is locked, and without a command the session ends; 0s: never. crm init tells the database"},
 		{"session.token", "", 10 * time.Minute, duration(5*time.Second, 24*time.Hour), "how long an access token lasts; renewed by itself"},
 		{"password.memory_mib", "", 64, commands.Number("N", 1, 1024), "argon2id: memory for a new password, in MiB"},
 		{"password.iterations", "", 3, commands.Number("N", 1, 100), "argon2id: passes over it"},
@@ -125,6 +126,22 @@ func duration(least, most time.Duration) commands.Kind {
 		}
 		return d, nil
 	}}
+}
+
+// orNever is the kind of a time with 0s too.
+func orNever(k commands.Kind) commands.Kind {
+	parse := k.Parse
+	k.Parse = func(s *commands.Session, text string) (any, error) {
+		if d, err := time.ParseDuration(text); err == nil && d == 0 {
+			return d, nil
+		}
+		d, err := parse(s, text)
+		if err != nil {
+			return nil, fmt.Errorf("%w; 0s is never", err)
+		}
+		return d, nil
+	}
+	return k
 }
 
 // UnknownVariable is the first variable of an environment that looks like crm's and is not; empty if there is none.

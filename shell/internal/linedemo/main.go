@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"crm/commands"
 	"crm/shell"
 )
 
@@ -34,6 +35,7 @@ func run() int {
 		In: os.Stdin, Out: os.Stdout, History: history, Color: os.Getenv("NO_COLOR") == "",
 		Prefix:   func() string { return "crm> " },
 		Complete: d.complete, Editor: os.Getenv("LINEDEMO_EDITOR"),
+		Idle: func() time.Duration { return 30 * time.Minute }, Now: clock, Unlock: unlock,
 	}
 	switch os.Getenv("LINEDEMO_SIGNALS") {
 	case "exit":
@@ -66,6 +68,20 @@ func run() int {
 		_ = history.Add(text)
 		d.execute(text)
 	}
+}
+
+// clock is the time, as much later as the file says.
+func clock() time.Time {
+	text, _ := os.ReadFile(os.Getenv("DEMO_CLOCK"))
+	later, _ := time.ParseDuration(string(text))
+	return time.Now().Add(later)
+}
+
+// unlock knows one password.
+func unlock() bool {
+	password, err := shell.Secrets{TTY: shell.OpenTTY}.Read(context.Background(), commands.SecretRequest{Question: "password"})
+	fmt.Println("UNLOCK", password, err)
+	return password == "open"
 }
 
 type demo struct {

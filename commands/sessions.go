@@ -1,0 +1,100 @@
+package commands
+
+import (
+	"context"
+	"fmt"
+
+	"crm/repo"
+	"crm/security"
+)
+
+// This file shows and ends sign-ins: one's own and, for whoever may, others'. Whose they are, the database judges.
+
+var sessionFields = []Field[repo.SignedIn]{
+	{Column{Name: "id"}, func(i repo.SignedIn) any { return i.ID }},
+	{Column{Name: "client"}, func(i repo.SignedIn) any { return cameFrom(i) }},
+	{Column{Name: "created_at"}, func(i repo.SignedIn) any { return i.CreatedAt }},
+	{Column{Name: "last_used_at"}, func(i repo.SignedIn) any { return deref(i.LastUsedAt) }},
+	{Column{Name: "ends_at", Wide: true}, func(i repo.SignedIn) any { return i.EndsAt }},
+	{Column{Name: "current"}, func(i repo.SignedIn) any { return i.Current }},
+}
+
+// cameFrom is where somebody signed in: an address, or the machine that the database runs on.
+func cameFrom(i repo.SignedIn) string {
+	if i.Client == nil {
+		return "this machine"
+	}
+	return *i.Client
+}
+
+// SessionID is the kind of a session's number; one's own are completed.
+var SessionID = Kind{Name: "SESSION_ID", Parse: ID.Parse, Live: func(ctx context.Context, s *Session) ([]Choice, error) {
+	found, err := s.DB.Sessions(ctx, s.Me.ID)
+	return live(found, err, func(i repo.SignedIn) Choice {
+		which := "from " + cameFrom(i) + ", since " + i.CreatedAt.In(s.Locale.Zone).Format("2006-01-02 15:04")
+		if i.Current {
+			which += ", this one"
+		}
+		return Choice{fmt.Sprint(i.ID), which}
+	})
+}}
+
+func sessionCommands() Table {
+	return Table{
+		{
+			Name: "session list", Short: "List where you are signed in", Needs: security.SignedIn,
+			Examples: []string{"session list"},
+			Run:      func(ctx context.Context, s *Session, _ Input) (Output, error) { return sessionsOf(ctx, s, s.Me.ID) },
+		},
+		{
+			Name: "session end", Short: "End a session, or all of yours but this one", Needs: security.SignedIn,
+			Args:     []Arg{{Name: "id", Kind: SessionID, Help: "its number, as printed", Optional: true}},
+			Flags:    []Flag{{Name: "others", Kind: Switch, Help: "all your sessions but this one"}},
+			Examples: []string{"session end --others"},
+			Run:      endSession,
+		},
+		{
+			Name: "user sessions", Short: "List where a collaborator is signed in", Needs: security.SignedIn,
+			Args: []Arg{idArg(UserID)}, Examples: []string{"user sessions me"},
+			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
+				id := Value[int64](in, "id")
+				out, err := sessionsOf(ctx, s, id)
+				return out, named(err, "user", id)
+			},
+		},
+	}
+}
+
+func sessionsOf(ctx context.Context, s *Session, id int64) (Output, error) {
+	found, err := s.DB.Sessions(ctx, id)
+	return list(sessionFields, found), err
+}
+
+func endSession(ctx context.Context, s *Session, in Input) (Output, error) {
+	id, others := Value[int64](in, "id"), in.Has("others")
+	switch {
+	case in.Has("id") && others:
+		return Output{}, usagef("want the ID of one session or --others, not both")
+	case !in.Has("id") && !others:
+		return Output{}, usageHint(`"session list" shows yours`, "session end needs the ID of a session, or --others")
+	case others:
+		ended, err := s.DB.EndOtherSessions(ctx)
+		return Output{Message: "your other sessions have ended: " + grouped(ended), Events: []Event{{Name: "other sessions ended", Level: LevelInfo}}}, err
+	case id == s.signer.SessionID():
+		return logout(ctx, s, in)
+	}
+	err := s.DB.EndSession(ctx, id)
+	return Output{Message: fmt.Sprintf("session %d ended", id), Events: []Event{happened("session", id, "ended")}}, named(err, "session", id)
+}
+
+// Unlock has the signed-in user sign in once more, with what they type only: neither a file nor the environment answers for
+// them. The session is a new one then, and the one before ends if it has not.
+func Unlock(ctx context.Context, s *Session) (Output, error) {
+	ask := s.Secret
+	defer func() { s.Secret = ask }()
+	s.Secret = func(ctx context.Context, r SecretRequest) (string, error) {
+		r.File, r.Env = "", false
+		return ask(ctx, r)
+	}
+	return login(ctx, s, Input{values: map[string]any{"email": s.Me.Email}})
+}

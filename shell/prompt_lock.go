@@ -1,0 +1,27 @@
+package shell
+
+// The lock of the line: the first key after an absence that was too long is no key of the line any more, nor is anything that
+// came with it.
+
+// lock ends go-prompt's part; what the line held without a selected row, or a search, is kept.
+func (l *Line) lock() string {
+	l.kept = l.now
+	if l.held != nil {
+		l.kept = *l.held
+	}
+	if l.search != nil {
+		l.kept = *l.search
+	}
+	return l.finish(locked)
+}
+
+// unlock reports whether the line goes on, with the cursor where it was.
+func (l *Line) unlock() bool {
+	l.in, l.put = tokenizer{}, l.kept
+	unlocked := l.c.Unlock()
+	l.away.back() // keys were pressed
+	if !unlocked {
+		l.DropPasted()
+	}
+	return unlocked
+}
