@@ -1325,19 +1325,24 @@ begin
 	values (caller.id, caller.session_id, of_entity, of_id, what, details);
 end $$;
 
+-- The name of a noun, a command or a format as the program says it; whoever goes past the program writes no text of their own into the trail.
+create function plain_name(said text) returns text
+language sql immutable parallel safe
+return case when said ~ '^[a-z]{1,20}([ -][a-z]{1,20}){0,3}$' then said else 'other' end;
+
 -- Notes that the caller was refused an action. The refused statement's transaction is lost with all that it wrote, so the program
 -- says it afterwards; who goes past the program can leave it out.
 create function note_refusal(refused text, of_entity text, of_id bigint) returns void
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 begin
-	perform note(left(of_entity, 30), coalesce(of_id, 0), 'refuse', jsonb_build_object('action', left(refused, 60)));
+	perform note(plain_name(of_entity), coalesce(of_id, 0), 'refuse', jsonb_build_object('action', plain_name(refused)));
 end $$;
 
 -- Notes that the caller was given so many rows of a list in a form for other programs; also said by the program.
 create function note_export(of_entity text, rows bigint, format text) returns void
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 begin
-	perform note(left(of_entity, 30), 0, 'export', jsonb_build_object('rows', rows, 'format', left(format, 30)));
+	perform note(plain_name(of_entity), 0, 'export', jsonb_build_object('rows', greatest(rows, 0), 'format', plain_name(format)));
 end $$;
 
 create trigger z_trail after insert or update or delete on collaborator for each row execute function trail('user');

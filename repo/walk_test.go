@@ -129,7 +129,7 @@ func (w *world) kept() string {
 			kept = append(kept, line)
 		}
 	}
-	return strings.Join(kept, "") + read[string](w, "select string_agg(a::text, e'\\n' order by id) from audit a where action not in ('sign-in-failed', 'refuse')") +
+	return strings.Join(kept, "") + read[string](w, "select string_agg(a::text, e'\\n' order by id) from audit a where action not in ('sign-in-failed', 'refuse', 'export')") +
 		read[string](w, "select string_agg(oid || relname || coalesce(relacl::text, ''), ' ' order by oid) from pg_class where relnamespace = 'crm'::regnamespace") +
 		read[string](w, "select md5(string_agg(oid || proname || coalesce(proacl::text, '') || prosrc, '' order by oid)) from pg_proc where pronamespace = 'crm'::regnamespace") +
 		read[string](w, "select string_agg(nspname || coalesce(nspacl::text, ''), ' ' order by oid) from pg_namespace where nspname !~ '^pg_(toast_)?temp'")

@@ -24,8 +24,11 @@ func Weak(get func(key string) Setting, configFile, keysetFile string) (all []st
 	}
 	text := func(key string) string { return cast.ToString(get(key).Value) }
 	for _, f := range []struct{ file, holds string }{
-		{configFile, "how to reach the database"}, {keysetFile, "the keys of sealed data"}, {text("password_file"), "a password"},
-		{text("database.sslkey"), "the key of the client certificate"}, {text("history.file"), "what was typed"},
+		{configFile, "how to reach the database"},
+		{keysetFile, "the keys of sealed data"},
+		{text("password_file"), "a password"},
+		{text("database.sslkey"), "the key of the client certificate"},
+		{text("history.file"), "what was typed"},
 	} {
 		weak(f.file != "" && OpenToOthers(f.file), "%s holds %s and is open to others: chmod 600 %[1]s", f.file, f.holds)
 	}
