@@ -492,3 +492,43 @@ func TestConfigExample(t *testing.T) {
 		t.Errorf("%s is not what the options say (%v): run go test . -run TestConfigExample -update", file, err)
 	}
 }
+
+// TestThreatModel keeps every row of the threat model naming tests that are there.
+func TestThreatModel(t *testing.T) {
+	doc, err := os.ReadFile("docs/security.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]bool{}
+	err = filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, "_test.go") && !strings.HasSuffix(path, ".txtar") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		names[path], names[filepath.Base(path)] = true, true
+		for _, f := range regexp.MustCompile(`(?m)^func (Test\w+)`).FindAllStringSubmatch(string(text), -1) {
+			names[f[1]] = true
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(doc), "| who holds | can | cannot | shown by |\n|---|---|---|---|\n")
+	table, _, _ = strings.Cut(table, "\n\n")
+	for row := range strings.Lines(table) {
+		cells := strings.Split(strings.Trim(row, "|\n "), "|")
+		shown := regexp.MustCompile("`[^`]+`").FindAllString(cells[len(cells)-1], -1)
+		if len(cells) != 4 || len(shown) == 0 && strings.TrimSpace(cells[3]) != "the same" {
+			t.Errorf("no test shows: %s", row)
+		}
+		for _, name := range shown {
+			if name = strings.Trim(name, "`"); !names[name] && !strings.HasSuffix(name, "/") && name != "repo/place" {
+				t.Errorf("%s is not there: %s", name, row)
+			}
+		}
+	}
+	if strings.Count(table, "\n") < 14 {
+		t.Error("the threat model is not where it was")
+	}
+}
