@@ -12,10 +12,7 @@ import (
 
 // This file finds records by what they are about, for the command find and for completion.
 
-const (
-	mostFound     = 20 // records of a noun
-	mostCustomers = 20 // whose contracts and events are found with them
-)
+const mostFound = 20 // records of a noun
 
 // A hit is one record that was found.
 type hit struct {
@@ -45,27 +42,12 @@ func findCommands() Table {
 
 // findAll finds records of every noun that the session may view, the best first whatever they are.
 func findAll(ctx context.Context, s *Session, text string) ([]hit, error) {
-	customers, err := s.DB.FindCustomers(ctx, text, mostCustomers)
-	if err != nil {
-		return nil, err
-	}
-	contracts, err := s.DB.FindContracts(ctx, text, mostFound, customers)
-	if err != nil {
-		return nil, err
-	}
-	events, err := s.DB.FindEvents(ctx, text, mostFound, customers)
-	if err != nil {
-		return nil, err
-	}
-	users, err := s.DB.FindUsers(ctx, text, "", mostFound)
-	if err != nil {
-		return nil, err
-	}
+	found, err := s.DB.Find(ctx, text, mostFound)
 	all := slices.Concat(
-		hits(s, "customer", customers[:min(len(customers), mostFound)], customerChoice), hits(s, "contract", contracts, contractChoice),
-		hits(s, "event", events, func(e repo.Event) Choice { return eventChoice(s, e) }), hits(s, "user", users, userChoice))
+		hits(s, "customer", found.Customers, customerChoice), hits(s, "contract", found.Contracts, contractChoice),
+		hits(s, "event", found.Events, func(e repo.Event) Choice { return eventChoice(s, e) }), hits(s, "user", found.Users, userChoice))
 	slices.SortStableFunc(all, func(a, b hit) int { return b.score - a.score })
-	return all, nil
+	return all, err
 }
 
 // hits are what was found of a noun, unless the session may not view it.
@@ -94,7 +76,7 @@ func searchCustomers(ctx context.Context, s *Session, text string) ([]Choice, er
 }
 
 func searchContracts(ctx context.Context, s *Session, text string) ([]Choice, error) {
-	of, err := s.DB.FindCustomers(ctx, text, mostCustomers)
+	of, err := s.DB.FindCustomers(ctx, text, mostFound)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +85,7 @@ func searchContracts(ctx context.Context, s *Session, text string) ([]Choice, er
 }
 
 func searchEvents(ctx context.Context, s *Session, text string) ([]Choice, error) {
-	of, err := s.DB.FindCustomers(ctx, text, mostCustomers)
+	of, err := s.DB.FindCustomers(ctx, text, mostFound)
 	if err != nil {
 		return nil, err
 	}

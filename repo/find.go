@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // This file finds the best matches of every noun: by number, whole address or phone number first, then by the beginnings of words, then
@@ -106,23 +108,78 @@ func (db *DB) FindContracts(ctx context.Context, text string, limit int, of []Fo
 // FindEvents are at most limit live events that match, by number, by texts of their own, by the customers that do, or by several words in
 // several places, the best first.
 func (db *DB) FindEvents(ctx context.Context, text string, limit int, of []Found[Customer]) ([]Found[Event], error) {
+	own, err := db.ownEvents(ctx, text, limit)
+	if err != nil {
+		return nil, err
+	}
+	return db.withTheirs(ctx, text, limit, own, of)
+}
+
+// ownEvents are events that match without a look at the best customers.
+func (db *DB) ownEvents(ctx context.Context, text string, limit int) ([]Event, error) {
 	all, err := numbered(ctx, text, db.Event)
 	if err != nil {
 		return nil, err
 	}
-	search := db.namedEvents
-	if !db.isOneWord(text) {
-		search = func(ctx context.Context, text string, limit int) ([]Event, error) {
-			return db.Events(ctx, EventFilter{Page: Page{Limit: limit, Search: text}})
-		}
+	var named []Event
+	if db.isOneWord(text) {
+		named, err = db.namedEvents(ctx, text, limit)
+	} else {
+		named, err = db.Events(ctx, EventFilter{Page: Page{Limit: limit, Search: text}})
 	}
-	named, err := search(ctx, text, limit)
-	if err != nil {
-		return nil, err
-	}
+	return append(all, named...), err
+}
+
+// withTheirs are the best of some events and of those of customers.
+func (db *DB) withTheirs(ctx context.Context, text string, limit int, own []Event, of []Found[Customer]) ([]Found[Event], error) {
 	theirs, err := db.Events(ctx, EventFilter{Page: Page{Limit: mostRelated}, Customers: idsOf(of)})
 	score := byCustomer(of, func(e Event) int64 { return e.CustomerID }, func(e Event) int { return db.scoreEvent(text, e) })
-	return best(slices.Concat(all, named, theirs), limit, func(e Event) int64 { return e.ID }, score), err
+	return best(slices.Concat(own, theirs), limit, func(e Event) int64 { return e.ID }, score), err
+}
+
+// Everything is what was found of each noun, the best first.
+type Everything struct {
+	Customers []Found[Customer]
+	Contracts []Found[Contract]
+	Events    []Found[Event]
+	Users     []Found[User]
+}
+
+// Find finds at most limit live records of each noun that match.
+func (db *DB) Find(ctx context.Context, text string, limit int) (all Everything, err error) {
+	var own []Event
+	err = db.together(ctx,
+		func(ctx context.Context) (err error) {
+			all.Customers, err = db.FindCustomers(ctx, text, limit)
+			return err
+		},
+		func(ctx context.Context) (err error) { own, err = db.ownEvents(ctx, text, limit); return err },
+		func(ctx context.Context) (err error) { all.Users, err = db.FindUsers(ctx, text, "", limit); return err })
+	if err != nil {
+		return Everything{}, err
+	}
+	err = db.together(ctx,
+		func(ctx context.Context) (err error) {
+			all.Contracts, err = db.FindContracts(ctx, text, limit, all.Customers)
+			return err
+		},
+		func(ctx context.Context) (err error) {
+			all.Events, err = db.withTheirs(ctx, text, limit, own, all.Customers)
+			return err
+		})
+	return all, err
+}
+
+// together asks on several connections at once; in the transaction of an atomic script one after the other.
+func (db *DB) together(ctx context.Context, asks ...func(context.Context) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	if db.tx != nil {
+		group.SetLimit(1)
+	}
+	for _, ask := range asks {
+		group.Go(func() error { return ask(ctx) })
+	}
+	return group.Wait()
 }
 
 // namedEvents are the first live events that are found by texts of their own.

@@ -15,10 +15,10 @@ import (
 )
 
 const (
-	fewCustomers = 1000 // who match; a word that more match is frequent
-	mostLooked   = 6    // words of a needle that customers are looked up for
-	mostSets     = 16   // of tokens
-	mostContacts = 5    // that are looked up one by one
+	fewCustomers = 500 // who match; a word that more match is frequent
+	mostLooked   = 6   // words of a needle that customers are looked up for
+	mostSets     = 16  // of tokens
+	mostContacts = 5   // that are looked up one by one
 )
 
 // mentionedBy says where the records of a view are found.

@@ -2,7 +2,6 @@ package repo_test
 
 import (
 	"context"
-	"errors"
 	"os"
 	"strconv"
 	"testing"
@@ -79,14 +78,8 @@ func benchSearch(b *testing.B, w *world, needle string, search func(string) ([]i
 
 // findAll is what the command find asks; it answers the customers.
 func findAll(ctx context.Context, db *repo.DB, needle string) ([]int64, error) {
-	customers, err := db.FindCustomers(ctx, needle, 20)
-	if err != nil {
-		return nil, err
-	}
-	_, contracts := db.FindContracts(ctx, needle, 20, customers)
-	_, events := db.FindEvents(ctx, needle, 20, customers)
-	_, users := db.FindUsers(ctx, needle, "", 20)
-	return ids(records(customers)), errors.Join(contracts, events, users)
+	all, err := db.Find(ctx, needle, 20)
+	return ids(records(all.Customers)), err
 }
 
 func idsBy[T any](found []T, id func(T) int64) []int64 {

@@ -46,6 +46,7 @@ func BenchmarkFalseOffers(b *testing.B) {
 				offered, wrong := 0, 0
 				for b.Loop() {
 					offered, wrong = 0, 0
+					r = rand.New(rand.NewPCG(uint64(length), 3)) // the same needles for every width
 					for i := range needles {
 						source := word() + word() + word() + word()
 						if i%2 == 0 {
