@@ -23,6 +23,32 @@ type Found[T any] struct {
 // mostRelated is how many contracts or events of customers are looked at.
 const mostRelated = 60
 
+// exactly is the score of a record that is asked for by its number, above all others.
+const exactly = 1 << 10
+
+// scoreRecord tells how well a record matches: by its number, by its amount, or with every word somewhere in its texts.
+func (db *DB) scoreRecord(text string, id int64, amount *Money, texts ...string) int {
+	number := strconv.FormatInt(id, 10)
+	if strings.TrimSpace(text) == number {
+		return exactly
+	}
+	best := db.vault.Score(text, texts...)
+	for _, r := range db.readings(text, amount != nil) {
+		if r.amount != nil && *r.amount != *amount {
+			continue
+		}
+		score := exactly - 1
+		for _, word := range r.words {
+			parsed, err := ParseMoney(word)
+			if isAmount := amount != nil && err == nil && parsed == *amount; word != number && !isAmount {
+				score = min(score, db.vault.Score(word, texts...))
+			}
+		}
+		best = max(best, score)
+	}
+	return best
+}
+
 // best are at most limit of the records, each once, the best first and in the order of their ids among equals.
 func best[T any](all []T, limit int, id func(T) int64, score func(T) int) []Found[T] {
 	seen := map[int64]bool{}

@@ -269,32 +269,6 @@ func (m mentions) candidates(p Page) squirrel.Sqlizer {
 	return squirrel.Expr(sql+"))", args...)
 }
 
-// exactly is the score of a record that is asked for by its number, above all others.
-const exactly = 1 << 10
-
-// scoreRecord tells how well a record matches: by its number, by its amount, or with every word somewhere in its texts.
-func (db *DB) scoreRecord(text string, id int64, amount *Money, texts ...string) int {
-	number := strconv.FormatInt(id, 10)
-	if strings.TrimSpace(text) == number {
-		return exactly
-	}
-	best := db.vault.Score(text, texts...)
-	for _, r := range db.readings(text, amount != nil) {
-		if r.amount != nil && *r.amount != *amount {
-			continue
-		}
-		score := exactly - 1
-		for _, word := range r.words {
-			parsed, err := ParseMoney(word)
-			if isAmount := amount != nil && err == nil && parsed == *amount; word != number && !isAmount {
-				score = min(score, db.vault.Score(word, texts...))
-			}
-		}
-		best = max(best, score)
-	}
-	return best
-}
-
 // toDollar writes PostgreSQL's placeholders for a statement that is none of squirrel's builders.
 type toDollar struct{ squirrel.Sqlizer }
 

@@ -1,0 +1,159 @@
+package repo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// This file makes what is missing: roles, database, schema.
+
+// Setup creates the roles, the database and the schema where they are missing, and says
+// what it made; nothing means that all was there. The app role's password is sent as a SCRAM verifier, so
+// that no log of the server holds it; empty leaves the role without one.
+func (a *Admin) Setup(ctx context.Context, schemaSQL, appPassword string) (made []string, err error) {
+	conn, err := a.connect(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close(ctx)
+	made, err = a.createRoles(ctx, conn, appPassword)
+	if err != nil {
+		return made, lacking(err)
+	}
+	created, err := a.createDatabase(ctx, conn)
+	if created {
+		made = append(made, "database "+a.names.Database)
+	}
+	if err != nil {
+		return made, lacking(err)
+	}
+	created, err = a.createSchema(ctx, schemaSQL)
+	if created {
+		made = append(made, "schema "+a.names.Schema)
+	}
+	return made, lacking(err)
+}
+
+// lacking says what an administrator's account needs that was refused something.
+func lacking(err error) error {
+	if err = translate(err); errors.Is(err, ErrDenied) {
+		return say(ErrDenied, "the account of database.admin_url may not set up crm: it needs CREATEROLE and CREATEDB, and must own the database or be a member of the owner role if they are there already; a superuser may in any case")
+	}
+	return err
+}
+
+// createRoles makes each role in one statement, so that the app role is never there without its password.
+func (a *Admin) createRoles(ctx context.Context, conn *pgx.Conn, appPassword string) (made []string, err error) {
+	password := ""
+	if appPassword != "" {
+		verifier, err := scramVerifier(appPassword)
+		if err != nil {
+			return nil, err
+		}
+		password = " password '" + verifier + "'"
+	}
+	for _, r := range []struct{ name, attributes string }{
+		{a.names.Owner, " nologin noinherit"},
+		{a.names.App, " login nosuperuser nocreatedb nocreaterole noinherit nobypassrls" + password},
+	} {
+		there, err := hasRole(ctx, conn, r.name)
+		if err != nil {
+			return made, err
+		}
+		if there {
+			continue
+		}
+		if _, err := conn.Exec(ctx, "create role "+quote(r.name)+r.attributes); err != nil && !isCode(err, "42710", "23505") {
+			return made, err
+		}
+		made = append(made, "role "+r.name)
+	}
+	return made, a.joinOwner(ctx, conn)
+}
+
+// joinOwner makes the administrator a member of the owner role, to act for it. A superuser needs that not; who has made
+// the role may grant it to themselves (PostgreSQL manual, 22.2 Role Attributes).
+func (a *Admin) joinOwner(ctx context.Context, conn *pgx.Conn) error {
+	var member bool
+	err := conn.QueryRow(ctx, "select pg_has_role(current_user, $1, 'usage')", a.names.Owner).Scan(&member)
+	if err != nil || member {
+		return err
+	}
+	_, err = conn.Exec(ctx, "grant "+quote(a.names.Owner)+" to current_user")
+	return err
+}
+
+func (a *Admin) createDatabase(ctx context.Context, conn *pgx.Conn) (created bool, err error) {
+	database := quote(a.names.Database)
+	var there bool
+	err = conn.QueryRow(ctx, "select exists (select from pg_database where datname = $1)", a.names.Database).Scan(&there)
+	if err != nil || there {
+		return false, err
+	}
+	sql := "create database " + database + " owner " + quote(a.names.Owner) + " encoding 'UTF8' template template0"
+	if _, err := conn.Exec(ctx, sql); err != nil {
+		if isCode(err, "42P04", "23505") {
+			return false, nil // somebody else has just made it
+		}
+		return false, err
+	}
+	return true, nil
+}
+
+// admit lets the two roles into the database, and nobody else into one of our own.
+func (a *Admin) admit(ctx context.Context, tx pgx.Tx) error {
+	database, owner, app := quote(a.names.Database), quote(a.names.Owner), quote(a.names.App)
+	var own bool
+	err := tx.QueryRow(ctx, "select datdba = (select oid from pg_roles where rolname = $1) from pg_database where datname = current_database()", a.names.Owner).Scan(&own)
+	if err != nil {
+		return err
+	}
+	sql := "grant connect on database " + database + " to " + app
+	if own {
+		sql += "; revoke all on database " + database + " from public; revoke create on schema public from public"
+	} else {
+		sql += "; grant connect, create on database " + database + " to " + owner
+	}
+	_, err = tx.Exec(ctx, sql)
+	return err
+}
+
+// createSchema runs schema.sql in one transaction, unless the schema is there; then its version must be ours.
+func (a *Admin) createSchema(ctx context.Context, schemaSQL string) (created bool, err error) {
+	conn, err := a.connect(ctx, a.names.Database)
+	if err != nil {
+		return false, err
+	}
+	defer conn.Close(ctx)
+	if there, err := a.checkVersion(ctx, conn); there || err != nil {
+		return false, err
+	}
+	sql := strings.NewReplacer(`:"schema"`, quote(a.names.Schema), `:"owner"`, quote(a.names.Owner), `:"app"`, quote(a.names.App)).Replace(schemaSQL)
+	tx, err := conn.Begin(ctx)
+	if err != nil {
+		return false, translate(err)
+	}
+	defer func() { _ = tx.Rollback(ctx) }()
+	if err := a.admit(ctx, tx); err != nil {
+		return false, translate(err)
+	}
+	if _, err := tx.Exec(ctx, sql); err != nil {
+		if isCode(err, "42P06") {
+			return false, nil // somebody else has just made it
+		}
+		if isCode(err, "42501") {
+			return false, translate(err)
+		}
+		return false, fmt.Errorf("%w: schema.sql: %w", ErrInternal, translate(err))
+	}
+	// Behind a transaction pooler the connection's own search_path may not arrive: the role brings it along.
+	path := "alter role " + quote(a.names.App) + " in database " + quote(a.names.Database) + " set search_path = " + quote(a.names.Schema)
+	if _, err := tx.Exec(ctx, "reset role; "+path); err != nil {
+		return false, translate(err)
+	}
+	return true, translate(tx.Commit(ctx))
+}
