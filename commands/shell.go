@@ -217,6 +217,6 @@ func runSet(_ context.Context, s *Session, in Input) (Output, error) {
 
 // All is every command there is, in the order of help.
 func All() Table {
-	return slices.Concat(accountCommands(), factorCommands(), shellCommands(), editCommands(), undoCommands(), aliasCommands(), findCommands(), customerCommands(), privacyCommands(),
+	return slices.Concat(accountCommands(), factorCommands(), shellCommands(), editCommands(), undoCommands(), aliasCommands(), findCommands(), waitingCommands(), customerCommands(), privacyCommands(),
 		contractCommands(), eventCommands(), userCommands(), accessCommands(), sessionCommands(), auditCommands())
 }

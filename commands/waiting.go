@@ -4,33 +4,76 @@ import (
 	"context"
 	"fmt"
 	"strings"
+
+	"crm/security"
 )
+
+// A task is something that waits for the signed-in user, and the command that shows it.
+type task struct {
+	count         int64
+	noun, rest    string
+	command       string
+	permittedWith security.Action
+}
+
+// text is the task for people: "2 contracts of yours to be signed".
+func (t task) text() string { return plural(t.count, t.noun) + " " + t.rest }
+
+var taskFields = []Field[task]{
+	{Column{Name: "count"}, func(t task) any { return t.count }},
+	{Column{Name: "waiting"}, func(t task) any { return plural(t.count, t.noun)[len(fmt.Sprint(t.count))+1:] + " " + t.rest }},
+	{Column{Name: "command"}, func(t task) any { return t.command }},
+}
+
+func waitingCommands() Table {
+	return Table{{
+		Name: "inbox", Short: "Show what waits for you, and the commands that list it", Needs: security.SignedIn,
+		Flags: []Flag{formatFlag}, Examples: []string{"inbox"},
+		Run: func(ctx context.Context, s *Session, _ Input) (Output, error) {
+			tasks, err := tasksOf(ctx, s)
+			out := list(taskFields, tasks)
+			if err == nil && len(tasks) == 0 {
+				out.Message = "nothing waits for you"
+			}
+			return out, err
+		},
+	}}
+}
+
+// tasksOf is what waits for the signed-in user.
+func tasksOf(ctx context.Context, s *Session) ([]task, error) {
+	w, err := s.DB.Waiting(ctx, s.Locale.Now())
+	var tasks []task
+	for _, t := range []task{
+		{w.Unsigned, "contract", "of yours to be signed", "contract list --mine --unsigned", "contract.update"},
+		{w.Unpaid, "signed contract", "of yours to be paid", "contract list --mine --status signed --unpaid", "contract.update"},
+		{w.NoSupport, "coming event", "without support", "event list --no-support --from today", "event.update"},
+		{w.Mine, "event", "of yours in the next 7 days", "event list --mine --from today --to +7d", "event.update"},
+	} {
+		if t.count > 0 && s.May(t.permittedWith) {
+			tasks = append(tasks, t)
+		}
+	}
+	return tasks, err
+}
 
 // Waiting is what waits for the signed-in user, a line each for people; nothing when the database
 // does not say.
 func Waiting(ctx context.Context, s *Session) []string {
-	w, err := s.DB.Waiting(ctx, s.Locale.Now())
+	tasks, err := tasksOf(ctx, s)
 	if err != nil {
 		return nil
 	}
-	var parts []string
-	add := func(n int64, noun, rest string, may bool) {
-		if n > 0 && may {
-			parts = append(parts, plural(n, noun)+rest)
-		}
-	}
-	add(w.Unsigned, "contract", " of yours to be signed", s.May("contract.update"))
-	add(w.Unpaid, "signed contract", " of yours to be paid", s.May("contract.update"))
-	add(w.NoSupport, "coming event", " without support", s.May("event.update"))
-	add(w.Mine, "event", " of yours in the next 7 days", s.May("event.update"))
-	if len(parts) == 0 {
+	if len(tasks) == 0 {
 		return []string{"nothing waits for you"}
 	}
-	const head = "waiting: "
-	for i := range parts {
-		parts[i] = map[bool]string{true: head, false: strings.Repeat(" ", len(head))}[i == 0] + parts[i]
+	lines := make([]string, len(tasks))
+	head := "waiting: "
+	for i, t := range tasks {
+		lines[i] = head + t.text()
+		head = strings.Repeat(" ", len(head))
 	}
-	return parts
+	return lines
 }
 
 func plural(n int64, noun string) string {
