@@ -73,9 +73,9 @@ func (p *program) tell(err error) {
 	if !commands.Readable(err) && p.reporter != nil {
 		text = fmt.Sprintf("internal error (reference %s)", p.reporter.Failure(0, err))
 	}
-	fmt.Fprintln(os.Stderr, "error: "+text)
+	shell.Say(os.Stderr, "error: "+text)
 	if hint != "" {
-		fmt.Fprintln(os.Stderr, "hint: "+hint)
+		shell.Say(os.Stderr, "hint: "+hint)
 	}
 }
 
@@ -171,7 +171,7 @@ func (p *program) readFile() error {
 		return usage("the config file cannot be read: %w", err)
 	}
 	if (p.InConfig("database.url") || p.InConfig("database.admin_url")) && config.OpenToOthers(p.configFile) {
-		fmt.Fprintf(os.Stderr, "warning: %[1]s may hold a password and is open to others: chmod 600 %[1]s\n", p.configFile)
+		shell.Say(os.Stderr, fmt.Sprintf("warning: %[1]s may hold a password and is open to others: chmod 600 %[1]s", p.configFile))
 	}
 	return nil
 }
@@ -414,7 +414,7 @@ func (p *program) seed(ctx context.Context) error {
 // say prints a message for people.
 func (p *program) say(message string) {
 	if !p.GetBool("quiet") {
-		fmt.Fprintln(os.Stderr, message)
+		shell.Say(os.Stderr, message)
 	}
 }
 

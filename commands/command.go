@@ -45,6 +45,7 @@ type Kind struct {
 	Name   string                                                  // the placeholder of usage lines: "ID", "DATE"
 	Parse  func(s *Session, text string) (any, error)              // the error says what is wrong and how to write it
 	Values func(s *Session) []Choice                               // fixed values, from memory; nil for none
+	After  func(s *Session, before string) []Choice                // fixed values of an argument that the one before it decides; nil for none
 	Live   func(ctx context.Context, s *Session) ([]Choice, error) // values from the database; nil for none
 	// Search finds values in the database by what they mean, the best first; nil for none.
 	Search func(ctx context.Context, s *Session, text string) ([]Choice, error)

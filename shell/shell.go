@@ -18,6 +18,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/term"
+
 	"crm/commands"
 )
 
@@ -143,8 +145,19 @@ func (sh *Shell) print(a commands.Answer, took time.Duration) error {
 	return nil
 }
 
-// say writes one message; what a record holds never reaches the terminal as a control.
-func (sh *Shell) say(message string) { _, _ = fmt.Fprintln(sh.Words, escapeControls(message)) }
+// say writes one message.
+func (sh *Shell) say(message string) { Say(sh.Words, message) }
+
+// Say writes a message to people, on a terminal in lines that end between words. What a record holds never reaches
+// it as a control.
+func Say(to io.Writer, message string) {
+	message = escapeControls(message)
+	if out, ok := to.(*os.File); ok && term.IsTerminal(int(out.Fd())) {
+		width, _ := sizeOf(out)
+		message = strings.Join(wrapText(message, width), "\n")
+	}
+	_, _ = fmt.Fprintln(to, message)
+}
 
 // footer tells how much there is, how to get more of it, and how long it took.
 func footer(out commands.Output, timing string) string {
