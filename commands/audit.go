@@ -24,7 +24,7 @@ var auditFields = []Field[repo.AuditEntry]{
 	{Column{Name: "session_id", Detail: true}, func(e repo.AuditEntry) any { return deref(e.SessionID) }},
 	{Column{Name: "action"}, func(e repo.AuditEntry) any { return e.Action }},
 	{Column{Name: "entity"}, func(e repo.AuditEntry) any { return e.Entity }},
-	{Column{Name: "entity_id"}, func(e repo.AuditEntry) any { return e.EntityID }},
+	{Column{Name: "entity_id"}, func(e repo.AuditEntry) any { return orNil(e.EntityID) }},
 	{Column{Name: "changes"}, func(e repo.AuditEntry) any { return orNil(inShort(e)) }},
 	{Column{Name: "before", Detail: true}, func(e repo.AuditEntry) any { return nested(e.Before) }},
 	{Column{Name: "after", Detail: true}, func(e repo.AuditEntry) any { return nested(e.After) }},
@@ -40,8 +40,11 @@ func nested(values map[string]any) any {
 
 // inShort is what an entry is about: the columns that were changed, or what else there is to say of it.
 func inShort(e repo.AuditEntry) string {
-	if e.Action == "add" || e.Action == "purge" {
+	switch e.Action {
+	case "add", "purge":
 		return ""
+	case "refuse":
+		return fmt.Sprint(e.After["action"])
 	}
 	if e.Before != nil {
 		return strings.Join(slices.Sorted(maps.Keys(e.Before)), ", ")
@@ -53,12 +56,21 @@ func inShort(e repo.AuditEntry) string {
 	return strings.Join(details, ", ")
 }
 
+// What is on the trail of the database's own and of every noun's; a refusal may name another noun.
+var (
+	trailEntities = []string{"customer", "contract", "event", "user", "payment", "role", "keyset", "audit"}
+	trailActions  = []string{
+		"add", "update", "delete", "restore", "purge", "sign-in", "sign-in-failed", "sign-out", "session-end", "refuse", "export", "erase",
+		"password", "password-reset", "unlock", "mfa-on", "mfa-off", "mfa-clear", "mfa-require", "recovery-code", "rotate", "rotated",
+	}
+)
+
 func auditCommands() Table {
 	flags := listFlags(auditFields, repo.AuditSorts(),
 		Flag{Name: "user", Kind: UserID, Help: "only what this collaborator did"},
-		Flag{Name: "entity", Kind: suggested("ENTITY", "customer", "contract", "event", "user", "payment", "role", "keyset", "audit"), Help: "only what concerns such records"},
+		Flag{Name: "entity", Kind: suggested("ENTITY", trailEntities...), Help: "only what concerns such records"},
 		Flag{Name: "id", Kind: ID, Help: "only what concerns the record with this number; with --entity"},
-		Flag{Name: "action", Kind: suggested("ACTION", "add", "update", "delete", "restore", "purge", "sign-in", "sign-in-failed", "sign-out", "refuse", "export", "erase"), Help: "only entries of this action"},
+		Flag{Name: "action", Kind: suggested("ACTION", trailActions...), Help: "only entries of this action"},
 		Flag{Name: "since", Kind: Moment, Help: "only entries of this time or later"},
 		Flag{Name: "until", Kind: Moment, Help: "only entries before this time"})
 	return Table{{
@@ -88,7 +100,19 @@ func listAudits(ctx context.Context, s *Session, in Input) (Output, error) {
 		f.Desc = true
 	}
 	found, err := s.DB.Audits(ctx, f)
-	return paged(auditFields, found, f.Page, func(e repo.AuditEntry) int64 { return e.ID }), err
+	out := paged(auditFields, found, f.Page, func(e repo.AuditEntry) int64 { return e.ID })
+	if len(found) == 0 {
+		out.Warnings = slices.Concat(unheardOf("--entity", f.Entity, trailEntities), unheardOf("--action", f.Action, trailActions))
+	}
+	return out, err
+}
+
+// unheardOf warns that there may be nothing for being misspelt.
+func unheardOf(flag, word string, known []string) []string {
+	if word == "" || slices.Contains(known, word) {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s %s is on no trail%s", flag, show(word), didYouMean(word, known))}
 }
 
 // noted is a refusal that the trail has already.

@@ -50,7 +50,7 @@ type Kind struct {
 	// Search finds values in the database by what they mean, the best first; nil for none.
 	Search func(ctx context.Context, s *Session, text string) ([]Choice, error)
 	Files  bool // completed with file names
-	Rest   bool // of an argument: takes all words up to the next flag, as one text
+	Rest   bool // of the last argument: takes all words that are left, as one text
 }
 
 // A Choice is one completion: what is inserted and what it means.

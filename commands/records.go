@@ -177,12 +177,12 @@ func deref[T any](p *T) any {
 // clock is a moment in the company's time zone, to the minute.
 func clock(s *Session, at time.Time) string { return at.In(s.Locale.Zone).Format("2006-01-02 15:04") }
 
-// orNil is nil for an empty text.
-func orNil(text string) any {
-	if text == "" {
+// orNil is nil for the zero value: an empty text, no number.
+func orNil[T comparable](value T) any {
+	if value == *new(T) {
 		return nil
 	}
-	return text
+	return value
 }
 
 // historyCommand is `NOUN history ID`.

@@ -88,8 +88,9 @@ func show(tty *os.File, r commands.SecretRequest) error {
 	if r.Notice == "" {
 		return nil
 	}
-	lines := strings.Split(r.Notice, "\n")
-	if width, _ := sizeOf(tty); r.QR != "" {
+	width, _ := sizeOf(tty)
+	lines := wrapText(r.Notice, width)
+	if r.QR != "" {
 		picture, err := drawQR(r.QR)
 		if err != nil {
 			return err

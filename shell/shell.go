@@ -146,17 +146,18 @@ func (sh *Shell) print(a commands.Answer, took time.Duration) error {
 }
 
 // say writes one message.
-func (sh *Shell) say(message string) { Say(sh.Words, message) }
+func (sh *Shell) say(message string) { _ = Say(sh.Words, message) }
 
 // Say writes a message to people, on a terminal in lines that end between words. What a record holds never reaches
 // it as a control.
-func Say(to io.Writer, message string) {
+func Say(to io.Writer, message string) error {
 	message = escapeControls(message)
 	if out, ok := to.(*os.File); ok && term.IsTerminal(int(out.Fd())) {
 		width, _ := sizeOf(out)
 		message = strings.Join(wrapText(message, width), "\n")
 	}
-	_, _ = fmt.Fprintln(to, message)
+	_, err := fmt.Fprintln(to, message)
+	return err
 }
 
 // footer tells how much there is, how to get more of it, and how long it took.
