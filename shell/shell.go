@@ -44,6 +44,7 @@ type Shell struct {
 	asks  func(question string) (string, error) // at the prompt; nil in a script
 	did   commands.Command                      // the last one
 	depth int                                   // of source
+	speak func()                                // ends a hush
 }
 
 // A Screen is what answers are made to fit.
@@ -56,6 +57,7 @@ type Screen struct {
 
 // Attach gives the session what only a shell can do.
 func (sh *Shell) Attach() {
+	sh.Secrets.asking = sh.hush
 	sh.Session.Secret = func(ctx context.Context, r commands.SecretRequest) (string, error) {
 		return sh.Secrets.Read(ctx, r)
 	}
@@ -76,6 +78,7 @@ func (sh *Shell) Attach() {
 func (sh *Shell) do(ctx context.Context, line string, typed bool) error {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
 	defer stop()
+	defer sh.unhush()
 	before, began := sh.who(), time.Now()
 	answer, err := sh.dispatch(ctx, line, typed)
 	sh.did = answer.Command
@@ -88,6 +91,25 @@ func (sh *Shell) do(ctx context.Context, line string, typed bool) error {
 		return err
 	}
 	return sh.print(answer, took)
+}
+
+// hush has the terminal show nothing of what is typed until the command is done that asks for a secret: who types the
+// next one before it is asked for, while the last one is judged, does not see it appear.
+func (sh *Shell) hush() {
+	if sh.speak != nil {
+		return
+	}
+	if tty, err := sh.Secrets.TTY(); err == nil {
+		back := mute(tty)
+		sh.speak = func() { back(); _ = tty.Close() }
+	}
+}
+
+func (sh *Shell) unhush() {
+	if sh.speak != nil {
+		sh.speak()
+		sh.speak = nil
+	}
 }
 
 // dispatch is commands.Dispatch with a panic turned into an error.
