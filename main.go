@@ -280,6 +280,7 @@ func (p *program) converse(ctx context.Context) error {
 	}
 	p.closers = append(p.closers, db.Close)
 	sh := p.shell(db)
+	p.closers = append(p.closers, sh.Leave)
 	sh.Session.Typed = scripts == nil
 	p.conversed = true
 	if email := p.GetString("login"); email != "" {

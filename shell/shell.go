@@ -74,6 +74,12 @@ func (sh *Shell) Attach() {
 	}
 }
 
+// Leave signs out whoever is signed in; nothing is said.
+func (sh *Shell) Leave() {
+	who := sh.who()
+	sh.Reporter.events(who, commands.Leave(sh.Session).Events, nil)
+}
+
 // do runs one command and prints its answer. Ctrl-C cancels the command, not the shell.
 func (sh *Shell) do(ctx context.Context, line string, typed bool) error {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
