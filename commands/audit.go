@@ -15,20 +15,26 @@ import (
 
 // This file reads the trail, and says on it what the database cannot see: refusals, and lists that were exported.
 
-var auditFields = []Field[repo.AuditEntry]{
-	{Column{Name: "id"}, func(e repo.AuditEntry) any { return e.ID }},
-	{Column{Name: "at"}, func(e repo.AuditEntry) any { return e.At }},
-	{Column{Name: "user_id", Detail: true}, func(e repo.AuditEntry) any { return deref(e.UserID) }},
-	{Column{Name: "user"}, func(e repo.AuditEntry) any { return deref(e.UserName) }},
-	{Column{Name: "client", Wide: true}, func(e repo.AuditEntry) any { return deref(e.Client) }},
-	{Column{Name: "session_id", Detail: true}, func(e repo.AuditEntry) any { return deref(e.SessionID) }},
-	{Column{Name: "action"}, func(e repo.AuditEntry) any { return e.Action }},
-	{Column{Name: "entity"}, func(e repo.AuditEntry) any { return e.Entity }},
-	{Column{Name: "entity_id"}, func(e repo.AuditEntry) any { return orNil(e.EntityID) }},
-	{Column{Name: "changes"}, func(e repo.AuditEntry) any { return orNil(inShort(e)) }},
-	{Column{Name: "before", Detail: true}, func(e repo.AuditEntry) any { return nested(e.Before) }},
-	{Column{Name: "after", Detail: true}, func(e repo.AuditEntry) any { return nested(e.After) }},
-	{Column{Name: "undoes", Detail: true}, func(e repo.AuditEntry) any { return deref(e.Undoes) }},
+// A trailEntry is one with what it is about, in short.
+type trailEntry struct {
+	repo.AuditEntry
+	short string
+}
+
+var auditFields = []Field[trailEntry]{
+	{Column{Name: "id"}, func(e trailEntry) any { return e.ID }},
+	{Column{Name: "at"}, func(e trailEntry) any { return e.At }},
+	{Column{Name: "user_id", Detail: true}, func(e trailEntry) any { return deref(e.UserID) }},
+	{Column{Name: "user"}, func(e trailEntry) any { return deref(e.UserName) }},
+	{Column{Name: "client", Wide: true}, func(e trailEntry) any { return deref(e.Client) }},
+	{Column{Name: "session_id", Detail: true}, func(e trailEntry) any { return deref(e.SessionID) }},
+	{Column{Name: "action"}, func(e trailEntry) any { return e.Action }},
+	{Column{Name: "entity"}, func(e trailEntry) any { return e.Entity }},
+	{Column{Name: "entity_id"}, func(e trailEntry) any { return orNil(e.EntityID) }},
+	{Column{Name: "changes"}, func(e trailEntry) any { return orNil(e.short) }},
+	{Column{Name: "before", Detail: true}, func(e trailEntry) any { return nested(e.Before) }},
+	{Column{Name: "after", Detail: true}, func(e trailEntry) any { return nested(e.After) }},
+	{Column{Name: "undoes", Detail: true}, func(e trailEntry) any { return deref(e.Undoes) }},
 }
 
 func nested(values map[string]any) any {
@@ -39,7 +45,7 @@ func nested(values map[string]any) any {
 }
 
 // inShort is what an entry is about: the columns that were changed, or what else there is to say of it.
-func inShort(e repo.AuditEntry) string {
+func inShort(s *Session, e repo.AuditEntry) string {
 	switch e.Action {
 	case "add", "purge":
 		return ""
@@ -51,7 +57,7 @@ func inShort(e repo.AuditEntry) string {
 	}
 	var details []string
 	for _, key := range slices.Sorted(maps.Keys(e.After)) {
-		details = append(details, fmt.Sprintf("%s: %v", key, plain(e.After[key])))
+		details = append(details, fmt.Sprintf("%s: %s", key, toTell(s, key, e.After[key])))
 	}
 	return strings.Join(details, ", ")
 }
@@ -100,7 +106,11 @@ func listAudits(ctx context.Context, s *Session, in Input) (Output, error) {
 		f.Desc = true
 	}
 	found, err := s.DB.Audits(ctx, f)
-	out := paged(auditFields, found, f.Page, func(e repo.AuditEntry) int64 { return e.ID })
+	entries := make([]trailEntry, len(found))
+	for i, e := range found {
+		entries[i] = trailEntry{e, inShort(s, e)}
+	}
+	out := paged(auditFields, entries, f.Page, func(e trailEntry) int64 { return e.ID })
 	if len(found) == 0 {
 		out.Warnings = slices.Concat(unheardOf("--entity", f.Entity, trailEntities), unheardOf("--action", f.Action, trailActions))
 	}
