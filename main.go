@@ -73,9 +73,9 @@ func (p *program) tell(err error) {
 	if !commands.Readable(err) && p.reporter != nil {
 		text = fmt.Sprintf("internal error (reference %s)", p.reporter.Failure(0, err))
 	}
-	fmt.Fprintln(os.Stderr, "error: "+text)
+	_ = shell.Say(os.Stderr, "error: "+text)
 	if hint != "" {
-		fmt.Fprintln(os.Stderr, "hint: "+hint)
+		_ = shell.Say(os.Stderr, "hint: "+hint)
 	}
 }
 
@@ -171,7 +171,7 @@ func (p *program) readFile() error {
 		return usage("the config file cannot be read: %w", err)
 	}
 	if (p.InConfig("database.url") || p.InConfig("database.admin_url")) && config.OpenToOthers(p.configFile) {
-		fmt.Fprintf(os.Stderr, "warning: %[1]s may hold a password and is open to others: chmod 600 %[1]s\n", p.configFile)
+		_ = shell.Say(os.Stderr, fmt.Sprintf("warning: %[1]s may hold a password and is open to others: chmod 600 %[1]s", p.configFile))
 	}
 	return nil
 }
@@ -280,6 +280,7 @@ func (p *program) converse(ctx context.Context) error {
 	}
 	p.closers = append(p.closers, db.Close)
 	sh := p.shell(db)
+	p.closers = append(p.closers, sh.Leave)
 	sh.Session.Typed = scripts == nil
 	p.conversed = true
 	if email := p.GetString("login"); email != "" {
@@ -414,7 +415,7 @@ func (p *program) seed(ctx context.Context) error {
 // say prints a message for people.
 func (p *program) say(message string) {
 	if !p.GetBool("quiet") {
-		fmt.Fprintln(os.Stderr, message)
+		_ = shell.Say(os.Stderr, message)
 	}
 }
 
@@ -437,11 +438,13 @@ func (p *program) rotateKeys(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	visible := !p.GetBool("quiet") && term.IsTerminal(int(os.Stderr.Fd()))
 	bar := progressbar.NewOptions64(1, progressbar.OptionSetWriter(os.Stderr), progressbar.OptionSetDescription("sealing anew"), progressbar.OptionShowCount(),
-		progressbar.OptionSetVisibility(!p.GetBool("quiet") && term.IsTerminal(int(os.Stderr.Fd()))), progressbar.OptionClearOnFinish(),
+		progressbar.OptionSetVisibility(visible), progressbar.OptionClearOnFinish(),
 		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetRenderBlankState(false))
-	defer func() { _ = bar.Exit() }()
+	shown := false
 	r := commands.Rotation{Admin: admin, KeysetFile: p.keysetFile(), Say: p.say, Happened: p.reporter.Happened, Progress: func(done, total int64) {
+		shown = visible
 		bar.ChangeMax64(total)
 		_ = bar.Set64(done)
 	}}
@@ -449,9 +452,17 @@ func (p *program) rotateKeys(ctx context.Context) error {
 	case p.line.Is("prepare"):
 		return r.Prepare(ctx)
 	case p.line.Is("retire"):
-		return r.Retire(ctx)
+		err = r.Retire(ctx)
+	default:
+		err = r.Run(ctx)
 	}
-	return r.Run(ctx)
+	if shown && err != nil && !bar.IsFinished() {
+		fmt.Fprintln(os.Stderr) // below the bar
+	}
+	if ctx.Err() != nil {
+		p.say("what is sealed anew stays so: the same command goes on from there")
+	}
+	return err
 }
 
 // admin is the database as an administrator may change it.
@@ -520,7 +531,7 @@ func (p *program) checkConfig(ctx context.Context) error {
 		p.say("accounts were not looked at: that takes CRM_DATABASE_ADMIN_URL")
 	}
 	for _, spot := range weak {
-		if _, err := fmt.Println(spot); err != nil {
+		if err := shell.Say(os.Stdout, spot); err != nil {
 			return err
 		}
 	}

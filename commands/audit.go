@@ -15,20 +15,26 @@ import (
 
 // This file reads the trail, and says on it what the database cannot see: refusals, and lists that were exported.
 
-var auditFields = []Field[repo.AuditEntry]{
-	{Column{Name: "id"}, func(e repo.AuditEntry) any { return e.ID }},
-	{Column{Name: "at"}, func(e repo.AuditEntry) any { return e.At }},
-	{Column{Name: "user_id", Detail: true}, func(e repo.AuditEntry) any { return deref(e.UserID) }},
-	{Column{Name: "user"}, func(e repo.AuditEntry) any { return deref(e.UserName) }},
-	{Column{Name: "client", Wide: true}, func(e repo.AuditEntry) any { return deref(e.Client) }},
-	{Column{Name: "session_id", Detail: true}, func(e repo.AuditEntry) any { return deref(e.SessionID) }},
-	{Column{Name: "action"}, func(e repo.AuditEntry) any { return e.Action }},
-	{Column{Name: "entity"}, func(e repo.AuditEntry) any { return e.Entity }},
-	{Column{Name: "entity_id"}, func(e repo.AuditEntry) any { return e.EntityID }},
-	{Column{Name: "changes"}, func(e repo.AuditEntry) any { return orNil(inShort(e)) }},
-	{Column{Name: "before", Detail: true}, func(e repo.AuditEntry) any { return nested(e.Before) }},
-	{Column{Name: "after", Detail: true}, func(e repo.AuditEntry) any { return nested(e.After) }},
-	{Column{Name: "undoes", Detail: true}, func(e repo.AuditEntry) any { return deref(e.Undoes) }},
+// A trailEntry is one with what it is about, in short.
+type trailEntry struct {
+	repo.AuditEntry
+	short string
+}
+
+var auditFields = []Field[trailEntry]{
+	{Column{Name: "id"}, func(e trailEntry) any { return e.ID }},
+	{Column{Name: "at"}, func(e trailEntry) any { return e.At }},
+	{Column{Name: "user_id", Detail: true}, func(e trailEntry) any { return deref(e.UserID) }},
+	{Column{Name: "user"}, func(e trailEntry) any { return deref(e.UserName) }},
+	{Column{Name: "client", Wide: true}, func(e trailEntry) any { return deref(e.Client) }},
+	{Column{Name: "session_id", Detail: true}, func(e trailEntry) any { return deref(e.SessionID) }},
+	{Column{Name: "action"}, func(e trailEntry) any { return e.Action }},
+	{Column{Name: "entity"}, func(e trailEntry) any { return e.Entity }},
+	{Column{Name: "entity_id"}, func(e trailEntry) any { return orNil(e.EntityID) }},
+	{Column{Name: "changes"}, func(e trailEntry) any { return orNil(e.short) }},
+	{Column{Name: "before", Detail: true}, func(e trailEntry) any { return nested(e.Before) }},
+	{Column{Name: "after", Detail: true}, func(e trailEntry) any { return nested(e.After) }},
+	{Column{Name: "undoes", Detail: true}, func(e trailEntry) any { return deref(e.Undoes) }},
 }
 
 func nested(values map[string]any) any {
@@ -39,26 +45,38 @@ func nested(values map[string]any) any {
 }
 
 // inShort is what an entry is about: the columns that were changed, or what else there is to say of it.
-func inShort(e repo.AuditEntry) string {
-	if e.Action == "add" || e.Action == "purge" {
+func inShort(s *Session, e repo.AuditEntry) string {
+	switch e.Action {
+	case "add", "purge":
 		return ""
+	case "refuse":
+		return fmt.Sprint(e.After["action"])
 	}
 	if e.Before != nil {
 		return strings.Join(slices.Sorted(maps.Keys(e.Before)), ", ")
 	}
 	var details []string
 	for _, key := range slices.Sorted(maps.Keys(e.After)) {
-		details = append(details, fmt.Sprintf("%s: %v", key, plain(e.After[key])))
+		details = append(details, fmt.Sprintf("%s: %s", key, toTell(s, key, e.After[key])))
 	}
 	return strings.Join(details, ", ")
 }
 
+// What is on the trail of the database's own and of every noun's; a refusal may name another noun.
+var (
+	trailEntities = []string{"customer", "contract", "event", "user", "payment", "role", "keyset", "audit"}
+	trailActions  = []string{
+		"add", "update", "delete", "restore", "purge", "sign-in", "sign-in-failed", "sign-out", "session-end", "refuse", "export", "erase",
+		"password", "password-reset", "unlock", "mfa-on", "mfa-off", "mfa-clear", "mfa-require", "recovery-code", "rotate", "rotated",
+	}
+)
+
 func auditCommands() Table {
 	flags := listFlags(auditFields, repo.AuditSorts(),
 		Flag{Name: "user", Kind: UserID, Help: "only what this collaborator did"},
-		Flag{Name: "entity", Kind: suggested("ENTITY", "customer", "contract", "event", "user", "payment", "role", "keyset", "audit"), Help: "only what concerns such records"},
+		Flag{Name: "entity", Kind: suggested("ENTITY", trailEntities...), Help: "only what concerns such records"},
 		Flag{Name: "id", Kind: ID, Help: "only what concerns the record with this number; with --entity"},
-		Flag{Name: "action", Kind: suggested("ACTION", "add", "update", "delete", "restore", "purge", "sign-in", "sign-in-failed", "sign-out", "refuse", "export", "erase"), Help: "only entries of this action"},
+		Flag{Name: "action", Kind: suggested("ACTION", trailActions...), Help: "only entries of this action"},
 		Flag{Name: "since", Kind: Moment, Help: "only entries of this time or later"},
 		Flag{Name: "until", Kind: Moment, Help: "only entries before this time"})
 	return Table{{
@@ -88,7 +106,23 @@ func listAudits(ctx context.Context, s *Session, in Input) (Output, error) {
 		f.Desc = true
 	}
 	found, err := s.DB.Audits(ctx, f)
-	return paged(auditFields, found, f.Page, func(e repo.AuditEntry) int64 { return e.ID }), err
+	entries := make([]trailEntry, len(found))
+	for i, e := range found {
+		entries[i] = trailEntry{e, inShort(s, e)}
+	}
+	out := paged(auditFields, entries, f.Page, func(e trailEntry) int64 { return e.ID })
+	if len(found) == 0 {
+		out.Warnings = slices.Concat(unheardOf("--entity", f.Entity, trailEntities), unheardOf("--action", f.Action, trailActions))
+	}
+	return out, err
+}
+
+// unheardOf warns that there may be nothing for being misspelt.
+func unheardOf(flag, word string, known []string) []string {
+	if word == "" || slices.Contains(known, word) {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s %s is on no trail%s", flag, show(word), didYouMean(word, known))}
 }
 
 // noted is a refusal that the trail has already.

@@ -45,11 +45,12 @@ type Kind struct {
 	Name   string                                                  // the placeholder of usage lines: "ID", "DATE"
 	Parse  func(s *Session, text string) (any, error)              // the error says what is wrong and how to write it
 	Values func(s *Session) []Choice                               // fixed values, from memory; nil for none
+	After  func(s *Session, before string) []Choice                // fixed values of an argument that the one before it decides; nil for none
 	Live   func(ctx context.Context, s *Session) ([]Choice, error) // values from the database; nil for none
 	// Search finds values in the database by what they mean, the best first; nil for none.
 	Search func(ctx context.Context, s *Session, text string) ([]Choice, error)
 	Files  bool // completed with file names
-	Rest   bool // of an argument: takes all words up to the next flag, as one text
+	Rest   bool // of the last argument: takes all words that are left, as one text
 }
 
 // A Choice is one completion: what is inserted and what it means.

@@ -170,8 +170,11 @@ func (a *analysis) arg() Completion {
 	due := a.command.Args[min(a.args, len(a.command.Args)):]
 	c := Completion{Start: a.typing.Start, Word: a.typing.Value}
 	if len(due) > 0 {
-		hint := due[0].label() + ": " + due[0].Help
-		c = a.value(due[0].Kind, a.typing.Start, a.typing.Value, hint)
+		kind := due[0].Kind
+		if kind.After != nil {
+			kind.Values = func(s *Session) []Choice { return kind.After(s, a.last.Value) }
+		}
+		c = a.value(kind, a.typing.Start, a.typing.Value, due[0].label()+": "+due[0].Help)
 	}
 	if line := slices.IndexFunc(due, func(a Arg) bool { return a.Kind.isLine() }); line == 0 || line == 1 && due[0].Optional {
 		inner := a.nested(a.typing.Start)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"crm/repo"
@@ -35,9 +36,29 @@ func findCommands() Table {
 		Examples: []string{"find lou bouzin", "find 06 12 34 56 78"},
 		Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
 			hits, err := findAll(ctx, s, Value[string](in, "text"))
-			return list(hitFields, hits), err
+			out := list(hitFields, hits)
+			out.Message = cutShort(hits)
+			return out, err
 		},
 	}}
+}
+
+// cutShort says that there may be more of a noun than what is shown, and how to see it.
+func cutShort(hits []hit) string {
+	count := map[string]int{}
+	for _, h := range hits {
+		count[h.noun]++
+	}
+	var full []string
+	for _, noun := range []string{"customer", "contract", "event", "user"} {
+		if count[noun] >= mostFound {
+			full = append(full, noun+" list --search")
+		}
+	}
+	if full == nil {
+		return ""
+	}
+	return fmt.Sprintf("the best %d of each are shown: all are in %s", mostFound, strings.Join(full, ", "))
 }
 
 // findAll finds records of every noun that the session may view, the best first whatever they are.

@@ -162,6 +162,10 @@ func (b *binder) positional(words []Word) (used int, err error) {
 			b.args++
 		}
 	}
+	if n := b.rest(); len(due) == 0 && n >= 0 { // a flag stood in between
+		b.bindings[n].text += " " + w.Value
+		return 1, nil
+	}
 	if len(due) == 0 {
 		return 1, b.surplus(w)
 	}
@@ -178,6 +182,11 @@ func (b *binder) positional(words []Word) (used int, err error) {
 	b.last = words[used-1]
 	b.bindings = append(b.bindings, binding{due[0].Name, due[0].label(), due[0].Kind, text})
 	return used, nil
+}
+
+// rest is the binding that takes all words up to the end, -1 if there is none.
+func (b *binder) rest() int {
+	return slices.IndexFunc(b.bindings, func(g binding) bool { return g.kind.Rest })
 }
 
 func joinRaw(words []Word) string {

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -177,12 +178,12 @@ func deref[T any](p *T) any {
 // clock is a moment in the company's time zone, to the minute.
 func clock(s *Session, at time.Time) string { return at.In(s.Locale.Zone).Format("2006-01-02 15:04") }
 
-// orNil is nil for an empty text.
-func orNil(text string) any {
-	if text == "" {
+// orNil is nil for the zero value: an empty text, no number.
+func orNil[T comparable](value T) any {
+	if value == *new(T) {
 		return nil
 	}
-	return text
+	return value
 }
 
 // historyCommand is `NOUN history ID`.
@@ -232,13 +233,35 @@ func changesOf(entries []repo.Entry) []change {
 		}
 		maps.Copy(columns, e.Before)
 		for _, column := range slices.Sorted(maps.Keys(columns)) {
-			all = append(all, change{e.At, e.UserID, e.UserName, e.Action, column, plain(e.Before[column]), plain(e.After[column])})
+			all = append(all, change{e.At, e.UserID, e.UserName, e.Action, column, kept(column, e.Before[column]), kept(column, e.After[column])})
 		}
 		if len(columns) == 0 {
 			all = append(all, change{e.At, e.UserID, e.UserName, e.Action, "", nil, nil})
 		}
 	}
 	return all
+}
+
+// kept is what the trail keeps of a column: a moment, which is shown in the company's time zone like any other, or text.
+func kept(column string, v any) any {
+	isMoment := slices.ContainsFunc([]string{"_at", "_date", "_until"}, func(end string) bool { return strings.HasSuffix(column, end) })
+	if text, ok := v.(string); ok && isMoment {
+		if at, err := time.Parse(time.RFC3339, text); err == nil {
+			return at
+		}
+	}
+	return plain(v)
+}
+
+// toTell is what the trail keeps of a column for people.
+func toTell(s *Session, column string, v any) string {
+	switch v := kept(column, v).(type) {
+	case time.Time:
+		return clock(s, v)
+	case string:
+		return cmp.Or(v, "--")
+	}
+	return "--"
 }
 
 // plain is a JSON value as text.

@@ -179,12 +179,18 @@ func (c Setup) firstAdmin(ctx context.Context, schemaIsThere bool) (u repo.User,
 		if *field.text == "" && c.Ask == nil {
 			return u, nil, usagef("%s is needed for the first administrator: there is no terminal to ask at", field.flag)
 		}
-		if *field.text == "" {
-			if *field.text, err = c.Ask(ctx, field.question); err != nil {
-				return u, nil, err
+		asks := *field.text == ""
+		var value any
+		for again := true; again; again = asks && err != nil {
+			if asks {
+				if *field.text, err = c.Ask(ctx, field.question); err != nil {
+					return u, nil, err
+				}
+			}
+			if value, err = field.kind.Parse(nil, *field.text); err != nil && asks {
+				c.Say("invalid: " + err.Error())
 			}
 		}
-		value, err := field.kind.Parse(nil, *field.text)
 		if err != nil {
 			invalid.Problems = append(invalid.Problems, repo.Problem{Field: field.flag, Text: err.Error()})
 			continue

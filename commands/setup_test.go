@@ -1,13 +1,16 @@
 package commands
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"crm/repo"
+	"crm/security"
 )
 
 func TestTell(t *testing.T) {
@@ -26,6 +29,35 @@ func TestTell(t *testing.T) {
 		if test.got != test.want {
 			t.Errorf("%q, want %q", test.got, test.want)
 		}
+	}
+}
+
+// TestFirstAdmin: at a terminal a wrong answer is asked for again, at once.
+func TestFirstAdmin(t *testing.T) {
+	var dialogue []string
+	answers := []string{"boss", "boss@epic.example", "", "Bo", "Ss"}
+	c := Setup{
+		Cost: security.Params{Memory: 64, Iterations: 1, Parallelism: 1},
+		Ask: func(_ context.Context, question string) (string, error) {
+			answer := answers[0]
+			answers = answers[1:]
+			dialogue = append(dialogue, question+answer)
+			return answer, nil
+		},
+		Say:    func(message string) { dialogue = append(dialogue, message) },
+		Secret: func(context.Context, SecretRequest) (string, error) { return "Quite-Secret-2026!", nil },
+	}
+	u, p, err := c.firstAdmin(t.Context(), false)
+	want := []string{
+		"email of the first administrator: boss", "invalid: want an address like ada@example.com", "email of the first administrator: boss@epic.example",
+		"first name: ", "invalid: may not be empty", "first name: Bo", "last name: Ss",
+	}
+	if err != nil || p == nil || u.Email != "boss@epic.example" || u.FirstName != "Bo" || !slices.Equal(dialogue, want) {
+		t.Errorf("%+v, %v: %q, want %q", u, err, dialogue, want)
+	}
+	c.First.Email, answers = "boss", []string{"Bo", "Ss"}
+	if _, _, err := c.firstAdmin(t.Context(), false); !errors.Is(err, repo.ErrInvalid) {
+		t.Errorf("a flag that is wrong: %v", err)
 	}
 }
 

@@ -46,17 +46,11 @@ var onOff = Enum("on|off", "on", "off")
 var Color = Enum("WHEN", "auto", "always", "never")
 
 // settingValue is the kind of a value of any setting; which one takes it is seen when it is set.
-var settingValue = Kind{Name: "VALUE", Parse: Token("VALUE").Parse, Values: func(s *Session) []Choice {
-	var all []Choice
-	for _, st := range settings {
-		if st.kind.Values == nil {
-			continue
-		}
-		for _, c := range st.kind.Values(s) {
-			all = append(all, Choice{c.Text, "of " + st.name})
-		}
+var settingValue = Kind{Name: "VALUE", Parse: Token("VALUE").Parse, After: func(s *Session, name string) []Choice {
+	if i := slices.Index(settingNames(), name); i >= 0 && settings[i].kind.Values != nil {
+		return settings[i].kind.Values(s)
 	}
-	return all
+	return nil
 }}
 
 // MayHaveWritten reports whether stored data may have changed with the command, also by what it ran inside.
@@ -81,8 +75,8 @@ func shellCommands() Table {
 		{
 			Name: "help", Short: "Show what can be said, or one command of it", Needs: security.Public,
 			Args: []Arg{
-				{Name: "noun", Kind: helpWord("NOUN", Table.Nouns), Help: "a noun or a session command", Optional: true},
-				{Name: "verb", Kind: helpWord("VERB", everyVerb), Help: "what to do with it", Optional: true},
+				{Name: "noun", Kind: helpNoun, Help: "a noun or a session command", Optional: true},
+				{Name: "verb", Kind: helpVerb, Help: "what to do with it", Optional: true},
 			},
 			Examples: []string{"help", "help customer", "help contract pay"},
 			Run:      runHelp,
@@ -168,24 +162,13 @@ func runHelp(_ context.Context, s *Session, in Input) (Output, error) {
 
 func leave(context.Context, *Session, Input) (Output, error) { return Output{}, ErrExit }
 
-// helpWord is the kind of a word that help explains.
-func helpWord(name string, words func(Table) []string) Kind {
-	k := Token(name)
-	k.Values = func(s *Session) []Choice { return choices(words(s.Table.Allowed(s))) }
-	return k
-}
-
-func everyVerb(t Table) []string {
-	var verbs []string
-	for _, noun := range t.Nouns() {
-		for _, verb := range t.Verbs(noun) {
-			if !slices.Contains(verbs, verb) {
-				verbs = append(verbs, verb)
-			}
-		}
-	}
-	return verbs
-}
+// helpNoun and helpVerb are the kinds of the words that help explains.
+var (
+	helpNoun = Kind{Name: "NOUN", Parse: Token("NOUN").Parse, Values: func(s *Session) []Choice { return choices(s.Table.Allowed(s).Nouns()) }}
+	helpVerb = Kind{Name: "VERB", Parse: Token("VERB").Parse, After: func(s *Session, noun string) []Choice {
+		return choices(s.Table.Allowed(s).Verbs(noun))
+	}}
+)
 
 func settingNames() []string {
 	names := make([]string, len(settings))
@@ -217,6 +200,6 @@ func runSet(_ context.Context, s *Session, in Input) (Output, error) {
 
 // All is every command there is, in the order of help.
 func All() Table {
-	return slices.Concat(accountCommands(), factorCommands(), shellCommands(), editCommands(), undoCommands(), aliasCommands(), findCommands(), waitingCommands(), customerCommands(), privacyCommands(),
-		contractCommands(), eventCommands(), userCommands(), accessCommands(), sessionCommands(), auditCommands())
+	return slices.Concat(accountCommands(), shellCommands(), editCommands(), undoCommands(), aliasCommands(), findCommands(), waitingCommands(), customerCommands(), privacyCommands(),
+		contractCommands(), eventCommands(), userCommands(), accessCommands(), factorCommands(), sessionCommands(), auditCommands())
 }

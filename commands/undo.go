@@ -115,15 +115,7 @@ func tellUndone(s *Session, c repo.LastChange) string {
 	}
 	lines := []string{fmt.Sprintf("%s %d is as it was before %s", c.Entity, c.EntityID, at)}
 	for _, column := range slices.Sorted(maps.Keys(c.Before)) {
-		lines = append(lines, fmt.Sprintf("%s: %s → %s", column, toTell(c.After[column]), toTell(c.Before[column])))
+		lines = append(lines, fmt.Sprintf("%s: %s → %s", column, toTell(s, column, c.After[column]), toTell(s, column, c.Before[column])))
 	}
 	return strings.Join(lines, "\n")
-}
-
-// toTell is a value of the trail for people.
-func toTell(v any) string {
-	if text := plain(v); text != nil && text != "" {
-		return fmt.Sprint(text)
-	}
-	return "--"
 }

@@ -82,6 +82,8 @@ func boxOffers(t *testing.T) {
 	d.offers("set ", "format", "color", "limit", "timing")
 	d.offers("set format ", "table", "vertical", "json")
 	d.offers("set timing o", "on", "off")
+	d.without("set color ", "never", "json")
+	d.without("help customer ", "history", "sign")
 	d.offers("watch 5 customer l", "list", "List customers")
 	d.offers("alias mine = customer l", "list", "List customers")
 	// What is due, while nothing of it is typed.

@@ -118,7 +118,7 @@ func linkWrite(t *testing.T) {
 	since := len(d.output())
 	d.send("customer add Never Twice\r")
 	d.kill()
-	d.said(since, "look whether it was made before you repeat it")
+	d.said(since, "was made before you repeat it")
 	d.idle()
 	d.free()
 	unlock()

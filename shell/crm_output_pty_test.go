@@ -29,6 +29,7 @@ func outputFits(t *testing.T) {
 		d := sit(t, deskConfig{login: "sales1", cols: cols, rows: 50, env: []string{"PAGER="}})
 		for _, command := range []string{
 			"customer list", "contract list --limit 20", "event list", "user list", "customer get 1", "event get 1", "customer history 1", "set", "help", "help customer list", "customer list --format vertical --limit 3", "nonsense",
+			"user list --columns nonsense", "contract update 1", "event update 1 --nonsense", // long errors and hints
 		} {
 			d.send("\x0c")
 			d.idle()

@@ -55,6 +55,7 @@ func (sh *Shell) unlock(ctx context.Context) bool {
 	sh.say("locked: no key was pressed for a while; your password goes on, Ctrl-C signs out")
 	asking, stop := signal.NotifyContext(ctx, os.Interrupt)
 	defer stop()
+	defer sh.unhush()
 	for range mostUnlocks {
 		who := sh.who()
 		out, err := commands.Unlock(asking, sh.Session)

@@ -195,12 +195,23 @@ func TestLockedConversation(t *testing.T) {
 	d.send(seed.DemoPassword + "\r")
 	d.waitLine("sales1 crm> " + writes)
 	locked("\r")
+	// What is typed while the one before is judged does not appear either.
+	judged := d.lock("sign_in_attempt")
+	d.send("wrong\r")
+	d.stuck()
+	d.send(seed.DemoPassword + "\r")
+	judged()
+	d.waitLine("sales1 crm> " + writes)
+	if strings.Contains(d.output(), seed.DemoPassword) {
+		t.Error("a password that is typed ahead appears")
+	}
+	locked("\r")
 	for i := range mostUnlocks {
 		since := len(d.output())
 		d.send("wrong\r")
 		d.said(since, "error: wrong email or password")
-		if n := failures(); n != 2+i {
-			t.Errorf("%d failures, want %d", n, 2+i)
+		if n := failures(); n != 3+i {
+			t.Errorf("%d failures, want %d", n, 3+i)
 		}
 	}
 	d.prompt = "crm>"

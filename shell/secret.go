@@ -22,6 +22,8 @@ type Secrets struct {
 	Value string                   // CRM_PASSWORD, used where a request allows it
 	Code  string                   // CRM_CODE, the same for a second factor's code
 	TTY   func() (*os.File, error) // the terminal to ask at; an error where there is none
+
+	asking func() // called before a terminal is asked; nil: nothing is
 }
 
 const longestSecret = 1024 // bytes
@@ -56,6 +58,9 @@ func (s Secrets) Read(ctx context.Context, r commands.SecretRequest) (string, er
 		return "", fmt.Errorf("%w: there is no terminal to ask for the %s%s", commands.ErrUsage, r.Question, otherWays(r))
 	}
 	defer tty.Close()
+	if s.asking != nil {
+		s.asking()
+	}
 	if err := show(tty, r); err != nil {
 		return "", err
 	}
@@ -88,8 +93,9 @@ func show(tty *os.File, r commands.SecretRequest) error {
 	if r.Notice == "" {
 		return nil
 	}
-	lines := strings.Split(r.Notice, "\n")
-	if width, _ := sizeOf(tty); r.QR != "" {
+	width, _ := sizeOf(tty)
+	lines := wrapText(r.Notice, width)
+	if r.QR != "" {
 		picture, err := drawQR(r.QR)
 		if err != nil {
 			return err

@@ -18,6 +18,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/term"
+
 	"crm/commands"
 )
 
@@ -42,6 +44,7 @@ type Shell struct {
 	asks  func(question string) (string, error) // at the prompt; nil in a script
 	did   commands.Command                      // the last one
 	depth int                                   // of source
+	speak func()                                // ends a hush
 }
 
 // A Screen is what answers are made to fit.
@@ -54,6 +57,7 @@ type Screen struct {
 
 // Attach gives the session what only a shell can do.
 func (sh *Shell) Attach() {
+	sh.Secrets.asking = sh.hush
 	sh.Session.Secret = func(ctx context.Context, r commands.SecretRequest) (string, error) {
 		return sh.Secrets.Read(ctx, r)
 	}
@@ -70,10 +74,17 @@ func (sh *Shell) Attach() {
 	}
 }
 
+// Leave signs out whoever is signed in; nothing is said.
+func (sh *Shell) Leave() {
+	who := sh.who()
+	sh.Reporter.events(who, commands.Leave(sh.Session).Events, nil)
+}
+
 // do runs one command and prints its answer. Ctrl-C cancels the command, not the shell.
 func (sh *Shell) do(ctx context.Context, line string, typed bool) error {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
 	defer stop()
+	defer sh.unhush()
 	before, began := sh.who(), time.Now()
 	answer, err := sh.dispatch(ctx, line, typed)
 	sh.did = answer.Command
@@ -86,6 +97,25 @@ func (sh *Shell) do(ctx context.Context, line string, typed bool) error {
 		return err
 	}
 	return sh.print(answer, took)
+}
+
+// hush has the terminal show nothing of what is typed until the command is done that asks for a secret: who types the
+// next one before it is asked for, while the last one is judged, does not see it appear.
+func (sh *Shell) hush() {
+	if sh.speak != nil {
+		return
+	}
+	if tty, err := sh.Secrets.TTY(); err == nil {
+		back := mute(tty)
+		sh.speak = func() { back(); _ = tty.Close() }
+	}
+}
+
+func (sh *Shell) unhush() {
+	if sh.speak != nil {
+		sh.speak()
+		sh.speak = nil
+	}
 }
 
 // dispatch is commands.Dispatch with a panic turned into an error.
@@ -143,8 +173,20 @@ func (sh *Shell) print(a commands.Answer, took time.Duration) error {
 	return nil
 }
 
-// say writes one message; what a record holds never reaches the terminal as a control.
-func (sh *Shell) say(message string) { _, _ = fmt.Fprintln(sh.Words, escapeControls(message)) }
+// say writes one message.
+func (sh *Shell) say(message string) { _ = Say(sh.Words, message) }
+
+// Say writes a message to people, on a terminal in lines that end between words. What a record holds never reaches
+// it as a control.
+func Say(to io.Writer, message string) error {
+	message = escapeControls(message)
+	if out, ok := to.(*os.File); ok && term.IsTerminal(int(out.Fd())) {
+		width, _ := sizeOf(out)
+		message = strings.Join(wrapText(message, width), "\n")
+	}
+	_, err := fmt.Fprintln(to, message)
+	return err
+}
 
 // footer tells how much there is, how to get more of it, and how long it took.
 func footer(out commands.Output, timing string) string {

@@ -24,6 +24,9 @@ type terminal struct {
 	signals chan os.Signal // Ctrl-C in cooked mode: nothing to the line
 }
 
+// mute is for systems with termios.
+func mute(*os.File) (back func()) { return func() {} }
+
 func openTerminal(in, out *os.File) (*terminal, error) {
 	mode, err := term.GetState(int(in.Fd()))
 	if err != nil {

@@ -33,6 +33,19 @@ type terminal struct {
 	delivered  chan os.Signal // SIGCHLD, by which drain knows that the signals before it have come
 }
 
+// mute has a terminal show nothing of what is typed, until back is called.
+func mute(tty *os.File) (back func()) {
+	fd := int(tty.Fd())
+	before, err := unix.IoctlGetTermios(fd, getMode)
+	if err != nil {
+		return func() {}
+	}
+	silent := *before
+	silent.Lflag &^= unix.ECHO
+	_ = unix.IoctlSetTermios(fd, setMode, &silent)
+	return func() { _ = unix.IoctlSetTermios(fd, setMode, before) }
+}
+
 // openTerminal remembers the terminal's mode and changes nothing yet.
 func openTerminal(in, out *os.File) (*terminal, error) {
 	// go-prompt opens /dev/tty on its own and panics without it (go-prompt #185).

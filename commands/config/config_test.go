@@ -48,7 +48,13 @@ func TestParseLine(t *testing.T) {
 	if l, err := Parse([]string{"-c", "a", "-c", "b,c", "--demo"}); err != nil || l.Command != "" || strings.Join(l.Texts("command"), "|") != "a|b,c" || !l.Is("demo") {
 		t.Errorf("%+v, %v", l, err)
 	}
-	if l, err := Parse([]string{"--help", "nonsense"}); err != nil || !l.Help || !strings.Contains(l.Usage(), "--admin-email") {
+	l, err = Parse([]string{"--help", "nonsense"})
+	if err != nil || !l.Help || !strings.Contains(l.Usage(), "--admin-email") {
 		t.Errorf("%+v, %v", l, err)
+	}
+	for line := range strings.Lines(l.Usage()) {
+		if len(line) > 81 {
+			t.Errorf("wider than 80: %s", line)
+		}
 	}
 }

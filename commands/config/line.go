@@ -32,10 +32,10 @@ const anyCommand = "*"
 // lineCommands are what may stand on the command line, with the words of crm --help.
 var lineCommands = []struct{ name, help string }{
 	{"", "the prompt, or a script from stdin"},
-	{"init", "create database, schema, roles and the first administrator"},
+	{"init", "make database, roles and the first administrator"},
 	{"seed", "add fictional data, or --purge it"},
 	{"rotate-keys", "seal and index everything anew under fresh keys"},
-	{"verify-audit", "check the trail's hash chain, and name the first bad entry"},
+	{"verify-audit", "check the trail's chain, name the first bad entry"},
 	{"config check", "name the weak spots of the set-up"},
 }
 
@@ -124,13 +124,13 @@ func (l Line) declare(name, short string, value any, help string) {
 	}
 }
 
-// Usage is what crm --help says.
+// Usage is what crm --help says, in lines of at most 80 characters.
 func (l Line) Usage() string {
 	usage := "crm: customers, contracts and events at a prompt\n\n"
 	for _, c := range lineCommands {
 		usage += fmt.Sprintf("  %-27s %s\n", strings.ReplaceAll("crm "+c.name+" [FLAGS]", "  ", " "), c.help)
 	}
-	return usage + "\n" + l.FlagUsages()
+	return usage + "\n" + l.FlagUsagesWrapped(80)
 }
 
 // Text is the value of a flag that is a text, empty if it is not given.
