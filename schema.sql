@@ -239,15 +239,23 @@ create table session (
 	outer_key       bytea not null check (length(outer_key) = 64),
 	created_at      timestamptz not null default now(),
 	ends_at         timestamptz not null,
-	revoked_at      timestamptz,
+	password_at     timestamptz, -- the credential's changed_at that it was opened with: it is worth nothing with another one
+	factor_at       timestamptz, -- and the created_at of the second factor, null: there was none
 	seeding         boolean not null default false, -- what it adds is fictional
 	client          inet default inet_client_addr(), -- null: on the server's own machine
 	idle            interval -- it also ends when it is not used for so long; null: it does not
 );
 create index session_collaborator_id on session (collaborator_id, client);
 
--- When a session was last used, to the minute. A table of its own: whoever holds a lock here keeps nobody
--- from ending the session.
+-- Sessions that were ended before their time. Rows are only ever added: whoever holds a lock with a session, in a transaction that
+-- they keep open, keeps nobody from ending it.
+create table session_end (
+	session_id bigint not null references session on delete cascade,
+	at         timestamptz not null default clock_timestamp()
+);
+create index session_end_session_id on session_end (session_id);
+
+-- When a session was last used, to the minute.
 create table session_use (
 	session_id bigint primary key references session on delete cascade,
 	at         timestamptz not null default clock_timestamp()
@@ -263,6 +271,9 @@ create table sign_in_attempt (
 	code_due        boolean not null, -- the password was right, the second factor's code was not given
 	code_step       bigint,           -- of the code that was given
 	recovery        bytea,            -- or SHA-256 of the code for recovery
+	code_wrong      boolean not null, -- the password was right, the code that was given was not
+	password_at     timestamptz,      -- the credential's changed_at and the second factor's created_at that it was judged by
+	factor_at       timestamptz,
 	counted         boolean not null, -- false while it must wait, as far as it knew, see wait_of(): hammering does not prolong it
 	opened          boolean not null default false,
 	client          inet default inet_client_addr(),
@@ -344,7 +355,9 @@ begin
 		select i.id, i.collaborator_id, c.role, i.seeding, i.inner_key, i.outer_key, least(i.ends_at, u.at + i.idle) as ends_at,
 			not i.seeding and must_first(c.id, c.role) is not null as limited into s
 		from session i join collaborator c on c.id = i.collaborator_id left join session_use u on u.session_id = i.id
-		where i.id = (claims->>'sid')::bigint and i.revoked_at is null and c.deleted_at is null;
+			left join credential k on k.collaborator_id = c.id left join second_factor f on f.collaborator_id = c.id
+		where i.id = (claims->>'sid')::bigint and c.deleted_at is null and not exists (select from session_end e where e.session_id = i.id)
+			and k.changed_at is not distinct from i.password_at and coalesce(f.created_at = i.factor_at, f.created_at is null);
 		now_s := extract(epoch from clock_timestamp());
 		if found and s.ends_at > clock_timestamp() and (limited_too or not s.limited)
 			and sha256(convert_to(right(token, 44), 'UTF8')) = sha256(convert_to('.' || translate(encode(
@@ -604,7 +617,7 @@ declare
 	who     bytea := sha256(convert_to(lower(email), 'UTF8'));
 	ticket  bytea := random_key();
 	account bigint := coalesce((entry.account).collaborator_id, 0);
-	factor  bytea := (select f.secret from second_factor f where f.collaborator_id = account);
+	factor  record;
 	passes  boolean := entry.known and coalesce((entry.account).key_hash = sha256(key), false)
 		and coalesce((entry.account).expires_at > clock_timestamp(), true);
 	step    bigint;
@@ -612,16 +625,19 @@ declare
 	lock    timestamptz := locked_until(who, case when entry.known then account end, inet_client_addr(), 0);
 	try     record;
 begin
+	select f.secret, f.created_at into factor from second_factor f where f.collaborator_id = account;
 	if code is not null then -- as much work for who has no second factor
-		step := totp_step(coalesce(factor, '\x00'), left(code, 100));
+		step := totp_step(coalesce(factor.secret, '\x00'), left(code, 100));
 		rescue := (select c.code_hash from recovery_code c
 			where c.collaborator_id = account and c.code_hash = recovery_hash(left(code, 100)) and c.used_at is null);
 	end if;
-	insert into sign_in_attempt (address, collaborator_id, ticket, succeeded, code_due, code_step, recovery, counted)
-	values (who, account, sha256(ticket), passes and (factor is null or step is not null or rescue is not null),
-		passes and factor is not null and code is null,
-		case when factor is not null then step end, case when step is null then rescue end,
-		coalesce(lock <= clock_timestamp(), true) and not (passes and factor is not null and code is null))
+	insert into sign_in_attempt (address, collaborator_id, ticket, succeeded, code_due, code_wrong, code_step, recovery, counted, password_at, factor_at)
+	values (who, account, sha256(ticket), passes and (factor.secret is null or step is not null or rescue is not null),
+		passes and factor.secret is not null and code is null,
+		passes and factor.secret is not null and code is not null and step is null and rescue is null,
+		case when factor.secret is not null then step end, case when step is null then rescue end,
+		coalesce(lock <= clock_timestamp(), true) and not (passes and factor.secret is not null and code is null),
+		(entry.account).changed_at, factor.created_at)
 	returning * into try;
 	if try.counted and not try.succeeded then
 		lock := locked_until(who, case when entry.known then account end, inet_client_addr(), 0);
@@ -633,32 +649,33 @@ begin
 end $$;
 
 -- A session's row and its key.
-create function new_session(of_collaborator bigint, lifetime interval, for_seeding boolean,
+create function new_session(of_collaborator bigint, lifetime interval, for_seeding boolean, password_at timestamptz, factor_at timestamptz,
 	out session_id bigint, out session_key bytea, out ends timestamptz)
 language plpgsql volatile set search_path = :"schema", pg_temp as $$
 begin
 	session_key := random_key();
-	insert into session (collaborator_id, inner_key, outer_key, ends_at, seeding, idle)
-	values (of_collaborator, hmac_block(session_key, 54), hmac_block(session_key, 92), clock_timestamp() + lifetime, for_seeding,
+	insert into session (collaborator_id, inner_key, outer_key, ends_at, password_at, factor_at, seeding, idle)
+	values (of_collaborator, hmac_block(session_key, 54), hmac_block(session_key, 92), clock_timestamp() + lifetime, password_at, factor_at, for_seeding,
 		case when not for_seeding then (select nullif(s.value, '')::interval from setting s where s.name = 'session_idle') end)
 	returning id, ends_at into session_id, ends;
 	insert into session_use (session_id) values (new_session.session_id);
 end $$;
 
 -- Whose the ticket of a successful try is, once, within a minute and in a later transaction. Anything else is error
--- 28P01, always the same; only who had the password right and gave no code is told so, by the constraint's name code_due.
-create function redeem(of_ticket bytea) returns bigint
+-- 28P01, always the same; only who had the password right and gave no code is told so, by the constraint's name code_due. A ticket
+-- from before the password or the second factor was changed is worth nothing, and so is what is opened with it while that happens.
+create function redeem(of_ticket bytea) returns sign_in_attempt
 language plpgsql volatile set search_path = :"schema", pg_temp as $$
 declare
-	try  record;
+	try  sign_in_attempt;
 	used boolean := true;
 begin
 	select a.* into try from sign_in_attempt a
 	where a.ticket = sha256(of_ticket) and (a.succeeded or a.code_due) and not a.opened
 		and a.transaction <> pg_current_xact_id() and a.at > clock_timestamp() - interval '1 minute'
 		and coalesce(locked_until(a.address, a.collaborator_id, a.client, a.id) <= a.at, true)
-		and exists (select from collaborator c join credential k on k.collaborator_id = c.id
-			where c.id = a.collaborator_id and c.deleted_at is null and k.changed_at <= a.at)
+		and exists (select from collaborator c join credential k on k.collaborator_id = c.id left join second_factor f on f.collaborator_id = c.id
+			where c.id = a.collaborator_id and c.deleted_at is null and k.changed_at = a.password_at and f.created_at is not distinct from a.factor_at)
 	for update;
 	if try.code_due then
 		raise exception using errcode = '28P01', constraint = 'code_due', message = 'the code is missing';
@@ -677,20 +694,22 @@ begin
 		raise exception using errcode = '28P01', message = 'wrong email or password';
 	end if;
 	update sign_in_attempt a set opened = true where a.id = try.id;
-	return try.collaborator_id;
+	return try;
 end $$;
 
 -- Redeems the ticket of sign_in(): the session's id, its key, whose it is, its end, and the server's clock. Errors are redeem()'s.
 create function open_session(ticket bytea, lifetime interval,
 	out session_id bigint, out session_key bytea, out collaborator_id bigint, out ends timestamptz, out server_time timestamptz)
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
+declare
+	try sign_in_attempt := redeem(ticket);
 begin
-	collaborator_id := redeem(ticket);
+	collaborator_id := try.collaborator_id;
 	server_time := clock_timestamp();
 	select n.session_id, n.session_key, n.ends into session_id, session_key, ends
 	from new_session(collaborator_id,
 		greatest(interval '1 second', least(lifetime, (select s.value::interval from setting s where s.name = 'session_lifetime'))),
-		false) n;
+		false, try.password_at, try.factor_at) n;
 	insert into audit (collaborator_id, session_id, entity, entity_id, action)
 	values (open_session.collaborator_id, open_session.session_id, 'user', open_session.collaborator_id, 'sign-in');
 	delete from sign_in_attempt a where a.id in (
@@ -704,7 +723,8 @@ end $$;
 -- A session for `crm seed`, for the owner only. What it adds is fictional.
 create function open_seeding_session(of_collaborator bigint, out session_id bigint, out session_key bytea, out ends timestamptz)
 language sql volatile set search_path = :"schema", pg_temp as $$
-	select * from new_session(of_collaborator, interval '1 hour', true)
+	select * from new_session(of_collaborator, interval '1 hour', true, (select k.changed_at from credential k where k.collaborator_id = of_collaborator),
+		(select f.created_at from second_factor f where f.collaborator_id = of_collaborator))
 $$;
 
 -- Notes that the caller's session is in use; at most once a minute, and nobody waits for it.
@@ -715,14 +735,20 @@ language sql volatile security definer set search_path = :"schema", pg_temp as $
 		where o.session_id = (me(true)).session_id and o.at < clock_timestamp() - interval '1 minute' for update skip locked)
 $$;
 
+-- Whether a session has neither been ended nor come to its end; whether its owner may still use it, caller() says.
+create function is_open(i session) returns boolean
+language sql stable
+return i.ends_at > clock_timestamp() and not exists (select from session_end e where e.session_id = i.id);
+
 -- Ends a collaborator's sessions, but for one (null: all of them); how many there were.
 create function end_sessions(of_collaborator bigint, but_session bigint) returns bigint
 language plpgsql volatile set search_path = :"schema", pg_temp as $$
 declare
 	ended bigint;
 begin
-	update session i set revoked_at = clock_timestamp()
-	where i.collaborator_id = of_collaborator and i.id is distinct from but_session and i.revoked_at is null and i.ends_at > clock_timestamp();
+	insert into session_end (session_id)
+	select i.id from session i
+	where i.collaborator_id = of_collaborator and i.id is distinct from but_session and is_open(i);
 	get diagnostics ended = row_count;
 	return ended;
 end $$;
@@ -734,7 +760,7 @@ declare
 	caller identity := me(true);
 begin
 	perform note('user', caller.id, 'sign-out', null); -- while it is still the caller's
-	update session i set revoked_at = clock_timestamp() where i.id = caller.session_id;
+	insert into session_end (session_id) values (caller.session_id);
 end $$;
 
 -- Sessions that are open, the caller's own and others'. client is null for the server's own machine.
@@ -749,7 +775,7 @@ begin
 	end if;
 	return query select i.id, host(i.client), i.created_at, u.at, least(i.ends_at, u.at + i.idle), i.id = caller.session_id
 	from session i left join session_use u on u.session_id = i.id
-	where i.collaborator_id = of_collaborator and i.revoked_at is null and i.ends_at > clock_timestamp()
+	where i.collaborator_id = of_collaborator and is_open(i)
 		and coalesce(u.at + i.idle > clock_timestamp(), true)
 	order by i.id;
 end $$;
@@ -759,13 +785,13 @@ create function end_session(of_session bigint) returns void
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 declare
 	caller identity := me();
-	whose  bigint := (select i.collaborator_id from session i where i.id = of_session and i.revoked_at is null and i.ends_at > clock_timestamp());
+	whose  bigint := (select i.collaborator_id from session i where i.id = of_session and is_open(i));
 begin
 	if whose is null or whose <> caller.id then
 		perform in_charge(whose, 'user.sessions');
 	end if;
 	perform note('user', whose, 'session-end', jsonb_build_object('session', of_session));
-	update session i set revoked_at = clock_timestamp() where i.id = of_session and i.revoked_at is null;
+	insert into session_end (session_id) values (of_session);
 end $$;
 
 -- Ends all sessions of the caller but this one; how many there were.
@@ -779,8 +805,8 @@ begin
 	return ended;
 end $$;
 
--- Raises unless the caller may do that to the account of a collaborator: with scope all, and with a reserved role only to
--- accounts of their own role.
+-- Raises unless the caller may do that to the account of a collaborator: with scope all, with a reserved role only to
+-- accounts of their own role, and never to their own, for which they prove who they are.
 create function in_charge(of_collaborator bigint, needed text) returns void
 language plpgsql stable set search_path = :"schema", pg_temp as $$
 declare
@@ -794,12 +820,16 @@ begin
 	if not found then
 		raise exception using errcode = 'P0002', message = 'no such collaborator';
 	end if;
+	if of_collaborator = (me()).id then
+		raise exception using errcode = '23514', constraint = 'access_self', message = 'the own account';
+	end if;
 	if who.reserved and who.role <> (me()).role then
 		raise exception using errcode = '42501', constraint = 'role_reserved', message = 'a reserved role', detail = who.role;
 	end if;
 end $$;
 
--- Lets an account be tried again at once, by everybody.
+-- Lets an account be tried again at once, by everybody. Wrong codes of the second factor are forgiven only by who may remove it: others
+-- could guess on for ever, with a password that they have given out themselves.
 create function unlock_user(of_collaborator bigint) returns void
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 begin
@@ -811,7 +841,7 @@ end $$;
 create function forgive(of_collaborator bigint) returns void
 language sql volatile set search_path = :"schema", pg_temp as $$
 	update sign_in_attempt a set counted = false
-	where a.counted and not a.succeeded
+	where a.counted and not a.succeeded and (not a.code_wrong or (select reach('user.mfa')) = 0)
 		and a.address = (select sha256(convert_to(lower(c.email), 'UTF8')) from collaborator c where c.id = of_collaborator)
 $$;
 
@@ -842,9 +872,6 @@ declare
 	until timestamptz := clock_timestamp() + interval '1 day';
 begin
 	perform in_charge(of_collaborator, 'user.reset');
-	if of_collaborator = (me()).id then
-		raise exception using errcode = '23514', constraint = 'reset_self', message = 'one changes the own password';
-	end if;
 	insert into credential values (of_collaborator, memory_kib, iterations, parallelism, salt, key_hash, clock_timestamp(), true, until)
 	on conflict (collaborator_id) do update set memory_kib = excluded.memory_kib, iterations = excluded.iterations,
 		parallelism = excluded.parallelism, salt = excluded.salt, key_hash = excluded.key_hash,
@@ -861,15 +888,18 @@ create function change_password(ticket bytea, memory_kib integer, iterations int
 returns void
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 declare
-	caller identity := me(true);
+	caller  identity := me(true);
+	changed timestamptz;
 begin
-	if redeem(ticket) <> caller.id then
+	if (redeem(ticket)).collaborator_id <> caller.id then
 		raise exception using errcode = '28P01', message = 'wrong email or password';
 	end if;
 	update credential k set memory_kib = change_password.memory_kib, iterations = change_password.iterations,
 		parallelism = change_password.parallelism, salt = change_password.salt, key_hash = change_password.key_hash,
 		changed_at = clock_timestamp(), must_change = false, expires_at = null
-	where k.collaborator_id = caller.id;
+	where k.collaborator_id = caller.id
+	returning k.changed_at into changed;
+	update session i set password_at = changed where i.id = caller.session_id;
 	perform end_sessions(caller.id, caller.session_id);
 	perform note('user', caller.id, 'password', null);
 end $$;
@@ -894,10 +924,11 @@ end $$;
 create function enable_mfa(ticket bytea, secret bytea, code text, recovery_hashes bytea[]) returns void
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 declare
-	caller identity := me(true);
-	step   bigint := totp_step(secret, code);
+	caller  identity := me(true);
+	step    bigint := totp_step(secret, code);
+	enabled timestamptz := clock_timestamp();
 begin
-	if redeem(ticket) <> caller.id then
+	if (redeem(ticket)).collaborator_id <> caller.id then
 		raise exception using errcode = '28P01', message = 'wrong email or password';
 	end if;
 	if step is null then
@@ -907,7 +938,8 @@ begin
 		raise exception using errcode = '23514', constraint = 'mfa_recovery', message = 'want ten codes for recovery';
 	end if;
 	delete from second_factor f where f.collaborator_id = caller.id;
-	insert into second_factor (collaborator_id, secret, last_step) values (caller.id, secret, step);
+	insert into second_factor (collaborator_id, secret, last_step, created_at) values (caller.id, secret, step, enabled);
+	update session i set factor_at = enabled where i.id = caller.session_id;
 	insert into recovery_code (collaborator_id, code_hash) select caller.id, h from unnest(recovery_hashes) h;
 	perform end_sessions(caller.id, caller.session_id);
 	perform note('user', caller.id, 'mfa-on', null);
@@ -919,7 +951,7 @@ language plpgsql volatile security definer set search_path = :"schema", pg_temp 
 declare
 	caller identity := me();
 begin
-	if redeem(ticket) <> caller.id then
+	if (redeem(ticket)).collaborator_id <> caller.id then
 		raise exception using errcode = '28P01', message = 'wrong email or password';
 	end if;
 	if (select r.mfa_required from role r where r.name = caller.role) then
@@ -1227,7 +1259,7 @@ begin
 		if work is not null then
 			raise exception using errcode = '23503', constraint = 'collaborator_has_work', message = 'still responsible', detail = work;
 		end if;
-		update session set revoked_at = clock_timestamp() where collaborator_id = new.id and revoked_at is null;
+		perform end_sessions(new.id, null);
 	end if;
 	return new;
 end $$;
