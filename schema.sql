@@ -280,8 +280,11 @@ create table sign_in_attempt (
 	transaction     xid8 not null default pg_current_xact_id(),
 	at              timestamptz not null default clock_timestamp()
 );
-create index sign_in_attempt_address on sign_in_attempt (address, at);
-create index sign_in_attempt_client on sign_in_attempt (client, at);
+-- What locked_until() reads: tries that do not count, of which a stranger can make as many as they like, are in none of them.
+create index sign_in_attempt_address on sign_in_attempt (address, at) where counted and not succeeded;
+create index sign_in_attempt_client on sign_in_attempt (client, at) where counted and not succeeded;
+create index sign_in_attempt_opened on sign_in_attempt (address, at) where opened;
+create index sign_in_attempt_at on sign_in_attempt (at); -- for throwing them away
 create unique index sign_in_attempt_ticket on sign_in_attempt (ticket);
 
 create table secret (
@@ -904,8 +907,8 @@ begin
 	perform note('user', caller.id, 'password', null);
 end $$;
 
--- Keeps the same password at another cost, in the first minute of a session: the client has just derived its key. False where the key
--- is another, and nothing is changed.
+-- Keeps the same password at a higher cost, in the first minute of a session: the client has just derived its key. False where the key
+-- is another or the cost lower, and nothing is changed. That the password is the same the database cannot see: so it is on the trail.
 create function raise_cost(current_key bytea, memory_kib integer, iterations integer, parallelism integer, salt bytea, key_hash bytea)
 returns boolean
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
@@ -915,8 +918,13 @@ begin
 	update credential k set memory_kib = raise_cost.memory_kib, iterations = raise_cost.iterations,
 		parallelism = raise_cost.parallelism, salt = raise_cost.salt, key_hash = raise_cost.key_hash
 	where k.collaborator_id = caller.id and k.key_hash = sha256(current_key)
+		and raise_cost.memory_kib >= k.memory_kib and raise_cost.iterations >= k.iterations
 		and exists (select from session i where i.id = caller.session_id and i.created_at > clock_timestamp() - interval '1 minute');
-	return found;
+	if not found then
+		return false;
+	end if;
+	perform note('user', caller.id, 'password-cost', jsonb_build_object('memory_kib', memory_kib, 'iterations', iterations));
+	return true;
 end $$;
 
 -- Enrols the caller's second factor, given the ticket of sign_in() with the password (and, to replace one, its code) and
@@ -1317,6 +1325,23 @@ create table audit (
 create index audit_entity on audit (entity, entity_id, id);
 create index audit_collaborator on audit (collaborator_id, id);
 
+-- Whether a change is the opposite of the one of that entry: nobody hides another change behind an undoing. What the database keeps itself
+-- may differ; sealed values do, whatever they hold.
+create function takes_back(entry audit, of_id bigint, what text, is_now jsonb) returns boolean
+language sql stable
+return case
+	when entry.entity = 'payment' then what = 'add' and is_now->'contract_id' = entry.after->'contract_id'
+		and (is_now->>'amount')::numeric = - (entry.after->>'amount')::numeric
+	when entry.entity_id <> of_id then false
+	when entry.action <> 'update' then what = case entry.action when 'delete' then 'restore' else 'delete' end
+	else what = 'update' and not exists (select from jsonb_each(coalesce(is_now, '{}')) n
+		where n.key not in ('remaining_amount', 'signed_at') and case
+			when not entry.before ? n.key then true
+			when entry.entity = 'customer' then n.key = 'sales_id' and n.value <> entry.before->n.key
+			when n.key in ('start_date', 'end_date') then (n.value #>> '{}')::timestamptz is distinct from (entry.before->>n.key)::timestamptz -- in any time zone
+			else n.value <> entry.before->n.key end)
+end;
+
 create function trail() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -1339,7 +1364,7 @@ begin
 		end if;
 	end if;
 	if undone is not null and not exists (select from audit a
-		where a.id = undone and a.collaborator_id = caller.id and a.entity = tg_argv[0] and (a.entity_id = which or a.entity = 'payment')) then
+		where a.id = undone and a.collaborator_id = caller.id and a.entity = tg_argv[0] and takes_back(a, which, what, is_now)) then
 		raise exception using errcode = '42501', message = 'one undoes what one did';
 	end if;
 	insert into audit (collaborator_id, session_id, entity, entity_id, action, before, after, undoes, derived)
@@ -1389,7 +1414,7 @@ create function sealed_digest(value text) returns text
 language sql immutable strict parallel safe
 return case
 	when value ~ '^(\\x01([0-9a-f]{2})+ )?sha256:[0-9a-f]{64}$' then right(value, 71)
-	when value ~ '^\\x01([0-9a-f]{2}){32,}$' then 'sha256:' || encode(sha256(decode(substr(value, 3), 'hex')), 'hex')
+	when value ~ '^\\x([0-9a-f]{2}){33,}$' then 'sha256:' || encode(sha256(decode(substr(value, 3), 'hex')), 'hex')
 	else value end;
 
 create function audit_digests(of_entity text, kept jsonb) returns jsonb
@@ -1414,7 +1439,7 @@ create trigger append_only_row before update on audit for each row execute funct
 
 -- The hash chain: every entry's link holds the SHA-256 of the link before it and of the entry, so that an entry that is altered, taken out
 -- or put in breaks it from there on. Links are made at the commit, in its order; nobody waits for a turn: who does not get it
--- leaves the entry to the next.
+-- leaves the entry to the next, which links a thousand of them at most.
 create table audit_link (
 	position bigint primary key,
 	audit_id bigint not null unique,
@@ -1444,7 +1469,7 @@ begin
 		insert into audit_unlinked values (new.id);
 		return null;
 	end if;
-	for waiting in select a.* from audit_unlinked u join audit a on a.id = u.audit_id order by a.id loop
+	for waiting in select a.* from audit_unlinked u join audit a on a.id = u.audit_id order by a.id limit 1000 loop
 		perform append_link(waiting);
 		delete from audit_unlinked u where u.audit_id = waiting.id;
 	end loop;
@@ -1453,13 +1478,16 @@ begin
 end $$;
 create constraint trigger link_entry after insert on audit deferrable initially deferred for each row execute function link_entry();
 
--- The trail of one record, oldest first, for whoever may view such records.
+-- The changes of one record, oldest first, for whoever may view such records. The rest of its trail, such as sign-ins and refusals, is for
+-- who may view all of it, and one's own for oneself.
 create function history(of_entity text, of_id bigint)
 returns table (id bigint, at timestamptz, user_id bigint, user_name text, action text, before jsonb, after jsonb)
 language sql stable security definer set search_path = :"schema", pg_temp as $$
 	select a.id, a.at, a.collaborator_id, c.first_name || ' ' || c.last_name, a.action, a.before, a.after
 	from audit a left join collaborator c on c.id = a.collaborator_id
 	where a.entity = of_entity and a.entity_id = of_id and (select reach(of_entity || '.view')) = 0
+		and (a.action in ('add', 'update', 'delete', 'restore', 'purge', 'erase')
+			or (select reach('audit.view')) = 0 or of_entity = 'user' and of_id = (select me_id()))
 	order by a.id
 $$;
 
