@@ -449,14 +449,15 @@ begin
 	return me();
 end $$;
 
--- The moment that a stamp bears: now, or, in a session of `crm seed` only, the setting crm.clock.
+-- The moment that a stamp bears: when the statement came, however long ago its transaction began; or, in a session of `crm seed` only, the
+-- setting crm.clock.
 create function moment() returns timestamptz
 language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
 begin
 	if coalesce(current_setting('crm.clock', true), '') <> '' and coalesce((actor()).seeding, false) then
 		return current_setting('crm.clock')::timestamptz;
 	end if;
-	return now();
+	return statement_timestamp();
 end $$;
 
 -- 5 ------------------------------------------------------------------------ signing in
@@ -1042,7 +1043,7 @@ begin
 		if to_jsonb(new) - 'deleted_at' is distinct from to_jsonb(old) - 'deleted_at' then
 			raise exception using errcode = '42501', message = 'deleting changes nothing else';
 		end if;
-		new.deleted_at := case when new.deleted_at is not null then now() end;
+		new.deleted_at := case when new.deleted_at is not null then statement_timestamp() end;
 	end if;
 	return new;
 end $$;
@@ -1342,8 +1343,9 @@ return case
 			else n.value <> entry.before->n.key end)
 end;
 
+-- Bytes are written as hex digits, whatever the caller's settings say: so they are recognised as sealed, opened and erased.
 create function trail() returns trigger
-language plpgsql security definer set search_path = :"schema", pg_temp as $$
+language plpgsql security definer set search_path = :"schema", pg_temp set bytea_output = 'hex' as $$
 declare
 	caller identity := actor();
 	unkept text[] := '{id,created_at,updated_at,fictional,name_tokens,location_tokens,comments_tokens,company_name_tokens,full_name_tokens,email_tokens,phone_tokens}'; -- stamps, and what is derived
@@ -1512,7 +1514,7 @@ $$;
 
 -- Everything that is held on a customer, and an entry of the trail that says so. Sealed values are as to_jsonb() writes them.
 create function export_customer(of_customer bigint) returns jsonb
-language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
+language plpgsql volatile security definer set search_path = :"schema", pg_temp set bytea_output = 'hex' as $$
 declare
 	unkept   text[] := '{name_tokens,location_tokens,comments_tokens,company_name_tokens,full_name_tokens,email_tokens,phone_tokens,fictional}';
 	customer jsonb := (select to_jsonb(c) - unkept from customer c where c.id = of_customer);

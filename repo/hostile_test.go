@@ -199,3 +199,74 @@ func TestTriesDoNotPileUp(t *testing.T) {
 		t.Errorf("%d tries were read, %v", n, err)
 	}
 }
+
+// Settings that whoever holds the config file can make, for themselves or for everybody, do not change how the trail is written: what it holds of a
+// person is found, opened and erased.
+func TestSettingsDoNotShapeTheTrail(t *testing.T) {
+	t.Parallel()
+	ctx, w := t.Context(), newWorld(t)
+	w.set("alter role crm_app in database " + w.database + " set bytea_output = 'escape'")
+	h := w.hold(t)
+	c := w.customer("sales1").ID
+	h.do(fmt.Sprintf("set crm.token = '%s'; set bytea_output = 'escape'", w.token("sales1")))
+	h.do("update customer set phone = null where id = $1", c)
+	for _, e := range ok[[]repo.Entry](t)(w.as("sales1").History(ctx, "customer", c)) {
+		for _, values := range []map[string]any{e.Before, e.After} {
+			if phone := values["phone"]; phone != nil && phone != "+33612345678" {
+				t.Errorf("%s: the phone number was %v", e.Action, phone)
+			}
+		}
+	}
+	if data := ok[repo.PersonalData](t)(w.as("manage").ExportCustomer(ctx, c)); data.Customer["full_name"] != "Lou of sales1" {
+		t.Errorf("exported: %v", data.Customer)
+	}
+	ok[int64](t)(w.as("admin").EraseCustomer(ctx, c))
+	if n := read[int](w, `select count(*) from audit a, lateral (select * from jsonb_each_text(coalesce(a.before, '{}')) union all select * from jsonb_each_text(coalesce(a.after, '{}'))) v
+		where a.entity = 'customer' and a.entity_id = $1 and v.key in ('company_name', 'full_name', 'email', 'phone') and v.value !~ '^sha256:'`, c); n != 0 {
+		t.Errorf("%d values are there still", n)
+	}
+	w.verify()
+}
+
+// A transaction that was begun long ago dates nothing back.
+func TestNothingIsDatedBack(t *testing.T) {
+	t.Parallel()
+	ctx, w := t.Context(), newWorld(t)
+	c := w.customer("sales1").ID
+	k, gone := w.contract(c, 1000, "to_send").ID, w.customer("sales1").ID
+	h := w.hold(t)
+	h.do("begin")
+	h.do("select now()")
+	begun := read[time.Time](w, "select clock_timestamp()")
+	h.do(fmt.Sprintf("set crm.token = '%s'", w.token("admin")))
+	h.do("update contract set status = 'signed' where id = $1", k)
+	h.do("insert into payment (contract_id, amount) values ($1, 1)", k)
+	h.do("update customer set deleted_at = now() where id = $1", gone)
+	h.do("commit")
+	for what, at := range map[string]time.Time{
+		"signed": *ok[repo.Contract](t)(w.as("admin").Contract(ctx, k)).SignedAt, "changed": ok[repo.Contract](t)(w.as("admin").Contract(ctx, k)).UpdatedAt,
+		"paid":    read[time.Time](w, "select created_at from payment where contract_id = $1", k),
+		"deleted": read[time.Time](w, "select deleted_at from customer where id = $1", gone),
+	} {
+		if at.Before(begun) {
+			t.Errorf("%s %v before it was", what, begun.Sub(at))
+		}
+	}
+}
+
+// Only the owner seals anew without an entry: for anybody else the setting means nothing.
+func TestNobodyElseReseals(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.customer("sales1").ID
+	h := w.hold(t)
+	h.do(fmt.Sprintf("set crm.reseal = 'on'; set crm.token = '%s'", w.token("sales1")))
+	h.do("update customer set full_name = convert_to(repeat('x', 40), 'UTF8') where id = $1", c)
+	if n := read[int](w, "select count(*) from audit where entity = 'customer' and action = 'update' and before ? 'full_name'"); n != 1 {
+		t.Errorf("%d entries tell of it", n)
+	}
+	_, err := h.Exec(t.Context(), "update customer set phone = case when set_config('crm.token', '', false) = '' then null::bytea end where id = $1", c)
+	if state := sqlstate(err); state != "28000" && state != "42501" {
+		t.Errorf("without a token in the middle: %v", err)
+	}
+}

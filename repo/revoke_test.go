@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"crm/repo"
 	"crm/security"
 )
@@ -82,6 +84,27 @@ func TestNothingIsKeptBack(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Whoever signs in with the old password in the moment in which it is changed has nothing once it is.
+func TestSignInWhileThePasswordChanges(t *testing.T) {
+	t.Parallel()
+	ctx, w := t.Context(), newWorld(t)
+	tx := ok[pgx.Tx](t)(w.owner.Begin(ctx))
+	defer func() { _ = tx.Rollback(context.Background()) }()
+	if _, err := tx.Exec(ctx, "update credential set key_hash = sha256('new'), changed_at = clock_timestamp() where collaborator_id = $1", w.ids["sales1"]); err != nil {
+		t.Fatal(err)
+	}
+	o := w.open("sales1")
+	if _, err := w.try(good(o), "select * from users"); err != nil {
+		t.Errorf("before it is changed: %v", err)
+	}
+	if err := tx.Commit(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.try(good(o), "select * from users"); sqlstate(err) != "28000" {
+		t.Errorf("afterwards: %v", err)
 	}
 }
 
