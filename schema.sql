@@ -449,15 +449,20 @@ begin
 	return me();
 end $$;
 
--- The moment that a stamp bears: when the statement came, however long ago its transaction began; or, in a session of `crm seed` only, the
--- setting crm.clock.
+-- The moment that a stamp bears: the begin of the transaction, which is the same for all that it changes; but who keeps one open dates nothing
+-- back: after a minute it is when the statement came.
+create function stamp_at(begun timestamptz, came timestamptz) returns timestamptz
+language sql immutable parallel safe
+return case when came - begun > interval '1 minute' then came else begun end;
+
+-- That moment, or, in a session of `crm seed` only, the setting crm.clock.
 create function moment() returns timestamptz
 language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
 begin
 	if coalesce(current_setting('crm.clock', true), '') <> '' and coalesce((actor()).seeding, false) then
 		return current_setting('crm.clock')::timestamptz;
 	end if;
-	return statement_timestamp();
+	return stamp_at(now(), statement_timestamp());
 end $$;
 
 -- 5 ------------------------------------------------------------------------ signing in
@@ -1039,11 +1044,8 @@ begin
 			raise exception using errcode = '42501', message = 'not permitted';
 		end if;
 	end if;
-	if verb = 'delete' then -- only that column, at the server's time
-		if to_jsonb(new) - 'deleted_at' is distinct from to_jsonb(old) - 'deleted_at' then
-			raise exception using errcode = '42501', message = 'deleting changes nothing else';
-		end if;
-		new.deleted_at := case when new.deleted_at is not null then statement_timestamp() end;
+	if verb = 'delete' and to_jsonb(new) - 'deleted_at' is distinct from to_jsonb(old) - 'deleted_at' then
+		raise exception using errcode = '42501', message = 'deleting changes nothing else';
 	end if;
 	return new;
 end $$;
@@ -1060,6 +1062,8 @@ begin
 	if tg_op = 'INSERT' then
 		new.created_at := moment();
 		new.fictional := coalesce((actor()).seeding, false);
+	elsif new.deleted_at <> old.deleted_at or old.deleted_at is null and new.deleted_at is not null then
+		new.deleted_at := moment();
 	end if;
 	if tg_op = 'UPDATE' and resealing() then
 		new.updated_at := old.updated_at;

@@ -121,6 +121,7 @@ select * from crm.users for update
 select * from crm.payment for update
 select crm.actor()
 select crm.moment()
+select crm.stamp_at(now(), now())
 select crm.random_key()
 select crm.hmac_block('x', 1)
 select crm.find_account('x')
