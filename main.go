@@ -495,8 +495,8 @@ func (p *program) verifyAudit(ctx context.Context) error {
 	if _, err := fmt.Printf("%d entries, chain whole, head %s\n", head.Position, head); err != nil {
 		return err
 	}
-	if waiting > 0 {
-		p.say(fmt.Sprintf("not linked yet, but with the next change: %d entries", waiting))
+	if waiting.Entries > 0 {
+		p.say(fmt.Sprintf("not linked yet, but with the next changes: %d entries, the oldest of %s", waiting.Entries, waiting.Since.Format(time.RFC3339)))
 	}
 	return nil
 }

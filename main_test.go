@@ -188,7 +188,7 @@ const allThatIsStored = `
 	select md5(concat(
 		(select string_agg(t::text, '' order by id) from collaborator t), (select string_agg(t::text, '' order by id) from customer t),
 		(select string_agg(t::text, '' order by id) from contract t), (select string_agg(t::text, '' order by id) from payment t),
-		(select string_agg(t::text, '' order by id) from event t), (select string_agg(t::text, '' order by id) from audit t where action !~ '^(sign|refuse|export)'),
+		(select string_agg(t::text, '' order by id) from event t), (select string_agg(t::text, '' order by id) from audit t where action !~ '^(sign|refuse|export|password-cost)'),
 		(select string_agg(t::text, '' order by t) from permission t), (select string_agg(t::text, '' order by t) from role t),
 		(select string_agg(concat(collaborator_id, changed_at, must_change, expires_at), '' order by collaborator_id) from credential), (select string_agg(t::text, '' order by t) from setting t),
 		(select string_agg(oid || relname || coalesce(relacl::text, ''), '' order by oid) from pg_class where relnamespace = 'crm'::regnamespace),

@@ -239,15 +239,23 @@ create table session (
 	outer_key       bytea not null check (length(outer_key) = 64),
 	created_at      timestamptz not null default now(),
 	ends_at         timestamptz not null,
-	revoked_at      timestamptz,
+	password_at     timestamptz, -- the credential's changed_at that it was opened with: it is worth nothing with another one
+	factor_at       timestamptz, -- and the created_at of the second factor, null: there was none
 	seeding         boolean not null default false, -- what it adds is fictional
 	client          inet default inet_client_addr(), -- null: on the server's own machine
 	idle            interval -- it also ends when it is not used for so long; null: it does not
 );
 create index session_collaborator_id on session (collaborator_id, client);
 
--- When a session was last used, to the minute. A table of its own: whoever holds a lock here keeps nobody
--- from ending the session.
+-- Sessions that were ended before their time. Rows are only ever added: whoever holds a lock with a session, in a transaction that
+-- they keep open, keeps nobody from ending it.
+create table session_end (
+	session_id bigint not null references session on delete cascade,
+	at         timestamptz not null default clock_timestamp()
+);
+create index session_end_session_id on session_end (session_id);
+
+-- When a session was last used, to the minute.
 create table session_use (
 	session_id bigint primary key references session on delete cascade,
 	at         timestamptz not null default clock_timestamp()
@@ -263,14 +271,20 @@ create table sign_in_attempt (
 	code_due        boolean not null, -- the password was right, the second factor's code was not given
 	code_step       bigint,           -- of the code that was given
 	recovery        bytea,            -- or SHA-256 of the code for recovery
+	code_wrong      boolean not null, -- the password was right, the code that was given was not
+	password_at     timestamptz,      -- the credential's changed_at and the second factor's created_at that it was judged by
+	factor_at       timestamptz,
 	counted         boolean not null, -- false while it must wait, as far as it knew, see wait_of(): hammering does not prolong it
 	opened          boolean not null default false,
 	client          inet default inet_client_addr(),
 	transaction     xid8 not null default pg_current_xact_id(),
 	at              timestamptz not null default clock_timestamp()
 );
-create index sign_in_attempt_address on sign_in_attempt (address, at);
-create index sign_in_attempt_client on sign_in_attempt (client, at);
+-- What locked_until() reads: tries that do not count, of which a stranger can make as many as they like, are in none of them.
+create index sign_in_attempt_address on sign_in_attempt (address, at) where counted and not succeeded;
+create index sign_in_attempt_client on sign_in_attempt (client, at) where counted and not succeeded;
+create index sign_in_attempt_opened on sign_in_attempt (address, at) where opened;
+create index sign_in_attempt_at on sign_in_attempt (at); -- for throwing them away
 create unique index sign_in_attempt_ticket on sign_in_attempt (ticket);
 
 create table secret (
@@ -344,7 +358,9 @@ begin
 		select i.id, i.collaborator_id, c.role, i.seeding, i.inner_key, i.outer_key, least(i.ends_at, u.at + i.idle) as ends_at,
 			not i.seeding and must_first(c.id, c.role) is not null as limited into s
 		from session i join collaborator c on c.id = i.collaborator_id left join session_use u on u.session_id = i.id
-		where i.id = (claims->>'sid')::bigint and i.revoked_at is null and c.deleted_at is null;
+			left join credential k on k.collaborator_id = c.id left join second_factor f on f.collaborator_id = c.id
+		where i.id = (claims->>'sid')::bigint and c.deleted_at is null and not exists (select from session_end e where e.session_id = i.id)
+			and k.changed_at is not distinct from i.password_at and coalesce(f.created_at = i.factor_at, f.created_at is null);
 		now_s := extract(epoch from clock_timestamp());
 		if found and s.ends_at > clock_timestamp() and (limited_too or not s.limited)
 			and sha256(convert_to(right(token, 44), 'UTF8')) = sha256(convert_to('.' || translate(encode(
@@ -433,14 +449,20 @@ begin
 	return me();
 end $$;
 
--- The moment that a stamp bears: now, or, in a session of `crm seed` only, the setting crm.clock.
+-- The moment that a stamp bears: the begin of the transaction, which is the same for all that it changes; but who keeps one open dates nothing
+-- back: after a minute it is when the statement came.
+create function stamp_at(begun timestamptz, came timestamptz) returns timestamptz
+language sql immutable parallel safe
+return case when came - begun > interval '1 minute' then came else begun end;
+
+-- That moment, or, in a session of `crm seed` only, the setting crm.clock.
 create function moment() returns timestamptz
 language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
 begin
 	if coalesce(current_setting('crm.clock', true), '') <> '' and coalesce((actor()).seeding, false) then
 		return current_setting('crm.clock')::timestamptz;
 	end if;
-	return now();
+	return stamp_at(now(), statement_timestamp());
 end $$;
 
 -- 5 ------------------------------------------------------------------------ signing in
@@ -604,7 +626,7 @@ declare
 	who     bytea := sha256(convert_to(lower(email), 'UTF8'));
 	ticket  bytea := random_key();
 	account bigint := coalesce((entry.account).collaborator_id, 0);
-	factor  bytea := (select f.secret from second_factor f where f.collaborator_id = account);
+	factor  record;
 	passes  boolean := entry.known and coalesce((entry.account).key_hash = sha256(key), false)
 		and coalesce((entry.account).expires_at > clock_timestamp(), true);
 	step    bigint;
@@ -612,16 +634,19 @@ declare
 	lock    timestamptz := locked_until(who, case when entry.known then account end, inet_client_addr(), 0);
 	try     record;
 begin
+	select f.secret, f.created_at into factor from second_factor f where f.collaborator_id = account;
 	if code is not null then -- as much work for who has no second factor
-		step := totp_step(coalesce(factor, '\x00'), left(code, 100));
+		step := totp_step(coalesce(factor.secret, '\x00'), left(code, 100));
 		rescue := (select c.code_hash from recovery_code c
 			where c.collaborator_id = account and c.code_hash = recovery_hash(left(code, 100)) and c.used_at is null);
 	end if;
-	insert into sign_in_attempt (address, collaborator_id, ticket, succeeded, code_due, code_step, recovery, counted)
-	values (who, account, sha256(ticket), passes and (factor is null or step is not null or rescue is not null),
-		passes and factor is not null and code is null,
-		case when factor is not null then step end, case when step is null then rescue end,
-		coalesce(lock <= clock_timestamp(), true) and not (passes and factor is not null and code is null))
+	insert into sign_in_attempt (address, collaborator_id, ticket, succeeded, code_due, code_wrong, code_step, recovery, counted, password_at, factor_at)
+	values (who, account, sha256(ticket), passes and (factor.secret is null or step is not null or rescue is not null),
+		passes and factor.secret is not null and code is null,
+		passes and factor.secret is not null and code is not null and step is null and rescue is null,
+		case when factor.secret is not null then step end, case when step is null then rescue end,
+		coalesce(lock <= clock_timestamp(), true) and not (passes and factor.secret is not null and code is null),
+		(entry.account).changed_at, factor.created_at)
 	returning * into try;
 	if try.counted and not try.succeeded then
 		lock := locked_until(who, case when entry.known then account end, inet_client_addr(), 0);
@@ -633,32 +658,33 @@ begin
 end $$;
 
 -- A session's row and its key.
-create function new_session(of_collaborator bigint, lifetime interval, for_seeding boolean,
+create function new_session(of_collaborator bigint, lifetime interval, for_seeding boolean, password_at timestamptz, factor_at timestamptz,
 	out session_id bigint, out session_key bytea, out ends timestamptz)
 language plpgsql volatile set search_path = :"schema", pg_temp as $$
 begin
 	session_key := random_key();
-	insert into session (collaborator_id, inner_key, outer_key, ends_at, seeding, idle)
-	values (of_collaborator, hmac_block(session_key, 54), hmac_block(session_key, 92), clock_timestamp() + lifetime, for_seeding,
+	insert into session (collaborator_id, inner_key, outer_key, ends_at, password_at, factor_at, seeding, idle)
+	values (of_collaborator, hmac_block(session_key, 54), hmac_block(session_key, 92), clock_timestamp() + lifetime, password_at, factor_at, for_seeding,
 		case when not for_seeding then (select nullif(s.value, '')::interval from setting s where s.name = 'session_idle') end)
 	returning id, ends_at into session_id, ends;
 	insert into session_use (session_id) values (new_session.session_id);
 end $$;
 
 -- Whose the ticket of a successful try is, once, within a minute and in a later transaction. Anything else is error
--- 28P01, always the same; only who had the password right and gave no code is told so, by the constraint's name code_due.
-create function redeem(of_ticket bytea) returns bigint
+-- 28P01, always the same; only who had the password right and gave no code is told so, by the constraint's name code_due. A ticket
+-- from before the password or the second factor was changed is worth nothing, and so is what is opened with it while that happens.
+create function redeem(of_ticket bytea) returns sign_in_attempt
 language plpgsql volatile set search_path = :"schema", pg_temp as $$
 declare
-	try  record;
+	try  sign_in_attempt;
 	used boolean := true;
 begin
 	select a.* into try from sign_in_attempt a
 	where a.ticket = sha256(of_ticket) and (a.succeeded or a.code_due) and not a.opened
 		and a.transaction <> pg_current_xact_id() and a.at > clock_timestamp() - interval '1 minute'
 		and coalesce(locked_until(a.address, a.collaborator_id, a.client, a.id) <= a.at, true)
-		and exists (select from collaborator c join credential k on k.collaborator_id = c.id
-			where c.id = a.collaborator_id and c.deleted_at is null and k.changed_at <= a.at)
+		and exists (select from collaborator c join credential k on k.collaborator_id = c.id left join second_factor f on f.collaborator_id = c.id
+			where c.id = a.collaborator_id and c.deleted_at is null and k.changed_at = a.password_at and f.created_at is not distinct from a.factor_at)
 	for update;
 	if try.code_due then
 		raise exception using errcode = '28P01', constraint = 'code_due', message = 'the code is missing';
@@ -677,20 +703,22 @@ begin
 		raise exception using errcode = '28P01', message = 'wrong email or password';
 	end if;
 	update sign_in_attempt a set opened = true where a.id = try.id;
-	return try.collaborator_id;
+	return try;
 end $$;
 
 -- Redeems the ticket of sign_in(): the session's id, its key, whose it is, its end, and the server's clock. Errors are redeem()'s.
 create function open_session(ticket bytea, lifetime interval,
 	out session_id bigint, out session_key bytea, out collaborator_id bigint, out ends timestamptz, out server_time timestamptz)
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
+declare
+	try sign_in_attempt := redeem(ticket);
 begin
-	collaborator_id := redeem(ticket);
+	collaborator_id := try.collaborator_id;
 	server_time := clock_timestamp();
 	select n.session_id, n.session_key, n.ends into session_id, session_key, ends
 	from new_session(collaborator_id,
 		greatest(interval '1 second', least(lifetime, (select s.value::interval from setting s where s.name = 'session_lifetime'))),
-		false) n;
+		false, try.password_at, try.factor_at) n;
 	insert into audit (collaborator_id, session_id, entity, entity_id, action)
 	values (open_session.collaborator_id, open_session.session_id, 'user', open_session.collaborator_id, 'sign-in');
 	delete from sign_in_attempt a where a.id in (
@@ -704,7 +732,8 @@ end $$;
 -- A session for `crm seed`, for the owner only. What it adds is fictional.
 create function open_seeding_session(of_collaborator bigint, out session_id bigint, out session_key bytea, out ends timestamptz)
 language sql volatile set search_path = :"schema", pg_temp as $$
-	select * from new_session(of_collaborator, interval '1 hour', true)
+	select * from new_session(of_collaborator, interval '1 hour', true, (select k.changed_at from credential k where k.collaborator_id = of_collaborator),
+		(select f.created_at from second_factor f where f.collaborator_id = of_collaborator))
 $$;
 
 -- Notes that the caller's session is in use; at most once a minute, and nobody waits for it.
@@ -715,14 +744,20 @@ language sql volatile security definer set search_path = :"schema", pg_temp as $
 		where o.session_id = (me(true)).session_id and o.at < clock_timestamp() - interval '1 minute' for update skip locked)
 $$;
 
+-- Whether a session has neither been ended nor come to its end; whether its owner may still use it, caller() says.
+create function is_open(i session) returns boolean
+language sql stable
+return i.ends_at > clock_timestamp() and not exists (select from session_end e where e.session_id = i.id);
+
 -- Ends a collaborator's sessions, but for one (null: all of them); how many there were.
 create function end_sessions(of_collaborator bigint, but_session bigint) returns bigint
 language plpgsql volatile set search_path = :"schema", pg_temp as $$
 declare
 	ended bigint;
 begin
-	update session i set revoked_at = clock_timestamp()
-	where i.collaborator_id = of_collaborator and i.id is distinct from but_session and i.revoked_at is null and i.ends_at > clock_timestamp();
+	insert into session_end (session_id)
+	select i.id from session i
+	where i.collaborator_id = of_collaborator and i.id is distinct from but_session and is_open(i);
 	get diagnostics ended = row_count;
 	return ended;
 end $$;
@@ -734,7 +769,7 @@ declare
 	caller identity := me(true);
 begin
 	perform note('user', caller.id, 'sign-out', null); -- while it is still the caller's
-	update session i set revoked_at = clock_timestamp() where i.id = caller.session_id;
+	insert into session_end (session_id) values (caller.session_id);
 end $$;
 
 -- Sessions that are open, the caller's own and others'. client is null for the server's own machine.
@@ -749,7 +784,7 @@ begin
 	end if;
 	return query select i.id, host(i.client), i.created_at, u.at, least(i.ends_at, u.at + i.idle), i.id = caller.session_id
 	from session i left join session_use u on u.session_id = i.id
-	where i.collaborator_id = of_collaborator and i.revoked_at is null and i.ends_at > clock_timestamp()
+	where i.collaborator_id = of_collaborator and is_open(i)
 		and coalesce(u.at + i.idle > clock_timestamp(), true)
 	order by i.id;
 end $$;
@@ -759,13 +794,13 @@ create function end_session(of_session bigint) returns void
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 declare
 	caller identity := me();
-	whose  bigint := (select i.collaborator_id from session i where i.id = of_session and i.revoked_at is null and i.ends_at > clock_timestamp());
+	whose  bigint := (select i.collaborator_id from session i where i.id = of_session and is_open(i));
 begin
 	if whose is null or whose <> caller.id then
 		perform in_charge(whose, 'user.sessions');
 	end if;
 	perform note('user', whose, 'session-end', jsonb_build_object('session', of_session));
-	update session i set revoked_at = clock_timestamp() where i.id = of_session and i.revoked_at is null;
+	insert into session_end (session_id) values (of_session);
 end $$;
 
 -- Ends all sessions of the caller but this one; how many there were.
@@ -779,8 +814,8 @@ begin
 	return ended;
 end $$;
 
--- Raises unless the caller may do that to the account of a collaborator: with scope all, and with a reserved role only to
--- accounts of their own role.
+-- Raises unless the caller may do that to the account of a collaborator: with scope all, with a reserved role only to
+-- accounts of their own role, and never to their own, for which they prove who they are.
 create function in_charge(of_collaborator bigint, needed text) returns void
 language plpgsql stable set search_path = :"schema", pg_temp as $$
 declare
@@ -794,12 +829,16 @@ begin
 	if not found then
 		raise exception using errcode = 'P0002', message = 'no such collaborator';
 	end if;
+	if of_collaborator = (me()).id then
+		raise exception using errcode = '23514', constraint = 'access_self', message = 'the own account';
+	end if;
 	if who.reserved and who.role <> (me()).role then
 		raise exception using errcode = '42501', constraint = 'role_reserved', message = 'a reserved role', detail = who.role;
 	end if;
 end $$;
 
--- Lets an account be tried again at once, by everybody.
+-- Lets an account be tried again at once, by everybody. Wrong codes of the second factor are forgiven only by who may remove it: others
+-- could guess on for ever, with a password that they have given out themselves.
 create function unlock_user(of_collaborator bigint) returns void
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 begin
@@ -811,7 +850,7 @@ end $$;
 create function forgive(of_collaborator bigint) returns void
 language sql volatile set search_path = :"schema", pg_temp as $$
 	update sign_in_attempt a set counted = false
-	where a.counted and not a.succeeded
+	where a.counted and not a.succeeded and (not a.code_wrong or (select reach('user.mfa')) = 0)
 		and a.address = (select sha256(convert_to(lower(c.email), 'UTF8')) from collaborator c where c.id = of_collaborator)
 $$;
 
@@ -842,9 +881,6 @@ declare
 	until timestamptz := clock_timestamp() + interval '1 day';
 begin
 	perform in_charge(of_collaborator, 'user.reset');
-	if of_collaborator = (me()).id then
-		raise exception using errcode = '23514', constraint = 'reset_self', message = 'one changes the own password';
-	end if;
 	insert into credential values (of_collaborator, memory_kib, iterations, parallelism, salt, key_hash, clock_timestamp(), true, until)
 	on conflict (collaborator_id) do update set memory_kib = excluded.memory_kib, iterations = excluded.iterations,
 		parallelism = excluded.parallelism, salt = excluded.salt, key_hash = excluded.key_hash,
@@ -861,21 +897,24 @@ create function change_password(ticket bytea, memory_kib integer, iterations int
 returns void
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 declare
-	caller identity := me(true);
+	caller  identity := me(true);
+	changed timestamptz;
 begin
-	if redeem(ticket) <> caller.id then
+	if (redeem(ticket)).collaborator_id <> caller.id then
 		raise exception using errcode = '28P01', message = 'wrong email or password';
 	end if;
 	update credential k set memory_kib = change_password.memory_kib, iterations = change_password.iterations,
 		parallelism = change_password.parallelism, salt = change_password.salt, key_hash = change_password.key_hash,
 		changed_at = clock_timestamp(), must_change = false, expires_at = null
-	where k.collaborator_id = caller.id;
+	where k.collaborator_id = caller.id
+	returning k.changed_at into changed;
+	update session i set password_at = changed where i.id = caller.session_id;
 	perform end_sessions(caller.id, caller.session_id);
 	perform note('user', caller.id, 'password', null);
 end $$;
 
--- Keeps the same password at another cost, in the first minute of a session: the client has just derived its key. False where the key
--- is another, and nothing is changed.
+-- Keeps the same password at a higher cost, in the first minute of a session: the client has just derived its key. False where the key
+-- is another or the cost lower, and nothing is changed. That the password is the same the database cannot see: so it is on the trail.
 create function raise_cost(current_key bytea, memory_kib integer, iterations integer, parallelism integer, salt bytea, key_hash bytea)
 returns boolean
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
@@ -885,8 +924,13 @@ begin
 	update credential k set memory_kib = raise_cost.memory_kib, iterations = raise_cost.iterations,
 		parallelism = raise_cost.parallelism, salt = raise_cost.salt, key_hash = raise_cost.key_hash
 	where k.collaborator_id = caller.id and k.key_hash = sha256(current_key)
+		and raise_cost.memory_kib >= k.memory_kib and raise_cost.iterations >= k.iterations
 		and exists (select from session i where i.id = caller.session_id and i.created_at > clock_timestamp() - interval '1 minute');
-	return found;
+	if not found then
+		return false;
+	end if;
+	perform note('user', caller.id, 'password-cost', jsonb_build_object('memory_kib', memory_kib, 'iterations', iterations));
+	return true;
 end $$;
 
 -- Enrols the caller's second factor, given the ticket of sign_in() with the password (and, to replace one, its code) and
@@ -894,10 +938,11 @@ end $$;
 create function enable_mfa(ticket bytea, secret bytea, code text, recovery_hashes bytea[]) returns void
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 declare
-	caller identity := me(true);
-	step   bigint := totp_step(secret, code);
+	caller  identity := me(true);
+	step    bigint := totp_step(secret, code);
+	enabled timestamptz := clock_timestamp();
 begin
-	if redeem(ticket) <> caller.id then
+	if (redeem(ticket)).collaborator_id <> caller.id then
 		raise exception using errcode = '28P01', message = 'wrong email or password';
 	end if;
 	if step is null then
@@ -907,7 +952,8 @@ begin
 		raise exception using errcode = '23514', constraint = 'mfa_recovery', message = 'want ten codes for recovery';
 	end if;
 	delete from second_factor f where f.collaborator_id = caller.id;
-	insert into second_factor (collaborator_id, secret, last_step) values (caller.id, secret, step);
+	insert into second_factor (collaborator_id, secret, last_step, created_at) values (caller.id, secret, step, enabled);
+	update session i set factor_at = enabled where i.id = caller.session_id;
 	insert into recovery_code (collaborator_id, code_hash) select caller.id, h from unnest(recovery_hashes) h;
 	perform end_sessions(caller.id, caller.session_id);
 	perform note('user', caller.id, 'mfa-on', null);
@@ -919,7 +965,7 @@ language plpgsql volatile security definer set search_path = :"schema", pg_temp 
 declare
 	caller identity := me();
 begin
-	if redeem(ticket) <> caller.id then
+	if (redeem(ticket)).collaborator_id <> caller.id then
 		raise exception using errcode = '28P01', message = 'wrong email or password';
 	end if;
 	if (select r.mfa_required from role r where r.name = caller.role) then
@@ -998,11 +1044,8 @@ begin
 			raise exception using errcode = '42501', message = 'not permitted';
 		end if;
 	end if;
-	if verb = 'delete' then -- only that column, at the server's time
-		if to_jsonb(new) - 'deleted_at' is distinct from to_jsonb(old) - 'deleted_at' then
-			raise exception using errcode = '42501', message = 'deleting changes nothing else';
-		end if;
-		new.deleted_at := case when new.deleted_at is not null then now() end;
+	if verb = 'delete' and to_jsonb(new) - 'deleted_at' is distinct from to_jsonb(old) - 'deleted_at' then
+		raise exception using errcode = '42501', message = 'deleting changes nothing else';
 	end if;
 	return new;
 end $$;
@@ -1019,6 +1062,8 @@ begin
 	if tg_op = 'INSERT' then
 		new.created_at := moment();
 		new.fictional := coalesce((actor()).seeding, false);
+	elsif new.deleted_at <> old.deleted_at or old.deleted_at is null and new.deleted_at is not null then
+		new.deleted_at := moment();
 	end if;
 	if tg_op = 'UPDATE' and resealing() then
 		new.updated_at := old.updated_at;
@@ -1227,7 +1272,7 @@ begin
 		if work is not null then
 			raise exception using errcode = '23503', constraint = 'collaborator_has_work', message = 'still responsible', detail = work;
 		end if;
-		update session set revoked_at = clock_timestamp() where collaborator_id = new.id and revoked_at is null;
+		perform end_sessions(new.id, null);
 	end if;
 	return new;
 end $$;
@@ -1285,8 +1330,26 @@ create table audit (
 create index audit_entity on audit (entity, entity_id, id);
 create index audit_collaborator on audit (collaborator_id, id);
 
+-- Whether a change is the opposite of the one of that entry: nobody hides another change behind an undoing. What the database keeps itself
+-- may differ; sealed values do, whatever they hold.
+create function takes_back(entry audit, of_id bigint, what text, is_now jsonb) returns boolean
+language sql stable
+return case
+	when entry.entity = 'payment' then what = 'add' and is_now->'contract_id' = entry.after->'contract_id'
+		and (is_now->>'amount')::numeric = - (entry.after->>'amount')::numeric
+	when entry.entity_id <> of_id then false
+	when entry.action <> 'update' then what = case entry.action when 'delete' then 'restore' else 'delete' end
+	else what = 'update' and not exists (select from jsonb_each(coalesce(is_now, '{}')) n
+		where n.key not in ('remaining_amount', 'signed_at') and case
+			when not entry.before ? n.key then true
+			when entry.entity = 'customer' then n.key = 'sales_id' and n.value <> entry.before->n.key
+			when n.key in ('start_date', 'end_date') then (n.value #>> '{}')::timestamptz is distinct from (entry.before->>n.key)::timestamptz -- in any time zone
+			else n.value <> entry.before->n.key end)
+end;
+
+-- Bytes are written as hex digits, whatever the caller's settings say: so they are recognised as sealed, opened and erased.
 create function trail() returns trigger
-language plpgsql security definer set search_path = :"schema", pg_temp as $$
+language plpgsql security definer set search_path = :"schema", pg_temp set bytea_output = 'hex' as $$
 declare
 	caller identity := actor();
 	unkept text[] := '{id,created_at,updated_at,fictional,name_tokens,location_tokens,comments_tokens,company_name_tokens,full_name_tokens,email_tokens,phone_tokens}'; -- stamps, and what is derived
@@ -1307,7 +1370,7 @@ begin
 		end if;
 	end if;
 	if undone is not null and not exists (select from audit a
-		where a.id = undone and a.collaborator_id = caller.id and a.entity = tg_argv[0] and (a.entity_id = which or a.entity = 'payment')) then
+		where a.id = undone and a.collaborator_id = caller.id and a.entity = tg_argv[0] and takes_back(a, which, what, is_now)) then
 		raise exception using errcode = '42501', message = 'one undoes what one did';
 	end if;
 	insert into audit (collaborator_id, session_id, entity, entity_id, action, before, after, undoes, derived)
@@ -1357,7 +1420,7 @@ create function sealed_digest(value text) returns text
 language sql immutable strict parallel safe
 return case
 	when value ~ '^(\\x01([0-9a-f]{2})+ )?sha256:[0-9a-f]{64}$' then right(value, 71)
-	when value ~ '^\\x01([0-9a-f]{2}){32,}$' then 'sha256:' || encode(sha256(decode(substr(value, 3), 'hex')), 'hex')
+	when value ~ '^\\x([0-9a-f]{2}){33,}$' then 'sha256:' || encode(sha256(decode(substr(value, 3), 'hex')), 'hex')
 	else value end;
 
 create function audit_digests(of_entity text, kept jsonb) returns jsonb
@@ -1382,7 +1445,7 @@ create trigger append_only_row before update on audit for each row execute funct
 
 -- The hash chain: every entry's link holds the SHA-256 of the link before it and of the entry, so that an entry that is altered, taken out
 -- or put in breaks it from there on. Links are made at the commit, in its order; nobody waits for a turn: who does not get it
--- leaves the entry to the next.
+-- leaves the entry to the next, which links a thousand of them at most.
 create table audit_link (
 	position bigint primary key,
 	audit_id bigint not null unique,
@@ -1412,7 +1475,7 @@ begin
 		insert into audit_unlinked values (new.id);
 		return null;
 	end if;
-	for waiting in select a.* from audit_unlinked u join audit a on a.id = u.audit_id order by a.id loop
+	for waiting in select a.* from audit_unlinked u join audit a on a.id = u.audit_id order by a.id limit 1000 loop
 		perform append_link(waiting);
 		delete from audit_unlinked u where u.audit_id = waiting.id;
 	end loop;
@@ -1421,13 +1484,16 @@ begin
 end $$;
 create constraint trigger link_entry after insert on audit deferrable initially deferred for each row execute function link_entry();
 
--- The trail of one record, oldest first, for whoever may view such records.
+-- The changes of one record, oldest first, for whoever may view such records. The rest of its trail, such as sign-ins and refusals, is for
+-- who may view all of it, and one's own for oneself.
 create function history(of_entity text, of_id bigint)
 returns table (id bigint, at timestamptz, user_id bigint, user_name text, action text, before jsonb, after jsonb)
 language sql stable security definer set search_path = :"schema", pg_temp as $$
 	select a.id, a.at, a.collaborator_id, c.first_name || ' ' || c.last_name, a.action, a.before, a.after
 	from audit a left join collaborator c on c.id = a.collaborator_id
 	where a.entity = of_entity and a.entity_id = of_id and (select reach(of_entity || '.view')) = 0
+		and (a.action in ('add', 'update', 'delete', 'restore', 'purge', 'erase')
+			or (select reach('audit.view')) = 0 or of_entity = 'user' and of_id = (select me_id()))
 	order by a.id
 $$;
 
@@ -1452,7 +1518,7 @@ $$;
 
 -- Everything that is held on a customer, and an entry of the trail that says so. Sealed values are as to_jsonb() writes them.
 create function export_customer(of_customer bigint) returns jsonb
-language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
+language plpgsql volatile security definer set search_path = :"schema", pg_temp set bytea_output = 'hex' as $$
 declare
 	unkept   text[] := '{name_tokens,location_tokens,comments_tokens,company_name_tokens,full_name_tokens,email_tokens,phone_tokens,fictional}';
 	customer jsonb := (select to_jsonb(c) - unkept from customer c where c.id = of_customer);

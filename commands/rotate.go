@@ -83,6 +83,9 @@ func (r Rotation) Retire(ctx context.Context) error {
 		if key, err := r.Admin.Rotating(ctx); err != nil || key != "" {
 			return errors.Join(err, &worded{"a rotation is not finished", "run crm rotate-keys first", repo.ErrConflict})
 		}
+		if next, err := security.NextKey(content); err != nil || next != 0 { // which others may seal with already
+			return errors.Join(err, &worded{fmt.Sprintf("key %d is in the keyset and not in use yet", next), "run crm rotate-keys first", repo.ErrConflict})
+		}
 		if err := r.reseal(ctx); err != nil {
 			return err
 		}

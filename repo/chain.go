@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -19,6 +20,12 @@ import (
 type ChainHead struct {
 	Position int64 // 0: there is none
 	Hash     [sha256.Size]byte
+}
+
+// Unlinked are the entries that wait for their links: the chain does not protect them yet.
+type Unlinked struct {
+	Entries int64
+	Since   *time.Time // when the oldest was written; nil: none waits
 }
 
 // String is POSITION:HASH, as ParseChainHead reads it.
@@ -54,20 +61,20 @@ const (
 				select side, key, case
 						when jsonb_typeof(value) <> 'string' then value
 						when value #>> '{}' ~ '^(\\x01([0-9a-f]{2})+ )?sha256:[0-9a-f]{64}$' then to_jsonb(right(value #>> '{}', 71))
-						when value #>> '{}' ~ '^\\x01([0-9a-f]{2}){32,}$' then to_jsonb('sha256:' || encode(sha256(decode(substr(value #>> '{}', 3), 'hex')), 'hex'))
+						when value #>> '{}' ~ '^\\x([0-9a-f]{2}){33,}$' then to_jsonb('sha256:' || encode(sha256(decode(substr(value #>> '{}', 3), 'hex')), 'hex'))
 						else value end as digest,
 					value #>> '{}' like 'sha256:%%' as erased
 				from (values (1, a.before), (2, a.after)) sides (side, kept), jsonb_each(case jsonb_typeof(kept) when 'object' then kept end)) digests
 		) d on a.entity = 'customer'
 		order by l.position`
 
-	// Entries outside of the chain: the first that does not even wait for its link, and how many wait.
+	// Entries outside of the chain: the first that does not even wait for its link, how many wait, and since when.
 	chainStrays = `
 		select (select min(id) from (
 				select a.id from %[1]s a where not exists (select from %[2]s l where l.audit_id = a.id) and not exists (select from %[3]s u where u.audit_id = a.id)
 				union all select u.audit_id from %[3]s u where not exists (select from %[1]s a where a.id = u.audit_id)
 				union all select audit_id from (select audit_id from %[2]s union all select audit_id from %[3]s) linked group by audit_id having count(*) > 1) strays (id)),
-			(select count(*) from %[3]s)`
+			(select count(*) from %[3]s), (select min(a.at) from %[1]s a join %[3]s u on u.audit_id = a.id)`
 )
 
 // A chainLink is one row of chainRows.
@@ -79,39 +86,39 @@ type chainLink struct {
 }
 
 // VerifyChain reads the whole trail and recomputes its chain; it is ErrConflict with the first bad entry's number and position. Waiting
-// are entries that the next commit links. With expected, a head of an earlier time, it is also seen that nothing up to
+// are entries that the next changes link. With expected, a head of an earlier time, it is also seen that nothing up to
 // there was cut off or written anew.
-func (a *Admin) VerifyChain(ctx context.Context, expected *ChainHead) (head ChainHead, waiting int64, err error) {
+func (a *Admin) VerifyChain(ctx context.Context, expected *ChainHead) (head ChainHead, waiting Unlinked, err error) {
 	conn, err := a.connect(ctx, a.names.Database)
 	if err != nil {
-		return head, 0, err
+		return head, waiting, err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
 	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
 	if err != nil {
-		return head, 0, translate(err)
+		return head, waiting, translate(err)
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
 	if _, err := tx.Exec(ctx, "set local role "+quote(a.names.Owner)+"; "+chainSettings); err != nil {
-		return head, 0, translate(err)
+		return head, waiting, translate(err)
 	}
 	names := []any{a.table("audit"), a.table("audit_link"), a.table("audit_unlinked")}
 	var real bool
 	if err := tx.QueryRow(ctx, chainTables, names...).Scan(&real); err != nil {
-		return head, 0, translate(err)
+		return head, waiting, translate(err)
 	}
 	if !real {
-		return head, 0, say(ErrConflict, "the trail is not what crm init made: audit, audit_link and audit_unlinked must be tables of the schema %s", a.names.Schema)
+		return head, waiting, say(ErrConflict, "the trail is not what crm init made: audit, audit_link and audit_unlinked must be tables of the schema %s", a.names.Schema)
 	}
 	if head, err = followChain(ctx, tx, fmt.Sprintf(chainRows, names...), expected); err != nil {
-		return head, 0, err
+		return head, waiting, err
 	}
 	var stray *int64
-	if err := tx.QueryRow(ctx, fmt.Sprintf(chainStrays, names...)).Scan(&stray, &waiting); err != nil {
-		return head, 0, translate(err)
+	if err := tx.QueryRow(ctx, fmt.Sprintf(chainStrays, names...)).Scan(&stray, &waiting.Entries, &waiting.Since); err != nil {
+		return head, waiting, translate(err)
 	}
 	if stray != nil {
-		return head, 0, say(ErrConflict, "entry %d is not in the chain as it should be, once: it was put in past crm, or its link or itself was taken out", *stray)
+		return head, waiting, say(ErrConflict, "entry %d is not in the chain as it should be, once: it was put in past crm, or its link or itself was taken out", *stray)
 	}
 	return head, waiting, nil
 }

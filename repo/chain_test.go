@@ -15,8 +15,8 @@ func (w *world) verify() repo.ChainHead {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if n := read[int64](w, "select count(*) from audit"); head.Position+waiting != n {
-		w.t.Errorf("%d entries are linked and %d wait, of %d", head.Position, waiting, n)
+	if n := read[int64](w, "select count(*) from audit"); head.Position+waiting.Entries != n {
+		w.t.Errorf("%d entries are linked and %d wait, of %d", head.Position, waiting.Entries, n)
 	}
 	return head
 }

@@ -201,8 +201,8 @@ func broken(pg *pgconn.PgError) error {
 		return say(ErrInvalid, "invalid --start-date or --end-date: between 1900 and 9999")
 	case "event_attendees_negative":
 		return say(ErrInvalid, "invalid --attendees: at least 0")
-	case "reset_self":
-		return say(ErrInvalid, "that is your own account: change your password with password")
+	case "access_self":
+		return say(ErrInvalid, "that is your own account: you have password and mfa for it")
 	case "mfa_code":
 		return say(ErrInvalid, "invalid code: it is not one of the secret that is shown; is the clock of your device right?")
 	case "mfa_required":

@@ -121,6 +121,7 @@ select * from crm.users for update
 select * from crm.payment for update
 select crm.actor()
 select crm.moment()
+select crm.stamp_at(now(), now())
 select crm.random_key()
 select crm.hmac_block('x', 1)
 select crm.find_account('x')
@@ -147,8 +148,10 @@ insert into crm.audit_unlinked values (1)
 select * from crm.second_factor
 select * from crm.recovery_code
 select * from crm.session_use
+select * from crm.session_end
+insert into crm.session_end values (1)
 update crm.session_use set at = now()
-select crm.new_session(1, '1 hour', true)
+select crm.new_session(1, '1 hour', true, now(), null)
 select crm.open_seeding_session(1)
 select crm.check_contact(1, 'sales')
 select crm.open_work(1)

@@ -116,8 +116,8 @@ func TestLockByClient(t *testing.T) {
 	w.set("update session set client = $1", home)
 	fail := func(n int, email, client string) {
 		t.Helper()
-		w.set(`insert into sign_in_attempt (address, collaborator_id, ticket, succeeded, code_due, counted, client)
-			select sha256(convert_to($2, 'UTF8')), 0, random_key(), false, false, true, $3::inet from generate_series(1, $1)`, n, email, client)
+		w.set(`insert into sign_in_attempt (address, collaborator_id, ticket, succeeded, code_due, code_wrong, counted, client)
+			select sha256(convert_to($2, 'UTF8')), 0, random_key(), false, false, false, true, $3::inet from generate_series(1, $1)`, n, email, client)
 	}
 	locked := func(person, client string, want bool) {
 		t.Helper()

@@ -1,6 +1,7 @@
 package repo_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -191,6 +192,11 @@ func TestRotationPrepared(t *testing.T) {
 	next := ok[uint32](t)(security.NextKey(content))
 	if next == 0 || keyOf(t, r.KeysetFile) != old {
 		t.Fatalf("the next key is %d, in use is %d, was %d", next, keyOf(t, r.KeysetFile), old)
+	}
+	// Another machine may seal with it already: here nothing is sealed back with the older key, and the newer one is not dropped.
+	is(t, r.Retire(ctx), repo.ErrConflict, "retiring with a key that is not in use yet")
+	if got := ok[[]byte](t)(security.ReadKeysetFile(r.KeysetFile)); !bytes.Equal(got, content) {
+		t.Error("the keyset has changed")
 	}
 	elsewhere := ok[*repo.DB](t)(repo.Open(repo.Config{URL: appURL(w.database), Schema: "crm", Vault: ok[repo.Vault](t)(commands.Unseal(content, ""))}))
 	defer elsewhere.Close()

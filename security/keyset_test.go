@@ -172,6 +172,31 @@ func TestKeysetFileElsewhere(t *testing.T) {
 	}
 }
 
+// A keyset that others share through a link stays shared when it is replaced.
+func TestKeysetFileIsALink(t *testing.T) {
+	shared, link := filepath.Join(t.TempDir(), "keyset.json"), filepath.Join(t.TempDir(), "link.json")
+	if err := security.WriteKeyset(shared); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(shared, link); err != nil {
+		t.Fatal(err)
+	}
+	content, err := security.NewKeyset()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := security.ReplaceKeysetFile(link, content); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := security.ReadKeysetFile(shared); err != nil || !bytes.Equal(got, content) {
+		t.Errorf("the file that the link led to holds another keyset (%v)", err)
+	}
+	if info, err := os.Lstat(link); err != nil || info.Mode()&fs.ModeSymlink == 0 {
+		t.Errorf("the link is none any more: %v, %v", info, err)
+	}
+	checkMode(t, shared, 0o600)
+}
+
 func checkMode(t *testing.T, path string, want fs.FileMode) {
 	t.Helper()
 	info, err := os.Stat(path)

@@ -86,8 +86,14 @@ func rewritten(content []byte, change func(m *keyset.Manager, index []indexSecre
 	return written(m, index)
 }
 
-// ReplaceKeysetFile puts content in the place of the keyset file at path, as a whole or not at all; mode 0600.
+// ReplaceKeysetFile puts content in the place of the keyset file at path, as a whole or not at all; mode 0600. Where path is a
+// link, the file that it leads to is replaced: others may share it. What is sealed from then on is lost without the new
+// content, so that is on the disk, under its name, before it answers.
 func ReplaceKeysetFile(path string, content []byte) error {
+	path, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return fmt.Errorf("keyset file: %w", err)
+	}
 	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*") // 0600
 	if err != nil {
 		return fmt.Errorf("keyset file: %w", err)
@@ -98,6 +104,10 @@ func ReplaceKeysetFile(path string, content []byte) error {
 	}
 	if err != nil {
 		return fmt.Errorf("keyset file: %w", errors.Join(err, os.Remove(file.Name())))
+	}
+	if dir, err := os.Open(filepath.Dir(path)); err == nil {
+		_ = dir.Sync() // not every system can
+		_ = dir.Close()
 	}
 	return nil
 }

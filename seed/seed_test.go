@@ -38,7 +38,7 @@ func TestAmounts(t *testing.T) {
 		if made != want || made != w.counts() || last != calls {
 			t.Errorf("%+v: made %+v, found %+v, %d of %d steps", c, made, w.counts(), calls, last)
 		}
-		if w.count("select count(*) from session where seeding and revoked_at is null") != 0 {
+		if w.count("select count(*) from session where seeding and not exists (select from session_end where session_id = id)") != 0 {
 			t.Error("a seeding session is still open")
 		}
 	}

@@ -155,7 +155,7 @@ func TestLockedConversation(t *testing.T) {
 	clock := newWallClock(t)
 	d := sit(t, deskConfig{login: "sales1", bin: buildDemo(t, "shelldemo"), env: []string{"DEMO_CLOCK=" + clock.file}})
 	live := func() int {
-		return d.number("select count(*) from session s left join session_use u on u.session_id = s.id where revoked_at is null and not seeding and coalesce(u.at + s.idle > now(), true)")
+		return d.number("select count(*) from session s left join session_use u on u.session_id = s.id where not exists (select from session_end where session_id = id) and not seeding and coalesce(u.at + s.idle > now(), true)")
 	}
 	session := func() int { return d.number("select max(id) from session") }
 	locked := func(keys string) {

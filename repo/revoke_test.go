@@ -1,0 +1,166 @@
+package repo_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"crm/repo"
+	"crm/security"
+)
+
+// ticket is what raw SQL gets for one's password.
+func (w *world) ticket(person string) (ticket []byte) {
+	w.t.Helper()
+	if err := w.pool.QueryRow(w.t.Context(), "select sign_in($1, $2)", person+"@epic.example", key(person)).Scan(&ticket); err != nil {
+		w.t.Fatal(err)
+	}
+	return ticket
+}
+
+// fresh is what the database keeps of another password.
+func fresh() repo.Password {
+	return repo.Password{MemoryKiB: 64, Iterations: 1, Parallelism: 1, Salt: make([]byte, 16), KeyHash: make([]byte, 32)}
+}
+
+// revocations are what takes their sessions from whoever knows sales1's password.
+func revocations(w *world) map[string]func(ctx context.Context) error {
+	codes := func() [][]byte { _, hashes := security.NewRecoveryCodes(); return hashes }
+	secret := security.NewFactor()
+	return map[string]func(ctx context.Context) error{
+		"password": func(ctx context.Context) error {
+			return w.as("sales1").ChangePassword(ctx, key("sales1"), "", fresh())
+		},
+		"reset": func(ctx context.Context) error {
+			return failed(w.as("admin").ResetPassword(ctx, w.ids["sales1"], fresh()))
+		},
+		"factor": func(ctx context.Context) error {
+			return w.as("sales1").EnableFactor(ctx, key("sales1"), "", secret, totpAt(w.t, secret, time.Now()), codes())
+		},
+		"others": func(ctx context.Context) error { return failed(w.as("sales1").EndOtherSessions(ctx)) },
+		"role": func(ctx context.Context) error {
+			return failed(w.as("admin").UpdateUser(ctx, w.ids["sales1"], repo.UserChange{Role: text("support")}, 0))
+		},
+		"deleted": func(ctx context.Context) error { return failed(w.as("admin").DeleteUser(ctx, w.ids["sales1"], 0)) },
+	}
+}
+
+// A session or a ticket that a thief keeps back, in an open transaction, while the password or the second factor is changed is worth nothing afterwards.
+func TestNothingIsKeptBack(t *testing.T) {
+	t.Parallel()
+	for _, how := range []string{"password", "reset", "factor"} {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			ctx, w := t.Context(), newWorld(t)
+			w.as("sales1")
+			held, later := w.ticket("sales1"), w.ticket("sales1")
+			tx, err := w.pool.Begin(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var o repo.Opening
+			if err := tx.QueryRow(ctx, "select session_id, session_key, collaborator_id from open_session($1, '1 hour')", held).Scan(&o.SessionID, &o.Key, &o.UserID); err != nil {
+				t.Fatal(err)
+			}
+			if err := revocations(w)[how](ctx); err != nil {
+				t.Fatal(err)
+			}
+			if err := tx.Commit(ctx); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := w.try(good(o), "select * from users"); sqlstate(err) != "28000" {
+				t.Errorf("a session from an open transaction: %v", err)
+			}
+			if _, err := w.pool.Exec(ctx, "select open_session($1, '1 hour')", later); sqlstate(err) != "28P01" {
+				t.Errorf("a ticket from before: %v", err)
+			}
+			if how != "reset" {
+				if _, err := w.as("sales1").User(ctx, 1); err != nil {
+					t.Errorf("the owner's own session: %v", err)
+				}
+			}
+		})
+	}
+}
+
+// Whoever signs in with the old password in the moment in which it is changed has nothing once it is.
+func TestSignInWhileThePasswordChanges(t *testing.T) {
+	t.Parallel()
+	ctx, w := t.Context(), newWorld(t)
+	tx := ok[pgx.Tx](t)(w.owner.Begin(ctx))
+	defer func() { _ = tx.Rollback(context.Background()) }()
+	if _, err := tx.Exec(ctx, "update credential set key_hash = sha256('new'), changed_at = clock_timestamp() where collaborator_id = $1", w.ids["sales1"]); err != nil {
+		t.Fatal(err)
+	}
+	o := w.open("sales1")
+	if _, err := w.try(good(o), "select * from users"); err != nil {
+		t.Errorf("before it is changed: %v", err)
+	}
+	if err := tx.Commit(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.try(good(o), "select * from users"); sqlstate(err) != "28000" {
+		t.Errorf("afterwards: %v", err)
+	}
+}
+
+// Whoever holds locks with a stolen session keeps nobody from ending it.
+func TestLocksDoNotKeepASession(t *testing.T) {
+	t.Parallel()
+	ends := revocations(nil)
+	ends["one"] = nil
+	for how := range ends {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			w.as("sales1")
+			o := w.open("sales1")
+			// What each of them locks, the others wait for: they give up.
+			for _, sql := range []string{"select sign_out()", "select end_other_sessions()", fmt.Sprintf("select end_session(%d)", o.SessionID)} {
+				h := w.hold(t)
+				h.do(fmt.Sprintf("set crm.token = '%s'; set lock_timeout = '100ms'", good(o)))
+				h.do("begin")
+				_, _ = h.Exec(ctx, sql)
+			}
+			end := revocations(w)[how]
+			if how == "one" {
+				end = func(ctx context.Context) error { return w.as("sales1").EndSession(ctx, o.SessionID) }
+			}
+			if err := end(ctx); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := w.try(good(o), "select * from users"); sqlstate(err) != "28000" {
+				t.Errorf("the session goes on: %v", err)
+			}
+		})
+	}
+}
+
+// Nobody gets around the proofs of their own account by what they may do to others'; of wrong codes only those forgive who may remove
+// the factor altogether.
+func TestOwnAccess(t *testing.T) {
+	t.Parallel()
+	ctx, w := t.Context(), newWorld(t)
+	w.enrol("admin")
+	is(t, w.as("admin").ClearFactor(ctx, w.ids["admin"]), repo.ErrInvalid, "one's own factor is removed without a code")
+	is(t, w.as("manage").Unlock(ctx, w.ids["manage"]), repo.ErrInvalid, "one's own guesses are forgiven")
+	d := w.enrol("sales1")
+	for range 5 {
+		if err := d.signIn("000000"); !errors.Is(err, repo.ErrCredentials) {
+			t.Errorf("a wrong code: %v", err)
+		}
+	}
+	locked := func() bool { return d.signIn(totpAt(t, d.secret, time.Now())) != nil }
+	if err := w.as("manage").Unlock(ctx, w.ids["sales1"]); err != nil || !locked() {
+		t.Errorf("who may not remove a factor lets its codes be guessed on: %v", err)
+	}
+	if err := w.as("admin").Unlock(ctx, w.ids["sales1"]); err != nil || locked() {
+		t.Errorf("unlocked by an admin, still locked: %v", err)
+	}
+}
