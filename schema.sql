@@ -124,9 +124,13 @@ create table customer (
 -- The keys that customers are found by: their tokens, mixed with which run of 8192 ids the id is in. A
 -- list in the order of ids looks up one run after the other and stops when its page is full. So it reads
 -- neither all that a frequent token finds, nor all rows for a rare one, and no plan depends on statistics.
+create function run_key(run bigint) returns integer
+language sql immutable parallel safe
+return (run % 65536 * 2654435761 % 2147483648)::integer;
+
 create function search_keys(tokens integer[], id bigint) returns integer[]
 language sql immutable strict parallel safe cost 1000
-return (select coalesce(array_agg(t # ((id >> 13) % 65536 * 2654435761 % 2147483648)::integer), '{}') from unnest(tokens) t);
+return (select coalesce(array_agg(t # run_key(id >> 13)), '{}') from unnest(tokens) t);
 
 -- Without a list of pending entries: no search pays for the writers before it.
 create index customer_search on customer using gin (
@@ -1676,7 +1680,7 @@ grant execute on function
 	sessions_of(bigint), end_session(bigint), end_other_sessions(),
 	me(boolean), me_id(), reach(text[]), reached(text[]), my_account(), my_duty(), my_permissions(), hand_over(bigint, bigint),
 	history(text, bigint), my_last_change(), note_refusal(text, text, bigint), note_export(text, bigint, text), export_customer(bigint), erase_customer(bigint, sealed, sealed),
-	contact_of_customer(bigint), contact_of_contract(bigint), payable(bigint), search_keys(integer[], bigint)
+	contact_of_customer(bigint), contact_of_contract(bigint), payable(bigint), search_keys(integer[], bigint), run_key(bigint)
 	to :"app";
 
 grant select on users, customers, contracts, events, event_texts, audits to :"app";

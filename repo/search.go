@@ -5,6 +5,7 @@ package repo
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/Masterminds/squirrel"
 )
@@ -82,16 +83,21 @@ func inOrder() step {
 // offered selects the IDs of what the index of a view offers for one of the sets of tokens, run by run, in the order of the page where
 // that is the IDs', no more than the page needs. Nested loops keep the order of the runs.
 func offered(view, sequence string, sets [][]int32, p Page, where squirrel.Sqlizer) squirrel.Sqlizer {
-	any := squirrel.Or{squirrel.Expr("false")}
-	for _, tokens := range sets {
-		any = append(any, squirrel.Expr("keys @> search_keys(?::integer[], run << ?)", tokens, runBits))
+	any, keys := squirrel.Or{squirrel.Expr("false")}, squirrel.Select()
+	for i, tokens := range sets { // mixed with the run once a run
+		any = append(any, squirrel.Expr(fmt.Sprintf("keys @> needle.set%d", i)))
+		keys = keys.Column(fmt.Sprintf("(select array_agg(t # run_key(run)) from unnest(?::integer[]) t) as set%d", i), tokens)
 	}
 	inner := squirrel.Select("id").From(view).Where(any).
 		Where(squirrel.Expr("id >> ? = run", runBits)). // two runs may share a key
 		Where(where)
 	last := "(select last_value >> ? from " + sequence + ")"
+	if len(sets) == 0 {
+		keys = keys.Column("null")
+	}
+	const runs = "select c.id from generate_series(?, ?, ?) run cross join lateral (?) needle cross join lateral (?) c"
 	if !p.byID() {
-		return squirrel.Expr("select c.id from generate_series(0::bigint, "+last+") run cross join lateral (?) c", runBits, inner)
+		return squirrel.Expr(runs, squirrel.Expr("0::bigint"), squirrel.Expr(last, runBits), 1, keys, inner)
 	}
 	first, end, direction, compare, by := squirrel.Expr("?::bigint", p.After>>runBits), squirrel.Expr(last, runBits), "", ">", 1
 	if p.Desc {
@@ -104,7 +110,7 @@ func offered(view, sequence string, sets [][]int32, p Page, where squirrel.Sqliz
 		inner = inner.Where("id + 0 "+compare+" ?", p.After)
 	}
 	inner = inner.OrderBy("id + 0" + direction).Limit(uint64(p.Limit) + 1) // + 0: not by walking the table in order
-	return squirrel.Expr("select c.id from generate_series(?, ?, ?) run cross join lateral (?) c limit ?", first, end, by, inner, p.Limit+1)
+	return squirrel.Expr(runs+" limit ?", first, end, by, keys, inner, p.Limit+1)
 }
 
 // byID tells whether the page is in the order of IDs.
