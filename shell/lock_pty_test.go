@@ -63,6 +63,11 @@ func testLock(t *testing.T, demo string) {
 			t.Errorf("after %q the cursor is in column %d", keys, x)
 		}
 	}
+	away() // what is typed while the password is judged is not the line's
+	s.send("x")
+	s.waitLine("password:")
+	s.send("open\rrm -rf\r")
+	s.waitLine("crm> one two")
 	s.send("!\r")
 	s.got("one t!wo")
 	if strings.Contains(s.output(), `GOT "rm`) {

@@ -19,7 +19,8 @@ func (l *Line) lock() string {
 func (l *Line) unlock() bool {
 	l.in, l.put = tokenizer{}, l.kept
 	unlocked := l.c.Unlock()
-	l.away.back() // keys were pressed
+	l.tty.dropTyped() // while the password was judged
+	l.away.back()     // keys were pressed
 	if !unlocked {
 		l.DropPasted()
 	}

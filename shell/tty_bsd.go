@@ -8,3 +8,9 @@ const (
 	getMode = unix.TIOCGETA
 	setMode = unix.TIOCSETA
 )
+
+// flushInput throws away what was typed and not read yet.
+func flushInput(fd int) {
+	const read = 1 // FREAD
+	_ = unix.IoctlSetPointerInt(fd, unix.TIOCFLUSH, read)
+}

@@ -6,3 +6,6 @@ const (
 	getMode = unix.TCGETS
 	setMode = unix.TCSETS
 )
+
+// flushInput throws away what was typed and not read yet.
+func flushInput(fd int) { _ = unix.IoctlSetInt(fd, unix.TCFLSH, unix.TCIFLUSH) }

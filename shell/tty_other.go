@@ -27,6 +27,9 @@ type terminal struct {
 // mute is for systems with termios.
 func mute(*os.File) (back func()) { return func() {} }
 
+// dropTyped is for systems with termios.
+func (t *terminal) dropTyped() {}
+
 func openTerminal(in, out *os.File) (*terminal, error) {
 	mode, err := term.GetState(int(in.Fd()))
 	if err != nil {

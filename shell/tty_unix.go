@@ -94,6 +94,9 @@ func (t *terminal) raw() error {
 	return err
 }
 
+// dropTyped throws away what was typed and not read yet.
+func (t *terminal) dropTyped() { flushInput(int(t.in.Fd())) }
+
 // drain waits until signals that were sent already have come: the system delivers those of lower numbers first, and
 // SIGCHLD, which means nothing to the process, is behind SIGINT.
 func (t *terminal) drain() {
