@@ -78,7 +78,7 @@ func changePassword(ctx context.Context, s *Session, in Input) (Output, error) {
 	if err != nil {
 		return Output{}, err
 	}
-	next, err := s.Secret(ctx, SecretRequest{Question: "new password", File: Value[string](in, "new-password-file"), Twice: true})
+	next, err := s.Secret(ctx, SecretRequest{Question: "new password", File: Value[string](in, "new-password-file"), Twice: true, Check: mayBe(*s.Me)})
 	if err != nil {
 		return Output{}, err
 	}
@@ -118,7 +118,7 @@ func (s *Session) replacePassword(ctx context.Context, p proof, next, file strin
 func (s *Session) chooseNow(ctx context.Context, p proof) ([]Event, error) {
 	notice := "your password is a one-time password: choose a new one"
 	for {
-		next, err := s.Secret(ctx, SecretRequest{Question: "new password", Twice: true, Notice: notice})
+		next, err := s.Secret(ctx, SecretRequest{Question: "new password", Twice: true, Check: mayBe(*s.Me), Notice: notice})
 		if err == nil {
 			err = s.replacePassword(ctx, p, next, "")
 		}
@@ -161,6 +161,11 @@ func oneTimePassword(cost security.Params) (string, *repo.Password, error) {
 	}
 	v.OneTime = true
 	return password, v, nil
+}
+
+// mayBe judges what somebody types as their new password.
+func mayBe(of repo.User) func(string) error {
+	return func(password string) error { return checkPassword(password, of) }
 }
 
 func checkPassword(password string, of repo.User) error {

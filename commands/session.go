@@ -44,10 +44,11 @@ type SecretRequest struct {
 	Question string // "password", "new password"
 	File     string
 	Env      bool
-	Code     bool   // of a second factor, no password
-	Twice    bool   // a new password is asked for again
-	Notice   string // for whoever is asked, in lines: shown on the terminal before the question and nowhere else
-	QR       string // shown as a QR code beside the notice; the question makes no sense without a terminal
+	Code     bool                      // of a second factor, no password
+	Twice    bool                      // a new password is asked for again
+	Check    func(secret string) error // judges it at the terminal, before it is asked for again: a bad one is asked for anew; may be nil
+	Notice   string                    // for whoever is asked, in lines: shown on the terminal before the question and nowhere else
+	QR       string                    // shown as a QR code beside the notice; the question makes no sense without a terminal
 }
 
 // Terms are the company's rules of signing in.

@@ -200,7 +200,7 @@ func (c Setup) firstAdmin(ctx context.Context, schemaIsThere bool) (u repo.User,
 	if len(invalid.Problems) > 0 {
 		return u, nil, invalid
 	}
-	password, err := c.Secret(ctx, SecretRequest{Question: "password for " + u.Email, Env: true, Twice: true})
+	password, err := c.Secret(ctx, SecretRequest{Question: "password for " + u.Email, Env: true, Twice: true, Check: mayBe(u)})
 	if err != nil {
 		return u, nil, err
 	}

@@ -3,6 +3,7 @@ package shell
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -64,7 +65,25 @@ func (s Secrets) Read(ctx context.Context, r commands.SecretRequest) (string, er
 	if err := show(tty, r); err != nil {
 		return "", err
 	}
+	for {
+		first, err := askTwice(ctx, tty, r)
+		if err == nil || r.Check == nil || !commands.Readable(err) || errors.Is(err, context.Canceled) {
+			return first, err
+		}
+		text, _ := commands.Describe(err)
+		r.Notice, r.QR = text, ""
+		if err := show(tty, r); err != nil {
+			return "", err
+		}
+	}
+}
+
+// askTwice asks for a secret, and again for one that is new, if it may be one.
+func askTwice(ctx context.Context, tty *os.File, r commands.SecretRequest) (string, error) {
 	first, err := ask(ctx, tty, r.Question+": ")
+	if err == nil && r.Check != nil {
+		err = r.Check(first)
+	}
 	if err != nil || !r.Twice {
 		return first, err
 	}

@@ -5,6 +5,7 @@ package shell
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -81,6 +82,7 @@ func TestSecretAsked(t *testing.T) {
 	const question = "password: "
 	for name, test := range map[string]struct {
 		twice    bool
+		check    bool
 		dialogue []string
 		want     string
 		err      error
@@ -94,6 +96,8 @@ func TestSecretAsked(t *testing.T) {
 		"Ctrl-D":               {dialogue: []string{question, "\x04"}, err: context.Canceled},
 		"twice":                {twice: true, dialogue: []string{question, "secret\r", "again: ", "secret\r"}, want: "secret"},
 		"different":            {twice: true, dialogue: []string{question, "secret\r", "again: ", "Secret\r"}, err: commands.ErrUsage},
+		"judged first":         {twice: true, check: true, dialogue: []string{question, "short\r", "too short\r\npassword: ", "secret\r", "again: ", "Secret\r", "the two are not the same\r\npassword: ", "secret\r", "again: ", "secret\r"}, want: "secret"},
+		"Ctrl-C when judged":   {twice: true, check: true, dialogue: []string{question, "short\r", "too short\r\npassword: ", "\x03"}, err: context.Canceled},
 		"Ctrl-C at the second": {twice: true, dialogue: []string{question, "secret\r", "again: ", "\x03"}, err: context.Canceled},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -104,7 +108,16 @@ func TestSecretAsked(t *testing.T) {
 				defer close(typed)
 				p.answer(test.dialogue...)
 			}()
-			got, err := p.secrets().Read(t.Context(), commands.SecretRequest{Question: "password", Twice: test.twice})
+			request := commands.SecretRequest{Question: "password", Twice: test.twice}
+			if test.check {
+				request.Check = func(secret string) error {
+					if len(secret) < 6 {
+						return fmt.Errorf("%w: too short", commands.ErrUsage)
+					}
+					return nil
+				}
+			}
+			got, err := p.secrets().Read(t.Context(), request)
 			<-typed
 			if !errors.Is(err, test.err) || err == nil && got != test.want {
 				t.Errorf("%q, %v; want %q, %v", got, err, test.want, test.err)
