@@ -90,7 +90,7 @@ func undoable(s *Session, c repo.LastChange) error {
 		return &worded{change + " cannot be taken back: a contract is not deleted", fmt.Sprintf("contract cancel %d ends one that is not signed", c.EntityID), repo.ErrConflict}
 	}
 	if !s.May(needed) {
-		return &worded{fmt.Sprintf("not permitted: taking back %s needs %s, which the role %s does not have", change, needed, s.Me.Role), "", repo.ErrDenied}
+		return &worded{fmt.Sprintf("not permitted: %s cannot be taken back without %s, which the role %s does not have", change, needed, s.Me.Role), "", repo.ErrDenied}
 	}
 	for _, v := range c.Before {
 		if v == repo.Erased || v == unreadable {
