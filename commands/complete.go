@@ -5,6 +5,7 @@ package commands
 // of the value and ranks what it finds in the same way.
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"unicode"
@@ -258,6 +259,7 @@ func rank(choices []Choice, typed string, explained bool) []Choice {
 	}
 	if all == nil && explained && len(typed) > 2 && !strings.ContainsAny(typed, "0123456789") { // boui finds Bouzin
 		all = slices.DeleteFunc(slices.Clone(choices), func(c Choice) bool { return !hasLetters(fold(c.Help), typed) })
+		slices.SortStableFunc(all, func(a, b Choice) int { return cmp.Compare(spread(fold(a.Help), typed), spread(fold(b.Help), typed)) })
 	}
 	return all[:min(len(all), mostChoices)]
 }
@@ -285,6 +287,19 @@ func hasWord(text, prefix string) bool {
 			return true
 		}
 	}
+}
+
+// spread is over how much of a text the letters are: 0 in one word that begins with the first of them, 1 in one word, 2 in several.
+func spread(text, letters string) int {
+	least := 2
+	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
+		if hasLetters(word, letters) {
+			first, _ := utf8.DecodeRuneInString(letters)
+			begin, _ := utf8.DecodeRuneInString(word)
+			least = min(least, map[bool]int{true: 0, false: 1}[first == begin])
+		}
+	}
+	return least
 }
 
 // hasLetters tells whether the letters occur in the text in their order.

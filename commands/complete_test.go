@@ -137,6 +137,10 @@ func TestRank(t *testing.T) {
 			t.Errorf("%q: %q; want %q", word, got, want)
 		}
 	}
+	loose := []Choice{{"15", "Weser-Kulturbetrieb Ohm und Ing"}, {"7", "Labouzin"}, {"2", "Bouzin SARL"}}
+	if got := texts(Completion{Word: "boui"}.Rank(loose)); !reflect.DeepEqual(got, []string{"2", "7", "15"}) {
+		t.Errorf("boui: %q", got)
+	}
 	many := make([]Choice, 5000)
 	for i := range many {
 		many[i].Text = fmt.Sprint(i)
