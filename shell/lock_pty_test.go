@@ -189,6 +189,14 @@ func TestLockedConversation(t *testing.T) {
 		d.said(since, "Kevin Casey")
 		d.idle()
 	}
+	since := len(d.output())
+	d.send("watch 1 user get me\r")
+	d.said(since, "every 1s: user get me")
+	clock.forward(31 * time.Minute)
+	d.said(since, "watch has ended: nobody pressed a key for 30m")
+	locked("x")
+	d.send(seed.DemoPassword + "\r")
+	d.idle()
 	// The first wrong passwords are forgiven; no wrong one is forgotten, and nothing is run or offered meanwhile.
 	failures := func() int { return d.number("select count(*) from sign_in_attempt where counted and not succeeded") }
 	const writes = "customer add Never Made"

@@ -25,13 +25,14 @@ const (
 )
 
 // watch repeats a command until ctx ends, which is how it is left, on a screen of its own. A failure is shown and tried again; only
-// the end of the session ends it.
+// the end of the session ends it, and an absence that locks the prompt.
 func (sh *Shell) watch(ctx context.Context, every time.Duration, line string) error {
 	_, _ = io.WriteString(sh.Data, other)
 	defer func() { _, _ = io.WriteString(sh.Data, back) }()
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	var before []string
+	away := newAbsence(sh.idle, sh.Clock)
 	for {
 		lines := strings.Split(strings.TrimRight(sh.frame(ctx, line), "\n"), "\n")
 		if ctx.Err() != nil {
@@ -47,6 +48,10 @@ func (sh *Shell) watch(ctx context.Context, every time.Duration, line string) er
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
+		}
+		if away.tooLong() {
+			sh.say("watch has ended: nobody pressed a key for " + strings.TrimSuffix(sh.Idle.String(), "0s"))
+			return nil
 		}
 	}
 }
