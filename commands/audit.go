@@ -77,6 +77,7 @@ func auditCommands() Table {
 		Flag{Name: "entity", Kind: suggested("ENTITY", trailEntities...), Help: "only what concerns such records"},
 		Flag{Name: "id", Kind: ID, Help: "only what concerns the record with this number; with --entity"},
 		Flag{Name: "action", Kind: suggested("ACTION", trailActions...), Help: "only entries of this action"},
+		searchFlag("user, machine, action or values; it reads every entry, so narrow it with --since"),
 		Flag{Name: "since", Kind: Moment, Help: "only entries of this time or later"},
 		Flag{Name: "until", Kind: Moment, Help: "only entries before this time"})
 	return Table{{

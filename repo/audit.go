@@ -176,10 +176,28 @@ func (db *DB) Audits(ctx context.Context, f AuditFilter) ([]AuditEntry, error) {
 	if f.Until != nil {
 		q = q.Where("at < ?", *f.Until)
 	}
-	return listPage(ctx, db, q, "audits", f.Page, AuditSorts(), func(r auditRow) (AuditEntry, error) {
-		entry, err := db.openEntry(r.Entity, r.entryRow)
-		return AuditEntry{entry, r.Client, r.SessionID, r.Entity, r.EntityID, r.Undoes}, err
-	})
+	fetch := func(p Page) ([]AuditEntry, error) {
+		return listPage(ctx, db, q, "audits", p, AuditSorts(), func(r auditRow) (AuditEntry, error) {
+			entry, err := db.openEntry(r.Entity, r.entryRow)
+			return AuditEntry{entry, r.Client, r.SessionID, r.Entity, r.EntityID, r.Undoes}, err
+		})
+	}
+	if f.Search == "" {
+		return fetch(f.Page)
+	}
+	// What is sealed in the trail has no tokens: entries are read, and what does not match is dropped.
+	return searched(f.Page, func(e AuditEntry) int64 { return e.ID }, fetch, func(e AuditEntry) bool { return db.vault.Score(f.Search, e.texts()...) > 0 })
+}
+
+// texts are what an entry is found by: who, from where, what, and the values.
+func (e AuditEntry) texts() []string {
+	texts := []string{orEmpty(e.UserName), orEmpty(e.Client), e.Entity, e.Action}
+	for _, kept := range []map[string]any{e.Before, e.After} {
+		for _, v := range kept {
+			texts = append(texts, fmt.Sprint(v))
+		}
+	}
+	return texts
 }
 
 // NoteRefusal says on the trail that the caller was refused something. It is said outside of an atomic script, which may be undone, and nobody
