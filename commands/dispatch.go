@@ -5,6 +5,7 @@ package commands
 // it destroys, and runs it.
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -63,7 +64,7 @@ func Dispatch(ctx context.Context, s *Session, line string, typed bool) (Answer,
 	if err == nil && in.Has("columns") {
 		answer.Output, err = answer.Output.choose(Value[[]string](in, "columns"))
 	}
-	answer.Format = orElse(answer.Format, answer.Output.Format)
+	answer.Format = cmp.Or(answer.Format, answer.Output.Format)
 	if err == nil {
 		s.exported(ctx, answer)
 	}
