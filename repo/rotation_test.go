@@ -25,8 +25,7 @@ func rotating(t *testing.T, n int) (w *world, r commands.Rotation, ids []int64) 
 	if err := security.WriteKeyset(file); err != nil {
 		t.Fatal(err)
 	}
-	w.db = ok[*repo.DB](t)(repo.Open(repo.Config{URL: appURL(w.database), Schema: "crm", Vault: ok[repo.Vault](t)(commands.Unseal(nil, file))}))
-	t.Cleanup(w.db.Close)
+	w.openWith(ok[repo.Vault](t)(commands.Unseal(nil, file)))
 	for i := range n {
 		c := ok[repo.Customer](t)(w.as("sales1").AddCustomer(ctx, repo.CustomerChange{
 			CompanyName: text("Company %s", nobodysWord(i)), FullName: text("Lou Bouzin"), Email: text("%s@bouzin.example", nobodysWord(i)), Phone: text("+336%08d", i),
@@ -231,8 +230,7 @@ func TestRotationWithoutTheKey(t *testing.T) {
 	if c, err := w.as("sales1").Customer(ctx, ids[0]); err != nil || c.CompanyName != "Company "+nobodysWord(0) {
 		t.Errorf("a program that has the keys reads on: %+v, %v", c, err)
 	}
-	w.db = ok[*repo.DB](t)(repo.Open(repo.Config{URL: appURL(w.database), Schema: "crm", Vault: ok[repo.Vault](t)(commands.Unseal(nil, r.KeysetFile))}))
-	defer w.db.Close()
+	w.openWith(ok[repo.Vault](t)(commands.Unseal(nil, r.KeysetFile)))
 	_, err := w.as("sales1").Customer(ctx, ids[0])
 	if text, _ := commands.Describe(err); !strings.HasSuffix(text, want) {
 		t.Errorf("reading without the key: %s %v", text, err)
