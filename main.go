@@ -524,5 +524,5 @@ func (p *program) checkConfig(ctx context.Context) error {
 	if len(weak) == 0 {
 		p.say("nothing weak was found")
 	}
-	return commands.Weak(len(weak))
+	return commands.WeakSpots(len(weak))
 }

@@ -47,8 +47,8 @@ func usageHint(hint, format string, args ...any) error {
 	return &worded{fmt.Sprintf(format, args...), hint, ErrUsage}
 }
 
-// Weak is the error of a set-up with so many weak spots, nil for none.
-func Weak(spots int) error {
+// WeakSpots is the error of a set-up with so many weak spots, nil for none.
+func WeakSpots(spots int) error {
 	if spots == 0 {
 		return nil
 	}
