@@ -23,9 +23,7 @@ import (
 	_ "time/tzdata" // the company's time zone, also where the system has no zones
 
 	"github.com/adrg/xdg"
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/viper"
-	"golang.org/x/term"
 
 	"crm/commands"
 	"crm/commands/config"
@@ -380,14 +378,10 @@ func (p *program) seed(ctx context.Context) error {
 	if err := c.Check(); err != nil {
 		return usage("%w", err)
 	}
-	at, err := p.locate(ctx)
+	at, admin, err := p.admin(ctx)
 	if err != nil {
 		return err
 	}
-	if at.AdminURL == "" {
-		return usage("crm seed acts through an administrator's account: set CRM_DATABASE_ADMIN_URL")
-	}
-	admin := repo.NewAdmin(at.AdminURL, at.Names)
 	if p.line.Is("purge") {
 		gone, err := admin.Purge(ctx)
 		if err == nil {
@@ -434,20 +428,12 @@ func (p *program) rotateKeys(ctx context.Context) error {
 	if os.Getenv("CRM_KEYSET") != "" {
 		return usage("crm rotate-keys writes the keyset's file: unset CRM_KEYSET, and set encryption.keyset_file if it is not in its usual place")
 	}
-	admin, err := p.admin(ctx)
+	_, admin, err := p.admin(ctx)
 	if err != nil {
 		return err
 	}
-	visible := !p.GetBool("quiet") && term.IsTerminal(int(os.Stderr.Fd()))
-	bar := progressbar.NewOptions64(1, progressbar.OptionSetWriter(os.Stderr), progressbar.OptionSetDescription("sealing anew"), progressbar.OptionShowCount(),
-		progressbar.OptionSetVisibility(visible), progressbar.OptionClearOnFinish(),
-		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetRenderBlankState(false))
-	shown := false
-	r := commands.Rotation{Admin: admin, KeysetFile: p.keysetFile(), Say: p.say, Happened: p.reporter.Happened, Progress: func(done, total int64) {
-		shown = visible
-		bar.ChangeMax64(total)
-		_ = bar.Set64(done)
-	}}
+	show, leave := shell.Progress(os.Stderr, "sealing anew", p.GetBool("quiet"))
+	r := commands.Rotation{Admin: admin, KeysetFile: p.keysetFile(), Say: p.say, Happened: p.reporter.Happened, Progress: show}
 	switch {
 	case p.line.Is("prepare"):
 		return r.Prepare(ctx)
@@ -456,8 +442,8 @@ func (p *program) rotateKeys(ctx context.Context) error {
 	default:
 		err = r.Run(ctx)
 	}
-	if shown && err != nil && !bar.IsFinished() {
-		fmt.Fprintln(os.Stderr) // below the bar
+	if err != nil {
+		leave()
 	}
 	if ctx.Err() != nil {
 		p.say("what is sealed anew stays so: the same command goes on from there")
@@ -465,13 +451,13 @@ func (p *program) rotateKeys(ctx context.Context) error {
 	return err
 }
 
-// admin is the database as an administrator may change it.
-func (p *program) admin(ctx context.Context) (*repo.Admin, error) {
+// admin finds the database, as an administrator may change it.
+func (p *program) admin(ctx context.Context) (place.Place, *repo.Admin, error) {
 	at, err := p.locate(ctx)
 	if err == nil && at.AdminURL == "" {
 		err = usage("crm %s acts through an administrator's account: set CRM_DATABASE_ADMIN_URL", p.line.Command)
 	}
-	return repo.NewAdmin(at.AdminURL, at.Names), err
+	return at, repo.NewAdmin(at.AdminURL, at.Names), err
 }
 
 // verifyAudit is `crm verify-audit`: it prints the head of the trail's chain, or fails with the first bad entry.
@@ -484,7 +470,7 @@ func (p *program) verifyAudit(ctx context.Context) error {
 		}
 		expected = &head
 	}
-	admin, err := p.admin(ctx)
+	_, admin, err := p.admin(ctx)
 	if err != nil {
 		return err
 	}
@@ -538,5 +524,5 @@ func (p *program) checkConfig(ctx context.Context) error {
 	if len(weak) == 0 {
 		p.say("nothing weak was found")
 	}
-	return commands.Weak(len(weak))
+	return commands.WeakSpots(len(weak))
 }

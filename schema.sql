@@ -5,13 +5,13 @@
 -- grants: reading and writing as a signed-in collaborator, decided here and nowhere else.
 --
 --   1  people        role, permission, collaborator
---   2  records       customer, contract, payment, event
---   3  secrets       credential, session, sign_in_attempt, secret, setting
---   4  who is asking me(), reach(), and for policies reached()
+--   2  records       customer, contract, payment, event, and the keys that they are searched by
+--   3  secrets       credential, second_factor, session, sign_in_attempt, secret, setting
+--   4  who is asking me(), reach(), and for policies reached(); one's own account, the time
 --   5  signing in    sign_in_params(), sign_in(), open_session(), passwords, second factors, sessions
 --   6  rules         triggers: stamps, contacts, states, payments, handing over
---   7  the trail     audit and its hash chain, history(), undoing, erasing
---   8  reading       one view a noun
+--   7  the trail     audit and its hash chain, history(), undoing, exporting, erasing
+--   8  reading       one view a noun, and events' texts alone
 --   9  writing       row policies
 --  10  grants
 --

@@ -53,7 +53,7 @@ func login(ctx context.Context, s *Session, in Input) (Output, error) {
 		return Output{}, err
 	}
 	var opening repo.Opening
-	err = s.withCode(ctx, SecretRequest{Question: "code of your second factor", File: Value[string](in, "code-file"), Env: true}, func(code string) error {
+	err = s.withCode(ctx, SecretRequest{File: Value[string](in, "code-file"), Env: true}, func(code string) error {
 		opening, err = nobody.SignIn(ctx, p.email, p.key, code, s.Terms.SessionLifetime)
 		return err
 	})

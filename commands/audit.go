@@ -131,8 +131,8 @@ type noted struct{ error }
 
 func (n noted) Unwrap() error { return n.error }
 
-// refused notes on the trail that somebody signed in was not permitted a command. That it cannot be noted is no reason to say anything else.
-func (s *Session) refused(ctx context.Context, c Command, in Input, err error) error {
+// noteRefusal notes on the trail that somebody signed in was not permitted a command. That it cannot be noted is no reason to say anything else.
+func (s *Session) noteRefusal(ctx context.Context, c Command, in Input, err error) error {
 	var already noted
 	if s.Me == nil || s.DB == nil || !errors.Is(err, repo.ErrDenied) || errors.As(err, &already) {
 		return err
@@ -146,8 +146,8 @@ func (s *Session) refused(ctx context.Context, c Command, in Input, err error) e
 	return noted{err}
 }
 
-// exported notes on the trail that a list was answered in a format for programs.
-func (s *Session) exported(ctx context.Context, a Answer) {
+// noteExport notes on the trail that a list was answered in a format for programs.
+func (s *Session) noteExport(ctx context.Context, a Answer) {
 	format := a.Format
 	if s.Settings != nil {
 		format = cmp.Or(format, s.Settings.Format)

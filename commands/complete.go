@@ -5,13 +5,8 @@ package commands
 // of the value and ranks what it finds in the same way.
 
 import (
-	"cmp"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
-
-	"golang.org/x/text/unicode/norm"
 )
 
 const (
@@ -213,103 +208,4 @@ func (a *analysis) value(k Kind, start int, word, hint string) Completion {
 		c.Choices = c.Rank(k.Values(a.session))
 	}
 	return c
-}
-
-// Rank returns the values that match the word being typed, ready to be put at Start: the
-// word itself, what begins with it, what has a word that does, what is explained by one
-// that does; if there is nothing of that, what has its letters in that order. Case and
-// accents do not matter.
-func (c Completion) Rank(values []Choice) []Choice {
-	ranked := rank(values, strings.TrimPrefix(c.Word, c.base), true)
-	for i := range ranked {
-		ranked[i].Text = Quote(c.base + ranked[i].Text)
-	}
-	return ranked
-}
-
-// offer ranks words of the language, which need no quotes.
-func (c Completion) offer(words []Choice) Completion {
-	c.Choices = rank(words, c.Word, false)
-	return c
-}
-
-func rank(choices []Choice, typed string, explained bool) []Choice {
-	var by [4][]Choice
-	var loose []Choice
-	typed = fold(typed)
-	for _, c := range choices {
-		text := fold(c.Text)
-		switch {
-		case text == typed:
-			by[0] = append(by[0], c)
-		case strings.HasPrefix(text, typed):
-			by[1] = append(by[1], c)
-		case hasWord(text, typed):
-			by[2] = append(by[2], c)
-		case len(typed) < 2: // a letter is somewhere in nearly everything
-		case explained && hasWord(fold(c.Help), typed):
-			by[3] = append(by[3], c)
-		case hasLetters(text, typed):
-			loose = append(loose, c)
-		}
-	}
-	all := slices.Concat(by[:]...)
-	if all == nil {
-		all = loose
-	}
-	if all == nil && explained && len(typed) > 2 && !strings.ContainsAny(typed, "0123456789") { // boui finds Bouzin
-		all = slices.DeleteFunc(slices.Clone(choices), func(c Choice) bool { return !hasLetters(fold(c.Help), typed) })
-		slices.SortStableFunc(all, func(a, b Choice) int { return cmp.Compare(spread(fold(a.Help), typed), spread(fold(b.Help), typed)) })
-	}
-	return all[:min(len(all), mostChoices)]
-}
-
-// fold takes case and accents out of a text.
-func fold(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.Is(unicode.Mn, r) {
-			return -1
-		}
-		return unicode.ToLower(r)
-	}, norm.NFD.String(text))
-}
-
-// hasWord tells whether a word in the text begins with prefix.
-func hasWord(text, prefix string) bool {
-	for at := 0; ; at++ {
-		i := strings.Index(text[at:], prefix)
-		if i < 0 {
-			return false
-		}
-		at += i
-		before, _ := utf8.DecodeLastRuneInString(text[:at])
-		if at == 0 || !unicode.IsLetter(before) && !unicode.IsDigit(before) {
-			return true
-		}
-	}
-}
-
-// spread is over how much of a text the letters are: 0 in one word that begins with the first of them, 1 in one word, 2 in several.
-func spread(text, letters string) int {
-	least := 2
-	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
-		if hasLetters(word, letters) {
-			first, _ := utf8.DecodeRuneInString(letters)
-			begin, _ := utf8.DecodeRuneInString(word)
-			least = min(least, map[bool]int{true: 0, false: 1}[first == begin])
-		}
-	}
-	return least
-}
-
-// hasLetters tells whether the letters occur in the text in their order.
-func hasLetters(text, letters string) bool {
-	for _, want := range letters {
-		_, rest, found := strings.Cut(text, string(want))
-		if !found {
-			return false
-		}
-		text = rest
-	}
-	return true
 }

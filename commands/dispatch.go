@@ -5,6 +5,7 @@ package commands
 // it destroys, and runs it.
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -38,12 +39,12 @@ func Dispatch(ctx context.Context, s *Session, line string, typed bool) (Answer,
 	}
 	c, rest, err := s.Table.Find(s, words, typed)
 	if err != nil {
-		return Answer{}, s.refused(ctx, Command{Name: words[0].Value}, Input{}, err)
+		return Answer{}, s.noteRefusal(ctx, Command{Name: words[0].Value}, Input{}, err)
 	}
 	answer := Answer{Command: c}
 	if !s.May(c.Needs) {
 		in, _ := c.Parse(s, rest) // for the trail
-		return answer, s.refused(ctx, c, in, forbidden(s, c.Name))
+		return answer, s.noteRefusal(ctx, c, in, forbidden(s, c.Name))
 	}
 	in, err := c.Parse(s, rest)
 	if err != nil {
@@ -59,13 +60,13 @@ func Dispatch(ctx context.Context, s *Session, line string, typed bool) (Answer,
 		}
 	}
 	answer.Output, err = c.Run(ctx, s, in)
-	err = s.refused(ctx, c, in, s.settle(ctx, err))
+	err = s.noteRefusal(ctx, c, in, s.settle(ctx, err))
 	if err == nil && in.Has("columns") {
 		answer.Output, err = answer.Output.choose(Value[[]string](in, "columns"))
 	}
-	answer.Format = orElse(answer.Format, answer.Output.Format)
+	answer.Format = cmp.Or(answer.Format, answer.Output.Format)
 	if err == nil {
-		s.exported(ctx, answer)
+		s.noteExport(ctx, answer)
 	}
 	return answer, err
 }

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -140,7 +141,7 @@ func (sh sheet) save(ctx context.Context, s *Session, id int64, text string) (Ou
 			continue
 		}
 		line = append(line, "--"+f.Name, Quote(value))
-		differences = append(differences, fmt.Sprintf("%s: %s → %s", f.Name, orElse(sh.was[f.Name], "--"), orElse(value, "--")))
+		differences = append(differences, fmt.Sprintf("%s: %s → %s", f.Name, cmp.Or(sh.was[f.Name], "--"), cmp.Or(value, "--")))
 	}
 	for key := range is {
 		if _, ok := findFlag(sh.flags, key); !ok {

@@ -47,15 +47,12 @@ func usageHint(hint, format string, args ...any) error {
 	return &worded{fmt.Sprintf(format, args...), hint, ErrUsage}
 }
 
-// Weak is the error of a set-up with so many weak spots, nil for none.
-func Weak(spots int) error {
-	switch spots {
-	case 0:
+// WeakSpots is the error of a set-up with so many weak spots, nil for none.
+func WeakSpots(spots int) error {
+	if spots == 0 {
 		return nil
-	case 1:
-		return &worded{"1 weak spot", "", repo.ErrConflict}
 	}
-	return &worded{fmt.Sprintf("%d weak spots", spots), "", repo.ErrConflict}
+	return &worded{plural(int64(spots), "weak spot"), "", repo.ErrConflict}
 }
 
 // Describe returns the words of an error for a user, without "error:", and a hint that

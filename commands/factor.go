@@ -85,7 +85,7 @@ func disableFactor(ctx context.Context, s *Session, in Input) (Output, error) {
 	if err != nil {
 		return Output{}, err
 	}
-	err = s.withCode(ctx, SecretRequest{Question: "code of your second factor", File: Value[string](in, "code-file")}, func(code string) error {
+	err = s.withCode(ctx, SecretRequest{File: Value[string](in, "code-file")}, func(code string) error {
 		return s.DB.DisableFactor(ctx, p.key, code)
 	})
 	if err != nil {

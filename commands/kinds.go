@@ -4,6 +4,7 @@ package commands
 // whether a record may be empty there, or exists, is for others to say.
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/mail"
@@ -153,7 +154,7 @@ func Columns(names ...string) Kind {
 			for part := range strings.SplitSeq(text, ",") {
 				name := strings.ReplaceAll(strings.TrimSpace(part), "-", "_")
 				if !slices.Contains(names, name) {
-					return nil, fmt.Errorf("there is no column %s%s", show(part), orElse(didYouMean(name, names), ": want some of "+strings.Join(names, ",")))
+					return nil, fmt.Errorf("there is no column %s%s", show(part), cmp.Or(didYouMean(name, names), ": want some of "+strings.Join(names, ",")))
 				}
 				if slices.Contains(picked, name) {
 					return nil, fmt.Errorf("names %s twice", name)
@@ -164,13 +165,6 @@ func Columns(names ...string) Kind {
 		},
 		Values: func(*Session) []Choice { return choices(names) },
 	}
-}
-
-func orElse(text, other string) string {
-	if text == "" {
-		return other
-	}
-	return text
 }
 
 func oneOf(words []string) string {

@@ -37,12 +37,13 @@ func (p proof) isOf(password string) (bool, error) {
 	return bytes.Equal(key, p.key), err
 }
 
-// withCode does what needs a proof, and asks for the second factor's code only if the database wants one.
+// withCode does what needs a proof, and asks for the second factor's code only if the database wants one, from where r says.
 func (s *Session) withCode(ctx context.Context, r SecretRequest, do func(code string) error) error {
 	err := do("")
 	if !errors.Is(err, repo.ErrCode) {
 		return err
 	}
+	r.Question = "code of your second factor"
 	code, err := s.askCode(ctx, r)
 	if err != nil {
 		return err
@@ -105,7 +106,7 @@ func (s *Session) replacePassword(ctx context.Context, p proof, next, file strin
 	} else if same {
 		return invalidPassword("must not be the one that you have")
 	}
-	err = s.withCode(ctx, SecretRequest{Question: "code of your second factor", File: file}, func(code string) error {
+	err = s.withCode(ctx, SecretRequest{File: file}, func(code string) error {
 		return s.DB.ChangePassword(ctx, p.key, code, *v)
 	})
 	if err == nil && s.Duty != "" {

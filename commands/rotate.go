@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"strconv"
 
 	"crm/repo"
 	"crm/security"
@@ -29,18 +28,12 @@ type Rotation struct {
 // Prepare makes the next key, unless it is there.
 func (r Rotation) Prepare(ctx context.Context) error {
 	return r.alone(ctx, func(content []byte) error {
-		next, err := security.NextKey(content)
+		fresh, next, err := withNextKey(content)
 		if err != nil {
 			return err
 		}
-		if next == 0 {
-			if content, err = security.AddKey(content); err != nil {
-				return err
-			}
-			if err = security.ReplaceKeysetFile(r.KeysetFile, content); err != nil {
-				return err
-			}
-			if next, err = security.NextKey(content); err != nil {
+		if !bytes.Equal(fresh, content) {
+			if err := security.ReplaceKeysetFile(r.KeysetFile, fresh); err != nil {
 				return err
 			}
 		}
@@ -80,7 +73,7 @@ func (r Rotation) Run(ctx context.Context) error {
 // Retire seals anew whatever older keys have still sealed, and drops those keys.
 func (r Rotation) Retire(ctx context.Context) error {
 	return r.alone(ctx, func(content []byte) error {
-		if key, err := r.Admin.Rotating(ctx); err != nil || key != "" {
+		if key, err := r.Admin.Rotating(ctx); err != nil || key != 0 {
 			return errors.Join(err, &worded{"a rotation is not finished", "run crm rotate-keys first", repo.ErrConflict})
 		}
 		if next, err := security.NextKey(content); err != nil || next != 0 { // which others may seal with already
@@ -131,6 +124,17 @@ func isFile(err error) bool {
 	return errors.As(err, &path)
 }
 
+// withNextKey is the keyset with a next key, made now if there is none, and that key's id.
+func withNextKey(content []byte) (with []byte, next uint32, err error) {
+	if next, err = security.NextKey(content); err != nil || next != 0 {
+		return content, next, err
+	}
+	if with, err = security.AddKey(content); err == nil {
+		next, err = security.NextKey(with)
+	}
+	return with, next, err
+}
+
 // nextKey is the key to rotate to, and the keyset that seals with it; nil where that is in use already and a rotation to
 // it was interrupted.
 func (r Rotation) nextKey(ctx context.Context, content []byte) (key uint32, fresh []byte, err error) {
@@ -143,16 +147,11 @@ func (r Rotation) nextKey(ctx context.Context, content []byte) (key uint32, fres
 		return 0, nil, fmt.Errorf("%w: %w", ErrUsage, err)
 	}
 	key = cipher.PrimaryKeyID()
-	if rotating == strconv.FormatUint(uint64(key), 10) {
+	if rotating == key {
 		r.Say(fmt.Sprintf("going on with the rotation to key %d", key))
 		return key, nil, nil
 	}
-	if key, err = security.NextKey(content); err == nil && key == 0 {
-		if content, err = security.AddKey(content); err == nil {
-			key, err = security.NextKey(content)
-		}
-	}
-	if err == nil {
+	if content, key, err = withNextKey(content); err == nil {
 		fresh, err = security.UseKey(content, key)
 	}
 	return key, fresh, err
@@ -166,9 +165,6 @@ func (r Rotation) reseal(ctx context.Context) error {
 	}
 	prefix := binary.BigEndian.AppendUint32([]byte{1}, keyring.KeyID())
 	changed, damaged, err := r.Admin.Reseal(ctx, repo.Resealing{Prefix: prefix, Progress: r.Progress, Reseal: func(column string, sealed []byte) ([]byte, []int32, error) {
-		if _, ok := security.SealedWith(sealed); !ok {
-			return nil, nil, nil
-		}
 		text, err := keyring.Open(column, sealed)
 		if errors.Is(err, security.ErrAltered) {
 			return nil, nil, nil

@@ -32,7 +32,7 @@ func cameFrom(i repo.SignedIn) string {
 var SessionID = Kind{Name: "SESSION_ID", Parse: ID.Parse, Live: func(ctx context.Context, s *Session) ([]Choice, error) {
 	found, err := s.DB.Sessions(ctx, s.Me.ID)
 	return live(found, err, func(i repo.SignedIn) Choice {
-		which := "from " + cameFrom(i) + ", since " + i.CreatedAt.In(s.Locale.Zone).Format("2006-01-02 15:04")
+		which := "from " + cameFrom(i) + ", since " + clock(s, i.CreatedAt)
 		if i.Current {
 			which += ", this one"
 		}

@@ -255,11 +255,8 @@ func Tell(c repo.Counts) string {
 		count int
 		noun  string
 	}{{c.Customers, "customer"}, {c.Contracts, "contract"}, {c.Payments, "payment"}, {c.Events, "event"}, {c.Users, "account"}} {
-		switch {
-		case n.count == 1:
-			words = append(words, "1 "+n.noun)
-		case n.count > 1:
-			words = append(words, fmt.Sprintf("%d %ss", n.count, n.noun))
+		if n.count > 0 {
+			words = append(words, plural(int64(n.count), n.noun))
 		}
 	}
 	if words == nil {

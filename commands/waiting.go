@@ -21,7 +21,7 @@ func (t task) text() string { return plural(t.count, t.noun) + " " + t.rest }
 
 var taskFields = []Field[task]{
 	{Column{Name: "count"}, func(t task) any { return t.count }},
-	{Column{Name: "waiting"}, func(t task) any { return plural(t.count, t.noun)[len(fmt.Sprint(t.count))+1:] + " " + t.rest }},
+	{Column{Name: "waiting"}, func(t task) any { _, what, _ := strings.Cut(t.text(), " "); return what }},
 	{Column{Name: "command"}, func(t task) any { return t.command }},
 }
 

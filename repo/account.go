@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/Masterminds/squirrel"
-	"github.com/jackc/pgx/v5"
 )
 
 // A Password is what the database keeps of one: argon2id's cost and salt (RFC 9106) and the SHA-256 of the derived key.
@@ -78,15 +77,6 @@ func (db *DB) Whoami(ctx context.Context) (me User, may []Permission, duty strin
 		return User{}, nil, "", err
 	}
 	return mine[0], may, duty, nil
-}
-
-// value reads the one value that a statement answers.
-func value[T any](into *T) func(pgx.Rows) error {
-	return func(rows pgx.Rows) error {
-		var err error
-		*into, err = pgx.CollectExactlyOneRow(rows, pgx.RowTo[T])
-		return err
-	}
 }
 
 // SignOut ends the caller's session in the database.

@@ -18,7 +18,7 @@ type Names struct {
 // SchemaVersion is the version of schema.sql that this program works with.
 const SchemaVersion = "3"
 
-// An Admin does what only an administrator's account may: create, and fill with fictional data.
+// An Admin does what only an administrator's account may: create, fill with fictional data, seal anew, and check.
 type Admin struct {
 	url   string // of the administrator, for any database
 	names Names

@@ -76,25 +76,25 @@ func worldOn(t testing.TB, database string) *world {
 	t.Helper()
 	w := &world{t: t, database: database, ids: map[string]int64{}, signers: map[string]*security.Signer{}}
 	w.admin = repo.NewAdmin(pgtest.URL("postgres"), names(w.database))
-	keys, err := security.NewKeyset()
-	if err != nil {
-		t.Fatal(err)
-	}
-	keyring, err := security.NewKeyring(keys)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.db, err = repo.Open(repo.Config{URL: appURL(w.database), Schema: "crm", Vault: keyring})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(w.db.Close)
+	w.openWith(newKeyring(t))
 	w.pool = rawPool(t, appURL(w.database))
 	w.owner = rawPool(t, pgtest.URL(w.database))
 	for _, p := range people {
 		w.add(p, roleOf(p))
 	}
 	return w
+}
+
+func newKeyring(t testing.TB) *security.Keyring {
+	t.Helper()
+	return ok[*security.Keyring](t)(security.NewKeyring(ok[[]byte](t)(security.NewKeyset())))
+}
+
+// openWith has the world's database open what a vault sealed.
+func (w *world) openWith(vault repo.Vault) {
+	w.t.Helper()
+	w.db = ok[*repo.DB](w.t)(repo.Open(repo.Config{URL: appURL(w.database), Schema: "crm", Vault: vault}))
+	w.t.Cleanup(w.db.Close)
 }
 
 func rawPool(t testing.TB, url string) *pgxpool.Pool {

@@ -55,16 +55,15 @@ type word struct {
 
 // either holds for records that mention the word at all.
 func (w word) either() squirrel.Sqlizer {
-	any := squirrel.Or{w.customer}
+	or := squirrel.Or{w.customer}
 	for _, p := range w.own {
 		if p.by != nil {
-			any = append(any, p.by)
-		}
-		for _, tokens := range p.sets {
-			any = append(any, squirrel.Expr("own_tokens @> ?::integer[]", tokens))
+			or = append(or, p.by)
+		} else {
+			or = append(or, holdsAny("own_tokens", p.sets))
 		}
 	}
-	return any
+	return or
 }
 
 // mentions looks up what the words of a needle stand for: customers, collaborators, numbers, states.
@@ -87,7 +86,8 @@ func (db *DB) mentions(ctx context.Context, text string, by mentionedBy) (mentio
 		}
 		for j := range words[i] {
 			w := &words[i][j]
-			if w.customer = customerMay(db.anywhere([]string{w.text})); j < mostLooked && elsewhere(words[i], j) {
+			w.customer = holdsAny("tokens", db.anywhere([]string{w.text}))
+			if j < mostLooked && elsewhere(words[i], j) {
 				steps = append(steps, db.customersWith([]string{w.text}, func(by squirrel.Sqlizer, few bool) { w.customer, w.few = by, few }))
 			}
 		}
@@ -95,27 +95,32 @@ func (db *DB) mentions(ctx context.Context, text string, by mentionedBy) (mentio
 	if err := db.ask(ctx, steps...); err != nil {
 		return m, err
 	}
-	for i, reading := range words {
-		if amount := readings[i].amount; amount != nil {
-			m.parts = append(m.parts, withAmount(*amount, reading))
-			continue
-		}
-		m.parts = append(m.parts, whole[i])
-		for j, w := range reading {
-			var others squirrel.And
-			for k, other := range reading {
-				if k != j {
-					others = append(others, other.either())
-				}
-			}
-			for _, p := range w.own {
-				p.filters = others
-				p.walk = p.walk && !slices.ContainsFunc(reading, func(o word) bool { return o.few && len(o.own) == 0 })
-				m.parts = append(m.parts, p)
-			}
+	for i, reading := range readings {
+		if reading.amount != nil {
+			m.parts = append(m.parts, withAmount(*reading.amount, words[i]))
+		} else {
+			m.parts = append(append(m.parts, whole[i]), withOwn(words[i])...)
 		}
 	}
 	return m, nil
+}
+
+// withOwn is records that hold one of the words themselves, and mention the others.
+func withOwn(words []word) (parts []part) {
+	for j, w := range words {
+		var others squirrel.And
+		for k, other := range words {
+			if k != j {
+				others = append(others, other.either())
+			}
+		}
+		for _, p := range w.own {
+			p.filters = others
+			p.walk = p.walk && !slices.ContainsFunc(words, func(o word) bool { return o.few && len(o.own) == 0 })
+			parts = append(parts, p)
+		}
+	}
+	return parts
 }
 
 // withAmount is records of an amount that mention all words.
@@ -186,13 +191,13 @@ func (db *DB) anywhere(words []string) [][]int32 {
 	return sets
 }
 
-// customerMay holds for records whose customer has all tokens of a set.
-func customerMay(sets [][]int32) squirrel.Sqlizer {
-	any := squirrel.Or{squirrel.Expr("false")}
+// holdsAny is for records that have all tokens of a set in a column: tokens are the customer's.
+func holdsAny(column string, sets [][]int32) squirrel.Sqlizer {
+	or := squirrel.Or{squirrel.Expr("false")}
 	for _, tokens := range sets {
-		any = append(any, squirrel.Expr("tokens @> ?::integer[]", tokens))
+		or = append(or, squirrel.Expr(column+" @> ?::integer[]", tokens))
 	}
-	return any
+	return or
 }
 
 // customersWith looks up the customers that the index offers for all of the words, deleted ones too: by their ids, if they are few.
@@ -202,7 +207,7 @@ func (db *DB) customersWith(words []string, found func(by squirrel.Sqlizer, few 
 	return step{toDollar{offer}, func(rows pgx.Rows) error {
 		ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
 		if len(ids) > fewCustomers {
-			found(customerMay(sets), false)
+			found(holdsAny("tokens", sets), false)
 		} else {
 			found(squirrel.Expr("customer_id = any(?)", ids), true)
 		}

@@ -60,6 +60,15 @@ func collect[R, T any](into *[]T, shape func(R) (T, error)) func(pgx.Rows) error
 // same shapes a record that needs no shaping.
 func same[T any](row T) (T, error) { return row, nil }
 
+// value reads the one value that a statement answers.
+func value[T any](into *T) func(pgx.Rows) error {
+	return func(rows pgx.Rows) error {
+		var err error
+		*into, err = pgx.CollectExactlyOneRow(rows, pgx.RowTo[T])
+		return err
+	}
+}
+
 // list runs one query and answers its rows.
 func list[R, T any](ctx context.Context, db *DB, query squirrel.Sqlizer, shape func(R) (T, error)) ([]T, error) {
 	var found []T
@@ -95,11 +104,7 @@ func listPage[R, T any](ctx context.Context, db *DB, q squirrel.SelectBuilder, v
 	steps := []step{{ordered(q, view, p, sortable), collect(&found, shape)}}
 	if p.Total != nil {
 		count := sq().Select("count(*)").FromSelect(q.RemoveColumns().Column("1").Limit(MostCounted+1), "counted")
-		steps = append(steps, step{count, func(rows pgx.Rows) error {
-			var err error
-			*p.Total, err = pgx.CollectExactlyOneRow(rows, pgx.RowTo[int64])
-			return err
-		}})
+		steps = append(steps, step{count, value(p.Total)})
 	}
 	if p.Search != "" {
 		steps = append([]step{inOrder()}, steps...)

@@ -34,32 +34,31 @@ type Resealing struct {
 // sealedColumns are the columns of a customer that are sealed.
 var sealedColumns = [...]string{"company_name", "full_name", "email", "phone"}
 
-// Rotating is the id of the key that a rotation is on its way to; empty when there is none.
-func (a *Admin) Rotating(ctx context.Context) (key string, err error) {
+// Rotating is the id of the key that a rotation is on its way to; 0 when there is none.
+func (a *Admin) Rotating(ctx context.Context) (key uint32, err error) {
 	err = a.asOwner(ctx, func(tx pgx.Tx) error {
-		return tx.QueryRow(ctx, "select coalesce((select value from setting where name = 'rotating_to'), '')").Scan(&key)
+		return tx.QueryRow(ctx, "select coalesce((select value::bigint from setting where name = 'rotating_to'), 0)").Scan(&key)
 	})
 	return key, err
 }
 
 // BeginRotation notes, for whoever takes up an interrupted one and in the trail, that a rotation to that key begins.
 func (a *Admin) BeginRotation(ctx context.Context, key uint32) error {
-	return a.asOwner(ctx, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "insert into setting values ('rotating_to', $1::bigint::text) on conflict (name) do update set value = excluded.value", key); err != nil {
-			return err
-		}
-		_, err := tx.Exec(ctx, "insert into audit (entity, entity_id, action, after) values ('keyset', $1, 'rotate', null)", key)
-		return err
-	})
+	return a.noteRotation(ctx, key, "rotate", "insert into setting values ('rotating_to', $1::bigint::text) on conflict (name) do update set value = excluded.value", key)
 }
 
 // EndRotation notes that everything is sealed with that key.
 func (a *Admin) EndRotation(ctx context.Context, key uint32) error {
+	return a.noteRotation(ctx, key, "rotated", "delete from setting where name = 'rotating_to'")
+}
+
+// noteRotation changes the setting that tells of a rotation, with an entry of the trail that says so.
+func (a *Admin) noteRotation(ctx context.Context, key uint32, action, sql string, args ...any) error {
 	return a.asOwner(ctx, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "delete from setting where name = 'rotating_to'"); err != nil {
+		if _, err := tx.Exec(ctx, sql, args...); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, "insert into audit (entity, entity_id, action, after) values ('keyset', $1, 'rotated', null)", key)
+		_, err := tx.Exec(ctx, "insert into audit (entity, entity_id, action, after) values ('keyset', $1, $2, null)", key, action)
 		return err
 	})
 }
@@ -67,20 +66,20 @@ func (a *Admin) EndRotation(ctx context.Context, key uint32) error {
 // Reseal seals anew whatever is not sealed with the present key, round by round until nothing is left, and answers how
 // many rows that were, and how many hold values that are damaged.
 func (a *Admin) Reseal(ctx context.Context, r Resealing) (changed, damaged int64, err error) {
-	if r.total, err = a.unsealed(ctx, r); err != nil {
+	if r.total, err = a.unsealed(ctx, r.Prefix); err != nil {
 		return 0, 0, err
 	}
 	for left := r.total; left > 0; {
 		damaged = 0
 		before := r.done
-		for _, batch := range []func(context.Context, pgx.Tx, *Resealing, int64) (resealed, error){resealCustomers, resealTrail} {
-			bad, err := a.resealAll(ctx, &r, batch)
+		for _, table := range []batch{resealCustomers, resealTrail} {
+			bad, err := a.resealAll(ctx, &r, table)
 			damaged += bad
 			if err != nil {
 				return r.done, damaged, err
 			}
 		}
-		if left, err = a.unsealed(ctx, r); err != nil {
+		if left, err = a.unsealed(ctx, r.Prefix); err != nil {
 			return r.done, damaged, err
 		}
 		if left -= damaged; left > 0 && r.done == before {
@@ -94,8 +93,14 @@ func (a *Admin) Reseal(ctx context.Context, r Resealing) (changed, damaged int64
 	return r.done, damaged, nil
 }
 
+// A batch seals the next rows of a table anew, those behind an id.
+type batch func(ctx context.Context, tx pgx.Tx, r *Resealing, after int64) (resealed, error)
+
+// resealed is what a batch did: rows that were looked at, those with damaged values, the last id.
+type resealed struct{ rows, damaged, last int64 }
+
 // resealAll goes through a table once.
-func (a *Admin) resealAll(ctx context.Context, r *Resealing, batch func(context.Context, pgx.Tx, *Resealing, int64) (resealed, error)) (damaged int64, err error) {
+func (a *Admin) resealAll(ctx context.Context, r *Resealing, next batch) (damaged int64, err error) {
 	conn, err := a.connect(ctx, a.names.Database)
 	if err != nil {
 		return 0, err
@@ -105,7 +110,7 @@ func (a *Admin) resealAll(ctx context.Context, r *Resealing, batch func(context.
 		var b resealed
 		err := a.asOwnerOn(ctx, conn, func(tx pgx.Tx) (err error) {
 			if _, err = tx.Exec(ctx, "set local crm.reseal = 'on'; set local crm.token = ''"); err == nil {
-				b, err = batch(ctx, tx, r, last)
+				b, err = next(ctx, tx, r, last)
 			}
 			return err
 		})
@@ -124,9 +129,6 @@ func (a *Admin) resealAll(ctx context.Context, r *Resealing, batch func(context.
 	}
 }
 
-// resealed is what a batch did: rows that were looked at, those with damaged values, the last id.
-type resealed struct{ rows, damaged, last int64 }
-
 // staleCustomer and staleEntry find rows with values of another key; $1 is the present key's prefix.
 const (
 	staleCustomer = "(substr(company_name, 1, 5) <> $1 or substr(full_name, 1, 5) <> $1 or substr(email, 1, 5) <> $1 or substr(phone, 1, 5) <> $1)"
@@ -134,21 +136,21 @@ const (
 )
 
 // unsealed counts the rows that are left.
-func (a *Admin) unsealed(ctx context.Context, r Resealing) (rows int64, err error) {
+func (a *Admin) unsealed(ctx context.Context, prefix []byte) (rows int64, err error) {
 	err = a.asOwner(ctx, func(tx pgx.Tx) error {
-		return tx.QueryRow(ctx, "select (select count(*) from customer where "+staleCustomer+") + (select count(*) from audit where "+staleEntry+")", r.Prefix).Scan(&rows)
+		return tx.QueryRow(ctx, "select (select count(*) from customer where "+staleCustomer+") + (select count(*) from audit where "+staleEntry+")", prefix).Scan(&rows)
 	})
 	return rows, err
 }
 
 // resealCustomers seals the next batch of customers anew; who is locked is left out.
-func resealCustomers(ctx context.Context, tx pgx.Tx, r *Resealing, last int64) (b resealed, err error) {
+func resealCustomers(ctx context.Context, tx pgx.Tx, r *Resealing, after int64) (b resealed, err error) {
 	type customer struct {
 		ID     int64
 		Sealed [len(sealedColumns)][]byte
 	}
 	rows, err := tx.Query(ctx, "select id, "+strings.Join(sealedColumns[:], ", ")+" from customer where id > $2 and "+staleCustomer+
-		" order by id limit $3 for no key update skip locked", r.Prefix, last, resealBatch)
+		" order by id limit $3 for no key update skip locked", r.Prefix, after, resealBatch)
 	if err != nil {
 		return b, err
 	}
@@ -192,12 +194,12 @@ func resealCustomers(ctx context.Context, tx pgx.Tx, r *Resealing, last int64) (
 }
 
 // resealTrail seals the values in the next batch of the trail's entries anew.
-func resealTrail(ctx context.Context, tx pgx.Tx, r *Resealing, last int64) (b resealed, err error) {
+func resealTrail(ctx context.Context, tx pgx.Tx, r *Resealing, after int64) (b resealed, err error) {
 	type entry struct {
 		ID            int64
 		Before, After values
 	}
-	rows, err := tx.Query(ctx, "select id, before, after from audit where id > $2 and "+staleEntry+" order by id limit $3 for no key update", r.Prefix, last, resealBatch)
+	rows, err := tx.Query(ctx, "select id, before, after from audit where id > $2 and "+staleEntry+" order by id limit $3 for no key update", r.Prefix, after, resealBatch)
 	if err != nil {
 		return b, err
 	}

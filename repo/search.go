@@ -83,12 +83,12 @@ func inOrder() step {
 // offered selects the IDs of what the index of a view offers for one of the sets of tokens, run by run, in the order of the page where
 // that is the IDs', no more than the page needs. Nested loops keep the order of the runs.
 func offered(view, sequence string, sets [][]int32, p Page, where squirrel.Sqlizer) squirrel.Sqlizer {
-	any, keys := squirrel.Or{squirrel.Expr("false")}, squirrel.Select()
+	or, keys := squirrel.Or{squirrel.Expr("false")}, squirrel.Select()
 	for i, tokens := range sets { // mixed with the run once a run
-		any = append(any, squirrel.Expr(fmt.Sprintf("keys @> needle.set%d", i)))
+		or = append(or, squirrel.Expr(fmt.Sprintf("keys @> needle.set%d", i)))
 		keys = keys.Column(fmt.Sprintf("(select array_agg(t # run_key(run)) from unnest(?::integer[]) t) as set%d", i), tokens)
 	}
-	inner := squirrel.Select("id").From(view).Where(any).
+	inner := squirrel.Select("id").From(view).Where(or).
 		Where(squirrel.Expr("id >> ? = run", runBits)). // two runs may share a key
 		Where(where)
 	last := "(select last_value >> ? from " + sequence + ")"

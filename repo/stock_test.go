@@ -8,22 +8,14 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-
-	"crm/repo"
-	"crm/security"
 )
 
 // stock fills the tables with n customers of a few thousand different names, a contract for each and an event for every second one, as the
 // superuser and without triggers.
 func stock(b testing.TB, w *world, n int) {
 	ctx := context.Background()
-	content, err := security.NewKeyset()
-	if err != nil {
-		b.Fatal(err)
-	}
-	keyring := ok[*security.Keyring](b)(security.NewKeyring(content))
-	w.db = ok[*repo.DB](b)(repo.Open(repo.Config{URL: appURL(w.database), Schema: "crm", Vault: keyring}))
-	b.Cleanup(w.db.Close)
+	keyring := newKeyring(b)
+	w.openWith(keyring)
 	conn := ok[*pgx.Conn](b)(pgx.ConnectConfig(ctx, w.owner.Config().ConnConfig))
 	defer conn.Close(ctx)
 	if _, err := conn.Exec(ctx, "set session_replication_role = replica; set maintenance_work_mem = '256MB'; drop index crm.customer_search"); err != nil {

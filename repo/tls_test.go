@@ -15,6 +15,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -86,7 +87,7 @@ func tlsFront(t *testing.T, ca, server issued) string {
 				if front.Handshake() != nil {
 					return
 				}
-				network, address := "unix", filepath.Join(behind.Host, ".s.PGSQL."+itoa(int(behind.Port)))
+				network, address := "unix", filepath.Join(behind.Host, ".s.PGSQL."+strconv.Itoa(int(behind.Port)))
 				back, err := net.Dial(network, address)
 				if err != nil {
 					return
@@ -100,8 +101,6 @@ func tlsFront(t *testing.T, ca, server issued) string {
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	return port
 }
-
-func itoa(n int) string { return big.NewInt(int64(n)).String() }
 
 // Issue: sslmode up to verify-full, the authority's certificate and one of the client's; whoever is not trusted is told so.
 func TestTLS(t *testing.T) {

@@ -21,13 +21,14 @@ type walker struct {
 	tried, refused, passed int
 }
 
-// connect is a new connection for who, whose statements end soon.
+// walk is a walker for who; nobody if that is empty.
 func (w *world) walk(t *testing.T, who string, canaries []string) *walker {
 	k := &walker{t: t, w: w, who: who, canaries: canaries}
 	k.connect()
 	return k
 }
 
+// connect is a new connection, whose statements end soon.
 func (k *walker) connect() {
 	k.t.Helper()
 	k.conn = ok[*pgx.Conn](k.t)(pgx.Connect(k.t.Context(), appURL(k.w.database)))
@@ -99,7 +100,7 @@ func (w *world) hidden() []string {
 			(select string_agg(encode(value, 'hex'), ' ') from secret), (select string_agg(encode(ticket, 'hex'), ' ') from sign_in_attempt))`))
 }
 
-// records are values that a stranger must not see.
+// values are those of the records, which a stranger must not see.
 func (w *world) values() []string {
 	return strings.Fields(read[string](w, `
 		select concat_ws(' ', (select string_agg(encode(company_name, 'hex') || ' ' || encode(full_name, 'hex') || ' ' || encode(email, 'hex') || ' ' || encode(phone, 'hex'), ' ') from customer),
@@ -156,7 +157,7 @@ var standIn = map[string]string{
 // A routine is a function of the server.
 type routine struct {
 	name     string // with schema
-	kind     string // f, p, a or w
+	kind     string // f, p or w: pg_proc.prokind
 	types    []string
 	schemas  []string // of the types
 	variadic bool

@@ -4,6 +4,7 @@ package security
 // are stored in. A sealed value starts with Tink's prefix: 0x01 and the id of its key.
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -82,7 +83,7 @@ func (c *Cipher) Open(column string, sealed []byte) (string, error) {
 
 // refusal says why a sealed value did not open.
 func (c *Cipher) refusal(sealed []byte) error {
-	if id, ok := SealedWith(sealed); ok {
+	if id, ok := sealedWith(sealed); ok {
 		enabled, held := c.enabled[id]
 		switch {
 		case !held:
@@ -92,6 +93,14 @@ func (c *Cipher) refusal(sealed []byte) error {
 		}
 	}
 	return ErrAltered
+}
+
+// sealedWith is the id of the key that a value was sealed with; ok is false for what is no sealed value.
+func sealedWith(sealed []byte) (id uint32, ok bool) {
+	if len(sealed) < tinkPrefixLength || sealed[0] != tinkPrefix {
+		return 0, false
+	}
+	return binary.BigEndian.Uint32(sealed[1:]), true
 }
 
 // PrimaryKeyID returns the id of the key that Seal uses.

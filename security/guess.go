@@ -57,14 +57,14 @@ func Guessable(password string, about ...string) []string {
 
 // isCommon tells whether the password is a common one: as it is, or without some of the digits and signs at its ends.
 func isCommon(password string) bool {
-	letters := func(r rune) bool { return unicode.IsLetter(r) }
-	text := []rune(foldCase(password))
-	first, last := strings.IndexFunc(string(text), letters), strings.LastIndexFunc(string(text), letters)
+	folded := foldCase(password)
+	first, last := strings.IndexFunc(folded, unicode.IsLetter), strings.LastIndexFunc(folded, unicode.IsLetter)
 	if first < 0 {
 		return false // CheckPolicy refuses it
 	}
-	lead := utf8.RuneCountInString(string(text)[:first])
-	trail := utf8.RuneCountInString(string(text)[:last]) + 1
+	text := []rune(folded)
+	lead := utf8.RuneCountInString(folded[:first])
+	trail := utf8.RuneCountInString(folded[:last]) + 1
 	for from := 0; from <= lead; from++ {
 		for to := len(text); to >= trail; to-- {
 			for _, candidate := range plainly(string(text[from:to])) {

@@ -4,7 +4,6 @@ package security
 // are rotated, so that a program that runs for days keeps opening and finding.
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -131,14 +130,6 @@ func (k *Keyring) Score(needle string, fields ...string) int { return Score(need
 
 // KeyID is the id of the key that seals.
 func (k *Keyring) KeyID() uint32 { return k.keys().cipher.PrimaryKeyID() }
-
-// SealedWith is the id of the key that a value was sealed with; ok is false for what is no sealed value.
-func SealedWith(sealed []byte) (id uint32, ok bool) {
-	if len(sealed) < tinkPrefixLength || sealed[0] != tinkPrefix {
-		return 0, false
-	}
-	return binary.BigEndian.Uint32(sealed[1:]), true
-}
 
 // String describes the keyring without its keys.
 func (k *Keyring) String() string { return k.now.Load().cipher.String() }

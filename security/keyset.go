@@ -9,7 +9,6 @@ package security
 
 import (
 	"bytes"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -53,11 +52,7 @@ func NewKeyset() ([]byte, error) {
 	return written(m, []indexSecret{newIndexSecret(id)})
 }
 
-func newIndexSecret(id uint32) indexSecret {
-	secret := make([]byte, indexKeySize)
-	_, _ = rand.Read(secret) // never fails (crypto/rand)
-	return indexSecret{id, secret}
-}
+func newIndexSecret(id uint32) indexSecret { return indexSecret{id, random(indexKeySize)} }
 
 // written is the content of a keyset file.
 func written(m *keyset.Manager, index []indexSecret) ([]byte, error) {

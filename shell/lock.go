@@ -60,12 +60,11 @@ func (sh *Shell) unlock(ctx context.Context) bool {
 		who := sh.who()
 		out, err := commands.Unlock(asking, sh.Session)
 		sh.Reporter.events(who, out.Events, err)
-		switch {
-		case err == nil:
+		if err == nil {
 			return true
-		case errors.Is(err, context.Canceled) || asking.Err() != nil:
-			_ = sh.do(ctx, "logout", false)
-			return false
+		}
+		if errors.Is(err, context.Canceled) || asking.Err() != nil {
+			break
 		}
 		sh.fail(err)
 	}

@@ -43,12 +43,12 @@ func (sh *Shell) Run(ctx context.Context, scripts ...Script) error {
 	if sh.Atomic {
 		return sh.runAtomic(ctx, scripts)
 	}
-	_, err := sh.runAll(ctx, scripts)
-	return err
+	return sh.runAll(ctx, scripts)
 }
 
-// runAll returns how many commands ran, and the first error.
-func (sh *Shell) runAll(ctx context.Context, scripts []Script) (ran int, first error) {
+// runAll says how many commands ran where one failed, and returns the first error.
+func (sh *Shell) runAll(ctx context.Context, scripts []Script) (first error) {
+	ran := 0
 	for _, s := range scripts {
 		n, left, err := sh.runScript(ctx, s)
 		ran += n
@@ -62,7 +62,7 @@ func (sh *Shell) runAll(ctx context.Context, scripts []Script) (ran int, first e
 	if first != nil && !sh.Quiet && !errors.Is(first, syscall.EPIPE) {
 		sh.say(fmt.Sprintf("%s ran", count(ran, "command")))
 	}
-	return ran, first
+	return first
 }
 
 func count(n int, noun string) string {
@@ -81,7 +81,7 @@ func (sh *Shell) runAtomic(ctx context.Context, scripts []Script) error {
 	}
 	sh.Session.DB = db
 	sh.Reporter.hold()
-	_, err = sh.runAll(ctx, scripts)
+	err = sh.runAll(ctx, scripts)
 	if err == nil {
 		if err = commit(ctx); err != nil {
 			sh.fail(err)
