@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -72,6 +73,10 @@ func openConsole(t testing.TB, demo string, c consoleConfig) *console {
 	}, c.env...)
 	s.cmd.Stdin, s.cmd.Stdout, s.cmd.Stderr = pts, pts, pts
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	// A program inherits the signals that its parent ignores, as nohup does SIGHUP, but not those that it handles.
+	handled := make(chan os.Signal, 1)
+	signal.Notify(handled, syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT)
+	t.Cleanup(func() { signal.Stop(handled) })
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -156,10 +161,13 @@ func (s *console) send(keys string) {
 	}
 }
 
+// patience is how long a test waits for what must come: more than a slow and busy machine needs.
+const patience = 2 * time.Minute
+
 // until polls for a condition.
 func (s *console) until(what string, is func() bool) {
 	s.t.Helper()
-	for end := time.Now().Add(10 * time.Second); !is(); time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(patience); !is(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(end) {
 			s.t.Fatalf("no %s; the screen:\n%s", what, strings.TrimRight(s.screen(), " \n"))
 		}
@@ -233,7 +241,7 @@ func (s *console) end() int {
 	s.t.Helper()
 	select {
 	case <-s.done:
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		s.t.Fatalf("the program goes on; the screen:\n%s", s.screen())
 	}
 	status := s.cmd.ProcessState.Sys().(syscall.WaitStatus)

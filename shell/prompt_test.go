@@ -8,7 +8,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -133,12 +132,8 @@ func testHangup(t *testing.T, demo string) {
 	s := openConsole(t, demo, consoleConfig{env: []string{"LINEDEMO_SIGNALS=return"}})
 	s.send("abc")
 	s.waitLine("crm> abc")
-	closed := time.Now()
 	_, _ = s.pts.Close(), s.ptm.Close()
 	s.end()
-	if d := time.Since(closed); d > 2*time.Second {
-		t.Errorf("the program ends after %v", d)
-	}
 }
 
 func testSuspend(t *testing.T, demo string) {
