@@ -150,34 +150,64 @@ var errLong = fmt.Errorf("%w: a command is longer than %d bytes", errUnreadable,
 
 // lines cuts a script into commands.
 type lines struct {
-	r    *bufio.Reader
-	line int // of the one that was read last, from 1
+	r       *bufio.Reader
+	line    int      // of the one that was read last, from 1
+	pending []string // lines that were read and belong to no command yet
 }
 
 func newLines(r io.Reader) *lines { return &lines{r: bufio.NewReader(r)} }
 
-// next is the next command and the line that it begins on; io.EOF at the end.
+// next returns the next command and the number of the line that it begins on; io.EOF at the end. Where a quote stays
+// open, the error is a [commands.Incomplete], at is the line on which it opens, and the call after it goes on behind
+// that line.
 func (l *lines) next() (text string, at int, err error) {
+	var open commands.Incomplete
 	for {
-		part, err := l.physical()
-		if errors.Is(err, io.EOF) && text != "" {
-			return text, at, nil // the parser says what is open
-		}
-		if err != nil {
+		part, err := l.read()
+		switch {
+		case errors.Is(err, io.EOF) && text != "":
+			return l.giveUp(text, at, nil)
+		case err != nil:
 			return "", l.line + 1, err
-		}
-		if at == 0 {
+		case at == 0:
 			at, text = l.line, part
-		} else {
+		default:
 			text += "\n" + part
 		}
 		if len(text) > longestCommand {
-			return "", at, errLong
+			return l.giveUp(text, at, errLong)
 		}
-		if !commands.Open(text) {
+		if open.Open != 0 && !open.MayEnd(part) {
+			continue
+		}
+		if _, err := commands.Split(text); !errors.As(err, &open) {
 			return text, at, nil
 		}
 	}
+}
+
+// giveUp returns the error of text that ends too early, or otherwise if it has none, and keeps the lines behind the one
+// at fault.
+func (l *lines) giveUp(text string, at int, otherwise error) (string, int, error) {
+	var open commands.Incomplete
+	if _, err := commands.Split(text); !errors.As(err, &open) {
+		return text, at, otherwise
+	}
+	all := strings.Split(text, "\n")
+	l.line = at + open.Line - 1
+	l.pending = append(all[open.Line:], l.pending...)
+	return "", l.line, open
+}
+
+// read returns the next line.
+func (l *lines) read() (string, error) {
+	if len(l.pending) == 0 {
+		return l.physical()
+	}
+	text := l.pending[0]
+	l.pending = l.pending[1:]
+	l.line++
+	return text, nil
 }
 
 // physical is one line without its end, whichever system wrote it.
