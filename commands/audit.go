@@ -8,7 +8,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"crm/repo"
 )
@@ -79,7 +78,7 @@ func auditCommands() Table {
 		Flag{Name: "action", Kind: suggested("ACTION", trailActions...), Help: "only entries of this action"},
 		searchFlag("user, machine, action or values; it reads every entry, so narrow it with --since"),
 		Flag{Name: "since", Kind: Moment, Help: "only entries of this time or later"},
-		Flag{Name: "until", Kind: Moment, Help: "only entries before this time"})
+		Flag{Name: "until", Kind: MomentEnd, Help: "only entries before this time, or of this day or earlier"})
 	return Table{{
 		Name: "audit list", Short: "List the trail, the newest entry first", Needs: action("audit", "view"),
 		Flags:    slices.DeleteFunc(flags, func(f Flag) bool { return f.Name == "deleted" }), // nothing of it is
@@ -96,9 +95,13 @@ func suggested(name string, values ...string) Kind {
 }
 
 func listAudits(ctx context.Context, s *Session, in Input) (Output, error) {
+	since, until, err := in.period(s, "since", "until")
+	if err != nil {
+		return Output{}, err
+	}
 	f := repo.AuditFilter{
 		Page: pageOf(s, in), UserID: Value[int64](in, "user"), Entity: Value[string](in, "entity"), EntityID: Value[int64](in, "id"),
-		Action: Value[string](in, "action"), Since: Given[time.Time](in, "since"), Until: Given[time.Time](in, "until"),
+		Action: Value[string](in, "action"), Since: since, Until: until,
 	}
 	if f.EntityID != 0 && f.Entity == "" {
 		return Output{}, usagef("--id needs --entity: each kind of record has its own numbers")

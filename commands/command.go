@@ -49,8 +49,15 @@ type Kind struct {
 	Live   func(ctx context.Context, s *Session) ([]Choice, error) // values from the database; nil for none
 	// Search finds values in the database by what they mean, the best first; nil for none.
 	Search func(ctx context.Context, s *Session, text string) ([]Choice, error)
-	Files  bool // completed with file names
-	Rest   bool // of the last argument: takes all words that are left, as one text
+	// InFull writes the value for people where the text leaves it open, as "Mon 2026-12-07" for monday; empty where
+	// the text says it all. nil for kinds whose text always does.
+	InFull func(s *Session, text string, value any) string
+	// Doubt is a warning about a value that is accepted, empty for most; nil for kinds without doubts.
+	Doubt func(value any) string
+	// Spans returns how many of the words, at least one, are the value; nil for kinds whose values are one word.
+	Spans func(s *Session, words []Word) int
+	Files bool // completed with file names
+	Rest  bool // of the last argument: takes all words that are left, as one text
 }
 
 // A Choice is one completion: what is inserted and what it means.

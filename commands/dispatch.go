@@ -66,6 +66,8 @@ func Dispatch(ctx context.Context, s *Session, line string, typed bool) (Answer,
 	}
 	answer.Format = cmp.Or(answer.Format, answer.Output.Format)
 	if err == nil {
+		answer.Output.addMessage(in.inFull(s)...)
+		answer.Output.Warnings = append(answer.Output.Warnings, in.doubts()...)
 		s.noteExport(ctx, answer)
 	}
 	return answer, err

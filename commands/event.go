@@ -40,7 +40,7 @@ func eventCommands() Table {
 		{Name: "name", Kind: Text(nameLimit), Help: "what it is called"},
 		{Name: "location", Kind: Text(textLimit), Help: "where it takes place"},
 		{Name: "start-date", Kind: Moment, Help: "when it starts"},
-		{Name: "end-date", Kind: Moment, Help: "when it ends"},
+		{Name: "end-date", Kind: MomentEnd, Help: "when it ends: a date alone is the whole day, a time alone is on the day of the start"},
 		{Name: "contract-id", Kind: ContractID, Help: "the signed contract that it belongs to"},
 		{Name: "attendees", Kind: Count, Help: "how many guests"},
 		{Name: "comments", Kind: Text(textLimit), Help: "notes, names of guests"},
@@ -54,8 +54,8 @@ func eventCommands() Table {
 				Flag{Name: "no-support", Kind: Switch, Help: "only those without a support contact"},
 				Flag{Name: "contract-id", Kind: ContractID, Help: "only those of this contract"},
 				Flag{Name: "customer-id", Kind: CustomerID, Help: "only those of this customer"},
-				Flag{Name: "from", Kind: Moment, Help: "only those that end at this time or later"},
-				Flag{Name: "to", Kind: Moment, Help: "only those that start at this time or earlier"},
+				Flag{Name: "from", Kind: Moment, Help: "only those that end after this time"},
+				Flag{Name: "to", Kind: MomentEnd, Help: "only those that start before this time, or on this day or earlier"},
 				searchFlag("number, name, location, notes, customer or support contact")),
 			Examples: []string{"event list --no-support --from today", "event list --assigned"},
 			Run:      listEvents,
@@ -68,7 +68,11 @@ func eventCommands() Table {
 				if !in.Has("contract-id") {
 					return Output{}, usagef("event add needs --contract-id CONTRACT_ID")
 				}
-				e, err := s.DB.AddEvent(ctx, eventChange(in))
+				change, err := eventChange(s, in, Given[time.Time](in, "start-date"))
+				if err != nil {
+					return Output{}, err
+				}
+				e, err := s.DB.AddEvent(ctx, change)
 				if err == repo.ErrDenied {
 					err = &worded{fmt.Sprintf("not permitted: contract %d is not of a customer of yours", Value[int64](in, "contract-id")), "", repo.ErrDenied}
 				}
@@ -84,7 +88,15 @@ func eventCommands() Table {
 				if err := nothingToChange(in, changes); err != nil {
 					return Output{}, err
 				}
-				e, err := s.DB.UpdateEvent(ctx, id, eventChange(in))
+				start, err := startOfEvent(ctx, s, in)
+				if err != nil {
+					return Output{}, named(err, "event", id)
+				}
+				change, err := eventChange(s, in, start)
+				if err != nil {
+					return Output{}, err
+				}
+				e, err := s.DB.UpdateEvent(ctx, id, change)
 				return done(eventFields, e, "event", id, "updated"), named(err, "event", id)
 			},
 		},
@@ -101,9 +113,13 @@ func eventCommands() Table {
 }
 
 func listEvents(ctx context.Context, s *Session, in Input) (Output, error) {
+	from, to, err := in.period(s, "from", "to")
+	if err != nil {
+		return Output{}, err
+	}
 	f := repo.EventFilter{
 		Page: pageOf(s, in), NoSupport: in.Has("no-support"), ContractID: Value[int64](in, "contract-id"),
-		CustomerID: Value[int64](in, "customer-id"), From: Given[time.Time](in, "from"), To: Given[time.Time](in, "to"),
+		CustomerID: Value[int64](in, "customer-id"), From: from, To: to,
 	}
 	if in.Has("mine") {
 		f.SupportID = s.Me.ID
@@ -132,16 +148,32 @@ func assignEvent(ctx context.Context, s *Session, in Input) (Output, error) {
 	return out, err
 }
 
-func eventChange(in Input) repo.EventChange {
+// startOfEvent is the start that an end of --end-date counts from: the new one, or where that is not given and the end
+// is relative, the event's. It is nil if nothing depends on it.
+func startOfEvent(ctx context.Context, s *Session, in Input) (*time.Time, error) {
+	start := Given[time.Time](in, "start-date")
+	if start != nil || !Value[moment](in, "end-date").isRelative() || !in.Has("end-date") {
+		return start, nil
+	}
+	e, err := s.DB.Event(ctx, Value[int64](in, "id"))
+	return e.StartDate, err
+}
+
+// eventChange is what the flags change; start is where an end that is relative counts from.
+func eventChange(s *Session, in Input, start *time.Time) (repo.EventChange, error) {
+	end, err := in.end(s, "end-date", start)
+	if err != nil {
+		return repo.EventChange{}, err
+	}
 	change := repo.EventChange{
 		Since: Given[time.Time](in, since),
 		Name:  Given[string](in, "name"), Location: Given[string](in, "location"), Comments: Given[string](in, "comments"),
 		ContractID: Given[int64](in, "contract-id"), SupportID: Given[int64](in, "support-id"),
-		StartDate: Given[time.Time](in, "start-date"), EndDate: Given[time.Time](in, "end-date"),
+		StartDate: Given[time.Time](in, "start-date"), EndDate: end,
 	}
 	if n := Given[int](in, "attendees"); n != nil {
 		attendees := int64(*n)
 		change.Attendees = &attendees
 	}
-	return change
+	return change, nil
 }

@@ -14,10 +14,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/nyaruka/phonenumbers"
 	"golang.org/x/text/unicode/norm"
-
-	"crm/repo"
 )
 
 // Text is the kind of text of at most limit characters, which may be empty; its value is a
@@ -84,22 +81,6 @@ func hidden(r rune) bool {
 		return false
 	}
 	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)
-}
-
-// Amount is the kind of an amount of money, from zero; its value is a repo.Money.
-var Amount = money(0)
-
-// Payment is the kind of an amount of money above zero; its value is a repo.Money.
-var Payment = money(1)
-
-func money(least repo.Money) Kind {
-	return Kind{Name: "AMOUNT", Parse: func(_ *Session, text string) (any, error) {
-		amount, err := repo.ParseMoney(text)
-		if err == nil && amount < least {
-			err = fmt.Errorf("%s is too little: at least %s is possible", amount, least)
-		}
-		return amount, err
-	}}
 }
 
 // Count is the kind of a number of things, from zero; its value is an int.
@@ -210,35 +191,6 @@ func mailDomain(address string) bool {
 		})
 	})
 }
-
-// Phone is the kind of a phone number, which may be empty; its value is a string in E.164
-// (D10): + and digits. A number without a country code is one of the session's region. One
-// with a + that no numbering plan knows is kept as written.
-var Phone = Kind{Name: "PHONE", Parse: func(s *Session, text string) (any, error) {
-	text, err := cleanText(text, 255)
-	if err != nil || text == "" {
-		return "", err
-	}
-	if strings.Trim(text, "+0123456789 \u00a0\u202f.-/()") != "" || strings.LastIndexByte(text, '+') > 0 {
-		return "", errPhone
-	}
-	number, err := phonenumbers.Parse(text, s.Locale.Region)
-	if err == nil && phonenumbers.IsValidNumber(number) {
-		return phonenumbers.Format(number, phonenumbers.E164), nil
-	}
-	digits := strings.Map(func(r rune) rune {
-		if unicode.IsDigit(r) {
-			return r
-		}
-		return -1
-	}, text)
-	if text[0] != '+' || digits == "" || digits[0] == '0' || len(digits) < 4 || len(digits) > 15 {
-		return "", errPhone
-	}
-	return "+" + digits, nil
-}}
-
-var errPhone = errors.New("want a phone number, with + and the country code if it is abroad")
 
 // Path is the kind of a file's name; its value is a string, exactly as written.
 var Path = Kind{Name: "FILE", Files: true, Parse: func(_ *Session, text string) (any, error) {

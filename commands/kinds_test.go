@@ -12,6 +12,7 @@ func TestKinds(t *testing.T) {
 	s := farmSession(t)
 	const (
 		address = "want an address like ada@example.com"
+		short   = "is not a possible number of the region FR: has it all its digits?"
 		phone   = "want a phone number, with + and the country code if it is abroad"
 		id      = "want a number as printed, like 12"
 		count   = "want a whole number from 0 to 1000000000"
@@ -116,7 +117,13 @@ func TestKinds(t *testing.T) {
 		{Phone, "+1 212 555 2368", "+12125552368", ""},
 		{Phone, "+678 123 456 78", "+67812345678", ""},
 		{Phone, "+666 12345", "+66612345", ""},
-		{Phone, "666 12345", "", phone},
+		{Phone, "06 96 12 34 56", "+33696123456", ""},
+		{Phone, "07 12 34 56 78", "+33712345678", ""},
+		{Phone, "+33 6 12 34 56 7", "", short},
+		{Phone, "06 12 34 56 7", "", short},
+		{Phone, "0033 6 12 34 56 7", "", short},
+		{Phone, "+1 202 555 01", "+120255501", ""},
+		{Phone, "666 12345", "", short},
 		{Phone, "+12", "", phone},
 		{Phone, "+0123456", "", phone},
 		{Phone, "+1234567890123456", "", phone},
@@ -132,6 +139,27 @@ func TestKinds(t *testing.T) {
 		got, err := test.kind.Parse(s, test.text)
 		if !reflect.DeepEqual(got, test.want) || message(err) != test.err {
 			t.Errorf("%s %.40q: %#v, %q; want %#v, %q", test.kind.Name, test.text, got, message(err), test.want, test.err)
+		}
+	}
+}
+
+// A number that is possible and not known is accepted with a warning, in whichever form it is written.
+func TestPhoneDoubts(t *testing.T) {
+	s := farmSession(t)
+	for text, want := range map[string]string{
+		"": "", "06 12 34 56 78": "", "+33612345678": "", "+1 212 555 2368": "",
+		"06 96 12 34 56":    "no operator is known to use the number +33696123456: is it right?",
+		"+33 6 96 12 34 56": "no operator is known to use the number +33696123456: is it right?",
+		"0033696123456":     "no operator is known to use the number +33696123456: is it right?",
+		"+666 12345":        "the number +66612345 is in no numbering plan: is it right?",
+	} {
+		value, err := Phone.Parse(s, text)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		if got := Phone.Doubt(value); got != want {
+			t.Errorf("%s: %q; want %q", text, got, want)
 		}
 	}
 }

@@ -34,8 +34,11 @@ func TestSplit(t *testing.T) {
 			{"--name=O'Brien", `--name='O'\''Brien'`, false, 0, 19}, {"--name=a'b'", "--name=a'b'", false, 20, 31}, {`--x"=y'`, `--x"=y'`, false, 32, 39},
 		}},
 		{"“a b” « c » „d e“ „f g” ‘L’Oréal SA’", []Word{
-			{"a b", "“a b”", true, 0, 9}, {" c ", "« c »", true, 10, 17},
-			{"d e", "„d e“", true, 18, 27}, {"f g", "„f g”", true, 28, 37}, {"L’Oréal SA", "‘L’Oréal SA’", true, 38, 57},
+			{"a b", "“a b”", true, 0, 9},
+			{" c ", "« c »", true, 10, 17},
+			{"d e", "„d e“", true, 18, 27},
+			{"f g", "„f g”", true, 28, 37},
+			{"L’Oréal SA", "‘L’Oréal SA’", true, 38, 57},
 		}},
 		{"--name=“a b” x“y z”", []Word{{"--name=a b", "--name=“a b”", false, 0, 16}, {"x“y", "x“y", false, 17, 22}, {"z”", "z”", false, 23, 27}}},
 		{"a\u00a0b\u202fc", []Word{{"a", "a", false, 0, 1}, {"b", "b", false, 3, 4}, {"c", "c", false, 7, 8}}},

@@ -8,7 +8,7 @@ import (
 
 func TestMoment(t *testing.T) {
 	const (
-		form = "want a date like 2026-03-28, with a time like 18:30 if it matters, or today, tomorrow, +3d, +2w"
+		form = "want a date like 2026-03-28, 28/03/2026, 28 mar 2026, monday, today or +3d, with a time like 18:30 if it matters"
 		year = "want a year from 1900 to 9999"
 	)
 	s := farmSession(t)
@@ -44,13 +44,48 @@ func TestMoment(t *testing.T) {
 		{"Europe/Paris", "+1.5d", "", form},
 		{"Europe/Paris", "+3m", "", form},
 		{"Europe/Paris", "", "", form},
-		{"Europe/Paris", "28/03/2026", "", form},
+		{"Europe/Paris", "28/03/2026", "2026-03-28T00:00:00+01:00", ""},
+		{"Europe/Paris", "4/6/2027 9h", "2027-06-04T09:00:00+02:00", ""},
+		{"Europe/Paris", "28.03.2026 18:30", "2026-03-28T18:30:00+01:00", ""},
+		{"Europe/Paris", "31/02/2026", "", "there is no day 31/02/2026"},
+		{"Europe/Paris", "13/13/2026", "", "there is no day 13/13/2026"},
+		{"Europe/Paris", "28/03/26", "", form},
+		{"Europe/Paris", "28/03", "", form},
+		{"Europe/Paris", "4 Jun 2027", "2027-06-04T00:00:00+02:00", ""},
+		{"Europe/Paris", "4 June 2027 6PM", "2027-06-04T18:00:00+02:00", ""},
+		{"Europe/Paris", "4th june, 2027 at 6:30 pm", "2027-06-04T18:30:00+02:00", ""},
+		{"Europe/Paris", "June 4, 2027", "2027-06-04T00:00:00+02:00", ""},
+		{"Europe/Paris", "4 juin 2027", "2027-06-04T00:00:00+02:00", ""},
+		{"Europe/Paris", "1er août 2027 à 18h00", "2027-08-01T18:00:00+02:00", ""},
+		{"Europe/Paris", "1 déc. 2027 18 h 30", "2027-12-01T18:30:00+01:00", ""},
+		{"Europe/Paris", "14 JUILLET 2027", "2027-07-14T00:00:00+02:00", ""},
+		{"Europe/Paris", "3 sept 2027", "2027-09-03T00:00:00+02:00", ""},
+		{"Europe/Paris", "31 juin 2027", "", "there is no day 31 juin 2027"},
+		{"Europe/Paris", "4 Ju 2027", "", form},
+		{"Europe/Paris", "4 Jun", "", form},
+		{"Europe/Paris", "monday", "2026-03-30T00:00:00+02:00", ""},
+		{"Europe/Paris", "Thursday 18h", "2026-03-26T18:00:00+01:00", ""},
+		{"Europe/Paris", "mercredi 1PM", "2026-04-01T13:00:00+02:00", ""},
+		{"Europe/Paris", "demain", "2026-03-27T00:00:00+01:00", ""},
+		{"Europe/Paris", "aujourd'hui 18:30", "2026-03-26T18:30:00+01:00", ""},
+		{"Europe/Paris", "+3j", "2026-03-29T00:00:00+01:00", ""},
+		{"Europe/Paris", "18:00", "2026-03-26T18:00:00+01:00", ""},
+		{"Europe/Paris", "18h", "2026-03-26T18:00:00+01:00", ""},
+		{"Europe/Paris", "12AM", "2026-03-26T00:00:00+01:00", ""},
+		{"Europe/Paris", "12:30pm", "2026-03-26T12:30:00+01:00", ""},
+		{"Europe/Paris", "13PM", "", `there is no time of day "13pm": want one like 18:30, 18h30 or 6PM`},
+		{"Europe/Paris", "25h", "", `there is no time of day "25h": want one like 18:30, 18h30 or 6PM`},
+		{"Europe/Paris", "+2h", "2026-03-26T14:00:00+01:00", ""},
+		{"Europe/Paris", "+1h30", "2026-03-26T13:30:00+01:00", ""},
+		{"Europe/Paris", "-45min", "2026-03-26T11:15:00+01:00", ""},
+		{"Europe/Paris", "18", "", form},
 		{"Europe/Paris", "2026-3-28", "", form},
-		{"Europe/Paris", "Today", "", form},
-		{"Europe/Paris", "2026-03-28 24:00", "", `there is no time of day "24:00": want one like 18:30`},
-		{"Europe/Paris", "2026-03-28 18:60", "", `there is no time of day "18:60": want one like 18:30`},
-		{"Europe/Paris", "2026-03-28 18h30", "", `there is no time of day "18h30": want one like 18:30`},
-		{"Europe/Paris", "2026-03-28T", "", `there is no time of day "": want one like 18:30`},
+		{"Europe/Paris", "Today", "2026-03-26T00:00:00+01:00", ""},
+		{"Europe/Paris", "2026-03-28 24:00", "", `there is no time of day "24:00": want one like 18:30, 18h30 or 6PM`},
+		{"Europe/Paris", "2026-03-28 18:60", "", `there is no time of day "18:60": want one like 18:30, 18h30 or 6PM`},
+		{"Europe/Paris", "2026-03-28 18h30", "2026-03-28T18:30:00+01:00", ""},
+		{"Europe/Paris", "2026-03-28 6PM", "2026-03-28T18:00:00+01:00", ""},
+		{"Europe/Paris", "2026-03-28T", "", `there is no time of day "": want one like 18:30, 18h30 or 6PM`},
 
 		// The clocks go forward and back.
 		{"Europe/Paris", "2026-03-29 01:59", "2026-03-29T01:59:00+01:00", ""},
@@ -84,6 +119,53 @@ func TestMoment(t *testing.T) {
 		}
 		if got != test.want || message(err) != test.err {
 			t.Errorf("%s in %s: %s, %q; want %s, %q", test.text, test.zone, got, message(err), test.want, test.err)
+		}
+	}
+}
+
+// The end of a range: a day is the whole day, a time alone is on the start's day, a distance counts from the start.
+func TestMomentEnd(t *testing.T) {
+	s := farmSession(t)
+	start := time.Date(2026, 10, 24, 18, 0, 0, 0, s.Locale.Zone)
+	for text, want := range map[string]string{
+		"2026-10-24": "2026-10-25T00:00:00+02:00", "2026-10-25": "2026-10-26T00:00:00+01:00", // 25 hours
+		"24/10/2026": "2026-10-25T00:00:00+02:00", "sunday": "2026-03-30T00:00:00+02:00",
+		"23:30": "2026-10-24T23:30:00+02:00", "9h": "2026-10-24T09:00:00+02:00", "+2h": "2026-10-24T20:00:00+02:00",
+		"+8h30": "2026-10-25T02:30:00+02:00", "2026-10-24 19:00": "2026-10-24T19:00:00+02:00", "9999-12-31": "9999-12-31T00:00:00+01:00",
+	} {
+		value, err := MomentEnd.Parse(s, text)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		in := Input{values: map[string]any{"end": value}, resolved: map[string]any{}}
+		end, err := in.end(s, "end", &start)
+		if err != nil || end.Format(time.RFC3339) != want {
+			t.Errorf("%s: %v, %v; want %s", text, end, err, want)
+		}
+	}
+}
+
+// Where the region is the United States the month comes first, but not before points.
+func TestMonthFirst(t *testing.T) {
+	s := farmSession(t)
+	s.Locale.Region = "US"
+	for text, want := range map[string]string{"12/31/2026": "2026-12-31", "4/6/2027": "2027-04-06", "4.6.2027": "2027-06-04"} {
+		if day, err := Day.Parse(s, text); err != nil || day.(time.Time).Format(dateLayout) != want {
+			t.Errorf("%s: %v, %v; want %s", text, day, err, want)
+		}
+	}
+}
+
+// What a text leaves open is said in full, with the weekday.
+func TestInFull(t *testing.T) {
+	s := farmSession(t)
+	for text, want := range map[string]string{
+		"2026-03-28": "", "2026-03-28 18:30": "", "today": "", "monday": "Mon 2026-03-30", "28/03/2026 18h": "Sat 2026-03-28 18:00", "+2h": "Thu 2026-03-26 14:00",
+	} {
+		value, err := Moment.Parse(s, text)
+		if got := Moment.InFull(s, text, value); err != nil || got != want {
+			t.Errorf("%s: %q, %v; want %q", text, got, err, want)
 		}
 	}
 }

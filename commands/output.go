@@ -21,6 +21,14 @@ type Output struct {
 	Events   []Event  // for the reporter
 }
 
+// addMessage adds lines to what the answer says to people.
+func (o *Output) addMessage(lines ...string) {
+	if o.Message != "" {
+		lines = append([]string{o.Message}, lines...)
+	}
+	o.Message = strings.Join(lines, "\n")
+}
+
 // A Column names one value of a record.
 type Column struct {
 	Name   string // the key in JSON and the header of CSV: "company_name"

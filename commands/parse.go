@@ -13,8 +13,27 @@ import (
 // An Input is what a user gave to a command: values by the declared names of arguments
 // and flags.
 type Input struct {
-	Help   bool // --help: nothing was read or checked
-	values map[string]any
+	Help     bool // --help: nothing was read or checked
+	values   map[string]any
+	resolved map[string]any // values that the command completed: the end of a range
+	given    []binding
+}
+
+// inFull are lines such as "--from is Mon 2026-12-07" for values whose text leaves open what it means.
+func (in Input) inFull(s *Session) (lines []string) {
+	for _, g := range in.given {
+		if g.kind.InFull == nil {
+			continue
+		}
+		value, ok := in.resolved[g.name]
+		if !ok {
+			value = in.values[g.name]
+		}
+		if text := g.kind.InFull(s, g.text, value); text != "" {
+			lines = append(lines, g.label+" is "+text)
+		}
+	}
+	return lines
 }
 
 // Has reports whether the argument or flag was given, be it empty.
@@ -174,6 +193,10 @@ func (b *binder) positional(words []Word) (used int, err error) {
 	if due[0].Kind.isLine() {
 		text, used = joinRaw(words), len(words)
 	}
+	if due[0].Kind.Spans != nil {
+		used = due[0].Kind.Spans(b.session, words)
+		text = joinValues(words[:used])
+	}
 	for due[0].Kind.Rest && used < len(words) && !words[used].IsFlag() {
 		text += " " + words[used].Value
 		used++
@@ -195,6 +218,21 @@ func joinRaw(words []Word) string {
 		raw[i] = w.Raw
 	}
 	return strings.Join(raw, " ")
+}
+
+func joinValues(words []Word) string { return strings.Join(values(words), " ") }
+
+// doubts are warnings about values that were accepted.
+func (in Input) doubts() (warnings []string) {
+	for _, g := range in.given {
+		if g.kind.Doubt == nil {
+			continue
+		}
+		if text := g.kind.Doubt(in.values[g.name]); text != "" {
+			warnings = append(warnings, text)
+		}
+	}
+	return warnings
 }
 
 func (b *binder) surplus(w Word) error {
@@ -222,6 +260,9 @@ func (b *binder) flag(words []Word) (used int, err error) {
 		used = 1
 	case len(words) == 1 || words[1].IsFlag():
 		return 1, usagef("%s needs a value: %s %s", label, label, f.Kind.Name)
+	case f.Kind.Spans != nil:
+		n := f.Kind.Spans(b.session, words[1:])
+		used, value = 1+n, joinValues(words[1:1+n])
 	default:
 		used, value = 2, words[1].Value
 	}
@@ -245,7 +286,7 @@ func (b *binder) unknown(name string) error {
 
 // read turns the texts into values.
 func (b *binder) read() (Input, error) {
-	in := Input{values: map[string]any{}}
+	in := Input{values: map[string]any{}, resolved: map[string]any{}, given: b.bindings}
 	var invalid repo.Invalid
 	for _, g := range b.bindings {
 		value, err := any(true), error(nil)

@@ -115,7 +115,7 @@ func TestParse(t *testing.T) {
 		"watch 5 animal add 'a  b' --legs 4":           {"seconds": 5, "command": "animal add 'a  b' --legs 4"},
 	} {
 		in, err := parseLine(s, line)
-		if err != nil || !reflect.DeepEqual(in, Input{values: want}) {
+		if err != nil || !reflect.DeepEqual(in.values, want) {
 			t.Errorf("%s: %+v, %v; want %+v", line, in.values, err, want)
 		}
 	}

@@ -37,7 +37,7 @@ type EventFilter struct {
 	ContractID int64
 	CustomerID int64
 	Customers  []int64    // of any of these; nil for all
-	From, To   *time.Time // events that take place at any time between the two
+	From, To   *time.Time // events that take place at any time from From up to, and without, To
 }
 
 // An EventChange holds what is to be written; nil leaves a column as it is, an empty text removes it.
@@ -100,10 +100,10 @@ func (db *DB) Events(ctx context.Context, f EventFilter) ([]Event, error) {
 		q = q.Where("support_id is null")
 	}
 	if f.From != nil {
-		q = q.Where("coalesce(end_date, start_date) >= ?", *f.From)
+		q = q.Where("(end_date > ? or end_date is null and start_date >= ?)", *f.From, *f.From)
 	}
 	if f.To != nil {
-		q = q.Where("start_date <= ?", *f.To)
+		q = q.Where("start_date < ?", *f.To)
 	}
 	return db.searchEvents(ctx, q, f.Page)
 }

@@ -19,13 +19,22 @@ const MaxMoney Money = 999_999_999_999
 
 var errMoney = errors.New("want an amount like 1200 or 1200.50, with at most two decimals")
 
-// ParseMoney reads 1200, 1200.50 and 1 200,50: spaces (also no-break and narrow ones) group
-// thousands, the decimal sign is a point or a comma, nothing is rounded.
+// ParseMoney reads 1200, 1200.50, 1 200,50, 1'200.50, 1,200.50 and 1.200,50: spaces and apostrophes group thousands;
+// points and commas do where the other of the two is the decimal sign. Nothing is rounded. 1,200 is refused, because it
+// may mean either.
 func ParseMoney(text string) (Money, error) {
 	digits := strings.TrimSpace(text)
 	negative := strings.HasPrefix(digits, "-")
 	digits = strings.TrimPrefix(digits, "-")
-	whole, cents, hasCents := strings.Cut(strings.Replace(digits, ",", ".", 1), ".")
+	whole, cents, hasCents := digits, "", false
+	if i := strings.LastIndexAny(digits, ".,"); i >= 0 {
+		whole, cents, hasCents = digits[:i], digits[i+1:], true
+		if digits[i] == '.' {
+			whole = strings.ReplaceAll(whole, ",", "'")
+		} else {
+			whole = strings.ReplaceAll(whole, ".", "'")
+		}
+	}
 	whole, err := ungroup(whole)
 	if err != nil || (hasCents && (cents == "" || len(cents) > 2)) {
 		return 0, errMoney
@@ -43,10 +52,19 @@ func ParseMoney(text string) (Money, error) {
 	return Money(n), nil
 }
 
-// ungroup takes the spaces out of 1 200 000 and refuses 12 00.
+// ungroup takes the signs between groups out of 1 200 000 and refuses 12 00, and groups separated in several ways.
 func ungroup(whole string) (string, error) {
-	groups := strings.FieldsFunc(whole, func(r rune) bool { return r == ' ' || r == '\u00a0' || r == '\u202f' })
-	if len(groups) == 0 || len(groups) > 1 && len(groups[0]) > 3 {
+	var sign rune
+	mixed := false
+	groups := strings.FieldsFunc(whole, func(r rune) bool {
+		if !strings.ContainsRune(" \u00a0\u202f'’", r) {
+			return false
+		}
+		mixed = mixed || sign != 0 && r != sign
+		sign = r
+		return true
+	})
+	if len(groups) == 0 || len(groups) > 1 && len(groups[0]) > 3 || mixed || strings.HasPrefix(whole, "'") || strings.HasSuffix(whole, "'") {
 		return "", errMoney
 	}
 	for _, g := range groups[1:] {

@@ -29,7 +29,7 @@ func alternatives(needle string) [][]term {
 	var run string // digits of the words before this one
 	flush := func(pieces []string) {
 		if len(run) >= phoneGram {
-			dialled = append(dialled, term{run, true})
+			dialled = append(dialled, term{withoutAccess(run), true})
 		} else {
 			dialled = append(dialled, terms(pieces)...)
 		}
@@ -90,6 +90,15 @@ func onlyDigits(text string) string {
 	}, text)
 }
 
+// withoutAccess takes 00 off the digits of a number, the prefix for calls abroad of most countries (ITU-T E.123), which
+// stands for the + of E.164. Too few digits to search for stay as they are.
+func withoutAccess(digits string) string {
+	if rest, found := strings.CutPrefix(digits, "00"); found && len(rest) >= phoneGram {
+		return rest
+	}
+	return digits
+}
+
 // A haystack is a text, ready to be searched.
 type haystack struct {
 	words  []string
@@ -125,7 +134,7 @@ func Score(needle string, fields ...string) int {
 }
 
 func isWhole(needle string, fields []string, hay []haystack) bool {
-	folded, digits := "", onlyDigits(strings.ReplaceAll(needle, "(0)", ""))
+	folded, digits := "", withoutAccess(onlyDigits(strings.ReplaceAll(needle, "(0)", "")))
 	if strings.Contains(needle, "@") {
 		folded = strings.Join(words(needle), "")
 	}

@@ -1,0 +1,112 @@
+package commands
+
+// This file reads amounts of money as tables print them: 8 450,50 €, €8,450.50, 1'200.50, 50€.
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/currency"
+	"golang.org/x/text/language"
+	printing "golang.org/x/text/message"
+
+	"crm/repo"
+)
+
+// Amount is the kind of an amount of money, from zero; its value is a repo.Money.
+var Amount = money(0)
+
+// Payment is the kind of an amount of money above zero; its value is a repo.Money.
+var Payment = money(1)
+
+func money(least repo.Money) Kind {
+	return Kind{
+		Name: "AMOUNT",
+		Parse: func(s *Session, text string) (any, error) {
+			number, err := withoutCurrency(s.Locale, text)
+			if err != nil {
+				return nil, err
+			}
+			amount, err := repo.ParseMoney(number)
+			if err == nil && amount < least {
+				err = fmt.Errorf("%s is too little: at least %s is possible", amount, least)
+			}
+			return amount, err
+		},
+		Spans: spansAmount,
+	}
+}
+
+// withoutCurrency takes the company's currency off one side of an amount.
+func withoutCurrency(l Locale, text string) (string, error) {
+	text = strings.TrimSpace(text)
+	sign := ""
+	if strings.HasPrefix(text, "-") {
+		sign, text = "-", text[1:]
+	}
+	for _, mark := range currencyMarks(l) {
+		if rest, found := cutMark(text, mark); found {
+			text = rest
+			break
+		}
+	}
+	if strings.ContainsFunc(text, func(r rune) bool { return unicode.Is(unicode.Sc, r) || unicode.IsLetter(r) }) && l.Currency != "" {
+		return "", errors.New("want an amount in " + l.Currency + ", like 1200 or 1200.50")
+	}
+	return sign + text, nil
+}
+
+// currencyMarks are the code of the company's currency and its symbols.
+func currencyMarks(l Locale) []string {
+	unit, err := currency.ParseISO(l.Currency)
+	if err != nil {
+		return nil
+	}
+	p := printing.NewPrinter(language.Make(l.Language))
+	return []string{unit.String(), p.Sprint(currency.Symbol(unit)), p.Sprint(currency.NarrowSymbol(unit))}
+}
+
+// cutMark takes a mark off the beginning or the end of a text, in any case.
+func cutMark(text, mark string) (rest string, found bool) {
+	if mark == "" || len(text) <= len(mark) {
+		return text, false
+	}
+	if end := len(text) - len(mark); strings.EqualFold(text[end:], mark) {
+		return strings.TrimSpace(text[:end]), true
+	}
+	if strings.EqualFold(text[:len(mark)], mark) {
+		return strings.TrimSpace(text[len(mark):]), true
+	}
+	return text, false
+}
+
+// spansAmount returns how many of the words are one amount as tables print it, such as the three of 8 450,50 €. Groups
+// of digits alone are not taken together: 1 200 may be two values.
+func spansAmount(s *Session, words []Word) int {
+	count := 0
+	for count < len(words) && count < 6 && !words[count].Quoted && !words[count].IsFlag() {
+		count++
+	}
+	marks := currencyMarks(s.Locale)
+	for n := count; n > 1; n-- {
+		texts := make([]string, n)
+		for i, w := range words[:n] {
+			texts[i] = w.Value
+		}
+		isMark := func(text string) bool {
+			return slices.ContainsFunc(marks, func(m string) bool { return strings.EqualFold(m, text) })
+		}
+		hasDecimals := strings.ContainsAny(texts[n-1], ".,")
+		number, err := withoutCurrency(s.Locale, strings.Join(texts, " "))
+		if err != nil || !hasDecimals && !isMark(texts[0]) && !isMark(texts[n-1]) {
+			continue
+		}
+		if _, err := repo.ParseMoney(number); err == nil {
+			return n
+		}
+	}
+	return 1
+}

@@ -1,0 +1,240 @@
+package commands
+
+// This file reads dates and times as people write them, in English and French: 2026-03-28 18:30, 28/03/2026,
+// 28.03.2026, 28 mars 2026 18h30, monday, demain, 6PM, +3d, +2h. Two numbers around a slash are day and month, or month
+// and day where the region is the United States.
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	dateLayout = "2006-01-02"
+	firstYear  = 1900
+	lastYear   = 9999
+)
+
+// months are the names of months by their first three or four letters, with and without accents.
+var months = map[string]time.Month{
+	"jan": 1, "feb": 2, "fev": 2, "fév": 2, "mar": 3, "apr": 4, "avr": 4, "may": 5, "mai": 5, "jun": 6, "juin": 6,
+	"jul": 7, "juil": 7, "aug": 8, "aou": 8, "aoû": 8, "sep": 9, "oct": 10, "nov": 11, "dec": 12, "déc": 12,
+}
+
+var monthNames = strings.Fields(`january february march april may june july august september october november december
+	janvier février fevrier mars avril mai juin juillet août aout septembre octobre novembre décembre decembre sept`)
+
+var weekdays = map[string]time.Weekday{
+	"sunday": 0, "monday": 1, "tuesday": 2, "wednesday": 3, "thursday": 4, "friday": 5, "saturday": 6,
+	"dimanche": 0, "lundi": 1, "mardi": 2, "mercredi": 3, "jeudi": 4, "vendredi": 5, "samedi": 6,
+}
+
+var nearDays = map[string]int{
+	"yesterday": -1, "today": 0, "tomorrow": 1, "hier": -1, "aujourd'hui": 0, "aujourd’hui": 0, "demain": 1,
+}
+
+var (
+	isoForm     = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}([ T].*)?$`)
+	numericDate = regexp.MustCompile(`^(\d{1,2})([/.])(\d{1,2})[/.](\d{4})$`)
+	dayFirst    = regexp.MustCompile(`^(\d{1,2})(?:er|st|nd|rd|th)? ([\pL]+)\.?,? (\d{4})$`)
+	monthFirst  = regexp.MustCompile(`^([\pL]+)\.? (\d{1,2})(?:st|nd|rd|th)?,? (\d{4})$`)
+	daysAway    = regexp.MustCompile(`^([+-])(\d{1,10})([dwjs])$`)
+	timeAway    = regexp.MustCompile(`^([+-])(?:(\d{1,4})h(\d{2})?|(\d{1,5})min)$`)
+	clockAtEnd  = regexp.MustCompile(`(?:^|[ ,])(?:(?:at|à|a) )?(\d{1,2}(?::\d{2}(?::\d{2})?)? ?[ap]m|\d{1,2}:\d{2}(?::\d{2})?|\d{1,2} ?h ?(?:\d{2})?)$`)
+	clockForm   = regexp.MustCompile(`^(\d{1,2})(?: ?[:h] ?(\d{2})?(?::(\d{2}))?)? ?([ap]m)?$`)
+)
+
+// isISO reports whether a text has the shape of a date as ISO 8601 writes it, with or without a time.
+func isISO(text string) bool { return isoForm.MatchString(strings.TrimSpace(text)) }
+
+// readMoment reads a date, a time, both, or a distance.
+func readMoment(l Locale, text string) (moment, error) {
+	text = strings.TrimSpace(text)
+	if isISO(text) {
+		return readISO(text)
+	}
+	text = strings.ToLower(strings.Join(strings.Fields(text), " "))
+	if found := timeAway.FindStringSubmatch(text); found != nil {
+		return readElapsed(found), nil
+	}
+	var m moment
+	if at := clockAtEnd.FindStringSubmatchIndex(text); at != nil {
+		clock, err := readClock(text[at[2]:at[3]])
+		if err != nil {
+			return moment{}, err
+		}
+		m.clock = &clock
+		if text = strings.TrimRight(text[:at[0]], " ,"); text == "" {
+			return m, nil
+		}
+	}
+	day, err := readDate(l, text)
+	m.day = &day
+	return m, err
+}
+
+// readISO reads 2026-03-28, with 18:30, 18:30:05 or an offset behind it (RFC 3339).
+func readISO(text string) (moment, error) {
+	day, err := time.Parse(dateLayout, text[:len(dateLayout)])
+	if err != nil {
+		return moment{}, fmt.Errorf("there is no day %s", text[:len(dateLayout)])
+	}
+	if _, err := inYears(day); err != nil || len(text) == len(dateLayout) {
+		return moment{day: &day}, err
+	}
+	text = strings.TrimSpace(text[len(dateLayout)+1:])
+	for _, layout := range []string{"15:04", "15:04:05"} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return moment{day: &day, clock: &clockTime{of: t}}, nil
+		}
+		if t, err := time.Parse(layout+"Z07:00", text); err == nil {
+			_, offset := t.Zone()
+			return moment{day: &day, clock: &clockTime{of: t, zone: time.FixedZone("", offset)}}, nil
+		}
+	}
+	clock, err := readClock(strings.ToLower(text))
+	return moment{day: &day, clock: &clock}, err
+}
+
+// readDate returns midnight UTC of the day, whatever the zone. text is in lower case.
+func readDate(l Locale, text string) (time.Time, error) {
+	year, month, day := l.Now().In(l.Zone).Date()
+	today := time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
+	if days, ok := nearDays[text]; ok {
+		return today.AddDate(0, 0, days), nil
+	}
+	if weekday, ok := weekdays[text]; ok { // the next one, which may be today
+		return today.AddDate(0, 0, int(weekday-today.Weekday()+7)%7), nil
+	}
+	if found := daysAway.FindStringSubmatch(text); found != nil {
+		return inYears(today.AddDate(0, 0, daysOf(found)))
+	}
+	return readWritten(l, text)
+}
+
+// readWritten reads 28/03/2026, 28.03.2026, 28 mar 2026 and mar 28, 2026.
+func readWritten(l Locale, text string) (time.Time, error) {
+	if found := numericDate.FindStringSubmatch(text); found != nil {
+		day, month := found[1], found[3]
+		if found[2] == "/" && l.Region == "US" {
+			day, month = month, day
+		}
+		n, _ := strconv.Atoi(month)
+		return dateOf(text, found[4], time.Month(n), day)
+	}
+	found := dayFirst.FindStringSubmatch(text)
+	if first := monthFirst.FindStringSubmatch(text); first != nil {
+		found = []string{text, first[2], first[1], first[3]}
+	}
+	if found == nil {
+		return time.Time{}, errDate
+	}
+	month, ok := monthOf(found[2])
+	if !ok {
+		return time.Time{}, errDate
+	}
+	return dateOf(text, found[3], month, found[1])
+}
+
+// monthOf returns the month of a name or of its abbreviation.
+func monthOf(name string) (time.Month, bool) {
+	if month, ok := months[name]; ok {
+		return month, true
+	}
+	for _, known := range monthNames {
+		if name != known {
+			continue
+		}
+		for _, letters := range []int{4, 3} {
+			short := []rune(name)
+			if month, ok := months[string(short[:min(letters, len(short))])]; ok {
+				return month, true
+			}
+		}
+	}
+	return 0, false
+}
+
+func dateOf(text, year string, month time.Month, day string) (time.Time, error) {
+	y, _ := strconv.Atoi(year)
+	d, _ := strconv.Atoi(day)
+	date := time.Date(y, month, d, 0, 0, 0, 0, time.UTC)
+	if month < 1 || month > 12 || date.Day() != d || date.Month() != month {
+		return time.Time{}, fmt.Errorf("there is no day %s", text)
+	}
+	return inYears(date)
+}
+
+func inYears(t time.Time) (time.Time, error) {
+	if t.Year() < firstYear || t.Year() > lastYear {
+		return time.Time{}, fmt.Errorf("want a year from %d to %d", firstYear, lastYear)
+	}
+	return t, nil
+}
+
+// daysOf are the days of +3d and -2w; j and s are French days and weeks.
+func daysOf(found []string) int {
+	days, _ := strconv.Atoi(found[2])
+	if found[3] == "w" || found[3] == "s" {
+		days *= 7
+	}
+	if found[1] == "-" {
+		return -days
+	}
+	return days
+}
+
+// readElapsed reads +2h, +2h30 and +45min.
+func readElapsed(found []string) moment {
+	hours, _ := strconv.Atoi("0" + found[2])
+	minutes, _ := strconv.Atoi("0" + found[3] + found[4])
+	d := time.Duration(hours)*time.Hour + time.Duration(minutes)*time.Minute
+	if found[1] == "-" {
+		d = -d
+	}
+	return moment{elapsed: &d}
+}
+
+// A clockTime is a time of day, in a zone of its own where the text gives an offset.
+type clockTime struct {
+	of   time.Time      // its hour, minute, second and fraction
+	zone *time.Location // nil: the company's
+}
+
+// readClock reads 18:30, 18:30:05, 18h, 18h30 and 6:30 pm, in lower case.
+func readClock(text string) (clockTime, error) {
+	wrong := fmt.Errorf("there is no time of day %s: want one like 18:30, 18h30 or 6PM", show(text))
+	found := clockForm.FindStringSubmatch(text)
+	if found == nil || strings.Trim(text, "0123456789") == "" {
+		return clockTime{}, wrong
+	}
+	hour, _ := strconv.Atoi(found[1])
+	minute, _ := strconv.Atoi("0" + found[2])
+	second, _ := strconv.Atoi("0" + found[3])
+	if half := found[4]; half != "" {
+		if hour < 1 || hour > 12 {
+			return clockTime{}, wrong
+		}
+		if hour %= 12; half == "pm" {
+			hour += 12
+		}
+	}
+	if hour > 23 || minute > 59 || second > 59 {
+		return clockTime{}, wrong
+	}
+	return clockTime{of: time.Date(1, 1, 1, hour, minute, second, 0, time.UTC)}, nil
+}
+
+// on is the instant on a day, which is given as midnight UTC, in the company's zone.
+func (c clockTime) on(day time.Time, zone *time.Location) (time.Time, error) {
+	at := func(zone *time.Location) time.Time {
+		return time.Date(day.Year(), day.Month(), day.Day(), c.of.Hour(), c.of.Minute(), c.of.Second(), c.of.Nanosecond(), zone)
+	}
+	if c.zone != nil {
+		return inYears(at(c.zone).In(zone))
+	}
+	return onlyInstant(at(time.UTC), zone)
+}

@@ -1,0 +1,62 @@
+package commands
+
+// This file turns the wall time of a zone into an instant. A time that a change of clocks skips is refused, and one
+// that occurs twice asks for its offset, so that no event moves by an hour unnoticed.
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// startOfDay returns the first instant of the day in the zone; that is not midnight where
+// the clocks change then. day is midnight UTC.
+func startOfDay(day time.Time, zone *time.Location) (time.Time, error) {
+	instants, change := resolve(day, zone)
+	start := change
+	if len(instants) > 0 {
+		start = instants[0]
+	}
+	if start.Day() != day.Day() {
+		return time.Time{}, fmt.Errorf("there is no day %s in %s", day.Format(dateLayout), zone)
+	}
+	return inYears(start)
+}
+
+// onlyInstant returns the instant at which the clocks of the zone show the wall time, which
+// is given as UTC.
+func onlyInstant(wall time.Time, zone *time.Location) (time.Time, error) {
+	const readable = dateLayout + " 15:04"
+	instants, change := resolve(wall, zone)
+	switch len(instants) {
+	case 0:
+		_, before := change.Add(-time.Nanosecond).Zone()
+		from := change.UTC().Add(time.Duration(before) * time.Second)
+		return time.Time{}, fmt.Errorf("there is no %s: the clocks go from %s to %s", wall.Format(readable), from.Format("15:04"), change.Format("15:04"))
+	case 1:
+		return inYears(instants[0])
+	}
+	return time.Time{}, fmt.Errorf("%s happens twice, as the clocks go back: write %s or %s",
+		wall.Format(readable), instants[0].Format(time.RFC3339), instants[1].Format(time.RFC3339))
+}
+
+// resolve returns the instants, at most two, at which the clocks of the zone show the wall
+// time; if there are none, also the instant at which the clocks skip it.
+func resolve(wall time.Time, zone *time.Location) (instants []time.Time, change time.Time) {
+	guess := time.Date(wall.Year(), wall.Month(), wall.Day(), wall.Hour(), wall.Minute(), wall.Second(), wall.Nanosecond(), zone)
+	from, to := guess.ZoneBounds()
+	for _, near := range []time.Time{from.Add(-time.Nanosecond), guess, to} {
+		_, offset := near.Zone()
+		t := wall.Add(-time.Duration(offset) * time.Second).In(zone)
+		if _, shown := t.Zone(); shown == offset {
+			instants = append(instants, t)
+		}
+	}
+	slices.SortFunc(instants, time.Time.Compare)
+	instants = slices.CompactFunc(instants, time.Time.Equal)
+	change = to
+	if !from.IsZero() && guess.Sub(from) < to.Sub(guess) || to.IsZero() {
+		change = from
+	}
+	return instants, change
+}

@@ -1,0 +1,71 @@
+package commands
+
+// This file reads phone numbers (D10) by one rule: the numbering plan must call a number possible. The plans are those
+// of libphonenumber; they lag behind numbers that were assigned lately, so a number that is possible and not known to be
+// assigned is accepted with a warning.
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+
+	"github.com/nyaruka/phonenumbers"
+)
+
+// Phone is the kind of a phone number, which may be empty; its value is a string in E.164: + and digits. A number
+// without a country code is one of the session's region. Of other countries, + and 4 to 15 digits are accepted as
+// written, with a warning, where their plan does not call them possible: the company keeps numbers such as +666 12345.
+var Phone = Kind{Name: "PHONE", Parse: readPhone, Doubt: doubtPhone}
+
+var errPhone = errors.New("want a phone number, with + and the country code if it is abroad")
+
+func readPhone(s *Session, text string) (any, error) {
+	text, err := cleanText(text, 255)
+	if err != nil || text == "" {
+		return "", err
+	}
+	if strings.Trim(text, "+0123456789 \u00a0\u202f.-/()") != "" || strings.LastIndexByte(text, '+') > 0 {
+		return "", errPhone
+	}
+	number, err := phonenumbers.Parse(text, s.Locale.Region)
+	if err == nil && isPossible(number) {
+		return phonenumbers.Format(number, phonenumbers.E164), nil
+	}
+	home := phonenumbers.GetCountryCodeForRegion(s.Locale.Region)
+	if err == nil && int(number.GetCountryCode()) == home {
+		return "", fmt.Errorf("is not a possible number of the region %s: has it all its digits?", s.Locale.Region)
+	}
+	digits := strings.Map(func(r rune) rune {
+		if unicode.IsDigit(r) {
+			return r
+		}
+		return -1
+	}, text)
+	if text[0] != '+' || digits == "" || digits[0] == '0' || len(digits) < 4 || len(digits) > 15 {
+		return "", errPhone
+	}
+	return "+" + digits, nil
+}
+
+// isPossible reports whether the numbering plan has numbers of that length, with the area code. A number with a digit
+// too few keeps its trunk prefix when it is parsed and so seems long enough.
+func isPossible(number *phonenumbers.PhoneNumber) bool {
+	if strings.HasPrefix(phonenumbers.GetNationalSignificantNumber(number), "0") && !phonenumbers.IsValidNumber(number) {
+		return false
+	}
+	return phonenumbers.IsPossibleNumberWithReason(number) == phonenumbers.IS_POSSIBLE
+}
+
+// doubtPhone is the warning for a number that is not known to be assigned.
+func doubtPhone(value any) string {
+	text := value.(string)
+	number, err := phonenumbers.Parse(text, "")
+	switch {
+	case text == "" || err == nil && phonenumbers.IsValidNumber(number):
+		return ""
+	case err == nil && isPossible(number):
+		return fmt.Sprintf("no operator is known to use the number %s: is it right?", text)
+	}
+	return fmt.Sprintf("the number %s is in no numbering plan: is it right?", text)
+}
