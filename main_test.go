@@ -532,3 +532,53 @@ func TestThreatModel(t *testing.T) {
 		t.Error("the threat model is not where it was")
 	}
 }
+
+var (
+	citation    = regexp.MustCompile(`\b[RSD][1-9][0-9]?\b`)
+	requirement = regexp.MustCompile(`(?m)^\| ([RSD][0-9]+) \|`)
+)
+
+// Every requirement that a comment, a test, a script or a document cites is a row of docs/requirements.md.
+func TestRequirementsResolve(t *testing.T) {
+	rows := map[string]bool{}
+	text, err := os.ReadFile("docs/requirements.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range requirement.FindAllStringSubmatch(string(text), -1) {
+		rows[row[1]] = true
+	}
+	err = filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && strings.HasPrefix(d.Name(), ".") && path != ".":
+			return filepath.SkipDir
+		case !slices.Contains([]string{".go", ".sql", ".txtar", ".md"}, filepath.Ext(path)):
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		for _, cited := range citation.FindAllString(string(text), -1) {
+			if !rows[cited] {
+				t.Errorf("%s cites %s, which docs/requirements.md does not have", path, cited)
+			}
+		}
+		if number, _, found := strings.Cut(d.Name(), "_"); found && filepath.Ext(path) == ".txtar" && citation.MatchString(unpadded(number)) {
+			if !rows[unpadded(number)] {
+				t.Errorf("%s is named after %s, which docs/requirements.md does not have", path, unpadded(number))
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// unpadded is the requirement that a script's name begins with: R1 for r01.
+func unpadded(name string) string {
+	if len(name) != 3 {
+		return name
+	}
+	return strings.ToUpper(name[:1]) + strings.TrimPrefix(name[1:], "0")
+}

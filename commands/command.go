@@ -55,9 +55,11 @@ type Kind struct {
 	// Doubt is a warning about a value that is accepted, empty for most; nil for kinds without doubts.
 	Doubt func(value any) string
 	// Spans returns how many of the words, at least one, are the value; nil for kinds whose values are one word.
-	Spans func(s *Session, words []Word) int
-	Files bool // completed with file names
-	Rest  bool // of the last argument: takes all words that are left, as one text
+	Spans  func(s *Session, words []Word) int
+	Files  bool // completed with file names
+	Rest   bool // of the last argument: takes all words that are left, as one text
+	IsLine bool // of the last argument: takes all that is left as it is typed, a command of its own
+	Commas bool // several values separated by commas
 }
 
 // A Choice is one completion: what is inserted and what it means.

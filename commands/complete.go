@@ -110,7 +110,7 @@ func (a *analysis) complete(words []Word) Completion {
 			if err != nil {
 				return nothing
 			}
-			if a.bindings[len(a.bindings)-1].kind.isLine() {
+			if a.bindings[len(a.bindings)-1].kind.IsLine {
 				return a.nested(w.Start)
 			}
 			used = n
@@ -172,7 +172,7 @@ func (a *analysis) arg() Completion {
 		}
 		c = a.value(kind, a.typing.Start, a.typing.Value, due[0].label()+": "+due[0].Help)
 	}
-	if line := slices.IndexFunc(due, func(a Arg) bool { return a.Kind.isLine() }); line == 0 || line == 1 && due[0].Optional {
+	if line := slices.IndexFunc(due, func(a Arg) bool { return a.Kind.IsLine }); line == 0 || line == 1 && due[0].Optional {
 		inner := a.nested(a.typing.Start)
 		inner.Hint = c.Hint
 		return inner
@@ -198,7 +198,7 @@ func (a *analysis) value(k Kind, start int, word, hint string) Completion {
 	if word == "" {
 		c.Hint = hint
 	}
-	if strings.HasSuffix(k.Name, listMark) {
+	if k.Commas {
 		c.base = word[:strings.LastIndexByte(word, ',')+1]
 	}
 	if k.Live != nil || k.Files {

@@ -73,7 +73,7 @@ func eventCommands() Table {
 					return Output{}, err
 				}
 				e, err := s.DB.AddEvent(ctx, change)
-				if err == repo.ErrDenied {
+				if isBare(err, repo.ErrDenied) {
 					err = &worded{fmt.Sprintf("not permitted: contract %d is not of a customer of yours", Value[int64](in, "contract-id")), "", repo.ErrDenied}
 				}
 				return done(eventFields, e, "event", e.ID, "added"), err

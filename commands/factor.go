@@ -106,7 +106,7 @@ func (s *Session) ownProof(ctx context.Context, in Input) (proof, error) {
 // wrongProof answers a refused proof of who is signed in.
 func wrongProof(err error) (Output, error) {
 	out := Output{Events: refused(err)}
-	if err == repo.ErrCredentials {
+	if errors.Is(err, repo.ErrCredentials) {
 		err = &worded{"the current password is wrong, or the account is locked for a while", "", err}
 	}
 	return out, err

@@ -123,13 +123,11 @@ func Enum(name string, values ...string) Kind {
 // Format is the kind of the name of an output format; its value is a string.
 var Format = Enum("FORMAT", "table", "vertical", "json", "csv", "tsv", "markdown")
 
-// listMark ends the name of a kind whose values are separated by commas.
-const listMark = ",…"
-
 // Columns is the kind of column names separated by commas; its value is a []string.
 func Columns(names ...string) Kind {
 	return Kind{
-		Name: "COLUMN" + listMark,
+		Name:   "COLUMN,…",
+		Commas: true,
 		Parse: func(_ *Session, text string) (any, error) {
 			var picked []string
 			for part := range strings.SplitSeq(text, ",") {
@@ -203,6 +201,4 @@ var Path = Kind{Name: "FILE", Files: true, Parse: func(_ *Session, text string) 
 // Line is the kind of a last argument that is itself a command: everything from there on,
 // as typed. An optional argument before it is left out if the word is not of its kind. Its
 // value is a string.
-var Line = Kind{Name: "COMMAND", Parse: func(_ *Session, text string) (any, error) { return text, nil }}
-
-func (k Kind) isLine() bool { return k.Name == Line.Name }
+var Line = Kind{Name: "COMMAND", IsLine: true, Parse: func(_ *Session, text string) (any, error) { return text, nil }}

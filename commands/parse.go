@@ -175,7 +175,7 @@ func (b *binder) missing() error {
 // that used.
 func (b *binder) positional(words []Word) (used int, err error) {
 	due, w := b.command.Args[min(b.args, len(b.command.Args)):], words[0]
-	if len(due) > 1 && due[0].Optional && due[1].Kind.isLine() {
+	if len(due) > 1 && due[0].Optional && due[1].Kind.IsLine {
 		if _, err := due[0].Kind.Parse(b.session, w.Value); err != nil {
 			due = due[1:]
 			b.args++
@@ -190,7 +190,7 @@ func (b *binder) positional(words []Word) (used int, err error) {
 	}
 	text := w.Value
 	used = 1
-	if due[0].Kind.isLine() {
+	if due[0].Kind.IsLine {
 		text, used = joinRaw(words), len(words)
 	}
 	if due[0].Kind.Spans != nil {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -61,7 +62,7 @@ func listFlags[T any](fields []Field[T], sorts map[string]string, own ...Flag) [
 		names[i] = f.Name
 	}
 	return append(own,
-		Flag{Name: "limit", Kind: Number("N", 1, 10_000), Help: "at most so many rows (default 50)"},
+		Flag{Name: "limit", Kind: Number("N", 1, 10_000), Help: "at most so many rows; without it as many as the setting limit says"},
 		Flag{Name: "after", Kind: ID, Help: "the next page: start behind the record with this ID"},
 		Flag{Name: "sort", Kind: sortKind(sorts), Help: "order by this column"},
 		Flag{Name: "deleted", Kind: Switch, Help: "the deleted ones instead"},
@@ -139,15 +140,20 @@ func happened(noun string, id int64, what string) Event {
 	return e
 }
 
-// named puts the record's noun and ID into a refusal that does not tell them.
+// named puts the record's noun and ID into a refusal without words of its own.
 func named(err error, noun string, id int64) error {
-	switch err {
-	case repo.ErrNotFound:
+	switch {
+	case isBare(err, repo.ErrNotFound):
 		return &worded{fmt.Sprintf("there is no %s %d", noun, id), "", repo.ErrNotFound}
-	case repo.ErrDenied:
+	case isBare(err, repo.ErrDenied):
 		return &worded{fmt.Sprintf("not permitted: %s %d is not yours", noun, id), "", repo.ErrDenied}
 	}
 	return err
+}
+
+// isBare reports whether the error is that sentinel and nobody has put it into words yet.
+func isBare(err, sentinel error) bool {
+	return errors.Is(err, sentinel) && err.Error() == sentinel.Error()
 }
 
 // nothingToChange is the error of an update without flags.

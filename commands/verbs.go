@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"strings"
 
 	"crm/repo"
 )
@@ -24,10 +25,18 @@ func getCommand[T any](noun string, kind Kind, fields []Field[T], get func(*repo
 // deleteCommand is `NOUN delete ID`.
 func deleteCommand[T any](noun string, kind Kind, fields []Field[T], remove func(*repo.DB, context.Context, int64) (T, error)) Command {
 	return Command{
-		Name: noun + " delete", Short: "Delete a " + noun + "; restore brings it back", Needs: action(noun, "delete"),
+		Name: noun + " delete", Short: "Delete " + withArticle(noun) + "; restore brings it back", Needs: action(noun, "delete"),
 		Args: []Arg{idArg(kind)}, Destructive: true,
 		Run: marked(noun, "deleted", fields, remove),
 	}
+}
+
+// withArticle puts the indefinite article before a noun.
+func withArticle(noun string) string {
+	if strings.ContainsRune("aeio", rune(noun[0])) { // user is spoken with a consonant
+		return "an " + noun
+	}
+	return "a " + noun
 }
 
 // restoreCommand is `NOUN restore ID`; what may delete may restore.
