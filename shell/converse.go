@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"crm/commands"
+	"crm/shell/render"
 )
 
 // A Terminal is what a conversation at the prompt needs.
@@ -178,7 +179,7 @@ const (
 
 // title names the window.
 func title(text string) string {
-	return "\x1b]0;" + escapeControls(strings.Trim(text, " ·")) + "\x07"
+	return "\x1b]0;" + render.Escape(strings.Trim(text, " ·")) + "\x07"
 }
 
 // readCommand reads a command, on as many lines as it takes.

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"crm/commands"
+	"crm/shell/render"
 )
 
 // Secrets is the one place where a secret is read: from a file, from the environment, or
@@ -113,17 +114,17 @@ func show(tty *os.File, r commands.SecretRequest) error {
 		return nil
 	}
 	width, _ := sizeOf(tty)
-	lines := wrapText(r.Notice, width)
+	lines := render.Wrap(r.Notice, width)
 	if r.QR != "" {
-		picture, err := drawQR(r.QR)
+		picture, err := render.QR(r.QR)
 		if err != nil {
 			return err
 		}
-		if side := textWidth(picture[0]); side < width {
+		if side := render.Width(picture[0]); side < width {
 			for i := range picture {
-				picture[i] = whiteOnBlack + picture[i] + "\x1b[0m"
+				picture[i] = render.WhiteOnBlack + picture[i] + "\x1b[0m"
 			}
-			lines = beside(picture, lines, side, width)
+			lines = render.Beside(picture, lines, side, width)
 		}
 	}
 	_, err := io.WriteString(screenOf(tty), strings.Join(lines, "\n")+"\n")

@@ -10,6 +10,7 @@ import (
 
 	"crm/commands"
 	"crm/repo"
+	"crm/shell/render"
 )
 
 // This file repeats a command in place and shows what changed since the time before.
@@ -61,12 +62,12 @@ func (sh *Shell) frame(ctx context.Context, line string) string {
 	answer, err := sh.dispatch(ctx, line, false)
 	if err != nil {
 		text, _ := commands.Describe(err)
-		return "error: " + escapeControls(text)
+		return "error: " + render.Escape(text)
 	}
 	var b bytes.Buffer
 	style := sh.style(answer.Format)
 	style.Color = false
-	if err := Render(&b, answer.Output, style); err != nil {
+	if err := render.Write(&b, answer.Output, style); err != nil {
 		return "error: " + err.Error()
 	}
 	if answer.Output.Columns != nil && !answer.Output.Single {
@@ -82,7 +83,7 @@ func (sh *Shell) repaint(head string, lines, before []string) string {
 		height = sh.Screen.Height()
 	}
 	var b strings.Builder
-	b.WriteString(home + cutText(escapeControls(head), sh.width()) + clearLine)
+	b.WriteString(home + render.Cut(render.Escape(head), sh.width()) + clearLine)
 	for i, line := range lines {
 		if i+2 > height {
 			break

@@ -1,8 +1,8 @@
-package shell
-
-// The render files turn records into characters. Structured formats (json, csv, tsv) keep every
-// value as it is; formats for people (table, vertical, markdown) follow the company's habits and
-// never let a value send control characters to the terminal.
+// Package render turns records into characters. Formats for programs (json, csv, tsv) keep every
+// value as it is. Formats for people (table, vertical, markdown) apply the locale and never let a
+// value send control characters to a terminal. The package writes only where its caller says and
+// reads no input.
+package render
 
 import (
 	"bytes"
@@ -22,11 +22,11 @@ type Style struct {
 	Locale commands.Locale // zone, currency, language
 }
 
-// Render writes the records of out to w; it writes nothing else: messages, warnings and row
+// Write writes the records of out to w; it writes nothing else: messages, warnings and row
 // counts go elsewhere. An output without columns writes nothing, and neither does a Quiet one in
 // a format for people, nor an empty list as table or vertical. Nothing is written if out is
 // malformed: a cell of an unknown type, a row of another length, a Single without its one row.
-func Render(w io.Writer, out commands.Output, st Style) error {
+func Write(w io.Writer, out commands.Output, st Style) error {
 	if err := checkRecords(out); err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package shell
+package render
 
 // Amounts as the company writes them.
 

@@ -1,4 +1,4 @@
-package shell
+package render
 
 // Text in terminal cells. Widths are those of tablewriter, which counts code point by code point:
 // a terminal that joins an emoji sequence into one picture needs fewer cells, never more.
@@ -14,8 +14,8 @@ import (
 	"github.com/olekukonko/tablewriter/pkg/twwidth"
 )
 
-// textWidth is how many terminal cells the text takes at most.
-func textWidth(s string) int {
+// Width returns the number of terminal cells that the text takes at most.
+func Width(s string) int {
 	for i := range len(s) {
 		if s[i] < ' ' || s[i] > '~' {
 			return twwidth.WidthNoCache(s)
@@ -37,9 +37,9 @@ func isControl(r rune) bool {
 	return unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp)
 }
 
-// escapeControls shows control characters and invalid bytes as Go writes them, \x1b or \u202e.
+// Escape replaces control characters and invalid bytes with their Go escapes, \x1b or \u202e.
 // Line breaks stay.
-func escapeControls(s string) string {
+func Escape(s string) string {
 	if strings.IndexFunc(s, func(r rune) bool { return isControl(r) || r == utf8.RuneError }) < 0 {
 		return s
 	}
@@ -60,13 +60,13 @@ func escapeControls(s string) string {
 	return b.String()
 }
 
-// cutText shortens the text to width cells, the last of them an ellipsis if any text goes.
-func cutText(s string, width int) string {
-	if textWidth(s) <= width {
+// Cut shortens the text to width cells and ends it with an ellipsis if it was longer.
+func Cut(s string, width int) string {
+	if Width(s) <= width {
 		return s
 	}
 	const ellipsis = "…"
-	room := width - textWidth(ellipsis)
+	room := width - Width(ellipsis)
 	end, used := 0, 0
 	for unit, n := range units(s, room) {
 		if used+n > room {
@@ -77,13 +77,13 @@ func cutText(s string, width int) string {
 	return strings.TrimRight(s[:end], " ") + ellipsis
 }
 
-// wrapText breaks the text at its line breaks, and into lines of at most width cells if width is
-// not 0: between words where it can, inside a word where it must. Nothing goes but the spaces at
-// a break.
-func wrapText(s string, width int) []string {
+// Wrap splits the text at its line breaks and into lines of at most width cells; width 0 means no
+// limit. It breaks between words, or inside a word that is longer than a line, and drops only the
+// spaces at a break.
+func Wrap(s string, width int) []string {
 	var lines []string
 	for line := range strings.SplitSeq(s, "\n") {
-		if width <= 0 || textWidth(line) <= width {
+		if width <= 0 || Width(line) <= width {
 			lines = append(lines, line)
 			continue
 		}
@@ -126,14 +126,14 @@ func units(s string, limit int) iter.Seq2[string, int] {
 		graphemes := displaywidth.StringGraphemes(s)
 		for graphemes.Next() {
 			unit := graphemes.Value()
-			if n := textWidth(unit); n <= limit {
+			if n := Width(unit); n <= limit {
 				if !yield(unit, n) {
 					return
 				}
 				continue
 			}
 			for _, r := range unit {
-				if !yield(string(r), textWidth(string(r))) {
+				if !yield(string(r), Width(string(r))) {
 					return
 				}
 			}

@@ -1,4 +1,4 @@
-package shell
+package render
 
 import (
 	"image/color"
@@ -10,11 +10,11 @@ import (
 // quietZone is the light margin that a QR code has on every side, in modules (ISO/IEC 18004, 6.3.8).
 const quietZone = 4
 
-const whiteOnBlack = "\x1b[38;5;231;48;5;16m" // of the 256 colours, which no theme changes
+const WhiteOnBlack = "\x1b[38;5;231;48;5;16m" // of the 256 colours, which no theme changes
 
-// drawQR draws a text as a QR code of the lowest error correction, two modules above each other in one character. What is light is drawn, in white
+// QR draws a text as a QR code of the lowest error correction, two modules above each other in one character. What is light is drawn, in white
 // on black: so it can be read whatever the colours of the terminal.
-func drawQR(text string) ([]string, error) {
+func QR(text string) ([]string, error) {
 	code, err := qr.Encode(text, qr.L, qr.Auto)
 	if err != nil {
 		return nil, err
@@ -44,12 +44,12 @@ func drawQR(text string) ([]string, error) {
 	return lines, nil
 }
 
-// beside puts lines to the right of a picture, or below it where they do not fit.
-func beside(picture, lines []string, pictureWidth, width int) []string {
+// Beside puts lines to the right of a picture, or below it where they do not fit.
+func Beside(picture, lines []string, pictureWidth, width int) []string {
 	const gap, first = 3, 2 // columns; lines from the top
 	widest := 0
 	for _, l := range lines {
-		widest = max(widest, textWidth(l))
+		widest = max(widest, Width(l))
 	}
 	if pictureWidth+gap+widest > width || first+len(lines) > len(picture) {
 		return append(picture, lines...)

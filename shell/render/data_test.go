@@ -1,4 +1,4 @@
-package shell
+package render
 
 import (
 	"encoding/csv"

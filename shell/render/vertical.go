@@ -1,4 +1,4 @@
-package shell
+package render
 
 // One line a value, as psql's expanded display does.
 
@@ -18,7 +18,7 @@ const headingWidth = 40
 func (p painter) vertical(page *bytes.Buffer, out commands.Output) {
 	names := 0
 	for _, c := range out.Columns {
-		names = max(names, textWidth(c.Name))
+		names = max(names, Width(c.Name))
 	}
 	room := 0
 	stacked := false
@@ -33,9 +33,9 @@ func (p painter) vertical(page *bytes.Buffer, out commands.Output) {
 				p.verticalStacked(page, c, row[j])
 				continue
 			}
-			pad := strings.Repeat(" ", names-textWidth(c.Name))
+			pad := strings.Repeat(" ", names-Width(c.Name))
 			name := p.bold(c.Name) + pad
-			for _, line := range wrapText(p.cell(row[j]), room) {
+			for _, line := range Wrap(p.cell(row[j]), room) {
 				writeLine(page, name+" | "+p.highlight(c, line))
 				name = strings.Repeat(" ", names)
 			}
@@ -53,8 +53,8 @@ func (p painter) heading(number int) string {
 }
 
 func (p painter) verticalStacked(page *bytes.Buffer, c commands.Column, cell any) {
-	writeLine(page, p.bold(cutText(c.Name, p.Width)))
-	for _, line := range wrapText(p.cell(cell), max(p.Width-2, minTextWidth)) {
+	writeLine(page, p.bold(Cut(c.Name, p.Width)))
+	for _, line := range Wrap(p.cell(cell), max(p.Width-2, minTextWidth)) {
 		writeLine(page, "  "+p.highlight(c, line))
 	}
 }

@@ -1,4 +1,4 @@
-package shell
+package render
 
 import (
 	"math"
@@ -53,7 +53,7 @@ func TestEscapeControls(t *testing.T) {
 		{"bad \xff\xc3 and \ufffd", `bad \xff\xc3 and ` + "\ufffd"},
 	}
 	for _, tt := range tests {
-		if got := escapeControls(tt.in); got != tt.want {
+		if got := Escape(tt.in); got != tt.want {
 			t.Errorf("%q: got %q, want %q", tt.in, got, tt.want)
 		}
 	}
@@ -75,7 +75,7 @@ func TestCutText(t *testing.T) {
 		{"abc", 1, "…"},
 	}
 	for _, tt := range tests {
-		if got := cutText(tt.in, tt.width); got != tt.want {
+		if got := Cut(tt.in, tt.width); got != tt.want {
 			t.Errorf("%q at %d: got %q, want %q", tt.in, tt.width, got, tt.want)
 		}
 	}
@@ -101,7 +101,7 @@ func TestWrapText(t *testing.T) {
 		{"  indented text", 10, "  indented|text"},
 	}
 	for _, tt := range tests {
-		if got := wrapText(tt.in, tt.width); !reflect.DeepEqual(got, strings.Split(tt.want, "|")) {
+		if got := Wrap(tt.in, tt.width); !reflect.DeepEqual(got, strings.Split(tt.want, "|")) {
 			t.Errorf("%q at %d: got %q, want %q", tt.in, tt.width, got, tt.want)
 		}
 	}

@@ -1,4 +1,4 @@
-package shell
+package render
 
 // The table for people. Its widths are decided here; tablewriter draws it.
 
@@ -93,9 +93,9 @@ func (p painter) drawList(page *bytes.Buffer, out commands.Output, columns []tab
 	header := make([]string, len(columns))
 	aligns := make(tw.Alignment, len(columns))
 	for i, c := range columns {
-		lines := wrapText(c.title, max(c.width, longestWord(c.title)))
+		lines := Wrap(c.title, max(c.width, longestWord(c.title)))
 		for l := range lines {
-			lines[l] = p.bold(cutText(lines[l], c.width))
+			lines[l] = p.bold(Cut(lines[l], c.width))
 		}
 		header[i] = strings.Join(lines, "\n")
 		aligns[i] = tw.AlignLeft
@@ -107,7 +107,7 @@ func (p painter) drawList(page *bytes.Buffer, out commands.Output, columns []tab
 	for r := range rows {
 		rows[r] = make([]string, len(columns))
 		for i, c := range columns {
-			rows[r][i] = p.highlight(out.Columns[i], cutText(c.cells[r], c.width))
+			rows[r][i] = p.highlight(out.Columns[i], Cut(c.cells[r], c.width))
 		}
 	}
 	return draw(page, header, rows, aligns)
@@ -117,7 +117,7 @@ func (p painter) drawList(page *bytes.Buffer, out commands.Output, columns []tab
 func (p painter) recordTable(page *bytes.Buffer, out commands.Output) error {
 	names := 0
 	for _, c := range out.Columns {
-		names = max(names, textWidth(columnTitle(c.Name)))
+		names = max(names, Width(columnTitle(c.Name)))
 	}
 	room := 0
 	if p.Width > 0 {
@@ -129,7 +129,7 @@ func (p painter) recordTable(page *bytes.Buffer, out commands.Output) error {
 	}
 	rows := make([][]string, len(out.Columns))
 	for i, c := range out.Columns {
-		lines := wrapText(p.cell(out.Rows[0][i]), room)
+		lines := Wrap(p.cell(out.Rows[0][i]), room)
 		for l := range lines {
 			lines[l] = p.highlight(c, lines[l])
 		}

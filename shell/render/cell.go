@@ -1,4 +1,4 @@
-package shell
+package render
 
 // One value at a time: for people, and bare for structured formats.
 
@@ -45,7 +45,7 @@ func (p painter) text(cell any) string {
 	case repo.Money:
 		return p.amounts.format(v)
 	case string:
-		return escapeControls(strings.ReplaceAll(v, "\r\n", "\n"))
+		return Escape(strings.ReplaceAll(v, "\r\n", "\n"))
 	case commands.Nested:
 		return safeJSON(v.String())
 	}

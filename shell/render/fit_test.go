@@ -1,4 +1,4 @@
-package shell
+package render
 
 import (
 	"fmt"
@@ -117,8 +117,8 @@ func TestWrapKeeps(t *testing.T) {
 	bare := strings.NewReplacer(" ", "", "\n", "")
 	for seed := range uint64(1500) {
 		r := rand.New(rand.NewPCG(seed, 1))
-		text, width := escapeControls(randomText(r)), minTextWidth+r.IntN(40)
-		if got, want := bare.Replace(strings.Join(wrapText(text, width), "")), bare.Replace(text); got != want {
+		text, width := Escape(randomText(r)), minTextWidth+r.IntN(40)
+		if got, want := bare.Replace(strings.Join(Wrap(text, width), "")), bare.Replace(text); got != want {
 			t.Fatalf("seed %d at %d: got %q, want %q", seed, width, got, want)
 		}
 	}
@@ -143,7 +143,7 @@ func BenchmarkRender10000(b *testing.B) {
 		b.Run(format, func(b *testing.B) {
 			for b.Loop() {
 				st := Style{Format: format, Width: 100, Color: true, Locale: locale}
-				if err := Render(io.Discard, out, st); err != nil {
+				if err := Write(io.Discard, out, st); err != nil {
 					b.Fatal(err)
 				}
 			}

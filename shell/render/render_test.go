@@ -1,4 +1,4 @@
-package shell
+package render
 
 import (
 	"fmt"
@@ -53,7 +53,7 @@ func record() commands.Output {
 func render(t *testing.T, out commands.Output, st Style) string {
 	t.Helper()
 	var b strings.Builder
-	if err := Render(&b, out, st); err != nil {
+	if err := Write(&b, out, st); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
@@ -255,7 +255,7 @@ func TestRenderRefuses(t *testing.T) {
 	}
 	for _, tt := range tests {
 		var b strings.Builder
-		err := Render(&b, tt.out, Style{Format: tt.format})
+		err := Write(&b, tt.out, Style{Format: tt.format})
 		if got := fmt.Sprint(err); got != tt.want || b.Len() > 0 {
 			t.Errorf("got %q and wrote %q, want %q", got, b.String(), tt.want)
 		}

@@ -1,4 +1,4 @@
-package shell
+package render
 
 // Formats for programs. Values are never altered in a pipe or a file: a cell that starts with
 // "=", "+", "-" or "@" stays as it is, although a spreadsheet may take it for a formula (a phone
@@ -133,7 +133,7 @@ func (p painter) guard(s string) string {
 	if p.Width == 0 {
 		return s
 	}
-	return escapeControls(s)
+	return Escape(s)
 }
 
 // markdown writes a pipe table with every column, values as in a table.

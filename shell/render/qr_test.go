@@ -1,4 +1,4 @@
-package shell
+package render
 
 import (
 	"image"
@@ -16,7 +16,7 @@ import (
 // photo is what a camera sees of a drawing, eight points a module.
 func photo(lines []string) image.Image {
 	const scale = 8
-	picture := image.NewGray(image.Rect(0, 0, textWidth(lines[0])*scale, len(lines)*2*scale))
+	picture := image.NewGray(image.Rect(0, 0, Width(lines[0])*scale, len(lines)*2*scale))
 	for row, line := range lines {
 		for column, r := range []rune(line) {
 			for half, light := range []bool{r == '█' || r == '▀', r == '█' || r == '▄'} {
@@ -42,7 +42,7 @@ func TestQR(t *testing.T) {
 		strings.Repeat("x", 200) + "@epic.example": false,
 	} {
 		secret := security.NewFactor()
-		lines, err := drawQR(security.FactorURL(secret, account))
+		lines, err := QR(security.FactorURL(secret, account))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -59,8 +59,8 @@ func TestQR(t *testing.T) {
 			key.Type() != "totp" || key.Period() != 30 || key.Digits() != 6 || key.Algorithm() != otp.AlgorithmSHA1 {
 			t.Errorf("%s: an app reads %q (%v)", account, seen.GetText(), err)
 		}
-		if (len(lines) <= 23 && textWidth(lines[0]) < 80) != fits {
-			t.Errorf("%s: %d lines of %d columns", account, len(lines), textWidth(lines[0]))
+		if (len(lines) <= 23 && Width(lines[0]) < 80) != fits {
+			t.Errorf("%s: %d lines of %d columns", account, len(lines), Width(lines[0]))
 		}
 	}
 }
@@ -68,11 +68,11 @@ func TestQR(t *testing.T) {
 // TestBeside puts words where there is room.
 func TestBeside(t *testing.T) {
 	picture := []string{"##", "##", "##", "##"}
-	if got := strings.Join(beside(append([]string(nil), picture...), []string{"one", "two"}, 2, 8), "/"); got != "##/##/##   one/##   two" {
+	if got := strings.Join(Beside(append([]string(nil), picture...), []string{"one", "two"}, 2, 8), "/"); got != "##/##/##   one/##   two" {
 		t.Error(got)
 	}
 	for _, width := range []int{7, 2} {
-		if got := strings.Join(beside(append([]string(nil), picture...), []string{"one", "two"}, 2, width), "/"); got != "##/##/##/##/one/two" {
+		if got := strings.Join(Beside(append([]string(nil), picture...), []string{"one", "two"}, 2, width), "/"); got != "##/##/##/##/one/two" {
 			t.Error(got)
 		}
 	}

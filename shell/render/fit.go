@@ -1,4 +1,4 @@
-package shell
+package render
 
 // How a table fits a terminal: first all in full, then titles on several lines, then text cut.
 
@@ -6,7 +6,7 @@ import "strings"
 
 // frameWidth is what the lines and spaces around n columns take.
 func frameWidth(n int) int {
-	return 2*n + (n+1)*textWidth(tableSymbols().Column())
+	return 2*n + (n+1)*Width(tableSymbols().Column())
 }
 
 // fitColumns gives every column its width; no limit if width is 0. It reports false if the table
@@ -18,9 +18,9 @@ func fitColumns(columns []tableColumn, width int) bool {
 		c := &columns[i]
 		widest := 0
 		for _, cell := range c.cells {
-			widest = max(widest, textWidth(cell))
+			widest = max(widest, Width(cell))
 		}
-		c.width = max(widest, textWidth(c.title))
+		c.width = max(widest, Width(c.title))
 		narrow[i] = max(widest, longestWord(c.title))
 		total += c.width
 		broken += narrow[i]
@@ -76,7 +76,7 @@ func totalWidth(columns []tableColumn, limit int) int {
 func longestWord(s string) int {
 	longest := 0
 	for word := range strings.FieldsSeq(s) {
-		longest = max(longest, textWidth(word))
+		longest = max(longest, Width(word))
 	}
 	return longest
 }
