@@ -39,7 +39,7 @@ func (sh *Shell) Converse(ctx context.Context, t Terminal) error {
 	c := &conversation{Shell: sh, terminal: t}
 	c.completer = newCompleter(func() *commands.Session { return sh.Session }, func() { c.line.Wake() })
 	c.remember("")
-	line, err := OpenLine(LineConfig{
+	reader, err := OpenLine(LineConfig{
 		In: t.In, Out: t.Out, Prefix: sh.prefix, Complete: c.completer.complete,
 		History: c.history, Editor: t.Editor, Color: t.Color, OnSignal: t.OnSignal,
 		Idle: sh.idle, Now: sh.Clock, Unlock: func() bool { return c.unlock(ctx) },
@@ -47,17 +47,17 @@ func (sh *Shell) Converse(ctx context.Context, t Terminal) error {
 	if err != nil {
 		return err
 	}
-	c.line = line
-	defer line.Close()
-	sh.asks = line.Ask
-	sh.Session.Editor = func(kind, text string) (string, error) { return runEditor(line.c, kind, text) }
-	sh.Session.Retype = line.Begin
+	c.line = reader
+	defer reader.Close()
+	sh.asks = reader.Ask
+	sh.Session.Editor = reader.Edit
+	sh.Session.Retype = reader.Begin
 	_, _ = io.WriteString(t.Out, saveTitle)
 	defer func() { _, _ = io.WriteString(t.Out, restoreTitle) }()
 	c.greet(ctx)
 	for {
 		c.settle()
-		text, err := readCommand(line)
+		text, err := readCommand(reader)
 		switch {
 		case errors.Is(err, io.EOF):
 			return nil
@@ -114,7 +114,7 @@ func (c *conversation) unlock(ctx context.Context) bool {
 
 // agreesToPaste asks, once a paste, before several pasted lines run of which any changes data.
 func (c *conversation) agreesToPaste(text string) bool {
-	left := c.line.pasted
+	left := c.line.Pasted()
 	if len(left) == 0 || c.agreed {
 		c.agreed = c.agreed && len(left) > 0
 		return true
@@ -148,7 +148,7 @@ func (c *conversation) settle() {
 	_, _ = io.WriteString(c.terminal.Out, title(strings.TrimSpace(user+" · crm · "+c.Session.DB.Server())))
 	if user != c.user {
 		c.remember(user)
-		c.line.c.History = c.history
+		c.line.UseHistory(c.history)
 	}
 }
 
@@ -183,11 +183,11 @@ func title(text string) string {
 }
 
 // readCommand reads a command, on as many lines as it takes.
-func readCommand(line *Line) (string, error) {
-	text, err := line.Read()
+func readCommand(from *Line) (string, error) {
+	text, err := from.Read()
 	for err == nil && commands.Open(text) {
 		var more string
-		more, err = line.ReadMore()
+		more, err = from.ReadMore()
 		text += "\n" + more
 	}
 	return text, err

@@ -145,9 +145,16 @@ func (l *Line) ReadMore() (string, error) { return l.read(morePrefix, false) }
 // Ask reads an answer to a question: without completion and history, and not from a paste.
 func (l *Line) Ask(question string) (string, error) { return l.read(question, true) }
 
-// Pasted tells how many lines of a paste are still to be read; the caller may want to ask
+// Pasted returns the lines of a paste that are still to be read; the caller may want to ask
 // before it runs them.
-func (l *Line) Pasted() int { return len(l.pasted) }
+func (l *Line) Pasted() []string { return l.pasted }
+
+// UseHistory replaces the history from the next Read on.
+func (l *Line) UseHistory(h *History) { l.c.History = h }
+
+// Edit lets the user change text in their editor and returns the result; kind is the extension of
+// the temporary file. The terminal must not be reading.
+func (l *Line) Edit(kind, text string) (string, error) { return runEditor(l.c, kind, text) }
 
 // Begin has the next line begin with text.
 func (l *Line) Begin(text string) { l.tail = onScreen(text) }

@@ -119,7 +119,7 @@ func (d *demo) execute(text string) {
 		fmt.Printf("STATE %d %d\n", len(files), runtime.NumGoroutine())
 	case "":
 	default:
-		fmt.Printf("GOT %q %d\n", text, d.line.Pasted())
+		fmt.Printf("GOT %q %d\n", text, len(d.line.Pasted()))
 	}
 }
 
