@@ -402,8 +402,9 @@ func command(t *testing.T, database, keyset string, args ...string) *exec.Cmd {
 func TestHouse(t *testing.T) {
 	may := map[string][]string{
 		".":                        {"commands", "commands/config", "repo", "repo/place", "security", "seed", "shell"},
-		"shell":                    {"commands", "repo", "shell/render"},
-		"shell/internal/linedemo":  {"commands", "shell"},
+		"shell":                    {"commands", "repo", "shell/line", "shell/render"},
+		"shell/line":               {},
+		"shell/internal/linedemo":  {"commands", "shell", "shell/line"},
 		"shell/internal/shelldemo": {"commands", "repo", "shell"},
 		"shell/render":             {"commands", "repo"},
 		"commands":                 {"repo", "security"},
@@ -437,7 +438,7 @@ func TestHouse(t *testing.T) {
 			if strings.Contains(name, "spf13/viper") && path != "main.go" {
 				t.Errorf("%s imports viper", path)
 			}
-			if strings.Contains(name, "/go-prompt") && path != filepath.Join("shell", "prompt.go") {
+			if strings.Contains(name, "/go-prompt") && path != filepath.Join("shell", "line", "widget.go") {
 				t.Errorf("%s imports %s", path, name)
 			}
 		}

@@ -21,6 +21,7 @@ import (
 	"golang.org/x/term"
 
 	"crm/commands"
+	"crm/shell/line"
 	"crm/shell/render"
 )
 
@@ -107,7 +108,7 @@ func (sh *Shell) hush() {
 		return
 	}
 	if tty, err := sh.Secrets.TTY(); err == nil {
-		back := mute(tty)
+		back := line.DisableEcho(tty)
 		sh.speak = func() { back(); _ = tty.Close() }
 	}
 }

@@ -1,6 +1,6 @@
 //go:build unix
 
-package shell
+package line
 
 import (
 	"errors"
@@ -34,7 +34,7 @@ type terminal struct {
 }
 
 // mute has a terminal show nothing of what is typed, until back is called.
-func mute(tty *os.File) (back func()) {
+func DisableEcho(tty *os.File) (back func()) {
 	fd := int(tty.Fd())
 	before, err := unix.IoctlGetTermios(fd, getMode)
 	if err != nil {

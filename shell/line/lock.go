@@ -1,10 +1,10 @@
-package shell
+package line
 
 // The lock of the line: the first key after an absence that was too long is no key of the line any more, nor is anything that
 // came with it.
 
 // lock ends go-prompt's part; what the line held without a selected row, or a search, is kept.
-func (l *Line) lock() string {
+func (l *Reader) lock() string {
 	l.kept = l.now
 	if l.held != nil {
 		l.kept = *l.held
@@ -16,11 +16,11 @@ func (l *Line) lock() string {
 }
 
 // unlock reports whether the line goes on, with the cursor where it was.
-func (l *Line) unlock() bool {
+func (l *Reader) unlock() bool {
 	l.in, l.put = tokenizer{}, l.kept
 	unlocked := l.c.Unlock()
 	l.tty.dropTyped() // while the password was judged
-	l.away.back()     // keys were pressed
+	l.idle.Reset()    // keys were pressed
 	if !unlocked {
 		l.DropPasted()
 	}

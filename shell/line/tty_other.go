@@ -1,6 +1,6 @@
 //go:build !unix
 
-package shell
+package line
 
 import (
 	"fmt"
@@ -25,7 +25,7 @@ type terminal struct {
 }
 
 // mute is for systems with termios.
-func mute(*os.File) (back func()) { return func() {} }
+func DisableEcho(*os.File) (back func()) { return func() {} }
 
 // dropTyped is for systems with termios.
 func (t *terminal) dropTyped() {}

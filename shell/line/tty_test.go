@@ -1,4 +1,4 @@
-package shell
+package line
 
 import (
 	"reflect"
@@ -36,7 +36,7 @@ func TestTokens(t *testing.T) {
 		{in: "\x1b[200~one\x1b[201"},
 		{in: "\x1b[200~one\x1b[201", quiet: true, want: []token{{paste: []string{"one[201"}}}},
 		{in: "\x1b[200~\x1b[201~", want: []token{{paste: []string{""}}}},
-		{in: "\x1b[201~x", want: []token{{key: pasteEnd}, {text: "x"}}},
+		{in: "\x1b[201~x", want: []token{{key: PasteEnd}, {text: "x"}}},
 	} {
 		var whole tokenizer
 		whole.add([]byte(c.in))
@@ -77,14 +77,14 @@ func joined(all []token) (out []token) {
 
 func TestTokensOfLargePaste(t *testing.T) {
 	var tok tokenizer
-	tok.add([]byte(pasteStart))
+	tok.add([]byte(PasteStart))
 	for range 1000 {
 		tok.add([]byte(strings.Repeat("x", 1000) + "\n"))
 		if got, ok := tok.next(false); ok {
 			t.Fatalf("a part of a paste: %.40q", got)
 		}
 	}
-	tok.add([]byte(pasteEnd))
+	tok.add([]byte(PasteEnd))
 	got, ok := tok.next(false)
 	if !ok || len(got.paste) != 1001 || tok.partial() {
 		t.Errorf("got %d lines, want 1001", len(got.paste))

@@ -1,4 +1,4 @@
-package shell
+package line
 
 import "golang.org/x/sys/unix"
 

@@ -1,4 +1,4 @@
-package shell
+package line
 
 import (
 	"bytes"
@@ -12,8 +12,8 @@ import (
 // pastes turn to rubbish (go-prompt #145, #278), and inserts what it does not know as text.
 
 const (
-	pasteStart = "\x1b[200~"
-	pasteEnd   = "\x1b[201~"
+	PasteStart = "\x1b[200~"
+	PasteEnd   = "\x1b[201~"
 	maxPaste   = 8 << 20 // bytes; what follows is read as typed
 	maxEscape  = 4 << 10 // bytes of a control string that is waited for
 	lineBreak  = '␤'     // stands for a line feed inside the line being edited, also when typed
@@ -56,7 +56,7 @@ func (t *tokenizer) next(quiet bool) (tok token, ok bool) {
 			t.buf = nil // lets go of a large paste
 		}
 		switch {
-		case tok.key == pasteStart:
+		case tok.key == PasteStart:
 			t.pasting, t.seen = true, 0
 		case tok.key != "" || tok.text != "":
 			return tok, true
@@ -82,15 +82,15 @@ func (t *tokenizer) line() (text string, ok bool) {
 // paste takes everything up to the end of the paste, or nothing while that is missing.
 func (t *tokenizer) paste(quiet bool) (token, bool) {
 	rest := 0
-	end := bytes.Index(t.buf[t.seen:], []byte(pasteEnd))
+	end := bytes.Index(t.buf[t.seen:], []byte(PasteEnd))
 	switch {
 	case end >= 0:
 		end += t.seen
-		rest = end + len(pasteEnd)
+		rest = end + len(PasteEnd)
 	case quiet || len(t.buf) > maxPaste:
 		end, rest = len(t.buf), len(t.buf)
 	default:
-		t.seen = max(0, len(t.buf)-len(pasteEnd))
+		t.seen = max(0, len(t.buf)-len(PasteEnd))
 		return token{}, false
 	}
 	text := strings.NewReplacer("\r\n", "\n", "\r", "\n", "\t", " ").Replace(string(t.buf[:end]))

@@ -1,4 +1,4 @@
-package shell
+package line
 
 import (
 	"errors"
@@ -21,10 +21,10 @@ type widget struct {
 	renderer   *prompt.Render
 	completion *prompt.CompletionManager
 	shown      []prompt.Suggest // the rows of the box
-	l          *Line
+	l          *Reader
 }
 
-func newWidget(l *Line) (*widget, error) {
+func newWidget(l *Reader) (*widget, error) {
 	out := prompt.NewStdoutWriter()
 	if l.c.Out.Fd() == os.Stderr.Fd() {
 		out = prompt.NewStderrWriter()
@@ -148,7 +148,7 @@ func store(b *prompt.Buffer, to line) {
 }
 
 // A keyboard is the prompt.ConsoleParser: the keys of the line, one a Read.
-type keyboard struct{ l *Line }
+type keyboard struct{ l *Reader }
 
 // Setup and TearDown do nothing: the line sets the terminal's mode around Input.
 func (keyboard) Setup() error    { return nil }
@@ -161,7 +161,7 @@ func (k keyboard) GetWinSize() *prompt.WinSize {
 
 // window tells the true width and an endless height: below a height that go-prompt finds too
 // small it would erase the screen. The line sizes the box itself.
-func window(l *Line) *prompt.WinSize {
+func window(l *Reader) *prompt.WinSize {
 	return &prompt.WinSize{Row: 1<<16 - 1, Col: uint16(l.cols)}
 }
 
@@ -183,7 +183,7 @@ func (k keyboard) Read() ([]byte, error) {
 // next key, where go-prompt polls a hundred times a second (go-prompt #200).
 type screen struct {
 	prompt.ConsoleWriter
-	l     *Line
+	l     *Reader
 	drawn bool
 	skip  int // columns of a line too long for the window that are not written
 }

@@ -1,4 +1,4 @@
-package shell
+package line
 
 import (
 	"slices"
@@ -18,7 +18,7 @@ const (
 
 // look takes the size of the window, or a guess where the system tells none. It reports
 // whether a line of more than one row was, or is now, wrapped at another column.
-func (l *Line) look() (rewrapped bool) {
+func (l *Reader) look() (rewrapped bool) {
 	cols, rows, err := term.GetSize(int(l.c.Out.Fd()))
 	if err != nil || cols <= 0 || rows <= 0 {
 		cols, rows = 80, 24
@@ -30,11 +30,11 @@ func (l *Line) look() (rewrapped bool) {
 }
 
 // height is the number of rows that the line takes in a window of so many columns.
-func (l *Line) height(cols int) int {
+func (l *Reader) height(cols int) int {
 	return (runewidth.StringWidth(l.prefix())+runewidth.StringWidth(string(l.now.text)))/cols + 1
 }
 
-func (l *Line) prefix() string {
+func (l *Reader) prefix() string {
 	if l.search != nil {
 		return searchPrefix
 	}
@@ -43,12 +43,12 @@ func (l *Line) prefix() string {
 
 // walked reports whether the last key took a line of the history, of which go-prompt makes a
 // new buffer that knows no last key.
-func (l *Line) walked() bool {
+func (l *Reader) walked() bool {
 	return l.held == nil && l.search == nil && (l.given == "up" || l.given == "down")
 }
 
 // settle notes the line after a key.
-func (l *Line) settle(now line) {
+func (l *Reader) settle(now line) {
 	text := string(now.text)
 	if l.held != nil { // a row was accepted
 		l.held, l.search = nil, nil
@@ -66,7 +66,7 @@ func (l *Line) settle(now line) {
 }
 
 // boxRows is how many rows of the box fit under the line.
-func (l *Line) boxRows() int {
+func (l *Reader) boxRows() int {
 	if l.cols-runewidth.StringWidth(l.prefix()) < minBoxWidth {
 		return 0
 	}
@@ -75,14 +75,14 @@ func (l *Line) boxRows() int {
 
 // columnsAbove is how much of a line that is longer than the window does not fit in it,
 // in columns of whole rows.
-func (l *Line) columnsAbove() int { return max(0, l.height(l.cols)-l.rows) * l.cols }
+func (l *Reader) columnsAbove() int { return max(0, l.height(l.cols)-l.rows) * l.cols }
 
 // suggestions are the rows of the box for the line as it is.
-func (l *Line) suggestions() []Suggestion {
+func (l *Reader) suggestions() []Suggestion {
 	text := string(l.now.text)
 	asked := l.opened != nil && *l.opened == text
 	switch {
-	case l.away.tooLong():
+	case l.idle.Expired():
 		return nil
 	case l.search != nil:
 		l.word = 0
@@ -115,7 +115,7 @@ func (l *Line) suggestions() []Suggestion {
 }
 
 // withoutWord is the line with the word to complete taken out.
-func (l *Line) withoutWord(now line) line {
+func (l *Reader) withoutWord(now line) line {
 	if l.search != nil {
 		return line{}
 	}
@@ -124,21 +124,21 @@ func (l *Line) withoutWord(now line) line {
 }
 
 // openBox opens the box for a line for which it is closed.
-func (l *Line) openBox(now line) {
+func (l *Reader) openBox(now line) {
 	if text := string(now.text); l.given == "tab" || l.given == "backtab" {
 		l.opened, l.closed = &text, nil
 	}
 }
 
 // unselect gives the line back as it was before a row was selected.
-func (l *Line) unselect() {
+func (l *Reader) unselect() {
 	if l.held != nil {
 		l.ed.line, l.held = *l.held, nil
 	}
 }
 
 // cancel closes the box, or ends the search.
-func (l *Line) cancel() {
+func (l *Reader) cancel() {
 	switch {
 	case l.search != nil:
 		l.ed.line, l.search, l.held = *l.search, nil, nil
@@ -150,7 +150,7 @@ func (l *Line) cancel() {
 }
 
 // startSearch looks for the line in the history.
-func (l *Line) startSearch() {
+func (l *Reader) startSearch() {
 	was := l.ed.line
 	l.held = nil
 	l.search = &was
@@ -158,7 +158,7 @@ func (l *Line) startSearch() {
 }
 
 // takeFound ends the search with the first line found, for editing.
-func (l *Line) takeFound() {
+func (l *Reader) takeFound() {
 	if found := l.found(string(l.ed.text)); len(found) > 0 {
 		l.ed.line = newLine(found[0].Text, len(found[0].Text))
 		l.search = nil
@@ -170,7 +170,7 @@ func (l *Line) takeFound() {
 }
 
 // found lists the lines of the history that hold the text, the latest first, each once.
-func (l *Line) found(text string) []Suggestion {
+func (l *Reader) found(text string) []Suggestion {
 	text = strings.ToLower(text)
 	var list []Suggestion
 	seen := map[string]bool{}

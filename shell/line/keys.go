@@ -1,4 +1,4 @@
-package shell
+package line
 
 import "time"
 
@@ -60,7 +60,7 @@ func keymap() map[string]string {
 
 // actions are what the names do to the line in l.ed. A row that was selected when the key
 // came is in the line already: go-prompt accepts it for every key it is given.
-func (l *Line) actions() map[string]func() {
+func (l *Reader) actions() map[string]func() {
 	return map[string]func(){
 		"home": l.ed.home, "end": l.ed.end, "left": l.ed.left, "right": l.ed.right,
 		"word-left": l.ed.wordLeft, "word-right": l.ed.wordRight,
@@ -83,10 +83,10 @@ func (l *Line) actions() map[string]func() {
 }
 
 // clear empties the window; go-prompt then draws the line in its first row.
-func (l *Line) clear() { _, _ = l.c.Out.WriteString("\x1b[2J\x1b[H") }
+func (l *Reader) clear() { _, _ = l.c.Out.WriteString("\x1b[2J\x1b[H") }
 
 // nextKey waits for a key and returns the bytes that give it to go-prompt.
-func (l *Line) nextKey() string {
+func (l *Reader) nextKey() string {
 	l.count++
 	if !l.begun { // at once: go-prompt polls until its first key came
 		l.begun = true
@@ -120,10 +120,10 @@ func (l *Line) nextKey() string {
 		began := time.Now()
 		b, err := l.tty.wait(limit)
 		l.ended.CompareAndSwap(false, err != nil)
-		if len(b) > 0 && l.away.tooLong() {
+		if len(b) > 0 && l.idle.Expired() {
 			return l.lock()
 		} else if len(b) > 0 {
-			l.away.back()
+			l.idle.Reset()
 		}
 		l.in.add(b)
 		quiet = limit > 0 && len(b) == 0 && time.Since(began) >= limit
@@ -131,7 +131,7 @@ func (l *Line) nextKey() string {
 }
 
 // key decides what a token does to the line as it is now drawn; empty for nothing.
-func (l *Line) key(tok token) string {
+func (l *Reader) key(tok token) string {
 	if tok.paste != nil {
 		return l.paste(tok.paste)
 	}
@@ -176,7 +176,7 @@ func (l *Line) key(tok token) string {
 }
 
 // move gives a key that may move in the box or the history, or any other.
-func (l *Line) move(name string) string {
+func (l *Reader) move(name string) string {
 	searching := l.search != nil
 	l.given = name
 	switch {
@@ -192,14 +192,14 @@ func (l *Line) move(name string) string {
 	return code(name)
 }
 
-func (l *Line) give(name string) string {
+func (l *Reader) give(name string) string {
 	l.given = name
 	return code(name)
 }
 
 // finish ends the line. What was typed ahead is taken before the terminal is cooked, when
 // the system would throw away what it cannot hold.
-func (l *Line) finish(why ending) string {
+func (l *Reader) finish(why ending) string {
 	for len(l.in.buf) < maxPaste {
 		b, err := l.tty.wait(time.Millisecond)
 		if l.in.add(b); err != nil || len(b) == 0 {
@@ -210,7 +210,7 @@ func (l *Line) finish(why ending) string {
 	return keyEnter
 }
 
-func (l *Line) insert(text string) string {
+func (l *Reader) insert(text string) string {
 	if len(string(l.now.text))+len(text) > maxLine {
 		return l.finish(tooLong)
 	}
@@ -220,7 +220,7 @@ func (l *Line) insert(text string) string {
 
 // paste puts the first of the lines in and keeps the others for the next Reads. An answer
 // to a question is one line.
-func (l *Line) paste(lines []string) string {
+func (l *Reader) paste(lines []string) string {
 	for _, s := range lines {
 		if len(s) > maxLine {
 			return l.finish(tooLong)

@@ -1,4 +1,4 @@
-package shell
+package line
 
 import (
 	"errors"
@@ -24,7 +24,7 @@ const (
 type Suggestion struct{ Text, Description string }
 
 // LineConfig says where a Line reads and what it offers.
-type LineConfig struct {
+type Config struct {
 	In, Out *os.File // the terminal; Out is the standard output or error
 
 	// Prefix is what a line begins with: "crm> ". It is asked once for each Read.
@@ -58,8 +58,8 @@ type LineConfig struct {
 // methods, and restored at every end of them. Its methods other than Wake, Restore and
 // Pasted belong to one goroutine. When Complete or Prefix panic, the panic goes on to the
 // caller of Read with the terminal restored, and the Line is at its end.
-type Line struct {
-	c    LineConfig
+type Reader struct {
+	c    Config
 	tty  *terminal
 	ui   *widget
 	gate gate
@@ -82,7 +82,7 @@ type Line struct {
 	held   *line // the line as it was before a row was selected; nil when none is
 	search *line // the line as it was before Ctrl-R; nil when nothing is searched
 	kept   line  // the line as it was when it was locked
-	away   absence
+	idle   IdleTimer
 	past   []string
 	word   int     // where the word to complete begins
 	closed *string // the text for which the box stays closed
@@ -121,12 +121,12 @@ func IsTerminal(in, out *os.File) bool {
 
 // OpenLine prepares the terminal; its mode changes only when a line is read. It fails when
 // there is no terminal.
-func OpenLine(c LineConfig) (*Line, error) {
+func Open(c Config) (*Reader, error) {
 	tty, err := openTerminal(c.In, c.Out)
 	if err != nil {
 		return nil, err
 	}
-	l := &Line{c: c, tty: tty, keys: keymap(), away: newAbsence(c.Idle, c.Now)}
+	l := &Reader{c: c, tty: tty, keys: keymap(), idle: NewIdleTimer(c.Idle, c.Now)}
 	l.gate.turn = sync.NewCond(&l.gate.mu)
 	if l.ui, err = newWidget(l); err != nil {
 		return nil, errors.Join(err, tty.close())
@@ -137,53 +137,53 @@ func OpenLine(c LineConfig) (*Line, error) {
 
 // Read reads a line. The error is io.EOF for Ctrl-D on an empty line and when the terminal
 // is gone, and ErrDiscarded for Ctrl-C. Lines pasted or typed ahead come one by one.
-func (l *Line) Read() (string, error) { return l.read(l.c.Prefix(), false) }
+func (l *Reader) Read() (string, error) { return l.read(l.c.Prefix(), false) }
 
 // ReadMore reads the line that goes on where the last one left off.
-func (l *Line) ReadMore() (string, error) { return l.read(morePrefix, false) }
+func (l *Reader) ReadMore() (string, error) { return l.read(morePrefix, false) }
 
 // Ask reads an answer to a question: without completion and history, and not from a paste.
-func (l *Line) Ask(question string) (string, error) { return l.read(question, true) }
+func (l *Reader) Ask(question string) (string, error) { return l.read(question, true) }
 
 // Pasted returns the lines of a paste that are still to be read; the caller may want to ask
 // before it runs them.
-func (l *Line) Pasted() []string { return l.pasted }
+func (l *Reader) Pasted() []string { return l.pasted }
 
 // UseHistory replaces the history from the next Read on.
-func (l *Line) UseHistory(h *History) { l.c.History = h }
+func (l *Reader) UseHistory(h *History) { l.c.History = h }
 
 // Edit lets the user change text in their editor and returns the result; kind is the extension of
 // the temporary file. The terminal must not be reading.
-func (l *Line) Edit(kind, text string) (string, error) { return runEditor(l.c, kind, text) }
+func (l *Reader) Edit(kind, text string) (string, error) { return runEditor(l.c, kind, text) }
 
 // Begin has the next line begin with text.
-func (l *Line) Begin(text string) { l.tail = onScreen(text) }
+func (l *Reader) Begin(text string) { l.tail = onScreen(text) }
 
 // Stir says that somebody is there who pressed no key of the line.
-func (l *Line) Stir() { l.away.back() }
+func (l *Reader) ResetIdle() { l.idle.Reset() }
 
 // DropPasted forgets what is left of a paste, and what was typed ahead: for a command that
 // was cancelled, or lines that are not to be run.
-func (l *Line) DropPasted() { l.pasted, l.tail, l.in = nil, "", tokenizer{} }
+func (l *Reader) DropPasted() { l.pasted, l.tail, l.in = nil, "", tokenizer{} }
 
 // Wake says, from any goroutine, that Complete knows more than before: the box is drawn anew
 // unless a row of it is selected.
-func (l *Line) Wake() {
+func (l *Reader) Wake() {
 	l.woken.Store(true)
 	l.tty.poke()
 }
 
 // Restore puts the terminal's mode back, from any goroutine: for one that panics while
 // another reads a line.
-func (l *Line) Restore() { l.tty.restore("\x1b[J\r\n") }
+func (l *Reader) Restore() { l.tty.restore("\x1b[J\r\n") }
 
 // Close restores the terminal and lets go of the signals.
-func (l *Line) Close() error {
+func (l *Reader) Close() error {
 	l.tty.restore("")
 	return l.tty.close()
 }
 
-func (l *Line) signalled(s os.Signal) {
+func (l *Reader) signalled(s os.Signal) {
 	l.Restore()
 	if l.c.OnSignal == nil {
 		die(s)
@@ -194,7 +194,7 @@ func (l *Line) signalled(s os.Signal) {
 	l.tty.poke()
 }
 
-func (l *Line) read(prefix string, plain bool) (string, error) {
+func (l *Reader) read(prefix string, plain bool) (string, error) {
 	l.begins, l.plain = printable(prefix), plain
 	if text, ok := l.waiting(); ok && !l.ended.Load() {
 		_, err := io.WriteString(l.c.Out, l.begins+text+"\n")
@@ -234,7 +234,7 @@ func (l *Line) read(prefix string, plain bool) (string, error) {
 }
 
 // waiting takes a line that was pasted or typed ahead, which nobody needs to edit.
-func (l *Line) waiting() (text string, ok bool) {
+func (l *Reader) waiting() (text string, ok bool) {
 	switch {
 	case l.plain:
 		return "", false
@@ -248,7 +248,7 @@ func (l *Line) waiting() (text string, ok bool) {
 }
 
 // input runs go-prompt for one line, with the terminal raw.
-func (l *Line) input() (text string, err error) {
+func (l *Reader) input() (text string, err error) {
 	if l.ended.Load() {
 		return "", io.EOF
 	}
@@ -281,4 +281,4 @@ func (l *Line) input() (text string, err error) {
 	return text, nil
 }
 
-func (l *Line) say(err error) { _, _ = fmt.Fprintln(l.c.Out, "error:", err) }
+func (l *Reader) say(err error) { _, _ = fmt.Fprintln(l.c.Out, "error:", err) }

@@ -1,4 +1,4 @@
-package shell
+package line
 
 import (
 	"errors"
@@ -9,7 +9,7 @@ import (
 )
 
 // editElsewhere lets the user's editor change the line, which is not run by that.
-func (l *Line) editElsewhere(was line) line {
+func (l *Reader) editElsewhere(was line) line {
 	text, err := runEditor(l.c, "txt", asTyped(string(was.text)))
 	if err == nil && len(text) > maxLine {
 		err = fmt.Errorf("a line holds at most %d bytes", maxLine)
@@ -24,7 +24,7 @@ func (l *Line) editElsewhere(was line) line {
 
 // runEditor lets the user edit a text of a kind, in a file that only they may read and that is gone
 // afterwards.
-func runEditor(c LineConfig, kind, text string) (edited string, err error) {
+func runEditor(c Config, kind, text string) (edited string, err error) {
 	if strings.TrimSpace(c.Editor) == "" {
 		return "", errors.New("there is no editor: set EDITOR")
 	}

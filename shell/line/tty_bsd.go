@@ -1,6 +1,6 @@
 //go:build darwin || dragonfly || freebsd || netbsd || openbsd
 
-package shell
+package line
 
 import "golang.org/x/sys/unix"
 
