@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"crm/commands"
+	"crm/shell/line"
 )
 
 // This file completes from the command table and from live data, which is fetched in the
@@ -86,7 +87,7 @@ func (c *completer) forget() {
 }
 
 // complete lists what may stand in place of before[start:].
-func (c *completer) complete(before string) (start int, list []Suggestion) {
+func (c *completer) complete(before string) (start int, list []line.Suggestion) {
 	s := c.session()
 	found := s.Table.Complete(s, before)
 	choices := found.Choices
@@ -102,12 +103,12 @@ func (c *completer) complete(before string) (start int, list []Suggestion) {
 			return filesIn(dir)
 		}))
 	}
-	list = make([]Suggestion, len(choices), len(choices)+1)
+	list = make([]line.Suggestion, len(choices), len(choices)+1)
 	for i, choice := range choices {
-		list[i] = Suggestion{choice.Text, choice.Help}
+		list[i] = line.Suggestion{Text: choice.Text, Description: choice.Help}
 	}
 	if found.Hint != "" {
-		list = append(list[:min(len(list), mostSuggestions-1)], Suggestion{"", found.Hint})
+		list = append(list[:min(len(list), mostSuggestions-1)], line.Suggestion{Description: found.Hint})
 	}
 	return found.Start, list
 }

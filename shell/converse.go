@@ -10,13 +10,15 @@ import (
 	"time"
 
 	"crm/commands"
+	"crm/shell/line"
+	"crm/shell/render"
 )
 
 // A Terminal is what a conversation at the prompt needs.
 type Terminal struct {
 	In, Out  *os.File
-	History  func(user string) *History // of a user of this database, empty for nobody; nil keeps none
-	Editor   string                     // a command of the shell; empty: none
+	History  func(user string) *line.History // of a user of this database, empty for nobody; nil keeps none
+	Editor   string                          // a command of the shell; empty: none
 	Color    bool
 	OnSignal func(os.Signal) // told of TERM, HUP, QUIT, and INT while a line is read, with the terminal restored
 }
@@ -25,9 +27,9 @@ type Terminal struct {
 type conversation struct {
 	*Shell
 	terminal  Terminal
-	line      *Line
+	reader    *line.Reader
 	completer *completer
-	history   *History
+	history   *line.History
 	user      string // whose history it is
 	agreed    bool   // to run what is left of a paste
 }
@@ -36,9 +38,9 @@ type conversation struct {
 // returned.
 func (sh *Shell) Converse(ctx context.Context, t Terminal) error {
 	c := &conversation{Shell: sh, terminal: t}
-	c.completer = newCompleter(func() *commands.Session { return sh.Session }, func() { c.line.Wake() })
+	c.completer = newCompleter(func() *commands.Session { return sh.Session }, func() { c.reader.Wake() })
 	c.remember("")
-	line, err := OpenLine(LineConfig{
+	reader, err := line.Open(line.Config{
 		In: t.In, Out: t.Out, Prefix: sh.prefix, Complete: c.completer.complete,
 		History: c.history, Editor: t.Editor, Color: t.Color, OnSignal: t.OnSignal,
 		Idle: sh.idle, Now: sh.Clock, Unlock: func() bool { return c.unlock(ctx) },
@@ -46,21 +48,21 @@ func (sh *Shell) Converse(ctx context.Context, t Terminal) error {
 	if err != nil {
 		return err
 	}
-	c.line = line
-	defer line.Close()
-	sh.asks = line.Ask
-	sh.Session.Editor = func(kind, text string) (string, error) { return runEditor(line.c, kind, text) }
-	sh.Session.Retype = line.Begin
+	c.reader = reader
+	defer reader.Close()
+	sh.asks = reader.Ask
+	sh.Session.Editor = reader.Edit
+	sh.Session.Retype = reader.Begin
 	_, _ = io.WriteString(t.Out, saveTitle)
 	defer func() { _, _ = io.WriteString(t.Out, restoreTitle) }()
 	c.greet(ctx)
 	for {
 		c.settle()
-		text, err := readCommand(line)
+		text, err := readCommand(reader)
 		switch {
 		case errors.Is(err, io.EOF):
 			return nil
-		case errors.Is(err, ErrDiscarded), err == nil && strings.TrimSpace(text) == "":
+		case errors.Is(err, line.ErrDiscarded), err == nil && strings.TrimSpace(text) == "":
 			continue
 		case err != nil:
 			return err
@@ -74,7 +76,7 @@ func (sh *Shell) Converse(ctx context.Context, t Terminal) error {
 // run does one command of the prompt; it reports whether it was the last.
 func (c *conversation) run(ctx context.Context, text string) (leave bool) {
 	if !c.agreesToPaste(text) {
-		c.line.DropPasted()
+		c.reader.DropPasted()
 		return false
 	}
 	if c.history != nil {
@@ -89,11 +91,11 @@ func (c *conversation) run(ctx context.Context, text string) (leave bool) {
 		c.fail(err)
 	}
 	if errors.Is(err, context.Canceled) {
-		c.line.DropPasted()
+		c.reader.DropPasted()
 	}
 	c.completer.used(text)
 	if c.Session.Me != before {
-		c.line.Stir() // who signed in typed a password
+		c.reader.ResetIdle() // who signed in typed a password
 		c.completer.forget()
 		c.greet(ctx)
 	} else if c.did.MayHaveWritten() {
@@ -113,7 +115,7 @@ func (c *conversation) unlock(ctx context.Context) bool {
 
 // agreesToPaste asks, once a paste, before several pasted lines run of which any changes data.
 func (c *conversation) agreesToPaste(text string) bool {
-	left := c.line.pasted
+	left := c.reader.Pasted()
 	if len(left) == 0 || c.agreed {
 		c.agreed = c.agreed && len(left) > 0
 		return true
@@ -147,7 +149,7 @@ func (c *conversation) settle() {
 	_, _ = io.WriteString(c.terminal.Out, title(strings.TrimSpace(user+" · crm · "+c.Session.DB.Server())))
 	if user != c.user {
 		c.remember(user)
-		c.line.c.History = c.history
+		c.reader.UseHistory(c.history)
 	}
 }
 
@@ -178,15 +180,15 @@ const (
 
 // title names the window.
 func title(text string) string {
-	return "\x1b]0;" + escapeControls(strings.Trim(text, " ·")) + "\x07"
+	return "\x1b]0;" + render.Escape(strings.Trim(text, " ·")) + "\x07"
 }
 
 // readCommand reads a command, on as many lines as it takes.
-func readCommand(line *Line) (string, error) {
-	text, err := line.Read()
+func readCommand(from *line.Reader) (string, error) {
+	text, err := from.Read()
 	for err == nil && commands.Open(text) {
 		var more string
-		more, err = line.ReadMore()
+		more, err = from.ReadMore()
 		text += "\n" + more
 	}
 	return text, err
@@ -204,7 +206,7 @@ func (sh *Shell) prefix() string {
 // ConversePlainly is Converse for a terminal that cannot move its cursor: the prompt is text, and
 // nothing is completed.
 func (sh *Shell) ConversePlainly(ctx context.Context, in io.Reader) error {
-	from, away := newLines(in), newAbsence(sh.idle, sh.Clock)
+	from, away := newLines(in), line.NewIdleTimer(sh.idle, sh.Clock)
 	sh.asks = func(question string) (string, error) {
 		_, _ = io.WriteString(sh.Words, question)
 		return from.physical()
@@ -215,12 +217,12 @@ func (sh *Shell) ConversePlainly(ctx context.Context, in io.Reader) error {
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
-		if err == nil && away.tooLong() {
+		if err == nil && away.Expired() {
 			sh.unlock(ctx)
 			text = "" // whose line it is, nobody knows
 		}
 		if err == nil {
-			away.back()
+			away.Reset()
 			err = sh.do(ctx, text, true)
 		}
 		switch {

@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"crm/shell/render"
 )
 
 // outputPromises: what answers look like, and the commands that stay on the screen.
@@ -35,7 +37,7 @@ func outputFits(t *testing.T) {
 			d.idle()
 			out := d.run(command)
 			for line := range strings.Lines(plainly(out[strings.Index(out, "\x1b[?2004l"):])) {
-				if n := textWidth(strings.TrimRight(line, "\n")); n > int(cols) && !strings.Contains(line, "crm>") {
+				if n := render.Width(strings.TrimRight(line, "\n")); n > int(cols) && !strings.Contains(line, "crm>") {
 					t.Errorf("%s at %d columns: %d in %q", command, cols, n, line)
 				}
 			}

@@ -3,13 +3,13 @@
 package shell
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -313,18 +313,8 @@ func inOrder(t testing.TB, text string, words ...string) {
 	}
 }
 
+// controls are the control sequences and characters that plainly drops; a line feed stays.
+var controls = regexp.MustCompile(`\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(\x07|\x1b\\)|\x1b.|[\x00-\x09\x0b-\x1f\x7f]`)
+
 // plainly is what was written without the control sequences.
-func plainly(text string) string {
-	var b bytes.Buffer
-	for len(text) > 0 {
-		n, tok := cut([]byte(text), true)
-		switch {
-		case tok.text != "":
-			b.WriteString(tok.text)
-		case tok.key == "\n":
-			b.WriteString("\n")
-		}
-		text = text[max(n, 1):]
-	}
-	return b.String()
-}
+func plainly(text string) string { return controls.ReplaceAllString(text, "") }

@@ -15,33 +15,6 @@ import (
 
 const mostUnlocks = 3 // tries of the password, then the user is signed out
 
-// An absence tells whether nobody pressed a key for too long.
-type absence struct {
-	most func() time.Duration // 0: none is too long
-	now  func() time.Time
-	last time.Time // key
-}
-
-// newAbsence begins now; a nil most is never too long, a nil now is time.Now.
-func newAbsence(most func() time.Duration, now func() time.Time) absence {
-	if most == nil {
-		most = func() time.Duration { return 0 }
-	}
-	if now == nil {
-		now = time.Now
-	}
-	return absence{most, now, now()}
-}
-
-// back notes that somebody is there.
-func (a *absence) back() { a.last = a.now() }
-
-// tooLong is by the clock on the wall too: the other one stands while a machine sleeps.
-func (a *absence) tooLong() bool {
-	most, now := a.most(), a.now()
-	return most > 0 && (now.Sub(a.last) >= most || now.Round(0).Sub(a.last.Round(0)) >= most)
-}
-
 // idle is how long the signed-in user may be away; nobody's prompt is not locked.
 func (sh *Shell) idle() time.Duration {
 	if sh.Session.Me == nil {

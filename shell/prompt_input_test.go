@@ -154,6 +154,7 @@ func testLong(t *testing.T, demo string) {
 		t.Error("window too small")
 	}
 	s.ready()
+	const maxLine = 64 << 10 // bytes that a line holds
 	s.send("\x1b[200~" + strings.Repeat("y", maxLine-10) + "\x1b[201~")
 	s.waitLine(strings.Repeat("y", (maxLine-5)%80))
 	s.send("end")

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"crm/shell/line"
 )
 
 func TestLine(t *testing.T) {
@@ -232,10 +234,10 @@ func testNoTerminal(t *testing.T, _ string) {
 		t.Fatal(err)
 	}
 	defer func() { _, _ = r.Close(), w.Close() }()
-	if IsTerminal(r, w) {
+	if line.IsTerminal(r, w) {
 		t.Error("a pipe is a terminal")
 	}
-	if l, err := OpenLine(LineConfig{In: r, Out: w}); err == nil {
+	if l, err := line.Open(line.Config{In: r, Out: w}); err == nil {
 		t.Error("a line is opened on a pipe", l.Close())
 	}
 }

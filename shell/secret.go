@@ -14,6 +14,8 @@ import (
 	"golang.org/x/term"
 
 	"crm/commands"
+	"crm/shell/line"
+	"crm/shell/render"
 )
 
 // Secrets is the one place where a secret is read: from a file, from the environment, or
@@ -113,17 +115,17 @@ func show(tty *os.File, r commands.SecretRequest) error {
 		return nil
 	}
 	width, _ := sizeOf(tty)
-	lines := wrapText(r.Notice, width)
+	lines := render.Wrap(r.Notice, width)
 	if r.QR != "" {
-		picture, err := drawQR(r.QR)
+		picture, err := render.QR(r.QR)
 		if err != nil {
 			return err
 		}
-		if side := textWidth(picture[0]); side < width {
+		if side := render.Width(picture[0]); side < width {
 			for i := range picture {
-				picture[i] = whiteOnBlack + picture[i] + "\x1b[0m"
+				picture[i] = render.WhiteOnBlack + picture[i] + "\x1b[0m"
 			}
-			lines = beside(picture, lines, side, width)
+			lines = render.Beside(picture, lines, side, width)
 		}
 	}
 	_, err := io.WriteString(screenOf(tty), strings.Join(lines, "\n")+"\n")
@@ -177,7 +179,7 @@ func wait(ctx context.Context, read func() (string, error)) (string, error) {
 // Ctrl-U correct.
 func readSecret(tty io.Reader) (string, error) {
 	const interrupt, end, backspace, kill, rubout = 0x03, 0x04, 0x08, 0x15, 0x7f
-	var line []byte
+	var typed []byte
 	key := make([]byte, 1) // what is typed ahead stays for the next to read
 	for {
 		if _, err := tty.Read(key); err != nil {
@@ -185,22 +187,22 @@ func readSecret(tty io.Reader) (string, error) {
 		}
 		switch key[0] {
 		case '\r', '\n':
-			return strings.NewReplacer(pasteStart, "", pasteEnd, "").Replace(string(line)), nil
+			return strings.NewReplacer(line.PasteStart, "", line.PasteEnd, "").Replace(string(typed)), nil
 		case interrupt:
 			return "", context.Canceled
 		case end:
-			if len(line) == 0 {
+			if len(typed) == 0 {
 				return "", context.Canceled
 			}
 		case backspace, rubout:
-			_, size := utf8.DecodeLastRune(line)
-			line = line[:len(line)-size]
+			_, size := utf8.DecodeLastRune(typed)
+			typed = typed[:len(typed)-size]
 		case kill:
-			line = line[:0]
+			typed = typed[:0]
 		default:
-			line = append(line, key[0])
+			typed = append(typed, key[0])
 		}
-		if len(line) > longestSecret {
+		if len(typed) > longestSecret {
 			return "", fmt.Errorf("%w: a secret has at most %d bytes", commands.ErrUsage, longestSecret)
 		}
 	}

@@ -21,6 +21,8 @@ import (
 	"golang.org/x/term"
 
 	"crm/commands"
+	"crm/shell/line"
+	"crm/shell/render"
 )
 
 // A Shell is one conversation. Fill the fields, then call [Shell.Converse] or [Shell.Run].
@@ -106,7 +108,7 @@ func (sh *Shell) hush() {
 		return
 	}
 	if tty, err := sh.Secrets.TTY(); err == nil {
-		back := mute(tty)
+		back := line.DisableEcho(tty)
 		sh.speak = func() { back(); _ = tty.Close() }
 	}
 }
@@ -143,7 +145,7 @@ func (sh *Shell) print(a commands.Answer, took time.Duration) error {
 		page.WriteString(strings.TrimRight(a.Output.Text, "\n") + "\n")
 	}
 	style := sh.style(a.Format)
-	if err := Render(&page, a.Output, style); err != nil {
+	if err := render.Write(&page, a.Output, style); err != nil {
 		return err
 	}
 	if err := sh.Pager.page(sh.Data, page.Bytes()); err != nil {
@@ -179,10 +181,10 @@ func (sh *Shell) say(message string) { _ = Say(sh.Words, message) }
 // Say writes a message to people, on a terminal in lines that end between words. What a record holds never reaches
 // it as a control.
 func Say(to io.Writer, message string) error {
-	message = escapeControls(message)
+	message = render.Escape(message)
 	if out, ok := to.(*os.File); ok && term.IsTerminal(int(out.Fd())) {
 		width, _ := sizeOf(out)
-		message = strings.Join(wrapText(message, width), "\n")
+		message = strings.Join(render.Wrap(message, width), "\n")
 	}
 	_, err := fmt.Fprintln(to, message)
 	return err
@@ -210,12 +212,12 @@ func footer(out commands.Output, timing string) string {
 	return text
 }
 
-func (sh *Shell) style(format string) Style {
+func (sh *Shell) style(format string) render.Style {
 	set := sh.Session.Settings
 	if format == "" {
 		format = set.Format
 	}
-	st := Style{Format: format, Locale: sh.Session.Locale, Color: set.Color == "always" || set.Color == "auto" && sh.Screen.Color}
+	st := render.Style{Format: format, Locale: sh.Session.Locale, Color: set.Color == "always" || set.Color == "auto" && sh.Screen.Color}
 	if sh.Screen.Terminal && sh.Screen.Width != nil {
 		st.Width = sh.Screen.Width()
 	}

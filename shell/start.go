@@ -13,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"crm/commands"
+	"crm/shell/line"
 )
 
 // This file begins a conversation: where its commands come from, where its answers go, and the greeting.
@@ -69,7 +70,7 @@ func (sh *Shell) Meet(ctx context.Context, in, out *os.File, w Welcome) (ended s
 	for _, words := range w.Words {
 		sh.say(words)
 	}
-	if !IsTerminal(in, out) {
+	if !line.IsTerminal(in, out) {
 		return 0, sh.ConversePlainly(ctx, in)
 	}
 	sh.Pager = NewPager(out, sh.Screen.Height)
@@ -83,8 +84,8 @@ func (sh *Shell) Meet(ctx context.Context, in, out *os.File, w Welcome) (ended s
 	signals := make(chan syscall.Signal, 1)
 	err = sh.Converse(ctx, Terminal{
 		In: in, Out: out, Editor: editor, Color: sh.Screen.Color,
-		History: func(user string) *History {
-			history, err := OpenHistory(historyOf(w.HistoryFile, sh.Session.DB.Server(), user), w.HistorySize, nil)
+		History: func(user string) *line.History {
+			history, err := line.OpenHistory(historyOf(w.HistoryFile, sh.Session.DB.Server(), user), w.HistorySize, nil)
 			if err != nil && !warned {
 				sh.say("warning: " + err.Error())
 				warned = true

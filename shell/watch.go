@@ -10,6 +10,8 @@ import (
 
 	"crm/commands"
 	"crm/repo"
+	"crm/shell/line"
+	"crm/shell/render"
 )
 
 // This file repeats a command in place and shows what changed since the time before.
@@ -26,22 +28,22 @@ const (
 
 // watch repeats a command until ctx ends, which is how it is left, on a screen of its own. A failure is shown and tried again; only
 // the end of the session ends it, and an absence that locks the prompt.
-func (sh *Shell) watch(ctx context.Context, every time.Duration, line string) error {
+func (sh *Shell) watch(ctx context.Context, every time.Duration, command string) error {
 	_, _ = io.WriteString(sh.Data, other)
 	defer func() { _, _ = io.WriteString(sh.Data, back) }()
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	var before []string
-	away := newAbsence(sh.idle, sh.Clock)
+	away := line.NewIdleTimer(sh.idle, sh.Clock)
 	for {
-		lines := strings.Split(strings.TrimRight(sh.frame(ctx, line), "\n"), "\n")
+		lines := strings.Split(strings.TrimRight(sh.frame(ctx, command), "\n"), "\n")
 		if ctx.Err() != nil {
 			return nil
 		}
 		if sh.Session.Me == nil {
 			return fmt.Errorf("%w: your session has ended: sign in again", repo.ErrSignedOut)
 		}
-		head := fmt.Sprintf("every %s: %s · %s", every, line, sh.Session.Locale.Now().In(sh.Session.Locale.Zone).Format("15:04:05"))
+		head := fmt.Sprintf("every %s: %s · %s", every, command, sh.Session.Locale.Now().In(sh.Session.Locale.Zone).Format("15:04:05"))
 		_, _ = io.WriteString(sh.Data, sh.repaint(head, lines, before))
 		before = lines
 		select {
@@ -49,7 +51,7 @@ func (sh *Shell) watch(ctx context.Context, every time.Duration, line string) er
 			return nil
 		case <-tick.C:
 		}
-		if away.tooLong() {
+		if away.Expired() {
 			sh.say("watch has ended: nobody pressed a key for " + strings.TrimSuffix(sh.Idle.String(), "0s"))
 			return nil
 		}
@@ -61,12 +63,12 @@ func (sh *Shell) frame(ctx context.Context, line string) string {
 	answer, err := sh.dispatch(ctx, line, false)
 	if err != nil {
 		text, _ := commands.Describe(err)
-		return "error: " + escapeControls(text)
+		return "error: " + render.Escape(text)
 	}
 	var b bytes.Buffer
 	style := sh.style(answer.Format)
 	style.Color = false
-	if err := Render(&b, answer.Output, style); err != nil {
+	if err := render.Write(&b, answer.Output, style); err != nil {
 		return "error: " + err.Error()
 	}
 	if answer.Output.Columns != nil && !answer.Output.Single {
@@ -82,7 +84,7 @@ func (sh *Shell) repaint(head string, lines, before []string) string {
 		height = sh.Screen.Height()
 	}
 	var b strings.Builder
-	b.WriteString(home + cutText(escapeControls(head), sh.width()) + clearLine)
+	b.WriteString(home + render.Cut(render.Escape(head), sh.width()) + clearLine)
 	for i, line := range lines {
 		if i+2 > height {
 			break

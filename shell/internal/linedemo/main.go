@@ -1,4 +1,4 @@
-// Linedemo is a small shell around shell.Line, for the tests that drive it in a terminal.
+// Linedemo is a small shell around line.Reader, for the tests that drive it in a terminal.
 package main
 
 import (
@@ -17,21 +17,22 @@ import (
 
 	"crm/commands"
 	"crm/shell"
+	"crm/shell/line"
 )
 
 func main() { os.Exit(run()) }
 
 func run() int {
-	if !shell.IsTerminal(os.Stdin, os.Stdout) {
+	if !line.IsTerminal(os.Stdin, os.Stdout) {
 		fmt.Println("not a terminal")
 		return 0
 	}
-	history, err := shell.OpenHistory(os.Getenv("LINEDEMO_HISTORY"), 1000, func(line string) bool { return !strings.Contains(line, "secret") })
+	history, err := line.OpenHistory(os.Getenv("LINEDEMO_HISTORY"), 1000, func(line string) bool { return !strings.Contains(line, "secret") })
 	if err != nil {
 		fmt.Println("warning:", err)
 	}
-	d := &demo{known: map[string][]shell.Suggestion{}}
-	c := shell.LineConfig{
+	d := &demo{known: map[string][]line.Suggestion{}}
+	c := line.Config{
 		In: os.Stdin, Out: os.Stdout, History: history, Color: os.Getenv("NO_COLOR") == "",
 		Prefix:   func() string { return "crm> " },
 		Complete: d.complete, Editor: os.Getenv("LINEDEMO_EDITOR"),
@@ -43,7 +44,7 @@ func run() int {
 	case "return":
 		c.OnSignal = func(s os.Signal) { fmt.Println("signal", s) }
 	}
-	l, err := shell.OpenLine(c)
+	l, err := line.Open(c)
 	if err != nil {
 		fmt.Println("error:", err)
 		return 1
@@ -58,7 +59,7 @@ func run() int {
 			text = text[:len(text)-1] + "\n" + more
 		}
 		switch {
-		case errors.Is(err, shell.ErrDiscarded):
+		case errors.Is(err, line.ErrDiscarded):
 			fmt.Println("DISCARDED")
 			continue
 		case errors.Is(err, io.EOF):
@@ -85,9 +86,9 @@ func unlock() bool {
 }
 
 type demo struct {
-	line  *shell.Line
+	line  *line.Reader
 	mu    sync.Mutex
-	known map[string][]shell.Suggestion
+	known map[string][]line.Suggestion
 	asked map[string]bool
 	first map[string]int
 }
@@ -119,21 +120,21 @@ func (d *demo) execute(text string) {
 		fmt.Printf("STATE %d %d\n", len(files), runtime.NumGoroutine())
 	case "":
 	default:
-		fmt.Printf("GOT %q %d\n", text, d.line.Pasted())
+		fmt.Printf("GOT %q %d\n", text, len(d.line.Pasted()))
 	}
 }
 
 // complete knows commands, names with spaces, and IDs that come from a slow source.
-func (d *demo) complete(before string) (int, []shell.Suggestion) {
+func (d *demo) complete(before string) (int, []line.Suggestion) {
 	start := strings.LastIndex(before, " ") + 1
 	if quotes := strings.Count(before, `"`); quotes%2 == 1 {
 		start = strings.LastIndex(before, `"`)
 	}
 	word := strings.ToLower(before[start:])
-	var list []shell.Suggestion
+	var list []line.Suggestion
 	add := func(text, help string) {
 		if strings.HasPrefix(strings.ToLower(text), word) || strings.HasPrefix(strings.ToLower(text), `"`+word) {
-			list = append(list, shell.Suggestion{Text: text, Description: help})
+			list = append(list, line.Suggestion{Text: text, Description: help})
 		}
 	}
 	switch command := strings.Fields(before[:start]); {
@@ -174,7 +175,7 @@ func (d *demo) complete(before string) (int, []shell.Suggestion) {
 }
 
 // ids answers from memory with what came from a source that takes 200 ms.
-func (d *demo) ids(prefix string) []shell.Suggestion {
+func (d *demo) ids(prefix string) []line.Suggestion {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.asked == nil {
@@ -184,10 +185,10 @@ func (d *demo) ids(prefix string) []shell.Suggestion {
 		d.asked[prefix] = true
 		go func() {
 			time.Sleep(200 * time.Millisecond)
-			var list []shell.Suggestion
+			var list []line.Suggestion
 			for i := 0; i < 5000 && len(list) < 100; i++ {
 				if id := fmt.Sprintf("C%04d", i); strings.HasPrefix(id, prefix) {
-					list = append(list, shell.Suggestion{Text: id, Description: fmt.Sprintf("Customer number %d", i)})
+					list = append(list, line.Suggestion{Text: id, Description: fmt.Sprintf("Customer number %d", i)})
 				}
 			}
 			d.mu.Lock()
@@ -198,7 +199,7 @@ func (d *demo) ids(prefix string) []shell.Suggestion {
 	}
 	for p := prefix; ; p = p[:len(p)-1] {
 		if list, ok := d.known[p]; ok || p == "" {
-			var rows []shell.Suggestion
+			var rows []line.Suggestion
 			for _, s := range list {
 				if strings.HasPrefix(s.Text, prefix) {
 					rows = append(rows, s)

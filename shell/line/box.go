@@ -1,0 +1,187 @@
+package line
+
+import (
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	runewidth "github.com/mattn/go-runewidth"
+	"golang.org/x/term"
+)
+
+const (
+	maxRows        = 8   // of the box
+	maxSuggestions = 100 // go-prompt lays all of them out for every key
+	minBoxWidth    = 8   // columns, without which go-prompt's layout fails
+	searchPrefix   = "(history) "
+)
+
+// look takes the size of the window, or a guess where the system tells none. It reports
+// whether a line of more than one row was, or is now, wrapped at another column.
+func (l *Reader) look() (rewrapped bool) {
+	cols, rows, err := term.GetSize(int(l.c.Out.Fd()))
+	if err != nil || cols <= 0 || rows <= 0 {
+		cols, rows = 80, 24
+	}
+	cols = max(cols, 4) // go-prompt draws nothing in less
+	rewrapped = cols != l.cols && l.cols > 0 && (l.height(l.cols) > 1 || l.height(cols) > 1)
+	l.cols, l.rows = cols, rows
+	return rewrapped
+}
+
+// height is the number of rows that the line takes in a window of so many columns.
+func (l *Reader) height(cols int) int {
+	return (runewidth.StringWidth(l.prefix())+runewidth.StringWidth(string(l.now.text)))/cols + 1
+}
+
+func (l *Reader) prefix() string {
+	if l.search != nil {
+		return searchPrefix
+	}
+	return l.begins
+}
+
+// walked reports whether the last key took a line of the history, of which go-prompt makes a
+// new buffer that knows no last key.
+func (l *Reader) walked() bool {
+	return l.held == nil && l.search == nil && (l.given == "up" || l.given == "down")
+}
+
+// settle notes the line after a key.
+func (l *Reader) settle(now line) {
+	text := string(now.text)
+	if l.held != nil { // a row was accepted
+		l.held, l.search = nil, nil
+		if l.given == "accept" {
+			l.closed = &text
+		}
+	}
+	if l.search == nil {
+		l.ed.observe(now, l.given == "text")
+	}
+	if l.walked() {
+		l.closed = &text // the box is for lines that are typed
+	}
+	l.now = now
+}
+
+// boxRows is how many rows of the box fit under the line.
+func (l *Reader) boxRows() int {
+	if l.cols-runewidth.StringWidth(l.prefix()) < minBoxWidth {
+		return 0
+	}
+	return max(0, min(maxRows, l.rows-l.height(l.cols)))
+}
+
+// columnsAbove is how much of a line that is longer than the window does not fit in it,
+// in columns of whole rows.
+func (l *Reader) columnsAbove() int { return max(0, l.height(l.cols)-l.rows) * l.cols }
+
+// suggestions are the rows of the box for the line as it is.
+func (l *Reader) suggestions() []Suggestion {
+	text := string(l.now.text)
+	asked := l.opened != nil && *l.opened == text
+	switch {
+	case l.idle.Expired():
+		return nil
+	case l.search != nil:
+		l.word = 0
+		return l.found(text)
+	case l.plain, l.c.Complete == nil, l.closed != nil && *l.closed == text, text == "" && !asked:
+		return nil
+	}
+	before := asTyped(string(l.now.before()))
+	start, list := l.c.Complete(before)
+	if start < 0 || start > len(before) || start > 0 && before[start-1] >= utf8.RuneSelf {
+		return nil
+	}
+	l.word = utf8.RuneCountInString(before[:start])
+	rows := make([]Suggestion, 0, min(len(list), maxSuggestions))
+	for _, s := range list {
+		if len(rows) == maxSuggestions {
+			break
+		}
+		if s.Text == "" && s.Description != "" {
+			s.Text = " " // a hint: go-prompt lays out no empty rows, and a space changes nothing
+		}
+		if s.Text == printable(s.Text) && s.Text != "" {
+			rows = append(rows, Suggestion{s.Text, printable(s.Description)})
+		}
+	}
+	if len(rows) == 1 && rows[0].Text == before[start:] {
+		return nil // nothing is missing
+	}
+	return rows
+}
+
+// withoutWord is the line with the word to complete taken out.
+func (l *Reader) withoutWord(now line) line {
+	if l.search != nil {
+		return line{}
+	}
+	start := min(l.word, now.at)
+	return line{slices.Concat(now.text[:start], now.text[now.at:]), start}
+}
+
+// openBox opens the box for a line for which it is closed.
+func (l *Reader) openBox(now line) {
+	if text := string(now.text); l.given == "tab" || l.given == "backtab" {
+		l.opened, l.closed = &text, nil
+	}
+}
+
+// unselect gives the line back as it was before a row was selected.
+func (l *Reader) unselect() {
+	if l.held != nil {
+		l.ed.line, l.held = *l.held, nil
+	}
+}
+
+// cancel closes the box, or ends the search.
+func (l *Reader) cancel() {
+	switch {
+	case l.search != nil:
+		l.ed.line, l.search, l.held = *l.search, nil, nil
+	default:
+		l.unselect()
+	}
+	text := string(l.ed.text)
+	l.closed = &text
+}
+
+// startSearch looks for the line in the history.
+func (l *Reader) startSearch() {
+	was := l.ed.line
+	l.held = nil
+	l.search = &was
+	l.ed.end()
+}
+
+// takeFound ends the search with the first line found, for editing.
+func (l *Reader) takeFound() {
+	if found := l.found(string(l.ed.text)); len(found) > 0 {
+		l.ed.line = newLine(found[0].Text, len(found[0].Text))
+		l.search = nil
+		text := found[0].Text
+		l.closed = &text
+		return
+	}
+	l.cancel()
+}
+
+// found lists the lines of the history that hold the text, the latest first, each once.
+func (l *Reader) found(text string) []Suggestion {
+	text = strings.ToLower(text)
+	var list []Suggestion
+	seen := map[string]bool{}
+	for _, entry := range slices.Backward(l.past) {
+		if !seen[entry] && strings.Contains(strings.ToLower(entry), text) {
+			seen[entry] = true
+			list = append(list, Suggestion{Text: entry})
+		}
+		if len(list) == maxSuggestions {
+			break
+		}
+	}
+	return list
+}

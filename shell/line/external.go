@@ -1,0 +1,50 @@
+package line
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+)
+
+// editElsewhere lets the user's editor change the line, which is not run by that.
+func (l *Reader) editElsewhere(was line) line {
+	text, err := runEditor(l.c, "txt", asTyped(string(was.text)))
+	if err == nil && len(text) > maxLine {
+		err = fmt.Errorf("a line holds at most %d bytes", maxLine)
+	}
+	if err != nil {
+		l.say(err)
+		return was
+	}
+	text = onScreen(text)
+	return newLine(text, len(text))
+}
+
+// runEditor lets the user edit a text of a kind, in a file that only they may read and that is gone
+// afterwards.
+func runEditor(c Config, kind, text string) (edited string, err error) {
+	if strings.TrimSpace(c.Editor) == "" {
+		return "", errors.New("there is no editor: set EDITOR")
+	}
+	f, err := os.CreateTemp("", "crm-*."+kind)
+	if err != nil {
+		return "", fmt.Errorf("editor: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.Remove(f.Name())) }()
+	if _, err = f.WriteString(text + "\n"); err != nil {
+		return "", fmt.Errorf("editor: %w", errors.Join(err, f.Close()))
+	}
+	if err = f.Close(); err != nil {
+		return "", fmt.Errorf("editor: %w", err)
+	}
+	words := append(strings.Fields(c.Editor), f.Name())
+	cmd := exec.Command(words[0], words[1:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = c.In, c.Out, c.Out
+	if err = cmd.Run(); err != nil {
+		return "", fmt.Errorf("editor: %w", err)
+	}
+	b, err := os.ReadFile(f.Name())
+	return strings.TrimRight(string(b), "\r\n"), err
+}

@@ -1,0 +1,207 @@
+package line
+
+import (
+	"bytes"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// The bytes of a terminal are cut here into keys, runs of text and pastes, whatever their
+// spacing in time: go-prompt takes one read for one key, so that fast typing, type-ahead and
+// pastes turn to rubbish (go-prompt #145, #278), and inserts what it does not know as text.
+
+const (
+	PasteStart = "\x1b[200~"
+	PasteEnd   = "\x1b[201~"
+	maxPaste   = 8 << 20 // bytes; what follows is read as typed
+	maxEscape  = 4 << 10 // bytes of a control string that is waited for
+	lineBreak  = '␤'     // stands for a line feed inside the line being edited, also when typed
+)
+
+// A token is one thing that came from the terminal: a key, a run of text or a paste.
+type token struct {
+	key   string   // the bytes of a key that inserts nothing
+	text  string   // printable text
+	paste []string // the lines of a paste, the last one not ended; nil for other tokens
+}
+
+// A tokenizer holds what came from the terminal and was not used yet.
+type tokenizer struct {
+	buf     []byte
+	pasting bool
+	seen    int // bytes of buf known not to begin the end of a paste
+}
+
+// add appends bytes that were read.
+func (t *tokenizer) add(b []byte) { t.buf = append(t.buf, b...) }
+
+// partial reports whether bytes wait for others that may never come: a lone Esc is the key
+// or the beginning of an arrow, and only time tells.
+func (t *tokenizer) partial() bool { return t.pasting || len(t.buf) > 0 }
+
+// next takes a token off; ok is false when more bytes are needed. Quiet says that none came
+// for a while, so that what is there is all there is.
+func (t *tokenizer) next(quiet bool) (tok token, ok bool) {
+	for {
+		if t.pasting {
+			return t.paste(quiet)
+		}
+		n, tok := cut(t.buf, quiet)
+		if n == 0 {
+			return token{}, false
+		}
+		t.buf = t.buf[n:]
+		if len(t.buf) == 0 {
+			t.buf = nil // lets go of a large paste
+		}
+		switch {
+		case tok.key == PasteStart:
+			t.pasting, t.seen = true, 0
+		case tok.key != "" || tok.text != "":
+			return tok, true
+		}
+	}
+}
+
+// line takes a whole line off, if one is there that holds nothing but text.
+func (t *tokenizer) line() (text string, ok bool) {
+	n := bytes.IndexAny(t.buf, "\r\n")
+	if t.pasting || n < 0 || n > maxLine {
+		return "", false
+	}
+	for _, b := range t.buf[:n] {
+		if b < 0x20 || b == 0x7f {
+			return "", false
+		}
+	}
+	text, t.buf = printable(string(t.buf[:n])), t.buf[n+1:]
+	return text, true
+}
+
+// paste takes everything up to the end of the paste, or nothing while that is missing.
+func (t *tokenizer) paste(quiet bool) (token, bool) {
+	rest := 0
+	end := bytes.Index(t.buf[t.seen:], []byte(PasteEnd))
+	switch {
+	case end >= 0:
+		end += t.seen
+		rest = end + len(PasteEnd)
+	case quiet || len(t.buf) > maxPaste:
+		end, rest = len(t.buf), len(t.buf)
+	default:
+		t.seen = max(0, len(t.buf)-len(PasteEnd))
+		return token{}, false
+	}
+	text := strings.NewReplacer("\r\n", "\n", "\r", "\n", "\t", " ").Replace(string(t.buf[:end]))
+	t.buf, t.pasting = t.buf[rest:], false
+	lines := strings.Split(text, "\n")
+	for i := range lines {
+		lines[i] = printable(lines[i])
+	}
+	return token{paste: lines}, true
+}
+
+// cut measures the first token of b. It is n bytes long, or n is 0 when more are needed;
+// bytes that mean nothing yield an empty token.
+func cut(b []byte, quiet bool) (n int, tok token) {
+	switch {
+	case len(b) == 0:
+		return 0, token{}
+	case b[0] == 0x1b:
+		n, known := cutEscape(b, quiet)
+		if !known {
+			return n, token{}
+		}
+		return n, token{key: string(b[:n])}
+	case b[0] == 0x18: // Ctrl-X begins a pair
+		if len(b) == 1 && !quiet {
+			return 0, token{}
+		}
+		return min(2, len(b)), token{key: string(b[:min(2, len(b))])}
+	case b[0] < 0x20 || b[0] == 0x7f:
+		return 1, token{key: string(b[:1])}
+	}
+	for n < len(b) && b[n] >= 0x20 && b[n] != 0x7f && utf8.FullRune(b[n:]) {
+		_, size := utf8.DecodeRune(b[n:])
+		n += size
+	}
+	if n == 0 && quiet {
+		return 1, token{} // the rest of the character never came
+	}
+	return n, token{text: printable(string(b[:n]))}
+}
+
+// cutEscape measures an escape sequence; known is false for one that is only to be dropped.
+func cutEscape(b []byte, quiet bool) (n int, known bool) {
+	switch {
+	case len(b) == 1 && quiet:
+		return 1, true
+	case len(b) == 1:
+		return 0, false
+	case b[1] == '[':
+		n, known = cutControl(b)
+	case b[1] == 'O' && len(b) > 2:
+		n, known = 3, true
+	case b[1] == 'O':
+		n = 0
+	case b[1] == ']' || b[1] == 'P' || b[1] == '_' || b[1] == '^': // a terminal's answer, up to BEL or ST
+		if i := bytes.IndexByte(b, 0x07); i >= 0 {
+			n = i + 1
+		}
+		if i := bytes.Index(b, []byte("\x1b\\")); i >= 0 && (n == 0 || i+2 < n) {
+			n = i + 2
+		}
+	case b[1] == 0x1b || b[1] >= utf8.RuneSelf:
+		return 1, true
+	default:
+		return 2, true
+	}
+	if n == 0 && (quiet || len(b) > maxEscape) {
+		return 2, false
+	}
+	return n, known
+}
+
+// cutControl measures "ESC [ parameters final", and "ESC [ [ letter" of the Linux console.
+func cutControl(b []byte) (n int, known bool) {
+	i := 2
+	if i < len(b) && b[i] == '[' {
+		i++
+	}
+	for i < len(b) && b[i] >= 0x20 && b[i] < 0x40 {
+		i++
+	}
+	switch {
+	case i == len(b):
+		return 0, false
+	case b[i] < 0x40 || b[i] > 0x7e: // broken off by another key
+		return i, false
+	}
+	return i + 1, true
+}
+
+// printable drops what must never get into a line: control characters, invalid UTF-8, and
+// the characters that reorder or break text unseen.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == utf8.RuneError, unicode.IsControl(r), r == 0x2028, r == 0x2029, r == 0xfeff,
+			r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069:
+			return -1
+		}
+		return r
+	}, s)
+}
+
+// onScreen is the text as the line holds it: on one line, its line feeds shown.
+func onScreen(s string) string {
+	lines := strings.Split(strings.ReplaceAll(s, "\t", " "), "\n")
+	for i := range lines {
+		lines[i] = printable(lines[i])
+	}
+	return strings.Join(lines, string(lineBreak))
+}
+
+// asTyped is the text that a line on the screen stands for.
+func asTyped(s string) string { return strings.ReplaceAll(s, string(lineBreak), "\n") }

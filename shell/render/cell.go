@@ -1,0 +1,112 @@
+package render
+
+// One value at a time: for people, and bare for structured formats.
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"crm/commands"
+	"crm/repo"
+)
+
+// missing stands for nil in formats for people.
+const missing = "--"
+
+// A painter is a Style with what it takes to write a cell.
+type painter struct {
+	Style
+	zone    *time.Location
+	amounts amountFormat
+}
+
+func newPainter(st Style) painter {
+	zone := st.Locale.Zone
+	if zone == nil {
+		zone = time.UTC
+	}
+	return painter{Style: st, zone: zone, amounts: newAmountFormat(st.Locale)}
+}
+
+// text is the value as people read it. It is safe on a terminal and may hold line breaks,
+// but no other control character.
+func (p painter) text(cell any) string {
+	switch v := cell.(type) {
+	case nil:
+		return missing
+	case bool:
+		if v {
+			return "yes"
+		}
+		return "no"
+	case time.Time:
+		return v.In(p.zone).Format("2006-01-02 15:04")
+	case repo.Money:
+		return p.amounts.format(v)
+	case string:
+		return Escape(strings.ReplaceAll(v, "\r\n", "\n"))
+	case commands.Nested:
+		return safeJSON(v.String())
+	}
+	return fmt.Sprint(cell)
+}
+
+// cell is text for a terminal. The variation selector that asks for a coloured emoji goes, since
+// terminals disagree about the width of what it follows.
+func (p painter) cell(cell any) string { return strings.ReplaceAll(p.text(cell), "\ufe0f", "") }
+
+// bare is the value as programs read it, in JSON without the quotes: a dot and two decimals in
+// amounts, RFC 3339 in the company's zone, nothing for nil.
+func (p painter) bare(cell any) string {
+	switch v := cell.(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	case time.Time:
+		return v.In(p.zone).Format(time.RFC3339)
+	case commands.Nested:
+		return safeJSON(v.String())
+	}
+	return fmt.Sprint(cell)
+}
+
+// highlight colours the text of a status column, and only with Color.
+func (p painter) highlight(c commands.Column, text string) string {
+	if !c.Status || !p.Color {
+		return text
+	}
+	return colored(statusColor(text), text)
+}
+
+// bold is for the names of columns, and only with Color.
+func (p painter) bold(text string) string {
+	if !p.Color {
+		return text
+	}
+	return colored("1", text)
+}
+
+// statusColor is the one place that gives words their colour, as the parameter of an ANSI
+// escape sequence; empty for words without one.
+func statusColor(word string) string {
+	switch word {
+	case "to_send":
+		return "36" // cyan
+	case "pending":
+		return "33" // yellow
+	case "signed", "finished":
+		return "32" // green
+	case "canceled":
+		return "31" // red
+	}
+	return ""
+}
+
+func colored(color, text string) string {
+	if color == "" || text == "" {
+		return text
+	}
+	return "\x1b[" + color + "m" + text + "\x1b[0m"
+}

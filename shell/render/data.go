@@ -1,0 +1,172 @@
+package render
+
+// Formats for programs. Values are never altered in a pipe or a file: a cell that starts with
+// "=", "+", "-" or "@" stays as it is, although a spreadsheet may take it for a formula (a phone
+// number starts with "+", an amount may with "-"). Import such a file with its columns as text.
+// On a terminal, control characters in csv and tsv are shown escaped.
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"unicode/utf16"
+
+	"crm/commands"
+)
+
+// json writes a single record as one object on one line, and a list as an array with one object
+// a line: one value for a parser, one record for a pager or a line tool.
+func (p painter) json(page *bytes.Buffer, out commands.Output) {
+	keys := make([]string, len(out.Columns))
+	for i, c := range out.Columns {
+		keys[i] = jsonString(c.Name) + ":"
+	}
+	if out.Single {
+		p.jsonObject(page, keys, out.Rows[0])
+		page.WriteByte('\n')
+		return
+	}
+	page.WriteByte('[')
+	for i, row := range out.Rows {
+		if i > 0 {
+			page.WriteByte(',')
+		}
+		page.WriteByte('\n')
+		p.jsonObject(page, keys, row)
+	}
+	if len(out.Rows) > 0 {
+		page.WriteByte('\n')
+	}
+	page.WriteString("]\n")
+}
+
+func (p painter) jsonObject(page *bytes.Buffer, keys []string, row []any) {
+	page.WriteByte('{')
+	for i, cell := range row {
+		if i > 0 {
+			page.WriteByte(',')
+		}
+		page.WriteString(keys[i])
+		switch cell.(type) {
+		case nil:
+			page.WriteString("null")
+		case int, int64, bool, commands.Nested:
+			page.WriteString(p.bare(cell))
+		default:
+			page.WriteString(jsonString(p.bare(cell)))
+		}
+	}
+	page.WriteByte('}')
+}
+
+// jsonString quotes the text.
+func jsonString(s string) string {
+	var b strings.Builder
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(s) // a string always encodes, into memory always writes
+	return safeJSON(strings.TrimSuffix(b.String(), "\n"))
+}
+
+// safeJSON escapes control characters that JSON would allow bare: the value is the same and a terminal stays safe.
+func safeJSON(quoted string) string {
+	if strings.IndexFunc(quoted, isControl) < 0 {
+		return quoted
+	}
+	var safe strings.Builder
+	for _, r := range quoted {
+		if !isControl(r) {
+			safe.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			fmt.Fprintf(&safe, `\u%04x`, unit)
+		}
+	}
+	return safe.String()
+}
+
+// csv writes RFC 4180 with a header and "\n" at the end of a line.
+func (p painter) csv(page *bytes.Buffer, out commands.Output) error {
+	w := csv.NewWriter(page)
+	record := columnNames(out)
+	if err := w.Write(record); err != nil {
+		return err
+	}
+	for _, row := range out.Rows {
+		for i, cell := range row {
+			record[i] = p.guard(p.bare(cell))
+		}
+		if len(record) == 1 && record[0] == "" { // readers skip an empty line
+			w.Flush()
+			page.WriteString("\"\"\n")
+			continue
+		}
+		if err := w.Write(record); err != nil {
+			return err
+		}
+	}
+	w.Flush()
+	return w.Error()
+}
+
+// tsv writes a header and one line a record; tab, line break and backslash inside a value are
+// written \t, \n, \r and \\.
+func (p painter) tsv(page *bytes.Buffer, out commands.Output) {
+	escape := strings.NewReplacer(`\`, `\\`, "\t", `\t`, "\n", `\n`, "\r", `\r`)
+	page.WriteString(strings.Join(columnNames(out), "\t") + "\n")
+	for _, row := range out.Rows {
+		for i, cell := range row {
+			if i > 0 {
+				page.WriteByte('\t')
+			}
+			page.WriteString(p.guard(escape.Replace(p.bare(cell))))
+		}
+		page.WriteByte('\n')
+	}
+}
+
+// guard keeps control characters from a terminal.
+func (p painter) guard(s string) string {
+	if p.Width == 0 {
+		return s
+	}
+	return Escape(s)
+}
+
+// markdown writes a pipe table with every column, values as in a table.
+func (p painter) markdown(page *bytes.Buffer, out commands.Output) {
+	escape := strings.NewReplacer(`\`, `\\`, "|", `\|`, "<", `\<`, "&", `\&`,
+		"*", `\*`, "`", "\\`", "[", `\[`, "~", `\~`, "\n", "<br>")
+	names, rules := columnNames(out), make([]string, len(out.Columns))
+	for i := range names {
+		names[i] = strings.ReplaceAll(names[i], "_", " ")
+		rules[i] = "---"
+		if _, right := columnKind(out, i); right {
+			rules[i] = "---:"
+		}
+	}
+	writeMarkdownRow(page, names)
+	writeMarkdownRow(page, rules)
+	cells := make([]string, len(names))
+	for _, row := range out.Rows {
+		for i, cell := range row {
+			cells[i] = escape.Replace(p.text(cell))
+		}
+		writeMarkdownRow(page, cells)
+	}
+}
+
+func writeMarkdownRow(page *bytes.Buffer, cells []string) {
+	page.WriteString("| " + strings.Join(cells, " | ") + " |\n")
+}
+
+func columnNames(out commands.Output) []string {
+	names := make([]string, len(out.Columns))
+	for i, c := range out.Columns {
+		names[i] = c.Name
+	}
+	return names
+}

@@ -1,0 +1,119 @@
+// Package render turns records into characters. Formats for programs (json, csv, tsv) keep every
+// value as it is. Formats for people (table, vertical, markdown) apply the locale and never let a
+// value send control characters to a terminal. The package writes only where its caller says and
+// reads no input.
+package render
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"time"
+
+	"crm/commands"
+	"crm/repo"
+)
+
+// A Style is how records become characters on one terminal or in one pipe.
+type Style struct {
+	Format string // table (also when empty), vertical, json, csv, tsv or markdown
+	Color  bool
+	Width  int             // of the terminal in columns; 0 for a pipe: no limit
+	Locale commands.Locale // zone, currency, language
+}
+
+// Write writes the records of out to w; it writes nothing else: messages, warnings and row
+// counts go elsewhere. An output without columns writes nothing, and neither does a Quiet one in
+// a format for people, nor an empty list as table or vertical. Nothing is written if out is
+// malformed: a cell of an unknown type, a row of another length, a Single without its one row.
+func Write(w io.Writer, out commands.Output, st Style) error {
+	if err := checkRecords(out); err != nil {
+		return err
+	}
+	if out.Columns == nil {
+		return nil
+	}
+	var page bytes.Buffer
+	if err := newPainter(st).paint(&page, out); err != nil {
+		return err
+	}
+	_, err := w.Write(page.Bytes())
+	return err
+}
+
+// paint writes the records to page in the painter's format.
+func (p painter) paint(page *bytes.Buffer, out commands.Output) error {
+	switch p.Format {
+	case "json":
+		p.json(page, out)
+		return nil
+	case "csv":
+		return p.csv(page, out)
+	case "tsv":
+		p.tsv(page, out)
+		return nil
+	case "", "table", "vertical", "markdown":
+		if out.Quiet {
+			return nil
+		}
+		return p.paintForPeople(page, out)
+	}
+	return fmt.Errorf("render: unknown format %q", p.Format)
+}
+
+func (p painter) paintForPeople(page *bytes.Buffer, out commands.Output) error {
+	switch p.Format {
+	case "vertical":
+		p.vertical(page, out)
+		return nil
+	case "markdown":
+		p.markdown(page, out)
+		return nil
+	}
+	return p.table(page, out)
+}
+
+// checkRecords refuses what no command should answer, so that the rest need not.
+func checkRecords(out commands.Output) error {
+	if out.Single && len(out.Rows) != 1 {
+		return fmt.Errorf("render: a single record with %d rows", len(out.Rows))
+	}
+	for i, row := range out.Rows {
+		if len(row) != len(out.Columns) {
+			return fmt.Errorf("render: row %d has %d cells for %d columns", i+1, len(row), len(out.Columns))
+		}
+		for j, cell := range row {
+			switch cell.(type) {
+			case nil, int64, int, bool, string, time.Time, repo.Money, commands.Nested:
+			default:
+				return fmt.Errorf("render: row %d, column %s: a cell of type %T", i+1, out.Columns[j].Name, cell)
+			}
+		}
+	}
+	return nil
+}
+
+// without are the records without some columns; all of them if that would leave nothing.
+func without(out commands.Output, some func(commands.Column) bool) commands.Output {
+	var keep []int
+	for i, c := range out.Columns {
+		if !some(c) {
+			keep = append(keep, i)
+		}
+	}
+	if len(keep) == 0 || len(keep) == len(out.Columns) {
+		return out
+	}
+	kept := out
+	kept.Columns, kept.Rows = make([]commands.Column, len(keep)), make([][]any, len(out.Rows))
+	for k, i := range keep {
+		kept.Columns[k] = out.Columns[i]
+	}
+	for r, row := range out.Rows {
+		kept.Rows[r] = make([]any, len(keep))
+		for k, i := range keep {
+			kept.Rows[r][k] = row[i]
+		}
+	}
+	return kept
+}

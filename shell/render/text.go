@@ -1,0 +1,142 @@
+package render
+
+// Text in terminal cells. Widths are those of tablewriter, which counts code point by code point:
+// a terminal that joins an emoji sequence into one picture needs fewer cells, never more.
+
+import (
+	"fmt"
+	"iter"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/clipperhouse/displaywidth"
+	"github.com/olekukonko/tablewriter/pkg/twwidth"
+)
+
+// Width returns the number of terminal cells that the text takes at most.
+func Width(s string) int {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return twwidth.WidthNoCache(s)
+		}
+	}
+	return len(s)
+}
+
+// isControl reports whether a character may command a terminal or mislead its reader: control
+// characters, the 8-bit ones too, and invisible ones such as those that turn the reading
+// direction. The two joiners that scripts and emoji need are harmless.
+func isControl(r rune) bool {
+	if r < utf8.RuneSelf {
+		return r < ' ' || r == 0x7f
+	}
+	if r == '\u200c' || r == '\u200d' {
+		return false
+	}
+	return unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp)
+}
+
+// Escape replaces control characters and invalid bytes with their Go escapes, \x1b or \u202e.
+// Line breaks stay.
+func Escape(s string) string {
+	if strings.IndexFunc(s, func(r rune) bool { return isControl(r) || r == utf8.RuneError }) < 0 {
+		return s
+	}
+	var b strings.Builder
+	for i, r := range s {
+		switch {
+		case r == '\n':
+			b.WriteRune(r)
+		case r == utf8.RuneError && !strings.HasPrefix(s[i:], "\ufffd"):
+			fmt.Fprintf(&b, `\x%02x`, s[i])
+		case isControl(r):
+			quoted := fmt.Sprintf("%+q", r)
+			b.WriteString(quoted[1 : len(quoted)-1])
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// Cut shortens the text to width cells and ends it with an ellipsis if it was longer.
+func Cut(s string, width int) string {
+	if Width(s) <= width {
+		return s
+	}
+	const ellipsis = "…"
+	room := width - Width(ellipsis)
+	end, used := 0, 0
+	for unit, n := range units(s, room) {
+		if used+n > room {
+			break
+		}
+		end, used = end+len(unit), used+n
+	}
+	return strings.TrimRight(s[:end], " ") + ellipsis
+}
+
+// Wrap splits the text at its line breaks and into lines of at most width cells; width 0 means no
+// limit. It breaks between words, or inside a word that is longer than a line, and drops only the
+// spaces at a break.
+func Wrap(s string, width int) []string {
+	var lines []string
+	for line := range strings.SplitSeq(s, "\n") {
+		if width <= 0 || Width(line) <= width {
+			lines = append(lines, line)
+			continue
+		}
+		lines = append(lines, wrapLine(line, width)...)
+	}
+	return lines
+}
+
+// wrapLine breaks one line that is too wide. start is where the open line begins, gap the end of
+// its last space; used and usedToGap are the cells up to here and up to the gap.
+func wrapLine(line string, width int) []string {
+	var lines []string
+	pos, start, gap := 0, 0, 0
+	used, usedToGap := 0, 0
+	for unit, n := range units(line, width) {
+		for used+n > width && unit != " " {
+			end := pos
+			if gap > start {
+				end = gap
+				used -= usedToGap
+			} else {
+				used = 0
+			}
+			lines = append(lines, strings.TrimRight(line[start:end], " "))
+			start, gap, usedToGap = end, end, 0
+		}
+		pos += len(unit)
+		used += n
+		if unit == " " {
+			gap, usedToGap = pos, used
+		}
+	}
+	return append(lines, strings.TrimRight(line[start:], " "))
+}
+
+// units are the characters as readers count them, an accent or a whole emoji sequence in one,
+// each with its width. One wider than limit comes in pieces.
+func units(s string, limit int) iter.Seq2[string, int] {
+	return func(yield func(string, int) bool) {
+		graphemes := displaywidth.StringGraphemes(s)
+		for graphemes.Next() {
+			unit := graphemes.Value()
+			if n := Width(unit); n <= limit {
+				if !yield(unit, n) {
+					return
+				}
+				continue
+			}
+			for _, r := range unit {
+				if !yield(string(r), Width(string(r))) {
+					return
+				}
+			}
+		}
+	}
+}
