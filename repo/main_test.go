@@ -46,6 +46,7 @@ type world struct {
 	database string
 	admin    *repo.Admin
 	db       *repo.DB      // nobody's
+	vault    repo.Vault    // db's
 	pool     *pgxpool.Pool // the app role, raw
 	owner    *pgxpool.Pool // the superuser, raw
 	ids      map[string]int64
@@ -93,6 +94,7 @@ func newKeyring(t testing.TB) *security.Keyring {
 // openWith has the world's database open what a vault sealed.
 func (w *world) openWith(vault repo.Vault) {
 	w.t.Helper()
+	w.vault = vault
 	w.db = ok[*repo.DB](w.t)(repo.Open(repo.Config{URL: appURL(w.database), Schema: "crm", Vault: vault}))
 	w.t.Cleanup(w.db.Close)
 }

@@ -150,10 +150,5 @@ func (a *Admin) createSchema(ctx context.Context, schemaSQL string) (created boo
 		}
 		return false, fmt.Errorf("%w: schema.sql: %w", ErrInternal, translate(err))
 	}
-	// Behind a transaction pooler the connection's own search_path may not arrive: the role brings it along.
-	path := "alter role " + quote(a.names.App) + " in database " + quote(a.names.Database) + " set search_path = " + quote(a.names.Schema)
-	if _, err := tx.Exec(ctx, "reset role; "+path); err != nil {
-		return false, translate(err)
-	}
 	return true, translate(tx.Commit(ctx))
 }
