@@ -19,7 +19,7 @@ import (
 
 const template = "crm_template"
 
-func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
+func TestMain(m *testing.M) { os.Exit(pgtest.Main(around{m})) }
 
 func names(database string) repo.Names {
 	return repo.Names{Database: database, Schema: "crm", Owner: "crm_owner", App: "crm_app"}
@@ -95,7 +95,7 @@ func newKeyring(t testing.TB) *security.Keyring {
 func (w *world) openWith(vault repo.Vault) {
 	w.t.Helper()
 	w.vault = vault
-	w.db = ok[*repo.DB](w.t)(repo.Open(repo.Config{URL: appURL(w.database), Schema: "crm", Vault: vault}))
+	w.db = ok[*repo.DB](w.t)(repo.Open(repo.Config{URL: frontURL(w.database), Schema: "crm", Vault: vault}))
 	w.t.Cleanup(w.db.Close)
 }
 

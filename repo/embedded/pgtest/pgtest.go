@@ -29,8 +29,9 @@ var (
 	count  atomic.Int64
 )
 
-// Main runs m with one private server for all the package's tests and returns the exit code.
-func Main(m *testing.M) int {
+// Main runs m, a [testing.M] or what surrounds one, with one private server for all the package's tests and returns the
+// exit code.
+func Main(m interface{ Run() int }) int {
 	sweep()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
