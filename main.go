@@ -501,11 +501,16 @@ func (p *program) checkConfig(ctx context.Context) error {
 		weak = append(weak, spot)
 	}
 	if at.URL != "" {
-		spots, err := repo.WeakRole(ctx, at.URL, at.Names)
-		if err != nil {
-			return err
+		for _, look := range []func() ([]string, error){
+			func() ([]string, error) { return repo.WeakRole(ctx, at.URL, at.Names) },
+			func() ([]string, error) { return repo.WeakPooler(ctx, at.URL) },
+		} {
+			spots, err := look()
+			if err != nil {
+				return err
+			}
+			weak = append(weak, spots...)
 		}
-		weak = append(weak, spots...)
 	}
 	if at.AdminURL != "" {
 		spots, err := repo.NewAdmin(at.AdminURL, at.Names).Weak(ctx)

@@ -25,6 +25,7 @@ type link struct {
 	reached atomic.Bool // at least once
 	away    atomic.Bool // now, and told
 	shared  atomic.Bool // the last connection leads to a pooler
+	tried   atomic.Bool // by KeepsSessions
 	tell    func()      // that it is away; may be nil
 }
 

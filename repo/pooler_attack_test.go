@@ -52,8 +52,8 @@ func TestSharedConnectionIsHostile(t *testing.T) {
 		t.Run(fmt.Sprintf("temp %v", temp), func(t *testing.T) {
 			throughPoolers(t, 1, func(t *testing.T, w *world, f front) {
 				ctx := t.Context()
-				if !temp { // a clone of a database has the rights of a new one
-					w.set("revoke all on database " + w.database + " from public; grant connect on database " + w.database + " to crm_app")
+				if temp {
+					w.set("grant temp on database " + w.database + " to public")
 				}
 				c := w.customer("sales1").ID
 				k := w.contract(c, 123456, "signed").ID

@@ -18,7 +18,8 @@ import (
 // and gives the connection that was used last to the next client. It serves one role in one database.
 type Pooler struct {
 	URL   string       // for clients
-	Named atomic.Int64 // statements that clients other than outsiders prepared by name
+	Named atomic.Int64 // statements that clients prepared by name in the protocol
+	Reset bool         // discards what a client left before the next one gets a connection; set it before the first
 
 	server  string
 	free    chan struct{} // one token a connection that may be taken
@@ -150,6 +151,10 @@ func (p *Pooler) transact(client *pgproto3.Backend, first pgproto3.FrontendMessa
 				return false
 			}
 			if status == 'I' {
+				if p.Reset && discard(server.Frontend) != nil {
+					_ = server.Conn.Close()
+					return true
+				}
 				p.mu.Lock()
 				p.idle = append(p.idle, server)
 				p.mu.Unlock()
@@ -201,6 +206,20 @@ func relay(server *pgproto3.Frontend, client *pgproto3.Backend) (status byte, er
 		client.Send(message)
 		if ready, is := message.(*pgproto3.ReadyForQuery); is {
 			return ready.TxStatus, client.Flush()
+		}
+	}
+}
+
+// discard forgets all state of a session.
+func discard(server *pgproto3.Frontend) error {
+	server.Send(&pgproto3.Query{String: "DISCARD ALL"})
+	if err := server.Flush(); err != nil {
+		return err
+	}
+	for {
+		message, err := server.Receive()
+		if _, is := message.(*pgproto3.ReadyForQuery); is || err != nil {
+			return err
 		}
 	}
 }
