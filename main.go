@@ -185,6 +185,17 @@ func (p *program) source(o config.Option) string {
 	return p.configFile + ": " + o.Key
 }
 
+// sourceOf is where the value of a key that is no flag comes from.
+func (p *program) sourceOf(key string) place.Source {
+	switch {
+	case os.Getenv(config.Option{Key: key}.Env()) != "":
+		return place.Environment
+	case p.InConfig(key):
+		return place.File
+	}
+	return place.Default
+}
+
 // locate finds the database, starting the private server where that is the one.
 func (p *program) locate(ctx context.Context) (place.Place, error) {
 	dir := p.GetString("embedded.dir")
@@ -200,7 +211,8 @@ func (p *program) locate(ctx context.Context) (place.Place, error) {
 			Database: p.GetString("database.name"), Schema: p.GetString("database.schema"),
 			Owner: p.GetString("database.owner"), App: p.GetString("database.app"),
 		},
-		Dir: dir, BinDir: p.GetString("embedded.bin_dir"), Demo: p.demo, Create: p.line.Command == "init",
+		From: p.sourceOf,
+		Dir:  dir, BinDir: p.GetString("embedded.bin_dir"), Demo: p.demo, Create: p.line.Command == "init",
 	})
 	if errors.Is(err, place.ErrConfig) {
 		err = usage("%w", err)

@@ -283,3 +283,19 @@ func TestAtomicNeedsOneConnection(t *testing.T) {
 		})
 	}
 }
+
+// A parameter that the pooler or the server refuses is named, with what to do.
+func TestRefusedParameter(t *testing.T) {
+	refused := func(t *testing.T, url, parameters string) {
+		for _, parameter := range []string{"options=-c%20work_mem%3Dnonsense", "options=-c%20no_such_setting%3D1"} {
+			db := ok[*repo.DB](t)(repo.Open(repo.Config{URL: url + parameters + parameter, Schema: "crm"}))
+			_, err := db.SignInParams(t.Context(), "a@b.example")
+			db.Close()
+			if !errors.Is(err, repo.ErrUnavailable) || !strings.Contains(err.Error(), "refuses a parameter of database.url: take out options, or") {
+				t.Errorf("%s: %v", parameter, err)
+			}
+		}
+	}
+	throughPoolers(t, 1, func(t *testing.T, _ *world, f front) { refused(t, f.url, "&") })
+	refused(t, appURL(newWorld(t).database), "&")
+}
