@@ -185,6 +185,17 @@ func (p *program) source(o config.Option) string {
 	return p.configFile + ": " + o.Key
 }
 
+// sourceOf is where the value of a key that is no flag comes from.
+func (p *program) sourceOf(key string) place.Source {
+	switch {
+	case os.Getenv(config.Option{Key: key}.Env()) != "":
+		return place.Environment
+	case p.InConfig(key):
+		return place.File
+	}
+	return place.Default
+}
+
 // locate finds the database, starting the private server where that is the one.
 func (p *program) locate(ctx context.Context) (place.Place, error) {
 	dir := p.GetString("embedded.dir")
@@ -200,7 +211,8 @@ func (p *program) locate(ctx context.Context) (place.Place, error) {
 			Database: p.GetString("database.name"), Schema: p.GetString("database.schema"),
 			Owner: p.GetString("database.owner"), App: p.GetString("database.app"),
 		},
-		Dir: dir, BinDir: p.GetString("embedded.bin_dir"), Demo: p.demo, Create: p.line.Command == "init",
+		From: p.sourceOf,
+		Dir:  dir, BinDir: p.GetString("embedded.bin_dir"), Demo: p.demo, Create: p.line.Command == "init",
 	})
 	if errors.Is(err, place.ErrConfig) {
 		err = usage("%w", err)
@@ -501,11 +513,16 @@ func (p *program) checkConfig(ctx context.Context) error {
 		weak = append(weak, spot)
 	}
 	if at.URL != "" {
-		spots, err := repo.WeakRole(ctx, at.URL, at.Names)
-		if err != nil {
-			return err
+		for _, look := range []func() ([]string, error){
+			func() ([]string, error) { return repo.WeakRole(ctx, at.URL, at.Names) },
+			func() ([]string, error) { return repo.WeakPooler(ctx, at.URL) },
+		} {
+			spots, err := look()
+			if err != nil {
+				return err
+			}
+			weak = append(weak, spots...)
 		}
-		weak = append(weak, spots...)
 	}
 	if at.AdminURL != "" {
 		spots, err := repo.NewAdmin(at.AdminURL, at.Names).Weak(ctx)

@@ -96,6 +96,7 @@ func appURL(database string) string {
 //	refuse N WHO LINE…  the same, and wants status N
 //	sql STATEMENT    runs it as the superuser; rows go to stdout, tab-separated
 //	raw STATEMENT    runs it as the app role without a token; its error goes to stderr
+//	pooler N [reset] puts a pooler with N connections before the database, which discards what clients leave if it resets
 //	find NAME STATEMENT  sets the variable to the one value that it answers
 //	keep             remembers all that is stored; unchanged wants it to be still so
 //	nowhere TEXT     wants it in no file of the user and in no row of the database
@@ -124,7 +125,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("CRM_PASSWORD_MEMORY_MIB", "1")
 			env.Setenv("CRM_LOCALE_LANGUAGE", "en")
 			env.Setenv("GORACE", noNap)
-			env.Values["database"] = database
+			env.Values["database"], env.Values["test"] = database, env.T()
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
@@ -134,6 +135,7 @@ func TestScripts(t *testing.T) {
 			"sql": func(ts *testscript.TestScript, neg bool, args []string) {
 				runSQL(ts, ts.Getenv("ADMIN_URL"), neg, args)
 			},
+			"pooler": runPooler,
 			"raw": func(ts *testscript.TestScript, neg bool, args []string) {
 				runSQL(ts, ts.Getenv("CRM_DATABASE_URL"), neg, args)
 			},
@@ -201,6 +203,15 @@ func answer(ts *testscript.TestScript, statement string) string {
 		ts.Fatalf("sql: %v", err)
 	}
 	return out.String()
+}
+
+// runPooler has crm connect through a pooler of transactions.
+func runPooler(ts *testscript.TestScript, _ bool, args []string) {
+	size, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	p := pgtest.StartPooler(ts.Value("test").(testing.TB), appURL(ts.Value("database").(string)), size)
+	p.Reset = len(args) > 1
+	ts.Setenv("CRM_DATABASE_URL", p.URL)
 }
 
 // runNowhere looks for the text in the user's files and in every column, also in the hex digits of bytes.

@@ -79,6 +79,9 @@ func login(ctx context.Context, s *Session, in Input) (Output, error) {
 		}
 	}
 	out.Message += s.remind()
+	if keeps, err := s.DB.KeepsSessions(ctx); err == nil && keeps {
+		out.Warnings = append(out.Warnings, "the pooler before the database gives what one program leaves of a session to the next: crm config check says what to set")
+	}
 	return out, nil
 }
 

@@ -75,6 +75,13 @@ func (c Setup) run(ctx context.Context) (made []string, err error) {
 		c.Happened(happened("user", id, "added"))
 		made = append(made, "administrator "+first.Email)
 	}
+	exposed, err := c.Admin.Exposed(ctx)
+	if err != nil {
+		return made, err
+	}
+	for _, e := range exposed {
+		c.Say("warning: " + e)
+	}
 	return made, c.try(ctx)
 }
 

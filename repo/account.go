@@ -41,7 +41,11 @@ type Permission struct {
 // SignInParams answers how to derive the key of an account; for an unknown email it makes something up.
 func (db *DB) SignInParams(ctx context.Context, email string) (Derivation, error) {
 	query := squirrel.Expr("select memory_kib, iterations, parallelism, salt from sign_in_params($1)", email)
-	return one(ctx, db.outside(), query, same[Derivation])
+	db, err := db.alone()
+	if err != nil {
+		return Derivation{}, err
+	}
+	return one(ctx, db, query, same[Derivation])
 }
 
 // SignIn opens a session, or is ErrCredentials: for an unknown email, a wrong key or code and a locked account alike. Code is the
@@ -49,7 +53,10 @@ func (db *DB) SignInParams(ctx context.Context, email string) (Derivation, error
 // The try is noted in one transaction and its outcome told in the next, so that it cannot be
 // undone by whoever does not like it.
 func (db *DB) SignIn(ctx context.Context, email string, key []byte, code string, lifetime time.Duration) (Opening, error) {
-	db = db.outside()
+	db, err := db.alone()
+	if err != nil {
+		return Opening{}, err
+	}
 	ticket, err := db.try(ctx, squirrel.Expr("select sign_in($1, $2, $3)", email, key, orNull(code)))
 	if err != nil {
 		return Opening{}, err
@@ -66,6 +73,9 @@ func (db *DB) SignIn(ctx context.Context, email string, key []byte, code string,
 // a "password", enrol "mfa", or nothing.
 func (db *DB) Whoami(ctx context.Context) (me User, may []Permission, duty string, err error) {
 	var mine []User
+	if apart, err := db.alone(); err == nil {
+		db = apart // signing in begins no script's transaction
+	}
 	err = db.ask(ctx,
 		step{from[User]("my_account()"), collect(&mine, same[User])},
 		step{squirrel.Expr("select action, scope from my_permissions()"), collect(&may, same[Permission])},
@@ -79,9 +89,19 @@ func (db *DB) Whoami(ctx context.Context) (me User, may []Permission, duty strin
 	return mine[0], may, duty, nil
 }
 
-// SignOut ends the caller's session in the database.
+// SignOut ends the caller's session in the database; in an atomic script, when its transaction has ended.
 func (db *DB) SignOut(ctx context.Context) error {
-	return db.outside().run(ctx, step{query: squirrel.Expr("select sign_out()")})
+	end := func(ctx context.Context, db *DB) error {
+		return db.run(ctx, step{query: squirrel.Expr("select sign_out()")})
+	}
+	if db.tx == nil || db.tx.tx == nil {
+		return end(ctx, db.outside())
+	}
+	token, err := db.token() // its key is wiped until then
+	if err != nil {
+		return err
+	}
+	return db.As(func() (string, error) { return token, nil }).afterwards(ctx, end)
 }
 
 // try notes one try of a password and answers its ticket.
@@ -97,7 +117,10 @@ func (db *DB) prove(ctx context.Context, key []byte, code string) ([]byte, error
 // ChangePassword replaces the caller's own password and ends their other sessions. Errors are SignIn's; a wrong key or code
 // counts like a failed sign-in.
 func (db *DB) ChangePassword(ctx context.Context, currentKey []byte, code string, p Password) error {
-	db = db.outside()
+	db, err := db.alone()
+	if err != nil {
+		return err
+	}
 	ticket, err := db.prove(ctx, currentKey, code)
 	if err != nil {
 		return err
@@ -108,7 +131,11 @@ func (db *DB) ChangePassword(ctx context.Context, currentKey []byte, code string
 
 // RaiseCost keeps the caller's password at another cost of argon2id, in the first minute of their session.
 func (db *DB) RaiseCost(ctx context.Context, currentKey []byte, p Password) error {
-	return db.outside().run(ctx, step{query: squirrel.Expr("select raise_cost($1, $2, $3, $4, $5, $6)",
+	db, err := db.alone()
+	if err != nil {
+		return err
+	}
+	return db.run(ctx, step{query: squirrel.Expr("select raise_cost($1, $2, $3, $4, $5, $6)",
 		currentKey, p.MemoryKiB, p.Iterations, p.Parallelism, p.Salt, p.KeyHash)})
 }
 

@@ -27,7 +27,8 @@ type Admin struct {
 // NewAdmin takes the connection string of a role that may create databases and roles.
 func NewAdmin(url string, n Names) *Admin { return &Admin{url, n} }
 
-// connect opens one connection to a database; empty is the one of the connection string.
+// connect opens one connection to a database; empty is the one of the connection string. It must lead to the server
+// itself: an administrator's locks last as long as a session, which a pooler cuts.
 func (a *Admin) connect(ctx context.Context, database string) (*pgx.Conn, error) {
 	conf, err := pgx.ParseConfig(a.url)
 	if err != nil {
@@ -42,7 +43,18 @@ func (a *Admin) connect(ctx context.Context, database string) (*pgx.Conn, error)
 	if errors.As(err, &connect) {
 		return nil, unreachable(connect, "database.admin_url")
 	}
-	return conn, translate(err)
+	if err != nil {
+		return nil, translate(err)
+	}
+	own, err := claim(ctx, conn, fixed("pg_catalog"))
+	if err == nil && own {
+		return conn, nil
+	}
+	_ = conn.Close(ctx)
+	if err != nil {
+		return nil, translate(err)
+	}
+	return nil, say(ErrInvalid, "database.admin_url leads to a connection pooler: name the PostgreSQL server itself")
 }
 
 // Try connects once as the app role, whose connection string url is; a wrong password is ErrCredentials.
@@ -104,7 +116,7 @@ func (a *Admin) asOwnerOn(ctx context.Context, conn *pgx.Conn, do func(pgx.Tx) e
 		return translate(err)
 	}
 	defer func() { _ = tx.Rollback(ctx) }()
-	if _, err := tx.Exec(ctx, "set local role "+quote(a.names.Owner)+"; set local search_path = "+quote(a.names.Schema)); err != nil {
+	if _, err := tx.Exec(ctx, "set local role "+quote(a.names.Owner)+"; set local search_path = pg_catalog, "+quote(a.names.Schema)+", pg_temp"); err != nil {
 		return translate(err)
 	}
 	if err := do(tx); err != nil {

@@ -26,13 +26,14 @@ func account(user, password, database string) string {
 // super runs statements as the superuser.
 func super(t *testing.T, database string, statements ...string) {
 	t.Helper()
-	conn, err := pgx.Connect(t.Context(), pgtest.URL(database))
+	ctx := context.WithoutCancel(t.Context()) // also in a test's cleanup
+	conn, err := pgx.Connect(ctx, pgtest.URL(database))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(t.Context())
+	defer conn.Close(ctx)
 	for _, s := range statements {
-		if _, err := conn.Exec(t.Context(), s); err != nil {
+		if _, err := conn.Exec(ctx, s); err != nil {
 			t.Fatalf("%s: %v", s, err)
 		}
 	}
@@ -178,25 +179,52 @@ func TestSetupWithoutSuperuser(t *testing.T) {
 	}
 }
 
-// TestSetupIntoExistingDatabase puts the schema into a database that somebody else made and uses.
+// TestSetupIntoExistingDatabase puts the schema into a database that somebody else made and uses: what lets everybody make
+// something in it is taken from them, each time, or named where the administrator may not take it.
 func TestSetupIntoExistingDatabase(t *testing.T) {
 	n := companyOf(t, "tenant")
 	super(t, "postgres", "create database \"tenant db\"")
-	super(t, n.Database, "create table public.theirs (id int)", "grant create on schema public to public")
+	opened := []string{"grant create on schema public to public", "grant temporary, create on database \"tenant db\" to public"}
+	super(t, n.Database, append(opened, "create table public.theirs (id int)")...)
 	admin := repo.NewAdmin(pgtest.URL("postgres"), n)
 	made, err := admin.Setup(t.Context(), schemaSQL(), "")
 	if err != nil || strings.Join(made, ", ") != `role tenant owner, role tenant app, schema tenant"schema` {
 		t.Fatalf("made %q, %v", made, err)
 	}
-	conn, err := pgx.Connect(t.Context(), pgtest.URL(n.Database))
-	if err != nil {
-		t.Fatal(err)
+	for range 2 {
+		if exposed, err := admin.Exposed(t.Context()); err != nil || exposed != nil {
+			t.Errorf("everybody still may: %q, %v", exposed, err)
+		}
+		super(t, n.Database, opened...)
+		if made, err := admin.Setup(t.Context(), schemaSQL(), ""); err != nil || made != nil {
+			t.Errorf("a second time: %q, %v", made, err)
+		}
 	}
-	defer conn.Close(t.Context())
-	var theirs bool
-	err = conn.QueryRow(t.Context(), "select coalesce(array_to_string(nspacl, ','), '') ~ '(^|,)=UC/' from pg_namespace where nspname = 'public'").Scan(&theirs)
-	if err != nil || !theirs {
-		t.Errorf("others' rights in their schema: kept %v, %v", theirs, err)
+	super(t, n.Database, append(opened, "create role tenant_admin login createrole createdb", "grant \"tenant owner\" to tenant_admin")...)
+	t.Cleanup(func() { super(t, "postgres", "drop role tenant_admin") })
+	modest := repo.NewAdmin(account("tenant_admin", "", "postgres"), n)
+	if _, err := modest.Setup(t.Context(), schemaSQL(), ""); err != nil {
+		t.Errorf("by who owns nothing: %v", err)
+	}
+	exposed, err := modest.Exposed(t.Context())
+	if err != nil || len(exposed) != 3 || !strings.Contains(strings.Join(exposed, "\n"), `as postgres run: revoke temporary on database "tenant db" from public, "tenant app"`) {
+		t.Errorf("what stays: %q, %v", exposed, err)
+	}
+	for _, e := range exposed { // what is said to be run helps
+		_, statement, _ := strings.Cut(e, " run: ")
+		super(t, n.Database, statement)
+	}
+	if exposed, err := modest.Exposed(t.Context()); err != nil || exposed != nil {
+		t.Errorf("after that: %q, %v", exposed, err)
+	}
+}
+
+// An administrator's locks last as long as a session: a pooler is refused by name.
+func TestSetupThroughPooler(t *testing.T) {
+	p := pgtest.StartPooler(t, pgtest.URL("postgres"), 2)
+	n := names("never")
+	if _, err := repo.NewAdmin(p.URL, n).Setup(t.Context(), schemaSQL(), ""); !errors.Is(err, repo.ErrInvalid) || !strings.Contains(err.Error(), "database.admin_url leads to a connection pooler") {
+		t.Errorf("%v", err)
 	}
 }
 

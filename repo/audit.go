@@ -200,13 +200,18 @@ func (e AuditEntry) texts() []string {
 	return texts
 }
 
-// NoteRefusal says on the trail that the caller was refused something. It is said outside of an atomic script, which may be undone, and nobody
-// waits for a database that is away.
+// NoteRefusal records on the trail that the caller was refused something; of an atomic script, when it has ended. It
+// does not wait for a database that is away.
 func (db *DB) NoteRefusal(ctx context.Context, command, entity string, id int64) error {
-	return db.outside().Quiet().run(ctx, step{query: squirrel.Expr("select note_refusal($1, $2, $3)", command, entity, id)})
+	return db.afterwards(ctx, func(ctx context.Context, db *DB) error {
+		return db.run(ctx, step{query: squirrel.Expr("select note_refusal($1, $2, $3)", command, entity, id)})
+	})
 }
 
-// NoteExport says on the trail that the caller was given rows of a list in a format for programs; as NoteRefusal does.
+// NoteExport records on the trail that the caller was given rows of a list in a format for programs; as NoteRefusal
+// does.
 func (db *DB) NoteExport(ctx context.Context, entity string, rows int, format string) error {
-	return db.outside().Quiet().run(ctx, step{query: squirrel.Expr("select note_export($1, $2, $3)", entity, rows, format)})
+	return db.afterwards(ctx, func(ctx context.Context, db *DB) error {
+		return db.run(ctx, step{query: squirrel.Expr("select note_export($1, $2, $3)", entity, rows, format)})
+	})
 }

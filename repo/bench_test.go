@@ -71,3 +71,46 @@ func median(all []time.Duration) time.Duration {
 	slices.Sort(all)
 	return all[len(all)/2]
 }
+
+// What a pooler costs: each op is one read on a server connection of its own and, in turns, behind a pooler, where nothing is
+// prepared and every batch fixes the settings. x-direct is the ratio of the medians.
+func BenchmarkShared(b *testing.B) {
+	for name, start := range poolers {
+		b.Run(name, func(b *testing.B) {
+			w, ctx := newWorld(b), context.Background()
+			c := w.customer("sales1").ID
+			get := func(db *repo.DB) func() error { return func() error { _, err := db.Customer(ctx, c); return err } }
+			own, shared := get(w.through(b, front{url: appURL(w.database)}).As(w.signers["sales1"].Token)), get(w.through(b, start(b, w, 2)).As(w.signers["sales1"].Token))
+			_, _ = timed(b, own), timed(b, shared)
+			var direct, pooled []time.Duration
+			for b.Loop() {
+				direct, pooled = append(direct, timed(b, own)), append(pooled, timed(b, shared))
+			}
+			d, p := median(direct), median(pooled)
+			b.ReportMetric(0, "ns/op")
+			b.ReportMetric(float64(d.Microseconds()), "µs-direct")
+			b.ReportMetric(float64(p.Microseconds()), "µs-pooled")
+			b.ReportMetric(float64(p)/float64(d), "x-direct")
+		})
+	}
+}
+
+// What opening a connection costs, with its first read.
+func BenchmarkConnect(b *testing.B) {
+	w, ctx := newWorld(b), context.Background()
+	w.as("sales1")
+	var all []time.Duration
+	for b.Loop() {
+		all = append(all, timed(b, func() error {
+			db, err := repo.Open(repo.Config{URL: appURL(w.database), Schema: "crm"})
+			if err != nil {
+				return err
+			}
+			defer db.Close()
+			_, _, _, err = db.As(w.signers["sales1"].Token).Whoami(ctx)
+			return err
+		}))
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(float64(median(all).Microseconds()), "µs")
+}

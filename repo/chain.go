@@ -45,7 +45,7 @@ func ParseChainHead(text string) (h ChainHead, err error) {
 // The statements find nothing but tables by their whole names and what PostgreSQL brings itself; views in place of the tables and hidden
 // rows are an error.
 const (
-	chainSettings = `set local search_path = pg_catalog; set local timezone = 'UTC'; set local row_security = off; set local standard_conforming_strings = on`
+	chainSettings = `set local search_path = pg_catalog, pg_temp; set local timezone = 'UTC'; set local row_security = off; set local standard_conforming_strings = on`
 	chainTables   = `select count(*) = 3 from pg_class where relkind = 'r' and oid in (select to_regclass(n) from unnest(array[$1::text, $2, $3]) n)`
 
 	// What the chain holds of an entry, as schema.sql writes it when it links one; and whether a person was erased from it without an

@@ -24,20 +24,23 @@ const (
 type link struct {
 	reached atomic.Bool // at least once
 	away    atomic.Bool // now, and told
+	shared  atomic.Bool // the last connection leads to a pooler
+	tried   atomic.Bool // by KeepsSessions
 	tell    func()      // that it is away; may be nil
 }
 
-// send runs a batch on a connection of the pool. build is called for each try.
-func (db *DB) send(ctx context.Context, writes bool, build func() *pgx.Batch) error {
+// send runs a batch on a connection of the pool. build is called for each try; shared is whether other clients may
+// use the connection, see isShared.
+func (db *DB) send(ctx context.Context, writes bool, build func(shared bool) *pgx.Batch) error {
 	if db.tx != nil {
-		return translate(db.tx.SendBatch(ctx, build()).Close())
+		return db.tx.send(ctx, build)
 	}
 	for again := true; ; again = false {
 		conn, err := db.acquire(ctx)
 		if err != nil {
 			return err
 		}
-		raw := conn.SendBatch(ctx, build()).Close()
+		raw := conn.SendBatch(ctx, build(isShared(conn.Conn()))).Close()
 		conn.Release()
 		err = translate(raw)
 		switch {
@@ -60,7 +63,7 @@ func (db *DB) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 		giveUp = giveUp.Add(reconnectBudget)
 	}
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
-		conn, err := db.pool.Acquire(ctx)
+		conn, err := db.connect(ctx)
 		if err == nil {
 			db.link.reached.Store(true)
 			db.link.away.Store(false)

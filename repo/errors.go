@@ -108,8 +108,24 @@ func unreachable(err *pgconn.ConnectError, key string) error {
 		return say(ErrUnavailable, "the database refuses the account %s: see %s", err.Config.User, key)
 	case "3D000":
 		return say(ErrUnavailable, "there is no database %s: run crm init", err.Config.Database)
+	case "08P01", "42704", "22023": // a pooler's, an unknown setting's, and a wrong value's
+		if sent := sentParameters(err.Config); sent != "" {
+			return say(ErrUnavailable, "the server at %s refuses a parameter of %s: take out %s, or have the pooler ignore it", err.Config.Host, key, sent)
+		}
 	}
 	return lost{said{fmt.Sprintf("the database does not take connections now (%s)", pg.Code), ErrUnavailable}}
+}
+
+// sentParameters names what a connection string has sent to the server beside what every server and pooler accepts.
+func sentParameters(c *pgconn.Config) string {
+	var names []string
+	for name := range c.RuntimeParams {
+		if name != "application_name" {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
 }
 
 // demandsTLS tells whether there is no other way than TLS.

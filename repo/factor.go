@@ -25,7 +25,10 @@ func (db *DB) Factor(ctx context.Context) (Factor, error) {
 // are the password's key and the code of the factor that is replaced, if there is one; errors are SignIn's. The caller's
 // other sessions end.
 func (db *DB) EnableFactor(ctx context.Context, key []byte, current string, secret []byte, code string, recovery [][]byte) error {
-	db = db.outside()
+	db, err := db.alone()
+	if err != nil {
+		return err
+	}
 	ticket, err := db.prove(ctx, key, current)
 	if err != nil {
 		return err
@@ -35,7 +38,10 @@ func (db *DB) EnableFactor(ctx context.Context, key []byte, current string, secr
 
 // DisableFactor removes the caller's second factor, given the password's key and a code. Errors are SignIn's.
 func (db *DB) DisableFactor(ctx context.Context, key []byte, code string) error {
-	db = db.outside()
+	db, err := db.alone()
+	if err != nil {
+		return err
+	}
 	ticket, err := db.prove(ctx, key, code)
 	if err != nil {
 		return err

@@ -19,7 +19,7 @@ import (
 
 const template = "crm_template"
 
-func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
+func TestMain(m *testing.M) { os.Exit(pgtest.Main(around{m})) }
 
 func names(database string) repo.Names {
 	return repo.Names{Database: database, Schema: "crm", Owner: "crm_owner", App: "crm_app"}
@@ -46,6 +46,7 @@ type world struct {
 	database string
 	admin    *repo.Admin
 	db       *repo.DB      // nobody's
+	vault    repo.Vault    // db's
 	pool     *pgxpool.Pool // the app role, raw
 	owner    *pgxpool.Pool // the superuser, raw
 	ids      map[string]int64
@@ -93,7 +94,8 @@ func newKeyring(t testing.TB) *security.Keyring {
 // openWith has the world's database open what a vault sealed.
 func (w *world) openWith(vault repo.Vault) {
 	w.t.Helper()
-	w.db = ok[*repo.DB](w.t)(repo.Open(repo.Config{URL: appURL(w.database), Schema: "crm", Vault: vault}))
+	w.vault = vault
+	w.db = ok[*repo.DB](w.t)(repo.Open(repo.Config{URL: frontURL(w.database), Schema: "crm", Vault: vault}))
 	w.t.Cleanup(w.db.Close)
 }
 

@@ -19,13 +19,20 @@ type PersonalData struct {
 	Trail        []map[string]any `json:"trail"` // of the customer and of all the records above
 }
 
-// ExportCustomer answers what is held on a customer, and the trail says so. It looks from outside of an atomic script, so that the
-// entry stays whatever becomes of the script.
+// ExportCustomer returns all that is held on a customer, and records on the trail that it did. If an atomic script is
+// rolled back, which would take the entry with it, the customer is exported again to nobody, for the entry.
 func (db *DB) ExportCustomer(ctx context.Context, id int64) (data PersonalData, err error) {
 	var text string
-	err = db.outside().run(ctx, step{squirrel.Expr("select export_customer($1)::text", id), value(&text)})
-	if err != nil {
+	export := step{squirrel.Expr("select export_customer($1)::text", id), value(&text)}
+	if err = db.run(ctx, export); err != nil {
 		return data, err
+	}
+	if db.tx != nil {
+		db.tx.after = append(db.tx.after, func(ctx context.Context, committed bool) {
+			if !committed {
+				_ = db.outside().Quiet().run(ctx, step{query: export.query})
+			}
+		})
 	}
 	d := json.NewDecoder(bytes.NewReader([]byte(text)))
 	d.UseNumber()

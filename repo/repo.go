@@ -37,7 +37,8 @@ type Vault interface {
 // DB is the database as one caller sees it. It is cheap to copy; see [DB.As].
 type DB struct {
 	pool  *pgxpool.Pool
-	tx    pgx.Tx // of an atomic script, nil otherwise
+	tx    *script // an atomic script's transaction, nil otherwise
+	fixed []setting
 	token func() (string, error)
 	clock time.Time // of a seeding session, zero otherwise
 	vault Vault
@@ -55,23 +56,24 @@ type Config struct {
 	Away           func() // told once when a database that was there cannot be reached any more; may be nil
 }
 
-// Open prepares a pool without connecting: a database that is away is said by the first statement.
+// Open prepares a pool without connecting: a database that is away is reported by the first statement.
 func Open(c Config) (*DB, error) {
 	conf, err := pgxpool.ParseConfig(c.URL)
 	if err != nil {
 		return nil, fmt.Errorf("database.url cannot be read: want postgres://USER:PASSWORD@HOST:PORT/DATABASE")
 	}
+	db := &DB{vault: c.Vault, link: &link{tell: c.Away}, fixed: fixed(c.Schema)}
 	conf.MaxConns, conf.MinConns = 4, 0
 	conf.MaxConnIdleTime = 5 * time.Minute
 	conf.ConnConfig.ConnectTimeout = c.ConnectTimeout
-	conf.ConnConfig.RuntimeParams["application_name"] = "crm"
-	conf.ConnConfig.RuntimeParams["search_path"] = pgx.Identifier{c.Schema}.Sanitize()
+	conf.ConnConfig.RuntimeParams["application_name"] = "crm" // the only parameter that every pooler accepts
 	conf.ConnConfig.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler { return cancelOnServer(c) }
-	pool, err := pgxpool.NewWithConfig(context.Background(), conf)
-	if err != nil {
+	conf.BeforeConnect = db.chooseMode
+	conf.AfterConnect = db.settle
+	if db.pool, err = pgxpool.NewWithConfig(context.Background(), conf); err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrInternal, err)
 	}
-	return &DB{pool: pool, vault: c.Vault, link: &link{tell: c.Away}}, nil
+	return db, nil
 }
 
 // As is the same database with the statements of whoever token speaks for; nil for nobody.
@@ -117,28 +119,6 @@ func (db *DB) Server() string {
 	return fmt.Sprintf("%s at %s:%d, %s", c.Database, c.Host, c.Port, way)
 }
 
-// Atomic begins a transaction that all statements of the returned DB share. Nothing of it
-// lasts unless commit is called; rollback after commit does nothing.
-func (db *DB) Atomic(ctx context.Context) (atomic *DB, commit, rollback func(context.Context) error, err error) {
-	tx, err := db.pool.Begin(ctx)
-	if err != nil {
-		return nil, nil, nil, translate(err)
-	}
-	as := *db
-	as.tx = tx
-	end := func(how func(context.Context) error) func(context.Context) error {
-		return func(ctx context.Context) error { return translate(how(ctx)) }
-	}
-	return &as, end(tx.Commit), end(tx.Rollback), nil
-}
-
-// outside is the same caller outside of an atomic script's transaction.
-func (db *DB) outside() *DB {
-	as := *db
-	as.tx = nil
-	return &as
-}
-
 // A step is one statement of a batch and what to do with its rows.
 type step struct {
 	query squirrel.Sqlizer
@@ -146,7 +126,8 @@ type step struct {
 }
 
 // run sends the caller's token and the steps in one round trip and one transaction: all of them or none.
-// The identity lasts exactly that transaction (set_config … true), also behind a transaction pooler.
+// The identity lasts exactly that transaction (set_config … true), also behind a transaction pooler. There the first
+// statement also fixes the settings; the server parses the others after it, so their names are looked up as it says.
 func (db *DB) run(ctx context.Context, steps ...step) error { return db.exchange(ctx, true, steps) }
 
 // ask is run for steps that change nothing: they may be sent again.
@@ -170,9 +151,14 @@ func (db *DB) exchange(ctx context.Context, writes bool, steps []step) error {
 	}
 	now := time.Now().Unix()
 	idle := db.used != nil && now-db.used.Load() > touchEvery
-	err := db.send(ctx, writes, func() *pgx.Batch {
+	err := db.send(ctx, writes, func(shared bool) *pgx.Batch {
 		batch := &pgx.Batch{}
-		batch.Queue("select set_config('crm.token', $1, true)", token)
+		if shared {
+			names, values := apart(append(db.fixed[:len(db.fixed):len(db.fixed)], setting{"crm.token", token}))
+			batch.Queue(applySettings, names, values)
+		} else {
+			batch.Queue("select pg_catalog.set_config('crm.token', $1, true)", token)
+		}
 		if idle {
 			batch.Queue("select touch()")
 		}

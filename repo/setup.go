@@ -104,7 +104,7 @@ func (a *Admin) createDatabase(ctx context.Context, conn *pgx.Conn) (created boo
 	return true, nil
 }
 
-// admit lets the two roles into the database, and nobody else into one of our own.
+// admit lets the two roles into the database, and nobody else into one of the owner role's.
 func (a *Admin) admit(ctx context.Context, tx pgx.Tx) error {
 	database, owner, app := quote(a.names.Database), quote(a.names.Owner), quote(a.names.App)
 	var own bool
@@ -114,12 +114,71 @@ func (a *Admin) admit(ctx context.Context, tx pgx.Tx) error {
 	}
 	sql := "grant connect on database " + database + " to " + app
 	if own {
-		sql += "; revoke all on database " + database + " from public; revoke create on schema public from public"
+		sql += "; revoke all on database " + database + " from public"
 	} else {
 		sql += "; grant connect, create on database " + database + " to " + owner
 	}
 	_, err = tx.Exec(ctx, sql)
 	return err
+}
+
+// close takes from everybody, and from the app role, what lets them make something in the database: it could take the
+// place of a thing of crm's on a connection that is shared. What the administrator may not take stays, see
+// [Admin.Exposed].
+func (a *Admin) close(ctx context.Context, conn *pgx.Conn) error {
+	open, err := exposures(ctx, conn, a.names.App)
+	if err != nil {
+		return err
+	}
+	for _, e := range open {
+		if _, err := conn.Exec(ctx, e.remedy); err != nil && !isCode(err, "42501") {
+			return err
+		}
+	}
+	return nil
+}
+
+// An exposure is a right to make something in the database that a role has and should not.
+type exposure struct{ what, owner, remedy string }
+
+func (e exposure) String() string {
+	return fmt.Sprintf("%s: as %s run: %s", e.what, e.owner, e.remedy)
+}
+
+// exposures returns the role's rights to make something in the database of conn.
+func exposures(ctx context.Context, conn *pgx.Conn, role string) (all []exposure, err error) {
+	rows, err := conn.Query(ctx, `
+		select case kind when 'TEMPORARY' then 'may make temporary tables in the database ' else 'may make schemas in the database ' end || datname,
+			pg_get_userbyid(datdba)::text, format('revoke %s on database %I from public, %I', lower(kind), datname, $1::text)
+		from pg_database, unnest(array['TEMPORARY', 'CREATE']) kind
+		where datname = current_database() and has_database_privilege($1, oid, kind)
+		union all
+		select 'may make tables in the schema ' || nspname, pg_get_userbyid(nspowner)::text,
+			format('revoke create on schema %I from public, %I', nspname, $1::text)
+		from pg_namespace where nspname !~ '^pg_(toast_)?temp_' and has_schema_privilege($1, oid, 'CREATE')`, pgx.QueryExecModeExec, role)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (e exposure, err error) {
+		err = row.Scan(&e.what, &e.owner, &e.remedy)
+		e.what = "the role " + role + " that crm connects as " + e.what
+		return e, err
+	})
+}
+
+// Exposed names what the app role may make in the database although crm init took it from everybody, each with what to
+// run: the database or a schema belongs to somebody else.
+func (a *Admin) Exposed(ctx context.Context) (all []string, err error) {
+	conn, err := a.connect(ctx, a.names.Database)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close(ctx)
+	open, err := exposures(ctx, conn, a.names.App)
+	for _, e := range open {
+		all = append(all, e.String())
+	}
+	return all, translate(err)
 }
 
 // createSchema runs schema.sql in one transaction, unless the schema is there; then its version must be ours.
@@ -129,6 +188,9 @@ func (a *Admin) createSchema(ctx context.Context, schemaSQL string) (created boo
 		return false, err
 	}
 	defer conn.Close(ctx)
+	if err := a.close(ctx, conn); err != nil {
+		return false, err
+	}
 	if there, err := a.checkVersion(ctx, conn); there || err != nil {
 		return false, err
 	}
@@ -149,11 +211,6 @@ func (a *Admin) createSchema(ctx context.Context, schemaSQL string) (created boo
 			return false, translate(err)
 		}
 		return false, fmt.Errorf("%w: schema.sql: %w", ErrInternal, translate(err))
-	}
-	// Behind a transaction pooler the connection's own search_path may not arrive: the role brings it along.
-	path := "alter role " + quote(a.names.App) + " in database " + quote(a.names.Database) + " set search_path = " + quote(a.names.Schema)
-	if _, err := tx.Exec(ctx, "reset role; "+path); err != nil {
-		return false, translate(err)
 	}
 	return true, translate(tx.Commit(ctx))
 }

@@ -28,9 +28,10 @@ func (a *Admin) Weak(ctx context.Context) (all []string, err error) {
 	return all, err
 }
 
-// WeakRole names what the role that crm connects as may do and should not: it would be past the guard.
+// WeakRole names what the role that crm connects as may do and should not, and where the server as that role has it
+// would write tokens into its log.
 func WeakRole(ctx context.Context, url string, n Names) (all []string, err error) {
-	conn, err := pgx.Connect(ctx, url)
+	conn, err := openRaw(ctx, url)
 	if err != nil {
 		return nil, translate(err)
 	}
@@ -39,6 +40,9 @@ func WeakRole(ctx context.Context, url string, n Names) (all []string, err error
 	err = conn.QueryRow(ctx, `select rolsuper, rolbypassrls, rolcreaterole or rolcreatedb,
 		coalesce((select pg_has_role(current_user, o.oid, 'member') from pg_roles o where o.rolname = $1), false)
 		from pg_roles where rolname = current_user`, n.Owner).Scan(&super, &bypass, &creates, &owner)
+	if err != nil {
+		return nil, translate(err)
+	}
 	for _, w := range []struct {
 		is   bool
 		what string
@@ -49,5 +53,85 @@ func WeakRole(ctx context.Context, url string, n Names) (all []string, err error
 			all = append(all, fmt.Sprintf("the role %s that crm connects as %s: the database guards nothing then; crm init makes one that is not", n.App, w.what))
 		}
 	}
-	return all, translate(err)
+	if !super {
+		open, err := exposures(ctx, conn, n.App)
+		if err != nil {
+			return nil, translate(err)
+		}
+		for _, e := range open {
+			all = append(all, e.String())
+		}
+	}
+	logs, err := weakLog(ctx, conn)
+	return append(all, logs...), translate(err)
+}
+
+// openRaw opens one connection that prepares nothing by name: it may lead to a pooler.
+func openRaw(ctx context.Context, url string) (*pgx.Conn, error) {
+	conf, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, err
+	}
+	conf.DefaultQueryExecMode = pgx.QueryExecModeExec
+	conf.RuntimeParams["application_name"] = "crm config check"
+	return pgx.ConnectConfig(ctx, conf)
+}
+
+// weakLog names the settings under which the server writes parameters of statements, and so tokens, into its log
+// (PostgreSQL manual, 20.8 Error Reporting and Logging, and F.4 auto_explain).
+func weakLog(ctx context.Context, conn *pgx.Conn) (all []string, err error) {
+	rows, err := conn.Query(ctx, `select name, setting from pg_catalog.pg_settings
+		where name ~ '^(log_|auto_explain\.|debug_print_(parse|plan|rewritten))'`)
+	if err != nil {
+		return nil, err
+	}
+	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (f [2]string, err error) { return f, row.Scan(&f[0], &f[1]) })
+	if err != nil {
+		return nil, err
+	}
+	is := map[string]string{}
+	for _, f := range found {
+		is[f[0]] = f[1]
+	}
+	return weakLogSettings(is), nil
+}
+
+// weakLogSettings is weakLog for settings by name.
+func weakLogSettings(is map[string]string) (all []string) {
+	weak := func(name, remedy string) {
+		all = append(all, fmt.Sprintf("the server's %s is %s, which writes tokens into its log: set %s", name, is[name], remedy))
+	}
+	on := func(name, off string) bool { v, there := is[name]; return there && v != off }
+	if on("log_parameter_max_length", "0") {
+		const remedy = "log_parameter_max_length = 0"
+		if is["log_statement"] == "all" {
+			weak("log_statement", remedy)
+		}
+		if on("log_min_duration_statement", "-1") {
+			weak("log_min_duration_statement", remedy)
+		}
+		if on("log_min_duration_sample", "-1") && on("log_statement_sample_rate", "0") {
+			weak("log_min_duration_sample", remedy)
+		}
+		if on("log_transaction_sample_rate", "0") {
+			weak("log_transaction_sample_rate", remedy)
+		}
+	}
+	if on("log_parameter_max_length_on_error", "0") {
+		weak("log_parameter_max_length_on_error", "log_parameter_max_length_on_error = 0")
+	}
+	if on("auto_explain.log_min_duration", "-1") {
+		if on("auto_explain.log_parameter_max_length", "0") {
+			weak("auto_explain.log_min_duration", "auto_explain.log_parameter_max_length = 0")
+		}
+		if on("auto_explain.log_verbose", "off") {
+			weak("auto_explain.log_verbose", "auto_explain.log_verbose = off")
+		}
+	}
+	for _, name := range []string{"debug_print_parse", "debug_print_rewritten", "debug_print_plan"} {
+		if on(name, "off") {
+			weak(name, name+" = off")
+		}
+	}
+	return all
 }

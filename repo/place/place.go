@@ -20,16 +20,27 @@ import (
 // ErrConfig is wrapped by errors of what the config says; their text names the key.
 var ErrConfig = errors.New("config")
 
-// A Config is what the config says about the database.
+// A Source is where a value of the config comes from; a greater one counts more.
+type Source int
+
+// The sources of values.
+const (
+	Default Source = iota
+	File
+	Environment
+)
+
+// A Config is what the config says about the database. What both a URL and another key say is decided by From.
 type Config struct {
-	URL, AdminURL        string        // as written; both empty: the private server
-	SSLMode, SSLRootCert string        // over those of the URLs, if not empty
-	SSLCert, SSLKey      string        // the app role's client certificate, over that of URL
-	ConnectTimeout       time.Duration // where the URLs do not say otherwise
-	Names                repo.Names    // where URL does not say otherwise
-	Dir, BinDir          string        // of the private server; BinDir may be empty
-	Demo                 bool          // the private server in any case, with the usual names
-	Create               bool          // make the private server if there is none
+	URL, AdminURL        string // as written; both empty: the private server
+	SSLMode, SSLRootCert string
+	SSLCert, SSLKey      string // the app role's client certificate
+	ConnectTimeout       time.Duration
+	Names                repo.Names
+	From                 func(key string) Source // where the value of a key comes from; nil: all are defaults
+	Dir, BinDir          string                  // of the private server; BinDir may be empty
+	Demo                 bool                    // the private server in any case, with the usual names
+	Create               bool                    // make the private server if there is none
 }
 
 // A Place is where the data is. Close it.

@@ -14,6 +14,19 @@ import (
 
 var usual = repo.Names{Database: "crm", Schema: "crm", Owner: "crm_owner", App: "crm_app"}
 
+// environment has one key of database come from the environment, the URL from the file, and the others be defaults.
+func environment(key string) func(string) Source {
+	return func(k string) Source {
+		switch k {
+		case "database." + key:
+			return Environment
+		case "database.url":
+			return File
+		}
+		return Default
+	}
+}
+
 func TestFindGivenServer(t *testing.T) {
 	for name, test := range map[string]struct {
 		config                       Config
@@ -27,8 +40,17 @@ func TestFindGivenServer(t *testing.T) {
 		"keywords":          {Config{URL: `host=there sslmode=disable password='p\'w'`}, "crm_app", "p'w", "there", "crm", false},
 		"whole keywords":    {Config{URL: "host=there user=me dbname=mine sslmode=disable"}, "me", "", "there", "mine", false},
 		"with a timeout":    {Config{URL: "postgres://there/?sslmode=disable&connect_timeout=7"}, "crm_app", "", "there", "crm", false},
-		"TLS over the URL":  {Config{URL: "postgres://there/?sslmode=disable", SSLMode: "require"}, "crm_app", "", "there", "crm", true},
-		"TLS over keywords": {Config{URL: "host=there sslmode=disable", SSLMode: "require"}, "crm_app", "", "there", "crm", true},
+		"TLS over the URL":  {Config{URL: "postgres://there/?sslmode=disable", SSLMode: "require", From: environment("sslmode")}, "crm_app", "", "there", "crm", true},
+		"TLS over keywords": {Config{URL: "host=there sslmode=disable", SSLMode: "require", From: environment("sslmode")}, "crm_app", "", "there", "crm", true},
+		"the URL over TLS":  {Config{URL: "postgres://there/?sslmode=disable", SSLMode: "require", From: environment("url")}, "crm_app", "", "there", "crm", false},
+		"name over the URL": {Config{URL: "postgres://me:pw@there/mine?sslmode=disable", From: environment("name")}, "me", "pw", "there", "crm", false},
+		"name over query":   {Config{URL: "postgres://me:pw@there/mine?dbname=other&sslmode=disable", From: environment("name")}, "me", "pw", "there", "crm", false},
+		"app over the URL":  {Config{URL: "postgres://me:pw@there/mine?sslmode=disable", From: environment("app")}, "crm_app", "pw", "there", "mine", false},
+		"app over keywords": {Config{URL: "host=there user = me password=pw dbname=mine sslmode=disable", From: environment("app")}, "crm_app", "pw", "there", "mine", false},
+		"the URL over both": {Config{URL: "postgres://me:pw@there/mine?sslmode=disable", From: environment("url")}, "me", "pw", "there", "mine", false},
+		"a directory":       {Config{URL: "postgres://u:p%40@%2Fa%20dir%2fb:5433/mine"}, "u", "p@", "/a dir/b", "mine", false},
+		"a directory alone": {Config{URL: "postgres://%2Fdir"}, "crm_app", "", "/dir", "crm", false},
+		"several hosts":     {Config{URL: "postgres://there:1,here:2/mine?sslmode=disable&target_session_attrs=read-write"}, "crm_app", "", "there", "mine", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("PGUSER", "somebody")
@@ -58,11 +80,18 @@ func TestFindGivenServer(t *testing.T) {
 
 func TestFindRefuses(t *testing.T) {
 	for text, c := range map[string]Config{
-		"database.url cannot be read":            {URL: "postgres://me:secret@[/x"},
-		"database.admin_url cannot be read":      {AdminURL: "secret"},
-		"database.sslrootcert cannot be read":    {URL: "postgres://there/x", SSLMode: "verify-full", SSLRootCert: "missing.pem"},
-		"there is no database yet: crm init":     {Dir: filepath.Join(t.TempDir(), "none")},
-		"database.url cannot be read: want post": {URL: "postgres://me:secret@there/x", SSLMode: "nonsense"},
+		"database.url cannot be read":                                                {URL: "postgres://me:secret@[/x"},
+		"database.admin_url cannot be read":                                          {AdminURL: "secret"},
+		"database.sslrootcert cannot be read":                                        {URL: "postgres://there/x", SSLMode: "verify-full", SSLRootCert: "missing.pem"},
+		"there is no database yet: crm init":                                         {Dir: filepath.Join(t.TempDir(), "none")},
+		"database.url cannot be read: want post":                                     {URL: "postgres://me:secret@there/x", SSLMode: "nonsense"},
+		"database.url: unknown parameter schema: set database.schema":                {URL: "postgres://there/x?schema=mine&password=secret"},
+		"database.url: unknown parameter statement_timeout: a setting of the server": {URL: "host=there statement_timeout=5 password='secret'"},
+		"database.url: unknown parameter default_query_exec_mode: take it out":       {URL: "postgres://there/x?default_query_exec_mode=exec"},
+		"database.admin_url: unknown parameter pool_max_conns":                       {AdminURL: "postgres://there/x?pool_max_conns=secret"},
+		"database.url and database.name say different things in the same place":      {URL: "postgres://there/x?password=secret", From: func(string) Source { return File }},
+		"database.url and database.sslmode say different things in the same":         {URL: "postgres://there/crm?sslmode=disable", SSLMode: "require", From: func(string) Source { return Environment }},
+		"database.url cannot be read: want postgres://USER":                          {URL: "host='secret"},
 	} {
 		c.Names = usual
 		_, err := Find(t.Context(), c)

@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"os"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -26,30 +25,61 @@ func unreadable(key string) error {
 	return worded{fmt.Errorf("%s cannot be read: want postgres://USER:PASSWORD@HOST:PORT/DATABASE", key), ErrConfig}
 }
 
-func isURL(text string) bool {
-	return strings.HasPrefix(text, "postgres://") || strings.HasPrefix(text, "postgresql://")
-}
-
-// complete adds what a connection string leaves to the config, and tells the names that hold in the end.
+// complete merges the config's other keys into a connection string, the value of key, and returns it with the names that
+// hold in the end. A part that the string states yields to a key from a higher place: D19.
 func (c Config) complete(key, text string, n repo.Names) (string, repo.Names, error) {
 	if err := c.checkFiles(); err != nil {
 		return "", n, err
 	}
-	var err error
-	if isURL(text) {
-		text, err = c.completeURL(text, n)
-	} else {
-		text = keywords("connect_timeout", c.seconds(), "user", n.App, "dbname", n.Database) + text + " " + keywords("sslmode", c.SSLMode, "sslrootcert", c.SSLRootCert, "sslcert", c.SSLCert, "sslkey", c.SSLKey)
-	}
+	said, err := readString(text)
 	if err != nil {
 		return "", n, unreadable(key)
 	}
+	if err := said.known(key); err != nil {
+		return "", n, err
+	}
+	for _, p := range []part{
+		{"database.app", "user", n.App},
+		{"database.name", "database", n.Database},
+		{"database.sslmode", "sslmode", c.SSLMode},
+		{"database.sslrootcert", "sslrootcert", c.SSLRootCert},
+		{"database.sslcert", "sslcert", c.SSLCert},
+		{"database.sslkey", "sslkey", c.SSLKey},
+		{"database.connect_timeout", "connect_timeout", c.seconds()},
+	} {
+		if err := c.merge(&said, key, p); err != nil {
+			return "", n, err
+		}
+	}
+	text = said.String()
 	conf, err := pgx.ParseConfig(text)
 	if err != nil {
 		return "", n, unreadable(key)
 	}
 	n.App, n.Database = conf.User, conf.Database
 	return text, n, nil
+}
+
+// A part is a key of the config that says the same as a parameter of a connection string.
+type part struct{ key, parameter, value string }
+
+// merge decides between a part and what the connection string under key states.
+func (c Config) merge(said *connString, key string, p part) error {
+	stated, there := said.values[p.parameter]
+	if p.value == "" || there && stated == p.value {
+		return nil
+	}
+	place, stringPlace := Default, Default
+	if c.From != nil {
+		place, stringPlace = c.From(p.key), c.From(key)
+	}
+	switch {
+	case !there || place > stringPlace:
+		said.set(p.parameter, p.value)
+	case place == stringPlace && place != Default:
+		return worded{fmt.Errorf("%s and %s say different things in the same place: keep one of them", key, p.key), ErrConfig}
+	}
+	return nil
 }
 
 // checkFiles refuses files of certificates that cannot be read; a key is for its owner alone, as libpq has it.
@@ -104,34 +134,6 @@ func isLocal(host string) bool {
 	return strings.HasPrefix(host, "/") || strings.HasPrefix(host, "@") || host == "localhost" || address.IsLoopback()
 }
 
-func (c Config) completeURL(text string, n repo.Names) (string, error) {
-	u, err := url.Parse(text)
-	if err != nil {
-		return "", err
-	}
-	q := u.Query()
-	if u.User.Username() == "" && !q.Has("user") && n.App != "" {
-		password, given := u.User.Password()
-		u.User = url.User(n.App)
-		if given {
-			u.User = url.UserPassword(n.App, password)
-		}
-	}
-	if strings.Trim(u.Path, "/") == "" && !q.Has("dbname") && !q.Has("database") && n.Database != "" {
-		u.Path = "/" + n.Database
-	}
-	for name, value := range map[string]string{"sslmode": c.SSLMode, "sslrootcert": c.SSLRootCert, "sslcert": c.SSLCert, "sslkey": c.SSLKey} {
-		if value != "" {
-			q.Set(name, value)
-		}
-	}
-	if seconds := c.seconds(); seconds != "" && !q.Has("connect_timeout") {
-		q.Set("connect_timeout", seconds)
-	}
-	u.RawQuery = strings.ReplaceAll(q.Encode(), "+", "%20") // libpq does not read + as a space
-	return u.String(), nil
-}
-
 // seconds is the timeout as connection strings have it, empty for none.
 func (c Config) seconds() string {
 	if c.ConnectTimeout <= 0 {
@@ -152,15 +154,4 @@ func as(text, user, password, database string) (string, error) {
 	}
 	u.User, u.Path, u.RawQuery = url.UserPassword(user, password), "/"+database, strings.ReplaceAll(q.Encode(), "+", "%20")
 	return u.String(), nil
-}
-
-// keywords writes names and values, without those that are empty.
-func keywords(list ...string) string {
-	var b strings.Builder
-	for pair := range slices.Chunk(list, 2) {
-		if pair[1] != "" {
-			fmt.Fprintf(&b, "%s='%s' ", pair[0], strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(pair[1]))
-		}
-	}
-	return b.String()
 }

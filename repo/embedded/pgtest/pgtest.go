@@ -29,8 +29,9 @@ var (
 	count  atomic.Int64
 )
 
-// Main runs m with one private server for all the package's tests and returns the exit code.
-func Main(m *testing.M) int {
+// Main runs m, a [testing.M] or what surrounds one, with one private server for all the package's tests and returns the
+// exit code.
+func Main(m interface{ Run() int }) int {
 	sweep()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -93,6 +94,9 @@ func Database(t testing.TB, template string) string {
 	}
 	name := "test_" + strconv.FormatInt(count.Add(1), 10)
 	run(t, "create database "+pgx.Identifier{name}.Sanitize()+" template "+pgx.Identifier{template}.Sanitize())
+	if template != "template1" { // a clone has the rights of a new database: not those of crm init's
+		run(t, "revoke temporary on database "+pgx.Identifier{name}.Sanitize()+" from public")
+	}
 	t.Cleanup(func() {
 		run(t, "drop database if exists "+pgx.Identifier{name}.Sanitize()+" with (force)")
 	})

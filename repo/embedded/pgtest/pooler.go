@@ -1,0 +1,225 @@
+package pgtest
+
+import (
+	"context"
+	"encoding/binary"
+	"net"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
+)
+
+// A Pooler shares a few server connections among clients, one transaction at a time, as PgBouncer does in transaction
+// mode: it announces process IDs of its own, refuses most startup parameters, keeps what clients leave on a connection,
+// and gives the connection that was used last to the next client. It serves one role in one database.
+type Pooler struct {
+	URL   string       // for clients
+	Named atomic.Int64 // statements that clients prepared by name in the protocol
+	Reset bool         // discards what a client left before the next one gets a connection; set it before the first
+
+	server  string
+	free    chan struct{} // one token a connection that may be taken
+	mu      sync.Mutex
+	idle    []*pgconn.HijackedConn
+	clients atomic.Uint32
+}
+
+// poolerAccepts are the startup parameters that PgBouncer 1.18 knows.
+var poolerAccepts = []string{
+	"user", "database", "client_encoding", "datestyle", "timezone", "standard_conforming_strings", "application_name",
+}
+
+// StartPooler starts a pooler of size connections to the server of url. It ends with the test.
+func StartPooler(t testing.TB, url string, size int) *Pooler {
+	t.Helper()
+	conf, err := pgconn.ParseConfig(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &Pooler{server: url, free: make(chan struct{}, size)}
+	for range size {
+		p.free <- struct{}{}
+	}
+	p.URL = "postgres://" + conf.User + "@" + l.Addr().String() + "/" + conf.Database + "?sslmode=disable"
+	var serving sync.WaitGroup
+	var mu sync.Mutex
+	open := map[net.Conn]bool{}
+	serving.Go(func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			mu.Lock()
+			open[client] = true
+			mu.Unlock()
+			serving.Go(func() {
+				p.serve(client)
+				_ = client.Close()
+				mu.Lock()
+				delete(open, client)
+				mu.Unlock()
+			})
+		}
+	})
+	t.Cleanup(func() {
+		_ = l.Close()
+		mu.Lock()
+		for client := range open {
+			_ = client.Close()
+		}
+		mu.Unlock()
+		serving.Wait()
+		for _, c := range p.idle {
+			_ = c.Conn.Close()
+		}
+	})
+	return p
+}
+
+// serve talks with one client until it leaves.
+func (p *Pooler) serve(conn net.Conn) {
+	client := pgproto3.NewBackend(conn, conn)
+	if !p.admit(client) {
+		return
+	}
+	for {
+		message, err := client.Receive()
+		if err != nil {
+			return
+		}
+		if _, leaves := message.(*pgproto3.Terminate); leaves {
+			return
+		}
+		if !p.transact(client, message) {
+			return
+		}
+	}
+}
+
+// admit answers a client's startup message.
+func (p *Pooler) admit(client *pgproto3.Backend) bool {
+	message, err := client.ReceiveStartupMessage()
+	startup, is := message.(*pgproto3.StartupMessage)
+	if err != nil || !is {
+		return false // a request to cancel is not heeded
+	}
+	for name := range startup.Parameters {
+		if !slices.Contains(poolerAccepts, name) {
+			client.Send(&pgproto3.ErrorResponse{Severity: "FATAL", Code: "08P01", Message: "unsupported startup parameter: " + name})
+			_ = client.Flush()
+			return false
+		}
+	}
+	client.Send(&pgproto3.AuthenticationOk{})
+	for name, value := range map[string]string{"server_version": "15.0", "client_encoding": "UTF8", "standard_conforming_strings": "on"} {
+		client.Send(&pgproto3.ParameterStatus{Name: name, Value: value})
+	}
+	// No process of this machine has such a number.
+	client.Send(&pgproto3.BackendKeyData{ProcessID: 1<<30 + p.clients.Add(1), SecretKey: binary.BigEndian.AppendUint32(nil, 7)})
+	client.Send(&pgproto3.ReadyForQuery{TxStatus: 'I'})
+	return client.Flush() == nil
+}
+
+// transact gives the client a server connection until its transaction ends, beginning with a message of it. It reports
+// whether the client is still there.
+func (p *Pooler) transact(client *pgproto3.Backend, first pgproto3.FrontendMessage) bool {
+	<-p.free
+	defer func() { p.free <- struct{}{} }()
+	server := p.take()
+	if server == nil {
+		return false
+	}
+	for message := first; ; {
+		if parse, is := message.(*pgproto3.Parse); is && parse.Name != "" {
+			p.Named.Add(1)
+		}
+		server.Frontend.Send(message)
+		switch message.(type) {
+		case *pgproto3.Sync, *pgproto3.Query:
+			status, err := relay(server.Frontend, client)
+			if err != nil {
+				_ = server.Conn.Close()
+				return false
+			}
+			if status == 'I' {
+				if p.Reset && discard(server.Frontend) != nil {
+					_ = server.Conn.Close()
+					return true
+				}
+				p.mu.Lock()
+				p.idle = append(p.idle, server)
+				p.mu.Unlock()
+				return true
+			}
+		}
+		var err error
+		if message, err = client.Receive(); err != nil {
+			_ = server.Conn.Close() // in the midst of a transaction, which the server rolls back
+			return false
+		}
+		if _, leaves := message.(*pgproto3.Terminate); leaves {
+			_ = server.Conn.Close()
+			return false
+		}
+	}
+}
+
+// take returns the server connection that was used last, or a new one; nil if the server is away.
+func (p *Pooler) take() *pgconn.HijackedConn {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n := len(p.idle); n > 0 {
+		server := p.idle[n-1]
+		p.idle = p.idle[:n-1]
+		return server
+	}
+	conn, err := pgconn.Connect(context.Background(), p.server)
+	if err != nil {
+		return nil
+	}
+	server, err := conn.Hijack()
+	if err != nil {
+		return nil
+	}
+	return server
+}
+
+// relay sends the client what the server answers, and returns the transaction's status after it.
+func relay(server *pgproto3.Frontend, client *pgproto3.Backend) (status byte, err error) {
+	if err := server.Flush(); err != nil {
+		return 0, err
+	}
+	for {
+		message, err := server.Receive()
+		if err != nil {
+			return 0, err
+		}
+		client.Send(message)
+		if ready, is := message.(*pgproto3.ReadyForQuery); is {
+			return ready.TxStatus, client.Flush()
+		}
+	}
+}
+
+// discard forgets all state of a session.
+func discard(server *pgproto3.Frontend) error {
+	server.Send(&pgproto3.Query{String: "DISCARD ALL"})
+	if err := server.Flush(); err != nil {
+		return err
+	}
+	for {
+		message, err := server.Receive()
+		if _, is := message.(*pgproto3.ReadyForQuery); is || err != nil {
+			return err
+		}
+	}
+}

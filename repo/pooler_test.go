@@ -1,0 +1,301 @@
+package repo_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"crm/repo"
+	"crm/repo/embedded/pgtest"
+	"crm/security"
+)
+
+// A front is a pooler before a world's database.
+type front struct {
+	url   string
+	named func() int64 // statements that were prepared by name through it; nil where nobody counts
+}
+
+// poolers start a pool of size connections in transaction mode: a small pooler of the tests' own and, with the build tag
+// pgbouncer, the real one.
+var poolers = map[string]func(t testing.TB, w *world, size int) front{
+	"own": func(t testing.TB, w *world, size int) front {
+		p := pgtest.StartPooler(t, appURL(w.database), size)
+		return front{p.URL, p.Named.Load}
+	},
+}
+
+// throughPoolers runs a test behind each pooler, in a world of its own.
+func throughPoolers(t *testing.T, size int, test func(t *testing.T, w *world, f front)) {
+	for name, start := range poolers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			test(t, w, start(t, w, size))
+		})
+	}
+}
+
+// through opens the world's database behind a pooler, with the keys of the world.
+func (w *world) through(t testing.TB, f front) *repo.DB {
+	t.Helper()
+	db := ok[*repo.DB](t)(repo.Open(repo.Config{URL: f.url, Schema: "crm", Vault: w.vault}))
+	t.Cleanup(db.Close)
+	return db
+}
+
+// raw is a connection of somebody who has the config file, behind a pooler.
+func raw(t testing.TB, f front) *pgx.Conn {
+	t.Helper()
+	conf := ok[*pgx.ConnConfig](t)(pgx.ParseConfig(f.url))
+	conf.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
+	conn := ok[*pgx.Conn](t)(pgx.ConnectConfig(t.Context(), conf))
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	return conn
+}
+
+func TestSharedIsNoticed(t *testing.T) {
+	throughPoolers(t, 2, func(t *testing.T, w *world, f front) {
+		db := w.through(t, f)
+		w.as("sales1")
+		if _, _, _, err := db.As(w.signers["sales1"].Token).Whoami(t.Context()); err != nil || !db.Shared() {
+			t.Errorf("behind a pooler: %v, shared %v", err, db.Shared())
+		}
+		own := w.through(t, front{url: appURL(w.database)})
+		if _, _, _, err := own.As(w.signers["sales1"].Token).Whoami(t.Context()); err != nil || own.Shared() {
+			t.Error("a server's own connection is taken for a pooler's")
+		}
+	})
+}
+
+// reads are all questions that a collaborator can ask of some records, each with its answer as JSON.
+func reads(ctx context.Context, db *repo.DB, customer, contract, event int64) []string {
+	var all []string
+	say := func(v any, err error) {
+		text, unwritable := json.Marshal(v)
+		all = append(all, fmt.Sprintf("%s %v %v", text, err, unwritable))
+	}
+	var total int64
+	page := repo.Page{Limit: 5, Total: &total}
+	found := repo.Page{Limit: 5, Search: "Lou"}
+	now := time.Now()
+	say(db.Customers(ctx, repo.CustomerFilter{Page: page}))
+	say(db.Customers(ctx, repo.CustomerFilter{Page: found}))
+	say(db.Customer(ctx, customer))
+	say(db.Contracts(ctx, repo.ContractFilter{Page: page, Customers: []int64{customer}, Unpaid: true}))
+	say(db.Contracts(ctx, repo.ContractFilter{Page: found}))
+	say(db.Contract(ctx, contract))
+	soon := now.Add(time.Hour)
+	say(db.Events(ctx, repo.EventFilter{Page: page, From: &soon, Customers: []int64{customer}}))
+	say(db.Events(ctx, repo.EventFilter{Page: repo.Page{Limit: 5, Search: "Party", Sort: "start_date", Desc: true}}))
+	e, err := db.Event(ctx, event)
+	say(e, err)
+	say(db.Overlapping(ctx, e))
+	say(db.Users(ctx, repo.UserFilter{Page: page, Role: "sales"}))
+	say(db.User(ctx, 1))
+	say(db.Find(ctx, "lou", 5))
+	say(db.Waiting(ctx, now.Truncate(time.Hour)))
+	say(db.History(ctx, "customer", customer))
+	say(db.Audits(ctx, repo.AuditFilter{Page: repo.Page{Limit: 50}, Entity: "contract", Since: ptr(now.Add(-time.Hour))}))
+	say(db.LastChange(ctx))
+	say(db.Factor(ctx))
+	me, may, duty, err := db.Whoami(ctx)
+	say([]any{me, may, duty}, err)
+	return append(all, fmt.Sprint(total))
+}
+
+// Whatever the program reads, it reads the same behind a pooler: no type is written in two ways.
+func TestReadsThroughPooler(t *testing.T) {
+	throughPoolers(t, 1, func(t *testing.T, w *world, f front) {
+		c := w.customer("sales1").ID
+		k := w.contract(c, 123456, "signed").ID
+		e := w.event(k, "support1").ID
+		ok[repo.Contract](t)(w.as("admin").PayContract(t.Context(), k, 1000, nil))
+		w.as("admin")
+		direct := reads(t.Context(), w.as("admin"), c, k, e)
+		pooled := reads(t.Context(), w.through(t, f).As(w.signers["admin"].Token), c, k, e)
+		for i := range direct {
+			if direct[i] != pooled[i] || !strings.Contains(direct[i], " <nil> <nil>") && i < len(direct)-1 {
+				t.Errorf("%d: pooled\n%s\ndirect\n%s", i, pooled[i], direct[i])
+			}
+		}
+		t.Logf("%d questions answered alike", len(direct))
+	})
+}
+
+// writes changes all kinds of records, from signing in to erasing, and returns what is the matter.
+func writes(ctx context.Context, w *world, nobody *repo.DB) (done int, err error) {
+	do := func(more error) {
+		if err == nil && more == nil {
+			done++
+		}
+		if err == nil && more != nil {
+			err = fmt.Errorf("after %d: %w", done, more)
+		}
+	}
+	as := func(person string) *repo.DB {
+		o, more := nobody.SignIn(ctx, person+"@epic.example", key(person), "", time.Hour)
+		do(more)
+		return nobody.As(security.NewSigner(security.Session{ID: o.SessionID, UserID: o.UserID, Key: o.Key, Ends: o.Ends}, time.Minute, time.Now).Token)
+	}
+	sales, manage, admin := as("sales1"), as("manage"), as("admin")
+	c, more := sales.AddCustomer(ctx, repo.CustomerChange{CompanyName: text("Fête & Co"), FullName: text("Zoé"), Email: text("z@z.example")})
+	do(more)
+	c, more = sales.UpdateCustomer(ctx, c.ID, repo.CustomerChange{Phone: text("+33612345678"), Since: &c.UpdatedAt})
+	do(more)
+	k, more := manage.AddContract(ctx, repo.ContractChange{CustomerID: &c.ID, TotalAmount: ptr(repo.Money(99999)), Status: text("signed")})
+	do(more)
+	k, more = manage.UpdateContract(ctx, k.ID, repo.ContractChange{RemainingAmount: ptr(repo.Money(500)), Since: &k.UpdatedAt})
+	do(more)
+	_, more = sales.PayContract(ctx, k.ID, 500, ptr(time.Now()))
+	do(more)
+	last, more := sales.LastChange(ctx)
+	do(more)
+	if more = sales.Undo(ctx, last); errors.Is(more, repo.ErrConflict) {
+		more = nil // another program of the same user has made a later change
+	}
+	do(more)
+	start := time.Now().Add(time.Hour).Truncate(time.Second)
+	e, more := sales.AddEvent(ctx, repo.EventChange{ContractID: &k.ID, Name: text("Gala"), StartDate: &start, EndDate: ptr(start.Add(time.Hour)), Attendees: ptr(int64(7))})
+	do(more)
+	_, more = manage.UpdateEvent(ctx, e.ID, repo.EventChange{SupportID: ptr(w.ids["support1"]), Comments: text("")})
+	do(more)
+	do(failed(manage.DeleteEvent(ctx, e.ID)))
+	do(failed(manage.RestoreEvent(ctx, e.ID)))
+	email := fmt.Sprintf("new%d@epic.example", c.ID)
+	u, more := manage.AddUser(ctx, repo.UserChange{FirstName: text("N"), LastName: text("N"), Email: &email, Role: text("support")}, ptr(fresh()))
+	do(more)
+	do(failed(manage.UpdateUser(ctx, u.ID, repo.UserChange{LastName: text("M")}, 0)))
+	do(failed(manage.ResetPassword(ctx, u.ID, fresh())))
+	do(manage.Unlock(ctx, u.ID))
+	do(failed(manage.DeleteUser(ctx, u.ID, 0)))
+	do(manage.NoteExport(ctx, "customer", 3, "csv"))
+	do(manage.NoteRefusal(ctx, "customer delete", "customer", c.ID))
+	do(failed(manage.ExportCustomer(ctx, c.ID)))
+	other, more := sales.AddCustomer(ctx, repo.CustomerChange{CompanyName: text("X"), FullName: text("Y")})
+	do(more)
+	do(failed(admin.DeleteCustomer(ctx, other.ID)))
+	do(failed(admin.RestoreCustomer(ctx, other.ID)))
+	do(failed(admin.EraseCustomer(ctx, other.ID)))
+	db, commit, _, more := sales.Atomic(ctx)
+	do(more)
+	do(failed(db.UpdateCustomer(ctx, c.ID, repo.CustomerChange{FullName: text("Zoë")})))
+	do(db.NoteExport(ctx, "customer", 1, "csv"))
+	do(commit(ctx))
+	for _, signedIn := range []*repo.DB{sales, manage, admin} {
+		do(signedIn.SignOut(ctx))
+	}
+	return done, err
+}
+
+// Twenty programs at once do all they can over two server connections, and an outsider's statement never lasts.
+func TestWritesThroughPooler(t *testing.T) {
+	throughPoolers(t, 2, func(t *testing.T, w *world, f front) {
+		const programs = 20
+		var mu sync.Mutex
+		statements := 0
+		all := make([]func() error, programs)
+		for i := range all {
+			db := w.through(t, f)
+			all[i] = func() error {
+				done, err := writes(t.Context(), w, db)
+				mu.Lock()
+				defer mu.Unlock()
+				statements += done
+				return err
+			}
+		}
+		if n := succeeded(t, together(all...)); n != programs {
+			t.Errorf("%d of %d programs did all they had to", n, programs)
+		}
+		if f.named != nil && f.named() > 0 {
+			t.Errorf("%d statements were prepared by name", f.named())
+		}
+		t.Logf("%d programs, %d commands over 2 connections", programs, statements)
+	})
+}
+
+// An atomic script holds its connection and waits for no second one: four of them get by with two, and with one.
+func TestAtomicNeedsOneConnection(t *testing.T) {
+	for _, size := range []int{1, 2} {
+		t.Run(fmt.Sprint(size), func(t *testing.T) {
+			throughPoolers(t, size, func(t *testing.T, w *world, f front) {
+				ctx := t.Context()
+				c := w.customer("sales1").ID
+				w.as("manage")
+				all := make([]func() error, 4)
+				for i := range all {
+					db := w.through(t, f)
+					all[i] = func() error {
+						script, commit, rollback, err := db.Atomic(ctx)
+						if err != nil {
+							return err
+						}
+						o, err := script.SignIn(ctx, "manage@epic.example", key("manage"), "", time.Hour)
+						if err != nil {
+							return err
+						}
+						script = script.As(security.NewSigner(security.Session{ID: o.SessionID, UserID: o.UserID, Key: o.Key, Ends: o.Ends}, time.Minute, time.Now).Token)
+						_, _, _, err = script.Whoami(ctx)
+						steps := []error{
+							err, failed(script.AddContract(ctx, repo.ContractChange{CustomerID: &c})), failed(script.Find(ctx, "lou", 3)),
+							script.NoteRefusal(ctx, "customer delete", "customer", c), script.NoteExport(ctx, "event", 1, "csv"),
+							failed(script.ExportCustomer(ctx, c)),
+						}
+						for _, err := range steps {
+							if err != nil {
+								return err
+							}
+						}
+						if _, err := script.SignIn(ctx, "sales1@epic.example", key("sales1"), "", time.Hour); !errors.Is(err, repo.ErrConflict) {
+							return fmt.Errorf("another user in the midst of it: %w", err)
+						}
+						if err := script.SignOut(ctx); err != nil {
+							return err
+						}
+						if i%2 == 0 {
+							return rollback(ctx)
+						}
+						return commit(ctx)
+					}
+				}
+				if n := succeeded(t, together(all...)); n != 4 {
+					t.Errorf("%d of 4 scripts were done", n)
+				}
+				for what, want := range map[string]int64{
+					"select count(*) from contract":                      2,
+					"select count(*) from audit where action = 'refuse'": 4,
+					"select count(*) from audit where action = 'export'": 8,
+					"select count(*) from session_end":                   4,
+				} {
+					if n := read[int64](w, what); n != want {
+						t.Errorf("%s: %d, want %d", what, n, want)
+					}
+				}
+			})
+		})
+	}
+}
+
+// A parameter that the pooler or the server refuses is named, with what to do.
+func TestRefusedParameter(t *testing.T) {
+	refused := func(t *testing.T, url, parameters string) {
+		for _, parameter := range []string{"options=-c%20work_mem%3Dnonsense", "options=-c%20no_such_setting%3D1"} {
+			db := ok[*repo.DB](t)(repo.Open(repo.Config{URL: url + parameters + parameter, Schema: "crm"}))
+			_, err := db.SignInParams(t.Context(), "a@b.example")
+			db.Close()
+			if !errors.Is(err, repo.ErrUnavailable) || !strings.Contains(err.Error(), "refuses a parameter of database.url: take out options, or") {
+				t.Errorf("%s: %v", parameter, err)
+			}
+		}
+	}
+	throughPoolers(t, 1, func(t *testing.T, _ *world, f front) { refused(t, f.url, "&") })
+	refused(t, appURL(newWorld(t).database), "&")
+}

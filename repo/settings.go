@@ -1,0 +1,77 @@
+package repo
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// This file fixes the settings that the program's statements run under. A role's or a database's own settings do not
+// count, nor does what another client has left on a connection that a pooler shares.
+
+// A setting is a parameter of the server and its value.
+type setting struct{ name, value string }
+
+// fixed returns the settings of every statement. search_path has pg_temp last, so that no temporary relation or type
+// hides one of crm's; a result is written in one form; and nothing claims to be undone or to be of another time.
+func fixed(schema string) []setting {
+	return []setting{
+		{"search_path", "pg_catalog, " + quote(schema) + ", pg_temp"},
+		{"row_security", "on"},
+		{"bytea_output", "hex"},
+		{"datestyle", "ISO"},
+		{"intervalstyle", "postgres"},
+		{"extra_float_digits", "1"},
+		{"log_parameter_max_length_on_error", "0"},
+		{"crm.clock", ""},
+		{"crm.undoes", ""},
+	}
+}
+
+// apart returns the names and the values of settings, as applySettings wants them.
+func apart(settings []setting) (names, values []string) {
+	for _, s := range settings {
+		names, values = append(names, s.name), append(values, s.value)
+	}
+	return names, values
+}
+
+// applySettings sets parameters $1 to values $2 until the transaction ends. It is parsed before they hold, so every
+// name in it is qualified.
+const applySettings = `select pg_catalog.set_config(name, value, true)
+	from rows from (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[])) s (name, value)`
+
+// claimSession sets parameters $1 to values $2 for the session and returns one row each, if the server process is $3;
+// otherwise it does nothing and returns no row.
+const claimSession = `select pg_catalog.set_config(name, value, false)
+	from rows from (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[])) s (name, value)
+	where pg_catalog.pg_backend_pid() operator(pg_catalog.=) $3::pg_catalog.int4`
+
+// claim fixes the settings for the session, if the server process behind conn is the client's own, and reports whether
+// it is. A server announces the process ID that pg_backend_pid() returns; a pooler announces a number of its own
+// (PostgreSQL manual, 55.2.1 Start-up). It costs one round trip and prepares nothing.
+func claim(ctx context.Context, conn *pgx.Conn, settings []setting) (own bool, err error) {
+	names, values := apart(settings)
+	rows, err := conn.Query(ctx, claimSession, pgx.QueryExecModeExec, names, values, int32(conn.PgConn().PID()))
+	if err != nil {
+		return false, err
+	}
+	defer rows.Close()
+	own = rows.Next()
+	rows.Close()
+	return own, rows.Err()
+}
+
+// sharedKey marks a connection that may be shared with other clients, in its custom data.
+const sharedKey = "crm.shared"
+
+// isShared reports whether other clients may use the same server process between two transactions: then nothing is
+// prepared by name, and every batch fixes its settings.
+func isShared(conn *pgx.Conn) bool {
+	_, shared := conn.PgConn().CustomData()[sharedKey]
+	return shared
+}
+
+// errOtherMode is the error of a connection that was opened for the wrong kind of server: the next one will be right.
+var errOtherMode = errors.New("the connection is shared")
