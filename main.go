@@ -113,7 +113,8 @@ func (p *program) start(ctx context.Context, args []string) error {
 	}
 	p.closers = append(p.closers, func() { p.reporter.Close(2 * time.Second) })
 	return map[string]func(context.Context) error{
-		"": p.converse, "init": p.init, "seed": p.seed, "rotate-keys": p.rotateKeys, "verify-audit": p.verifyAudit, "config check": p.checkConfig,
+		"": p.converse, "init": p.init, "seed": p.seed, "rotate-keys": p.rotateKeys,
+		"keyset list": p.keyset, "keyset import": p.keyset, "keyset fingerprint": p.keyset, "verify-audit": p.verifyAudit, "config check": p.checkConfig,
 	}[p.line.Command](ctx)
 }
 
@@ -342,7 +343,7 @@ func (p *program) init(ctx context.Context) error {
 		Ask:   shell.Asker(os.Stdin, os.Stderr), Secret: p.secrets().Read, Say: p.say, Happened: p.reporter.Happened,
 	}
 	if keys := os.Getenv("CRM_KEYSET"); keys != "" {
-		setup.KeysetFile = ""
+		setup.KeysetFile, setup.Keys = "", []byte(keys)
 		if _, err := commands.Unseal([]byte(keys), ""); err != nil {
 			return err
 		}
@@ -449,6 +450,29 @@ func (p *program) rotateKeys(ctx context.Context) error {
 		p.say("what is sealed anew stays so: the same command goes on from there")
 	}
 	return err
+}
+
+// keyset is `crm keyset list`, `import` and `fingerprint`. Without an administrator's account it does not ask the database.
+func (p *program) keyset(ctx context.Context) error {
+	keys := os.Getenv("CRM_KEYSET")
+	k := commands.Keyset{File: p.keysetFile(), Content: []byte(keys), Say: p.say, Out: os.Stdout}
+	if p.GetString("database.admin_url") != "" || p.demo {
+		_, admin, err := p.admin(ctx)
+		if err != nil {
+			return err
+		}
+		k.Admin = admin
+	}
+	switch p.line.Command {
+	case "keyset list":
+		return k.List(ctx)
+	case "keyset fingerprint":
+		return k.Fingerprint()
+	}
+	if keys != "" {
+		return usage("crm keyset import writes the keyset's file: unset CRM_KEYSET")
+	}
+	return k.Import(ctx, p.line.Operand)
 }
 
 // admin finds the database, as an administrator may change it.

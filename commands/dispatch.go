@@ -66,6 +66,7 @@ func Dispatch(ctx context.Context, s *Session, line string, typed bool) (Answer,
 	}
 	answer.Format = cmp.Or(answer.Format, answer.Output.Format)
 	if err == nil {
+		answer.Output.warnOfUnopened()
 		s.noteExport(ctx, answer)
 	}
 	return answer, err

@@ -132,40 +132,24 @@ func (db *DB) sealInto(values map[string]any, column, text string) (err error) {
 	return err
 }
 
-// open is the text of a sealed value; NULL is none.
-func (db *DB) open(column string, sealed []byte) (string, error) {
+// open returns the text of a sealed value; NULL is none.
+func (db *DB) open(column string, sealed []byte) string {
 	if sealed == nil {
-		return "", nil
+		return ""
 	}
 	return db.vault.Open(column, sealed)
 }
 
-// opener opens several columns and keeps the first error.
-type opener struct {
-	db  *DB
-	err error
-}
-
-func (o *opener) text(column string, sealed []byte) string {
-	if o.err != nil {
-		return ""
-	}
-	var text string
-	text, o.err = o.db.open(column, sealed)
-	return text
-}
-
 func (db *DB) openCustomer(r customerRow) (Customer, error) {
-	o := opener{db: db}
 	return Customer{
 		ID:          r.ID,
-		CompanyName: o.text("customer.company_name", r.CompanyName),
-		FullName:    o.text("customer.full_name", r.FullName),
-		Email:       o.text("customer.email", r.Email),
-		Phone:       o.text("customer.phone", r.Phone),
+		CompanyName: db.open("customer.company_name", r.CompanyName),
+		FullName:    db.open("customer.full_name", r.FullName),
+		Email:       db.open("customer.email", r.Email),
+		Phone:       db.open("customer.phone", r.Phone),
 		SalesID:     r.SalesID, SalesContact: r.SalesContact,
 		CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, DeletedAt: r.DeletedAt,
-	}, o.err
+	}, nil
 }
 
 // live selects the record with that ID unless it is deleted.

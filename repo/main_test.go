@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"crm/repo"
@@ -76,7 +77,9 @@ func worldOn(t testing.TB, database string) *world {
 	t.Helper()
 	w := &world{t: t, database: database, ids: map[string]int64{}, signers: map[string]*security.Signer{}}
 	w.admin = repo.NewAdmin(pgtest.URL("postgres"), names(w.database))
-	w.openWith(newKeyring(t))
+	keyring := newKeyring(t)
+	w.takeKey(keyring.KeyID())
+	w.openWith(vault{keyring})
 	w.pool = rawPool(t, appURL(w.database))
 	w.owner = rawPool(t, pgtest.URL(w.database))
 	for _, p := range people {
@@ -88,6 +91,29 @@ func worldOn(t testing.TB, database string) *world {
 func newKeyring(t testing.TB) *security.Keyring {
 	t.Helper()
 	return ok[*security.Keyring](t)(security.NewKeyring(ok[[]byte](t)(security.NewKeyset())))
+}
+
+// takeKey makes the database take values that are sealed with the key, and no others.
+func (w *world) takeKey(key uint32) {
+	w.t.Helper()
+	owner := ok[*pgx.Conn](w.t)(pgx.Connect(context.Background(), pgtest.URL(w.database)))
+	defer owner.Close(context.Background())
+	for _, sql := range []string{"delete from crm.sealing_key", fmt.Sprintf("insert into crm.sealing_key (id, state) values (%d, 'present')", key)} {
+		if _, err := owner.Exec(context.Background(), sql); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
+// A vault opens what its keyring does and shows the rest as unreadable.
+type vault struct{ *security.Keyring }
+
+func (v vault) Open(column string, sealed []byte) string {
+	text, err := v.Keyring.Open(column, sealed)
+	if err != nil {
+		return repo.Unreadable
+	}
+	return text
 }
 
 // openWith has the world's database open what a vault sealed.

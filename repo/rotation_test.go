@@ -25,6 +25,7 @@ func rotating(t *testing.T, n int) (w *world, r commands.Rotation, ids []int64) 
 	if err := security.WriteKeyset(file); err != nil {
 		t.Fatal(err)
 	}
+	w.takeKey(keyOf(t, file))
 	w.openWith(ok[repo.Vault](t)(commands.Unseal(nil, file)))
 	for i := range n {
 		c := ok[repo.Customer](t)(w.as("sales1").AddCustomer(ctx, repo.CustomerChange{
