@@ -3,8 +3,10 @@ package repo_test
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -51,6 +53,7 @@ type world struct {
 	owner    *pgxpool.Pool // the superuser, raw
 	ids      map[string]int64
 	signers  map[string]*security.Signer
+	prefix   []byte // of what is sealed with the present key
 }
 
 var people = []string{"admin", "manage", "sales1", "sales2", "support1", "support2"}
@@ -96,6 +99,7 @@ func newKeyring(t testing.TB) *security.Keyring {
 // takeKey makes the database take values that are sealed with the key, and no others.
 func (w *world) takeKey(key uint32) {
 	w.t.Helper()
+	w.prefix = binary.BigEndian.AppendUint32([]byte{1}, key)
 	owner := ok[*pgx.Conn](w.t)(pgx.Connect(context.Background(), pgtest.URL(w.database)))
 	defer owner.Close(context.Background())
 	for _, sql := range []string{"delete from crm.sealing_key", fmt.Sprintf("insert into crm.sealing_key (id, state) values (%d, 'present')", key)} {
@@ -104,6 +108,14 @@ func (w *world) takeKey(key uint32) {
 		}
 	}
 }
+
+// forged is a value in the form of one that is sealed with the present key, which opens in no column.
+func (w *world) forged(content string) []byte {
+	return append(slices.Clone(w.prefix), fmt.Sprintf("%-40s", content)...)
+}
+
+// forgedSQL is a forged value as an SQL expression.
+func (w *world) forgedSQL() string { return fmt.Sprintf(`'\x%x'::bytea`, w.forged("x")) }
 
 // A vault opens what its keyring does and shows the rest as unreadable.
 type vault struct{ *security.Keyring }
