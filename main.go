@@ -85,6 +85,7 @@ type program struct {
 	demo       bool
 	reporter   *shell.Reporter
 	conversed  bool           // errors are printed already
+	warned     []string       // files that are open to others
 	ended      syscall.Signal // that ended the conversation
 	closers    []func()       // called at the end, last come first served
 }
@@ -169,10 +170,19 @@ func (p *program) readFile() error {
 	case err != nil:
 		return usage("the config file cannot be read: %w", err)
 	}
-	if (p.InConfig("database.url") || p.InConfig("database.admin_url")) && config.OpenToOthers(p.configFile) {
-		_ = shell.Say(os.Stderr, fmt.Sprintf("warning: %[1]s may hold a password and is open to others: chmod 600 %[1]s", p.configFile))
+	if p.InConfig("database.url") || p.InConfig("database.admin_url") {
+		p.warnOpen(p.configFile)
 	}
 	return nil
+}
+
+// warnOpen warns once of a file that may hold a password and that others than its owner can reach.
+func (p *program) warnOpen(file string) {
+	if !config.OpenToOthers(file) || slices.Contains(p.warned, file) {
+		return
+	}
+	p.warned = append(p.warned, file)
+	_ = shell.Say(os.Stderr, fmt.Sprintf("warning: %[1]s may hold a password and is open to others: chmod 600 %[1]s", file))
 }
 
 // source is where the value of an option comes from.
@@ -225,6 +235,10 @@ func (p *program) open(at place.Place) (*repo.DB, error) {
 	if at.URL == "" {
 		return nil, usage("database.url is not set: crm init writes it")
 	}
+	if !p.demo {
+		home, _ := os.UserHomeDir()
+		p.warnOpen(cmp.Or(os.Getenv("PGPASSFILE"), filepath.Join(home, ".pgpass")))
+	}
 	keys := []byte(os.Getenv("CRM_KEYSET"))
 	if p.demo {
 		keys = nil // it has its own
@@ -251,7 +265,7 @@ func (p *program) zone() *time.Location {
 }
 
 func (p *program) secrets() shell.Secrets {
-	return shell.Secrets{File: p.GetString("password_file"), Value: os.Getenv("CRM_PASSWORD"), Code: os.Getenv("CRM_CODE"), TTY: shell.OpenTTY}
+	return shell.Secrets{File: p.GetString("password_file"), Value: os.Getenv("CRM_PASSWORD"), Code: os.Getenv("CRM_CODE"), TTY: shell.OpenTTY, Open: p.warnOpen}
 }
 
 // converse is the prompt or a script.

@@ -484,9 +484,16 @@ $$;
 -- The identity of a session that guard() has stamped on a row; null: the owner's own work. Triggers use it instead of the
 -- token, which the statement may have changed since.
 create function stamped(session bigint) returns identity
-language sql stable
-return (select row(i.collaborator_id, c.role, i.id, i.seeding)::identity
-	from session i join collaborator c on c.id = i.collaborator_id where i.id = session);
+language plpgsql stable set search_path = :"schema", pg_temp as $$
+declare
+	who identity;
+begin
+	if session is not null then
+		select i.collaborator_id, c.role, i.id, i.seeding into who
+		from session i join collaborator c on c.id = i.collaborator_id where i.id = session;
+	end if;
+	return who;
+end $$;
 
 -- The moment that a stamp bears: the begin of the transaction, which is the same for all that it changes; but who keeps one open dates nothing
 -- back: after a minute it is when the statement came.

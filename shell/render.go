@@ -1,7 +1,7 @@
 package shell
 
 // The render files turn records into characters. Structured formats (json, csv, tsv) keep every
-// value as it is; formats for people (table, vertical, markdown) follow the company's habits and
+// value as it is, but for inert() in csv and tsv; formats for people (table, vertical, markdown) follow the company's habits and
 // never let a value send control characters to the terminal.
 
 import (
@@ -18,6 +18,7 @@ import (
 type Style struct {
 	Format string // table (also when empty), vertical, json, csv, tsv or markdown
 	Color  bool
+	Raw    bool            // csv and tsv: cells that a spreadsheet would run stay as they are
 	Width  int             // of the terminal in columns; 0 for a pipe: no limit
 	Locale commands.Locale // zone, currency, language
 }

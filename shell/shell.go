@@ -143,6 +143,7 @@ func (sh *Shell) print(a commands.Answer, took time.Duration) error {
 		page.WriteString(strings.TrimRight(a.Output.Text, "\n") + "\n")
 	}
 	style := sh.style(a.Format)
+	style.Raw = a.Raw
 	if err := Render(&page, a.Output, style); err != nil {
 		return err
 	}
