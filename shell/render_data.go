@@ -128,8 +128,8 @@ func (p painter) tsv(page *bytes.Buffer, out commands.Output) {
 }
 
 var (
-	formula  = regexp.MustCompile(`^'*[=+\-@\t\r＝＋－＠]`) // what spreadsheets take for one, and what inert makes of it
-	harmless = regexp.MustCompile(`^[+-][0-9][0-9 .,]*$`)   // a number, such as a phone number
+	formula  = regexp.MustCompile(`^'*[=+\-@\t\r＝＋－＠]`)   // what spreadsheets take for one, and what inert makes of it
+	harmless = regexp.MustCompile(`^[+-][0-9][0-9 .,]*$`) // a number, such as a phone number
 )
 
 // inert returns a cell's text with an apostrophe in front if a spreadsheet would run it. Numbers, amounts and phone numbers stay as
