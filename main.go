@@ -85,6 +85,7 @@ type program struct {
 	demo       bool
 	reporter   *shell.Reporter
 	conversed  bool           // errors are printed already
+	warned     []string       // files that are open to others
 	ended      syscall.Signal // that ended the conversation
 	closers    []func()       // called at the end, last come first served
 }
@@ -113,7 +114,8 @@ func (p *program) start(ctx context.Context, args []string) error {
 	}
 	p.closers = append(p.closers, func() { p.reporter.Close(2 * time.Second) })
 	return map[string]func(context.Context) error{
-		"": p.converse, "init": p.init, "seed": p.seed, "rotate-keys": p.rotateKeys, "verify-audit": p.verifyAudit, "config check": p.checkConfig,
+		"": p.converse, "init": p.init, "seed": p.seed, "rotate-keys": p.rotateKeys,
+		"keyset list": p.keyset, "keyset import": p.keyset, "keyset fingerprint": p.keyset, "verify-audit": p.verifyAudit, "config check": p.checkConfig,
 	}[p.line.Command](ctx)
 }
 
@@ -168,10 +170,19 @@ func (p *program) readFile() error {
 	case err != nil:
 		return usage("the config file cannot be read: %w", err)
 	}
-	if (p.InConfig("database.url") || p.InConfig("database.admin_url")) && config.OpenToOthers(p.configFile) {
-		_ = shell.Say(os.Stderr, fmt.Sprintf("warning: %[1]s may hold a password and is open to others: chmod 600 %[1]s", p.configFile))
+	if p.InConfig("database.url") || p.InConfig("database.admin_url") {
+		p.warnOpen(p.configFile)
 	}
 	return nil
+}
+
+// warnOpen warns once of a file that may hold a password and that others than its owner can reach.
+func (p *program) warnOpen(file string) {
+	if !config.OpenToOthers(file) || slices.Contains(p.warned, file) {
+		return
+	}
+	p.warned = append(p.warned, file)
+	_ = shell.Say(os.Stderr, fmt.Sprintf("warning: %[1]s may hold a password and is open to others: chmod 600 %[1]s", file))
 }
 
 // source is where the value of an option comes from.
@@ -236,6 +247,10 @@ func (p *program) open(at place.Place) (*repo.DB, error) {
 	if at.URL == "" {
 		return nil, usage("database.url is not set: crm init writes it")
 	}
+	if !p.demo {
+		home, _ := os.UserHomeDir()
+		p.warnOpen(cmp.Or(os.Getenv("PGPASSFILE"), filepath.Join(home, ".pgpass")))
+	}
 	keys := []byte(os.Getenv("CRM_KEYSET"))
 	if p.demo {
 		keys = nil // it has its own
@@ -262,7 +277,7 @@ func (p *program) zone() *time.Location {
 }
 
 func (p *program) secrets() shell.Secrets {
-	return shell.Secrets{File: p.GetString("password_file"), Value: os.Getenv("CRM_PASSWORD"), Code: os.Getenv("CRM_CODE"), TTY: shell.OpenTTY}
+	return shell.Secrets{File: p.GetString("password_file"), Value: os.Getenv("CRM_PASSWORD"), Code: os.Getenv("CRM_CODE"), TTY: shell.OpenTTY, Open: p.warnOpen}
 }
 
 // converse is the prompt or a script.
@@ -354,7 +369,7 @@ func (p *program) init(ctx context.Context) error {
 		Ask:   shell.Asker(os.Stdin, os.Stderr), Secret: p.secrets().Read, Say: p.say, Happened: p.reporter.Happened,
 	}
 	if keys := os.Getenv("CRM_KEYSET"); keys != "" {
-		setup.KeysetFile = ""
+		setup.KeysetFile, setup.Keys = "", []byte(keys)
 		if _, err := commands.Unseal([]byte(keys), ""); err != nil {
 			return err
 		}
@@ -461,6 +476,29 @@ func (p *program) rotateKeys(ctx context.Context) error {
 		p.say("what is sealed anew stays so: the same command goes on from there")
 	}
 	return err
+}
+
+// keyset is `crm keyset list`, `import` and `fingerprint`. Without an administrator's account it does not ask the database.
+func (p *program) keyset(ctx context.Context) error {
+	keys := os.Getenv("CRM_KEYSET")
+	k := commands.Keyset{File: p.keysetFile(), Content: []byte(keys), Say: p.say, Out: os.Stdout}
+	if p.GetString("database.admin_url") != "" || p.demo {
+		_, admin, err := p.admin(ctx)
+		if err != nil {
+			return err
+		}
+		k.Admin = admin
+	}
+	switch p.line.Command {
+	case "keyset list":
+		return k.List(ctx)
+	case "keyset fingerprint":
+		return k.Fingerprint()
+	}
+	if keys != "" {
+		return usage("crm keyset import writes the keyset's file: unset CRM_KEYSET")
+	}
+	return k.Import(ctx, p.line.Operand)
 }
 
 // admin finds the database, as an administrator may change it.

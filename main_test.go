@@ -67,7 +67,14 @@ var demo = sync.OnceValues(func() (keyset string, err error) {
 	if _, err := admin.Setup(ctx, schemaSQL, ""); err != nil {
 		return "", err
 	}
-	db, err := repo.Open(repo.Config{URL: appURL("crm_demo"), Schema: "crm", Vault: keyring})
+	if _, err := admin.RegisterKey(ctx, keyring.KeyID()); err != nil {
+		return "", err
+	}
+	vault, err := commands.Unseal(keys, "")
+	if err != nil {
+		return "", err
+	}
+	db, err := repo.Open(repo.Config{URL: appURL("crm_demo"), Schema: "crm", Vault: vault})
 	if err != nil {
 		return "", err
 	}

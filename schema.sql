@@ -71,11 +71,12 @@ insert into permission (role, action, scope) values
 	('admin',  'event.update',    'all'), ('manage',  'event.update',    'all'),
 	('support', 'event.update',   'own'),
 	('admin',  'event.delete',    'all'), ('manage',  'event.delete',    'all'),
-	-- Others' accounts: unlocking, one-time passwords, sessions; second factors; the trail; a person's data.
+	-- Others' accounts: unlocking, one-time passwords, sessions; second factors; handing over; the trail; a person's data.
 	('admin',  'user.unlock',     'all'), ('manage',  'user.unlock',     'all'),
 	('admin',  'user.reset',      'all'), ('manage',  'user.reset',      'all'),
 	('admin',  'user.sessions',   'all'), ('manage',  'user.sessions',   'all'),
 	('admin',  'user.mfa',        'all'),
+	('admin',  'user.handover',   'all'), ('manage',  'user.handover',   'all'),
 	('admin',  'audit.view',      'all'),
 	('admin',  'customer.export', 'all'), ('manage',  'customer.export', 'all'),
 	('admin',  'customer.erase',  'all');
@@ -91,6 +92,7 @@ create table collaborator (
 	created_at      timestamptz not null default now(),
 	updated_at      timestamptz not null default now(),
 	deleted_at      timestamptz,
+	changed_in      bigint, -- the session of the last change, set by guard(); null: the owner's own work
 	fictional       boolean not null default false,
 	constraint collaborator_employee_number_key unique (employee_number)
 );
@@ -111,6 +113,7 @@ create table customer (
 	created_at   timestamptz not null default now(), -- first contact
 	updated_at   timestamptz not null default now(), -- last contact
 	deleted_at   timestamptz,
+	changed_in   bigint, -- as in collaborator, here and below
 	fictional    boolean not null default false,
 	-- What the sealed texts are found by: keyed hashes of their parts, written with them by the client.
 	company_name_tokens integer[] not null default '{}',
@@ -149,6 +152,7 @@ create table contract (
 	created_at       timestamptz not null default now(),
 	updated_at       timestamptz not null default now(),
 	deleted_at       timestamptz,
+	changed_in       bigint,
 	fictional        boolean not null default false,
 	constraint contract_total_positive check (total_amount >= 0 and total_amount <> 'NaN'), -- NaN >= 0 is true
 	constraint contract_overpaid check (remaining_amount >= 0),
@@ -167,6 +171,7 @@ create table payment (
 	paid_on     date not null default current_date,
 	recorded_by bigint references collaborator,
 	created_at  timestamptz not null default now(),
+	changed_in  bigint,
 	fictional   boolean not null default false,
 	constraint payment_not_zero check (amount <> 0),
 	constraint payment_date check (paid_on between '1900-01-01' and '9999-12-31')
@@ -186,6 +191,7 @@ create table event (
 	created_at  timestamptz not null default now(),
 	updated_at  timestamptz not null default now(),
 	deleted_at  timestamptz,
+	changed_in  bigint,
 	fictional   boolean not null default false,
 	-- What the texts are found by: hashes of their parts, without a secret, written with them by the client.
 	name_tokens     integer[] not null default '{}',
@@ -290,6 +296,16 @@ create index sign_in_attempt_client on sign_in_attempt (client, at) where counte
 create index sign_in_attempt_opened on sign_in_attempt (address, at) where opened;
 create index sign_in_attempt_at on sign_in_attempt (at); -- for throwing them away
 create unique index sign_in_attempt_ticket on sign_in_attempt (ticket);
+
+-- The keys that customers' values are sealed with, by Tink's key id. What is written must be sealed with the present key
+-- or, during a rotation, with the next one: see check_sealed(). crm init and crm rotate-keys maintain the table.
+create table sealing_key (
+	id     bigint primary key check (id between 0 and 4294967295),
+	state  text not null check (state in ('present', 'next', 'retired')),
+	since  timestamptz not null default now(),
+	prefix bytea not null generated always as ('\x01'::bytea || substr(int8send(id), 5)) stored -- of every value sealed with it
+);
+create unique index sealing_key_state on sealing_key (state) where state <> 'retired';
 
 create table secret (
 	name  text primary key,
@@ -396,19 +412,42 @@ create function me_id() returns bigint
 language sql stable
 return (me()).id;
 
+-- One verification of the token, for a policy or trigger that needs more than one fact of it: {session, reached}.
+-- Null elements: not signed in; a null reach: not permitted.
+create function judged(variadic actions text[]) returns bigint[]
+language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
+declare
+	caller identity := caller();
+	widest text := (select min(p.scope) from permission p where p.role = caller.role and p.action = any (actions)); -- 'all' < 'own'
+begin
+	return array[caller.session_id, case widest when 'all' then 0 when 'own' then caller.id end];
+end $$;
+
+-- Whether a judgement covers a row with these owners. Row policies and guard() both decide with it.
+create function within(judgement bigint[], owners bigint[]) returns boolean
+language sql immutable parallel safe
+return judgement[2] = any (0::bigint || owners);
+
+-- The same for a new row, which must bear the judged session as well: the trail names that session.
+create function admits(judgement bigint[], session bigint, owners bigint[]) returns boolean
+language sql immutable parallel safe
+return coalesce(judgement[1] = session and within(judgement, owners), false);
+
+-- The caller's session; null: not signed in.
+create function my_session() returns bigint
+language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
+begin
+	return (caller()).session_id;
+end $$;
+
 -- How far the caller reaches with any of the actions: 0 is every row, the caller's own id is rows
 -- that are theirs, null is none, also for whoever is not signed in. So a policy reads:
 -- reached('customer.update') = any (array[0, sales_id]).
 -- A policy must not raise: PostgreSQL tests leakproof conditions of the query (email < 'm') before it,
 -- and an error that depends on them would tell what the rows hold.
 create function reached(variadic actions text[]) returns bigint
-language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
-declare
-	caller identity := caller();
-	widest text := (select min(p.scope) from permission p where p.role = caller.role and p.action = any (actions)); -- 'all' < 'own'
-begin
-	return case widest when 'all' then 0 when 'own' then caller.id end;
-end $$;
+language sql stable
+return (judged(variadic actions))[2];
 
 -- The same where nothing of the data can come before it; whoever is not signed in gets error 28000.
 create function reach(variadic actions text[]) returns bigint
@@ -442,15 +481,18 @@ language sql stable security definer set search_path = :"schema", pg_temp as $$
 	select p.action, p.scope from permission p where p.role = (select (caller()).role) and (me(true)).id is not null
 $$;
 
--- Who is acting, for the trail: null for the owner's own work without a token. Only who may act for the
--- owner does such work: nobody else gets rid of the token in the middle of a statement.
-create function actor() returns identity
-language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
+-- The identity of a session that guard() has stamped on a row; null: the owner's own work. Triggers use it instead of the
+-- token, which the statement may have changed since.
+create function stamped(session bigint) returns identity
+language plpgsql stable set search_path = :"schema", pg_temp as $$
+declare
+	who identity;
 begin
-	if coalesce(current_setting('crm.token', true), '') = '' and pg_has_role(session_user, current_user, 'member') then
-		return null;
+	if session is not null then
+		select i.collaborator_id, c.role, i.id, i.seeding into who
+		from session i join collaborator c on c.id = i.collaborator_id where i.id = session;
 	end if;
-	return me();
+	return who;
 end $$;
 
 -- The moment that a stamp bears: the begin of the transaction, which is the same for all that it changes; but who keeps one open dates nothing
@@ -459,15 +501,10 @@ create function stamp_at(begun timestamptz, came timestamptz) returns timestampt
 language sql immutable parallel safe
 return case when came - begun > interval '1 minute' then came else begun end;
 
--- That moment, or, in a session of `crm seed` only, the setting crm.clock.
-create function moment() returns timestamptz
-language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
-begin
-	if coalesce(current_setting('crm.clock', true), '') <> '' and coalesce((actor()).seeding, false) then
-		return current_setting('crm.clock')::timestamptz;
-	end if;
-	return stamp_at(now(), statement_timestamp());
-end $$;
+-- The timestamp of a change: stamp_at(), or, in a session of `crm seed` only, the setting crm.clock.
+create function moment(seeding boolean) returns timestamptz
+language sql stable
+return coalesce(case when seeding then nullif(current_setting('crm.clock', true), '')::timestamptz end, stamp_at(now(), statement_timestamp()));
 
 -- 5 ------------------------------------------------------------------------ signing in
 
@@ -1020,60 +1057,74 @@ $$;
 -- 6 ----------------------------------------------------------------------------- rules
 -- Refusals name a constraint; the program knows the words for it. DETAIL is for people too.
 
--- First of all triggers, with the caller's own rights: whoever lacks the action altogether is turned
--- away before any other trigger reads, locks or tells anything. Which rows, the policies decide;
--- what the policies cannot see (deleting is an update of one column) is decided here.
+-- The first trigger of every table, with the caller's own rights. It verifies the token once, judges the action and whether the row
+-- is the caller's, and stamps the judged session on the row. Later triggers and the trail read that stamp: the statement
+-- can change crm.token between the row policy and the trail, but not the stamp.
+--
+-- The owner's functions give the session on whose behalf they change a row as changed_in = -session. Anything else is the
+-- owner's own work and bears no session; only members of the owner role do such work.
 create function guard() returns trigger
 language plpgsql set search_path = :"schema", pg_temp as $$
 declare
 	noun  text := tg_argv[0];
 	verb  text := 'add';
-	reached bigint;
+	judgement bigint[];
 begin
 	if not row_security_active(tg_relid) then
-		return new; -- the owner's own functions
+		new.changed_in := nullif(greatest(-new.changed_in, 0), 0);
+		if new.changed_in is null and not pg_has_role(session_user, current_user, 'member') then
+			raise exception using errcode = '42501', message = 'a change without a session';
+		end if;
+		return new;
 	end if;
 	if tg_op = 'UPDATE' then
 		verb := case when new.deleted_at is distinct from old.deleted_at then 'delete' else 'update' end;
 	end if;
-	reached := reach(noun || '.' || verb);
-	if reached is null then
+	judgement := judged(noun || '.' || verb);
+	if judgement[1] is null then
+		perform me();
+	end if;
+	if judgement[2] is null or verb <> 'add' and judgement[2] <> 0 and within(judgement, owners_of(noun, to_jsonb(old))) is not true then
 		raise exception using errcode = '42501', message = 'not permitted';
 	end if;
 	if verb <> 'add' and old.deleted_at is not null and new.deleted_at is not null then
 		raise exception using errcode = '23514', constraint = 'deleted_record', message = 'a deleted record does not change';
 	end if;
-	if noun = 'event' and verb = 'add' and reached <> 0 then -- before the rules tell anything about the contract
-		if exists (select from contracts k where k.id = new.contract_id and k.customer_sales_id is distinct from reached) then
+	if noun = 'event' and verb = 'add' and judgement[2] <> 0 then -- before the rules tell anything about the contract
+		if exists (select from contracts k where k.id = new.contract_id and k.customer_sales_id is distinct from judgement[2]) then
 			raise exception using errcode = '42501', message = 'not permitted';
 		end if;
 	end if;
 	if verb = 'delete' and to_jsonb(new) - 'deleted_at' is distinct from to_jsonb(old) - 'deleted_at' then
 		raise exception using errcode = '42501', message = 'deleting changes nothing else';
 	end if;
+	new.changed_in := judgement[1];
 	return new;
 end $$;
 
--- Whether the owner is sealing anew what is sealed: no text changes, so it is neither stamped nor noted.
-create function resealing() returns boolean
-language sql stable security definer set search_path = :"schema", pg_temp
-return case when current_setting('crm.reseal', true) = 'on' then (actor()).id is null else false end;
+-- Whether the owner is re-encrypting: no text changes, so it is neither stamped nor noted.
+create function resealing(session bigint) returns boolean
+language sql stable
+return session is null and coalesce(current_setting('crm.reseal', true) = 'on', false);
 
--- Stamps who and when; the client has no say in it.
+-- Stamps who and when; the client has no say in it. An update that sets every column to what it is moves no timestamp.
 create function stamp() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp as $$
+declare
+	caller identity := stamped(new.changed_in);
+	at     timestamptz := moment(caller.seeding);
 begin
 	if tg_op = 'INSERT' then
-		new.created_at := moment();
-		new.fictional := coalesce((actor()).seeding, false);
-	elsif new.deleted_at <> old.deleted_at or old.deleted_at is null and new.deleted_at is not null then
-		new.deleted_at := moment();
+		new.created_at := at;
+		new.updated_at := at;
+		new.fictional := coalesce(caller.seeding, false);
+		return new;
 	end if;
-	if tg_op = 'UPDATE' and resealing() then
-		new.updated_at := old.updated_at;
-	else
-		new.updated_at := moment();
+	if new.deleted_at <> old.deleted_at or old.deleted_at is null and new.deleted_at is not null then
+		new.deleted_at := at;
 	end if;
+	old.changed_in := new.changed_in;
+	new.updated_at := case when new is not distinct from old or resealing(new.changed_in) then old.updated_at else at end;
 	return new;
 end $$;
 
@@ -1095,12 +1146,29 @@ begin
 	end if;
 end $$;
 
+-- Refuses values that are not sealed with a key in use, see sealing_key; nulls are skipped. DETAIL: the id of their key, or nothing
+-- if they have not the form of a sealed value; and that of the present key, or nothing if none is registered.
+create function check_sealed(variadic written bytea[]) returns void
+language plpgsql stable set search_path = :"schema", pg_temp as $$
+declare
+	refused bytea := (select v from unnest(written) v where v is not null
+		and not exists (select from sealing_key k where k.state <> 'retired' and k.prefix = substr(v, 1, 5)) limit 1);
+begin
+	if refused is not null then
+		raise exception using errcode = '23514', constraint = 'customer_sealing_key', message = 'not sealed with a key in use', detail = concat(
+			case when get_byte(refused, 0) = 1 then ('x' || encode(substr(refused, 2, 4), 'hex'))::bit(32)::bigint end, ' ',
+			(select k.id from sealing_key k where k.state = 'present'));
+	end if;
+end $$;
+
 create function customer_rules() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp as $$
 declare
-	caller identity := actor();
+	caller identity := stamped(new.changed_in);
 	sells  boolean := coalesce((select r.sells from role r where r.name = caller.role), false);
 begin
+	perform check_sealed(nullif(new.company_name, old.company_name), nullif(new.full_name, old.full_name),
+		nullif(new.email, old.email), nullif(new.phone, old.phone));
 	if tg_op = 'INSERT' and sells then
 		new.sales_id := coalesce(new.sales_id, caller.id);
 		if new.sales_id <> caller.id then
@@ -1125,7 +1193,7 @@ end $$;
 create function customer_follow() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp as $$
 begin
-	update contract c set sales_id = new.sales_id
+	update contract c set sales_id = new.sales_id, changed_in = -new.changed_in
 	where c.customer_id = new.id and c.sales_id is not distinct from old.sales_id;
 	return null;
 end $$;
@@ -1133,6 +1201,8 @@ end $$;
 -- The state machine, the contact and the amounts of a contract.
 create function contract_rules() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp as $$
+declare
+	at timestamptz := moment((stamped(new.changed_in)).seeding);
 begin
 	if tg_op = 'INSERT' or new.customer_id <> old.customer_id then
 		perform from customer c where c.id = new.customer_id and c.deleted_at is null for share;
@@ -1147,7 +1217,7 @@ begin
 		if new.status not in ('to_send', 'pending', 'signed') then
 			raise exception using errcode = '23514', constraint = 'contract_state', message = 'not a first state', detail = 'new → ' || new.status;
 		end if;
-		new.signed_at := case when new.status = 'signed' then moment() end;
+		new.signed_at := case when new.status = 'signed' then at end;
 		perform check_contact(new.sales_id, 'sales');
 		return new;
 	end if;
@@ -1162,7 +1232,7 @@ begin
 			raise exception using errcode = '23514', constraint = 'contract_state', message = 'no such step',
 				detail = old.status || ' → ' || new.status;
 		end if;
-		new.signed_at := case when new.status = 'signed' then moment() else old.signed_at end;
+		new.signed_at := case when new.status = 'signed' then at else old.signed_at end;
 	end if;
 	return new;
 end $$;
@@ -1176,7 +1246,8 @@ declare
 	state  text;
 begin
 	new.recorded_by := caller.id;
-	new.created_at := moment();
+	new.changed_in := caller.session_id;
+	new.created_at := moment(caller.seeding);
 	new.fictional := caller.seeding;
 	select c.status into state from contract c where c.id = new.contract_id and c.deleted_at is null for update;
 	if not found then
@@ -1188,7 +1259,7 @@ begin
 	if not payable(new.contract_id) then
 		raise exception using errcode = '42501', message = 'not permitted';
 	end if;
-	update contract c set remaining_amount = c.remaining_amount - new.amount where c.id = new.contract_id;
+	update contract c set remaining_amount = c.remaining_amount - new.amount, changed_in = -caller.session_id where c.id = new.contract_id;
 	return new;
 end $$;
 
@@ -1205,6 +1276,20 @@ begin
 	return (select c.sales_id from contract k join customer c on c.id = k.customer_id
 		where k.id = of_contract and (select reached('contract.view')) = 0);
 end $$;
+
+-- The owners of a contract: its sales contact and its customer's.
+create function contract_owners(sales_id bigint, of_customer bigint) returns bigint[]
+language sql stable
+return array[sales_id, contact_of_customer(of_customer)];
+
+-- The owners of a record of any noun, as its row policy for updates has them.
+create function owners_of(noun text, kept jsonb) returns bigint[]
+language sql stable
+return case noun
+	when 'customer' then array[(kept->>'sales_id')::bigint]
+	when 'contract' then contract_owners((kept->>'sales_id')::bigint, (kept->>'customer_id')::bigint)
+	when 'event' then array[(kept->>'support_id')::bigint]
+	else array[(kept->>'id')::bigint] end;
 
 -- Whether the caller may add to a contract's ledger: whoever may update the contract.
 create function payable(of_contract bigint) returns boolean
@@ -1248,7 +1333,7 @@ $$;
 create function collaborator_rules() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp as $$
 declare
-	caller identity := actor();
+	caller identity := stamped(new.changed_in);
 	leaves boolean := tg_op = 'UPDATE' and new.deleted_at is not null and old.deleted_at is null;
 	moves  boolean := tg_op = 'UPDATE' and new.role <> old.role;
 	work   text;
@@ -1281,20 +1366,28 @@ begin
 	return new;
 end $$;
 
--- Hands everything that is open from one collaborator to another, before the first leaves.
-create function hand_over(from_id bigint, to_id bigint) returns void
+-- Moves a collaborator's customers, open contracts and coming events to another one, and answers how many. It is on the trail by name.
+create function hand_over(from_id bigint, to_id bigint, out customers bigint, out contracts bigint, out events bigint)
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
+declare
+	caller identity := me();
 begin
-	if reach('user.update', 'user.delete') is distinct from 0 then
+	if reach('user.handover') is distinct from 0 then
 		raise exception using errcode = '42501', message = 'not permitted';
 	end if;
 	perform from collaborator c where c.id = from_id and c.deleted_at is null for update;
 	if not found or to_id is null then
 		raise exception using errcode = 'P0002', message = 'no such collaborator';
 	end if;
-	update customer set sales_id = to_id where sales_id = from_id and deleted_at is null;
-	update contract set sales_id = to_id where sales_id = from_id and deleted_at is null and status not in ('finished', 'canceled');
-	update event set support_id = to_id where support_id = from_id and deleted_at is null and coalesce(end_date > now(), true);
+	contracts := (select count(*) from contract c where c.sales_id = from_id and c.deleted_at is null and c.status not in ('finished', 'canceled'));
+	update customer c set sales_id = to_id, changed_in = -caller.session_id where c.sales_id = from_id and c.deleted_at is null;
+	get diagnostics customers = row_count;
+	update contract c set sales_id = to_id, changed_in = -caller.session_id
+	where c.sales_id = from_id and c.deleted_at is null and c.status not in ('finished', 'canceled');
+	update event e set support_id = to_id, changed_in = -caller.session_id
+	where e.support_id = from_id and e.deleted_at is null and coalesce(e.end_date > now(), true);
+	get diagnostics events = row_count;
+	perform note('user', from_id, 'hand-over', jsonb_build_object('to', to_id, 'customers', customers, 'contracts', contracts, 'events', events));
 end $$;
 
 -- Triggers of one event fire in the order of their names.
@@ -1334,31 +1427,41 @@ create table audit (
 create index audit_entity on audit (entity, entity_id, id);
 create index audit_collaborator on audit (collaborator_id, id);
 
--- Whether a change is the opposite of the one of that entry: nobody hides another change behind an undoing. What the database keeps itself
--- may differ; sealed values do, whatever they hold.
-create function takes_back(entry audit, of_id bigint, what text, is_now jsonb) returns boolean
+-- Whether a value of the trail is the one that a row has now. A sealed value is the same if its bytes are, without the digest
+-- that the trail adds when it is re-encrypted; a timestamp may be written in any time zone.
+create function is_value(of_entity text, name text, kept jsonb, is_now jsonb) returns boolean
 language sql stable
 return case
-	when entry.entity = 'payment' then what = 'add' and is_now->'contract_id' = entry.after->'contract_id'
+	when of_entity = 'customer' and name <> 'sales_id' then split_part(kept #>> '{}', ' ', 1) is not distinct from is_now #>> '{}'
+	when name in ('start_date', 'end_date') then (kept #>> '{}')::timestamptz is not distinct from (is_now #>> '{}')::timestamptz
+	else kept = coalesce(is_now, 'null') end;
+
+-- Whether a change takes back the one of an entry, judged from the row before and after it: afterwards every value is as it was before
+-- the entry, and nothing else changes but what the database maintains itself. So a false claim neither hides a change nor
+-- keeps the entry from being undone.
+create function takes_back(entry audit, of_id bigint, what text, changed jsonb, is_now jsonb) returns boolean
+language sql stable
+return entry.undoes is null and not entry.derived and case
+	when entry.entity = 'payment' then entry.action = 'add' and what = 'add' and is_now->'contract_id' = entry.after->'contract_id'
 		and (is_now->>'amount')::numeric = - (entry.after->>'amount')::numeric
 	when entry.entity_id <> of_id then false
-	when entry.action <> 'update' then what = case entry.action when 'delete' then 'restore' else 'delete' end
-	else what = 'update' and not exists (select from jsonb_each(coalesce(is_now, '{}')) n
-		where n.key not in ('remaining_amount', 'signed_at') and case
-			when not entry.before ? n.key then true
-			when entry.entity = 'customer' then n.key = 'sales_id' and n.value <> entry.before->n.key
-			when n.key in ('start_date', 'end_date') then (n.value #>> '{}')::timestamptz is distinct from (entry.before->>n.key)::timestamptz -- in any time zone
-			else n.value <> entry.before->n.key end)
+	when entry.action in ('add', 'restore') then what = 'delete'
+	when entry.action = 'delete' then what = 'restore'
+	else entry.action = 'update' and what = 'update'
+		and not exists (select from jsonb_object_keys(coalesce(changed, '{}')) name where not entry.before ? name and name not in ('remaining_amount', 'signed_at'))
+		and not exists (select from jsonb_each(entry.before) was
+			where was.key not in ('remaining_amount', 'signed_at') and not is_value(entry.entity, was.key, was.value, is_now->was.key))
 end;
 
 -- Bytes are written as hex digits, whatever the caller's settings say: so they are recognised as sealed, opened and erased.
 create function trail() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp set bytea_output = 'hex' as $$
 declare
-	caller identity := actor();
-	unkept text[] := '{id,created_at,updated_at,fictional,name_tokens,location_tokens,comments_tokens,company_name_tokens,full_name_tokens,email_tokens,phone_tokens}'; -- stamps, and what is derived
+	caller identity := case when tg_op <> 'DELETE' then stamped(new.changed_in) end; -- only the owner deletes
+	unkept text[] := '{id,created_at,updated_at,changed_in,fictional,name_tokens,location_tokens,comments_tokens,company_name_tokens,full_name_tokens,email_tokens,phone_tokens}'; -- stamps, and what is derived
 	was    jsonb := case when tg_op <> 'INSERT' then to_jsonb(old) - unkept end;
 	is_now jsonb := case when tg_op <> 'DELETE' then to_jsonb(new) - unkept end;
+	whole  jsonb := is_now;
 	what   text := case tg_op when 'INSERT' then 'add' when 'DELETE' then 'purge' else 'update' end;
 	which  bigint := case when tg_op = 'DELETE' then old.id else new.id end;
 	undone bigint := case when pg_trigger_depth() = 1 then nullif(current_setting('crm.undoes', true), '')::bigint end;
@@ -1369,12 +1472,12 @@ begin
 			when is_now->>'deleted_at' is null then 'restore' else 'delete' end;
 		select jsonb_object_agg(w.key, w.value), jsonb_object_agg(w.key, is_now->w.key) into was, is_now
 		from jsonb_each(was) w where w.value is distinct from is_now->w.key;
-		if was is null and undone is null or was - '{company_name,full_name,email,phone}'::text[] = '{}' and resealing() then
+		if was is null and undone is null or was - '{company_name,full_name,email,phone}'::text[] = '{}' and resealing(new.changed_in) then
 			return null; -- nothing but stamps and seals
 		end if;
 	end if;
 	if undone is not null and not exists (select from audit a
-		where a.id = undone and a.collaborator_id = caller.id and a.entity = tg_argv[0] and takes_back(a, which, what, is_now)) then
+		where a.id = undone and a.collaborator_id = caller.id and a.entity = tg_argv[0] and takes_back(a, which, what, was, whole)) then
 		raise exception using errcode = '42501', message = 'one undoes what one did';
 	end if;
 	insert into audit (collaborator_id, session_id, entity, entity_id, action, before, after, undoes, derived)
@@ -1496,7 +1599,7 @@ language sql stable security definer set search_path = :"schema", pg_temp as $$
 	select a.id, a.at, a.collaborator_id, c.first_name || ' ' || c.last_name, a.action, a.before, a.after
 	from audit a left join collaborator c on c.id = a.collaborator_id
 	where a.entity = of_entity and a.entity_id = of_id and (select reach(of_entity || '.view')) = 0
-		and (a.action in ('add', 'update', 'delete', 'restore', 'purge', 'erase')
+		and (a.action in ('add', 'update', 'delete', 'restore', 'purge', 'erase', 'hand-over')
 			or (select reach('audit.view')) = 0 or of_entity = 'user' and of_id = (select me_id()))
 	order by a.id
 $$;
@@ -1524,7 +1627,7 @@ $$;
 create function export_customer(of_customer bigint) returns jsonb
 language plpgsql volatile security definer set search_path = :"schema", pg_temp set bytea_output = 'hex' as $$
 declare
-	unkept   text[] := '{name_tokens,location_tokens,comments_tokens,company_name_tokens,full_name_tokens,email_tokens,phone_tokens,fictional}';
+	unkept   text[] := '{name_tokens,location_tokens,comments_tokens,company_name_tokens,full_name_tokens,email_tokens,phone_tokens,fictional,changed_in}';
 	customer jsonb := (select to_jsonb(c) - unkept from customer c where c.id = of_customer);
 begin
 	if reach('customer.export') is distinct from 0 then
@@ -1535,7 +1638,7 @@ begin
 	end if;
 	perform note('customer', of_customer, 'export', null);
 	return jsonb_build_object('customer', customer,
-		'sales_contact', (select to_jsonb(s) - '{fictional,created_at,updated_at,deleted_at}'::text[] from collaborator s where s.id = (customer->>'sales_id')::bigint),
+		'sales_contact', (select to_jsonb(s) - '{fictional,changed_in,created_at,updated_at,deleted_at}'::text[] from collaborator s where s.id = (customer->>'sales_id')::bigint),
 		'contracts', (select coalesce(jsonb_agg(to_jsonb(k) - unkept order by k.id), '[]') from contract k where k.customer_id = of_customer),
 		'payments', (select coalesce(jsonb_agg(to_jsonb(p) - unkept order by p.id), '[]') from payment p
 			join contract k on k.id = p.contract_id where k.customer_id = of_customer),
@@ -1554,6 +1657,7 @@ end $$;
 create function erase_customer(of_customer bigint, company sealed, name sealed) returns bigint
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 declare
+	caller     identity := me();
 	unfinished bigint;
 	changed    bigint;
 begin
@@ -1569,7 +1673,7 @@ begin
 		raise exception using errcode = '23503', constraint = 'customer_has_contracts', message = 'unfinished contracts', detail = unfinished::text;
 	end if;
 	update customer c set company_name = company, full_name = name, email = null, phone = null,
-		company_name_tokens = '{}', full_name_tokens = '{}', email_tokens = '{}', phone_tokens = '{}'
+		company_name_tokens = '{}', full_name_tokens = '{}', email_tokens = '{}', phone_tokens = '{}', changed_in = -caller.session_id
 	where c.id = of_customer;
 	update audit a set before = audit_digests(a.entity, a.before), after = audit_digests(a.entity, a.after)
 	where a.entity = 'customer' and a.entity_id = of_customer and (a.before is not null or a.after is not null);
@@ -1639,32 +1743,29 @@ alter table payment enable row level security;
 alter table event enable row level security;
 
 create policy reading on collaborator for select to :"app" using ((select reached('user.view')) = 0);
-create policy adding on collaborator for insert to :"app" with check ((select reached('user.add')) = 0);
+create policy adding on collaborator for insert to :"app" with check (admits((select judged('user.add')), changed_in, '{}'));
 create policy changing on collaborator for update to :"app"
-	using ((select reached('user.update', 'user.delete')) = any (array[0, id]))
-	with check ((select reached('user.update', 'user.delete')) is not null);
+	using (within((select judged('user.update', 'user.delete')), array[id])) with check (changed_in = (select my_session()));
 
 create policy reading on customer for select to :"app" using ((select reached('customer.view')) = 0);
-create policy adding on customer for insert to :"app" with check ((select reached('customer.add')) = any (array[0, sales_id]));
+create policy adding on customer for insert to :"app" with check (admits((select judged('customer.add')), changed_in, array[sales_id]));
 create policy changing on customer for update to :"app"
-	using ((select reached('customer.update', 'customer.delete')) = any (array[0, sales_id]))
-	with check ((select reached('customer.update', 'customer.delete')) is not null);
+	using (within((select judged('customer.update', 'customer.delete')), array[sales_id])) with check (changed_in = (select my_session()));
 
 create policy reading on contract for select to :"app" using ((select reached('contract.view')) = 0);
 create policy adding on contract for insert to :"app"
-	with check ((select reached('contract.add')) = any (array[0, contact_of_customer(customer_id)]));
+	with check (admits((select judged('contract.add')), changed_in, array[contact_of_customer(customer_id)]));
 create policy changing on contract for update to :"app"
-	using ((select reached('contract.update', 'contract.delete')) = any (array[0, sales_id, contact_of_customer(customer_id)]))
-	with check ((select reached('contract.update', 'contract.delete')) is not null);
+	using (within((select judged('contract.update', 'contract.delete')), contract_owners(sales_id, customer_id)))
+	with check (changed_in = (select my_session()));
 
-create policy adding on payment for insert to :"app" with check (payable(contract_id));
+create policy adding on payment for insert to :"app" with check (payable(contract_id) and changed_in = (select my_session()));
 
 create policy reading on event for select to :"app" using ((select reached('event.view')) = 0);
 create policy adding on event for insert to :"app"
-	with check ((select reached('event.add')) = any (array[0, contact_of_contract(contract_id)]));
+	with check (admits((select judged('event.add')), changed_in, array[contact_of_contract(contract_id)]));
 create policy changing on event for update to :"app"
-	using ((select reached('event.update', 'event.delete')) = any (array[0, support_id]))
-	with check ((select reached('event.update', 'event.delete')) is not null);
+	using (within((select judged('event.update', 'event.delete')), array[support_id])) with check (changed_in = (select my_session()));
 
 -- 10 --------------------------------------------------------------------------- grants
 -- All that the app role may do. Columns that are not named here are kept by triggers.
@@ -1678,9 +1779,9 @@ grant execute on function
 	reset_password(bigint, integer, integer, integer, bytea, bytea), unlock_user(bigint),
 	enable_mfa(bytea, bytea, text, bytea[]), disable_mfa(bytea), clear_mfa(bigint), require_mfa(text, boolean), my_mfa(),
 	sessions_of(bigint), end_session(bigint), end_other_sessions(),
-	me(boolean), me_id(), reach(text[]), reached(text[]), my_account(), my_duty(), my_permissions(), hand_over(bigint, bigint),
+	me(boolean), me_id(), my_session(), reach(text[]), reached(text[]), judged(text[]), within(bigint[], bigint[]), admits(bigint[], bigint, bigint[]), my_account(), my_duty(), my_permissions(), hand_over(bigint, bigint),
 	history(text, bigint), my_last_change(), note_refusal(text, text, bigint), note_export(text, bigint, text), export_customer(bigint), erase_customer(bigint, sealed, sealed),
-	contact_of_customer(bigint), contact_of_contract(bigint), payable(bigint), search_keys(integer[], bigint), run_key(bigint)
+	contact_of_customer(bigint), contact_of_contract(bigint), contract_owners(bigint, bigint), owners_of(text, jsonb), payable(bigint), search_keys(integer[], bigint), run_key(bigint)
 	to :"app";
 
 grant select on users, customers, contracts, events, event_texts, audits to :"app";

@@ -27,7 +27,7 @@ func TestComplete(t *testing.T) {
 		Command{Name: "barn visit", Short: "Visit a barn", Needs: "barn.view", Args: []Arg{
 			{Name: "id", Kind: Kind{Name: "ID", Parse: ID.Parse, Live: func(context.Context, *Session) ([]Choice, error) { return nil, nil }}, Help: "which"},
 		}, Flags: []Flag{{Name: "map", Kind: Path, Help: "where it is"}}})
-	const flags = "--mine --kind --search --columns --format --help"
+	const flags = "--mine --kind --search --columns --format --raw --help"
 	for before, want := range map[string]completed{
 		"":                                   {0, "login animal barn watch source help", "", ""},
 		"  ":                                 {2, "login animal barn watch source help", "", ""},
@@ -49,7 +49,7 @@ func TestComplete(t *testing.T) {
 		"animal list --kind=s":               {19, "sheep", "", ""},
 		"animal list --kind='s":              {19, "sheep", "", ""},
 		"animal list --kind=":                {19, "cow sheep goat", "", "--kind KIND: only of this kind"},
-		"animal list --kind cow ":            {23, "--mine --search --columns --format --help", "", ""},
+		"animal list --kind cow ":            {23, "--mine --search --columns --format --raw --help", "", ""},
 		"animal list --mine=":                {12, "", "", ""},
 		"animal list --nothing=x":            {12, "", "", ""},
 		"animal list --columns na":           {22, "name", "", ""},
@@ -58,12 +58,12 @@ func TestComplete(t *testing.T) {
 		"animal list -- --":                  {15, "", "", ""},
 		"animal list x y":                    {14, "", "", ""},
 		"animal add ":                        {11, "", "", "NAME: what it is called"},
-		"animal add Dolly ":                  {17, "--pen-name --email --phone --born --fee --legs --format --help", "", "OWNER_NAME: whose it is"},
+		"animal add Dolly ":                  {17, "--pen-name --email --phone --born --fee --legs --format --raw --help", "", "OWNER_NAME: whose it is"},
 		"animal add Dolly --pen_":            {17, "--pen-name", "", ""},
 		"animal add Dolly --born ":           {24, "today tomorrow +7d", "", "--born DATE: when"},
 		"animal add Dolly --born to":         {24, "today tomorrow", "", ""},
 		"animal add Dolly --born fri":        {24, "tomorrow", "", ""}, // the day that it means
-		"animal delete 7 ":                   {16, "--yes --format --help", "", ""},
+		"animal delete 7 ":                   {16, "--yes --format --raw --help", "", ""},
 		"barn open ":                         {10, `'Big Red' O'Hara's Étable red-roof`, "", "NAME: which"},
 		"barn open red":                      {10, `red-roof 'Big Red'`, "", ""},
 		"barn open ETA":                      {10, "Étable", "", ""},

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"crm/repo"
+	"crm/security"
 )
 
 var contractFields = []Field[repo.Contract]{
@@ -73,11 +74,14 @@ func contractCommands() Table {
 		},
 		{
 			Name: "contract update", Short: "Change a contract", Needs: action("contract", "update"),
-			Args: []Arg{idArg(ContractID)}, Flags: changes,
+			Args: []Arg{idArg(ContractID)}, Flags: append(changes, Flag{Name: "yes", Kind: Switch, Help: "give it to a customer of somebody else without asking"}),
 			Examples: []string{"contract update 1 --total-amount 90000"},
 			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
 				id := Value[int64](in, "id")
 				if err := nothingToChange(in, changes); err != nil {
+					return Output{}, err
+				}
+				if err := givesAway(ctx, s, in); err != nil {
 					return Output{}, err
 				}
 				c, err := s.DB.UpdateContract(ctx, id, contractChange(in))
@@ -107,6 +111,31 @@ func contractCommands() Table {
 		step("finish", "Mark a signed and fully paid contract as finished", "finished", "finished", false),
 		historyCommand("contract", ContractID),
 	}
+}
+
+// givesAway asks before a sales collaborator moves a contract of their own to a customer of somebody else, who may change it from
+// then on; in a script that wants --yes. PostgreSQL permits it, as it permits to change the contact.
+func givesAway(ctx context.Context, s *Session, in Input) error {
+	to := Value[int64](in, "customer-id")
+	if to == 0 || in.Has("yes") || s.Matrix.Scope(action("contract", "update")) != security.Own {
+		return nil
+	}
+	was, err := s.DB.Contract(ctx, Value[int64](in, "id"))
+	if err != nil {
+		return named(err, "contract", Value[int64](in, "id"))
+	}
+	c, err := s.DB.Customer(ctx, to)
+	if err != nil || was.CustomerID == to || c.SalesID != nil && *c.SalesID == s.Me.ID {
+		return named(err, "customer", to)
+	}
+	contact := "nobody"
+	if c.SalesContact != nil {
+		contact = *c.SalesContact
+	}
+	if s.Confirm == nil {
+		return usageHint("--yes does it", "contract update gives contract %d away: the contact of customer %d is %s", was.ID, to, contact)
+	}
+	return s.Confirm(ctx, fmt.Sprintf("give contract %d to customer %d, whose contact is %s?", was.ID, to, contact))
 }
 
 // step is a command that moves a contract to a state.

@@ -19,6 +19,7 @@ type Answer struct {
 	Command Command // what was asked for, also when it failed; the zero value for an empty line or an unknown command
 	Output  Output
 	Format  string // asked for with --format; empty for the session's
+	Raw     bool   // asked for with --raw
 }
 
 // Dispatch runs the command that a line holds; an empty line or a comment answers nothing.
@@ -53,7 +54,7 @@ func Dispatch(ctx context.Context, s *Session, line string, typed bool) (Answer,
 	if in.Help {
 		return s.help(strings.Fields(c.Name))
 	}
-	answer.Format = Value[string](in, "format")
+	answer.Format, answer.Raw = Value[string](in, "format"), in.Has("raw")
 	if c.Destructive && !in.Has("yes") {
 		if err := s.confirm(ctx, c, rest); err != nil {
 			return answer, err
@@ -68,6 +69,7 @@ func Dispatch(ctx context.Context, s *Session, line string, typed bool) (Answer,
 	if err == nil {
 		answer.Output.addMessage(in.inFull(s)...)
 		answer.Output.Warnings = append(answer.Output.Warnings, in.doubts()...)
+		answer.Output.warnOfUnopened()
 		s.noteExport(ctx, answer)
 	}
 	return answer, err

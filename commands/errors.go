@@ -65,8 +65,11 @@ func Describe(err error) (text, hint string) {
 		return "interrupted", ""
 	}
 	var w *worded
+	var old repo.OldKeyset
 	if errors.As(err, &w) {
 		hint = w.hint
+	} else if errors.As(err, &old) {
+		hint = "copy the keyset from a machine that is up to date, or have an administrator run crm keyset import FILE; crm keyset list shows the keys"
 	}
 	return strings.TrimPrefix(err.Error(), ErrUsage.Error()+": "), hint
 }

@@ -55,6 +55,7 @@ help animal VERB explains one of them
   --columns COLUMN,…  what to print: id, name, weight
   --format FORMAT     how to print the answer: table, vertical, json, csv, tsv,
                       markdown
+  --raw               csv, tsv: leave formulas as they are
   --help              explain the command
 
 Examples
@@ -76,6 +77,7 @@ Examples
   --legs N         how many
   --format FORMAT  how to print the answer: table, vertical, json, csv, tsv,
                    markdown
+  --raw            csv, tsv: leave formulas as they are
   --help           explain the command
 `,
 		"login": `Sign in

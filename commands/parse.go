@@ -66,6 +66,9 @@ func Given[T any](in Input, name string) *T {
 // formatFlag is on every command of a noun, and on session commands that answer records.
 var formatFlag = Flag{Name: "format", Kind: Format, Help: "how to print the answer"}
 
+// rawFlag is on every command that answers records.
+var rawFlag = Flag{Name: "raw", Kind: Switch, Help: "csv, tsv: leave formulas as they are"}
+
 // AllFlags returns the flags that a command understands: its own, and those that it has
 // for being destructive, for answering with records and for being a command.
 func (c Command) AllFlags() []Flag {
@@ -80,6 +83,9 @@ func (c Command) AllFlags() []Flag {
 	}
 	if c.Verb() != "" {
 		add(formatFlag)
+	}
+	if _, ok := findFlag(flags, formatFlag.Name); ok {
+		add(rawFlag)
 	}
 	add(Flag{Name: "help", Kind: Switch, Help: "explain the command"})
 	return flags
@@ -237,6 +243,9 @@ func (in Input) doubts() (warnings []string) {
 
 func (b *binder) surplus(w Word) error {
 	hint := "usage: " + b.command.Usage()
+	if _, ok := secretless[b.command.Name]; ok {
+		return usageHint(hint, "%s takes no password on the line: it is asked for without being shown", b.command.Name)
+	}
 	if len(b.command.Args) > 0 && b.last.End+1 == w.Start && len(w.Value) < 100 {
 		hint = "a value with spaces needs quotes: " + Quote(b.last.Value+" "+w.Value)
 	}

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
+	"slices"
 
 	"crm/repo"
 	"crm/security"
@@ -42,32 +44,69 @@ func (r Rotation) Prepare(ctx context.Context) error {
 	})
 }
 
-// Run takes the next key into use, made now if Prepare has not, and seals everything anew.
+// Run takes the next key into use, made now if Prepare has not, and re-encrypts everything. The order leaves no moment at
+// which a key is in use that the keyset's file or the database does not know. Values whose key is missing stay; then it
+// is ErrConflict, after all the rest is done.
 func (r Rotation) Run(ctx context.Context) error {
 	return r.alone(ctx, func(content []byte) error {
-		key, fresh, err := r.nextKey(ctx, content)
+		key, err := r.begin(ctx, content)
 		if err != nil {
 			return err
 		}
-		if fresh != nil {
-			if err := security.ReplaceKeysetFile(r.KeysetFile, fresh); err != nil {
-				return err
-			}
-			if err := r.Admin.BeginRotation(ctx, key); err != nil {
-				return err
-			}
-			r.Happened(Event{Name: "key rotation begun", Level: LevelWarning})
-		}
-		if err := r.reseal(ctx); err != nil {
+		if _, err := r.reseal(ctx, true); err != nil {
 			return err
 		}
 		if err := r.Admin.EndRotation(ctx, key); err != nil {
 			return err
 		}
+		lost, err := r.reseal(ctx, false) // what was written under the old key until then
+		if err != nil {
+			return err
+		}
 		r.Happened(Event{Name: "key rotation ended", Level: LevelInfo})
 		r.Say("the older keys stay in the keyset: crm rotate-keys --retire drops them when every machine has this one")
-		return nil
+		return lost
 	})
+}
+
+// begin returns the key that the rotation goes to, in use in the keyset's file and known to the database.
+func (r Rotation) begin(ctx context.Context, content []byte) (key uint32, err error) {
+	rotating, err := r.Admin.Rotating(ctx)
+	if err != nil {
+		return 0, err
+	}
+	cipher, err := security.LoadCipher(content)
+	if err != nil {
+		return 0, fmt.Errorf("%w: %w", ErrUsage, err)
+	}
+	switch {
+	case rotating != 0 && rotating == cipher.PrimaryKeyID():
+		r.Say(fmt.Sprintf("going on with the rotation to key %d", rotating))
+		return rotating, nil
+	case rotating != 0 && !slices.Contains(cipher.KeyIDs(), rotating):
+		return 0, &worded{fmt.Sprintf("a rotation to key %d has begun with another keyset", rotating), "crm keyset import FILE adds that keyset's keys to this one", repo.ErrConflict}
+	case rotating != 0:
+		key = rotating
+	default:
+		var with []byte
+		if with, key, err = withNextKey(content); err != nil {
+			return 0, err
+		}
+		if !bytes.Equal(with, content) {
+			if err := security.ReplaceKeysetFile(r.KeysetFile, with); err != nil {
+				return 0, err
+			}
+			content = with
+		}
+		if err := r.Admin.BeginRotation(ctx, key); err != nil {
+			return 0, err
+		}
+		r.Happened(Event{Name: "key rotation begun", Level: LevelWarning})
+	}
+	if content, err = security.UseKey(content, key); err != nil {
+		return 0, err
+	}
+	return key, security.ReplaceKeysetFile(r.KeysetFile, content)
 }
 
 // Retire seals anew whatever older keys have still sealed, and drops those keys.
@@ -79,7 +118,8 @@ func (r Rotation) Retire(ctx context.Context) error {
 		if next, err := security.NextKey(content); err != nil || next != 0 { // which others may seal with already
 			return errors.Join(err, &worded{fmt.Sprintf("key %d is in the keyset and not in use yet", next), "run crm rotate-keys first", repo.ErrConflict})
 		}
-		if err := r.reseal(ctx); err != nil {
+		lost, err := r.reseal(ctx, true)
+		if err != nil {
 			return err
 		}
 		fresh, dropped, err := security.DropOldKeys(content)
@@ -88,13 +128,13 @@ func (r Rotation) Retire(ctx context.Context) error {
 		}
 		if dropped == 0 {
 			r.Say("the keyset holds one key: nothing to retire")
-			return nil
+			return lost
 		}
 		if err := security.ReplaceKeysetFile(r.KeysetFile, fresh); err != nil {
 			return err
 		}
 		r.Say(fmt.Sprintf("older keys dropped: %d; a dump from before needs the keyset from before", dropped))
-		return nil
+		return lost
 	})
 }
 
@@ -109,6 +149,9 @@ func (r Rotation) alone(ctx context.Context, do func(content []byte) error) erro
 			return usageHint("copy it from a machine that has it", "there is no keyset %s", r.KeysetFile)
 		}
 		if err == nil {
+			err = r.register(ctx, content)
+		}
+		if err == nil {
 			err = do(content)
 		}
 		if err != nil && !Readable(err) && !errors.Is(err, repo.ErrInternal) && isFile(err) {
@@ -116,6 +159,16 @@ func (r Rotation) alone(ctx context.Context, do func(content []byte) error) erro
 		}
 		return err
 	})
+}
+
+// register makes sure that the keyset is the one that the database takes values under.
+func (r Rotation) register(ctx context.Context, content []byte) error {
+	cipher, err := security.LoadCipher(content)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrUsage, err)
+	}
+	_, err = r.Admin.RegisterKey(ctx, cipher.PrimaryKeyID())
+	return err
 }
 
 // isFile tells an error of the keyset's file.
@@ -135,42 +188,22 @@ func withNextKey(content []byte) (with []byte, next uint32, err error) {
 	return with, next, err
 }
 
-// nextKey is the key to rotate to, and the keyset that seals with it; nil where that is in use already and a rotation to
-// it was interrupted.
-func (r Rotation) nextKey(ctx context.Context, content []byte) (key uint32, fresh []byte, err error) {
-	rotating, err := r.Admin.Rotating(ctx)
-	if err != nil {
-		return 0, nil, err
-	}
-	cipher, err := security.LoadCipher(content)
-	if err != nil {
-		return 0, nil, fmt.Errorf("%w: %w", ErrUsage, err)
-	}
-	key = cipher.PrimaryKeyID()
-	if rotating == key {
-		r.Say(fmt.Sprintf("going on with the rotation to key %d", key))
-		return key, nil, nil
-	}
-	if content, key, err = withNextKey(content); err == nil {
-		fresh, err = security.UseKey(content, key)
-	}
-	return key, fresh, err
-}
-
-// reseal seals and indexes anew whatever is not sealed with the present key.
-func (r Rotation) reseal(ctx context.Context) error {
+// reseal re-encrypts and indexes whatever is not sealed with the present key. lost is an ErrConflict that names the missing keys of
+// values that stay as they are. Nothing is said of nothing to do unless always.
+func (r Rotation) reseal(ctx context.Context, always bool) (lost, err error) {
 	keyring, err := security.OpenKeyring(r.KeysetFile)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrUsage, err)
+		return nil, fmt.Errorf("%w: %w", ErrUsage, err)
 	}
+	missing := map[uint32]bool{}
 	prefix := binary.BigEndian.AppendUint32([]byte{1}, keyring.KeyID())
-	changed, damaged, err := r.Admin.Reseal(ctx, repo.Resealing{Prefix: prefix, Progress: r.Progress, Reseal: func(column string, sealed []byte) ([]byte, []int32, error) {
+	changed, unopened, err := r.Admin.Reseal(ctx, repo.Resealing{Prefix: prefix, Progress: r.Progress, Reseal: func(column string, sealed []byte) ([]byte, []int32, error) {
 		text, err := keyring.Open(column, sealed)
-		if errors.Is(err, security.ErrAltered) {
-			return nil, nil, nil
-		}
 		if err != nil {
-			return nil, nil, &worded{err.Error(), "add that key to the keyset: crm rotate-keys goes on where it stopped", err}
+			if key, ok := security.KeyID(sealed); ok && !errors.Is(err, security.ErrAltered) {
+				missing[key] = true
+			}
+			return nil, nil, nil
 		}
 		fresh, tokens, err := keyring.Seal(column, text)
 		if err == nil && !bytes.HasPrefix(fresh, prefix) {
@@ -179,11 +212,20 @@ func (r Rotation) reseal(ctx context.Context) error {
 		return fresh, tokens, err
 	}})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	r.Say(fmt.Sprintf("%d rows sealed anew with key %d", changed, keyring.KeyID()))
-	if damaged > 0 {
-		r.Say(fmt.Sprintf("%d rows hold values that are damaged and cannot be opened: they stay as they are", damaged))
+	if changed > 0 || always {
+		r.Say(fmt.Sprintf("%s re-encrypted with key %d", plural(changed, "row"), keyring.KeyID()))
 	}
-	return nil
+	if unopened > 0 && len(missing) == 0 && always {
+		r.Say(plural(unopened, "row") + " with damaged values: they stay as they are")
+	}
+	if len(missing) > 0 {
+		keys := slices.Sorted(maps.Keys(missing))
+		lost = &worded{
+			fmt.Sprintf("values in %s stay as they are: they are damaged, or sealed with %s, which this keyset does not hold", plural(unopened, "row"), keyNames(keys)),
+			"crm keyset import FILE adds the keys of a keyset that holds them; then run crm rotate-keys again", repo.ErrConflict,
+		}
+	}
+	return lost, nil
 }

@@ -24,7 +24,8 @@ type Setup struct {
 	ConfigFile  string      // made before the role whose new password it holds; empty when AppURL is not new
 	Config      [][2]string // keys of two words and their values, for ConfigFile
 
-	KeysetFile      string        // made with the schema; empty when the keyset comes from elsewhere
+	KeysetFile      string        // made with the schema; empty when Keys has the keyset
+	Keys            []byte        // the keyset's content; empty when KeysetFile has it
 	SessionLifetime time.Duration // at most
 	SessionIdle     time.Duration // without being used; 0: for ever
 	Cost            security.Params
@@ -60,7 +61,7 @@ func (c Setup) run(ctx context.Context) (made []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, do := range []func(context.Context, bool) ([]string, error){c.config, c.keyset, c.database} {
+	for _, do := range []func(context.Context, bool) ([]string, error){c.config, c.keyset, c.database, c.sealingKey} {
 		more, err := do(ctx, there)
 		made = append(made, more...)
 		if err != nil {
@@ -151,6 +152,19 @@ func (c Setup) database(ctx context.Context, _ bool) (made []string, err error) 
 	return made, nil
 }
 
+// sealingKey registers the keyset's key in a database that knows none.
+func (c Setup) sealingKey(ctx context.Context, _ bool) (made []string, err error) {
+	keyring, err := openKeyring(c.Keys, c.KeysetFile)
+	if err != nil {
+		return nil, err
+	}
+	registered, err := c.Admin.RegisterKey(ctx, keyring.KeyID())
+	if registered {
+		made = append(made, fmt.Sprintf("sealing key %d", keyring.KeyID()))
+	}
+	return made, err
+}
+
 // try connects as crm will.
 func (c Setup) try(ctx context.Context) error {
 	err := c.Admin.Try(ctx, c.AppURL)
@@ -215,11 +229,17 @@ func (c Setup) firstAdmin(ctx context.Context, schemaIsThere bool) (u repo.User,
 	return u, p, err
 }
 
-// Unseal is the vault that the content of a keyset opens or, where that is empty, the keyset's file, which it follows.
+// Unseal returns the vault that the content of a keyset opens or, if that is empty, the keyset's file, which it follows.
 // Its errors are ErrUsage.
 func Unseal(content []byte, file string) (repo.Vault, error) {
-	var keyring *security.Keyring
-	var err error
+	keyring, err := openKeyring(content, file)
+	if err != nil {
+		return nil, err
+	}
+	return vault{keyring}, nil
+}
+
+func openKeyring(content []byte, file string) (keyring *security.Keyring, err error) {
 	if len(content) > 0 {
 		keyring, err = security.NewKeyring(content)
 	} else if keyring, err = security.OpenKeyring(file); errors.Is(err, fs.ErrNotExist) {
@@ -228,23 +248,23 @@ func Unseal(content []byte, file string) (repo.Vault, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUsage, err)
 	}
-	return vault{keyring}, nil
+	return keyring, nil
 }
 
-// A vault shows what is damaged as such: one damaged value does not take the list with it.
+// A vault is a keyring that shows what it cannot open.
 type vault struct{ *security.Keyring }
 
-// Open is the keyring's, or unreadable.
-func (v vault) Open(column string, sealed []byte) (string, error) {
+// Open returns the text of a sealed value, or the text that stands for one that cannot be opened.
+func (v vault) Open(column string, sealed []byte) string {
 	text, err := v.Keyring.Open(column, sealed)
-	if errors.Is(err, security.ErrAltered) {
-		return unreadable, nil
+	if err == nil {
+		return text
 	}
-	return text, err
+	if key, ok := security.KeyID(sealed); ok && !errors.Is(err, security.ErrAltered) {
+		return repo.SealedWith(key)
+	}
+	return repo.Unreadable
 }
-
-// unreadable stands for a sealed value that was altered in the database.
-const unreadable = "‹unreadable›"
 
 // NewPassword reads a password and checks the company's rules.
 func NewPassword(ctx context.Context, read func(context.Context, SecretRequest) (string, error)) (string, error) {

@@ -93,7 +93,7 @@ func undoable(s *Session, c repo.LastChange) error {
 		return &worded{fmt.Sprintf("not permitted: %s cannot be taken back without %s, which the role %s does not have", change, needed, s.Me.Role), "", repo.ErrDenied}
 	}
 	for _, v := range c.Before {
-		if v == repo.Erased || v == unreadable {
+		if text, _ := v.(string); text == repo.Erased || unopened.MatchString(text) {
 			return &worded{change + " cannot be taken back: what was there before is " + strings.Trim(fmt.Sprint(v), "‹›"), "", repo.ErrConflict}
 		}
 	}

@@ -108,9 +108,33 @@ func userCommands() Table {
 				return done(userFields, u, "user", id, "deleted"), named(err, "user", id)
 			},
 		},
+		{
+			Name: "user hand-over", Short: "Move somebody's customers, open contracts and coming events to another", Needs: action("user", "handover"),
+			Args: []Arg{idArg(UserID)}, Flags: []Flag{{Name: "to", Kind: UserID, Help: "who takes them over"}}, Destructive: true,
+			Examples: []string{"user hand-over 3 --to 4"},
+			Run:      handOverWork,
+		},
 		restoreCommand("user", userFields, (*repo.DB).RestoreUser),
 		historyCommand("user", UserID),
 	}
+}
+
+var handedFields = []Field[repo.Handed]{
+	{Column{Name: "customers"}, func(h repo.Handed) any { return h.Customers }},
+	{Column{Name: "contracts"}, func(h repo.Handed) any { return h.Contracts }},
+	{Column{Name: "events"}, func(h repo.Handed) any { return h.Events }},
+}
+
+func handOverWork(ctx context.Context, s *Session, in Input) (Output, error) {
+	from, to := Value[int64](in, "id"), Value[int64](in, "to")
+	if to == 0 {
+		return Output{}, usagef("user hand-over needs --to USER_ID")
+	}
+	moved, err := s.DB.HandOver(ctx, from, to)
+	out := done(handedFields, moved, "user", from, "handed over")
+	out.Message = fmt.Sprintf("user %d: %s, %s and %s handed over to user %d", from, plural(moved.Customers, "customer"),
+		plural(moved.Contracts, "open contract"), plural(moved.Events, "coming event"), to)
+	return out, named(err, "user", from)
 }
 
 // addUser does not read CRM_PASSWORD, nor the file of --password-file of the run: that is the password of who adds.

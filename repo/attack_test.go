@@ -144,7 +144,7 @@ func TestNothingToldOutside(t *testing.T) {
 	t.Parallel()
 	ctx, w := context.Background(), newWorld(t)
 	customer, contract, event := w.records()
-	sealed := "convert_to(repeat('x', 40), 'UTF8')"
+	sealed := w.forgedSQL()
 	for sql, there := range map[string]int64{
 		"select from customer where id = %d": customer, "select from customers where id = %d": customer,
 		"select from customer where id = %d for update": customer, "select from users where id = %d": w.ids["admin"],

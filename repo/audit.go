@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -36,11 +37,14 @@ type entryRow struct {
 // values keep numbers as they are written: an amount never becomes a float.
 type values map[string]any
 
-// UnmarshalJSON reads an object.
+// UnmarshalJSON reads an object; anything else becomes the value of the key "?".
 func (v *values) UnmarshalJSON(text []byte) error {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
-	return d.Decode((*map[string]any)(v))
+	if d.Decode((*map[string]any)(v)) != nil {
+		*v = values{"?": string(text)}
+	}
+	return nil
 }
 
 // orNull is NULL for no values at all.
@@ -63,58 +67,56 @@ func exact(n json.Number) any {
 // "contract", "event" or "user".
 func (db *DB) History(ctx context.Context, entity string, id int64) ([]Entry, error) {
 	query := squirrel.Expr("select "+strings.Join(columns[entryRow](), ", ")+" from history($1, $2)", entity, id)
-	entries, err := list(ctx, db, query, func(r entryRow) (Entry, error) { return db.openEntry(entity, r) })
+	entries, err := list(ctx, db, query, func(r entryRow) (Entry, error) { return db.openEntry(entity, r), nil })
 	if err == nil && len(entries) == 0 {
 		return nil, ErrNotFound
 	}
 	return entries, err
 }
 
-func (db *DB) openEntry(entity string, r entryRow) (Entry, error) {
-	before, err := db.openValues(entity, r.Before)
-	if err != nil {
-		return Entry{}, err
-	}
-	after, err := db.openValues(entity, r.After)
-	return Entry{r.ID, r.At, r.UserID, r.UserName, r.Action, before, after}, err
+func (db *DB) openEntry(entity string, r entryRow) Entry {
+	return Entry{r.ID, r.At, r.UserID, r.UserName, r.Action, db.openValues(entity, r.Before), db.openValues(entity, r.After)}
 }
 
-// Erased stands for a personal value that was erased.
-const Erased = "‹erased›"
+// Texts that stand for a personal value.
+const (
+	Erased     = "‹erased›"
+	Unreadable = "‹unreadable›" // altered, or never sealed
+)
 
-// openValues opens the sealed values, which the trail holds as PostgreSQL writes bytea in JSON, \x and hex digits, with a digest
-// behind if they were sealed anew. Of an erased one only the digest is left.
-func (db *DB) openValues(entity string, values map[string]any) (map[string]any, error) {
-	for column, v := range values {
+// SealedWith stands for a value whose key the keyset does not hold.
+func SealedWith(key uint32) string { return fmt.Sprintf("‹sealed with key %d›", key) }
+
+// openValues returns values with the sealed ones opened. The trail holds them as PostgreSQL writes bytea in JSON, \x and hex digits,
+// followed by a digest if they were re-encrypted. Of an erased one only the digest is left.
+func (db *DB) openValues(entity string, kept map[string]any) map[string]any {
+	opened := maps.Clone(kept)
+	for column, v := range kept {
 		switch v := v.(type) {
 		case string:
-			if entity != "customer" {
-				continue
-			}
-			var err error
-			if values[column], err = db.openValue("customer."+column, v); err != nil {
-				return nil, err
+			if entity == "customer" {
+				opened[column] = db.openValue("customer."+column, v)
 			}
 		case json.Number:
-			values[column] = exact(v)
+			opened[column] = exact(v)
 		}
 	}
-	return values, nil
+	return opened
 }
 
 // openValue opens one value of a customer's entry.
-func (db *DB) openValue(column, kept string) (string, error) {
+func (db *DB) openValue(column, kept string) string {
 	digits, isBytes := strings.CutPrefix(kept, `\x`)
 	switch {
 	case !isBytes && strings.HasPrefix(kept, "sha256:"):
-		return Erased, nil
+		return Erased
 	case !isBytes:
-		return kept, nil // a time
+		return kept // a time
 	}
 	digits, _, _ = strings.Cut(digits, " ")
 	sealed, err := hex.DecodeString(digits)
 	if err != nil {
-		return "", fmt.Errorf("%w: a damaged entry of the trail", ErrInternal)
+		return Unreadable
 	}
 	return db.open(column, sealed)
 }
@@ -178,8 +180,7 @@ func (db *DB) Audits(ctx context.Context, f AuditFilter) ([]AuditEntry, error) {
 	}
 	fetch := func(p Page) ([]AuditEntry, error) {
 		return listPage(ctx, db, q, "audits", p, AuditSorts(), func(r auditRow) (AuditEntry, error) {
-			entry, err := db.openEntry(r.Entity, r.entryRow)
-			return AuditEntry{entry, r.Client, r.SessionID, r.Entity, r.EntityID, r.Undoes}, err
+			return AuditEntry{db.openEntry(r.Entity, r.entryRow), r.Client, r.SessionID, r.Entity, r.EntityID, r.Undoes}, nil
 		})
 	}
 	if f.Search == "" {

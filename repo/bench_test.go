@@ -41,7 +41,7 @@ func BenchmarkGuard(b *testing.B) {
 				_, err := admin.UpdateCustomer(ctx, c.ID, repo.CustomerChange{Email: text("a@b.example")})
 				return err
 			},
-			raw(w.owner, "update customer set email = $2 where id = $1", c.ID, make([]byte, 48)),
+			raw(w.owner, "update customer set email = $2 where id = $1", c.ID, w.forged("")),
 		},
 	} {
 		b.Run(twin.name, func(b *testing.B) {

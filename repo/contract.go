@@ -176,15 +176,14 @@ func contractValues(c ContractChange, update bool) map[string]any {
 }
 
 func (db *DB) openContract(r contractRow) (Contract, error) {
-	o := opener{db: db}
 	return Contract{
 		ID: r.ID, CustomerID: r.CustomerID,
-		Customer:        o.text("customer.company_name", r.Customer),
-		CustomerContact: o.text("customer.full_name", r.CustomerContact),
-		CustomerEmail:   o.text("customer.email", r.CustomerEmail),
-		CustomerPhone:   o.text("customer.phone", r.CustomerPhone),
+		Customer:        db.open("customer.company_name", r.Customer),
+		CustomerContact: db.open("customer.full_name", r.CustomerContact),
+		CustomerEmail:   db.open("customer.email", r.CustomerEmail),
+		CustomerPhone:   db.open("customer.phone", r.CustomerPhone),
 		SalesID:         r.SalesID, SalesContact: r.SalesContact,
 		TotalAmount: r.TotalAmount, RemainingAmount: r.RemainingAmount, Status: r.Status,
 		SignedAt: r.SignedAt, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, DeletedAt: r.DeletedAt,
-	}, o.err
+	}, nil
 }

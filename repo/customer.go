@@ -2,6 +2,7 @@ package repo
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/Masterminds/squirrel"
@@ -89,11 +90,39 @@ func (db *DB) AddCustomer(ctx context.Context, c CustomerChange) (Customer, erro
 
 // UpdateCustomer changes what is given and nothing else.
 func (db *DB) UpdateCustomer(ctx context.Context, id int64, c CustomerChange) (Customer, error) {
+	c, err := db.withoutSame(ctx, id, c)
+	if err != nil {
+		return Customer{}, err
+	}
 	values, err := db.sealCustomer(c)
 	if err != nil {
 		return Customer{}, err
 	}
+	if len(values) == 0 {
+		values["deleted_at"] = squirrel.Expr("deleted_at") // still judged as an update
+	}
 	return change(ctx, db, "customer", "customers", version{id, c.Since}, db.openCustomer, values, nil, nil)
+}
+
+// withoutSame returns the change without sealed texts that the customer has already. Sealing gives other bytes each time: PostgreSQL
+// would take them for a change (D23).
+func (db *DB) withoutSame(ctx context.Context, id int64, c CustomerChange) (CustomerChange, error) {
+	if c.CompanyName == nil && c.FullName == nil && c.Email == nil && c.Phone == nil {
+		return c, nil
+	}
+	now, err := db.Customer(ctx, id)
+	if errors.Is(err, ErrNotFound) {
+		return c, nil // the update says so
+	}
+	for _, column := range []struct {
+		given **string
+		is    string
+	}{{&c.CompanyName, now.CompanyName}, {&c.FullName, now.FullName}, {&c.Email, now.Email}, {&c.Phone, now.Phone}} {
+		if *column.given != nil && **column.given == column.is {
+			*column.given = nil
+		}
+	}
+	return c, err
 }
 
 // DeleteCustomer marks a customer as deleted.
@@ -132,40 +161,24 @@ func (db *DB) sealInto(values map[string]any, column, text string) (err error) {
 	return err
 }
 
-// open is the text of a sealed value; NULL is none.
-func (db *DB) open(column string, sealed []byte) (string, error) {
+// open returns the text of a sealed value; NULL is none.
+func (db *DB) open(column string, sealed []byte) string {
 	if sealed == nil {
-		return "", nil
+		return ""
 	}
 	return db.vault.Open(column, sealed)
 }
 
-// opener opens several columns and keeps the first error.
-type opener struct {
-	db  *DB
-	err error
-}
-
-func (o *opener) text(column string, sealed []byte) string {
-	if o.err != nil {
-		return ""
-	}
-	var text string
-	text, o.err = o.db.open(column, sealed)
-	return text
-}
-
 func (db *DB) openCustomer(r customerRow) (Customer, error) {
-	o := opener{db: db}
 	return Customer{
 		ID:          r.ID,
-		CompanyName: o.text("customer.company_name", r.CompanyName),
-		FullName:    o.text("customer.full_name", r.FullName),
-		Email:       o.text("customer.email", r.Email),
-		Phone:       o.text("customer.phone", r.Phone),
+		CompanyName: db.open("customer.company_name", r.CompanyName),
+		FullName:    db.open("customer.full_name", r.FullName),
+		Email:       db.open("customer.email", r.Email),
+		Phone:       db.open("customer.phone", r.Phone),
 		SalesID:     r.SalesID, SalesContact: r.SalesContact,
 		CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, DeletedAt: r.DeletedAt,
-	}, o.err
+	}, nil
 }
 
 // live selects the record with that ID unless it is deleted.

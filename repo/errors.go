@@ -217,6 +217,9 @@ func broken(pg *pgconn.PgError) error {
 		return say(ErrInvalid, "invalid --start-date or --end-date: between 1900 and 9999")
 	case "event_attendees_negative":
 		return say(ErrInvalid, "invalid --attendees: at least 0")
+	case "customer_sealing_key":
+		used, present, _ := strings.Cut(pg.Detail, " ")
+		return oldKey(used, present)
 	case "access_self":
 		return say(ErrInvalid, "that is your own account: you have password and mfa for it")
 	case "mfa_code":

@@ -200,15 +200,14 @@ func (db *DB) eventValues(c EventChange) map[string]any {
 }
 
 func (db *DB) openEvent(r eventRow) (Event, error) {
-	o := opener{db: db}
 	return Event{
 		ID: r.ID, Name: r.Name, ContractID: r.ContractID, CustomerID: r.CustomerID,
-		Customer:        o.text("customer.company_name", r.Customer),
-		CustomerContact: o.text("customer.full_name", r.CustomerContact),
-		CustomerEmail:   o.text("customer.email", r.CustomerEmail),
-		CustomerPhone:   o.text("customer.phone", r.CustomerPhone),
+		Customer:        db.open("customer.company_name", r.Customer),
+		CustomerContact: db.open("customer.full_name", r.CustomerContact),
+		CustomerEmail:   db.open("customer.email", r.CustomerEmail),
+		CustomerPhone:   db.open("customer.phone", r.CustomerPhone),
 		StartDate:       r.StartDate, EndDate: r.EndDate, Location: r.Location, Attendees: r.Attendees, Comments: r.Comments,
 		SupportID: r.SupportID, SupportContact: r.SupportContact,
 		CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, DeletedAt: r.DeletedAt,
-	}, o.err
+	}, nil
 }

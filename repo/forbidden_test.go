@@ -119,8 +119,15 @@ update crm.payment set amount = 1
 update crm.event set fictional = true
 select * from crm.users for update
 select * from crm.payment for update
-select crm.actor()
-select crm.moment()
+select crm.stamped(1)
+select crm.moment(true)
+select crm.check_sealed('x')
+select crm.resealing(null)
+select * from crm.sealing_key
+insert into crm.sealing_key (id, state) values (1, 'next')
+update crm.sealing_key set state = 'present'
+update crm.customer set changed_in = 1
+insert into crm.payment (changed_in) values (1)
 select crm.stamp_at(now(), now())
 select crm.random_key()
 select crm.hmac_block('x', 1)

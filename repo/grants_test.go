@@ -14,10 +14,12 @@ import (
 
 // mayCall are the functions that the app role may execute: all of them.
 const mayCall = `
+crm.admits(bigint[],bigint,bigint[])
 crm.change_password(bytea,integer,integer,integer,bytea,bytea)
 crm.clear_mfa(bigint)
 crm.contact_of_contract(bigint)
 crm.contact_of_customer(bigint)
+crm.contract_owners(bigint,bigint)
 crm.disable_mfa(bytea)
 crm.enable_mfa(bytea,bytea,text,bytea[])
 crm.end_other_sessions()
@@ -26,6 +28,7 @@ crm.erase_customer(bigint,crm.sealed,crm.sealed)
 crm.export_customer(bigint)
 crm.hand_over(bigint,bigint)
 crm.history(text,bigint)
+crm.judged(text[])
 crm.me(boolean)
 crm.me_id()
 crm.my_account()
@@ -33,9 +36,11 @@ crm.my_duty()
 crm.my_last_change()
 crm.my_mfa()
 crm.my_permissions()
+crm.my_session()
 crm.note_export(text,bigint,text)
 crm.note_refusal(text,text,bigint)
 crm.open_session(bytea,interval)
+crm.owners_of(text,jsonb)
 crm.payable(bigint)
 crm.raise_cost(bytea,integer,integer,integer,bytea,bytea)
 crm.reach(text[])
@@ -50,7 +55,8 @@ crm.sign_in(text,bytea,text)
 crm.sign_in_params(text)
 crm.sign_out()
 crm.touch()
-crm.unlock_user(bigint)`
+crm.unlock_user(bigint)
+crm.within(bigint[],bigint[])`
 
 // mayTouch are its privileges on tables, views and sequences, and the columns of those that are not for all.
 const mayTouch = `

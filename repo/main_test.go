@@ -3,13 +3,16 @@ package repo_test
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"crm/repo"
@@ -51,6 +54,7 @@ type world struct {
 	owner    *pgxpool.Pool // the superuser, raw
 	ids      map[string]int64
 	signers  map[string]*security.Signer
+	prefix   []byte // of what is sealed with the present key
 }
 
 var people = []string{"admin", "manage", "sales1", "sales2", "support1", "support2"}
@@ -77,7 +81,9 @@ func worldOn(t testing.TB, database string) *world {
 	t.Helper()
 	w := &world{t: t, database: database, ids: map[string]int64{}, signers: map[string]*security.Signer{}}
 	w.admin = repo.NewAdmin(pgtest.URL("postgres"), names(w.database))
-	w.openWith(newKeyring(t))
+	keyring := newKeyring(t)
+	w.takeKey(keyring.KeyID())
+	w.openWith(vault{keyring})
 	w.pool = rawPool(t, appURL(w.database))
 	w.owner = rawPool(t, pgtest.URL(w.database))
 	for _, p := range people {
@@ -89,6 +95,38 @@ func worldOn(t testing.TB, database string) *world {
 func newKeyring(t testing.TB) *security.Keyring {
 	t.Helper()
 	return ok[*security.Keyring](t)(security.NewKeyring(ok[[]byte](t)(security.NewKeyset())))
+}
+
+// takeKey makes the database take values that are sealed with the key, and no others.
+func (w *world) takeKey(key uint32) {
+	w.t.Helper()
+	w.prefix = binary.BigEndian.AppendUint32([]byte{1}, key)
+	owner := ok[*pgx.Conn](w.t)(pgx.Connect(context.Background(), pgtest.URL(w.database)))
+	defer owner.Close(context.Background())
+	for _, sql := range []string{"delete from crm.sealing_key", fmt.Sprintf("insert into crm.sealing_key (id, state) values (%d, 'present')", key)} {
+		if _, err := owner.Exec(context.Background(), sql); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
+// forged is a value in the form of one that is sealed with the present key, which opens in no column.
+func (w *world) forged(content string) []byte {
+	return append(slices.Clone(w.prefix), fmt.Sprintf("%-40s", content)...)
+}
+
+// forgedSQL is a forged value as an SQL expression.
+func (w *world) forgedSQL() string { return fmt.Sprintf(`'\x%x'::bytea`, w.forged("x")) }
+
+// A vault opens what its keyring does and shows the rest as unreadable.
+type vault struct{ *security.Keyring }
+
+func (v vault) Open(column string, sealed []byte) string {
+	text, err := v.Keyring.Open(column, sealed)
+	if err != nil {
+		return repo.Unreadable
+	}
+	return text
 }
 
 // openWith has the world's database open what a vault sealed.

@@ -81,7 +81,7 @@ func listed[T any](rows []T, err error) error {
 
 // trials makes one set of records and everything that can be tried on it.
 func (w *world) trials(set int) []trial {
-	ctx, sealed := context.Background(), make([]byte, 40)
+	ctx, sealed := context.Background(), w.forged("")
 	sales, support, spare := [...]string{"", "sales1", "sales2"}[set], [...]string{"", "support1", "support2"}[set], [...]string{"", "spare1", "spare2"}[set]
 	w.add(spare, "sales")
 	user := w.ids[spare]

@@ -39,22 +39,18 @@ func (db *DB) ExportCustomer(ctx context.Context, id int64) (data PersonalData, 
 	if err := d.Decode(&data); err != nil {
 		return data, fmt.Errorf("%w: export_customer: %w", ErrInternal, err)
 	}
-	if data.Customer, err = db.openValues("customer", data.Customer); err != nil {
-		return data, err
-	}
-	for _, records := range [][]map[string]any{{data.SalesContact}, data.Contracts, data.Payments, data.Events} {
-		for _, r := range records {
-			if _, err := db.openValues("", r); err != nil { // in place
-				return data, err
-			}
+	data.Customer = db.openValues("customer", data.Customer)
+	data.SalesContact = db.openValues("", data.SalesContact)
+	for _, records := range [][]map[string]any{data.Contracts, data.Payments, data.Events} {
+		for i, r := range records {
+			records[i] = db.openValues("", r)
 		}
 	}
 	for _, entry := range data.Trail {
 		entity, _ := entry["entity"].(string)
 		for _, side := range []string{"before", "after"} {
-			values, _ := entry[side].(map[string]any)
-			if _, err := db.openValues(entity, values); err != nil {
-				return data, err
+			if kept, ok := entry[side].(map[string]any); ok {
+				entry[side] = db.openValues(entity, kept)
 			}
 		}
 	}

@@ -21,7 +21,8 @@ import (
 // A Vault seals and opens the personal columns, and finds what is sealed; column is "customer.email" and the like.
 type Vault interface {
 	Seal(column, plaintext string) (sealed []byte, tokens []int32, err error) // tokens are what the text is found by
-	Open(column string, sealed []byte) (string, error)
+	// Open returns the text of a sealed value. It never fails: Unreadable or SealedWith stands for what cannot be opened.
+	Open(column string, sealed []byte) string
 	// Needle is what a search asks for: texts that match have all tokens of at least one set. Exact finds whole addresses,
 	// starts the words that begin so, anywhere all that may match.
 	Needle(text string) (exact, starts, anywhere [][]int32)

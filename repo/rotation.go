@@ -34,35 +34,6 @@ type Resealing struct {
 // sealedColumns are the columns of a customer that are sealed.
 var sealedColumns = [...]string{"company_name", "full_name", "email", "phone"}
 
-// Rotating is the id of the key that a rotation is on its way to; 0 when there is none.
-func (a *Admin) Rotating(ctx context.Context) (key uint32, err error) {
-	err = a.asOwner(ctx, func(tx pgx.Tx) error {
-		return tx.QueryRow(ctx, "select coalesce((select value::bigint from setting where name = 'rotating_to'), 0)").Scan(&key)
-	})
-	return key, err
-}
-
-// BeginRotation notes, for whoever takes up an interrupted one and in the trail, that a rotation to that key begins.
-func (a *Admin) BeginRotation(ctx context.Context, key uint32) error {
-	return a.noteRotation(ctx, key, "rotate", "insert into setting values ('rotating_to', $1::bigint::text) on conflict (name) do update set value = excluded.value", key)
-}
-
-// EndRotation notes that everything is sealed with that key.
-func (a *Admin) EndRotation(ctx context.Context, key uint32) error {
-	return a.noteRotation(ctx, key, "rotated", "delete from setting where name = 'rotating_to'")
-}
-
-// noteRotation changes the setting that tells of a rotation, with an entry of the trail that says so.
-func (a *Admin) noteRotation(ctx context.Context, key uint32, action, sql string, args ...any) error {
-	return a.asOwner(ctx, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, sql, args...); err != nil {
-			return err
-		}
-		_, err := tx.Exec(ctx, "insert into audit (entity, entity_id, action, after) values ('keyset', $1, $2, null)", key, action)
-		return err
-	})
-}
-
 // Reseal seals anew whatever is not sealed with the present key, round by round until nothing is left, and answers how
 // many rows that were, and how many hold values that are damaged.
 func (a *Admin) Reseal(ctx context.Context, r Resealing) (changed, damaged int64, err error) {

@@ -15,7 +15,7 @@ import (
 func stock(b testing.TB, w *world, n int) {
 	ctx := context.Background()
 	keyring := newKeyring(b)
-	w.openWith(keyring)
+	w.openWith(vault{keyring})
 	conn := ok[*pgx.Conn](b)(pgx.ConnectConfig(ctx, w.owner.Config().ConnConfig))
 	defer conn.Close(ctx)
 	if _, err := conn.Exec(ctx, "set session_replication_role = replica; set maintenance_work_mem = '256MB'; drop index crm.customer_search"); err != nil {

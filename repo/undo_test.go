@@ -31,7 +31,7 @@ func (w *world) undone(person string) {
 // rowOf is a record as it is stored, without its stamps and what is derived from sealed bytes.
 func (w *world) rowOf(table string, id int64) string {
 	w.t.Helper()
-	return read[string](w, "select (to_jsonb(t) - '{created_at,updated_at,company_name,full_name,email,phone}'::text[])::text from "+table+" t where id = $1", id)
+	return read[string](w, "select (to_jsonb(t) - '{created_at,updated_at,changed_in,company_name,full_name,email,phone}'::text[])::text from "+table+" t where id = $1", id)
 }
 
 // Undoing, noun by noun: after each change and its undoing the record is as before, tokens included, and the trail tells both.

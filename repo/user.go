@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/Masterminds/squirrel"
+	"github.com/jackc/pgx/v5"
 )
 
 // A User is a collaborator's account, without anything secret.
@@ -88,6 +89,22 @@ func (db *DB) DeleteUser(ctx context.Context, id, reassignTo int64) (User, error
 // RestoreUser brings a deleted collaborator back.
 func (db *DB) RestoreUser(ctx context.Context, id int64) (User, error) {
 	return mark(ctx, db, "collaborator", "users", id, false, same[User])
+}
+
+// Handed is what was handed over.
+type Handed struct {
+	Customers int64 `db:"customers"`
+	Contracts int64 `db:"contracts"` // open ones
+	Events    int64 `db:"events"`    // coming ones
+}
+
+// HandOver moves a collaborator's customers, open contracts and coming events to another one.
+func (db *DB) HandOver(ctx context.Context, from, to int64) (moved Handed, err error) {
+	err = db.run(ctx, step{squirrel.Expr("select customers, contracts, events from hand_over($1, $2)", from, to), func(rows pgx.Rows) error {
+		moved, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[Handed])
+		return err
+	}})
+	return moved, err
 }
 
 func handOver(from, to int64) []step {

@@ -83,7 +83,7 @@ func (c *Cipher) Open(column string, sealed []byte) (string, error) {
 
 // refusal says why a sealed value did not open.
 func (c *Cipher) refusal(sealed []byte) error {
-	if id, ok := sealedWith(sealed); ok {
+	if id, ok := KeyID(sealed); ok {
 		enabled, held := c.enabled[id]
 		switch {
 		case !held:
@@ -95,8 +95,8 @@ func (c *Cipher) refusal(sealed []byte) error {
 	return ErrAltered
 }
 
-// sealedWith is the id of the key that a value was sealed with; ok is false for what is no sealed value.
-func sealedWith(sealed []byte) (id uint32, ok bool) {
+// KeyID returns the id of the key that a value was sealed with; ok is false if it has not the form of a sealed value.
+func KeyID(sealed []byte) (id uint32, ok bool) {
 	if len(sealed) < tinkPrefixLength || sealed[0] != tinkPrefix {
 		return 0, false
 	}

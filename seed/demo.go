@@ -37,6 +37,9 @@ func Demo(ctx context.Context, at DemoPlace, c Config, begin func()) error {
 		if _, err := at.Admin.Setup(ctx, at.SchemaSQL, ""); err != nil {
 			return err
 		}
+		if err := at.registerKey(ctx); err != nil {
+			return err
+		}
 		db, err := at.Open()
 		if err != nil {
 			return err
@@ -48,6 +51,16 @@ func Demo(ctx context.Context, at DemoPlace, c Config, begin func()) error {
 		}
 		return at.Admin.Note(ctx, at.done())
 	})
+}
+
+// registerKey has the database take what the keyset seals.
+func (at DemoPlace) registerKey(ctx context.Context) error {
+	keyring, err := security.OpenKeyring(at.KeysetFile)
+	if err != nil {
+		return err
+	}
+	_, err = at.Admin.RegisterKey(ctx, keyring.KeyID())
+	return err
 }
 
 // Amounts is a filling of so many records. Nil proposes an amount that goes with the one before: of customers,

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"crm/commands"
 	"crm/repo"
 	"crm/repo/embedded/pgtest"
 	"crm/security"
@@ -43,10 +44,14 @@ func newWorld(t testing.TB) *world {
 	must(t, err)
 	keyring, err := security.NewKeyring(keys)
 	must(t, err)
+	vault, err := commands.Unseal(keys, "")
+	must(t, err)
 	w := &world{t: t, admin: repo.NewAdmin(pgtest.URL("postgres"), names(database))}
+	_, err = w.admin.RegisterKey(ctx, keyring.KeyID())
+	must(t, err)
 	w.db, err = repo.Open(repo.Config{
 		URL: strings.Replace(pgtest.URL(database), "//postgres@", "//crm_app@", 1), Schema: "crm",
-		Vault: keyring,
+		Vault: vault,
 	})
 	must(t, err)
 	t.Cleanup(w.db.Close)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"crm/commands"
 	"crm/repo"
 	"crm/repo/embedded/pgtest"
 	"crm/security"
@@ -87,8 +88,15 @@ func fillWarehouse(address func(string) string) (warehouse, error) {
 	if _, err := admin.Setup(ctx, string(schema), ""); err != nil {
 		return w, err
 	}
+	if _, err := admin.RegisterKey(ctx, keyring.KeyID()); err != nil {
+		return w, err
+	}
+	vault, err := commands.Unseal(keys, "")
+	if err != nil {
+		return w, err
+	}
 	w.keyset = string(keys)
-	db, err := repo.Open(repo.Config{URL: w.app(stock), Schema: "crm", Vault: keyring})
+	db, err := repo.Open(repo.Config{URL: w.app(stock), Schema: "crm", Vault: vault})
 	if err != nil {
 		return w, err
 	}

@@ -2,6 +2,7 @@ package shell
 
 import (
 	"bytes"
+	"crm/shell/line"
 	"errors"
 	"io"
 	"os"
@@ -40,6 +41,7 @@ func (p *Pager) page(w io.Writer, text []byte) error {
 		return err
 	}
 	cmd := exec.Command("/bin/sh", "-c", p.Command)
+	cmd.Env = line.OutsideEnvironment()
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(text), p.Out, os.Stderr
 	err := cmd.Run() // Ctrl-C is the pager's
 	var exit *exec.ExitError

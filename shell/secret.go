@@ -25,6 +25,7 @@ type Secrets struct {
 	Value string                   // CRM_PASSWORD, used where a request allows it
 	Code  string                   // CRM_CODE, the same for a second factor's code
 	TTY   func() (*os.File, error) // the terminal to ask at; an error where there is none
+	Open  func(file string)        // called for a file of a secret before it is read; may be nil
 
 	asking func() // called before a terminal is asked; nil: nothing is
 }
@@ -47,9 +48,9 @@ func (s Secrets) Read(ctx context.Context, r commands.SecretRequest) (string, er
 	}
 	switch {
 	case r.File != "":
-		return secretFile(r.File)
+		return s.secretFile(r.File)
 	case r.Env && file != "":
-		return secretFile(file)
+		return s.secretFile(file)
 	case r.Env && value != "":
 		return value, nil
 	}
@@ -224,7 +225,10 @@ func Asker(in *os.File, out io.Writer) func(ctx context.Context, question string
 	}
 }
 
-func secretFile(path string) (string, error) {
+func (s Secrets) secretFile(path string) (string, error) {
+	if s.Open != nil {
+		s.Open(path)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return "", unreadableFile(path, err)

@@ -145,6 +145,7 @@ func (sh *Shell) print(a commands.Answer, took time.Duration) error {
 		page.WriteString(strings.TrimRight(a.Output.Text, "\n") + "\n")
 	}
 	style := sh.style(a.Format)
+	style.Raw = a.Raw
 	if err := render.Write(&page, a.Output, style); err != nil {
 		return err
 	}

@@ -85,7 +85,7 @@ func (sh *Shell) Meet(ctx context.Context, in, out *os.File, w Welcome) (ended s
 	err = sh.Converse(ctx, Terminal{
 		In: in, Out: out, Editor: editor, Color: sh.Screen.Color,
 		History: func(user string) *line.History {
-			history, err := line.OpenHistory(historyOf(w.HistoryFile, sh.Session.DB.Server(), user), w.HistorySize, nil)
+			history, err := line.OpenHistory(historyOf(w.HistoryFile, sh.Session.DB.Server(), user), w.HistorySize, func(text string) bool { return !commands.HoldsSecret(text) })
 			if err != nil && !warned {
 				sh.say("warning: " + err.Error())
 				warned = true

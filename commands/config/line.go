@@ -16,6 +16,7 @@ import (
 type Line struct {
 	*pflag.FlagSet
 	Command string // one of Commands(), "" being the conversation
+	Operand string // the file of `crm keyset import FILE`
 	Help    bool   // asked for, and nothing else
 }
 
@@ -35,6 +36,9 @@ var lineCommands = []struct{ name, help string }{
 	{"init", "make database, roles and the first administrator"},
 	{"seed", "add fictional data, or --purge it"},
 	{"rotate-keys", "seal and index everything anew under fresh keys"},
+	{"keyset list", "list the keys, here and in the database"},
+	{"keyset import", "add the keys of another keyset FILE to this one"},
+	{"keyset fingerprint", "print a digest of the keyset, to compare by phone"},
 	{"verify-audit", "check the trail's chain, name the first bad entry"},
 	{"config check", "name the weak spots of the set-up"},
 }
@@ -90,6 +94,12 @@ func Parse(args []string) (Line, error) {
 		return l, usage("%v: crm --help lists the flags", err)
 	}
 	l.Command = strings.Join(l.Args(), " ")
+	if file, ok := strings.CutPrefix(l.Command, "keyset import"); ok {
+		if l.NArg() != 3 || file == "" {
+			return l, usage("crm keyset import needs one FILE, the keyset whose keys are to be added")
+		}
+		l.Command, l.Operand = "keyset import", l.Arg(2)
+	}
 	if !slices.Contains(Commands(), l.Command) {
 		return l, usage(`unknown command %q: crm opens the prompt, crm -c "COMMAND" runs one command, crm --help lists the others`, l.Command)
 	}
@@ -128,9 +138,17 @@ func (l Line) declare(name, short string, value any, help string) {
 func (l Line) Usage() string {
 	usage := "crm: customers, contracts and events at a prompt\n\n"
 	for _, c := range lineCommands {
-		usage += fmt.Sprintf("  %-27s %s\n", strings.ReplaceAll("crm "+c.name+" [FLAGS]", "  ", " "), c.help)
+		usage += fmt.Sprintf("  %-27s %s\n", strings.ReplaceAll("crm "+usageName(c.name)+" [FLAGS]", "  ", " "), c.help)
 	}
 	return usage + "\n" + l.FlagUsagesWrapped(80)
+}
+
+// usageName returns a command's name with its operand.
+func usageName(name string) string {
+	if name == "keyset import" {
+		return name + " FILE"
+	}
+	return name
 }
 
 // Text is the value of a flag that is a text, empty if it is not given.

@@ -59,7 +59,9 @@ func environment() []string {
 	if path, err := exec.LookPath("postgres"); err == nil {
 		dirs = append(dirs, filepath.Dir(path))
 	}
-	if out, err := exec.Command("pg_config", "--bindir").Output(); err == nil {
+	config := exec.Command("pg_config", "--bindir")
+	config.Env = []string{"LC_ALL=C", "PATH=" + os.Getenv("PATH")}
+	if out, err := config.Output(); err == nil {
 		dirs = append(dirs, strings.TrimSpace(string(out)))
 	}
 	return dirs

@@ -41,6 +41,7 @@ func runEditor(c Config, kind, text string) (edited string, err error) {
 	}
 	words := append(strings.Fields(c.Editor), f.Name())
 	cmd := exec.Command(words[0], words[1:]...)
+	cmd.Env = OutsideEnvironment()
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = c.In, c.Out, c.Out
 	if err = cmd.Run(); err != nil {
 		return "", fmt.Errorf("editor: %w", err)

@@ -1,15 +1,14 @@
 package render
 
-// Formats for programs. Values are never altered in a pipe or a file: a cell that starts with
-// "=", "+", "-" or "@" stays as it is, although a spreadsheet may take it for a formula (a phone
-// number starts with "+", an amount may with "-"). Import such a file with its columns as text.
-// On a terminal, control characters in csv and tsv are shown escaped.
+// Formats for programs. In csv and tsv a text that a spreadsheet would run as a formula gets an apostrophe in front, see
+// inert(). On a terminal, control characters in csv and tsv are shown escaped.
 
 import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode/utf16"
 
@@ -97,7 +96,7 @@ func (p painter) csv(page *bytes.Buffer, out commands.Output) error {
 	}
 	for _, row := range out.Rows {
 		for i, cell := range row {
-			record[i] = p.guard(p.bare(cell))
+			record[i] = p.guard(p.inert(cell))
 		}
 		if len(record) == 1 && record[0] == "" { // readers skip an empty line
 			w.Flush()
@@ -122,10 +121,25 @@ func (p painter) tsv(page *bytes.Buffer, out commands.Output) {
 			if i > 0 {
 				page.WriteByte('\t')
 			}
-			page.WriteString(p.guard(escape.Replace(p.bare(cell))))
+			page.WriteString(p.guard(escape.Replace(p.inert(cell))))
 		}
 		page.WriteByte('\n')
 	}
+}
+
+var (
+	formula  = regexp.MustCompile(`^'*[=+\-@\t\r＝＋－＠]`)   // what spreadsheets take for one, and what inert makes of it
+	harmless = regexp.MustCompile(`^[+-][0-9][0-9 .,]*$`) // a number, such as a phone number
+)
+
+// inert returns a cell's text with an apostrophe in front if a spreadsheet would run it. Numbers, amounts and phone numbers stay as
+// they are. To read such a file back, remove one apostrophe from each text that is a formula after its leading apostrophes.
+func (p painter) inert(cell any) string {
+	text := p.bare(cell)
+	if _, isText := cell.(string); isText && !p.Raw && formula.MatchString(text) && !harmless.MatchString(text) {
+		return "'" + text
+	}
+	return text
 }
 
 // guard keeps control characters from a terminal.

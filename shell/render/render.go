@@ -1,5 +1,5 @@
 // Package render turns records into characters. Formats for programs (json, csv, tsv) keep every
-// value as it is. Formats for people (table, vertical, markdown) apply the locale and never let a
+// value as it is, but for cells of csv and tsv that a spreadsheet would run: see inert. Formats for people (table, vertical, markdown) apply the locale and never let a
 // value send control characters to a terminal. The package writes only where its caller says and
 // reads no input.
 package render
@@ -18,6 +18,7 @@ import (
 type Style struct {
 	Format string // table (also when empty), vertical, json, csv, tsv or markdown
 	Color  bool
+	Raw    bool            // csv and tsv: cells that a spreadsheet would run stay as they are
 	Width  int             // of the terminal in columns; 0 for a pipe: no limit
 	Locale commands.Locale // zone, currency, language
 }

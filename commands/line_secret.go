@@ -1,0 +1,56 @@
+package commands
+
+import (
+	"slices"
+	"strings"
+)
+
+// This file finds secrets that were typed where none belongs, so that they are neither kept nor printed back.
+
+// secretless are the commands that read their secrets from a file or the terminal only, and how many words they take.
+var secretless = map[string]int{"login": 1, "password": 0}
+
+// HoldsSecret reports whether a line may hold a password: words after "login EMAIL" or "password", also misspelled, or the value of
+// a flag such as --password, which no command has. Such a line is not kept in the history.
+func HoldsSecret(line string) bool {
+	words, err := Split(line)
+	if err != nil { // a quote that stays open
+		for text := range strings.FieldsSeq(line) {
+			words = append(words, Word{Value: text, Raw: text})
+		}
+	}
+	if slices.ContainsFunc(words, namesSecret) {
+		return true
+	}
+	if len(words) == 0 {
+		return false
+	}
+	most, ok := secretless[nearest(words[0].Value, []string{"login", "password"})]
+	return ok && len(operands(words[1:])) > most
+}
+
+// namesSecret reports whether a word is a flag like --password or --code, with or without a value.
+func namesSecret(w Word) bool {
+	if !w.IsFlag() || len(w.Value) < len("--") {
+		return false
+	}
+	name, _, _ := strings.Cut(strings.ToLower(w.Value[len("--"):]), "=")
+	name = strings.ReplaceAll(name, "_", "-")
+	if strings.HasSuffix(name, "-file") {
+		return false
+	}
+	return slices.ContainsFunc([]string{"pass", "pwd", "secret", "code", "otp", "token"}, func(part string) bool { return strings.Contains(name, part) })
+}
+
+// operands are the words that are neither flags nor their values.
+func operands(words []Word) (rest []string) {
+	for i := 0; i < len(words); i++ {
+		switch {
+		case !words[i].IsFlag():
+			rest = append(rest, words[i].Value)
+		case words[i].Value != "--" && !strings.Contains(words[i].Value, "="):
+			i++
+		}
+	}
+	return rest
+}

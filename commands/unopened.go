@@ -1,0 +1,45 @@
+package commands
+
+import (
+	"fmt"
+	"regexp"
+
+	"crm/repo"
+)
+
+// unopened matches the texts that stand for values that cannot be opened: repo.Unreadable and repo.SealedWith.
+var unopened = regexp.MustCompile(`‹(unreadable|sealed with key (\d+))›`)
+
+// warnOfUnopened adds one warning if the answer shows values that could not be opened.
+func (o *Output) warnOfUnopened() {
+	count, key := 0, ""
+	look := func(text string) {
+		for _, found := range unopened.FindAllStringSubmatch(text, -1) {
+			count++
+			if found[2] != "" {
+				key = found[2]
+			}
+		}
+	}
+	look(o.Text)
+	look(o.Message)
+	for _, row := range o.Rows {
+		for _, cell := range row {
+			switch v := cell.(type) {
+			case string:
+				look(v)
+			case Nested:
+				look(v.String())
+			}
+		}
+	}
+	switch {
+	case count == 0:
+	case key != "":
+		o.Warnings = append(o.Warnings, fmt.Sprintf("%s cannot be opened: copy the keyset with key %s from a machine that has it, or ask an administrator for crm keyset import",
+			plural(int64(count), "value"), key))
+	default:
+		o.Warnings = append(o.Warnings, fmt.Sprintf("%s cannot be opened: %s was altered in the database; correct the record, or restore it from a backup",
+			plural(int64(count), "value"), repo.Unreadable))
+	}
+}
