@@ -19,10 +19,16 @@ type identityAttack struct{ table, place, sql string }
 func identityAttacks(w *world) (all []identityAttack) {
 	sealed := w.forgedSQL()
 	updates := []struct{ table, column, value string }{
-		{"customer", "phone", sealed}, {"customer", "sales_id", "sales_id + 0"}, {"customer", "deleted_at", "now()"},
-		{"contract", "total_amount", "77"}, {"contract", "status", "'signed'"},
-		{"event", "comments", "'other'"}, {"event", "support_id", "support_id + 0"}, {"event", "deleted_at", "now()"},
-		{"collaborator", "last_name", "'Other'"}, {"collaborator", "deleted_at", "now()"},
+		{"customer", "phone", sealed},
+		{"customer", "sales_id", "sales_id + 0"},
+		{"customer", "deleted_at", "now()"},
+		{"contract", "total_amount", "77"},
+		{"contract", "status", "'signed'"},
+		{"event", "comments", "'other'"},
+		{"event", "support_id", "support_id + 0"},
+		{"event", "deleted_at", "now()"},
+		{"collaborator", "last_name", "'Other'"},
+		{"collaborator", "deleted_at", "now()"},
 	}
 	for _, u := range updates {
 		if strings.HasSuffix(u.value, "+ 0") {

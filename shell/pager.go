@@ -2,12 +2,13 @@ package shell
 
 import (
 	"bytes"
-	"crm/shell/line"
 	"errors"
 	"io"
 	"os"
 	"os/exec"
 	"strings"
+
+	"crm/shell/line"
 )
 
 // A Pager shows what is taller than the screen.
