@@ -1,0 +1,124 @@
+package repo_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"crm/repo"
+)
+
+// crowd fills the tables with n customers that all have the texts of one, n contracts and n events, as the superuser and
+// without triggers. States, contacts and deletions are skewed as a company's are: few are open, few are deleted.
+func crowd(t testing.TB, w *world, n int) {
+	t.Helper()
+	ctx := context.Background()
+	w.customer("sales1")
+	conn := ok[*pgx.Conn](t)(pgx.ConnectConfig(ctx, w.owner.Config().ConnConfig))
+	defer conn.Close(ctx)
+	for _, sql := range []string{
+		"set session_replication_role = replica",
+		`insert into customer (company_name, full_name, email, phone, sales_id, deleted_at, created_at, updated_at)
+			select c.company_name, c.full_name, c.email, c.phone, case when i % 100 = 0 then $2::bigint else $3 end, case when i % 50 = 7 then now() end,
+				now() - i * interval '1 minute', now() - i * interval '1 second'
+			from customer c, generate_series(1, $1::integer) i`,
+		`insert into contract (customer_id, sales_id, total_amount, remaining_amount, status, signed_at, deleted_at)
+			select i, case when i % 100 = 0 then $2::bigint else $3 end, i % 10000 + 1, case when i % 20 = 2 then 1 else 0 end,
+				case when i % 1000 = 0 then 'to_send' when i % 1000 = 1 then 'pending' when i % 10 = 2 then 'signed' when i % 10 = 3 then 'canceled' else 'finished' end,
+				now(), case when i % 50 = 7 then now() end
+			from generate_series(1, $1::integer) i`,
+		`insert into event (name, contract_id, start_date, end_date, location, attendees, support_id, deleted_at)
+			select 'Event ' || i, i, now() + (i - 0.9 * $1) * interval '10 minutes', now() + (i - 0.9 * $1) * interval '10 minutes' + interval '5 hours', 'Place ' || i % 100, i % 300,
+				case when i % 1000 = 0 then null when i % 100 = 1 then $2::bigint else $3 end, case when i % 50 = 7 then now() end
+			from generate_series(1, $1::integer) i`,
+		"vacuum analyze customer", "vacuum analyze contract", "vacuum analyze event",
+	} {
+		args := []any{n, w.ids["sales1"], w.ids["sales2"]}
+		if strings.HasPrefix(sql, "insert into event") {
+			args = []any{n, w.ids["support1"], w.ids["support2"]}
+		}
+		if len(sql) < 60 {
+			args = nil
+		}
+		if _, err := conn.Exec(ctx, sql, args...); err != nil {
+			t.Fatalf("%s: %v", sql, err)
+		}
+	}
+}
+
+// A listing is one list that the program can ask for.
+type listing struct {
+	name string
+	ask  func(context.Context, *repo.DB) error
+}
+
+// listings are the lists with each filter and some orders, pages and counts.
+func listings(w *world) []listing {
+	page := repo.Page{Limit: 50, Total: new(int64)}
+	with := func(change func(*repo.Page)) repo.Page { p := page; change(&p); return p }
+	customers := func(f repo.CustomerFilter) func(context.Context, *repo.DB) error {
+		return func(ctx context.Context, db *repo.DB) error { return failed(db.Customers(ctx, f)) }
+	}
+	contracts := func(f repo.ContractFilter) func(context.Context, *repo.DB) error {
+		return func(ctx context.Context, db *repo.DB) error { return failed(db.Contracts(ctx, f)) }
+	}
+	events := func(f repo.EventFilter) func(context.Context, *repo.DB) error {
+		return func(ctx context.Context, db *repo.DB) error { return failed(db.Events(ctx, f)) }
+	}
+	sorted := func(by string, desc bool) repo.Page { return with(func(p *repo.Page) { p.Sort, p.Desc = by, desc }) }
+	deleted := with(func(p *repo.Page) { p.Deleted = true })
+	after := with(func(p *repo.Page) { p.After = 100_000 })
+	now := time.Now()
+	return []listing{
+		{"customers", customers(repo.CustomerFilter{Page: page})},
+		{"customers/after", customers(repo.CustomerFilter{Page: after})},
+		{"customers/deleted", customers(repo.CustomerFilter{Page: deleted})},
+		{"customers/mine", customers(repo.CustomerFilter{Page: page, SalesID: w.ids["sales1"]})},
+		{"customers/by-contact", customers(repo.CustomerFilter{Page: sorted("sales_contact", false)})},
+		{"customers/by-updated", customers(repo.CustomerFilter{Page: sorted("updated_at", true)})},
+		{"contracts", contracts(repo.ContractFilter{Page: page})},
+		{"contracts/after", contracts(repo.ContractFilter{Page: after})},
+		{"contracts/deleted", contracts(repo.ContractFilter{Page: deleted})},
+		{"contracts/mine", contracts(repo.ContractFilter{Page: page, Mine: w.ids["sales1"]})},
+		{"contracts/theirs", contracts(repo.ContractFilter{Page: page, Mine: w.ids["sales2"]})},
+		{"contracts/customer", contracts(repo.ContractFilter{Page: page, CustomerID: 4000})},
+		{"contracts/status", contracts(repo.ContractFilter{Page: page, Status: "signed"})},
+		{"contracts/unsigned", contracts(repo.ContractFilter{Page: page, Unsigned: true})},
+		{"contracts/unpaid", contracts(repo.ContractFilter{Page: page, Unpaid: true})},
+		{"contracts/by-total", contracts(repo.ContractFilter{Page: sorted("total_amount", true)})},
+		{"events", events(repo.EventFilter{Page: page})},
+		{"events/after", events(repo.EventFilter{Page: after})},
+		{"events/deleted", events(repo.EventFilter{Page: deleted})},
+		{"events/mine", events(repo.EventFilter{Page: page, SupportID: w.ids["support1"]})},
+		{"events/theirs", events(repo.EventFilter{Page: page, SupportID: w.ids["support2"]})},
+		{"events/no-support", events(repo.EventFilter{Page: page, NoSupport: true})},
+		{"events/customer", events(repo.EventFilter{Page: page, CustomerID: 4000})},
+		{"events/contract", events(repo.EventFilter{Page: page, ContractID: 4000})},
+		{"events/from", events(repo.EventFilter{Page: page, From: &now})},
+		{"events/day", events(repo.EventFilter{Page: page, From: &now, To: ptr(now.Add(24 * time.Hour))})},
+		{"events/by-start", events(repo.EventFilter{Page: sorted("start_date", false)})},
+		{"waiting/sales", func(ctx context.Context, db *repo.DB) error { return failed(w.as("sales1").Waiting(ctx, now)) }},
+		{"waiting/support", func(ctx context.Context, db *repo.DB) error { return failed(w.as("support1").Waiting(ctx, now)) }},
+		{"waiting/manage", func(ctx context.Context, db *repo.DB) error { return failed(w.as("manage").Waiting(ctx, now)) }},
+	}
+}
+
+// What a list costs at CRM_BENCH_CUSTOMERS rows a table, with its count: medians.
+func BenchmarkList(b *testing.B) {
+	w, ctx := newWorld(b), context.Background()
+	crowd(b, w, benchCustomers())
+	db := w.as("manage")
+	for _, l := range listings(w) {
+		b.Run(l.name, func(b *testing.B) {
+			var took []time.Duration
+			for b.Loop() {
+				took = append(took, timed(b, func() error { return l.ask(ctx, db) }))
+			}
+			b.ReportMetric(0, "ns/op")
+			b.ReportMetric(float64(median(took).Microseconds()), "µs-p50")
+		})
+	}
+}
