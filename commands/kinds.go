@@ -254,3 +254,6 @@ var Path = Kind{Name: "FILE", Files: true, Parse: func(_ *Session, text string) 
 var Line = Kind{Name: "COMMAND", Parse: func(_ *Session, text string) (any, error) { return text, nil }}
 
 func (k Kind) isLine() bool { return k.Name == Line.Name }
+
+// PersonName is a first or a last name.
+func PersonName() Kind { return Required(Text(nameLimit)) }

@@ -74,10 +74,10 @@ func (r Rotation) Run(ctx context.Context) error {
 func (r Rotation) Retire(ctx context.Context) error {
 	return r.alone(ctx, func(content []byte) error {
 		if key, err := r.Admin.Rotating(ctx); err != nil || key != 0 {
-			return errors.Join(err, &worded{"a rotation is not finished", "run crm rotate-keys first", repo.ErrConflict})
+			return errors.Join(err, Explain("a rotation is not finished", "run crm rotate-keys first", repo.ErrConflict))
 		}
 		if next, err := security.NextKey(content); err != nil || next != 0 { // which others may seal with already
-			return errors.Join(err, &worded{fmt.Sprintf("key %d is in the keyset and not in use yet", next), "run crm rotate-keys first", repo.ErrConflict})
+			return errors.Join(err, Explain(fmt.Sprintf("key %d is in the keyset and not in use yet", next), "run crm rotate-keys first", repo.ErrConflict))
 		}
 		if err := r.reseal(ctx); err != nil {
 			return err
@@ -102,11 +102,11 @@ func (r Rotation) Retire(ctx context.Context) error {
 func (r Rotation) alone(ctx context.Context, do func(content []byte) error) error {
 	return r.Admin.Alone(ctx, func() error {
 		if there, err := r.Admin.HasSchema(ctx); err != nil || !there {
-			return errors.Join(err, &worded{"the database is not set up", "run crm init", repo.ErrUnavailable})
+			return errors.Join(err, Explain("the database is not set up", "run crm init", repo.ErrUnavailable))
 		}
 		content, err := security.ReadKeysetFile(r.KeysetFile)
 		if errors.Is(err, fs.ErrNotExist) {
-			return usageHint("copy it from a machine that has it", "there is no keyset %s", r.KeysetFile)
+			return Explain("there is no keyset "+r.KeysetFile, "copy it from a machine that has it", ErrUsage)
 		}
 		if err == nil {
 			err = do(content)
@@ -170,7 +170,7 @@ func (r Rotation) reseal(ctx context.Context) error {
 			return nil, nil, nil
 		}
 		if err != nil {
-			return nil, nil, &worded{err.Error(), "add that key to the keyset: crm rotate-keys goes on where it stopped", err}
+			return nil, nil, Explain(err.Error(), "add that key to the keyset: crm rotate-keys goes on where it stopped", err)
 		}
 		fresh, tokens, err := keyring.Seal(column, text)
 		if err == nil && !bytes.HasPrefix(fresh, prefix) {

@@ -51,7 +51,7 @@ func userKind(name, role string) Kind {
 }
 
 func userCommands() Table {
-	name := Required(Text(nameLimit))
+	name := PersonName()
 	number := Flag{Name: "employee-number", Kind: Token("NUMBER"), Help: "the number in the company's books (default: given by crm)"}
 	reassign := Flag{Name: "reassign-to", Kind: UserID, Help: "who takes over their customers, open contracts and coming events"}
 	changes := []Flag{
