@@ -47,13 +47,9 @@ func usageHint(hint, format string, args ...any) error {
 	return &worded{fmt.Sprintf(format, args...), hint, ErrUsage}
 }
 
-// WeakSpots is the error of a set-up with so many weak spots, nil for none.
-func WeakSpots(spots int) error {
-	if spots == 0 {
-		return nil
-	}
-	return &worded{plural(int64(spots), "weak spot"), "", repo.ErrConflict}
-}
+// Explain returns an error of the kind (a sentinel such as ErrUsage or repo.ErrConflict) with a text that is ready for a
+// user. The hint, which may be empty, says how to go on.
+func Explain(text, hint string, kind error) error { return &worded{text, hint, kind} }
 
 // Describe returns the words of an error for a user, without "error:", and a hint that
 // may be empty. It is for errors that are Readable; for others it says "internal error".

@@ -202,3 +202,6 @@ var Path = Kind{Name: "FILE", Files: true, Parse: func(_ *Session, text string) 
 // as typed. An optional argument before it is left out if the word is not of its kind. Its
 // value is a string.
 var Line = Kind{Name: "COMMAND", IsLine: true, Parse: func(_ *Session, text string) (any, error) { return text, nil }}
+
+// PersonName is a first or a last name.
+func PersonName() Kind { return Required(Text(nameLimit)) }

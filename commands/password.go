@@ -139,7 +139,7 @@ func (s *Session) chooseNow(ctx context.Context, p proof) ([]Event, error) {
 // Verifier is what the database keeps of a password that meets the company's rules (S11). Of is whose it will be, as far
 // as that is known.
 func Verifier(password string, cost security.Params, of repo.User) (*repo.Password, error) {
-	if err := checkPassword(password, of); err != nil {
+	if err := CheckPassword(password, of); err != nil {
 		return nil, err
 	}
 	return verifier(password, cost)
@@ -166,15 +166,17 @@ func oneTimePassword(cost security.Params) (string, *repo.Password, error) {
 
 // mayBe judges what somebody types as their new password.
 func mayBe(of repo.User) func(string) error {
-	return func(password string) error { return checkPassword(password, of) }
+	return func(password string) error { return CheckPassword(password, of) }
 }
 
-func checkPassword(password string, of repo.User) error {
+// CheckPassword checks the company's rules (S11) for a password of u, as far as u is known. Its errors are
+// repo.ErrInvalid.
+func CheckPassword(password string, u repo.User) error {
 	var problems []string
 	if missing := security.CheckPolicy(password); len(missing) > 0 {
 		problems = append(problems, "must have "+strings.Join(missing, ", "))
 	}
-	if guessable := security.Guessable(password, of.FirstName, of.LastName, of.Email); len(guessable) > 0 {
+	if guessable := security.Guessable(password, u.FirstName, u.LastName, u.Email); len(guessable) > 0 {
 		problems = append(problems, "must not "+strings.Join(guessable, ", "))
 	}
 	if problems == nil {

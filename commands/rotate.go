@@ -113,10 +113,10 @@ func (r Rotation) begin(ctx context.Context, content []byte) (key uint32, err er
 func (r Rotation) Retire(ctx context.Context) error {
 	return r.alone(ctx, func(content []byte) error {
 		if key, err := r.Admin.Rotating(ctx); err != nil || key != 0 {
-			return errors.Join(err, &worded{"a rotation is not finished", "run crm rotate-keys first", repo.ErrConflict})
+			return errors.Join(err, Explain("a rotation is not finished", "run crm rotate-keys first", repo.ErrConflict))
 		}
 		if next, err := security.NextKey(content); err != nil || next != 0 { // which others may seal with already
-			return errors.Join(err, &worded{fmt.Sprintf("key %d is in the keyset and not in use yet", next), "run crm rotate-keys first", repo.ErrConflict})
+			return errors.Join(err, Explain(fmt.Sprintf("key %d is in the keyset and not in use yet", next), "run crm rotate-keys first", repo.ErrConflict))
 		}
 		lost, err := r.reseal(ctx, true)
 		if err != nil {
@@ -142,11 +142,11 @@ func (r Rotation) Retire(ctx context.Context) error {
 func (r Rotation) alone(ctx context.Context, do func(content []byte) error) error {
 	return r.Admin.Alone(ctx, func() error {
 		if there, err := r.Admin.HasSchema(ctx); err != nil || !there {
-			return errors.Join(err, &worded{"the database is not set up", "run crm init", repo.ErrUnavailable})
+			return errors.Join(err, Explain("the database is not set up", "run crm init", repo.ErrUnavailable))
 		}
 		content, err := security.ReadKeysetFile(r.KeysetFile)
 		if errors.Is(err, fs.ErrNotExist) {
-			return usageHint("copy it from a machine that has it", "there is no keyset %s", r.KeysetFile)
+			return Explain("there is no keyset "+r.KeysetFile, "copy it from a machine that has it", ErrUsage)
 		}
 		if err == nil {
 			err = r.register(ctx, content)
@@ -215,15 +215,15 @@ func (r Rotation) reseal(ctx context.Context, always bool) (lost, err error) {
 		return nil, err
 	}
 	if changed > 0 || always {
-		r.Say(fmt.Sprintf("%s re-encrypted with key %d", plural(changed, "row"), keyring.KeyID()))
+		r.Say(fmt.Sprintf("%s re-encrypted with key %d", Plural(changed, "row"), keyring.KeyID()))
 	}
 	if unopened > 0 && len(missing) == 0 && always {
-		r.Say(plural(unopened, "row") + " with damaged values: they stay as they are")
+		r.Say(Plural(unopened, "row") + " with damaged values: they stay as they are")
 	}
 	if len(missing) > 0 {
 		keys := slices.Sorted(maps.Keys(missing))
 		lost = &worded{
-			fmt.Sprintf("values in %s stay as they are: they are damaged, or sealed with %s, which this keyset does not hold", plural(unopened, "row"), keyNames(keys)),
+			fmt.Sprintf("values in %s stay as they are: they are damaged, or sealed with %s, which this keyset does not hold", Plural(unopened, "row"), keyNames(keys)),
 			"crm keyset import FILE adds the keys of a keyset that holds them; then run crm rotate-keys again", repo.ErrConflict,
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"strings"
 	"time"
 
 	"crm/repo"
@@ -73,7 +72,7 @@ func (c Setup) run(ctx context.Context) (made []string, err error) {
 		if err != nil {
 			return made, err
 		}
-		c.Happened(happened("user", id, "added"))
+		c.Happened(Event{Name: "user added", Level: LevelInfo, Entity: "user", ID: id})
 		made = append(made, "administrator "+first.Email)
 	}
 	exposed, err := c.Admin.Exposed(ctx)
@@ -96,10 +95,10 @@ func (c Setup) config(ctx context.Context, _ bool) (made []string, err error) {
 		return nil, err
 	}
 	if there {
-		return nil, &worded{
+		return nil, Explain(
 			"the role that crm connects as is there already and its password is not known here",
 			"set database.url, as in the config of the machine that made it; or choose another database.app", repo.ErrConflict,
-		}
+		)
 	}
 	if err := WriteConfig(c.ConfigFile, c.Config); err != nil {
 		return nil, err
@@ -117,10 +116,10 @@ func (c Setup) keyset(_ context.Context, schemaIsThere bool) (made []string, err
 		return nil, nil
 	}
 	if schemaIsThere {
-		return nil, &worded{
+		return nil, Explain(
 			fmt.Sprintf("the database is there, its keyset %s is not", c.KeysetFile),
 			"copy it from the machine that made the database, or set CRM_KEYSET", repo.ErrConflict,
-		}
+		)
 	}
 	if err := security.WriteKeyset(c.KeysetFile); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("%w: the keyset cannot be written: %w", ErrUsage, err)
@@ -169,10 +168,10 @@ func (c Setup) sealingKey(ctx context.Context, _ bool) (made []string, err error
 func (c Setup) try(ctx context.Context) error {
 	err := c.Admin.Try(ctx, c.AppURL)
 	if errors.Is(err, repo.ErrCredentials) {
-		return &worded{
+		return Explain(
 			"the role that crm connects as is there, with another password than database.url says",
 			`write its password into database.url, or as an administrator give it the one that is there: psql's \password sets it`, repo.ErrUnavailable,
-		}
+		)
 	}
 	return err
 }
@@ -187,7 +186,7 @@ func (c Setup) firstAdmin(ctx context.Context, schemaIsThere bool) (u repo.User,
 	u = c.First
 	u.Role = "admin"
 	var invalid repo.Invalid
-	name := Required(Text(nameLimit))
+	name := PersonName()
 	for _, field := range []struct {
 		flag, question string
 		text           *string
@@ -198,7 +197,7 @@ func (c Setup) firstAdmin(ctx context.Context, schemaIsThere bool) (u repo.User,
 		{"--admin-last-name", "last name: ", &u.LastName, name},
 	} {
 		if *field.text == "" && c.Ask == nil {
-			return u, nil, usagef("%s is needed for the first administrator: there is no terminal to ask at", field.flag)
+			return u, nil, fmt.Errorf("%w: %s is needed for the first administrator: there is no terminal to ask at", ErrUsage, field.flag)
 		}
 		asks := *field.text == ""
 		var value any
@@ -221,85 +220,10 @@ func (c Setup) firstAdmin(ctx context.Context, schemaIsThere bool) (u repo.User,
 	if len(invalid.Problems) > 0 {
 		return u, nil, invalid
 	}
-	password, err := c.Secret(ctx, SecretRequest{Question: "password for " + u.Email, Env: true, Twice: true, Check: mayBe(u)})
+	password, err := c.Secret(ctx, SecretRequest{Question: "password for " + u.Email, Env: true, Twice: true, Check: func(text string) error { return CheckPassword(text, u) }})
 	if err != nil {
 		return u, nil, err
 	}
 	p, err = Verifier(password, c.Cost, u)
 	return u, p, err
-}
-
-// Unseal returns the vault that the content of a keyset opens or, if that is empty, the keyset's file, which it follows.
-// Its errors are ErrUsage.
-func Unseal(content []byte, file string) (repo.Vault, error) {
-	keyring, err := openKeyring(content, file)
-	if err != nil {
-		return nil, err
-	}
-	return vault{keyring}, nil
-}
-
-func openKeyring(content []byte, file string) (keyring *security.Keyring, err error) {
-	if len(content) > 0 {
-		keyring, err = security.NewKeyring(content)
-	} else if keyring, err = security.OpenKeyring(file); errors.Is(err, fs.ErrNotExist) {
-		return nil, usageHint("crm init makes it with the database; on another machine, copy it there or set CRM_KEYSET", "there is no keyset %s", file)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUsage, err)
-	}
-	return keyring, nil
-}
-
-// A vault is a keyring that shows what it cannot open.
-type vault struct{ *security.Keyring }
-
-// Open returns the text of a sealed value, or the text that stands for one that cannot be opened.
-func (v vault) Open(column string, sealed []byte) string {
-	text, err := v.Keyring.Open(column, sealed)
-	if err == nil {
-		return text
-	}
-	if key, ok := security.KeyID(sealed); ok && !errors.Is(err, security.ErrAltered) {
-		return repo.SealedWith(key)
-	}
-	return repo.Unreadable
-}
-
-// NewPassword reads a password and checks the company's rules.
-func NewPassword(ctx context.Context, read func(context.Context, SecretRequest) (string, error)) (string, error) {
-	password, err := read(ctx, SecretRequest{Question: "password", Env: true})
-	if err == nil {
-		err = checkPassword(password, repo.User{})
-	}
-	return password, err
-}
-
-// Tell writes numbers of records for people: "40 customers, 60 contracts"; "nothing" when there are none.
-func Tell(c repo.Counts) string {
-	var words []string
-	for _, n := range []struct {
-		count int
-		noun  string
-	}{{c.Customers, "customer"}, {c.Contracts, "contract"}, {c.Payments, "payment"}, {c.Events, "event"}, {c.Users, "account"}} {
-		if n.count > 0 {
-			words = append(words, plural(int64(n.count), n.noun))
-		}
-	}
-	if words == nil {
-		return "nothing"
-	}
-	return strings.Join(words, ", ")
-}
-
-// TellPurged says what a purge did.
-func TellPurged(p repo.Purged) string {
-	if p == (repo.Purged{}) {
-		return "no fictional data to remove"
-	}
-	text := "removed " + Tell(p.Removed)
-	if p.Kept != (repo.Counts{}) {
-		text += "; kept " + Tell(p.Kept) + ", because real records build on them"
-	}
-	return text
 }

@@ -51,7 +51,7 @@ func userKind(name, role string) Kind {
 }
 
 func userCommands() Table {
-	name := Required(Text(nameLimit))
+	name := PersonName()
 	number := Flag{Name: "employee-number", Kind: Token("NUMBER"), Help: "the number in the company's books (default: given by crm)"}
 	reassign := Flag{Name: "reassign-to", Kind: UserID, Help: "who takes over their customers, open contracts and coming events"}
 	changes := []Flag{
@@ -132,8 +132,8 @@ func handOverWork(ctx context.Context, s *Session, in Input) (Output, error) {
 	}
 	moved, err := s.DB.HandOver(ctx, from, to)
 	out := done(handedFields, moved, "user", from, "handed over")
-	out.Message = fmt.Sprintf("user %d: %s, %s and %s handed over to user %d", from, plural(moved.Customers, "customer"),
-		plural(moved.Contracts, "open contract"), plural(moved.Events, "coming event"), to)
+	out.Message = fmt.Sprintf("user %d: %s, %s and %s handed over to user %d", from, Plural(moved.Customers, "customer"),
+		Plural(moved.Contracts, "open contract"), Plural(moved.Events, "coming event"), to)
 	return out, named(err, "user", from)
 }
 

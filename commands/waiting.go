@@ -17,7 +17,7 @@ type task struct {
 }
 
 // text is the task for people: "2 contracts of yours to be signed".
-func (t task) text() string { return plural(t.count, t.noun) + " " + t.rest }
+func (t task) text() string { return Plural(t.count, t.noun) + " " + t.rest }
 
 var taskFields = []Field[task]{
 	{Column{Name: "count"}, func(t task) any { return t.count }},
@@ -76,7 +76,8 @@ func Waiting(ctx context.Context, s *Session) []string {
 	return lines
 }
 
-func plural(n int64, noun string) string {
+// Plural returns the number with the noun, in the plural unless n is 1: "2 rows".
+func Plural(n int64, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}

@@ -1,5 +1,6 @@
-// Package shell is the conversation: it reads commands from the prompt or from a script, has them
-// run and turns their answers into characters. It alone prints errors; it never exits.
+// Package shell is the conversation: it reads commands from the prompt or from a script, dispatches
+// them and prints their answers and errors. Nothing else prints errors; only main exits. Package line
+// reads the prompt, package render turns records into characters; neither imports the other.
 package shell
 
 import (

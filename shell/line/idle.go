@@ -2,29 +2,31 @@ package line
 
 import "time"
 
-// An absence tells whether nobody pressed a key for too long.
+// An IdleTimer measures the time since the last key.
 type IdleTimer struct {
-	limit func() time.Duration // 0: none is too long
+	limit func() time.Duration // 0: never expires
 	now   func() time.Time
-	last  time.Time // key
+	last  time.Time // when the last key was pressed
 }
 
-// newAbsence begins now; a nil most is never too long, a nil now is time.Now.
-func NewIdleTimer(most func() time.Duration, now func() time.Time) IdleTimer {
-	if most == nil {
-		most = func() time.Duration { return 0 }
+// NewIdleTimer starts a timer that expires after limit, which is called at each check. A nil limit, and
+// 0, never expires; a nil now is time.Now.
+func NewIdleTimer(limit func() time.Duration, now func() time.Time) IdleTimer {
+	if limit == nil {
+		limit = func() time.Duration { return 0 }
 	}
 	if now == nil {
 		now = time.Now
 	}
-	return IdleTimer{most, now, now()}
+	return IdleTimer{limit, now, now()}
 }
 
-// back notes that somebody is there.
-func (a *IdleTimer) Reset() { a.last = a.now() }
+// Reset restarts the timer.
+func (t *IdleTimer) Reset() { t.last = t.now() }
 
-// tooLong is by the clock on the wall too: the other one stands while a machine sleeps.
-func (a *IdleTimer) Expired() bool {
-	most, now := a.limit(), a.now()
-	return most > 0 && (now.Sub(a.last) >= most || now.Round(0).Sub(a.last.Round(0)) >= most)
+// Expired reports whether the limit has passed since the last key. It also compares wall clocks, because
+// the monotonic clock stops while a machine sleeps.
+func (t *IdleTimer) Expired() bool {
+	limit, now := t.limit(), t.now()
+	return limit > 0 && (now.Sub(t.last) >= limit || now.Round(0).Sub(t.last.Round(0)) >= limit)
 }

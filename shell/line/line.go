@@ -1,3 +1,7 @@
+// Package line reads lines at a terminal: editing keys, completion box, history, pastes, an external
+// editor, suspension and the lock of an idle prompt. It knows no command and no record and imports
+// nothing of crm. The terminal is in raw mode only while a line is read; every way out restores it,
+// panics and signals included. Only widget.go imports go-prompt.
 package line
 
 import (
@@ -23,7 +27,7 @@ const (
 // A Suggestion is one row of the completion box: what is inserted and what it means. One without a Text is a hint.
 type Suggestion struct{ Text, Description string }
 
-// LineConfig says where a Line reads and what it offers.
+// Config says where a Reader reads and what it offers.
 type Config struct {
 	In, Out *os.File // the terminal; Out is the standard output or error
 
@@ -46,7 +50,7 @@ type Config struct {
 	Now    func() time.Time // nil: time.Now
 	Unlock func() bool
 
-	// OnSignal is told of SIGTERM, SIGHUP and SIGQUIT from OpenLine to Close, and of SIGINT
+	// OnSignal is told of SIGTERM, SIGHUP and SIGQUIT from Open to Close, and of SIGINT
 	// while a Read waits (one during a command is the command's), after the terminal's mode
 	// was restored. It runs on a goroutine of its own and may end the process; if it
 	// returns, this and all later Reads return io.EOF. When nil, the signal does what it
@@ -54,10 +58,10 @@ type Config struct {
 	OnSignal func(os.Signal)
 }
 
-// A Line is the one line editor of a process. The terminal is raw only inside its reading
+// A Reader is the one line editor of a process. The terminal is raw only inside its reading
 // methods, and restored at every end of them. Its methods other than Wake, Restore and
 // Pasted belong to one goroutine. When Complete or Prefix panic, the panic goes on to the
-// caller of Read with the terminal restored, and the Line is at its end.
+// caller of Read with the terminal restored, and the Reader is at its end.
 type Reader struct {
 	c    Config
 	tty  *terminal
@@ -113,13 +117,13 @@ func (e ending) mark() string {
 	return map[ending]string{discarded: "^C", suspended: "^Z"}[e]
 }
 
-// IsTerminal reports whether a Line can be opened: both ends are terminals, and TERM does not
+// IsTerminal reports whether a Reader can be opened: both ends are terminals, and TERM does not
 // name one that cannot move its cursor.
 func IsTerminal(in, out *os.File) bool {
 	return os.Getenv("TERM") != "dumb" && term.IsTerminal(int(in.Fd())) && term.IsTerminal(int(out.Fd()))
 }
 
-// OpenLine prepares the terminal; its mode changes only when a line is read. It fails when
+// Open prepares the terminal; its mode changes only when a line is read. It fails when
 // there is no terminal.
 func Open(c Config) (*Reader, error) {
 	tty, err := openTerminal(c.In, c.Out)
@@ -159,7 +163,7 @@ func (l *Reader) Edit(kind, text string) (string, error) { return runEditor(l.c,
 // Begin has the next line begin with text.
 func (l *Reader) Begin(text string) { l.tail = onScreen(text) }
 
-// Stir says that somebody is there who pressed no key of the line.
+// ResetIdle restarts the idle time after keys that Read did not see, such as those of a password.
 func (l *Reader) ResetIdle() { l.idle.Reset() }
 
 // DropPasted forgets what is left of a paste, and what was typed ahead: for a command that

@@ -1,7 +1,6 @@
 package line
 
-// The lock of the line: the first key after an absence that was too long is no key of the line any more, nor is anything that
-// came with it.
+// This file locks the line: the first key after the idle time, and everything that came with it, is thrown away.
 
 // lock ends go-prompt's part; what the line held without a selected row, or a search, is kept.
 func (l *Reader) lock() string {

@@ -24,7 +24,7 @@ type terminal struct {
 	signals chan os.Signal // Ctrl-C in cooked mode: nothing to the line
 }
 
-// mute is for systems with termios.
+// DisableEcho does nothing on systems without termios.
 func DisableEcho(*os.File) (back func()) { return func() {} }
 
 // dropTyped is for systems with termios.

@@ -33,7 +33,7 @@ type terminal struct {
 	delivered  chan os.Signal // SIGCHLD, by which drain knows that the signals before it have come
 }
 
-// mute has a terminal show nothing of what is typed, until back is called.
+// DisableEcho turns the terminal's echo off until back is called.
 func DisableEcho(tty *os.File) (back func()) {
 	fd := int(tty.Fd())
 	before, err := unix.IoctlGetTermios(fd, getMode)

@@ -1,0 +1,11 @@
+package commands
+
+import "crm/repo"
+
+// WeakSpots returns the error of a config check that found so many weak spots, nil for none.
+func WeakSpots(spots int) error {
+	if spots == 0 {
+		return nil
+	}
+	return Explain(Plural(int64(spots), "weak spot"), "", repo.ErrConflict)
+}

@@ -1,0 +1,46 @@
+package commands
+
+import (
+	"context"
+	"strings"
+
+	"crm/repo"
+)
+
+// NewPassword reads a password and checks the company's rules.
+func NewPassword(ctx context.Context, read func(context.Context, SecretRequest) (string, error)) (string, error) {
+	password, err := read(ctx, SecretRequest{Question: "password", Env: true})
+	if err == nil {
+		err = CheckPassword(password, repo.User{})
+	}
+	return password, err
+}
+
+// Tell writes numbers of records for people: "40 customers, 60 contracts"; "nothing" when there are none.
+func Tell(c repo.Counts) string {
+	var words []string
+	for _, n := range []struct {
+		count int
+		noun  string
+	}{{c.Customers, "customer"}, {c.Contracts, "contract"}, {c.Payments, "payment"}, {c.Events, "event"}, {c.Users, "account"}} {
+		if n.count > 0 {
+			words = append(words, Plural(int64(n.count), n.noun))
+		}
+	}
+	if words == nil {
+		return "nothing"
+	}
+	return strings.Join(words, ", ")
+}
+
+// TellPurged says what a purge did.
+func TellPurged(p repo.Purged) string {
+	if p == (repo.Purged{}) {
+		return "no fictional data to remove"
+	}
+	text := "removed " + Tell(p.Removed)
+	if p.Kept != (repo.Counts{}) {
+		text += "; kept " + Tell(p.Kept) + ", because real records build on them"
+	}
+	return text
+}

@@ -1,0 +1,47 @@
+package commands
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"crm/repo"
+	"crm/security"
+)
+
+// Unseal returns the vault that the content of a keyset opens or, if that is empty, the keyset's file, which it follows.
+// Its errors are ErrUsage.
+func Unseal(content []byte, file string) (repo.Vault, error) {
+	keyring, err := openKeyring(content, file)
+	if err != nil {
+		return nil, err
+	}
+	return vault{keyring}, nil
+}
+
+func openKeyring(content []byte, file string) (keyring *security.Keyring, err error) {
+	if len(content) > 0 {
+		keyring, err = security.NewKeyring(content)
+	} else if keyring, err = security.OpenKeyring(file); errors.Is(err, fs.ErrNotExist) {
+		return nil, usageHint("crm init makes it with the database; on another machine, copy it there or set CRM_KEYSET", "there is no keyset %s", file)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUsage, err)
+	}
+	return keyring, nil
+}
+
+// A vault is a keyring that shows what it cannot open.
+type vault struct{ *security.Keyring }
+
+// Open returns the text of a sealed value, or the text that stands for one that cannot be opened.
+func (v vault) Open(column string, sealed []byte) string {
+	text, err := v.Keyring.Open(column, sealed)
+	if err == nil {
+		return text
+	}
+	if key, ok := security.KeyID(sealed); ok && !errors.Is(err, security.ErrAltered) {
+		return repo.SealedWith(key)
+	}
+	return repo.Unreadable
+}
