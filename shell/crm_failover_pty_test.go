@@ -1,0 +1,33 @@
+//go:build linux && failover
+
+package shell
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"crm/repo/embedded/pgtest"
+)
+
+// The prompt that stands open while a primary dies and its standby is promoted goes on: signed in, with all that was
+// written.
+func TestPromptFailover(t *testing.T) {
+	crmBinary = buildCRM(t)
+	c := pgtest.StartCluster(t)
+	w, err := fillWarehouse(func(database string) string {
+		return fmt.Sprintf("postgres://postgres@/%s?host=%[2]s,%[2]s&port=1,2&target_session_attrs=read-write", database, c.Dir)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Replicate()
+	d := sit(t, deskConfig{login: "sales1", at: &w})
+	d.run("customer add Kept Always", "customer 31 added")
+	c.Fail()
+	if out := d.run("customer get 31", "Kept"); strings.Contains(out, "error") {
+		t.Errorf("after the failover: %s", out)
+	}
+	d.run("customer update 31 --full-name Still", "customer 31 updated")
+	d.run("whoami", "sales1@epic.example")
+}
