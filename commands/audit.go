@@ -66,7 +66,7 @@ var (
 	trailEntities = []string{"customer", "contract", "event", "user", "payment", "role", "keyset", "audit"}
 	trailActions  = []string{
 		"add", "update", "delete", "restore", "purge", "sign-in", "sign-in-failed", "sign-out", "session-end", "refuse", "export", "erase",
-		"password", "password-cost", "password-reset", "unlock", "mfa-on", "mfa-off", "mfa-clear", "mfa-require", "recovery-code", "rotate", "rotated",
+		"password", "password-cost", "password-reset", "unlock", "mfa-on", "mfa-off", "mfa-clear", "mfa-require", "recovery-code", "hand-over", "rotate", "rotated",
 	}
 )
 

@@ -29,7 +29,7 @@ func Dispatch(ctx context.Context, s *Session, line string, typed bool) (Answer,
 	if err != nil || len(words) == 0 {
 		return Answer{}, err
 	}
-	if words[0].Value != "edit" {
+	if words[0].Value != "edit" && !HoldsSecret(line) {
 		s.Last = line
 	}
 	if words, err = Split(s.expand(line, words)); err != nil {

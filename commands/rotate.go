@@ -84,7 +84,10 @@ func (r Rotation) begin(ctx context.Context, content []byte) (key uint32, err er
 		r.Say(fmt.Sprintf("going on with the rotation to key %d", rotating))
 		return rotating, nil
 	case rotating != 0 && !slices.Contains(cipher.KeyIDs(), rotating):
-		return 0, &worded{fmt.Sprintf("a rotation to key %d has begun with another keyset", rotating), "crm keyset import FILE adds that keyset's keys to this one", repo.ErrConflict}
+		return 0, &worded{
+			fmt.Sprintf("a rotation to key %d has begun with another keyset", rotating),
+			"crm keyset import FILE adds that keyset's keys to this one", repo.ErrConflict,
+		}
 	case rotating != 0:
 		key = rotating
 	default:
@@ -223,7 +226,8 @@ func (r Rotation) reseal(ctx context.Context, always bool) (lost, err error) {
 	if len(missing) > 0 {
 		keys := slices.Sorted(maps.Keys(missing))
 		lost = &worded{
-			fmt.Sprintf("values in %s stay as they are: they are damaged, or sealed with %s, which this keyset does not hold", Plural(unopened, "row"), keyNames(keys)),
+			fmt.Sprintf("values in %s stay as they are: they are damaged, or sealed with %s, which this keyset does not hold",
+				Plural(unopened, "row"), keyNames(keys)),
 			"crm keyset import FILE adds the keys of a keyset that holds them; then run crm rotate-keys again", repo.ErrConflict,
 		}
 	}

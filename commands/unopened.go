@@ -36,8 +36,8 @@ func (o *Output) warnOfUnopened() {
 	switch {
 	case count == 0:
 	case key != "":
-		o.Warnings = append(o.Warnings, fmt.Sprintf("%s cannot be opened: copy the keyset with key %s from a machine that has it, or ask an administrator for crm keyset import",
-			Plural(int64(count), "value"), key))
+		o.Warnings = append(o.Warnings, fmt.Sprintf("%s cannot be opened: copy the keyset with key %s from a machine that has it, "+
+			"or ask an administrator for crm keyset import", Plural(int64(count), "value"), key))
 	default:
 		o.Warnings = append(o.Warnings, fmt.Sprintf("%s cannot be opened: %s was altered in the database; correct the record, or restore it from a backup",
 			Plural(int64(count), "value"), repo.Unreadable))

@@ -24,11 +24,11 @@ func TestDataComesBack(t *testing.T) {
 		}
 		var fromCSV, fromTSV [][]string
 		var err error
-		fromCSV, err = csv.NewReader(strings.NewReader(render(t, out, Style{Format: "csv", Locale: locale}))).ReadAll()
+		fromCSV, err = csv.NewReader(strings.NewReader(render(t, out, Style{Format: "csv", Raw: true, Locale: locale}))).ReadAll()
 		if err != nil {
 			t.Fatal(err)
 		}
-		for line := range strings.Lines(render(t, out, Style{Format: "tsv", Locale: locale})) {
+		for line := range strings.Lines(render(t, out, Style{Format: "tsv", Raw: true, Locale: locale})) {
 			cells := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
 			for i := range cells {
 				cells[i] = unescape.Replace(cells[i])
