@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"crm/commands/config"
+	"crm/shell/line"
 )
 
 // The editor and the pager see no variable that crm, PostgreSQL's clients or Sentry take a secret from.
@@ -26,7 +27,7 @@ func TestOutsideEnvironment(t *testing.T) {
 		t.Setenv(name, secret)
 	}
 	t.Setenv("LESS", "-R")
-	environment := outsideEnvironment()
+	environment := line.OutsideEnvironment()
 	if slices.ContainsFunc(environment, func(v string) bool { return strings.Contains(v, secret) }) || !slices.Contains(environment, "LESS=-R") {
 		t.Errorf("%q", environment)
 	}
