@@ -96,7 +96,7 @@ func userCommands() Table {
 					return Output{}, err
 				}
 				u, err := s.DB.UpdateUser(ctx, id, userChange(in), Value[int64](in, "reassign-to"))
-				return done(userFields, u, "user", id, "updated"), named(err, "user", id)
+				return reassigned(done(userFields, u, "user", id, "updated"), in), named(err, "user", id)
 			},
 		},
 		{
@@ -105,7 +105,7 @@ func userCommands() Table {
 			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
 				id := Value[int64](in, "id")
 				u, err := s.DB.DeleteUser(ctx, id, Value[int64](in, "reassign-to"))
-				return done(userFields, u, "user", id, "deleted"), named(err, "user", id)
+				return reassigned(done(userFields, u, "user", id, "deleted"), in), named(err, "user", id)
 			},
 		},
 		{
@@ -117,6 +117,14 @@ func userCommands() Table {
 		restoreCommand("user", userFields, (*repo.DB).RestoreUser),
 		historyCommand("user", UserID),
 	}
+}
+
+// reassigned adds to the message who took over with --reassign-to; audit list --action hand-over has the numbers.
+func reassigned(out Output, in Input) Output {
+	if to := Value[int64](in, "reassign-to"); to != 0 {
+		out.Message += fmt.Sprintf("; customers, open contracts and coming events handed over to user %d", to)
+	}
+	return out
 }
 
 var handedFields = []Field[repo.Handed]{

@@ -29,6 +29,7 @@ func TestFailover(t *testing.T) {
 	w.add("admin", "admin")
 	w.add("sales1", "sales")
 	w.add("manage", "manage")
+	c.SQL(1, "alter role crm_app set synchronous_commit = off") // by whoever holds the config file
 	c.Replicate()
 	k := w.contract(w.customer("sales1").ID, 100_000, "signed").ID
 	manage := w.as("manage")

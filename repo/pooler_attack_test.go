@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+
+	"crm/repo"
 )
 
 // left is what somebody with the config file leaves on a server connection that the next user gets. "steal" keeps the
@@ -119,4 +121,29 @@ func everything(t *testing.T, thief *pgx.Conn) (seen string) {
 		}
 	}
 	return seen
+}
+
+// What the role's own settings say changes no answer either, on a connection of one's own or behind a pooler: whoever
+// holds the config file may make them.
+func TestRoleSettings(t *testing.T) {
+	throughPoolers(t, 1, func(t *testing.T, w *world, f front) {
+		ctx := t.Context()
+		c := w.customer("sales1").ID
+		k := w.contract(c, 123456, "signed").ID
+		e := w.event(k, "support1").ID
+		want := reads(ctx, w.as("admin"), c, k, e)
+		for _, setting := range []string{
+			"search_path = pg_temp, public", "bytea_output = escape", "datestyle = 'SQL, DMY'", "intervalstyle = iso_8601",
+			"row_security = off", "extra_float_digits = -15", "synchronous_commit = off", "crm.undoes = '1'", "crm.clock = '1999-01-01'",
+		} {
+			w.set("alter role crm_app in database " + w.database + " set " + setting)
+		}
+		for name, db := range map[string]*repo.DB{"direct": w.through(t, front{url: appURL(w.database)}), "pooled": w.through(t, f)} {
+			for i, got := range reads(ctx, db.As(w.signers["admin"].Token), c, k, e) {
+				if got != want[i] {
+					t.Errorf("%s, %d:\n%s\nwant\n%s", name, i, got, want[i])
+				}
+			}
+		}
+	})
 }

@@ -69,7 +69,8 @@ func (db *DB) outside() *DB {
 // second factors. Once an atomic script's transaction has begun they are refused.
 func (db *DB) alone() (*DB, error) {
 	if db.tx != nil && db.tx.tx != nil {
-		return nil, say(ErrConflict, "an atomic script belongs to one user: login, logout, password and mfa come before its first other command")
+		return nil, say(ErrConflict,
+			"an atomic script belongs to one user: login, logout, password and mfa come before its first other command")
 	}
 	return db.outside(), nil
 }

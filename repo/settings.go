@@ -14,10 +14,12 @@ import (
 type setting struct{ name, value string }
 
 // fixed returns the settings of every statement. search_path has pg_temp last, so that no temporary relation or type
-// hides one of crm's; a result is written in one form; and nothing claims to be undone or to be of another time.
+// hides one of crm's; a commit is on disk when it is acknowledged; a result is written in one form; and nothing claims
+// to be undone or to be of another time.
 func fixed(schema string) []setting {
 	return []setting{
 		{"search_path", "pg_catalog, " + quote(schema) + ", pg_temp"},
+		{"synchronous_commit", "on"}, // what is acknowledged lasts
 		{"row_security", "on"},
 		{"bytea_output", "hex"},
 		{"datestyle", "ISO"},

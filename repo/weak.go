@@ -28,30 +28,17 @@ func (a *Admin) Weak(ctx context.Context) (all []string, err error) {
 	return all, err
 }
 
-// WeakRole names what the role that crm connects as may do and should not, and where the server as that role has it
-// would write tokens into its log.
+// WeakRole names what the role that crm connects as may do and should not, and the settings under which the server
+// writes its tokens into the log.
 func WeakRole(ctx context.Context, url string, n Names) (all []string, err error) {
 	conn, err := openRaw(ctx, url)
 	if err != nil {
 		return nil, translate(err)
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	var super, bypass, creates, owner bool
-	err = conn.QueryRow(ctx, `select rolsuper, rolbypassrls, rolcreaterole or rolcreatedb,
-		coalesce((select pg_has_role(current_user, o.oid, 'member') from pg_roles o where o.rolname = $1), false)
-		from pg_roles where rolname = current_user`, n.Owner).Scan(&super, &bypass, &creates, &owner)
+	all, super, err := weakAttributes(ctx, conn, n)
 	if err != nil {
 		return nil, translate(err)
-	}
-	for _, w := range []struct {
-		is   bool
-		what string
-	}{
-		{super, "is a superuser"}, {bypass, "bypasses row-level security"}, {creates, "may create roles or databases"}, {owner, "is a member of the owner role"},
-	} {
-		if w.is {
-			all = append(all, fmt.Sprintf("the role %s that crm connects as %s: the database guards nothing then; crm init makes one that is not", n.App, w.what))
-		}
 	}
 	if !super {
 		open, err := exposures(ctx, conn, n.App)
@@ -64,6 +51,29 @@ func WeakRole(ctx context.Context, url string, n Names) (all []string, err error
 	}
 	logs, err := weakLog(ctx, conn)
 	return append(all, logs...), translate(err)
+}
+
+// weakAttributes names the attributes and memberships of the role of conn that put it past the guard.
+func weakAttributes(ctx context.Context, conn *pgx.Conn, n Names) (all []string, super bool, err error) {
+	var bypass, creates, owner bool
+	err = conn.QueryRow(ctx, `select rolsuper, rolbypassrls, rolcreaterole or rolcreatedb, coalesce(
+			(select pg_has_role(current_user, o.oid, 'member') from pg_roles o where o.rolname = $1), false)
+		from pg_roles where rolname = current_user`, n.Owner).Scan(&super, &bypass, &creates, &owner)
+	for _, w := range []struct {
+		is   bool
+		what string
+	}{
+		{super, "is a superuser"},
+		{bypass, "bypasses row-level security"},
+		{creates, "may create roles or databases"},
+		{owner, "is a member of the owner role"},
+	} {
+		if w.is {
+			all = append(all, "the role "+n.App+" that crm connects as "+w.what+
+				": the database guards nothing then; crm init makes one that is not")
+		}
+	}
+	return all, super, err
 }
 
 // openRaw opens one connection that prepares nothing by name: it may lead to a pooler.
@@ -85,21 +95,20 @@ func weakLog(ctx context.Context, conn *pgx.Conn) (all []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (f [2]string, err error) { return f, row.Scan(&f[0], &f[1]) })
-	if err != nil {
-		return nil, err
-	}
 	is := map[string]string{}
-	for _, f := range found {
-		is[f[0]] = f[1]
-	}
-	return weakLogSettings(is), nil
+	var name, value string
+	_, err = pgx.ForEachRow(rows, []any{&name, &value}, func() error {
+		is[name] = value
+		return nil
+	})
+	return weakLogSettings(is), err
 }
 
 // weakLogSettings is weakLog for settings by name.
 func weakLogSettings(is map[string]string) (all []string) {
 	weak := func(name, remedy string) {
-		all = append(all, fmt.Sprintf("the server's %s is %s, which writes tokens into its log: set %s", name, is[name], remedy))
+		all = append(all, fmt.Sprintf("the server's %s is %s, which writes tokens into its log: set %s",
+			name, is[name], remedy))
 	}
 	on := func(name, off string) bool { v, there := is[name]; return there && v != off }
 	if on("log_parameter_max_length", "0") {

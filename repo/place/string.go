@@ -98,8 +98,8 @@ func encode(q url.Values) string { return strings.ReplaceAll(q.Encode(), "+", "%
 
 var errWords = errors.New("want keywords and values")
 
-// readWords reads keywords and values: name = value, the value in single quotes where it holds spaces, \ before a quote
-// or another \.
+// readWords reads keywords and values: name = value, the value in single quotes where it holds spaces, \ before a
+// quote or another \.
 func (s *connString) readWords() error {
 	rest := strings.TrimSpace(s.words)
 	for rest != "" {
@@ -130,27 +130,29 @@ func (s *connString) readWords() error {
 	return nil
 }
 
-// parameters are the names that a connection string may state. Others would be sent to the server as its settings, which
-// refuses those that are none, and so does a pooler.
+// parameters are the names that a connection string may state. Others would be sent to the server as its settings,
+// which refuses those that are none, and so does a pooler.
 var parameters = []string{
-	"application_name", "channel_binding", "client_encoding", "connect_timeout", "database", "host", "krbspn", "krbsrvname",
-	"max_protocol_version", "min_protocol_version", "options", "passfile", "password", "port", "require_auth", "service",
-	"servicefile", "sslcert", "sslcertmode", "sslkey", "sslmode", "sslnegotiation", "sslpassword", "sslrootcert", "sslsni",
-	"target_session_attrs", "user",
+	"application_name", "channel_binding", "client_encoding", "connect_timeout", "database", "host", "krbspn",
+	"krbsrvname", "max_protocol_version", "min_protocol_version", "options", "passfile", "password", "port",
+	"require_auth", "service", "servicefile", "sslcert", "sslcertmode", "sslkey", "sslmode", "sslnegotiation",
+	"sslpassword", "sslrootcert", "sslsni", "target_session_attrs", "user",
 }
 
 // known refuses a parameter that nothing reads, by its name; key is where the string stands.
 func (s connString) known(key string) error {
 	for name := range s.values {
-		switch {
-		case slices.Contains(parameters, name):
-		case name == "schema":
-			return worded{fmt.Errorf("%s: unknown parameter schema: set database.schema", key), ErrConfig}
-		case name == "default_query_exec_mode":
-			return worded{fmt.Errorf("%s: unknown parameter %s: take it out, crm notices a pooler by itself", key, name), ErrConfig}
-		default:
-			return worded{fmt.Errorf("%s: unknown parameter %s: a setting of the server is written options=-c%%20NAME%%3DVALUE", key, name), ErrConfig}
+		if slices.Contains(parameters, name) {
+			continue
 		}
+		remedy := "a setting of the server is written options=-c%20NAME%3DVALUE"
+		switch name {
+		case "schema":
+			remedy = "set database.schema"
+		case "default_query_exec_mode":
+			remedy = "take it out, crm notices a pooler by itself"
+		}
+		return worded{fmt.Errorf("%s: unknown parameter %s: %s", key, name, remedy), ErrConfig}
 	}
 	return nil
 }

@@ -71,7 +71,7 @@ func (c *Cluster) Replicate() {
 	c.run("pg_basebackup", "-D", c.data(2), "-R", "-X", "stream", "-c", "fast", "--no-sync",
 		"-d", fmt.Sprintf("host=%s port=1 user=postgres application_name=standby", c.Dir))
 	c.start(2)
-	c.sql(1, "alter system set synchronous_standby_names = 'standby'", "select pg_reload_conf()")
+	c.SQL(1, "alter system set synchronous_standby_names = 'standby'", "select pg_reload_conf()")
 	for state := ""; state != "sync"; {
 		select {
 		case <-c.t.Context().Done():
@@ -104,7 +104,8 @@ func (c *Cluster) start(port int) {
 	})
 }
 
-func (c *Cluster) sql(port int, statements ...string) {
+// SQL runs statements on one of the two, as the superuser.
+func (c *Cluster) SQL(port int, statements ...string) {
 	c.t.Helper()
 	conn, err := pgx.Connect(c.t.Context(), c.URL(port, "postgres"))
 	if err != nil {
