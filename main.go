@@ -330,7 +330,8 @@ func (p *program) shell(db *repo.DB) *shell.Shell {
 				Zone: p.zone(), Region: p.GetString("locale.region"), Currency: p.GetString("locale.currency"),
 				Language: p.GetString("locale.language"), Now: time.Now,
 			},
-			Table: commands.All(), Aliases: commands.OpenAliases(filepath.Join(xdg.ConfigHome, "crm", "aliases")),
+			Device: p.device(),
+			Table:  commands.All(), Aliases: commands.OpenAliases(filepath.Join(xdg.ConfigHome, "crm", "aliases")),
 			Terms: commands.Terms{TokenLifetime: p.GetDuration("session.token"), SessionLifetime: p.GetDuration("session.lifetime"), Password: p.passwordCost()},
 		},
 		Data: os.Stdout, Words: os.Stderr, Secrets: p.secrets(), Reporter: p.reporter, Screen: shell.ScreenOf(os.Stdout),
@@ -338,6 +339,19 @@ func (p *program) shell(db *repo.DB) *shell.Shell {
 	}
 	sh.Attach()
 	return sh
+}
+
+// device is the key by which the database knows this machine again; without it, sign-ins are those of an unknown device.
+func (p *program) device() *security.Secret {
+	dir := filepath.Join(xdg.StateHome, "crm")
+	if p.demo {
+		dir = filepath.Join(xdg.DataHome, "crm", "demo")
+	}
+	key, err := security.OpenDevice(filepath.Join(dir, "device"))
+	if err != nil {
+		_ = shell.Say(os.Stderr, fmt.Sprintf("warning: sign-ins are those of an unknown device: %v", err))
+	}
+	return key
 }
 
 func (p *program) welcome(sh *shell.Shell) shell.Welcome {

@@ -6,7 +6,7 @@
 --
 --   1  people        role, permission, collaborator
 --   2  records       customer, contract, payment, event, and the keys that they are searched by
---   3  secrets       credential, second_factor, session, sign_in_attempt, secret, setting
+--   3  secrets       credential, second_factor, session, sign_in_attempt and its counts, secret, setting
 --   4  who is asking me(), reach(), and for policies reached(); one's own account, the time
 --   5  signing in    sign_in_params(), sign_in(), open_session(), passwords, second factors, sessions
 --   6  rules         triggers: stamps, contacts, states, payments, handing over
@@ -271,31 +271,54 @@ create table session_use (
 	at         timestamptz not null default clock_timestamp()
 );
 
--- One row a try, for known and unknown addresses alike.
+-- One row a try to sign in, for known and unknown addresses alike: what sign_in() was given. redeem() judges it in a later
+-- transaction and writes the outcome; every column has one width, whatever is true.
 create table sign_in_attempt (
-	id              bigint generated always as identity primary key,
-	address         bytea not null,   -- SHA-256 of the lower-case email
-	collaborator_id bigint not null,  -- a decoy where succeeded is false
-	ticket          bytea not null,   -- SHA-256 of what open_session() must be given
-	succeeded       boolean not null,
-	code_due        boolean not null, -- the password was right, the second factor's code was not given
-	code_step       bigint,           -- of the code that was given
-	recovery        bytea,            -- or SHA-256 of the code for recovery
-	code_wrong      boolean not null, -- the password was right, the code that was given was not
-	password_at     timestamptz,      -- the credential's changed_at and the second factor's created_at that it was judged by
-	factor_at       timestamptz,
-	counted         boolean not null, -- false while it must wait, as far as it knew, see wait_of(): hammering does not prolong it
-	opened          boolean not null default false,
-	client          inet default inet_client_addr(),
-	transaction     xid8 not null default pg_current_xact_id(),
-	at              timestamptz not null default clock_timestamp()
+	id           bigint generated always as identity primary key,
+	address      bytea    not null check (length(address) = 32),      -- SHA-256 of the lower-case email
+	name_hash    bytea    not null check (length(name_hash) = 32),    -- SHA-256 of the email as it was sent
+	nonce        bytea    not null check (length(nonce) = 40),        -- of sign_in_params(); see sign_in_nonce()
+	client_nonce bytea    not null check (length(client_nonce) = 32),
+	proof        bytea    not null check (length(proof) = 32),        -- of the password's key; see redeem()
+	code_proof   bytea    check (length(code_proof) = 32),            -- the second factor's code, sealed; null: none was given
+	device       bytea    not null check (length(device) = 32),       -- SHA-256 of the device key, zeros: none
+	device_proof bytea    not null check (length(device_proof) = 32),
+	ticket       bytea    not null,                                   -- SHA-256 of what redeem() must be given
+	outcome      smallint not null default 0 check (outcome between 0 and 5),
+		-- 0 not judged, 1 wrong, 2 locked, 3 wrong code: all of them failures; 4 the code is due, 5 opened
+	noted        boolean  not null default false,                     -- on the trail, or never to be there
+	client       inet     default inet_client_addr(),
+	transaction  xid8     not null default pg_current_xact_id(),
+	at           timestamptz not null default clock_timestamp()
 );
--- What locked_until() reads: tries that do not count, of which a stranger can make as many as they like, are in none of them.
-create index sign_in_attempt_address on sign_in_attempt (address, at) where counted and not succeeded;
-create index sign_in_attempt_client on sign_in_attempt (client, at) where counted and not succeeded;
-create index sign_in_attempt_opened on sign_in_attempt (address, at) where opened;
-create index sign_in_attempt_at on sign_in_attempt (at); -- for throwing them away
+create unique index sign_in_attempt_nonce on sign_in_attempt (nonce); -- one nonce, one try
 create unique index sign_in_attempt_ticket on sign_in_attempt (ticket);
+create index sign_in_attempt_at on sign_in_attempt (at); -- for deleting them
+create index sign_in_attempt_address on sign_in_attempt (address); -- for forgiving them
+create index sign_in_attempt_noted on sign_in_attempt (id) where not noted and outcome <= 3;
+
+-- What locked_until() counts. Each try has three rows from the start, so that a try counts as failed unless it was opened: under its
+-- address, its address and device, its network client; see counter(). A try that was opened, or whose code is due, has none any more.
+create table sign_in_count (
+	counter    bytea       not null,
+	at         timestamptz not null,
+	attempt_id bigint      not null,
+	primary key (counter, at, attempt_id)
+);
+create index sign_in_count_attempt_id on sign_in_count (attempt_id);
+
+-- When a counter was set back by a sign-in. Under address and device that is also how a device is known. Rows are only ever added: an
+-- update would leave a dead row, which a stranger's reads would show.
+create table sign_in_success (
+	counter bytea       not null,
+	at      timestamptz not null,
+	primary key (counter, at)
+);
+create index sign_in_success_at on sign_in_success (at); -- for deleting them
+
+-- The ends of both indexes: there is always one more row to read, so every look reads one row, whoever it is about.
+insert into sign_in_count values (decode(repeat('ff', 33), 'hex'), 'infinity', 0);
+insert into sign_in_success values ('', '-infinity');
 
 -- The keys that customers' values are sealed with, by Tink's key id. What is written must be sealed with the present key
 -- or, during a rotation, with the next one: see check_sealed(). crm init and crm rotate-keys maintain the table.
@@ -337,6 +360,21 @@ begin
 		block := set_byte(block, i, get_byte(key, i) # pad);
 	end loop;
 	return block;
+end $$;
+
+-- HMAC-SHA256 (RFC 2104).
+create function hmac_sha256(key bytea, message bytea) returns bytea
+language sql immutable parallel safe
+return sha256(hmac_block(key, 92) || sha256(hmac_block(key, 54) || message));
+
+-- The bytes of one xor those of the other, which is at least as long.
+create function xor_bytes(one bytea, other bytea) returns bytea
+language plpgsql immutable strict parallel safe set search_path = :"schema", pg_temp as $$
+begin
+	for i in 0 .. length(one) - 1 loop
+		one := set_byte(one, i, get_byte(one, i) # get_byte(other, i));
+	end loop;
+	return one;
 end $$;
 
 -- What somebody must do before anything else: choose a 'password', enrol 'mfa', or null, nothing.
@@ -508,27 +546,54 @@ return coalesce(case when seeding then nullif(current_setting('crm.clock', true)
 
 -- 5 ------------------------------------------------------------------------ signing in
 
--- The collaborator with that address, or known = false and a decoy. It always reads the whole
+-- Signing in is an exchange in the manner of SCRAM (RFC 5802), with K, the key that argon2id derives from the password, as ClientKey
+-- and its SHA-256, credential.key_hash, as StoredKey:
+--
+--   transcript  = 'crm sign-in' || server nonce || client nonce || SHA-256(email as sent)
+--   auth        = transcript || purpose; purpose is empty for signing in, else the SHA-256 of what the ticket is to be used for
+--   proof       = K xor HMAC(SHA-256(K), auth)
+--   code_proof  = code, padded with zeros to 32 bytes, xor HMAC(K, 'code' || transcript)
+--   device      = SHA-256(device key), device_proof = device key xor HMAC(device, transcript)
+--   session key = HMAC(K, 'session' || auth), never sent
+--   signature   = HMAC(K, 'server' || auth), by which the client knows the server
+--
+-- The first transaction, sign_in(), records the try and compares nothing. A later one, redeem(), judges it. Neither reads, writes or
+-- locks more or less by what is true; the second only by what its answer says.
+
+-- The collaborator whose address has that SHA-256, or known = false and a decoy. It always reads the whole
 -- (small) table: neither time nor the statistics views tell a known address from an unknown one.
-create function find_account(address text, out known boolean, out account credential)
+create function find_account(address bytea, out known boolean, out account credential)
 language plpgsql stable set search_path = :"schema", pg_temp as $$
 declare
 	who record;
 begin
-	select c.id, lower(c.email) = lower(address) and c.deleted_at is null as hit into who
+	select c.id, sha256(convert_to(lower(c.email), 'UTF8')) = address and c.deleted_at is null as hit into who
 	from collaborator c join credential k on k.collaborator_id = c.id
-	order by (lower(c.email) = lower(address) and c.deleted_at is null) desc, k.changed_at desc
+	order by (sha256(convert_to(lower(c.email), 'UTF8')) = address and c.deleted_at is null) desc, k.changed_at desc
 	limit 1;
 	select k.* into account from credential k where k.collaborator_id = who.id;
 	known := coalesce(who.hit, false);
 end $$;
 
--- The cost and salt with which the client derives the key of sign_in(). For an unknown address: the cost
+-- The server's nonce for an address: time in milliseconds (8 bytes), 16 random bytes, and 16 bytes of an HMAC of both and the address
+-- under a key of the database. So it is known as the database's own without being kept.
+create function sign_in_nonce(address bytea, made bytea) returns bytea
+language sql stable set search_path = :"schema", pg_temp
+return made || substr(hmac_sha256((select s.value from secret s where s.name = 'sign_in_nonce'), made || address), 1, 16);
+
+-- Whether a nonce was made for the address within two minutes before a moment.
+create function is_fresh(nonce bytea, address bytea, moment timestamptz) returns boolean
+language sql stable set search_path = :"schema", pg_temp
+return sha256(nonce) = sha256(sign_in_nonce(address, substr(nonce, 1, 24)))
+	and extract(epoch from moment) * 1000 - ('x' || encode(substr(nonce, 1, 8), 'hex'))::bit(64)::bigint between -1000 and 120000;
+
+-- The cost and salt with which the client derives its key, and the nonce of its next try. For an unknown address: the cost
 -- that is in use and a salt that is made up, always the same for the same address.
-create function sign_in_params(email text, out memory_kib integer, out iterations integer, out parallelism smallint, out salt bytea)
+create function sign_in_params(email text, out memory_kib integer, out iterations integer, out parallelism smallint, out salt bytea, out nonce bytea)
 language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
 declare
-	entry record := find_account(email);
+	address bytea := sha256(convert_to(lower(email), 'UTF8'));
+	entry record := find_account(address);
 	pepper bytea := (select s.value from secret s where s.name = 'made_up_salt');
 	made_up bytea := substr(sha256(pepper || sha256(pepper || convert_to(lower(email), 'UTF8'))), 1, 16);
 begin
@@ -536,6 +601,7 @@ begin
 	iterations := coalesce((entry.account).iterations, 3);
 	parallelism := coalesce((entry.account).parallelism, 4);
 	salt := case when entry.known then (entry.account).salt else made_up end;
+	nonce := sign_in_nonce(address, int8send(floor(extract(epoch from clock_timestamp()) * 1000)::bigint) || substr(random_key(), 1, 16));
 end $$;
 
 -- How long to wait after the last of so many failures: nothing before the fifth, then 30 seconds, doubling to an hour.
@@ -543,49 +609,81 @@ create function penalty(failures bigint) returns interval
 language sql immutable parallel safe
 return case when failures >= 5 then least(interval '1 hour', interval '30 seconds' * power(2, least(failures, 20) - 5)) end;
 
--- Until when those failures, in order, make one wait; so many are free. One that came while it had to wait does not count: each
--- knew only those that were committed before it, so which of them do is told here.
-create function wait_of(failures timestamptz[], free integer) returns timestamptz
-language plpgsql immutable parallel safe set search_path = :"schema", pg_temp as $$
+-- What tries are counted under: 'address', 'device' (of an address) or 'client'.
+create function counter(kind text, of_address bytea, more bytea) returns bytea
+language sql immutable parallel safe
+return sha256(convert_to(kind, 'UTF8') || of_address || more);
+
+-- When a counter was last set back; '-infinity': never. It reads one row.
+create function last_success(of_counter bytea) returns timestamptz
+language plpgsql stable set search_path = :"schema", pg_temp set plan_cache_mode = force_generic_plan set enable_indexscan = on
+set enable_seqscan = off set enable_bitmapscan = off set enable_indexonlyscan = off set enable_sort = off set enable_incremental_sort = off as $$
 declare
-	failure timestamptz;
+	last sign_in_success;
+begin
+	select s.* into last from sign_in_success s
+	where (s.counter, s.at) <= (of_counter, 'infinity'::timestamptz) order by s.counter desc, s.at desc limit 1;
+	return case when last.counter = of_counter then last.at else '-infinity' end;
+end $$;
+
+-- Until when the tries of a counter make one wait: those after since and up to as_of, but one; so many are free. A try that came while
+-- it had to wait does not count: hammering prolongs nothing. Concurrent tries cannot see each other when they are recorded, so this
+-- is decided when they are read. Each step skips to the next try that counts, and reads one row; of a day no more than 40
+-- count. All 40 steps are made, unless hurried: how many there are does not show.
+create function wait_of(of_counter bytea, since timestamptz, as_of timestamptz, free integer, but_attempt bigint, hurried boolean) returns timestamptz
+language plpgsql stable set search_path = :"schema", pg_temp set plan_cache_mode = force_generic_plan set enable_indexscan = on
+set enable_seqscan = off set enable_bitmapscan = off set enable_indexonlyscan = off set enable_sort = off set enable_incremental_sort = off as $$
+declare
+	next    sign_in_count;
+	place   timestamptz := since;
+	behind  bigint := 9223372036854775807; -- an attempt's id: the next row comes after this one at place
 	counted bigint := -free;
 	until   timestamptz;
 begin
-	foreach failure in array coalesce(failures, '{}') loop
-		if until is null or failure >= until then
-			counted := counted + 1;
-			until := failure + penalty(counted);
+	for i in 1 .. 40 loop
+		select n.* into next from sign_in_count n
+		where (n.counter, n.at, n.attempt_id) > (of_counter, place, behind) order by n.counter, n.at, n.attempt_id limit 1;
+		if next.counter = of_counter and next.at <= as_of then
+			place := next.at;
+			behind := next.attempt_id;
+			if next.attempt_id <> but_attempt then
+				counted := counted + 1;
+				if penalty(counted) is not null then
+					until := next.at + penalty(counted);
+					place := until;
+					behind := -1;
+				end if;
+			end if;
+		elsif hurried then
+			exit;
 		end if;
 	end loop;
 	return until;
 end $$;
 
--- Until when an address must wait, from where the caller is; the attempt itself is left out. Three counts of failures:
+-- Until when an address must wait; the attempt itself is left out, and what came after as_of. A device that has signed in to the address
+-- within 30 days waits for its own failures only: a stranger who fails on purpose does not lock it out, nor does anybody who shares its
+-- network address. For all others three counts of failures:
 --
---   of the address from this client, since it was last opened from there;
---   of the address from anywhere, since it was last opened, unless its owner has signed in from this client
---   within 30 days: so a stranger who fails on purpose does not lock out whoever sits where they always sit;
---   of this client for any address in the last hour, 20 being free, with the same exception: so one stranger
---   locks few accounts, and guessing one password for everybody ends too.
-create function locked_until(of_address bytea, account bigint, from_client inet, but_attempt bigint) returns timestamptz
+--   of the address from anywhere, since it was last opened;
+--   of the network client for any address in the last hour, 20 being free: so guessing one password for everybody ends too.
+create function locked_until(of_address bytea, device bytea, client inet, but_attempt bigint, as_of timestamptz default 'infinity', hurried boolean default false)
+returns timestamptz
 language plpgsql stable set search_path = :"schema", pg_temp as $$
 declare
-	day   timestamptz := clock_timestamp() - interval '1 day';
-	known boolean := from_client is not null and exists (select from session s
-		where s.collaborator_id = account and s.client = from_client and s.created_at > clock_timestamp() - interval '30 days');
-	here timestamptz; anywhere timestamptz; client timestamptz;
+	moment   timestamptz := least(as_of, clock_timestamp());
+	day      timestamptz := moment - interval '1 day';
+	anywhere bytea := counter('address', of_address, '');
+	here     bytea := counter('device', of_address, device);
+	was_here timestamptz := last_success(here);
+	by_address timestamptz := wait_of(anywhere, greatest(day, last_success(anywhere)), as_of, 0, but_attempt, hurried);
+	by_device  timestamptz := wait_of(here, greatest(day, was_here), as_of, 0, but_attempt, hurried);
+	by_client  timestamptz := wait_of(counter('client', '', convert_to(coalesce(host(client), ''), 'UTF8')), moment - interval '1 hour', as_of, 20, but_attempt, hurried);
 begin
-	select wait_of(array_agg(a.at order by a.at, a.id), 0) into here from sign_in_attempt a
-	where a.address = of_address and a.client is not distinct from from_client and a.counted and not a.succeeded and a.id <> but_attempt
-		and a.at > coalesce((select max(o.at) from sign_in_attempt o
-			where o.address = of_address and o.client is not distinct from from_client and o.opened), day);
-	select wait_of(array_agg(a.at order by a.at, a.id), 0) into anywhere from sign_in_attempt a
-	where a.address = of_address and a.counted and not a.succeeded and a.id <> but_attempt
-		and a.at > coalesce((select max(o.at) from sign_in_attempt o where o.address = of_address and o.opened), day);
-	select wait_of(array_agg(a.at order by a.at, a.id), 20) into client from sign_in_attempt a
-	where a.client = from_client and a.counted and not a.succeeded and a.id <> but_attempt and a.at > clock_timestamp() - interval '1 hour';
-	return case when known then here else greatest(here, anywhere, client) end;
+	return case
+		when was_here > moment - interval '30 days' then by_device
+		when client is null then by_address -- on the server's own machine: everybody shares that address
+		else greatest(by_address, by_client) end;
 end $$;
 
 -- SHA-1 (FIPS 180-4), which core PostgreSQL does not have and authenticator apps insist on.
@@ -636,74 +734,201 @@ begin
 	return lpad(((('x' || encode(substr(mac, at + 1, 4), 'hex'))::bit(32)::bigint & 2147483647) % 1000000)::text, 6, '0');
 end $$;
 
--- The step of the code, if it is of now, the step before or the one after; else null. All three are always computed.
-create function totp_step(secret bytea, code text) returns bigint
+-- The step of the code, if it is of that moment, the step before or the one after; else null. All three are always computed.
+create function totp_step(secret bytea, code bytea, moment timestamptz) returns bigint
 language plpgsql stable set search_path = :"schema", pg_temp as $$
 declare
-	step  bigint := floor(extract(epoch from clock_timestamp()) / 30);
+	step  bigint := floor(extract(epoch from moment) / 30);
 	found bigint;
 begin
 	for i in step - 1 .. step + 1 loop
-		if sha256(convert_to(totp(secret, i), 'UTF8')) = sha256(convert_to(code, 'UTF8')) then
+		if sha256(convert_to(totp(secret, i), 'UTF8')) = sha256(code) then
 			found := i;
 		end if;
 	end loop;
 	return found;
 end $$;
 
--- A code for recovery as it is kept; capitals, hyphens and blanks do not matter.
-create function recovery_hash(code text) returns bytea
-language sql immutable parallel safe
-return sha256(convert_to(lower(translate(code, '- ', '')), 'UTF8'));
-
--- Notes one try and answers a ticket, whatever the outcome. The outcome is told by
--- open_session(), in a later transaction: a try that is rolled back, to be forgotten and not
--- counted, has taught nothing. The code is the second factor's, six digits or one for recovery; it is used up when the
--- ticket is redeemed.
-create function sign_in(email text, key bytea, code text default null) returns bytea
+-- Records one try and answers a ticket for redeem(). It compares nothing: a try that is rolled back, to be forgotten
+-- and not counted, has taught nothing. device and device_proof may be null: an unknown device.
+create function sign_in(email text, nonce bytea, client_nonce bytea, proof bytea, code_proof bytea default null,
+	device bytea default null, device_proof bytea default null) returns bytea
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 declare
-	entry   record := find_account(email);
 	who     bytea := sha256(convert_to(lower(email), 'UTF8'));
+	zeros   bytea := decode(repeat('00', 32), 'hex');
 	ticket  bytea := random_key();
-	account bigint := coalesce((entry.account).collaborator_id, 0);
-	factor  record;
-	passes  boolean := entry.known and coalesce((entry.account).key_hash = sha256(key), false)
-		and coalesce((entry.account).expires_at > clock_timestamp(), true);
-	step    bigint;
-	rescue  bytea;
-	lock    timestamptz := locked_until(who, case when entry.known then account end, inet_client_addr(), 0);
-	try     record;
+	attempt record;
 begin
-	select f.secret, f.created_at into factor from second_factor f where f.collaborator_id = account;
-	if code is not null then -- as much work for who has no second factor
-		step := totp_step(coalesce(factor.secret, '\x00'), left(code, 100));
-		rescue := (select c.code_hash from recovery_code c
-			where c.collaborator_id = account and c.code_hash = recovery_hash(left(code, 100)) and c.used_at is null);
-	end if;
-	insert into sign_in_attempt (address, collaborator_id, ticket, succeeded, code_due, code_wrong, code_step, recovery, counted, password_at, factor_at)
-	values (who, account, sha256(ticket), passes and (factor.secret is null or step is not null or rescue is not null),
-		passes and factor.secret is not null and code is null,
-		passes and factor.secret is not null and code is not null and step is null and rescue is null,
-		case when factor.secret is not null then step end, case when step is null then rescue end,
-		coalesce(lock <= clock_timestamp(), true) and not (passes and factor.secret is not null and code is null),
-		(entry.account).changed_at, factor.created_at)
-	returning * into try;
-	if try.counted and not try.succeeded then
-		lock := locked_until(who, case when entry.known then account end, inet_client_addr(), 0);
-		insert into audit (collaborator_id, entity, entity_id, action, after)
-		values (null, 'user', case when entry.known then account else 0 end, 'sign-in-failed',
-			case when lock > clock_timestamp() then jsonb_build_object('locked_until', lock) end);
-	end if;
+	insert into sign_in_attempt (address, name_hash, nonce, client_nonce, proof, code_proof, device, device_proof, ticket)
+	values (who, sha256(convert_to(email, 'UTF8')), sign_in.nonce, sign_in.client_nonce, sign_in.proof, sign_in.code_proof,
+		coalesce(sign_in.device, zeros), coalesce(sign_in.device_proof, zeros), sha256(ticket))
+	returning * into attempt;
+	insert into sign_in_count values
+		(counter('address', who, ''), attempt.at, attempt.id),
+		(counter('device', who, attempt.device), attempt.at, attempt.id),
+		(counter('client', '', convert_to(coalesce(host(attempt.client), ''), 'UTF8')), attempt.at, attempt.id);
 	return ticket;
 end $$;
 
--- A session's row and its key.
-create function new_session(of_collaborator bigint, lifetime interval, for_seeding boolean, password_at timestamptz, factor_at timestamptz,
-	out session_id bigint, out session_key bytea, out ends timestamptz)
+create function transcript(a sign_in_attempt) returns bytea
+language sql immutable
+return convert_to('crm sign-in', 'UTF8') || a.nonce || a.client_nonce || a.name_hash;
+
+-- The hash of the device that a try came from, empty unless it proved that it has the key.
+create function proven_device(a sign_in_attempt) returns bytea
+language sql immutable set search_path = :"schema", pg_temp
+return case when sha256(xor_bytes(a.device_proof, hmac_sha256(a.device, transcript(a)))) = a.device then a.device else '' end;
+
+-- What redeem() found. The outcome is 'opened', 'refused' or 'code_due'; all but outcome and signature are set where it is 'opened'.
+create type judgement as (outcome text, signature bytea, attempt_id bigint, collaborator_id bigint, key bytea, auth bytea,
+	transcript bytea, password_at timestamptz, factor_at timestamptz);
+
+-- Judges a try that another transaction recorded, once, within a minute, for one purpose. A ticket that is none is error 28P01.
+-- 'refused' is one answer for an unknown address, a wrong key, a wrong or used code and a locked account, and all of them cost the same;
+-- 'code_due' says that the key was right, no code was given and one is needed. Answers are no errors, so that they are committed. If the
+-- caller rolls back, the try stays as it was and counts as a failure.
+create function redeem(of_ticket bytea, purpose bytea) returns judgement
+language plpgsql volatile set search_path = :"schema", pg_temp as $$
+declare
+	try     sign_in_attempt;
+	entry   record;
+	factor  record;
+	hashes  bytea[];
+	unused  boolean[];
+	script  bytea;
+	auth    bytea;
+	key     bytea;
+	code    bytea;
+	step    bigint;
+	rescue  bytea;
+	right_key boolean;
+	lock    timestamptz;
+	account bigint;
+	result  smallint;
+	found_out judgement;
+begin
+	select a.* into try from sign_in_attempt a
+	where a.ticket = sha256(of_ticket) and a.outcome = 0
+		and a.transaction <> pg_current_xact_id() and a.at > clock_timestamp() - interval '1 minute'
+	for update;
+	if not found or purpose is null then
+		raise exception using errcode = '28P01', message = 'wrong email or password';
+	end if;
+	entry := find_account(try.address);
+	account := coalesce((entry.account).collaborator_id, 0);
+	script := transcript(try);
+	auth := script || purpose;
+	key := xor_bytes(try.proof, hmac_sha256(coalesce((entry.account).key_hash, try.device), auth));
+	right_key := entry.known and is_fresh(try.nonce, try.address, try.at) and sha256(key) = (entry.account).key_hash
+		and coalesce((entry.account).expires_at > try.at, true);
+	-- Both tables are read whole, and a code costs the same where there is no second factor.
+	select max(f.created_at) filter (where f.collaborator_id = account) as created_at,
+		coalesce(max(encode(f.secret, 'hex')) filter (where f.collaborator_id = account), repeat('00', 20)) as secret,
+		coalesce(max(f.last_step) filter (where f.collaborator_id = account), 0) as last_step into factor from second_factor f;
+	select array_agg(c.code_hash order by c.code_hash) filter (where c.collaborator_id = account),
+		array_agg(c.used_at is null order by c.code_hash) filter (where c.collaborator_id = account) into hashes, unused from recovery_code c;
+	if try.code_proof is not null then
+		code := rtrim(xor_bytes(try.code_proof, hmac_sha256(key, 'code' || script)), '\x00'::bytea);
+		step := totp_step(decode(factor.secret, 'hex'), code, try.at);
+		for i in 1 .. 10 loop
+			if hashes[i] = sha256(code) and unused[i] then
+				rescue := hashes[i];
+			end if;
+		end loop;
+	end if;
+	if step <= factor.last_step then
+		step := null;
+	end if;
+	lock := locked_until(try.address, proven_device(try), try.client, try.id);
+	result := case
+		when lock > try.at then 2
+		when not right_key then 1
+		when factor.created_at is null then 5
+		when try.code_proof is null then 4
+		when step is null and rescue is null then 3
+		else 5 end;
+	if result = 5 and factor.created_at is not null and not use_code(account, step, rescue) then
+		result := 3;
+	end if;
+	update sign_in_attempt a set outcome = result where a.id = try.id;
+	if result < 4 then
+		found_out.outcome := 'refused';
+		return found_out;
+	end if;
+	delete from sign_in_count n where n.attempt_id = try.id;
+	found_out.signature := hmac_sha256(key, 'server' || auth);
+	if result = 4 then
+		found_out.outcome := 'code_due';
+		return found_out;
+	end if;
+	insert into sign_in_success values (counter('address', try.address, ''), try.at) on conflict do nothing;
+	if proven_device(try) <> '' then
+		insert into sign_in_success values (counter('device', try.address, try.device), try.at) on conflict do nothing;
+	end if;
+	return row('opened'::text, found_out.signature, try.id, account, key, auth, script, (entry.account).changed_at, factor.created_at)::judgement;
+end $$;
+
+-- Uses up a code; false if it was used meanwhile. Of two who use one code at once the second waits here.
+create function use_code(of_collaborator bigint, step bigint, recovery bytea) returns boolean
 language plpgsql volatile set search_path = :"schema", pg_temp as $$
 begin
-	session_key := random_key();
+	if step is not null then
+		update second_factor f set last_step = step where f.collaborator_id = of_collaborator and f.last_step < step;
+		return found;
+	end if;
+	update recovery_code c set used_at = clock_timestamp()
+	where c.collaborator_id = of_collaborator and c.code_hash = recovery and c.used_at is null;
+	if not found then
+		return false;
+	end if;
+	insert into audit (collaborator_id, entity, entity_id, action) values (of_collaborator, 'user', of_collaborator, 'recovery-code');
+	return true;
+end $$;
+
+-- The purpose of a ticket: what its use gives, which the proof covers. A ticket that is seen in a log can do only that.
+create function purpose_of(what text, memory_kib integer, iterations integer, parallelism integer, salt bytea, key_hash bytea) returns bytea
+language sql immutable parallel safe
+return sha256(convert_to(what, 'UTF8') || int4send(memory_kib) || int4send(iterations) || int4send(parallelism) || salt || key_hash);
+
+-- Writes failed tries of anybody to the trail, with the time of the try: those that were judged, and those that were not within their
+-- minute. A stranger's own transactions write none, they would show the outcome before it is counted. At most 200 at
+-- once; two never write the same.
+create function write_failures() returns void
+language plpgsql volatile set search_path = :"schema", pg_temp as $$
+declare
+	try  sign_in_attempt;
+	lock timestamptz;
+begin
+	for try in select a.* from sign_in_attempt a
+		where not a.noted and a.outcome <= 3 and (a.outcome > 0 or a.at < clock_timestamp() - interval '1 minute')
+		order by a.id limit 200 for update skip locked
+	loop
+		lock := locked_until(try.address, proven_device(try), try.client, try.id, try.at, true);
+		if coalesce(lock <= try.at, true) then -- others did not count
+			lock := locked_until(try.address, proven_device(try), try.client, 0, try.at, true);
+			insert into audit (at, collaborator_id, client, entity, entity_id, action, after)
+			values (try.at, null, try.client, 'user',
+				coalesce((select c.id from collaborator c where sha256(convert_to(lower(c.email), 'UTF8')) = try.address and c.deleted_at is null), 0),
+				'sign-in-failed', case when lock > try.at then jsonb_build_object('locked_until', lock) end);
+		end if;
+		update sign_in_attempt a set noted = true where a.id = try.id;
+	end loop;
+end $$;
+
+-- The same for whoever is signed in, before they read the trail.
+create function note_failures() returns void
+language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
+begin
+	perform me(true);
+	perform write_failures();
+end $$;
+
+-- A session's row.
+create function new_session(of_collaborator bigint, session_key bytea, lifetime interval, for_seeding boolean, password_at timestamptz, factor_at timestamptz,
+	out session_id bigint, out ends timestamptz)
+language plpgsql volatile set search_path = :"schema", pg_temp as $$
+begin
 	insert into session (collaborator_id, inner_key, outer_key, ends_at, password_at, factor_at, seeding, idle)
 	values (of_collaborator, hmac_block(session_key, 54), hmac_block(session_key, 92), clock_timestamp() + lifetime, password_at, factor_at, for_seeding,
 		case when not for_seeding then (select nullif(s.value, '')::interval from setting s where s.name = 'session_idle') end)
@@ -711,79 +936,76 @@ begin
 	insert into session_use (session_id) values (new_session.session_id);
 end $$;
 
--- Whose the ticket of a successful try is, once, within a minute and in a later transaction. Anything else is error
--- 28P01, always the same; only who had the password right and gave no code is told so, by the constraint's name code_due. A ticket
--- from before the password or the second factor was changed is worth nothing, and so is what is opened with it while that happens.
-create function redeem(of_ticket bytea) returns sign_in_attempt
-language plpgsql volatile set search_path = :"schema", pg_temp as $$
-declare
-	try  sign_in_attempt;
-	used boolean := true;
-begin
-	select a.* into try from sign_in_attempt a
-	where a.ticket = sha256(of_ticket) and (a.succeeded or a.code_due) and not a.opened
-		and a.transaction <> pg_current_xact_id() and a.at > clock_timestamp() - interval '1 minute'
-		and coalesce(locked_until(a.address, a.collaborator_id, a.client, a.id) <= a.at, true)
-		and exists (select from collaborator c join credential k on k.collaborator_id = c.id left join second_factor f on f.collaborator_id = c.id
-			where c.id = a.collaborator_id and c.deleted_at is null and k.changed_at = a.password_at and f.created_at is not distinct from a.factor_at)
-	for update;
-	if try.code_due then
-		raise exception using errcode = '28P01', constraint = 'code_due', message = 'the code is missing';
-	end if;
-	-- Of two who use one code at once the second waits here, and finds it used.
-	if try.code_step is not null then
-		update second_factor f set last_step = try.code_step where f.collaborator_id = try.collaborator_id and f.last_step < try.code_step;
-		used := found;
-	elsif try.recovery is not null then
-		update recovery_code c set used_at = clock_timestamp()
-		where c.collaborator_id = try.collaborator_id and c.code_hash = try.recovery and c.used_at is null;
-		used := found;
-		insert into audit (collaborator_id, entity, entity_id, action) values (try.collaborator_id, 'user', try.collaborator_id, 'recovery-code');
-	end if;
-	if try.id is null or not used then
-		raise exception using errcode = '28P01', message = 'wrong email or password';
-	end if;
-	update sign_in_attempt a set opened = true where a.id = try.id;
-	return try;
-end $$;
-
--- Redeems the ticket of sign_in(): the session's id, its key, whose it is, its end, and the server's clock. Errors are redeem()'s.
-create function open_session(ticket bytea, lifetime interval,
-	out session_id bigint, out session_key bytea, out collaborator_id bigint, out ends timestamptz, out server_time timestamptz)
+-- Redeems the ticket of sign_in(): the session's id, whose it is, its end, and the server's clock; its key both ends derive. The last five
+-- arguments keep the same password at a higher cost, all null: as it is. Cost is never lowered; that the password is the
+-- same the database cannot see, so it is on the trail.
+create function open_session(ticket bytea, lifetime interval, memory_kib integer default null, iterations integer default null,
+	parallelism integer default null, salt bytea default null, key_hash bytea default null,
+	out outcome text, out signature bytea, out session_id bigint, out collaborator_id bigint, out ends timestamptz, out server_time timestamptz)
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 declare
-	try sign_in_attempt := redeem(ticket);
+	j judgement := redeem(ticket, coalesce(purpose_of('cost', memory_kib, iterations, parallelism, salt, key_hash), ''));
 begin
-	collaborator_id := try.collaborator_id;
+	outcome := j.outcome;
+	signature := j.signature;
+	if outcome <> 'opened' then
+		return;
+	end if;
+	collaborator_id := j.collaborator_id;
 	server_time := clock_timestamp();
-	select n.session_id, n.session_key, n.ends into session_id, session_key, ends
-	from new_session(collaborator_id,
+	select n.session_id, n.ends into session_id, ends
+	from new_session(collaborator_id, hmac_sha256(j.key, 'session' || j.auth),
 		greatest(interval '1 second', least(lifetime, (select s.value::interval from setting s where s.name = 'session_lifetime'))),
-		false, try.password_at, try.factor_at) n;
+		false, j.password_at, j.factor_at) n;
 	insert into audit (collaborator_id, session_id, entity, entity_id, action)
 	values (open_session.collaborator_id, open_session.session_id, 'user', open_session.collaborator_id, 'sign-in');
-	delete from sign_in_attempt a where a.id in (
-		select o.id from sign_in_attempt o where o.at < clock_timestamp() - interval '2 days'
-		limit 1000 for update skip locked);
+	update credential k set memory_kib = open_session.memory_kib, iterations = open_session.iterations,
+		parallelism = open_session.parallelism, salt = open_session.salt, key_hash = open_session.key_hash
+	where k.collaborator_id = open_session.collaborator_id and not k.must_change and open_session.key_hash is not null
+		and open_session.memory_kib >= k.memory_kib and open_session.iterations >= k.iterations;
+	if found then
+		insert into audit (collaborator_id, session_id, entity, entity_id, action, after)
+		values (open_session.collaborator_id, open_session.session_id, 'user', open_session.collaborator_id, 'password-cost',
+			jsonb_build_object('memory_kib', memory_kib, 'iterations', iterations));
+	end if;
+	perform write_failures();
+	perform forget_tries();
+end $$;
+
+-- Deletes what is over: tries after two days, successes after 31, sessions 30 days after their end.
+create function forget_tries() returns void
+language sql volatile set search_path = :"schema", pg_temp as $$
+	with gone as (delete from sign_in_attempt a where a.id in (
+		select o.id from sign_in_attempt o where o.at < clock_timestamp() - interval '2 days' limit 1000 for update skip locked) returning a.id)
+	delete from sign_in_count n where n.attempt_id in (select g.id from gone g);
+	delete from sign_in_success s where s.ctid = any (array(
+		select o.ctid from sign_in_success o
+		where o.at < clock_timestamp() - interval '31 days' and o.counter <> '' limit 1000 for update skip locked));
 	delete from session e where e.id in (
 		select o.id from session o where o.ends_at < clock_timestamp() - interval '30 days'
 		limit 1000 for update skip locked);
-end $$;
+$$;
 
 -- A session for `crm seed`, for the owner only. What it adds is fictional.
 create function open_seeding_session(of_collaborator bigint, out session_id bigint, out session_key bytea, out ends timestamptz)
 language sql volatile set search_path = :"schema", pg_temp as $$
-	select * from new_session(of_collaborator, interval '1 hour', true, (select k.changed_at from credential k where k.collaborator_id = of_collaborator),
-		(select f.created_at from second_factor f where f.collaborator_id = of_collaborator))
+	with key as materialized (select random_key() as session_key)
+	select n.session_id, k.session_key, n.ends from key k, new_session(of_collaborator, k.session_key, interval '1 hour', true,
+		(select k.changed_at from credential k where k.collaborator_id = of_collaborator),
+		(select f.created_at from second_factor f where f.collaborator_id = of_collaborator)) n
 $$;
 
--- Notes that the caller's session is in use; at most once a minute, and nobody waits for it.
+-- Notes that the caller's session is in use, and failed tries of anybody; at most once a minute, and nobody waits for it.
 create function touch() returns void
-language sql volatile security definer set search_path = :"schema", pg_temp as $$
+language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
+begin
 	update session_use u set at = clock_timestamp()
 	where u.session_id = (select o.session_id from session_use o
-		where o.session_id = (me(true)).session_id and o.at < clock_timestamp() - interval '1 minute' for update skip locked)
-$$;
+		where o.session_id = (me(true)).session_id and o.at < clock_timestamp() - interval '1 minute' for update skip locked);
+	if found then
+		perform write_failures();
+	end if;
+end $$;
 
 -- Whether a session has neither been ended nor come to its end; whether its owner may still use it, caller() says.
 create function is_open(i session) returns boolean
@@ -888,11 +1110,14 @@ begin
 	perform note('user', of_collaborator, 'unlock', null);
 end $$;
 
+-- It waits for nobody: a try that is being judged is left to whoever judges it.
 create function forgive(of_collaborator bigint) returns void
 language sql volatile set search_path = :"schema", pg_temp as $$
-	update sign_in_attempt a set counted = false
-	where a.counted and not a.succeeded and (not a.code_wrong or (select reach('user.mfa')) = 0)
-		and a.address = (select sha256(convert_to(lower(c.email), 'UTF8')) from collaborator c where c.id = of_collaborator)
+	delete from sign_in_count n where n.ctid = any (array(
+		select c.ctid from sign_in_count c join sign_in_attempt a on a.id = c.attempt_id
+		where a.address = (select sha256(convert_to(lower(o.email), 'UTF8')) from collaborator o where o.id = of_collaborator)
+			and (a.outcome <> 3 or (select reach('user.mfa')) = 0)
+		for update of c skip locked))
 $$;
 
 -- Stores the credential of a collaborator who has none yet; needs user.add. A one-time password works for a day and for
@@ -932,67 +1157,75 @@ begin
 	return until;
 end $$;
 
+-- Redeems the caller's own ticket for a purpose; anybody else's is refused.
+create function redeem_own(ticket bytea, purpose bytea) returns judgement
+language plpgsql volatile set search_path = :"schema", pg_temp as $$
+declare
+	caller identity := me(true);
+	j      judgement := redeem(ticket, purpose);
+begin
+	if j.outcome = 'opened' and j.collaborator_id <> caller.id then
+		raise exception using errcode = '28P01', message = 'wrong email or password';
+	end if;
+	return j;
+end $$;
+
 -- Changes the caller's own password, given the ticket of sign_in() with the current one; all their other
--- sessions end. Errors are redeem()'s: a wrong guess was counted when the ticket was made.
-create function change_password(ticket bytea, memory_kib integer, iterations integer, parallelism integer, salt bytea, key_hash bytea)
-returns void
+-- sessions end. The outcome is redeem()'s.
+create function change_password(ticket bytea, memory_kib integer, iterations integer, parallelism integer, salt bytea, key_hash bytea,
+	out outcome text, out signature bytea)
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 declare
+	j       judgement := redeem_own(ticket, purpose_of('password', memory_kib, iterations, parallelism, salt, key_hash));
 	caller  identity := me(true);
 	changed timestamptz;
 begin
-	if (redeem(ticket)).collaborator_id <> caller.id then
-		raise exception using errcode = '28P01', message = 'wrong email or password';
+	outcome := j.outcome;
+	signature := j.signature;
+	if outcome <> 'opened' then
+		return;
 	end if;
 	update credential k set memory_kib = change_password.memory_kib, iterations = change_password.iterations,
 		parallelism = change_password.parallelism, salt = change_password.salt, key_hash = change_password.key_hash,
 		changed_at = clock_timestamp(), must_change = false, expires_at = null
-	where k.collaborator_id = caller.id
+	where k.collaborator_id = caller.id and k.changed_at = j.password_at
 	returning k.changed_at into changed;
+	if not found then -- of two who change it at once the second waited here
+		raise exception using errcode = '28P01', message = 'wrong email or password';
+	end if;
 	update session i set password_at = changed where i.id = caller.session_id;
 	perform end_sessions(caller.id, caller.session_id);
 	perform note('user', caller.id, 'password', null);
 end $$;
 
--- Keeps the same password at a higher cost, in the first minute of a session: the client has just derived its key. False where the key
--- is another or the cost lower, and nothing is changed. That the password is the same the database cannot see: so it is on the trail.
-create function raise_cost(current_key bytea, memory_kib integer, iterations integer, parallelism integer, salt bytea, key_hash bytea)
-returns boolean
-language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
-declare
-	caller identity := me(true);
-begin
-	update credential k set memory_kib = raise_cost.memory_kib, iterations = raise_cost.iterations,
-		parallelism = raise_cost.parallelism, salt = raise_cost.salt, key_hash = raise_cost.key_hash
-	where k.collaborator_id = caller.id and k.key_hash = sha256(current_key)
-		and raise_cost.memory_kib >= k.memory_kib and raise_cost.iterations >= k.iterations
-		and exists (select from session i where i.id = caller.session_id and i.created_at > clock_timestamp() - interval '1 minute');
-	if not found then
-		return false;
-	end if;
-	perform note('user', caller.id, 'password-cost', jsonb_build_object('memory_kib', memory_kib, 'iterations', iterations));
-	return true;
-end $$;
-
 -- Enrols the caller's second factor, given the ticket of sign_in() with the password (and, to replace one, its code) and
--- a code of the new secret. Other sessions end.
-create function enable_mfa(ticket bytea, secret bytea, code text, recovery_hashes bytea[]) returns void
+-- a code of the new secret. Secret and code are sealed: xor HMAC(K, 'factor' || transcript) and 'new code'. Other sessions end. The outcome
+-- is redeem()'s or 'mfa_code': not a code of that secret.
+create function enable_mfa(ticket bytea, sealed_secret bytea, sealed_code bytea, recovery_hashes bytea[], out outcome text, out signature bytea)
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 declare
+	j       judgement := redeem_own(ticket, sha256('mfa on' || int4send(length(sealed_secret)) || sealed_secret || sealed_code
+		|| (select string_agg(h, ''::bytea order by o) from unnest(recovery_hashes) with ordinality u (h, o))));
 	caller  identity := me(true);
-	step    bigint := totp_step(secret, code);
+	secret  bytea;
+	step    bigint;
 	enabled timestamptz := clock_timestamp();
 begin
-	if (redeem(ticket)).collaborator_id <> caller.id then
-		raise exception using errcode = '28P01', message = 'wrong email or password';
+	outcome := j.outcome;
+	signature := j.signature;
+	if outcome <> 'opened' then
+		return;
 	end if;
+	secret := xor_bytes(sealed_secret, hmac_sha256(j.key, 'factor' || j.transcript));
+	step := totp_step(secret, rtrim(xor_bytes(sealed_code, hmac_sha256(j.key, 'new code' || j.transcript)), '\x00'::bytea), enabled);
 	if step is null then
-		raise exception using errcode = '23514', constraint = 'mfa_code', message = 'not a code of that secret';
+		outcome := 'mfa_code';
+		return;
 	end if;
 	if cardinality(recovery_hashes) is distinct from 10 then
 		raise exception using errcode = '23514', constraint = 'mfa_recovery', message = 'want ten codes for recovery';
 	end if;
-	delete from second_factor f where f.collaborator_id = caller.id;
+	delete from second_factor f where f.collaborator_id = caller.id and f.created_at is not distinct from j.factor_at;
 	insert into second_factor (collaborator_id, secret, last_step, created_at) values (caller.id, secret, step, enabled);
 	update session i set factor_at = enabled where i.id = caller.session_id;
 	insert into recovery_code (collaborator_id, code_hash) select caller.id, h from unnest(recovery_hashes) h;
@@ -1000,21 +1233,27 @@ begin
 	perform note('user', caller.id, 'mfa-on', null);
 end $$;
 
--- Removes the caller's second factor, given the ticket of sign_in() with password and code.
-create function disable_mfa(ticket bytea) returns void
+-- Removes the caller's second factor, given the ticket of sign_in() with password and code. The outcome is redeem()'s, 'mfa_required': the
+-- role must have one, or 'mfa_none': there is none.
+create function disable_mfa(ticket bytea, out outcome text, out signature bytea)
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 declare
+	j      judgement := redeem_own(ticket, sha256('mfa off'));
 	caller identity := me();
 begin
-	if (redeem(ticket)).collaborator_id <> caller.id then
-		raise exception using errcode = '28P01', message = 'wrong email or password';
+	outcome := j.outcome;
+	signature := j.signature;
+	if outcome <> 'opened' then
+		return;
 	end if;
 	if (select r.mfa_required from role r where r.name = caller.role) then
-		raise exception using errcode = '23514', constraint = 'mfa_required', message = 'the role must have a second factor', detail = caller.role;
+		outcome := 'mfa_required';
+		return;
 	end if;
 	delete from second_factor f where f.collaborator_id = caller.id;
 	if not found then
-		raise exception using errcode = 'P0002', constraint = 'mfa_none', message = 'no second factor';
+		outcome := 'mfa_none';
+		return;
 	end if;
 	perform note('user', caller.id, 'mfa-off', null);
 end $$;
@@ -1773,11 +2012,12 @@ create policy changing on event for update to :"app"
 grant usage on schema :"schema" to :"app";
 
 grant execute on function
-	sign_in_params(text), sign_in(text, bytea, text), open_session(bytea, interval), sign_out(), touch(),
-	change_password(bytea, integer, integer, integer, bytea, bytea), raise_cost(bytea, integer, integer, integer, bytea, bytea),
+	sign_in_params(text), sign_in(text, bytea, bytea, bytea, bytea, bytea, bytea),
+	open_session(bytea, interval, integer, integer, integer, bytea, bytea), sign_out(), touch(), note_failures(),
+	change_password(bytea, integer, integer, integer, bytea, bytea),
 	set_first_password(text, integer, integer, integer, bytea, bytea, boolean),
 	reset_password(bigint, integer, integer, integer, bytea, bytea), unlock_user(bigint),
-	enable_mfa(bytea, bytea, text, bytea[]), disable_mfa(bytea), clear_mfa(bigint), require_mfa(text, boolean), my_mfa(),
+	enable_mfa(bytea, bytea, bytea, bytea[]), disable_mfa(bytea), clear_mfa(bigint), require_mfa(text, boolean), my_mfa(),
 	sessions_of(bigint), end_session(bigint), end_other_sessions(),
 	me(boolean), me_id(), my_session(), reach(text[]), reached(text[]), judged(text[]), within(bigint[], bigint[]), admits(bigint[], bigint, bigint[]), my_account(), my_duty(), my_permissions(), hand_over(bigint, bigint),
 	history(text, bigint), my_last_change(), note_refusal(text, text, bigint), note_export(text, bigint, text), export_customer(bigint), erase_customer(bigint, sealed, sealed),
@@ -1801,7 +2041,7 @@ grant insert (contract_id, amount, paid_on) on payment to :"app";
 grant insert (name, contract_id, start_date, end_date, location, attendees, comments, name_tokens, location_tokens, comments_tokens) on event to :"app";
 grant update (name, contract_id, start_date, end_date, location, attendees, comments, name_tokens, location_tokens, comments_tokens, support_id, deleted_at) on event to :"app";
 
-insert into secret values ('made_up_salt', random_key());
+insert into secret values ('made_up_salt', random_key()), ('sign_in_nonce', random_key());
 
 -- The planner keeps no statistics of any column or indexed expression: estimates of a query on a view would tell stored
 -- values to callers that the view's gate refuses (EXPLAIN). So every query is planned from sizes and defaults alone.

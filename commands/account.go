@@ -48,13 +48,15 @@ func login(ctx context.Context, s *Session, in Input) (Output, error) {
 		return Output{}, err
 	}
 	nobody := s.DB.As(nil)
-	p, err := proofOf(ctx, nobody, Value[string](in, "email"), password)
+	p, err := s.proofOf(ctx, Value[string](in, "email"), password)
 	if err != nil {
 		return Output{}, err
 	}
+	defer p.key.Wipe()
+	raised := s.raised(p)
 	var opening repo.Opening
 	err = s.withCode(ctx, SecretRequest{File: Value[string](in, "code-file"), Env: true}, func(code string) error {
-		opening, err = nobody.SignIn(ctx, p.email, p.key, code, s.Terms.SessionLifetime)
+		opening, err = nobody.SignIn(ctx, p.with(code), s.Terms.SessionLifetime, raised)
 		return err
 	})
 	if err != nil {
@@ -63,7 +65,6 @@ func login(ctx context.Context, s *Session, in Input) (Output, error) {
 	if err := s.enter(ctx, nobody, opening); err != nil {
 		return Output{}, err
 	}
-	s.raiseCost(ctx, p)
 	out := single(userFields, *s.Me)
 	out.Quiet = true
 	out.Message = fmt.Sprintf("signed in as %s %s (%s)", s.Me.FirstName, s.Me.LastName, s.Me.Role)

@@ -86,11 +86,11 @@ func ExitStatus(err error) int {
 		return StatusInterrupted
 	case is(repo.ErrInternal):
 		return StatusInternal
-	case is(ErrUsage):
+	case is(ErrUsage), is(security.ErrCheap):
 		return StatusUsage
 	case slices.ContainsFunc([]error{repo.ErrSignedOut, repo.ErrCredentials, repo.ErrCode, repo.ErrDenied, security.ErrSessionEnded}, is):
 		return StatusDenied
-	case is(repo.ErrUnavailable):
+	case is(repo.ErrUnavailable), is(repo.ErrServer):
 		return StatusUnavailable
 	case slices.ContainsFunc([]error{repo.ErrNotFound, repo.ErrConflict, repo.ErrInvalid, security.ErrUnsealed}, is):
 		return StatusRefused

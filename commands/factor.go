@@ -47,9 +47,10 @@ func enableFactor(ctx context.Context, s *Session, in Input) (Output, error) {
 	if err != nil {
 		return Output{}, err
 	}
+	defer p.key.Wipe()
 	secret := security.NewFactor()
 	codes, hashes := security.NewRecoveryCodes()
-	err = s.DB.EnableFactor(ctx, p.key, "", secret, "", hashes)
+	err = s.DB.EnableFactor(ctx, p.claim, secret, "", hashes)
 	replaces := errors.Is(err, repo.ErrCode)
 	ask := SecretRequest{
 		Question: "code that it shows", QR: security.FactorURL(secret, s.Me.Email),
@@ -63,7 +64,7 @@ func enableFactor(ctx context.Context, s *Session, in Input) (Output, error) {
 		if err != nil {
 			return Output{}, err
 		}
-		err = s.DB.EnableFactor(ctx, p.key, current, secret, code, hashes)
+		err = s.DB.EnableFactor(ctx, p.with(current), secret, code, hashes)
 		ask.Notice, _ = Describe(err)
 		ask.QR = "" // it is there still
 	}
@@ -85,8 +86,9 @@ func disableFactor(ctx context.Context, s *Session, in Input) (Output, error) {
 	if err != nil {
 		return Output{}, err
 	}
+	defer p.key.Wipe()
 	err = s.withCode(ctx, SecretRequest{File: Value[string](in, "code-file")}, func(code string) error {
-		return s.DB.DisableFactor(ctx, p.key, code)
+		return s.DB.DisableFactor(ctx, p.with(code))
 	})
 	if err != nil {
 		return wrongProof(err)
@@ -100,7 +102,7 @@ func (s *Session) ownProof(ctx context.Context, in Input) (proof, error) {
 	if err != nil {
 		return proof{}, err
 	}
-	return proofOf(ctx, s.DB, s.Me.Email, password)
+	return s.proofOf(ctx, s.Me.Email, password)
 }
 
 // wrongProof answers a refused proof of who is signed in.

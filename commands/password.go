@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"crm/repo"
@@ -15,26 +16,53 @@ import (
 
 // A proof is what the database asks for to believe that somebody is who they say.
 type proof struct {
-	email, password string
-	cost            security.Params
-	salt, key       []byte
+	password string
+	cost     security.Params
+	salt     []byte
+	key      *security.Secret
+	claim    repo.Claim // with that key, without a code
 }
 
-// proofOf derives the key of a password, at the cost that the account's is kept at.
-func proofOf(ctx context.Context, db *repo.DB, email, password string) (proof, error) {
-	d, err := db.SignInParams(ctx, email)
+// proofOf derives the key of a password, at the cost that the account's is kept at. It refuses a cost that is too low: a false server
+// would ask for it, to guess the password from the answer.
+func (s *Session) proofOf(ctx context.Context, email, password string) (proof, error) {
+	d, err := s.DB.As(nil).SignInParams(ctx, email)
 	if err != nil {
 		return proof{}, err
 	}
-	p := proof{email: email, password: password, cost: security.Params{Memory: d.MemoryKiB, Iterations: d.Iterations, Parallelism: d.Parallelism}, salt: d.Salt}
-	p.key, err = security.DeriveKey(password, p.cost, p.salt)
-	return p, err
+	p := proof{password: password, cost: security.Params{Memory: d.MemoryKiB, Iterations: d.Iterations, Parallelism: d.Parallelism}, salt: d.Salt}
+	key, err := security.DeriveKey(password, p.cost, p.salt)
+	if errors.Is(err, security.ErrCheap) {
+		err = &worded{
+			fmt.Sprintf("the server asks for a password at too low a cost: %v", err),
+			"it may be a false server; if it is not, an administrator gives you a new password: user reset-password", repo.ErrServer,
+		}
+	}
+	if err != nil {
+		return proof{}, err
+	}
+	p.key = security.NewSecret(key)
+	clear(key)
+	p.claim = repo.Claim{Email: email, Key: p.key}
+	if s.Device != nil {
+		p.claim.Device = s.Device
+	}
+	return p, nil
+}
+
+// with is the claim with a code.
+func (p proof) with(code string) repo.Claim {
+	c := p.claim
+	c.Code = code
+	return c
 }
 
 // isOf tells whether a password is the same as the proof's.
 func (p proof) isOf(password string) (bool, error) {
 	key, err := security.DeriveKey(password, p.cost, p.salt)
-	return bytes.Equal(key, p.key), err
+	same := bytes.Equal(security.NewSecret(key).Hash(), p.key.Hash())
+	clear(key)
+	return same, err
 }
 
 // withCode does what needs a proof, and asks for the second factor's code only if the database wants one, from where r says.
@@ -61,17 +89,18 @@ func (s *Session) askCode(ctx context.Context, r SecretRequest) (string, error) 
 	return strings.ReplaceAll(code, " ", ""), err
 }
 
-// raiseCost keeps the password at the company's cost if it is kept at a lower one. It is never lowered, and
-// whoever signs in does not notice if that fails.
-func (s *Session) raiseCost(ctx context.Context, p proof) {
+// raised is the proof's password at the company's cost, if it is kept at a lower one; else nil. Cost is never lowered.
+func (s *Session) raised(p proof) *repo.Password {
 	wanted := s.Terms.Password
-	if s.Duty == dutyPassword || wanted.Memory < p.cost.Memory || wanted.Iterations < p.cost.Iterations ||
+	if wanted.Memory < p.cost.Memory || wanted.Iterations < p.cost.Iterations ||
 		wanted.Memory == p.cost.Memory && wanted.Iterations == p.cost.Iterations {
-		return
+		return nil
 	}
-	if v, err := verifier(p.password, wanted); err == nil {
-		_ = s.DB.RaiseCost(ctx, p.key, *v)
+	v, err := verifier(p.password, wanted)
+	if err != nil {
+		return nil // whoever signs in does not notice
 	}
+	return v
 }
 
 func changePassword(ctx context.Context, s *Session, in Input) (Output, error) {
@@ -83,10 +112,11 @@ func changePassword(ctx context.Context, s *Session, in Input) (Output, error) {
 	if err != nil {
 		return Output{}, err
 	}
-	p, err := proofOf(ctx, s.DB, s.Me.Email, current)
+	p, err := s.proofOf(ctx, s.Me.Email, current)
 	if err != nil {
 		return Output{}, err
 	}
+	defer p.key.Wipe()
 	if err := s.replacePassword(ctx, p, next, Value[string](in, "code-file")); err != nil {
 		return wrongProof(err)
 	}
@@ -107,7 +137,7 @@ func (s *Session) replacePassword(ctx context.Context, p proof, next, file strin
 		return invalidPassword("must not be the one that you have")
 	}
 	err = s.withCode(ctx, SecretRequest{File: file}, func(code string) error {
-		return s.DB.ChangePassword(ctx, p.key, code, *v)
+		return s.DB.ChangePassword(ctx, p.with(code), *v)
 	})
 	if err == nil && s.Duty != "" {
 		err = s.refresh(ctx)

@@ -10,15 +10,16 @@ import (
 
 // A Session is one conversation: who is signed in, what they may do, and the company's habits.
 type Session struct {
-	DB       *repo.DB        // carries the token of the signed-in user with every statement
-	Me       *repo.User      // nil when signed out
-	Matrix   security.Matrix // what Me's role may do; nil when signed out
-	Duty     string          // what Me must do before anything else: choose a "password", enrol "mfa"; empty for nothing
-	Typed    bool            // somebody sits at a prompt: no script
-	Settings *Settings       // what `set` shows and changes
-	Locale   Locale          // how dates, amounts and phone numbers are read and written
-	Table    Table           // every command
-	Terms    Terms           // of signing in
+	DB       *repo.DB         // carries the token of the signed-in user with every statement
+	Me       *repo.User       // nil when signed out
+	Matrix   security.Matrix  // what Me's role may do; nil when signed out
+	Duty     string           // what Me must do before anything else: choose a "password", enrol "mfa"; empty for nothing
+	Typed    bool             // somebody sits at a prompt: no script
+	Settings *Settings        // what `set` shows and changes
+	Locale   Locale           // how dates, amounts and phone numbers are read and written
+	Table    Table            // every command
+	Terms    Terms            // of signing in
+	Device   *security.Secret // by which the database knows this machine again; nil: as an unknown device
 
 	// What only the shell can do; all are set before the first command.
 	Secret  func(ctx context.Context, r SecretRequest) (string, error)

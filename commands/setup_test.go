@@ -37,7 +37,7 @@ func TestFirstAdmin(t *testing.T) {
 	var dialogue []string
 	answers := []string{"boss", "boss@epic.example", "", "Bo", "Ss"}
 	c := Setup{
-		Cost: security.Params{Memory: 64, Iterations: 1, Parallelism: 1},
+		Cost: security.Params{Memory: 7 << 10, Iterations: 5, Parallelism: 1},
 		Ask: func(_ context.Context, question string) (string, error) {
 			answer := answers[0]
 			answers = answers[1:]

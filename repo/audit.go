@@ -66,6 +66,11 @@ func exact(n json.Number) any {
 // History is the trail of one record, oldest first; ErrNotFound if it never existed. Entity is "customer",
 // "contract", "event" or "user".
 func (db *DB) History(ctx context.Context, entity string, id int64) ([]Entry, error) {
+	if entity == "user" {
+		if err := db.noteFailures(ctx); err != nil {
+			return nil, err
+		}
+	}
 	query := squirrel.Expr("select "+strings.Join(columns[entryRow](), ", ")+" from history($1, $2)", entity, id)
 	entries, err := list(ctx, db, query, func(r entryRow) (Entry, error) { return db.openEntry(entity, r), nil })
 	if err == nil && len(entries) == 0 {
@@ -178,6 +183,9 @@ func (db *DB) Audits(ctx context.Context, f AuditFilter) ([]AuditEntry, error) {
 	if f.Until != nil {
 		q = q.Where("at < ?", *f.Until)
 	}
+	if err := db.noteFailures(ctx); err != nil {
+		return nil, err
+	}
 	fetch := func(p Page) ([]AuditEntry, error) {
 		return listPage(ctx, db, q, "audits", p, AuditSorts(), func(r auditRow) (AuditEntry, error) {
 			return AuditEntry{db.openEntry(r.Entity, r.entryRow), r.Client, r.SessionID, r.Entity, r.EntityID, r.Undoes}, nil
@@ -188,6 +196,11 @@ func (db *DB) Audits(ctx context.Context, f AuditFilter) ([]AuditEntry, error) {
 	}
 	// What is sealed in the trail has no tokens: entries are read, and what does not match is dropped.
 	return searched(f.Page, func(e AuditEntry) int64 { return e.ID }, fetch, func(e AuditEntry) bool { return db.vault.Score(f.Search, e.texts()...) > 0 })
+}
+
+// noteFailures has failed sign-ins written to the trail that are not there yet.
+func (db *DB) noteFailures(ctx context.Context) error {
+	return db.run(ctx, step{query: squirrel.Expr("select note_failures()")})
 }
 
 // texts are what an entry is found by: who, from where, what, and the values.

@@ -87,7 +87,7 @@ func TestFailuresOnTheTrail(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for range 5 {
-		is(t, failed(w.db.SignIn(t.Context(), "sales1@epic.example", key("wrong"), "", time.Hour)), repo.ErrCredentials, "a wrong password")
+		is(t, failed(w.db.SignIn(t.Context(), claim("sales1@epic.example", key("wrong"), ""), time.Hour, nil)), repo.ErrCredentials, "a wrong password")
 	}
 	found := w.audits(repo.AuditFilter{Entity: "user", EntityID: w.ids["sales1"], Action: "sign-in-failed"})
 	if len(found) != 5 || found[3].After != nil || found[4].After["locked_until"] == nil || found[4].UserID != nil {

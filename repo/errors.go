@@ -22,6 +22,7 @@ var (
 	ErrSignedOut   = errors.New("not signed in")
 	ErrCredentials = errors.New("wrong email or password")
 	ErrCode        = errors.New("the code of the second factor is due") // the password was right
+	ErrServer      = errors.New("the server does not prove that it knows the password: it may be a false one")
 	ErrUnavailable = errors.New("the database cannot be reached")
 	ErrInternal    = errors.New("internal error") // a defect: its text is not for users
 )
@@ -137,8 +138,6 @@ func refusal(pg *pgconn.PgError) error {
 	switch {
 	case pg.Code == "28000":
 		return say(ErrSignedOut, "not signed in, or the session has ended")
-	case pg.Code == "28P01" && pg.ConstraintName == "code_due":
-		return ErrCode
 	case pg.Code == "28P01":
 		return ErrCredentials
 	case pg.Code == "57014":
@@ -222,10 +221,6 @@ func broken(pg *pgconn.PgError) error {
 		return oldKey(used, present)
 	case "access_self":
 		return say(ErrInvalid, "that is your own account: you have password and mfa for it")
-	case "mfa_code":
-		return say(ErrInvalid, "invalid code: it is not one of the secret that is shown; is the clock of your device right?")
-	case "mfa_required":
-		return say(ErrConflict, "the role %s must have a second factor: enable another device with mfa enable instead", pg.Detail)
 	case "audit_undoes_key":
 		return say(ErrConflict, "it has just been taken back already")
 	case "deleted_record":

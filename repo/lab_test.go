@@ -3,10 +3,12 @@ package repo_test
 import (
 	"context"
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -57,6 +59,111 @@ func constraint(err error) string {
 		return pg.ConstraintName
 	}
 	return ""
+}
+
+// A rawTry is a try of somebody who writes the client's side of the exchange themselves.
+type rawTry struct {
+	email  string
+	key    []byte
+	code   string
+	device []byte // key; nil: an unknown device
+	what   []byte // the purpose before its digest; nil: to sign in
+
+	nonce, clientNonce []byte // of the server, and of the client: made where they are nil
+	script, auth       []byte
+}
+
+// A querier is a connection, a transaction or a pool.
+type querier interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+func hmac256(key []byte, parts ...string) []byte {
+	m := hmac.New(sha256.New, key)
+	for _, p := range parts {
+		m.Write([]byte(p))
+	}
+	return m.Sum(nil)
+}
+
+// masked is text, padded to 32 bytes, xor mask.
+func masked(text, mask []byte) []byte {
+	out := make([]byte, 32)
+	copy(out, text)
+	for i := range out {
+		out[i] ^= mask[i]
+	}
+	return out
+}
+
+// arguments are those of sign_in(); a nonce of the server is asked for first.
+func (r *rawTry) arguments(q querier) ([]any, error) {
+	if r.nonce == nil {
+		if err := q.QueryRow(context.Background(), "select nonce from sign_in_params($1)", r.email).Scan(&r.nonce); err != nil {
+			return nil, err
+		}
+	}
+	if r.clientNonce == nil {
+		r.clientNonce = random(32)
+	}
+	name := sha256.Sum256([]byte(r.email))
+	r.script = slices.Concat([]byte("crm sign-in"), r.nonce, r.clientNonce, name[:])
+	r.auth = slices.Clone(r.script)
+	if r.what != nil {
+		purpose := sha256.Sum256(r.what)
+		r.auth = append(r.auth, purpose[:]...)
+	}
+	key := masked(r.key, make([]byte, 32))
+	hash := sha256.Sum256(r.key)
+	var code, device, deviceProof []byte
+	if r.code != "" {
+		code = masked([]byte(r.code), hmac256(key, "code", string(r.script)))
+	}
+	if r.device != nil {
+		id := sha256.Sum256(r.device)
+		device, deviceProof = id[:], masked(r.device, hmac256(id[:], string(r.script)))
+	}
+	return []any{r.email, r.nonce, r.clientNonce, masked(r.key, hmac256(hash[:], string(r.auth))), code, device, deviceProof}, nil
+}
+
+const sqlSignIn = "select sign_in($1, $2, $3, $4, $5, $6, $7)"
+
+// sign records the try and answers its ticket.
+func (r *rawTry) sign(q querier) (ticket []byte, err error) {
+	arguments, err := r.arguments(q)
+	if err != nil {
+		return nil, err
+	}
+	return ticket, q.QueryRow(context.Background(), sqlSignIn, arguments...).Scan(&ticket)
+}
+
+// outcome is what open_session() says of a ticket, or the SQLSTATE of its error.
+func outcome(q querier, ticket []byte) string {
+	var said string
+	if err := q.QueryRow(context.Background(), "select outcome from open_session($1, '1 hour')", ticket).Scan(&said); err != nil {
+		return sqlstate(err)
+	}
+	return said
+}
+
+// opening is the session that a try opens.
+func (r *rawTry) opening(q querier, ticket []byte) (o repo.Opening, err error) {
+	err = q.QueryRow(context.Background(), "select session_id, collaborator_id from open_session($1, '1 hour') where outcome = 'opened'", ticket).
+		Scan(&o.SessionID, &o.UserID)
+	o.Key = hmac256(r.key, "session", string(r.auth))
+	return o, err
+}
+
+func random(length int) []byte {
+	b := make([]byte, length)
+	_, _ = rand.Read(b)
+	return b
+}
+
+// ticketOf is a ticket for that email and key.
+func (w *world) ticketOf(email string, key []byte) []byte {
+	w.t.Helper()
+	return ok[[]byte](w.t)((&rawTry{email: email, key: key}).sign(w.pool))
 }
 
 // inTx runs do raw as the app role, with that token, and rolls back unless nothing was touched.

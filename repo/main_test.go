@@ -158,6 +158,11 @@ func key(person string) []byte {
 	return k[:]
 }
 
+// claim is what somebody says who has that key.
+func claim(email string, key []byte, code string) repo.Claim {
+	return repo.Claim{Email: email, Key: security.NewSecret(key), Code: code}
+}
+
 func (w *world) add(person, role string) {
 	w.t.Helper()
 	hash := sha256.Sum256(key(person))
@@ -187,7 +192,7 @@ func (w *world) signIn(person string) *security.Signer {
 // open is a new session of a person, with its key.
 func (w *world) open(person string) repo.Opening {
 	w.t.Helper()
-	o, err := w.db.SignIn(context.Background(), person+"@epic.example", key(person), "", time.Hour)
+	o, err := w.db.SignIn(context.Background(), claim(person+"@epic.example", key(person), ""), time.Hour, nil)
 	if err != nil {
 		w.t.Fatal(err)
 	}

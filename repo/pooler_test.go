@@ -141,7 +141,7 @@ func writes(ctx context.Context, w *world, nobody *repo.DB) (done int, err error
 		}
 	}
 	as := func(person string) *repo.DB {
-		o, more := nobody.SignIn(ctx, person+"@epic.example", key(person), "", time.Hour)
+		o, more := nobody.SignIn(ctx, claim(person+"@epic.example", key(person), ""), time.Hour, nil)
 		do(more)
 		return nobody.As(security.NewSigner(security.Session{ID: o.SessionID, UserID: o.UserID, Key: o.Key, Ends: o.Ends}, time.Minute, time.Now).Token)
 	}
@@ -238,7 +238,7 @@ func TestAtomicNeedsOneConnection(t *testing.T) {
 						if err != nil {
 							return err
 						}
-						o, err := script.SignIn(ctx, "manage@epic.example", key("manage"), "", time.Hour)
+						o, err := script.SignIn(ctx, claim("manage@epic.example", key("manage"), ""), time.Hour, nil)
 						if err != nil {
 							return err
 						}
@@ -254,7 +254,7 @@ func TestAtomicNeedsOneConnection(t *testing.T) {
 								return err
 							}
 						}
-						if _, err := script.SignIn(ctx, "sales1@epic.example", key("sales1"), "", time.Hour); !errors.Is(err, repo.ErrConflict) {
+						if _, err := script.SignIn(ctx, claim("sales1@epic.example", key("sales1"), ""), time.Hour, nil); !errors.Is(err, repo.ErrConflict) {
 							return fmt.Errorf("another user in the midst of it: %w", err)
 						}
 						if err := script.SignOut(ctx); err != nil {

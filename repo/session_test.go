@@ -190,8 +190,9 @@ func TestArguments(t *testing.T) {
 	huge := strings.Repeat("x", 1<<20)
 	for call, args := range map[string][]any{
 		"sign_in_params(null)": nil, "sign_in_params('')": nil, "sign_in_params($1)": {huge},
-		"sign_in(null, null)": nil, "sign_in('', '')": nil, "sign_in('admin@epic.example', null)": nil, "sign_in(null, '')": nil, "sign_in($1, $2)": {huge, []byte(huge)},
-		"open_session(null, null)": nil, "open_session('', '1 hour')": nil, "open_session($1, '-1 hour')": {[]byte(huge)},
+		"sign_in(null, null, null, null)": nil, "sign_in('', '', '', '')": nil, "sign_in('admin@epic.example', null, null, null)": nil,
+		"sign_in($1, $2, $2, $2, $2, $2, $2)": {huge, []byte(huge)},
+		"open_session(null, null)":            nil, "open_session('', '1 hour')": nil, "open_session($1, '-1 hour')": {[]byte(huge)}, "open_session($1, null, 1, 1, 1, $1, $1)": {[]byte(huge)},
 		"sign_out()": nil, "me()": nil, "me_id()": nil, "my_permissions()": nil, "reach()": nil, "reach(variadic null)": nil, "reach(null, null)": nil, "reached(null)": nil,
 		"history(null, null)": nil, "history($1, 1)": {huge}, "hand_over(null, null)": nil, "contact_of_customer(null)": nil, "contact_of_contract(null)": nil, "payable(null)": nil,
 		"change_password(null, null, null, null, null, null)": nil, "set_first_password(null, null, null, null, null, null)": nil,

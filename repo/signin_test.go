@@ -3,8 +3,11 @@ package repo_test
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -19,7 +22,7 @@ const email = "sales1@epic.example"
 
 // signInAs tries a key and answers what the caller is told.
 func (w *world) signInAs(email string, key []byte) error {
-	_, err := w.db.SignIn(context.Background(), email, key, "", time.Hour)
+	_, err := w.db.SignIn(context.Background(), claim(email, key, ""), time.Hour, nil)
 	return err
 }
 
@@ -37,6 +40,8 @@ func (w *world) wrong(n int) {
 func (w *world) later(by string) {
 	w.t.Helper()
 	w.set("update sign_in_attempt set at = at - $1::interval", by)
+	w.set("update sign_in_count set at = at - $1::interval where at < 'infinity'", by)
+	w.set("update sign_in_success set at = at - $1::interval where at > '-infinity'", by)
 }
 
 // R25, R5: no try is lost among 50 at the same time, and the right key opens nothing then, with the same
@@ -53,7 +58,7 @@ func TestSimultaneousTries(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if n := read[int](w, "select count(*) from sign_in_attempt where not succeeded and not opened"); n != 50 {
+	if n := read[int](w, "select count(*) from sign_in_attempt where outcome in (1, 2)"); n != 50 {
 		t.Errorf("%d failures were counted, want 50", n)
 	}
 	locked, unknown, other := w.signInAs(email, key("sales1")), w.signInAs("nobody@epic.example", key("sales1")), w.signInAs("sales2@epic.example", key("sales1"))
@@ -68,22 +73,18 @@ func TestSimultaneousTries(t *testing.T) {
 // R25: the right key among many tries that are noted first and opened afterwards opens nothing.
 func TestTriesInAdvance(t *testing.T) {
 	t.Parallel()
-	ctx, w := t.Context(), newWorld(t)
+	w := newWorld(t)
 	var tickets [][]byte
 	for i := range 9 {
 		guess := []byte("wrong")
 		if i == 0 {
 			guess = key("sales1")
 		}
-		var ticket []byte
-		if err := w.pool.QueryRow(ctx, "select sign_in($1, $2)", email, guess).Scan(&ticket); err != nil {
-			t.Fatal(err)
-		}
-		tickets = append(tickets, ticket)
+		tickets = append(tickets, w.ticketOf(email, guess))
 	}
 	for i, ticket := range tickets {
-		if _, err := w.pool.Exec(ctx, "select open_session($1, '1 hour')", ticket); sqlstate(err) != "28P01" {
-			t.Errorf("ticket %d: %v", i, err)
+		if said := outcome(w.pool, ticket); said != "refused" {
+			t.Errorf("ticket %d: %v", i, said)
 		}
 	}
 }
@@ -105,8 +106,7 @@ func TestLockGrows(t *testing.T) {
 	for i, wait := range []int{30, 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600} {
 		// The newest failure that counts is moved to just before, and then just behind, the end of the wait.
 		move := func(seconds int) {
-			w.set(`update sign_in_attempt set at = at + (clock_timestamp() - make_interval(secs => $1)
-				- (select max(at) from sign_in_attempt where counted and not succeeded))`, seconds)
+			w.later(read[time.Duration](w, `select make_interval(secs => $1) - (clock_timestamp() - (select max(at) from sign_in_attempt where outcome = 1))`, seconds).String())
 		}
 		move(wait - 5)
 		if err := w.signInAs(email, key("sales1")); !errors.Is(err, repo.ErrCredentials) {
@@ -114,7 +114,7 @@ func TestLockGrows(t *testing.T) {
 		}
 		w.wrong(1) // not counted
 		move(wait + 1)
-		if read[bool](w, "select locked_until(sha256($1), $2, null, 0) > clock_timestamp()", []byte(email), w.ids["sales1"]) {
+		if read[bool](w, "select locked_until(sha256($1), '', null, 0) > clock_timestamp()", []byte(email)) {
 			t.Fatalf("lock %d holds longer than %d s", i, wait)
 		}
 		w.wrong(1)
@@ -135,17 +135,14 @@ func TestTickets(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
 	h := w.hold(t)
-	sign := func() (ticket []byte) {
+	sign := func() []byte {
 		t.Helper()
-		if err := h.QueryRow(ctx, "select sign_in($1, $2)", email, key("sales1")).Scan(&ticket); err != nil {
-			t.Fatal(err)
-		}
-		return ticket
+		return ok[[]byte](t)((&rawTry{email: email, key: key("sales1")}).sign(h))
 	}
 	open := func(ticket []byte, want string) {
 		t.Helper()
-		if _, err := h.Exec(ctx, "select open_session($1, '1 hour')", ticket); sqlstate(err) != want {
-			t.Errorf("open_session: %v, want %q", err, want)
+		if said := outcome(h, ticket); said != want {
+			t.Errorf("open_session: %v, want %q", said, want)
 		}
 	}
 	h.do("begin")
@@ -159,21 +156,22 @@ func TestTickets(t *testing.T) {
 	open(ticket, "28P01")
 	h.do("rollback")
 	open(ticket, "28P01")
-	if _, err := h.Exec(ctx, "select open_session(sign_in($1, $2), '1 hour')", email, key("sales1")); sqlstate(err) != "28P01" {
+	arguments := ok[[]any](t)((&rawTry{email: email, key: key("sales1")}).arguments(h))
+	if _, err := h.Exec(ctx, "select open_session(sign_in($1, $2, $3, $4, $5, $6, $7), '1 hour')", arguments...); sqlstate(err) != "28P01" {
 		t.Errorf("in one statement: %v", err)
 	}
 	ticket = sign()
-	open(ticket, "")
+	open(ticket, "opened")
 	open(ticket, "28P01")
 	ticket = sign()
 	w.later("61 seconds")
 	open(ticket, "28P01")
 	ticket = sign()
-	w.set("update credential set changed_at = clock_timestamp()")
-	open(ticket, "28P01") // of the old password
+	w.set("update credential set key_hash = sha256('new') where collaborator_id = $1", w.ids["sales1"])
+	open(ticket, "refused") // of the old password
 	ticket = sign()
 	w.set("update collaborator set deleted_at = now() where email = $1", email)
-	open(ticket, "28P01")
+	open(ticket, "refused")
 }
 
 // R27, S3: a session ends when the company says, whatever is asked for.
@@ -181,7 +179,7 @@ func TestLifetime(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
 	for lifetime, want := range map[time.Duration]time.Duration{time.Hour: time.Hour, 1000 * time.Hour: 12 * time.Hour, -time.Hour: time.Second} {
-		o := ok[repo.Opening](t)(w.db.SignIn(ctx, email, key("sales1"), "", lifetime))
+		o := ok[repo.Opening](t)(w.db.SignIn(ctx, claim(email, key("sales1"), ""), lifetime, nil))
 		if got := o.Ends.Sub(o.ServerTime).Round(time.Second); got != want {
 			t.Errorf("asked for %v, got %v, want %v", lifetime, got, want)
 		}
@@ -196,6 +194,10 @@ func TestUnknownEmail(t *testing.T) {
 	for _, address := range []string{"nobody@epic.example", "", "x", strings.Repeat("x", 10000), "' or 1 = 1 --", "admin@epic.example "} {
 		first := ok[repo.Derivation](t)(w.db.SignInParams(ctx, address))
 		again := ok[repo.Derivation](t)(w.db.SignInParams(ctx, strings.ToUpper(address)))
+		if len(first.Nonce) != 40 || slices.Equal(first.Nonce, again.Nonce) {
+			t.Errorf("%.30q: nonces %x, then %x", address, first.Nonce, again.Nonce)
+		}
+		first.Nonce, again.Nonce = nil, nil
 		if !reflect.DeepEqual(first, again) || len(first.Salt) != 16 || first.MemoryKiB != 64 || first.Iterations != 1 || first.Parallelism != 1 {
 			t.Errorf("%.30q: %v, then %v", address, first, again)
 		}
@@ -206,32 +208,42 @@ func TestUnknownEmail(t *testing.T) {
 	}
 }
 
+// passwordPurpose is what a ticket for a new password is bound to.
+func passwordPurpose(p repo.Password) []byte {
+	cost := fmt.Appendf(nil, "password")
+	for _, n := range []uint32{p.MemoryKiB, p.Iterations, uint32(p.Parallelism)} {
+		cost = binary.BigEndian.AppendUint32(cost, n)
+	}
+	return slices.Concat(cost, p.Salt, p.KeyHash)
+}
+
 // R25, S11: the current password is asked for, each wrong one counts even if it is rolled back, and the other
 // sessions end with the old password.
 func TestChangePassword(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
-	hash := sha256.Sum256([]byte("new key"))
+	hash := sha256.Sum256(key("new"))
 	next := repo.Password{MemoryKiB: 64, Iterations: 1, Parallelism: 1, Salt: make([]byte, 16), KeyHash: hash[:]}
 	other, mine := good(w.open("sales1")), w.as("sales1")
-	if err := mine.ChangePassword(ctx, []byte("wrong"), "", next); !errors.Is(err, repo.ErrCredentials) {
+	if err := mine.ChangePassword(ctx, claim(email, []byte("wrong"), ""), next); !errors.Is(err, repo.ErrCredentials) {
 		t.Errorf("a wrong current key: %v", err)
 	}
+	what := passwordPurpose(next)
+	change := "select outcome from change_password($1, 64, 1, 1, $2, $3)"
 	_, err := w.inTx(w.token("sales1"), func(tx pgx.Tx) (int64, error) { // guessed and rolled back
-		_, err := tx.Exec(ctx, "select change_password(sign_in($1, $2), 64, 1, 1, $3, $4)", email, key("sales1"), next.Salt, next.KeyHash)
+		ticket := ok[[]byte](t)((&rawTry{email: email, key: key("sales1"), what: what}).sign(tx))
+		_, err := tx.Exec(ctx, change, ticket, next.Salt, next.KeyHash)
 		return 1, err
 	})
 	if sqlstate(err) != "28P01" {
 		t.Errorf("the outcome is told in the transaction of the try: %v", err)
 	}
-	var stolen []byte // a ticket for somebody else's password
-	if err := w.pool.QueryRow(ctx, "select sign_in('sales2@epic.example', $1)", key("sales2")).Scan(&stolen); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.try(w.token("sales1"), "select change_password($1, 64, 1, 1, $2, $3)", stolen, next.Salt, next.KeyHash); sqlstate(err) != "28P01" {
+	// A ticket for somebody else's password.
+	stolen := ok[[]byte](t)((&rawTry{email: "sales2@epic.example", key: key("sales2"), what: what}).sign(w.pool))
+	if _, err := w.try(w.token("sales1"), change, stolen, next.Salt, next.KeyHash); sqlstate(err) != "28P01" {
 		t.Errorf("with the ticket of another account: %v", err)
 	}
-	if err := mine.ChangePassword(ctx, key("sales1"), "", next); err != nil {
+	if err := mine.ChangePassword(ctx, claim(email, key("sales1"), ""), next); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := w.try(other, "select * from users"); sqlstate(err) != "28000" {
@@ -243,11 +255,11 @@ func TestChangePassword(t *testing.T) {
 	if err := w.signInAs(email, key("sales1")); !errors.Is(err, repo.ErrCredentials) {
 		t.Errorf("the old password: %v", err)
 	}
-	if err := w.signInAs(email, []byte("new key")); err != nil {
+	if err := w.signInAs(email, key("new")); err != nil {
 		t.Errorf("the new password: %v", err)
 	}
 	w.wrong(5)
-	if err := mine.ChangePassword(ctx, []byte("new key"), "", next); !errors.Is(err, repo.ErrCredentials) {
+	if err := mine.ChangePassword(ctx, claim(email, key("new"), ""), next); !errors.Is(err, repo.ErrCredentials) {
 		t.Errorf("while locked: %v", err)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"crm/repo"
-	"crm/security"
 )
 
 // quartiles are the lower one, the median and the upper one.
@@ -25,9 +24,7 @@ func TestTiming(t *testing.T) {
 	w.wrong(6) // both are locked from the start
 	signIn := func(address string) time.Duration {
 		began := time.Now()
-		d := ok[repo.Derivation](t)(w.db.SignInParams(ctx, address))
-		key := ok[[]byte](t)(security.DeriveKey("Wrong-Password-2026!", security.Params{Memory: d.MemoryKiB, Iterations: d.Iterations, Parallelism: d.Parallelism}, d.Salt))
-		_, err := w.db.SignIn(ctx, address, key, "", time.Hour)
+		_, err := w.db.SignIn(ctx, claim(address, key("wrong"), ""), time.Hour, nil)
 		took := time.Since(began)
 		if !errors.Is(err, repo.ErrCredentials) {
 			t.Fatal(err)

@@ -7,6 +7,7 @@ package security
 import (
 	"crypto/rand"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"math/big"
 	"strings"
@@ -84,8 +85,9 @@ func NewVerifier(password string, p Params) (Verifier, error) {
 
 // DeriveKey returns the 32-byte key that proves the password at sign-in. The parameters
 // and the salt come from a server, so it refuses, before doing any work, those that are
-// malformed or would exhaust this machine: more than 1 GiB, more than 100 iterations, no
-// lane, less than 8 KiB a lane, or a salt that is not 8 to 64 bytes long.
+// malformed, would exhaust this machine or are cheap: more than 1 GiB, more than 100
+// iterations, no lane, less than 8 KiB a lane, less than leastCosts, or a salt that is not
+// 8 to 64 bytes long.
 func DeriveKey(password string, p Params, salt []byte) ([]byte, error) {
 	if err := p.check(); err != nil {
 		return nil, err
@@ -96,8 +98,16 @@ func DeriveKey(password string, p Params, salt []byte) ([]byte, error) {
 	return argon2.IDKey([]byte(normalise(password)), salt, p.Iterations, p.Memory, p.Parallelism, keyLength), nil
 }
 
-// check tells whether argon2id is defined for the parameters (RFC 9106 section 3.1) and
-// whether this machine should bear their cost.
+// leastCosts are what argon2id must cost at least, one of them: memory in KiB and
+// iterations (OWASP Password Storage Cheat Sheet). A hostile server that offers less
+// would learn a key from which passwords are guessed quickly.
+var leastCosts = [...]struct{ memory, iterations uint32 }{{46 << 10, 1}, {19 << 10, 2}, {12 << 10, 3}, {9 << 10, 4}, {7 << 10, 5}}
+
+// ErrCheap is returned for argon2id parameters that cost less than every one of leastCosts.
+var ErrCheap = errors.New("want at least 46 MiB and 1 iteration, 19 and 2, 12 and 3, 9 and 4, or 7 and 5")
+
+// check tells whether argon2id is defined for the parameters (RFC 9106 section 3.1), whether
+// this machine should bear their cost, and whether an attacker bears enough.
 func (p Params) check() error {
 	minMemory := 8 * uint32(p.Parallelism)
 	switch {
@@ -108,7 +118,12 @@ func (p Params) check() error {
 	case p.Memory < minMemory || p.Memory > maxMemory:
 		return fmt.Errorf("argon2id memory %d KiB: want %d to %d", p.Memory, minMemory, maxMemory)
 	}
-	return nil
+	for _, least := range leastCosts {
+		if p.Memory >= least.memory && p.Iterations >= least.iterations {
+			return nil
+		}
+	}
+	return fmt.Errorf("argon2id memory %d KiB, iterations %d: %w", p.Memory, p.Iterations, ErrCheap)
 }
 
 // CheckPolicy returns what a new password lacks, in words that follow "must have", and

@@ -12,8 +12,8 @@ import (
 	"crm/security"
 )
 
-// quick is a cost that keeps tests fast; nothing depends on its strength.
-var quick = security.Params{Memory: 64, Iterations: 1, Parallelism: 2}
+// quick is the least cost in memory.
+var quick = security.Params{Memory: 7 << 10, Iterations: 5, Parallelism: 2}
 
 func TestDefaultParams(t *testing.T) {
 	want := security.Params{Memory: 65536, Iterations: 3, Parallelism: 4}
@@ -24,8 +24,8 @@ func TestDefaultParams(t *testing.T) {
 
 // TestDeriveKeyVector compares with a test vector of the argon2 reference implementation.
 func TestDeriveKeyVector(t *testing.T) {
-	p := security.Params{Memory: 256, Iterations: 2, Parallelism: 1}
-	want := "9dfeb910e80bad0311fee20f9c0e2b12c17987b4cac90c2ef54d5b3021c68bfe"
+	p := security.Params{Memory: 1 << 16, Iterations: 2, Parallelism: 1}
+	want := "09316115d5cf24ed5a15a31a3ba326e5cf32edc24702987c02b6566f61913cf7"
 	if got := hex.EncodeToString(deriveKey(t, "password", p, []byte("somesalt"))); got != want {
 		t.Errorf("derived %s, want %s", got, want)
 	}
@@ -36,7 +36,7 @@ func TestVerifier(t *testing.T) {
 	for _, password := range []string{"Correct-horse-42", "Élan-vital-2026!", "パスワード-Aa1", "", "\xff\x00 not UTF-8"} {
 		v := newVerifier(t, password)
 		keyHash := sha256.Sum256(deriveKey(t, password, quick, v.Salt))
-		want := security.Verifier{Memory: 64, Iterations: 1, Parallelism: 2, Salt: v.Salt, KeyHash: keyHash[:]}
+		want := security.Verifier{Memory: quick.Memory, Iterations: quick.Iterations, Parallelism: quick.Parallelism, Salt: v.Salt, KeyHash: keyHash[:]}
 		if !reflect.DeepEqual(v, want) || len(v.Salt) != 16 {
 			t.Errorf("the verifier of %q does not match the key that signs in", password)
 		}
@@ -72,6 +72,7 @@ func TestUnicodeFormsDeriveTheSameKey(t *testing.T) {
 
 func TestParamsOutOfBounds(t *testing.T) {
 	salt := make([]byte, 16)
+	cheap := security.ErrCheap.Error()
 	tests := []struct {
 		params  security.Params
 		message string
@@ -83,6 +84,9 @@ func TestParamsOutOfBounds(t *testing.T) {
 		{security.Params{Memory: 1<<32 - 1, Iterations: 1, Parallelism: 1}, "argon2id memory 4294967295 KiB: want 8 to 1048576"},
 		{security.Params{Memory: 31, Iterations: 1, Parallelism: 4}, "argon2id memory 31 KiB: want 32 to 1048576"},
 		{security.Params{Memory: 2039, Iterations: 1, Parallelism: 255}, "argon2id memory 2039 KiB: want 2040 to 1048576"},
+		{security.Params{Memory: 46<<10 - 1, Iterations: 1, Parallelism: 1}, "argon2id memory 47103 KiB, iterations 1: " + cheap},
+		{security.Params{Memory: 19<<10 - 1, Iterations: 2, Parallelism: 1}, "argon2id memory 19455 KiB, iterations 2: " + cheap},
+		{security.Params{Memory: 7<<10 - 1, Iterations: 100, Parallelism: 1}, "argon2id memory 7167 KiB, iterations 100: " + cheap},
 	}
 	for _, test := range tests {
 		if key, err := security.DeriveKey("p", test.params, salt); key != nil || message(err) != test.message {

@@ -78,7 +78,7 @@ func demo() seed.Config {
 	}
 }
 
-func cheap() security.Params { return security.Params{Memory: 64, Iterations: 1, Parallelism: 1} }
+func cheap() security.Params { return security.Params{Memory: 7 << 10, Iterations: 5, Parallelism: 1} }
 
 func paris() *time.Location {
 	zone, err := time.LoadLocation("Europe/Paris")
@@ -113,7 +113,7 @@ func (w *world) signIn(email, password string) (*repo.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	o, err := w.db.SignIn(ctx, email, key, "", time.Hour)
+	o, err := w.db.SignIn(ctx, repo.Claim{Email: email, Key: security.NewSecret(key)}, time.Hour, nil)
 	if err != nil {
 		return nil, err
 	}

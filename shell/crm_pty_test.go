@@ -102,7 +102,7 @@ func fillWarehouse(address func(string) string) (warehouse, error) {
 	}
 	defer db.Close()
 	_, err = seed.Fill(ctx, admin, db, seed.Config{
-		Customers: 30, Contracts: 30, Events: 12, Demo: true, Params: security.Params{Memory: 64, Iterations: 1, Parallelism: 1},
+		Customers: 30, Contracts: 30, Events: 12, Demo: true, Params: security.Params{Memory: 7 << 10, Iterations: 5, Parallelism: 1},
 		Now: time.Now(), Zone: time.UTC, Seed: 1,
 	}, nil)
 	return w, err

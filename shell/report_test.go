@@ -61,7 +61,7 @@ func openOffice(t *testing.T, dsn string) *office {
 	admin := repo.NewAdmin(pgtest.URL("postgres"), repo.Names{Database: o.database, Schema: "crm", Owner: "crm_owner", App: "crm_app"})
 	_, err = admin.Setup(t.Context(), string(sql), "")
 	check(t, err)
-	cost := security.Params{Memory: 64, Iterations: 1, Parallelism: 1}
+	cost := security.Params{Memory: 7 << 10, Iterations: 5, Parallelism: 1}
 	for _, role := range []string{"admin", "manage", "sales", "support"} {
 		verifier, err := commands.Verifier(officePassword, cost, repo.User{})
 		check(t, err)

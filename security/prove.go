@@ -1,0 +1,58 @@
+package security
+
+// This file proves that a client holds a secret without sending it: the client's side of an exchange in the manner of SCRAM
+// (RFC 5802 section 3). The secret stands for ClientKey and its SHA-256 for StoredKey. schema.sql holds the other side.
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+)
+
+// secretLength is the length of a proof, in bytes.
+const secretLength = sha256.Size
+
+// A Secret is at most 32 secret bytes: the key of a password, or of a device.
+type Secret struct {
+	value [secretLength]byte // padded with zeros
+	hash  [sha256.Size]byte  // of the bytes without the zeros
+}
+
+// NewSecret copies at most 32 bytes of b.
+func NewSecret(b []byte) *Secret {
+	b = b[:min(len(b), secretLength)]
+	s := &Secret{hash: sha256.Sum256(b)}
+	copy(s.value[:], b)
+	return s
+}
+
+// Hash returns the SHA-256 of the secret. It verifies a proof and makes none.
+func (s *Secret) Hash() []byte { return s.hash[:] }
+
+// Prove returns secret xor HMAC-SHA256(Hash, message), 32 bytes (ClientProof of RFC 5802). The owner of the hash recovers the secret
+// from it and so believes it. Whoever has both the hash and a proof has the secret: neither a dump nor a log alone is enough.
+func (s *Secret) Prove(message []byte) []byte { return xor(s.value[:], mac(s.hash[:], message)) }
+
+// Derive returns HMAC-SHA256(secret, label followed by message), 32 bytes that both ends know and nobody else: a key, or a signature.
+func (s *Secret) Derive(label string, message []byte) []byte {
+	return mac(s.value[:], append([]byte(label), message...))
+}
+
+// Wipe overwrites the secret. Copies that a hash made of it are out of reach.
+func (s *Secret) Wipe() {
+	clear(s.value[:])
+	clear(s.hash[:])
+}
+
+func mac(key, message []byte) []byte {
+	m := hmac.New(sha256.New, key)
+	m.Write(message)
+	return m.Sum(nil)
+}
+
+func xor(one, other []byte) []byte {
+	out := make([]byte, len(one))
+	for i := range one {
+		out[i] = one[i] ^ other[i]
+	}
+	return out
+}

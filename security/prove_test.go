@@ -1,0 +1,83 @@
+package security_test
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"crm/security"
+)
+
+// TestProveVector compares with RFC 7677 section 3: SCRAM-SHA-256 with the password "pencil".
+func TestProveVector(t *testing.T) {
+	// ClientKey = HMAC(SaltedPassword, "Client Key"); SaltedPassword = PBKDF2("pencil", W22ZaJ0SNY7soEsUEjb6gQ==, 4096).
+	salted, err := hex.DecodeString("c4a49510323ab4f952cac1fa99441939e78ea74d6be81ddf7096e87513dc615d")
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := security.NewSecret(salted).Derive("Client Key", nil)
+	auth := []byte("n=user,r=rOprNGfwEbeRWgbNEkqO,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096," +
+		"c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0")
+	const want = "dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ="
+	if got := base64.StdEncoding.EncodeToString(security.NewSecret(key).Prove(auth)); got != want {
+		t.Errorf("proof %s, want %s", got, want)
+	}
+}
+
+// A proof gives the secret to who holds the hash, and to nobody else; what is derived depends on label and message.
+func TestProve(t *testing.T) {
+	for _, length := range []int{0, 6, 20, 32} {
+		secret := bytes.Repeat([]byte{7}, length)
+		s := security.NewSecret(secret)
+		hash := sha256.Sum256(secret)
+		if !bytes.Equal(s.Hash(), hash[:]) {
+			t.Errorf("%d bytes: another hash", length)
+		}
+		proof := s.Prove([]byte("message"))
+		m := hmac.New(sha256.New, hash[:])
+		m.Write([]byte("message"))
+		for i, b := range m.Sum(nil) {
+			proof[i] ^= b
+		}
+		if !bytes.Equal(proof[:length], secret) || !bytes.Equal(proof[length:], make([]byte, 32-length)) {
+			t.Errorf("%d bytes: recovered %x", length, proof)
+		}
+		if bytes.Equal(s.Derive("a", []byte("m")), s.Derive("b", []byte("m"))) || bytes.Equal(s.Derive("a", []byte("m")), s.Derive("a", []byte("n"))) {
+			t.Errorf("%d bytes: two derived values are equal", length)
+		}
+	}
+}
+
+// A device has one key, in a file for its owner only; what is no key is refused and left alone.
+func TestOpenDevice(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "new", "device")
+	first, err := security.OpenDevice(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 || info.Size() != 32 {
+		t.Errorf("the file: %v, %v", info, err)
+	}
+	if again, err := security.OpenDevice(file); err != nil || !bytes.Equal(first.Hash(), again.Hash()) {
+		t.Errorf("another key the next time: %v", err)
+	}
+	if other, err := security.OpenDevice(filepath.Join(t.TempDir(), "device")); err != nil || bytes.Equal(first.Hash(), other.Hash()) {
+		t.Errorf("two devices with one key: %v", err)
+	}
+	for _, content := range []string{"", "short"} {
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := security.OpenDevice(file); err == nil {
+			t.Errorf("%q is a device key", content)
+		}
+	}
+	if _, err := security.OpenDevice(filepath.Join(file, "device")); err == nil {
+		t.Error("a key below a file")
+	}
+}
