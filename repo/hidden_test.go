@@ -35,6 +35,7 @@ func TestServerLogHoldsNoCredential(t *testing.T) {
 	ctx, w := t.Context(), newWorld(t)
 	w.set("alter role crm_app in database " + w.database + " set log_statement = 'all'")
 	w.set("alter role crm_app in database " + w.database + " set log_parameter_max_length = -1")
+	w.set("alter role crm_app in database " + w.database + " set log_error_verbosity = 'default'")
 	device := random(32)
 	mine := claim(email, key("sales1"), "")
 	mine.Device = security.NewSecret(device)
