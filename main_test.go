@@ -84,7 +84,7 @@ var demo = sync.OnceValues(func() (keyset string, err error) {
 		return "", err
 	}
 	_, err = seed.Fill(ctx, admin, db, seed.Config{
-		Customers: 40, Contracts: 60, Events: 45, Demo: true, Params: security.Params{Memory: 7 << 10, Iterations: 5, Parallelism: 1}, Now: demoTime, Zone: zone, Seed: 1,
+		Customers: 40, Contracts: 60, Events: 45, Demo: true, Params: security.Params{Memory: 12 << 10, Iterations: 3, Parallelism: 1}, Now: demoTime, Zone: zone, Seed: 1,
 	}, nil)
 	return string(keys), err
 })
@@ -129,7 +129,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("ADMIN_URL", pgtest.URL(database))
 			env.Setenv("CRM_KEYSET", keyset)
 			env.Setenv("CRM_PASSWORD", seed.DemoPassword)
-			env.Setenv("CRM_PASSWORD_MEMORY_MIB", "1")
+			env.Setenv("CRM_PASSWORD_MEMORY_MIB", "12")
 			env.Setenv("CRM_LOCALE_LANGUAGE", "en")
 			env.Setenv("GORACE", noNap)
 			env.Values["database"], env.Values["test"] = database, env.T()
@@ -411,7 +411,7 @@ func command(t *testing.T, database, keyset string, args ...string) *exec.Cmd {
 	crm := exec.Command("crm", args...)
 	home := t.TempDir()
 	crm.Env = append(os.Environ(), "HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_DATA_HOME="+home, "XDG_STATE_HOME="+home,
-		"CRM_DATABASE_URL="+appURL(database), "CRM_KEYSET="+keyset, "CRM_PASSWORD="+seed.DemoPassword, "CRM_PASSWORD_MEMORY_MIB=1", "GORACE="+noNap)
+		"CRM_DATABASE_URL="+appURL(database), "CRM_KEYSET="+keyset, "CRM_PASSWORD="+seed.DemoPassword, "CRM_PASSWORD_MEMORY_MIB=12", "GORACE="+noNap)
 	return crm
 }
 

@@ -298,7 +298,7 @@ create index sign_in_attempt_address on sign_in_attempt (address); -- for forgiv
 create index sign_in_attempt_noted on sign_in_attempt (id) where not noted and outcome <= 3;
 
 -- What locked_until() counts. Each try has three rows from the start, so that a try counts as failed unless it was opened: under its
--- address, its address and device, its network client; see counter(). A try that was opened, or whose code is due, has none any more.
+-- address, its address and device, its network client; see counter(). They are deleted when it is opened or its code is due.
 create table sign_in_count (
 	counter    bytea       not null,
 	at         timestamptz not null,
@@ -764,10 +764,9 @@ begin
 	values (who, sha256(convert_to(email, 'UTF8')), sign_in.nonce, sign_in.client_nonce, sign_in.proof, sign_in.code_proof,
 		coalesce(sign_in.device, zeros), coalesce(sign_in.device_proof, zeros), sha256(ticket))
 	returning * into attempt;
-	insert into sign_in_count values
-		(counter('address', who, ''), attempt.at, attempt.id),
-		(counter('device', who, attempt.device), attempt.at, attempt.id),
-		(counter('client', '', convert_to(coalesce(host(attempt.client), ''), 'UTF8')), attempt.at, attempt.id);
+	insert into sign_in_count
+	select c, attempt.at, attempt.id from unnest(array[counter('address', who, ''), counter('device', who, attempt.device),
+		counter('client', '', convert_to(coalesce(host(attempt.client), ''), 'UTF8'))]) c;
 	return ticket;
 end $$;
 
@@ -802,6 +801,7 @@ declare
 	code    bytea;
 	step    bigint;
 	rescue  bytea;
+	fresh   boolean;
 	right_key boolean;
 	lock    timestamptz;
 	account bigint;
@@ -820,8 +820,8 @@ begin
 	script := transcript(try);
 	auth := script || purpose;
 	key := xor_bytes(try.proof, hmac_sha256(coalesce((entry.account).key_hash, try.device), auth));
-	right_key := entry.known and is_fresh(try.nonce, try.address, try.at) and sha256(key) = (entry.account).key_hash
-		and coalesce((entry.account).expires_at > try.at, true);
+	fresh := is_fresh(try.nonce, try.address, try.at); -- it reads a table: for unknown addresses too
+	right_key := entry.known and fresh and sha256(key) = (entry.account).key_hash and coalesce((entry.account).expires_at > try.at, true);
 	-- Both tables are read whole, and a code costs the same where there is no second factor.
 	select max(f.created_at) filter (where f.collaborator_id = account) as created_at,
 		coalesce(max(encode(f.secret, 'hex')) filter (where f.collaborator_id = account), repeat('00', 20)) as secret,

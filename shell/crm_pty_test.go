@@ -102,7 +102,7 @@ func fillWarehouse(address func(string) string) (warehouse, error) {
 	}
 	defer db.Close()
 	_, err = seed.Fill(ctx, admin, db, seed.Config{
-		Customers: 30, Contracts: 30, Events: 12, Demo: true, Params: security.Params{Memory: 7 << 10, Iterations: 5, Parallelism: 1},
+		Customers: 30, Contracts: 30, Events: 12, Demo: true, Params: security.Params{Memory: 12 << 10, Iterations: 3, Parallelism: 1},
 		Now: time.Now(), Zone: time.UTC, Seed: 1,
 	}, nil)
 	return w, err
@@ -152,7 +152,7 @@ func sit(t testing.TB, c deskConfig) *desk {
 	}
 	env := append([]string{
 		"HOME=" + d.home, "XDG_CONFIG_HOME=" + d.home + "/config", "XDG_DATA_HOME=" + d.home + "/data", "XDG_STATE_HOME=" + d.home + "/state",
-		"CRM_DATABASE_URL=" + d.app(d.database), "CRM_KEYSET=" + d.keyset, "CRM_PASSWORD_MEMORY_MIB=1", "CRM_LOCALE_LANGUAGE=en", "CRM=" + c.bin,
+		"CRM_DATABASE_URL=" + d.app(d.database), "CRM_KEYSET=" + d.keyset, "CRM_PASSWORD_MEMORY_MIB=12", "CRM_LOCALE_LANGUAGE=en", "CRM=" + c.bin,
 	}, c.env...)
 	args := append([]string{c.bin}, c.flags...)
 	if c.login != "" {

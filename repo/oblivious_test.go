@@ -1,0 +1,289 @@
+package repo_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"crm/repo"
+	"crm/security"
+)
+
+// This file looks for what a try shows inside its own transaction: an attacker who reads that and rolls back must know no more than before.
+
+// A scene is one case of a try that fails, or that asks for a code.
+type scene struct {
+	name    string
+	email   string
+	key     []byte
+	code    string
+	device  []byte
+	outcome string
+}
+
+// A footprint is what a transaction has done so far, as the app role sees it.
+type footprint struct {
+	tables    string // rows and scans of every table, catalogs aside
+	indexes   string // scans and rows of every index of the schema
+	functions string
+	locks     string
+	widths    string // of the answer
+	wal       int64  // bytes
+	took      time.Duration
+}
+
+const sqlTables = `select coalesce(string_agg(concat_ws(' ', relname, seq_scan, seq_tup_read, idx_scan, idx_tup_fetch, n_tup_ins, n_tup_upd, n_tup_del), e'\n' order by relid), '')
+	from pg_stat_xact_all_tables where schemaname in ('crm', 'pg_toast')`
+
+// sqlIndexes leaves out pg_stat_get_xact_tuples_returned(): it counts entries of rolled-back tries too, a known limit (docs/security.md).
+const sqlIndexes = `select string_agg(concat_ws(' ', relname, pg_stat_get_xact_numscans(oid), pg_stat_get_xact_tuples_fetched(oid)), e'\n' order by oid)
+	from pg_class where relkind = 'i' and relnamespace = 'crm'::regnamespace`
+
+const sqlFunctions = `select coalesce(string_agg(concat_ws(' ', funcname, calls), e'\n' order by funcid), '') from pg_stat_xact_user_functions`
+
+const sqlLocks = `select string_agg(concat_ws(' ', locktype, relation::regclass, mode, granted), e'\n' order by locktype, relation, mode)
+	from pg_locks where pid = pg_backend_pid() and relation::regclass::text !~ '^pg_'`
+
+// footprint measures a statement in a transaction that is rolled back.
+func (w *world) footprint(h held, sql string, arguments ...any) (f footprint) {
+	w.t.Helper()
+	ctx := context.Background()
+	var before string
+	scan := func(into any, sql string) {
+		w.t.Helper()
+		if err := h.QueryRow(ctx, sql).Scan(into); err != nil {
+			w.t.Fatalf("%s: %v", sql, err)
+		}
+	}
+	scan(&before, "select pg_current_wal_insert_lsn()::text")
+	began := time.Now()
+	rows, err := h.Query(ctx, sql, arguments...)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var widths []string
+	for rows.Next() {
+		for _, v := range rows.RawValues() {
+			widths = append(widths, fmt.Sprint(len(v)))
+		}
+	}
+	if rows.Err() != nil {
+		w.t.Fatal(rows.Err())
+	}
+	f.took = time.Since(began)
+	scan(&f.wal, "select (pg_current_wal_insert_lsn() - '"+before+"')::bigint")
+	f.widths = strings.Join(widths, " ")
+	scan(&f.tables, sqlTables)
+	scan(&f.indexes, sqlIndexes)
+	scan(&f.functions, sqlFunctions)
+	scan(&f.locks, sqlLocks)
+	return f
+}
+
+// stage prepares accounts in every state and answers the scenes that an attacker compares.
+func (w *world) stage() (all []scene) {
+	w.t.Helper()
+	home := random(32)
+	signIn := func(person, code string) {
+		c := claim(person+"@epic.example", key(person), code)
+		c.Device = security.NewSecret(home)
+		ok[repo.Opening](w.t)(w.db.SignIn(context.Background(), c, time.Hour, nil))
+	}
+	wrong := func(email string, n int) {
+		for range n {
+			_, _ = w.db.SignIn(context.Background(), claim(email, key("wrong"), ""), time.Hour, nil)
+		}
+	}
+	factor := w.enrol("support1")
+	signIn("support1", totpAt(w.t, factor.secret, time.Now()))
+	factor.unused()
+	used := factor.codes[0]
+	if err := factor.signIn(used); err != nil {
+		w.t.Fatal(err)
+	}
+	signIn("sales1", "")
+	signIn("manage", "")
+	w.enrol("support2")
+	wrong("manage@epic.example", 6)
+	wrong("support2@epic.example", 7)
+	wrong("sales1@epic.example", 2)
+	wrong("often@epic.example", 30)
+	// The locks of manage and support2 last: a failure each hour since yesterday, and the newest now.
+	w.set("update sign_in_success set at = at - interval '23 hours' where counter <> ''")
+	for _, person := range []string{"manage", "support2"} {
+		w.set(`insert into sign_in_count select counter('address', sha256(convert_to($1, 'UTF8')), ''), clock_timestamp() - i * interval '61 minutes', -i
+			from generate_series(0, 20) i`, person+"@epic.example")
+	}
+	now := totpAt(w.t, factor.secret, time.Now())
+	for _, device := range [][]byte{nil, home, random(32)} {
+		for _, code := range []string{"", "000000", now, used} {
+			for _, c := range []struct{ name, person, key string }{
+				{"unknown", "nobody", "wrong"}, {"unknown, tried before", "often", "wrong"}, {"known, wrong", "sales2", "wrong"},
+				{"known, tried before, wrong", "sales1", "wrong"}, {"locked, wrong", "manage", "wrong"}, {"locked, right", "manage", "manage"},
+				{"factor, wrong", "support1", "wrong"}, {"factor, locked, wrong", "support2", "wrong"}, {"factor, locked, right", "support2", "support2"},
+				{"factor, right", "support1", "support1"},
+			} {
+				s := scene{fmt.Sprintf("%s, code %q, device %.2x", c.name, code, device), c.person + "@epic.example", key(c.key), code, device, "refused"}
+				switch {
+				case c.person == "support1" && c.key == "support1" && code == now:
+					continue // opens
+				case c.person == "support1" && c.key == "support1" && code == "":
+					s.outcome = "code_due"
+				case c.person == "manage" && c.key == "manage" && len(device) > 0 && &device[0] == &home[0]:
+					continue // the known device is not locked: opens
+				}
+				all = append(all, s)
+			}
+		}
+	}
+	return all
+}
+
+// R5, R25: what a try reads, writes and locks, the bytes that it adds to the write-ahead log and the width of its answers are equal for known and
+// unknown addresses, right and wrong keys and codes, with and without a second factor, from known and unknown devices, locked and open, tried
+// before or not: in the transaction that records it, and in the one that refuses it.
+func TestTriesLookAlike(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.set("alter role crm_app in database " + w.database + " set track_functions = 'all'")
+	scenes := w.stage()
+	h := w.hold(t)
+	steps := []string{"params", "record", "judge"}
+	seen := map[string]map[string]footprint{} // step and whether a code is given, first of its kind
+	wal, took := map[string]map[string][]int64{}, map[string]map[string][]time.Duration{}
+	const rounds = 3
+	for round := range rounds {
+		for _, s := range scenes {
+			r := &rawTry{email: s.email, key: s.key, code: s.code, device: s.device}
+			prints := map[string]footprint{}
+			h.do("select pg_stat_force_next_flush()")
+			h.do("begin")
+			prints["params"] = w.footprint(h, "select * from sign_in_params($1)", s.email)
+			h.do("rollback")
+			arguments := ok[[]any](t)(r.arguments(h))
+			h.do("select pg_stat_force_next_flush()")
+			h.do("begin")
+			prints["record"] = w.footprint(h, sqlSignIn, arguments...)
+			h.do("rollback")
+			ticket := ok[[]byte](t)((&rawTry{email: s.email, key: s.key, code: s.code, device: s.device}).sign(h))
+			h.do("select pg_stat_force_next_flush()")
+			h.do("begin")
+			prints["judge"] = w.footprint(h, "select * from open_session($1, '1 hour')", ticket)
+			h.do("rollback")
+			if said := outcome(h, ticket); said != s.outcome {
+				t.Fatalf("%s: %s, want %s", s.name, said, s.outcome)
+			}
+			w.forgetTry(ticket)
+			for _, step := range steps {
+				f, kind := prints[step], step
+				if step == "judge" {
+					kind += " " + s.outcome
+				}
+				if s.code != "" && step != "params" {
+					kind += " with a code"
+				}
+				if s.device != nil && step == "record" {
+					kind += " with a device"
+				}
+				if seen[kind] == nil {
+					seen[kind] = map[string]footprint{"first": f}
+					wal[kind], took[kind] = map[string][]int64{}, map[string][]time.Duration{}
+				}
+				first := seen[kind]["first"]
+				for what, pair := range map[string][2]string{"tables": {f.tables, first.tables}, "indexes": {f.indexes, first.indexes},
+					"functions": {f.functions, first.functions}, "locks": {f.locks, first.locks}, "widths": {f.widths, first.widths}} {
+					if pair[0] != pair[1] && round > 0 && s.outcome == "refused" {
+						t.Errorf("%s, %s: %s differ: %q, first %q", kind, s.name, what, differing(pair[0], pair[1]), differing(pair[1], pair[0]))
+					}
+				}
+				if round == 0 { // plans and caches settle in the first
+					seen[kind]["first"] = f
+				}
+				wal[kind][s.name], took[kind][s.name] = append(wal[kind][s.name], f.wal), append(took[kind][s.name], f.took)
+			}
+		}
+	}
+	for kind, scenes := range wal {
+		least := map[string][]int64{} // of each state of the account: the fewest bytes of every scene
+		all := map[string][]time.Duration{}
+		for name, n := range scenes {
+			state, _, _ := strings.Cut(name, ", code")
+			least[state] = append(least[state], slices.Min(n)) // more is a full page, pruning, or somebody else's
+			all[state] = append(all[state], took[kind][name]...)
+		}
+		bytes, times := map[int64]bool{}, []time.Duration{}
+		for state, n := range least {
+			bytes[slices.Min(n)] = true
+			_, median, _ := quartiles(all[state])
+			times = append(times, median)
+			if strings.HasPrefix(kind, "judge") {
+				t.Logf("%s, %s: median %v", kind, state, median)
+			}
+		}
+		t.Logf("%s: %d scenes, %v bytes of WAL, medians of time by state of the account %v to %v", kind, len(scenes), slices.Sorted(maps.Keys(bytes)),
+			slices.Min(times), slices.Max(times))
+		if len(bytes) != 1 {
+			t.Errorf("%s: the bytes of WAL differ: %v", kind, least)
+		}
+	}
+}
+
+// differing are the lines of one text that are not in the other.
+func differing(one, other string) (lines []string) {
+	all := strings.Split(other, "\n")
+	for line := range strings.SplitSeq(one, "\n") {
+		if !slices.Contains(all, line) {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+// forgetTry removes a try as if it had not been, so that every round finds the same.
+func (w *world) forgetTry(ticket []byte) {
+	w.t.Helper()
+	defer w.set("vacuum crm.sign_in_count") // no dead rows are left in its indexes
+	w.set("with gone as (delete from sign_in_attempt where ticket = sha256($1) returning id) delete from sign_in_count where attempt_id in (select id from gone)", ticket)
+}
+
+// R25: a thousand tries that are judged and rolled back teach nothing that the answer does not say, and each that was recorded counts, whether its
+// outcome was asked for, rolled back or never asked for.
+func TestRolledBackTriesCount(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	h := w.hold(t)
+	opened := 0
+	for i := range 1000 {
+		h.do("begin")
+		ticket := ok[[]byte](t)((&rawTry{email: email, key: key("sales1")}).sign(h))
+		h.do("savepoint judge")
+		if outcome(h, ticket) == "opened" {
+			opened++
+		}
+		h.do("rollback")
+		if i == 0 && outcome(h, ticket) != "28P01" {
+			t.Error("a ticket outlived its rollback")
+		}
+	}
+	if n := read[int](w, "select count(*) from sign_in_attempt"); opened != 0 || n != 0 {
+		t.Errorf("%d of 1000 told, %d rows", opened, n)
+	}
+	answers := map[string]int{}
+	for range 20 { // recorded, judged and the judgement rolled back
+		ticket := ok[[]byte](t)((&rawTry{email: email, key: key("wrong")}).sign(h))
+		h.do("begin")
+		answers[outcome(h, ticket)]++
+		h.do("rollback")
+	}
+	if n := read[int](w, "select count(distinct attempt_id) from sign_in_count where at < 'infinity'"); n != 20 || answers["refused"] != 20 {
+		t.Errorf("%d of 20 tries count, answers %v", n, answers)
+	}
+	if said := outcome(w.pool, w.ticketOf(email, key("sales1"))); said != "refused" {
+		t.Errorf("after 20 failures the right key is %s", said)
+	}
+	t.Logf("1000 tries rolled back before they were committed: %d answers; 20 judged and rolled back: all count", opened)
+}
