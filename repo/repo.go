@@ -172,7 +172,7 @@ func (db *DB) exchange(ctx context.Context, writes bool, steps []step) error {
 	idle := db.used != nil && now-db.used.Load() > touchEvery
 	err := db.send(ctx, writes, func() *pgx.Batch {
 		batch := &pgx.Batch{}
-		batch.Queue("select set_config('crm.token', $1, true)", token)
+		batch.Queue(opening, token).Query(opened)
 		if idle {
 			batch.Queue("select touch()")
 		}
