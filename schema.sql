@@ -1958,9 +1958,9 @@ from event e join contract k on k.id = e.contract_id join customer c on c.id = k
 	left join collaborator s on s.id = e.support_id
 where (select reach('event.view')) = 0;
 
--- Events alone, to find them by their own texts without a look at their customers.
+-- Events alone, to find them by their own texts or contract without a look at their customers.
 create view event_texts as
-select e.id, e.deleted_at, search_keys(e.name_tokens || e.location_tokens || e.comments_tokens, e.id) as keys
+select e.id, e.contract_id, e.deleted_at, search_keys(e.name_tokens || e.location_tokens || e.comments_tokens, e.id) as keys
 from event e
 where (select reach('event.view')) = 0;
 

@@ -85,7 +85,7 @@ func (db *DB) Contracts(ctx context.Context, f ContractFilter) ([]Contract, erro
 		q = q.Where(squirrel.Eq{"customer_id": f.CustomerID})
 	}
 	if f.Customers != nil {
-		q = q.Where("customer_id = any(?)", f.Customers)
+		q = q.Where(ofCustomers("contracts", f.Customers))
 	}
 	if f.Mine != 0 {
 		q = q.Where(squirrel.Or{squirrel.Eq{"sales_id": f.Mine}, squirrel.Eq{"customer_sales_id": f.Mine}})

@@ -85,7 +85,7 @@ type eventRow struct {
 func (db *DB) Events(ctx context.Context, f EventFilter) ([]Event, error) {
 	q := from[eventRow]("events")
 	equal := squirrel.Eq{}
-	for column, id := range map[string]int64{"support_id": f.SupportID, "contract_id": f.ContractID, "customer_id": f.CustomerID} {
+	for column, id := range map[string]int64{"support_id": f.SupportID, "contract_id": f.ContractID} {
 		if id != 0 {
 			equal[column] = id
 		}
@@ -93,8 +93,11 @@ func (db *DB) Events(ctx context.Context, f EventFilter) ([]Event, error) {
 	if len(equal) > 0 {
 		q = q.Where(equal)
 	}
+	if f.CustomerID != 0 {
+		f.Customers = []int64{f.CustomerID}
+	}
 	if f.Customers != nil {
-		q = q.Where("customer_id = any(?)", f.Customers)
+		q = q.Where(ofCustomers("events", f.Customers))
 	}
 	if f.NoSupport {
 		q = q.Where("support_id is null")

@@ -106,19 +106,63 @@ func listings(w *world) []listing {
 	}
 }
 
-// What a list costs at CRM_BENCH_CUSTOMERS rows a table, with its count: medians.
+// What a list costs at CRM_BENCH_CUSTOMERS rows a table, with its count, beside the same in a database that keeps statistics: medians, in turns.
 func BenchmarkList(b *testing.B) {
-	w, ctx := newWorld(b), context.Background()
-	crowd(b, w, benchCustomers())
-	db := w.as("manage")
-	for _, l := range listings(w) {
+	ctx, w, twin := context.Background(), newWorld(b), newWorld(b)
+	for _, in := range []*world{w, twin} {
+		crowd(b, in, benchCustomers())
+	}
+	twin.keepStatistics()
+	db, with, others := w.as("manage"), twin.as("manage"), listings(twin)
+	for i, l := range listings(w) {
 		b.Run(l.name, func(b *testing.B) {
-			var took []time.Duration
-			for b.Loop() {
-				took = append(took, timed(b, func() error { return l.ask(ctx, db) }))
-			}
-			b.ReportMetric(0, "ns/op")
-			b.ReportMetric(float64(median(took).Microseconds()), "µs-p50")
+			inTurns(b, func() error { return l.ask(ctx, db) }, func() error { return others[i].ask(ctx, with) })
 		})
 	}
+}
+
+// What a search costs beside the same in a database that keeps statistics: medians, in turns.
+func BenchmarkSearchPlans(b *testing.B) {
+	ctx, w, twin := context.Background(), newWorld(b), newWorld(b)
+	for _, in := range []*world{w, twin} {
+		stock(b, in, benchCustomers())
+	}
+	twin.keepStatistics()
+	for _, needle := range []string{"bo", "wyx", "bouzi", "bouzin b", "xylophon", "nowhere"} {
+		p := repo.Page{Search: needle, Limit: 20}
+		for name, ask := range map[string]func(*repo.DB) error{
+			"customers": func(db *repo.DB) error { return failed(db.Customers(ctx, repo.CustomerFilter{Page: p})) },
+			"contracts": func(db *repo.DB) error { return failed(db.Contracts(ctx, repo.ContractFilter{Page: p})) },
+			"events":    func(db *repo.DB) error { return failed(db.Events(ctx, repo.EventFilter{Page: p})) },
+			"complete":  func(db *repo.DB) error { return failed(db.FindCustomers(ctx, needle, 20)) },
+			"find":      func(db *repo.DB) error { return failed(findAll(ctx, db, needle)) },
+		} {
+			b.Run(name+"/"+needle, func(b *testing.B) {
+				inTurns(b, func() error { return ask(w.as("support1")) }, func() error { return ask(twin.as("support1")) })
+			})
+		}
+	}
+}
+
+// keepStatistics has the planner know everything about the tables again.
+func (w *world) keepStatistics() {
+	w.set(`do $$ declare a record; begin
+		for a in select attrelid::regclass as relation, attname from pg_attribute a join pg_class c on c.oid = attrelid
+			where relnamespace = 'crm'::regnamespace and relkind = 'r' and attnum > 0 loop
+			execute format('alter table %s alter %I set statistics -1', a.relation, a.attname);
+		end loop; end $$`)
+	w.set("alter index crm.customer_search alter 1 set statistics -1")
+	w.set("alter index crm.event_search alter 1 set statistics -1")
+	w.set("analyze")
+}
+
+// inTurns reports the median of do, and how often it is that of twin.
+func inTurns(b *testing.B, do, twin func() error) {
+	var took, twins []time.Duration
+	for b.Loop() {
+		took, twins = append(took, timed(b, do)), append(twins, timed(b, twin))
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(float64(median(took).Microseconds()), "µs-p50")
+	b.ReportMetric(float64(median(took))/float64(median(twins)), "x-statistics")
 }

@@ -156,7 +156,7 @@ func (db *DB) exchange(ctx context.Context, writes bool, steps []step) error {
 		batch := &pgx.Batch{}
 		if shared {
 			names, values := apart(append(db.fixed[:len(db.fixed):len(db.fixed)], setting{"crm.token", token}))
-			batch.Queue(applySettings, names, values)
+			batch.Queue(applySettings, names, values).Query(checkIsolation)
 		} else {
 			batch.Queue("select pg_catalog.set_config('crm.token', $1, true)", token)
 		}

@@ -60,7 +60,7 @@ func steady[T any](db *DB, search func() ([]T, error)) ([]T, error) {
 // searchCustomers is a page of the customers that match, of those that have all tokens of a set.
 func (db *DB) searchCustomers(ctx context.Context, f CustomerFilter, sets [][]int32) ([]Customer, error) {
 	fetch := func(p Page) ([]Customer, error) {
-		where := squirrel.And{squirrel.Expr("(deleted_at is not null) = ?", p.Deleted)}
+		where := squirrel.And{isDeleted(p.Deleted)}
 		if f.SalesID != 0 {
 			where = append(where, squirrel.Eq{"sales_id": f.SalesID})
 		}

@@ -13,20 +13,24 @@ import (
 // A setting is a parameter of the server and its value.
 type setting struct{ name, value string }
 
-// fixed returns the settings of every statement. search_path has pg_temp last, so that no temporary relation or type
-// hides one of crm's; a commit is on disk when it is acknowledged; a result is written in one form; and nothing claims
-// to be undone or to be of another time.
+// fixed returns the settings of every statement, whatever "alter role … set" or another user of a shared connection has
+// set.
 func fixed(schema string) []setting {
 	return []setting{
-		{"search_path", "pg_catalog, " + quote(schema) + ", pg_temp"},
-		{"synchronous_commit", "on"}, // what is acknowledged lasts
-		{"row_security", "on"},
+		{"search_path", "pg_catalog, " + quote(schema) + ", pg_temp"}, // nothing temporary hides what is crm's
+		{"default_transaction_isolation", "read committed"},           // other snapshots outlive a revocation
+		{"synchronous_commit", "on"},                                  // what is acknowledged lasts
+		{"row_security", "on"},                                        // off turns policies into errors
+		{"gin_fuzzy_search_limit", "0"},                               // others make searches miss rows at random
+		{"exit_on_error", "off"},                                      // on ends the connection at a refusal
+		{"client_encoding", "UTF8"},
+		{"timezone", "UTC"}, // of current_date, and of moments on the trail
 		{"bytea_output", "hex"},
 		{"datestyle", "ISO"},
 		{"intervalstyle", "postgres"},
 		{"extra_float_digits", "1"},
 		{"log_parameter_max_length_on_error", "0"},
-		{"crm.clock", ""},
+		{"crm.clock", ""}, // nothing claims another time
 		{"crm.undoes", ""},
 	}
 }
@@ -39,10 +43,23 @@ func apart(settings []setting) (names, values []string) {
 	return names, values
 }
 
-// applySettings sets parameters $1 to values $2 until the transaction ends. It is parsed before they hold, so every
-// name in it is qualified.
-const applySettings = `select pg_catalog.set_config(name, value, true)
+// applySettings sets parameters $1 to values $2 until the transaction ends, and returns the isolation level, which a
+// transaction under way keeps. It is parsed before they hold, so every name in it is qualified.
+const applySettings = `select pg_catalog.current_setting('transaction_isolation'), pg_catalog.set_config(name, value, true)
 	from rows from (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[])) s (name, value)`
+
+// checkIsolation reads the answer of applySettings. The database takes callers for signed out at any level but read
+// committed; the error names the setting.
+func checkIsolation(rows pgx.Rows) error {
+	defer rows.Close()
+	if rows.Next() {
+		if level := string(rows.RawValues()[0]); level != "read committed" {
+			return say(ErrUnavailable, "default_transaction_isolation is %s on a connection of the pooler: see docs/deployment.md, PgBouncer", level)
+		}
+	}
+	rows.Close()
+	return rows.Err()
+}
 
 // claimSession sets parameters $1 to values $2 for the session and returns one row each, if the server process is $3;
 // otherwise it does nothing and returns no row.
