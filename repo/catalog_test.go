@@ -36,7 +36,7 @@ func TestEveryFunctionOutside(t *testing.T) {
 var mine = map[string]string{
 	"sign_out": "", "change_password": "", "note_failures": "", "enable_mfa": "", "disable_mfa": "", "end_session": "", "end_other_sessions": "", "touch": "",
 	"reset_password": "user.reset", "unlock_user": "user.unlock", "set_first_password": "user.add", "clear_mfa": "user.mfa", "require_mfa": "user.mfa",
-	"hand_over": "user.delete", "export_customer": "customer.export", "erase_customer": "customer.erase",
+	"hand_over": "user.handover", "export_customer": "customer.export", "erase_customer": "customer.erase",
 }
 
 // R5, S16: nobody who is signed in gets at keys and passwords through a function of the server or of crm, nor at

@@ -33,6 +33,7 @@ event.delete     A A - -
 user.unlock      A A - -
 user.reset       A A - -
 user.sessions    A A - -
+user.handover    A A - -
 user.mfa         A - - -
 audit.view       A - - -
 customer.export  A A - -

@@ -37,8 +37,8 @@ var lineCommands = []struct{ name, help string }{
 	{"seed", "add fictional data, or --purge it"},
 	{"rotate-keys", "seal and index everything anew under fresh keys"},
 	{"keyset list", "list the keys, here and in the database"},
-	{"keyset import", "add the keys of another keyset FILE to this one"},
-	{"keyset fingerprint", "print a digest of the keyset, to compare by phone"},
+	{"keyset import", "add the keys of another keyset"},
+	{"keyset fingerprint", "print a digest to compare by phone"},
 	{"verify-audit", "check the trail's chain, name the first bad entry"},
 	{"config check", "name the weak spots of the set-up"},
 }

@@ -110,7 +110,7 @@ func TestJSONString(t *testing.T) {
 // TestCSVOneColumn guards the line of an empty value, which readers would skip.
 func TestCSVOneColumn(t *testing.T) {
 	out := commands.Output{Columns: []commands.Column{{Name: "phone"}}, Rows: [][]any{{"=1+2"}, {nil}, {"+33 1"}}}
-	if got, want := render(t, out, Style{Format: "csv"}), "phone\n=1+2\n\"\"\n+33 1\n"; got != want {
+	if got, want := render(t, out, Style{Format: "csv"}), "phone\n'=1+2\n\"\"\n+33 1\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
