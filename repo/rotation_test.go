@@ -13,12 +13,13 @@ import (
 	"testing"
 
 	"crm/commands"
+	"crm/commands/operator"
 	"crm/repo"
 	"crm/security"
 )
 
 // rotating is a world whose program follows a keyset file, with n customers of names that nobody shares.
-func rotating(t *testing.T, n int) (w *world, r commands.Rotation, ids []int64) {
+func rotating(t *testing.T, n int) (w *world, r operator.Rotation, ids []int64) {
 	w = newWorld(t)
 	ctx := context.Background()
 	file := filepath.Join(t.TempDir(), "keyset.json")
@@ -33,7 +34,7 @@ func rotating(t *testing.T, n int) (w *world, r commands.Rotation, ids []int64) 
 		ids = append(ids, c.ID)
 	}
 	said := func(text string) { t.Log(text) }
-	return w, commands.Rotation{Admin: w.admin, KeysetFile: file, Say: said, Happened: func(commands.Event) {}}, ids
+	return w, operator.Rotation{Admin: w.admin, KeysetFile: file, Say: said, Happened: func(commands.Event) {}}, ids
 }
 
 // nobodysWord is a word of the i-th customer alone.

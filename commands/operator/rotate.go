@@ -1,4 +1,4 @@
-package commands
+package operator
 
 import (
 	"bytes"
@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 
+	"crm/commands"
 	"crm/repo"
 	"crm/security"
 )
@@ -22,7 +23,7 @@ type Rotation struct {
 	KeysetFile string
 	Say        func(string)
 	Progress   func(done, total int64)
-	Happened   func(Event)
+	Happened   func(commands.Event)
 }
 
 // Prepare makes the next key, unless it is there.
@@ -56,7 +57,7 @@ func (r Rotation) Run(ctx context.Context) error {
 			if err := r.Admin.BeginRotation(ctx, key); err != nil {
 				return err
 			}
-			r.Happened(Event{Name: "key rotation begun", Level: LevelWarning})
+			r.Happened(commands.Event{Name: "key rotation begun", Level: commands.LevelWarning})
 		}
 		if err := r.reseal(ctx); err != nil {
 			return err
@@ -64,7 +65,7 @@ func (r Rotation) Run(ctx context.Context) error {
 		if err := r.Admin.EndRotation(ctx, key); err != nil {
 			return err
 		}
-		r.Happened(Event{Name: "key rotation ended", Level: LevelInfo})
+		r.Happened(commands.Event{Name: "key rotation ended", Level: commands.LevelInfo})
 		r.Say("the older keys stay in the keyset: crm rotate-keys --retire drops them when every machine has this one")
 		return nil
 	})
@@ -74,10 +75,10 @@ func (r Rotation) Run(ctx context.Context) error {
 func (r Rotation) Retire(ctx context.Context) error {
 	return r.alone(ctx, func(content []byte) error {
 		if key, err := r.Admin.Rotating(ctx); err != nil || key != 0 {
-			return errors.Join(err, Explain("a rotation is not finished", "run crm rotate-keys first", repo.ErrConflict))
+			return errors.Join(err, commands.Explain("a rotation is not finished", "run crm rotate-keys first", repo.ErrConflict))
 		}
 		if next, err := security.NextKey(content); err != nil || next != 0 { // which others may seal with already
-			return errors.Join(err, Explain(fmt.Sprintf("key %d is in the keyset and not in use yet", next), "run crm rotate-keys first", repo.ErrConflict))
+			return errors.Join(err, commands.Explain(fmt.Sprintf("key %d is in the keyset and not in use yet", next), "run crm rotate-keys first", repo.ErrConflict))
 		}
 		if err := r.reseal(ctx); err != nil {
 			return err
@@ -102,17 +103,17 @@ func (r Rotation) Retire(ctx context.Context) error {
 func (r Rotation) alone(ctx context.Context, do func(content []byte) error) error {
 	return r.Admin.Alone(ctx, func() error {
 		if there, err := r.Admin.HasSchema(ctx); err != nil || !there {
-			return errors.Join(err, Explain("the database is not set up", "run crm init", repo.ErrUnavailable))
+			return errors.Join(err, commands.Explain("the database is not set up", "run crm init", repo.ErrUnavailable))
 		}
 		content, err := security.ReadKeysetFile(r.KeysetFile)
 		if errors.Is(err, fs.ErrNotExist) {
-			return Explain("there is no keyset "+r.KeysetFile, "copy it from a machine that has it", ErrUsage)
+			return commands.Explain("there is no keyset "+r.KeysetFile, "copy it from a machine that has it", commands.ErrUsage)
 		}
 		if err == nil {
 			err = do(content)
 		}
-		if err != nil && !Readable(err) && !errors.Is(err, repo.ErrInternal) && isFile(err) {
-			return fmt.Errorf("%w: %w", ErrUsage, err)
+		if err != nil && !commands.Readable(err) && !errors.Is(err, repo.ErrInternal) && isFile(err) {
+			return fmt.Errorf("%w: %w", commands.ErrUsage, err)
 		}
 		return err
 	})
@@ -144,7 +145,7 @@ func (r Rotation) nextKey(ctx context.Context, content []byte) (key uint32, fres
 	}
 	cipher, err := security.LoadCipher(content)
 	if err != nil {
-		return 0, nil, fmt.Errorf("%w: %w", ErrUsage, err)
+		return 0, nil, fmt.Errorf("%w: %w", commands.ErrUsage, err)
 	}
 	key = cipher.PrimaryKeyID()
 	if rotating == key {
@@ -161,7 +162,7 @@ func (r Rotation) nextKey(ctx context.Context, content []byte) (key uint32, fres
 func (r Rotation) reseal(ctx context.Context) error {
 	keyring, err := security.OpenKeyring(r.KeysetFile)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrUsage, err)
+		return fmt.Errorf("%w: %w", commands.ErrUsage, err)
 	}
 	prefix := binary.BigEndian.AppendUint32([]byte{1}, keyring.KeyID())
 	changed, damaged, err := r.Admin.Reseal(ctx, repo.Resealing{Prefix: prefix, Progress: r.Progress, Reseal: func(column string, sealed []byte) ([]byte, []int32, error) {
@@ -170,11 +171,11 @@ func (r Rotation) reseal(ctx context.Context) error {
 			return nil, nil, nil
 		}
 		if err != nil {
-			return nil, nil, Explain(err.Error(), "add that key to the keyset: crm rotate-keys goes on where it stopped", err)
+			return nil, nil, commands.Explain(err.Error(), "add that key to the keyset: crm rotate-keys goes on where it stopped", err)
 		}
 		fresh, tokens, err := keyring.Seal(column, text)
 		if err == nil && !bytes.HasPrefix(fresh, prefix) {
-			err = fmt.Errorf("%w: the keyset has changed meanwhile", ErrUsage)
+			err = fmt.Errorf("%w: the keyset has changed meanwhile", commands.ErrUsage)
 		}
 		return fresh, tokens, err
 	}})
