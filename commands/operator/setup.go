@@ -1,3 +1,6 @@
+// Package operator holds what an administrator of the server runs from the command line of the
+// system: setting up, fictional data, checking the config, rotating keys. It uses the argument kinds,
+// password rules and worded errors of package commands, which does not import it; main calls it.
 package operator
 
 import (
