@@ -27,6 +27,7 @@ import (
 
 	"crm/commands"
 	"crm/commands/config"
+	"crm/commands/operator"
 	"crm/repo"
 	"crm/repo/place"
 	"crm/security"
@@ -376,7 +377,7 @@ func (p *program) init(ctx context.Context) error {
 	if at.AdminURL == "" {
 		return usage("database.admin_url is not set: crm init acts through an administrator's account of the server, best given as CRM_DATABASE_ADMIN_URL")
 	}
-	setup := commands.Setup{
+	setup := operator.Setup{
 		Admin: repo.NewAdmin(at.AdminURL, at.Names), SchemaSQL: schemaSQL, KeysetFile: p.keysetFile(),
 		SessionLifetime: p.GetDuration("session.lifetime"), SessionIdle: p.GetDuration("session.idle"), Cost: p.passwordCost(),
 		First: repo.User{Email: p.line.Text("admin-email"), FirstName: p.line.Text("admin-first-name"), LastName: p.line.Text("admin-last-name")},
@@ -426,7 +427,7 @@ func (p *program) seed(ctx context.Context) error {
 	if p.line.Is("purge") {
 		gone, err := admin.Purge(ctx)
 		if err == nil {
-			p.say(commands.TellPurged(gone))
+			p.say(operator.TellPurged(gone))
 		}
 		return err
 	}
@@ -436,13 +437,13 @@ func (p *program) seed(ctx context.Context) error {
 	}
 	p.closers = append(p.closers, db.Close)
 	if secrets := p.secrets(); secrets.File != "" || secrets.Value != "" {
-		if c.Password, err = commands.NewPassword(ctx, secrets.Read); err != nil {
+		if c.Password, err = operator.NewPassword(ctx, secrets.Read); err != nil {
 			return err
 		}
 	}
 	made, err := seed.Fill(ctx, admin, db, c, nil)
 	if err == nil {
-		p.say("added " + commands.Tell(made))
+		p.say("added " + operator.Tell(made))
 	}
 	return err
 }
@@ -474,7 +475,7 @@ func (p *program) rotateKeys(ctx context.Context) error {
 		return err
 	}
 	show, leave := shell.Progress(os.Stderr, "sealing anew", p.GetBool("quiet"))
-	r := commands.Rotation{Admin: admin, KeysetFile: p.keysetFile(), Say: p.say, Happened: p.reporter.Happened, Progress: show}
+	r := operator.Rotation{Admin: admin, KeysetFile: p.keysetFile(), Say: p.say, Happened: p.reporter.Happened, Progress: show}
 	switch {
 	case p.line.Is("prepare"):
 		return r.Prepare(ctx)
@@ -495,7 +496,7 @@ func (p *program) rotateKeys(ctx context.Context) error {
 // keyset is `crm keyset list`, `import` and `fingerprint`. Without an administrator's account it does not ask the database.
 func (p *program) keyset(ctx context.Context) error {
 	keys := os.Getenv("CRM_KEYSET")
-	k := commands.Keyset{File: p.keysetFile(), Content: []byte(keys), Say: p.say, Out: os.Stdout}
+	k := operator.Keyset{File: p.keysetFile(), Content: []byte(keys), Say: p.say, Out: os.Stdout}
 	if p.GetString("database.admin_url") != "" || p.demo {
 		_, admin, err := p.admin(ctx)
 		if err != nil {
@@ -593,5 +594,5 @@ func (p *program) checkConfig(ctx context.Context) error {
 	if len(weak) == 0 {
 		p.say("nothing weak was found")
 	}
-	return commands.WeakSpots(len(weak))
+	return operator.WeakSpots(len(weak))
 }

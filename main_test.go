@@ -419,7 +419,7 @@ func command(t *testing.T, database, keyset string, args ...string) *exec.Cmd {
 // and go-prompt have one place each.
 func TestHouse(t *testing.T) {
 	may := map[string][]string{
-		".":                        {"commands", "commands/config", "repo", "repo/place", "security", "seed", "shell"},
+		".":                        {"commands", "commands/config", "commands/operator", "repo", "repo/place", "security", "seed", "shell"},
 		"shell":                    {"commands", "repo", "shell/line", "shell/render"},
 		"shell/line":               {},
 		"shell/internal/linedemo":  {"commands", "shell", "shell/line"},
@@ -427,6 +427,7 @@ func TestHouse(t *testing.T) {
 		"shell/render":             {"commands", "repo"},
 		"commands":                 {"repo", "security"},
 		"commands/config":          {"commands"},
+		"commands/operator":        {"commands", "repo", "security"},
 		"seed":                     {"repo", "security"},
 		"repo":                     {},
 		"repo/embedded":            {},

@@ -12,14 +12,15 @@ import (
 // Unseal returns the vault that the content of a keyset opens or, if that is empty, the keyset's file, which it follows.
 // Its errors are ErrUsage.
 func Unseal(content []byte, file string) (repo.Vault, error) {
-	keyring, err := openKeyring(content, file)
+	keyring, err := OpenKeyring(content, file)
 	if err != nil {
 		return nil, err
 	}
 	return vault{keyring}, nil
 }
 
-func openKeyring(content []byte, file string) (keyring *security.Keyring, err error) {
+// OpenKeyring returns the keys of a keyset: of its content or, if that is empty, of its file. Its errors are ErrUsage.
+func OpenKeyring(content []byte, file string) (keyring *security.Keyring, err error) {
 	if len(content) > 0 {
 		keyring, err = security.NewKeyring(content)
 	} else if keyring, err = security.OpenKeyring(file); errors.Is(err, fs.ErrNotExist) {

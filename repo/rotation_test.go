@@ -15,12 +15,13 @@ import (
 	"testing"
 
 	"crm/commands"
+	"crm/commands/operator"
 	"crm/repo"
 	"crm/security"
 )
 
 // rotating is a world whose program follows a keyset file, with n customers of names that nobody shares.
-func rotating(t *testing.T, n int) (w *world, r commands.Rotation, ids []int64) {
+func rotating(t *testing.T, n int) (w *world, r operator.Rotation, ids []int64) {
 	w = newWorld(t)
 	ctx := context.Background()
 	file := filepath.Join(t.TempDir(), "keyset.json")
@@ -36,7 +37,7 @@ func rotating(t *testing.T, n int) (w *world, r commands.Rotation, ids []int64) 
 		ids = append(ids, c.ID)
 	}
 	said := func(text string) { t.Log(text) }
-	return w, commands.Rotation{Admin: w.admin, KeysetFile: file, Say: said, Happened: func(commands.Event) {}}, ids
+	return w, operator.Rotation{Admin: w.admin, KeysetFile: file, Say: said, Happened: func(commands.Event) {}}, ids
 }
 
 // nobodysWord is a word of the i-th customer alone.
@@ -256,7 +257,7 @@ func TestRotationWithoutTheKey(t *testing.T) {
 	if err := os.WriteFile(file, former, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	keyset := commands.Keyset{File: r.KeysetFile, Admin: w.admin, Say: func(string) {}, Out: io.Discard}
+	keyset := operator.Keyset{File: r.KeysetFile, Admin: w.admin, Say: func(string) {}, Out: io.Discard}
 	for range 2 { // twice is once
 		if err := keyset.Import(ctx, file); err != nil {
 			t.Fatal(err)

@@ -45,8 +45,8 @@ var refused = strings.Fields("statement_timeout transaction_timeout idle_in_tran
 // changes leave behind is the same, or a refusal names the setting.
 func TestSettingsDoNotChangeAnswers(t *testing.T) {
 	t.Parallel()
-	w, vault, began := newWorld(t), newKeyring(t), time.Now().Truncate(time.Second)
-	w.openWith(vault)
+	w, began := newWorld(t), time.Now().Truncate(time.Second)
+	vault := w.vault
 	w.populate()
 	want := ok[string](t)(w.answers(vault, began))
 	alter := func(how, name, value string) error {

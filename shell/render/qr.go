@@ -12,8 +12,8 @@ const quietZone = 4
 
 const WhiteOnBlack = "\x1b[38;5;231;48;5;16m" // of the 256 colours, which no theme changes
 
-// QR draws a text as a QR code of the lowest error correction, two modules above each other in one character. What is light is drawn, in white
-// on black: so it can be read whatever the colours of the terminal.
+// QR draws a text as a QR code of the lowest error correction level, two modules above each other in one
+// character. It draws the light modules; printed in WhiteOnBlack they can be read on every colour scheme.
 func QR(text string) ([]string, error) {
 	code, err := qr.Encode(text, qr.L, qr.Auto)
 	if err != nil {

@@ -1,4 +1,4 @@
-package commands
+package operator
 
 import (
 	"errors"
@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"crm/commands"
 )
 
 // This file writes the config that `crm init` makes.
@@ -29,7 +31,7 @@ func WriteConfig(path string, keys [][2]string) error {
 		err = writeNew(path, text.String())
 	}
 	if err != nil {
-		return fmt.Errorf("%w: the config file cannot be written: %w", ErrUsage, err)
+		return fmt.Errorf("%w: the config file cannot be written: %w", commands.ErrUsage, err)
 	}
 	return nil
 }

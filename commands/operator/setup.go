@@ -1,4 +1,7 @@
-package commands
+// Package operator holds what an administrator of the server runs from the command line of the
+// system: setting up, fictional data, checking the config, rotating keys. It uses the argument kinds,
+// password rules and worded errors of package commands, which does not import it; main calls it.
+package operator
 
 import (
 	"context"
@@ -8,6 +11,7 @@ import (
 	"os"
 	"time"
 
+	"crm/commands"
 	"crm/repo"
 	"crm/security"
 )
@@ -29,12 +33,12 @@ type Setup struct {
 	SessionIdle     time.Duration // without being used; 0: for ever
 	Cost            security.Params
 
-	First  repo.User                                                  // the first administrator, as far as they are known
-	Ask    func(ctx context.Context, question string) (string, error) // asks for the rest; nil where nobody can be asked
-	Secret func(context.Context, SecretRequest) (string, error)       // asks for their password
+	First  repo.User                                                     // the first administrator, as far as they are known
+	Ask    func(ctx context.Context, question string) (string, error)    // asks for the rest; nil where nobody can be asked
+	Secret func(context.Context, commands.SecretRequest) (string, error) // asks for their password
 	Say    func(string)
 
-	Happened func(Event) // told of the first administrator (R31)
+	Happened func(commands.Event) // told of the first administrator (R31)
 }
 
 // Run sets up and says what it made. Nothing is made before every question is answered.
@@ -72,7 +76,7 @@ func (c Setup) run(ctx context.Context) (made []string, err error) {
 		if err != nil {
 			return made, err
 		}
-		c.Happened(Event{Name: "user added", Level: LevelInfo, Entity: "user", ID: id})
+		c.Happened(commands.Event{Name: "user added", Level: commands.LevelInfo, Entity: "user", ID: id})
 		made = append(made, "administrator "+first.Email)
 	}
 	exposed, err := c.Admin.Exposed(ctx)
@@ -95,7 +99,7 @@ func (c Setup) config(ctx context.Context, _ bool) (made []string, err error) {
 		return nil, err
 	}
 	if there {
-		return nil, Explain(
+		return nil, commands.Explain(
 			"the role that crm connects as is there already and its password is not known here",
 			"set database.url, as in the config of the machine that made it; or choose another database.app", repo.ErrConflict,
 		)
@@ -116,13 +120,13 @@ func (c Setup) keyset(_ context.Context, schemaIsThere bool) (made []string, err
 		return nil, nil
 	}
 	if schemaIsThere {
-		return nil, Explain(
+		return nil, commands.Explain(
 			fmt.Sprintf("the database is there, its keyset %s is not", c.KeysetFile),
 			"copy it from the machine that made the database, or set CRM_KEYSET", repo.ErrConflict,
 		)
 	}
 	if err := security.WriteKeyset(c.KeysetFile); err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, fmt.Errorf("%w: the keyset cannot be written: %w", ErrUsage, err)
+		return nil, fmt.Errorf("%w: the keyset cannot be written: %w", commands.ErrUsage, err)
 	}
 	return []string{"keyset " + c.KeysetFile}, nil
 }
@@ -153,7 +157,7 @@ func (c Setup) database(ctx context.Context, _ bool) (made []string, err error) 
 
 // sealingKey registers the keyset's key in a database that knows none.
 func (c Setup) sealingKey(ctx context.Context, _ bool) (made []string, err error) {
-	keyring, err := openKeyring(c.Keys, c.KeysetFile)
+	keyring, err := commands.OpenKeyring(c.Keys, c.KeysetFile)
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +172,7 @@ func (c Setup) sealingKey(ctx context.Context, _ bool) (made []string, err error
 func (c Setup) try(ctx context.Context) error {
 	err := c.Admin.Try(ctx, c.AppURL)
 	if errors.Is(err, repo.ErrCredentials) {
-		return Explain(
+		return commands.Explain(
 			"the role that crm connects as is there, with another password than database.url says",
 			`write its password into database.url, or as an administrator give it the one that is there: psql's \password sets it`, repo.ErrUnavailable,
 		)
@@ -186,18 +190,18 @@ func (c Setup) firstAdmin(ctx context.Context, schemaIsThere bool) (u repo.User,
 	u = c.First
 	u.Role = "admin"
 	var invalid repo.Invalid
-	name := PersonName()
+	name := commands.PersonName()
 	for _, field := range []struct {
 		flag, question string
 		text           *string
-		kind           Kind
+		kind           commands.Kind
 	}{
-		{"--admin-email", "email of the first administrator: ", &u.Email, Required(Email)},
+		{"--admin-email", "email of the first administrator: ", &u.Email, commands.Required(commands.Email)},
 		{"--admin-first-name", "first name: ", &u.FirstName, name},
 		{"--admin-last-name", "last name: ", &u.LastName, name},
 	} {
 		if *field.text == "" && c.Ask == nil {
-			return u, nil, fmt.Errorf("%w: %s is needed for the first administrator: there is no terminal to ask at", ErrUsage, field.flag)
+			return u, nil, fmt.Errorf("%w: %s is needed for the first administrator: there is no terminal to ask at", commands.ErrUsage, field.flag)
 		}
 		asks := *field.text == ""
 		var value any
@@ -220,10 +224,10 @@ func (c Setup) firstAdmin(ctx context.Context, schemaIsThere bool) (u repo.User,
 	if len(invalid.Problems) > 0 {
 		return u, nil, invalid
 	}
-	password, err := c.Secret(ctx, SecretRequest{Question: "password for " + u.Email, Env: true, Twice: true, Check: func(text string) error { return CheckPassword(text, u) }})
+	password, err := c.Secret(ctx, commands.SecretRequest{Question: "password for " + u.Email, Env: true, Twice: true, Check: func(text string) error { return commands.CheckPassword(text, u) }})
 	if err != nil {
 		return u, nil, err
 	}
-	p, err = Verifier(password, c.Cost, u)
+	p, err = commands.Verifier(password, c.Cost, u)
 	return u, p, err
 }

@@ -1,4 +1,4 @@
-package commands
+package operator
 
 import (
 	"cmp"
@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"crm/commands"
 	"crm/repo"
 	"crm/security"
 )
@@ -30,14 +31,14 @@ func (k Keyset) content() ([]byte, error) {
 	return readKeyset(k.File)
 }
 
-// readKeyset reads a keyset file; its errors are ErrUsage.
+// readKeyset reads a keyset file; its errors are commands.ErrUsage.
 func readKeyset(file string) ([]byte, error) {
 	content, err := security.ReadKeysetFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, usageHint("copy it from a machine that has it", "there is no keyset %s", file)
+		return nil, commands.Explain("there is no keyset "+file, "copy it from a machine that has it", commands.ErrUsage)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUsage, err)
+		return nil, fmt.Errorf("%w: %w", commands.ErrUsage, err)
 	}
 	return content, nil
 }
@@ -50,7 +51,7 @@ func (k Keyset) List(ctx context.Context) error {
 	}
 	keys, err := security.Keys(content)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrUsage, err)
+		return fmt.Errorf("%w: %w", commands.ErrUsage, err)
 	}
 	here := map[uint32]string{}
 	var ids []uint32
@@ -91,7 +92,7 @@ func (k Keyset) Fingerprint() error {
 	}
 	print, err := security.Fingerprint(content)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrUsage, err)
+		return fmt.Errorf("%w: %w", commands.ErrUsage, err)
 	}
 	_, err = fmt.Fprintln(k.Out, print)
 	return err
@@ -110,7 +111,7 @@ func (k Keyset) Import(ctx context.Context, file string) error {
 	}
 	fresh, added, err := security.MergeKeysets(ours, theirs)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrUsage, err)
+		return fmt.Errorf("%w: %w", commands.ErrUsage, err)
 	}
 	fresh, present, err := k.usePresent(ctx, fresh)
 	if err != nil {
@@ -121,7 +122,7 @@ func (k Keyset) Import(ctx context.Context, file string) error {
 		return nil
 	}
 	if err := security.ReplaceKeysetFile(k.File, fresh); err != nil {
-		return fmt.Errorf("%w: %w", ErrUsage, err)
+		return fmt.Errorf("%w: %w", commands.ErrUsage, err)
 	}
 	if len(added) > 0 {
 		k.Say("imported " + keyNames(added) + ": crm rotate-keys re-encrypts what they sealed")
@@ -144,7 +145,7 @@ func (k Keyset) usePresent(ctx context.Context, content []byte) (fresh []byte, k
 	}
 	cipher, err := security.LoadCipher(content)
 	if err != nil {
-		return nil, 0, fmt.Errorf("%w: %w", ErrUsage, err)
+		return nil, 0, fmt.Errorf("%w: %w", commands.ErrUsage, err)
 	}
 	for _, s := range known {
 		if s.ID == cipher.PrimaryKeyID() && s.State != "retired" {

@@ -1,11 +1,14 @@
-package commands
+package operator
 
-import "crm/repo"
+import (
+	"crm/commands"
+	"crm/repo"
+)
 
 // WeakSpots returns the error of a config check that found so many weak spots, nil for none.
 func WeakSpots(spots int) error {
 	if spots == 0 {
 		return nil
 	}
-	return Explain(Plural(int64(spots), "weak spot"), "", repo.ErrConflict)
+	return commands.Explain(commands.Plural(int64(spots), "weak spot"), "", repo.ErrConflict)
 }

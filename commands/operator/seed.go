@@ -1,17 +1,18 @@
-package commands
+package operator
 
 import (
 	"context"
 	"strings"
 
+	"crm/commands"
 	"crm/repo"
 )
 
 // NewPassword reads a password and checks the company's rules.
-func NewPassword(ctx context.Context, read func(context.Context, SecretRequest) (string, error)) (string, error) {
-	password, err := read(ctx, SecretRequest{Question: "password", Env: true})
+func NewPassword(ctx context.Context, read func(context.Context, commands.SecretRequest) (string, error)) (string, error) {
+	password, err := read(ctx, commands.SecretRequest{Question: "password", Env: true})
 	if err == nil {
-		err = CheckPassword(password, repo.User{})
+		err = commands.CheckPassword(password, repo.User{})
 	}
 	return password, err
 }
@@ -24,7 +25,7 @@ func Tell(c repo.Counts) string {
 		noun  string
 	}{{c.Customers, "customer"}, {c.Contracts, "contract"}, {c.Payments, "payment"}, {c.Events, "event"}, {c.Users, "account"}} {
 		if n.count > 0 {
-			words = append(words, Plural(int64(n.count), n.noun))
+			words = append(words, commands.Plural(int64(n.count), n.noun))
 		}
 	}
 	if words == nil {

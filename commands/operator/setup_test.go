@@ -1,4 +1,4 @@
-package commands
+package operator
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"slices"
 	"testing"
 
+	"crm/commands"
 	"crm/repo"
 	"crm/security"
 )
@@ -45,7 +46,7 @@ func TestFirstAdmin(t *testing.T) {
 			return answer, nil
 		},
 		Say:    func(message string) { dialogue = append(dialogue, message) },
-		Secret: func(context.Context, SecretRequest) (string, error) { return "Quite-Secret-2026!", nil },
+		Secret: func(context.Context, commands.SecretRequest) (string, error) { return "Quite-Secret-2026!", nil },
 	}
 	u, p, err := c.firstAdmin(t.Context(), false)
 	want := []string{
@@ -77,7 +78,7 @@ func TestWriteConfig(t *testing.T) {
 			t.Errorf("%s: %v, %v; want %v", path, info.Mode(), err, mode)
 		}
 	}
-	if err := WriteConfig(file, nil); !errors.Is(err, ErrUsage) || !errors.Is(err, fs.ErrExist) {
+	if err := WriteConfig(file, nil); !errors.Is(err, commands.ErrUsage) || !errors.Is(err, fs.ErrExist) {
 		t.Errorf("over another file: %v", err)
 	}
 }

@@ -1,4 +1,4 @@
-package commands
+package operator
 
 import (
 	"bytes"
@@ -10,6 +10,7 @@ import (
 	"maps"
 	"slices"
 
+	"crm/commands"
 	"crm/repo"
 	"crm/security"
 )
@@ -24,7 +25,7 @@ type Rotation struct {
 	KeysetFile string
 	Say        func(string)
 	Progress   func(done, total int64)
-	Happened   func(Event)
+	Happened   func(commands.Event)
 }
 
 // Prepare makes the next key, unless it is there.
@@ -63,7 +64,7 @@ func (r Rotation) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		r.Happened(Event{Name: "key rotation ended", Level: LevelInfo})
+		r.Happened(commands.Event{Name: "key rotation ended", Level: commands.LevelInfo})
 		r.Say("the older keys stay in the keyset: crm rotate-keys --retire drops them when every machine has this one")
 		return lost
 	})
@@ -77,17 +78,16 @@ func (r Rotation) begin(ctx context.Context, content []byte) (key uint32, err er
 	}
 	cipher, err := security.LoadCipher(content)
 	if err != nil {
-		return 0, fmt.Errorf("%w: %w", ErrUsage, err)
+		return 0, fmt.Errorf("%w: %w", commands.ErrUsage, err)
 	}
 	switch {
 	case rotating != 0 && rotating == cipher.PrimaryKeyID():
 		r.Say(fmt.Sprintf("going on with the rotation to key %d", rotating))
 		return rotating, nil
 	case rotating != 0 && !slices.Contains(cipher.KeyIDs(), rotating):
-		return 0, &worded{
+		return 0, commands.Explain(
 			fmt.Sprintf("a rotation to key %d has begun with another keyset", rotating),
-			"crm keyset import FILE adds that keyset's keys to this one", repo.ErrConflict,
-		}
+			"crm keyset import FILE adds that keyset's keys to this one", repo.ErrConflict)
 	case rotating != 0:
 		key = rotating
 	default:
@@ -104,7 +104,7 @@ func (r Rotation) begin(ctx context.Context, content []byte) (key uint32, err er
 		if err := r.Admin.BeginRotation(ctx, key); err != nil {
 			return 0, err
 		}
-		r.Happened(Event{Name: "key rotation begun", Level: LevelWarning})
+		r.Happened(commands.Event{Name: "key rotation begun", Level: commands.LevelWarning})
 	}
 	if content, err = security.UseKey(content, key); err != nil {
 		return 0, err
@@ -116,10 +116,10 @@ func (r Rotation) begin(ctx context.Context, content []byte) (key uint32, err er
 func (r Rotation) Retire(ctx context.Context) error {
 	return r.alone(ctx, func(content []byte) error {
 		if key, err := r.Admin.Rotating(ctx); err != nil || key != 0 {
-			return errors.Join(err, Explain("a rotation is not finished", "run crm rotate-keys first", repo.ErrConflict))
+			return errors.Join(err, commands.Explain("a rotation is not finished", "run crm rotate-keys first", repo.ErrConflict))
 		}
 		if next, err := security.NextKey(content); err != nil || next != 0 { // which others may seal with already
-			return errors.Join(err, Explain(fmt.Sprintf("key %d is in the keyset and not in use yet", next), "run crm rotate-keys first", repo.ErrConflict))
+			return errors.Join(err, commands.Explain(fmt.Sprintf("key %d is in the keyset and not in use yet", next), "run crm rotate-keys first", repo.ErrConflict))
 		}
 		lost, err := r.reseal(ctx, true)
 		if err != nil {
@@ -145,11 +145,11 @@ func (r Rotation) Retire(ctx context.Context) error {
 func (r Rotation) alone(ctx context.Context, do func(content []byte) error) error {
 	return r.Admin.Alone(ctx, func() error {
 		if there, err := r.Admin.HasSchema(ctx); err != nil || !there {
-			return errors.Join(err, Explain("the database is not set up", "run crm init", repo.ErrUnavailable))
+			return errors.Join(err, commands.Explain("the database is not set up", "run crm init", repo.ErrUnavailable))
 		}
 		content, err := security.ReadKeysetFile(r.KeysetFile)
 		if errors.Is(err, fs.ErrNotExist) {
-			return Explain("there is no keyset "+r.KeysetFile, "copy it from a machine that has it", ErrUsage)
+			return commands.Explain("there is no keyset "+r.KeysetFile, "copy it from a machine that has it", commands.ErrUsage)
 		}
 		if err == nil {
 			err = r.register(ctx, content)
@@ -157,8 +157,8 @@ func (r Rotation) alone(ctx context.Context, do func(content []byte) error) erro
 		if err == nil {
 			err = do(content)
 		}
-		if err != nil && !Readable(err) && !errors.Is(err, repo.ErrInternal) && isFile(err) {
-			return fmt.Errorf("%w: %w", ErrUsage, err)
+		if err != nil && !commands.Readable(err) && !errors.Is(err, repo.ErrInternal) && isFile(err) {
+			return fmt.Errorf("%w: %w", commands.ErrUsage, err)
 		}
 		return err
 	})
@@ -168,7 +168,7 @@ func (r Rotation) alone(ctx context.Context, do func(content []byte) error) erro
 func (r Rotation) register(ctx context.Context, content []byte) error {
 	cipher, err := security.LoadCipher(content)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrUsage, err)
+		return fmt.Errorf("%w: %w", commands.ErrUsage, err)
 	}
 	_, err = r.Admin.RegisterKey(ctx, cipher.PrimaryKeyID())
 	return err
@@ -196,7 +196,7 @@ func withNextKey(content []byte) (with []byte, next uint32, err error) {
 func (r Rotation) reseal(ctx context.Context, always bool) (lost, err error) {
 	keyring, err := security.OpenKeyring(r.KeysetFile)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUsage, err)
+		return nil, fmt.Errorf("%w: %w", commands.ErrUsage, err)
 	}
 	missing := map[uint32]bool{}
 	prefix := binary.BigEndian.AppendUint32([]byte{1}, keyring.KeyID())
@@ -210,7 +210,7 @@ func (r Rotation) reseal(ctx context.Context, always bool) (lost, err error) {
 		}
 		fresh, tokens, err := keyring.Seal(column, text)
 		if err == nil && !bytes.HasPrefix(fresh, prefix) {
-			err = fmt.Errorf("%w: the keyset has changed meanwhile", ErrUsage)
+			err = fmt.Errorf("%w: the keyset has changed meanwhile", commands.ErrUsage)
 		}
 		return fresh, tokens, err
 	}})
@@ -218,18 +218,17 @@ func (r Rotation) reseal(ctx context.Context, always bool) (lost, err error) {
 		return nil, err
 	}
 	if changed > 0 || always {
-		r.Say(fmt.Sprintf("%s re-encrypted with key %d", Plural(changed, "row"), keyring.KeyID()))
+		r.Say(fmt.Sprintf("%s re-encrypted with key %d", commands.Plural(changed, "row"), keyring.KeyID()))
 	}
 	if unopened > 0 && len(missing) == 0 && always {
-		r.Say(Plural(unopened, "row") + " with damaged values: they stay as they are")
+		r.Say(commands.Plural(unopened, "row") + " with damaged values: they stay as they are")
 	}
 	if len(missing) > 0 {
 		keys := slices.Sorted(maps.Keys(missing))
-		lost = &worded{
+		lost = commands.Explain(
 			fmt.Sprintf("values in %s stay as they are: they are damaged, or sealed with %s, which this keyset does not hold",
-				Plural(unopened, "row"), keyNames(keys)),
-			"crm keyset import FILE adds the keys of a keyset that holds them; then run crm rotate-keys again", repo.ErrConflict,
-		}
+				commands.Plural(unopened, "row"), keyNames(keys)),
+			"crm keyset import FILE adds the keys of a keyset that holds them; then run crm rotate-keys again", repo.ErrConflict)
 	}
 	return lost, nil
 }
