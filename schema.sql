@@ -691,7 +691,7 @@ create function sha1(message bytea) returns bytea
 language plpgsql immutable strict parallel safe set search_path = :"schema", pg_temp as $$
 declare
 	low    constant bigint := 4294967295; -- 32 bits
-	padded bytea := message || '\x80' || decode(repeat('00', (119 - length(message) % 64) % 64), 'hex') || int8send(length(message) * 8::bigint);
+	padded bytea := message || decode('80' || repeat('00', (119 - length(message) % 64) % 64), 'hex') || int8send(length(message) * 8::bigint);
 	h      bigint[] := array[1732584193, 4023233417, 2562383102, 271733878, 3285377520];
 	w      bigint[];
 	a bigint; b bigint; c bigint; d bigint; e bigint; f bigint; k bigint; t bigint;
