@@ -150,10 +150,14 @@ func (a *Admin) createSchema(ctx context.Context, schemaSQL string) (created boo
 		}
 		return false, fmt.Errorf("%w: schema.sql: %w", ErrInternal, translate(err))
 	}
-	// Behind a transaction pooler the connection's own search_path may not arrive: the role brings it along.
-	path := "alter role " + quote(a.names.App) + " in database " + quote(a.names.Database) + " set search_path = " + quote(a.names.Schema)
-	if _, err := tx.Exec(ctx, "reset role; "+path); err != nil {
+	if err := a.setPath(ctx, tx); err != nil {
 		return false, translate(err)
 	}
 	return true, translate(tx.Commit(ctx))
+}
+
+// setPath has the app role find the schema: behind a transaction pooler the connection's own search_path may not arrive.
+func (a *Admin) setPath(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, "reset role; alter role "+quote(a.names.App)+" in database "+quote(a.names.Database)+" set search_path = "+quote(a.names.Schema))
+	return err
 }

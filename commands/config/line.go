@@ -16,23 +16,29 @@ import (
 type Line struct {
 	*pflag.FlagSet
 	Command string // one of Commands(), "" being the conversation
+	File    string // the argument of those that take one
 	Help    bool   // asked for, and nothing else
 }
 
 // A flag is one that is no option.
 type flag struct {
 	name, short string
-	command     string // the only one that it is for, "" being the conversation; or any
+	command     string // those that it is for, with | between them, "" being the conversation; or any
 	value       any    // the default
 	help        string
 }
 
-const anyCommand = "*"
+const (
+	anyCommand = "*"
+	argument   = " FILE" // ends the names of those that take one
+)
 
 // lineCommands are what may stand on the command line, with the words of crm --help.
 var lineCommands = []struct{ name, help string }{
 	{"", "the prompt, or a script from stdin"},
 	{"init", "make database, roles and the first administrator"},
+	{"backup FILE", "back the database up into a file"},
+	{"restore FILE", "make the database that a backup holds"},
 	{"seed", "add fictional data, or --purge it"},
 	{"rotate-keys", "seal and index everything anew under fresh keys"},
 	{"verify-audit", "check the trail's chain, name the first bad entry"},
@@ -43,7 +49,7 @@ var lineCommands = []struct{ name, help string }{
 func Commands() []string {
 	names := make([]string, len(lineCommands))
 	for i, c := range lineCommands {
-		names[i] = c.name
+		names[i] = strings.TrimSuffix(c.name, argument)
 	}
 	return names
 }
@@ -57,6 +63,10 @@ var flags = []flag{
 	{"admin-email", "", "init", "", "crm init: the first administrator's email"},
 	{"admin-first-name", "", "init", "", "crm init: their first name"},
 	{"admin-last-name", "", "init", "", "crm init: their last name"},
+	{"force", "", "backup", false, "crm backup: write over a file that is there"},
+	{"recipient", "", "backup", []string(nil), "crm backup: encrypt to this public key of age, age1…; may be repeated"},
+	{"identity", "", "restore", "", "crm restore: the file with the private key of age that opens the backup"},
+	{"passphrase-file", "", "backup|restore", "", "crm backup and restore: encrypt or open with the first line of this file"},
 	{"customers", "", "seed", 0, "crm seed: how many customers (default 40)"},
 	{"contracts", "", "seed", 0, "crm seed: how many contracts (default 3 for 2 customers)"},
 	{"events", "", "seed", 0, "crm seed: how many events (default 3 for 4 contracts)"},
@@ -89,15 +99,17 @@ func Parse(args []string) (Line, error) {
 	if err != nil {
 		return l, usage("%v: crm --help lists the flags", err)
 	}
-	l.Command = strings.Join(l.Args(), " ")
-	if !slices.Contains(Commands(), l.Command) {
-		return l, usage(`unknown command %q: crm opens the prompt, crm -c "COMMAND" runs one command, crm --help lists the others`, l.Command)
+	if err := l.readCommand(); err != nil {
+		return l, err
 	}
 	l.Visit(func(f *pflag.Flag) {
-		if command := only[f.Name]; command != anyCommand && command != l.Command {
+		if command := only[f.Name]; command != anyCommand && !slices.Contains(strings.Split(command, "|"), l.Command) {
 			err = usage("--%s is no flag of %s", f.Name, strings.TrimSpace("crm "+l.Command))
 		}
 	})
+	if (l.Changed("recipient") || l.Changed("identity")) && l.Changed("passphrase-file") {
+		return l, usage("--passphrase-file goes without --recipient and --identity")
+	}
 	if l.Is("prepare") && l.Is("retire") {
 		return l, usage("--prepare and --retire exclude each other")
 	}
@@ -105,6 +117,25 @@ func Parse(args []string) (Line, error) {
 		err = usage("--purge takes all fictional data out: it goes without --customers, --contracts and --events")
 	}
 	return l, err
+}
+
+// readCommand takes the arguments apart.
+func (l *Line) readCommand() error {
+	l.Command = strings.Join(l.Args(), " ")
+	for _, c := range lineCommands {
+		name, takes := strings.CutSuffix(c.name, argument)
+		if !takes || l.Arg(0) != name {
+			continue
+		}
+		if l.Command, l.File = name, l.Arg(1); l.NArg() != 2 || l.File == "" {
+			return usage("crm %s wants one FILE", name)
+		}
+		return nil
+	}
+	if !slices.Contains(Commands(), l.Command) {
+		return usage(`unknown command %q: crm opens the prompt, crm -c "COMMAND" runs one command, crm --help lists the others`, l.Command)
+	}
+	return nil
 }
 
 func usage(format string, args ...any) error {
