@@ -98,6 +98,10 @@ func TestRestore(t *testing.T) {
 	super(t, "postgres", "create role backup_admin login createdb createrole", "grant crm_owner to backup_admin")
 	t.Cleanup(func() { dropRole(t, "backup_admin") })
 	ctx := t.Context()
+	for _, s := range []string{"alter database %s owner to crm_owner", "revoke all on database %s from public", "grant connect on database %s to crm_app",
+		"alter role crm_app in database %s set search_path = crm"} { // which a clone of the template lacks
+		super(t, "postgres", fmt.Sprintf(s, w.database))
+	}
 	c := w.customer("sales1")
 	k := w.contract(c.ID, 10_000, "signed")
 	w.event(k.ID, "support1")
