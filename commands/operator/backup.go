@@ -122,7 +122,7 @@ func (b Backup) summary(m repo.Manifest) string {
 		rows += count
 	}
 	way := "not encrypted"
-	if b.Lock.PassphraseFile != "" || b.Lock.Recipients != nil {
+	if b.Lock.PassphraseFile != "" || len(b.Lock.Recipients) > 0 {
 		way = "encrypted"
 	}
 	return fmt.Sprintf("backup %s: %d rows of %d tables, %s; %s", b.File, rows, len(m.Rows), way, keysNeeded(m))

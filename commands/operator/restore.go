@@ -131,19 +131,18 @@ func (r Restore) tell(done repo.Restored, m repo.Manifest) {
 	if done.Sessions > 0 {
 		r.Say(fmt.Sprintf("sessions ended: %d; everybody signs in again", done.Sessions))
 	}
-	missing, err := r.missingKeys(m)
-	if err != nil || missing != nil {
+	if !r.holdsKeys(m) {
 		r.Say("warning: " + keysNeeded(m) + ", and the keyset here does not have it: copy the keyset that belongs to the backup to encryption.keyset_file")
 	}
 }
 
-// missingKeys are those that the backup needs and the configured keyset lacks.
-func (r Restore) missingKeys(m repo.Manifest) ([]uint32, error) {
+// holdsKeys reports whether the configured keyset has all keys that the backup needs.
+func (r Restore) holdsKeys(m repo.Manifest) bool {
 	if len(m.Keys) == 0 {
-		return nil, nil
+		return true
 	}
 	held, err := r.Keys()
-	return slices.DeleteFunc(slices.Clone(m.Keys), func(id uint32) bool { return slices.Contains(held, id) }), err
+	return err == nil && !slices.ContainsFunc(m.Keys, func(id uint32) bool { return !slices.Contains(held, id) })
 }
 
 func (r Restore) summary(m repo.Manifest) string {
