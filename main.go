@@ -384,6 +384,11 @@ func (p *program) backup(ctx context.Context) error {
 
 // restore is `crm restore`: database, schema and roles as crm init makes them, filled from a backup.
 func (p *program) restore(ctx context.Context) error {
+	source, err := operator.Open(ctx, p.line.File, p.lock()) // before the private server is made
+	if err != nil {
+		return operatorError(err)
+	}
+	defer source.Close()
 	at, err := p.locate(ctx)
 	if err != nil {
 		return err
@@ -393,7 +398,7 @@ func (p *program) restore(ctx context.Context) error {
 		return err
 	}
 	return operatorError(operator.Restore{
-		Admin: setup.Admin, Names: at.Names, File: p.line.File, Lock: p.lock(), SchemaVersion: repo.SchemaVersion,
+		Admin: setup.Admin, Names: at.Names, Source: source, SchemaVersion: repo.SchemaVersion,
 		Program: place.Program(p.GetString("embedded.bin_dir")), AppPassword: setup.AppPassword, Configure: setup.Configure, Try: setup.Try,
 		Keys: func() ([]uint32, error) { return commands.KeyIDs([]byte(os.Getenv("CRM_KEYSET")), p.keysetFile()) }, Say: p.say,
 	}.Run(ctx))

@@ -57,7 +57,7 @@ func Commands() []string {
 var flags = []flag{
 	{"config", "", anyCommand, "", "the config file (default config.yaml in crm's config directory)"},
 	{"version", "", anyCommand, false, "print the version and leave"},
-	{"demo", "", "", false, "a private, throw-away PostgreSQL with fictional data"},
+	{"demo", "", "|backup", false, "a private, throw-away PostgreSQL with fictional data"},
 	{"command", "c", "", []string(nil), "run this command and leave; may be repeated"},
 	{"file", "f", "", "", "run the commands of this file and leave"},
 	{"admin-email", "", "init", "", "crm init: the first administrator's email"},

@@ -10,7 +10,7 @@ import (
 // ErrUsage is wrapped by errors of what the caller gave: flags, and files that cannot be read or written. Their text names it.
 var ErrUsage = errors.New("usage")
 
-// What can be wrong with a backup file; see [Restore.worded] for the words.
+// What can be wrong with a backup file; see [Source.worded] for the words.
 var (
 	errDamaged   = errors.New("damaged")
 	errForeign   = errors.New("foreign")

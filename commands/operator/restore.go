@@ -19,8 +19,7 @@ import (
 type Restore struct {
 	Admin         *repo.Admin
 	Names         repo.Names // of the place to restore into
-	File          string
-	Lock          Lock
+	Source        *Source
 	SchemaVersion string
 	Program       Finder
 	AppPassword   string                                                // of the app role if it must be made
@@ -31,44 +30,63 @@ type Restore struct {
 	Say           func(string)
 }
 
-// Run restores all of a backup, or nothing.
-func (r Restore) Run(ctx context.Context) error {
-	identities, err := r.Lock.identities()
-	if err != nil {
-		return err
-	}
-	file, err := os.Open(r.File)
-	if err != nil {
-		return r.worded(ctx, err)
-	}
-	defer file.Close()
-	c, err := r.examine(ctx, file, identities)
-	if err != nil {
-		return r.worded(ctx, err)
-	}
-	if err := r.admit(c.manifest); err != nil {
-		return err
-	}
-	r.Say(r.summary(c.manifest))
-	return r.Admin.Alone(ctx, func() error { return r.restore(ctx, file, identities, c) })
+// A Source is a backup that was read to its end and found whole.
+type Source struct {
+	name       string
+	file       *os.File
+	identities []age.Identity
+	content    content
 }
 
-// examine reads the whole file before anything is made.
-func (r Restore) examine(ctx context.Context, file *os.File, identities []age.Identity) (content, error) {
-	in, err := open(interruptible{ctx, file}, identities)
-	if err != nil {
-		return content{}, err
+// Open reads all of a backup. The caller must Close it.
+func Open(ctx context.Context, name string, l Lock) (*Source, error) {
+	s := &Source{name: name}
+	var err error
+	if s.identities, err = l.identities(); err != nil {
+		return nil, err
 	}
-	return examine(in)
+	if s.file, err = os.Open(name); err != nil {
+		return nil, s.worded(ctx, err)
+	}
+	in, err := s.read(ctx)
+	if err == nil {
+		s.content, err = examine(in)
+	}
+	if err != nil {
+		s.Close()
+		return nil, s.worded(ctx, err)
+	}
+	return s, nil
+}
+
+// Close closes the file.
+func (s *Source) Close() { _ = s.file.Close() }
+
+// read begins to read the file at its beginning.
+func (s *Source) read(ctx context.Context) (io.Reader, error) {
+	if _, err := s.file.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	return open(interruptible{ctx, s.file}, s.identities)
+}
+
+// Run restores all of the backup, or nothing.
+func (r Restore) Run(ctx context.Context) error {
+	m := r.Source.content.manifest
+	if err := r.admit(m); err != nil {
+		return err
+	}
+	r.Say(summary(m))
+	return r.Admin.Alone(ctx, func() error { return r.Source.worded(ctx, r.restore(ctx, m)) })
 }
 
 // admit refuses a backup that does not fit this program or this config.
 func (r Restore) admit(m repo.Manifest) error {
 	if number(m.SchemaVersion) > number(r.SchemaVersion) {
-		return newer("the backup "+r.File, m.SchemaVersion, r.SchemaVersion)
+		return newer("the backup "+r.Source.name, m.SchemaVersion, r.SchemaVersion)
 	}
 	if m.SchemaVersion != r.SchemaVersion && r.Upgrade == nil {
-		return say(repo.ErrConflict, "the backup %s has schema version %s, which this crm cannot upgrade to %s", r.File, m.SchemaVersion, r.SchemaVersion)
+		return say(repo.ErrConflict, "the backup %s has schema version %s, which this crm cannot upgrade to %s", r.Source.name, m.SchemaVersion, r.SchemaVersion)
 	}
 	var wrong []string
 	for _, n := range []struct{ key, backup, config string }{
@@ -84,18 +102,15 @@ func (r Restore) admit(m repo.Manifest) error {
 	return nil
 }
 
-func (r Restore) restore(ctx context.Context, file *os.File, identities []age.Identity, c content) error {
+func (r Restore) restore(ctx context.Context, m repo.Manifest) error {
 	if err := r.Admin.CheckEmpty(ctx); err != nil {
 		return err
 	}
-	if _, err := file.Seek(0, io.SeekStart); err != nil {
-		return r.worded(ctx, err)
-	}
-	in, err := open(interruptible{ctx, file}, identities)
+	in, err := r.Source.read(ctx)
 	if err != nil {
-		return r.worded(ctx, err)
+		return err
 	}
-	dump := newArchive(in, c)
+	dump := newArchive(in, r.Source.content)
 	made, err := r.Configure(ctx)
 	for _, m := range made {
 		r.Say("made " + m)
@@ -103,15 +118,15 @@ func (r Restore) restore(ctx context.Context, file *os.File, identities []age.Id
 	if err != nil {
 		return err
 	}
-	restorer := repo.Restorer{Manifest: c.manifest, Archive: dump, Whole: dump.whole, Program: r.Program, AppPassword: r.AppPassword}
-	if c.manifest.SchemaVersion != r.SchemaVersion {
-		restorer.Upgrade = func(ctx context.Context) error { return r.Upgrade(ctx, c.manifest.SchemaVersion) }
+	restorer := repo.Restorer{Manifest: m, Archive: dump, Whole: dump.whole, Program: r.Program, AppPassword: r.AppPassword}
+	if m.SchemaVersion != r.SchemaVersion {
+		restorer.Upgrade = func(ctx context.Context) error { return r.Upgrade(ctx, m.SchemaVersion) }
 	}
 	done, err := r.Admin.Restore(ctx, restorer)
 	if err != nil {
-		return r.worded(ctx, err)
+		return err
 	}
-	r.tell(done, c.manifest)
+	r.tell(done, m)
 	return r.Try(ctx)
 }
 
@@ -145,23 +160,26 @@ func (r Restore) holdsKeys(m repo.Manifest) bool {
 	return err == nil && !slices.ContainsFunc(m.Keys, func(id uint32) bool { return !slices.Contains(held, id) })
 }
 
-func (r Restore) summary(m repo.Manifest) string {
+// summary says what a backup is.
+func summary(m repo.Manifest) string {
 	return fmt.Sprintf("backup of %s at %s by crm %s, schema version %s, PostgreSQL %s; %s",
 		strconv.Quote(m.Database), m.At.UTC().Format("2006-01-02 15:04:05 UTC"), m.Program, m.SchemaVersion, m.Server, keysNeeded(m))
 }
 
 // worded names the file in an error of reading it.
-func (r Restore) worded(ctx context.Context, err error) error {
+func (s *Source) worded(ctx context.Context, err error) error {
 	var path *os.PathError
 	switch {
+	case err == nil:
+		return nil
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case errors.As(err, &path):
-		return say(ErrUsage, "the backup %s cannot be read: %v", r.File, path.Err)
+		return say(ErrUsage, "the backup %s cannot be read: %v", s.name, path.Err)
 	}
 	for _, p := range fileProblems {
 		if errors.Is(err, p.err) {
-			return say(p.kind, "the backup %s %s", r.File, p.words)
+			return say(p.kind, "the backup %s %s", s.name, p.words)
 		}
 	}
 	return err
