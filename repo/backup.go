@@ -31,7 +31,7 @@ type Manifest struct {
 	Keys          []uint32         `json:"keys"`                  // ids of the keys that sealed values need
 	ChainHead     string           `json:"chain_head"`            // as [ParseChainHead] reads it; empty: the trail has no link
 	ChainFault    string           `json:"chain_fault,omitempty"` // what [Admin.VerifyChain] said; such a backup is restored as it is
-	Rows          map[string]int64 `json:"rows"`                  // per table
+	Rows          map[string]int64 `json:"rows"`                  // per table, as far as they are in the dump
 }
 
 // A Dumper is what [Admin.Dump] needs besides the database.
@@ -70,6 +70,10 @@ func (a *Admin) Dump(ctx context.Context, d Dumper) (m Manifest, err error) {
 	if err := a.describeTrail(ctx, tx, &m); err != nil {
 		return m, err
 	}
+	left, err := a.sessionTables(ctx, tx)
+	if err != nil {
+		return m, translate(err)
+	}
 	var snapshot string
 	if err := tx.QueryRow(ctx, "select pg_export_snapshot()").Scan(&snapshot); err != nil {
 		return m, translate(err)
@@ -77,7 +81,7 @@ func (a *Admin) Dump(ctx context.Context, d Dumper) (m Manifest, err error) {
 	if d.Begun != nil {
 		d.Begun(m)
 	}
-	return m, a.dump(ctx, conn, program, snapshot, d.Out)
+	return m, a.dump(ctx, conn, d.Out, program, snapshot, left)
 }
 
 // describe fills the manifest with everything but the trail.
@@ -97,8 +101,23 @@ func (a *Admin) describe(ctx context.Context, tx pgx.Tx) (Manifest, error) {
 	if m.Rows, err = a.countRows(ctx, tx); err != nil {
 		return m, a.notOwner(err)
 	}
+	sessions, err := a.sessionTables(ctx, tx)
+	if err != nil {
+		return m, translate(err)
+	}
+	for _, table := range sessions {
+		m.Rows[table] = 0
+	}
 	m.Keys, err = a.keysInUse(ctx, tx)
-	return m, a.notOwner(err)
+	return m, translate(err)
+}
+
+// sessionTables lists the tables whose rows stay out of a dump: sessions, because who reads the key of one that lives can act for its
+// user, and what refers to them.
+func (a *Admin) sessionTables(ctx context.Context, tx pgx.Tx) ([]string, error) {
+	return queryAll[string](ctx, tx, `with recursive tied (oid) as (select to_regclass($1)::oid
+			union select c.conrelid from pg_constraint c join tied t on c.confrelid = t.oid and c.contype = 'f')
+		select c.relname::text from pg_class c join tied using (oid)`, a.table("session"))
 }
 
 // describeTrail verifies the trail's chain and notes its head. A broken chain is no reason to have no backup.
@@ -180,9 +199,12 @@ func majorOf(conn *pgx.Conn) (major int) {
 
 // dump runs pg_dump in the snapshot. It acts for the owner, whom the row policies do not bind. The way to the server is in its
 // environment, which other users cannot read, and not among its arguments.
-func (a *Admin) dump(ctx context.Context, conn *pgx.Conn, program, snapshot string, out io.Writer) error {
+func (a *Admin) dump(ctx context.Context, conn *pgx.Conn, out io.Writer, program, snapshot string, left []string) error {
 	cmd := exec.CommandContext(ctx, program, "--format=custom", "--no-password", "--snapshot="+snapshot, "--role="+a.names.Owner,
 		"--schema="+quote(a.names.Schema), "--strict-names", "--no-tablespaces", "--no-security-labels")
+	for _, table := range left {
+		cmd.Args = append(cmd.Args, "--exclude-table-data="+a.table(table))
+	}
 	cmd.Env = a.clientEnvironment(conn)
 	watched := &watchedWriter{out: out}
 	words := &lastWords{}

@@ -30,9 +30,8 @@ type Restorer struct {
 
 // Restored is what a restore made.
 type Restored struct {
-	Made     []string // in words
-	Sessions int64    // that were open in the backup, and were ended
-	Head     ChainHead
+	Made []string // in words
+	Head ChainHead
 }
 
 // Restore makes roles, database and schema as the manifest says. The database must be missing, or without the schema, else it is
@@ -185,7 +184,7 @@ func (a *Admin) load(ctx context.Context, program string, r Restorer, done *Rest
 	return translate(tx.Commit(ctx))
 }
 
-// check compares rows and chain with the manifest, ends all sessions and gathers the planner's statistics.
+// check compares rows and chain with the manifest and gathers the planner's statistics.
 func (a *Admin) check(ctx context.Context, tx pgx.Tx, r Restorer, done *Restored) error {
 	rows, err := a.countRows(ctx, tx)
 	if err != nil {
@@ -199,13 +198,6 @@ func (a *Admin) check(ctx context.Context, tx pgx.Tx, r Restorer, done *Restored
 			return translate(err)
 		}
 	}
-	session, end := a.table("session"), a.table("session_end")
-	ended, err := tx.Exec(ctx, "insert into "+end+" (session_id) select id from "+session+` s
-		where ends_at > now() and not exists (select from `+end+" e where e.session_id = s.id)")
-	if err != nil {
-		return translate(err)
-	}
-	done.Sessions = ended.RowsAffected()
 	if r.Upgrade != nil || r.Manifest.ChainFault != "" {
 		return nil
 	}

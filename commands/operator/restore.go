@@ -143,9 +143,7 @@ func (r Restore) tell(done repo.Restored, m repo.Manifest) {
 	default:
 		r.Say("restored")
 	}
-	if done.Sessions > 0 {
-		r.Say(fmt.Sprintf("sessions ended: %d; everybody signs in again", done.Sessions))
-	}
+	r.Say("no session is in a backup: everybody signs in again")
 	if !r.holdsKeys(m) {
 		r.Say("warning: " + keysNeeded(m) + ", and the keyset here does not have it: copy the keyset that belongs to the backup to encryption.keyset_file")
 	}
