@@ -145,14 +145,16 @@ func (a *Admin) describeTrail(ctx context.Context, tx pgx.Tx, m *Manifest) error
 // notOwner is the words for an administrator who may not act for the owner role.
 func (a *Admin) notOwner(err error) error {
 	if isCode(err, "42501", "22023") { // insufficient_privilege; invalid_parameter_value: the role is missing
-		return say(ErrDenied, "the account of database.admin_url may not act for the role %s: grant it that role, or use the account that ran crm init", a.names.Owner)
+		return say(ErrDenied, "the account of database.admin_url may not act for the role %s: "+
+			"grant it that role, or use the account that ran crm init", a.names.Owner)
 	}
 	return translate(err)
 }
 
 // countRows counts the rows of every table of the schema.
 func (a *Admin) countRows(ctx context.Context, tx pgx.Tx) (map[string]int64, error) {
-	tables, err := queryAll[string](ctx, tx, "select relname::text from pg_class where relkind = 'r' and relnamespace = (select oid from pg_namespace where nspname = $1)", a.names.Schema)
+	tables, err := queryAll[string](ctx, tx, `select relname::text from pg_class
+		where relkind = 'r' and relnamespace = (select oid from pg_namespace where nspname = $1)`, a.names.Schema)
 	rows := map[string]int64{}
 	for _, table := range tables {
 		var count int64

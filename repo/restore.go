@@ -112,7 +112,8 @@ func (a *Admin) CheckEmpty(ctx context.Context) error {
 	defer target.Close(ctx)
 	err = target.QueryRow(ctx, "select exists (select from pg_namespace where nspname = $1)", a.names.Schema).Scan(&there)
 	if err == nil && there {
-		return say(ErrConflict, "the database %s has a schema %s already: restore into another database (database.url or database.name), or drop it first", a.names.Database, a.names.Schema)
+		return say(ErrConflict, "the database %s has a schema %s already: restore into another database (database.url or database.name), "+
+			"or drop it first", a.names.Database, a.names.Schema)
 	}
 	return translate(err)
 }

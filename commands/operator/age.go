@@ -1,7 +1,6 @@
 package operator
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"io"
@@ -95,19 +94,20 @@ type plain struct{ io.Writer }
 
 func (plain) Close() error { return nil }
 
-// open returns what in holds, decrypted if it is encrypted.
-func open(in io.Reader, identities []age.Identity) (io.Reader, error) {
-	buffered := bufio.NewReaderSize(in, 1<<16)
-	start, err := buffered.Peek(len(ageMagic))
+// open returns what a file holds, decrypted if it is encrypted. It takes a passphrase's 256 MiB and second once, also for who reads
+// the file twice.
+func open(file io.ReaderAt, size int64, identities []age.Identity) (*io.SectionReader, error) {
+	start := make([]byte, len(ageMagic))
+	n, err := file.ReadAt(start, 0)
 	switch {
 	case err != nil && err != io.EOF:
 		return nil, err
-	case string(start) != ageMagic:
-		return buffered, nil
+	case string(start[:n]) != ageMagic:
+		return io.NewSectionReader(file, 0, size), nil
 	case identities == nil:
 		return nil, errEncrypted
 	}
-	content, err := age.Decrypt(buffered, identities...)
+	content, length, err := age.DecryptReaderAt(file, size, identities...)
 	var other *age.NoIdentityMatchError
 	switch {
 	case errors.As(err, &other):
@@ -115,17 +115,5 @@ func open(in io.Reader, identities []age.Identity) (io.Reader, error) {
 	case err != nil:
 		return nil, errDamaged
 	}
-	return decrypted{content}, nil
-}
-
-// decrypted has what age cannot decrypt be damage, which is what it is.
-type decrypted struct{ in io.Reader }
-
-func (d decrypted) Read(p []byte) (int, error) {
-	n, err := d.in.Read(p)
-	var file *os.PathError
-	if err != nil && err != io.EOF && !errors.As(err, &file) {
-		err = errDamaged
-	}
-	return n, err
+	return io.NewSectionReader(content, 0, length), nil
 }

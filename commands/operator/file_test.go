@@ -69,7 +69,7 @@ func TestDamagedFile(t *testing.T) {
 	for name, l := range map[string]Lock{"plain": {}, "encrypted": {Recipients: []string{identity.Recipient().String()}}} {
 		file := written(t, 300, manifest, l)
 		read := func(file []byte) error {
-			in, err := open(bytes.NewReader(file), []age.Identity{identity})
+			in, err := open(bytes.NewReader(file), int64(len(file)), []age.Identity{identity})
 			if err == nil {
 				_, err = examine(in)
 			}
@@ -165,8 +165,8 @@ func TestLock(t *testing.T) {
 	} {
 		identities, err := test.lock.identities()
 		if err == nil {
-			var in io.Reader
-			if in, err = open(bytes.NewReader(test.file), identities); err == nil {
+			var in *io.SectionReader
+			if in, err = open(bytes.NewReader(test.file), int64(len(test.file)), identities); err == nil {
 				_, err = examine(in)
 			}
 		}

@@ -10,8 +10,6 @@ import (
 	"strconv"
 	"strings"
 
-	"filippo.io/age"
-
 	"crm/repo"
 )
 
@@ -32,25 +30,28 @@ type Restore struct {
 
 // A Source is a backup that was read to its end and found whole.
 type Source struct {
-	name       string
-	file       *os.File
-	identities []age.Identity
-	content    content
+	name    string
+	file    *os.File
+	plain   *io.SectionReader // what it holds, decrypted
+	content content
 }
 
 // Open reads all of a backup. The caller must Close it.
 func Open(ctx context.Context, name string, l Lock) (*Source, error) {
-	s := &Source{name: name}
-	var err error
-	if s.identities, err = l.identities(); err != nil {
+	identities, err := l.identities()
+	if err != nil {
 		return nil, err
 	}
+	s := &Source{name: name}
 	if s.file, err = os.Open(name); err != nil {
 		return nil, s.worded(ctx, err)
 	}
-	in, err := s.read(ctx)
+	info, err := s.file.Stat()
 	if err == nil {
-		s.content, err = examine(in)
+		s.plain, err = open(s.file, info.Size(), identities)
+	}
+	if err == nil {
+		s.content, err = examine(s.read(ctx))
 	}
 	if err != nil {
 		s.Close()
@@ -62,12 +63,10 @@ func Open(ctx context.Context, name string, l Lock) (*Source, error) {
 // Close closes the file.
 func (s *Source) Close() { _ = s.file.Close() }
 
-// read begins to read the file at its beginning.
-func (s *Source) read(ctx context.Context) (io.Reader, error) {
-	if _, err := s.file.Seek(0, io.SeekStart); err != nil {
-		return nil, err
-	}
-	return open(interruptible{ctx, s.file}, s.identities)
+// read begins to read what the file holds.
+func (s *Source) read(ctx context.Context) io.Reader {
+	_, _ = s.plain.Seek(0, io.SeekStart) // cannot fail
+	return checked{ctx, s.plain}
 }
 
 // Run restores all of the backup, or nothing.
@@ -86,7 +85,8 @@ func (r Restore) admit(m repo.Manifest) error {
 		return newer("the backup "+r.Source.name, m.SchemaVersion, r.SchemaVersion)
 	}
 	if m.SchemaVersion != r.SchemaVersion && r.Upgrade == nil {
-		return say(repo.ErrConflict, "the backup %s has schema version %s, which this crm cannot upgrade to %s", r.Source.name, m.SchemaVersion, r.SchemaVersion)
+		return say(repo.ErrConflict, "the backup %s has schema version %s, which this crm cannot upgrade to %s",
+			r.Source.name, m.SchemaVersion, r.SchemaVersion)
 	}
 	var wrong []string
 	for _, n := range []struct{ key, backup, config string }{
@@ -106,11 +106,7 @@ func (r Restore) restore(ctx context.Context, m repo.Manifest) error {
 	if err := r.Admin.CheckEmpty(ctx); err != nil {
 		return err
 	}
-	in, err := r.Source.read(ctx)
-	if err != nil {
-		return err
-	}
-	dump := newArchive(in, r.Source.content)
+	dump := newArchive(r.Source.read(ctx), r.Source.content)
 	made, err := r.Configure(ctx)
 	for _, m := range made {
 		r.Say("made " + m)
@@ -183,15 +179,20 @@ func (s *Source) worded(ctx context.Context, err error) error {
 	return err
 }
 
-// interruptible ends reading when ctx ends.
-type interruptible struct {
+// checked ends reading when ctx ends; errors that are not the file's are damage, which age found.
+type checked struct {
 	ctx context.Context
 	in  io.Reader
 }
 
-func (i interruptible) Read(p []byte) (int, error) {
-	if i.ctx.Err() != nil {
-		return 0, context.Cause(i.ctx)
+func (c checked) Read(p []byte) (int, error) {
+	if c.ctx.Err() != nil {
+		return 0, context.Cause(c.ctx)
 	}
-	return i.in.Read(p)
+	n, err := c.in.Read(p)
+	var path *os.PathError
+	if err != nil && err != io.EOF && !errors.As(err, &path) {
+		err = errDamaged
+	}
+	return n, err
 }
