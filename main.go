@@ -115,7 +115,7 @@ func (p *program) start(ctx context.Context, args []string) error {
 	}
 	p.closers = append(p.closers, func() { p.reporter.Close(2 * time.Second) })
 	return map[string]func(context.Context) error{
-		"": p.converse, "init": p.init, "seed": p.seed, "rotate-keys": p.rotateKeys,
+		"": p.converse, "init": p.init, "backup": p.backup, "restore": p.restore, "seed": p.seed, "rotate-keys": p.rotateKeys,
 		"keyset list": p.keyset, "keyset import": p.keyset, "keyset fingerprint": p.keyset, "verify-audit": p.verifyAudit, "config check": p.checkConfig,
 	}[p.line.Command](ctx)
 }
@@ -162,7 +162,7 @@ func (p *program) readFile() error {
 	err := p.ReadInConfig()
 	var parse viper.ConfigParseError
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && (asked == "" || p.line.Command == "init"):
+	case errors.Is(err, fs.ErrNotExist) && (asked == "" || p.line.Command == "init" || p.line.Command == "restore"):
 		return nil
 	case errors.Is(err, fs.ErrPermission) && asked == "":
 		return usage("the config file cannot be read: %w: set HOME or XDG_CONFIG_HOME to a directory of yours", err)
@@ -224,7 +224,7 @@ func (p *program) locate(ctx context.Context) (place.Place, error) {
 			Owner: p.GetString("database.owner"), App: p.GetString("database.app"),
 		},
 		From: p.sourceOf,
-		Dir:  dir, BinDir: p.GetString("embedded.bin_dir"), Demo: p.demo, Create: p.line.Command == "init",
+		Dir:  dir, BinDir: p.GetString("embedded.bin_dir"), Demo: p.demo, Create: p.line.Command == "init" || p.line.Command == "restore",
 	})
 	if errors.Is(err, place.ErrConfig) {
 		err = usage("%w", err)
@@ -374,10 +374,19 @@ func (p *program) init(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if at.AdminURL == "" {
-		return usage("database.admin_url is not set: crm init acts through an administrator's account of the server, best given as CRM_DATABASE_ADMIN_URL")
+	setup, err := p.setup(&at)
+	if err != nil {
+		return err
 	}
-	setup := operator.Setup{
+	return setup.Run(ctx)
+}
+
+// setup prepares what crm init and crm restore do to the config and the server.
+func (p *program) setup(at *place.Place) (setup operator.Setup, err error) {
+	if at.AdminURL == "" {
+		return setup, usage("database.admin_url is not set: crm %s acts through an administrator's account of the server, best given as CRM_DATABASE_ADMIN_URL", p.line.Command)
+	}
+	setup = operator.Setup{
 		Admin: repo.NewAdmin(at.AdminURL, at.Names), SchemaSQL: schemaSQL, KeysetFile: p.keysetFile(),
 		SessionLifetime: p.GetDuration("session.lifetime"), SessionIdle: p.GetDuration("session.idle"), Cost: p.passwordCost(),
 		First: repo.User{Email: p.line.Text("admin-email"), FirstName: p.line.Text("admin-first-name"), LastName: p.line.Text("admin-last-name")},
@@ -386,20 +395,67 @@ func (p *program) init(ctx context.Context) error {
 	if keys := os.Getenv("CRM_KEYSET"); keys != "" {
 		setup.KeysetFile, setup.Keys = "", []byte(keys)
 		if _, err := commands.Unseal([]byte(keys), ""); err != nil {
-			return err
+			return setup, err
 		}
 	}
 	if at.URL == "" {
 		if _, err := os.Stat(p.configFile); err == nil {
-			return usage("database.url is missing in %s: write it there, crm init makes the role, the password and the database that it names", p.configFile)
+			return setup, usage("database.url is missing in %s: write it there, crm %s makes the role, the password and the database that it names", p.configFile, p.line.Command)
 		}
 		if err := at.Invent(); err != nil {
-			return usage("%w", err)
+			return setup, usage("%w", err)
 		}
 		setup.ConfigFile, setup.Config = p.configFile, p.needed(at.URL)
 	}
 	setup.AppURL, setup.AppPassword = at.URL, at.Password()
-	return setup.Run(ctx)
+	return setup, nil
+}
+
+// backup is `crm backup`.
+func (p *program) backup(ctx context.Context) error {
+	_, admin, err := p.admin(ctx)
+	if err != nil {
+		return err
+	}
+	return operatorError(operator.Backup{
+		Admin: admin, File: p.line.File, Force: p.line.Is("force"), Lock: p.lock(), Version: version, SchemaVersion: repo.SchemaVersion,
+		Program: place.Program(p.GetString("embedded.bin_dir")), Say: p.say,
+	}.Run(ctx))
+}
+
+// restore is `crm restore`: database, schema and roles as crm init makes them, filled from a backup.
+func (p *program) restore(ctx context.Context) error {
+	source, err := operator.Open(ctx, p.line.File, p.lock()) // before the private server is made
+	if err != nil {
+		return operatorError(err)
+	}
+	defer source.Close()
+	at, err := p.locate(ctx)
+	if err != nil {
+		return err
+	}
+	setup, err := p.setup(&at)
+	if err != nil {
+		return err
+	}
+	return operatorError(operator.Restore{
+		Admin: setup.Admin, Names: at.Names, Source: source, SchemaVersion: repo.SchemaVersion,
+		Program: place.Program(p.GetString("embedded.bin_dir")), AppPassword: setup.AppPassword, Configure: setup.Configure, Try: setup.Try,
+		Keys: func() ([]uint32, error) { return operator.KeyIDs([]byte(os.Getenv("CRM_KEYSET")), p.keysetFile()) }, Say: p.say,
+	}.Run(ctx))
+}
+
+// lock is how the line says that a backup is encrypted.
+func (p *program) lock() operator.Lock {
+	return operator.Lock{Recipients: p.line.Texts("recipient"), IdentityFile: p.line.Text("identity"), PassphraseFile: p.line.Text("passphrase-file")}
+}
+
+// operatorError has a wrong flag or file of an operator's command be an error of usage.
+func operatorError(err error) error {
+	if errors.Is(err, operator.ErrUsage) {
+		return usage("%w", err)
+	}
+	return err
 }
 
 // needed is what crm must find in its config to reach the database again.
@@ -513,7 +569,7 @@ func (p *program) keyset(ctx context.Context) error {
 	if keys != "" {
 		return usage("crm keyset import writes the keyset's file: unset CRM_KEYSET")
 	}
-	return k.Import(ctx, p.line.Operand)
+	return k.Import(ctx, p.line.File)
 }
 
 // admin finds the database, as an administrator may change it.

@@ -24,6 +24,7 @@ import (
 	"testing"
 	"time"
 
+	"filippo.io/age"
 	"github.com/jackc/pgx/v5"
 	"github.com/pquerna/otp/totp"
 	"github.com/rogpeppe/go-internal/testscript"
@@ -32,6 +33,7 @@ import (
 	"crm/commands/config"
 	"crm/repo"
 	"crm/repo/embedded/pgtest"
+	"crm/repo/place"
 	"crm/security"
 	"crm/seed"
 )
@@ -127,6 +129,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("XDG_STATE_HOME", filepath.Join(env.WorkDir, ".state"))
 			env.Setenv("CRM_DATABASE_URL", appURL(database))
 			env.Setenv("ADMIN_URL", pgtest.URL(database))
+			env.Setenv("SERVER_URL", appURL("")) // of the app role, for the database of CRM_DATABASE_NAME
 			env.Setenv("CRM_KEYSET", keyset)
 			env.Setenv("CRM_PASSWORD", seed.DemoPassword)
 			env.Setenv("CRM_PASSWORD_MEMORY_MIB", "12")
@@ -507,6 +510,70 @@ func TestTable(t *testing.T) {
 				t.Errorf("%s: the example %q is another command's", c.Name, e)
 			}
 		}
+	}
+}
+
+// TestDeploymentScripts runs the scripts of docs/deployment.md: a backup, its trial, and a restore without crm.
+func TestDeploymentScripts(t *testing.T) {
+	keyset, err := demo()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile("docs/deployment.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	scripts := map[string]string{}
+	for _, block := range regexp.MustCompile("(?s)```sh\n# ([a-z-]+):(.*?)```").FindAllStringSubmatch(string(text), -1) {
+		scripts[block[1]] = "#" + block[2]
+	}
+	identity, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, database := t.TempDir(), pgtest.Database(t, "crm_demo")
+	byHand := pgtest.Database(t, "")
+	for name, text := range map[string]string{"recipient": identity.Recipient().String() + "\n", "identity": identity.String() + "\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	programs, _, err := place.Program("")(t.Context(), "pg_restore", 14)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conf, err := pgx.ParseConfig(pgtest.URL(database))
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := func(name string, more ...string) {
+		t.Helper()
+		script := exec.Command("sh", "-c", scripts[name])
+		script.Env = append(command(t, database, keyset).Env, "BACKUPS="+dir, "PATH="+filepath.Dir(programs)+":"+os.Getenv("PATH"), "CRM_DATABASE_ADMIN_URL="+pgtest.URL("postgres"))
+		script.Env = append(script.Env, more...)
+		if out, err := script.CombinedOutput(); scripts[name] == "" || err != nil {
+			t.Fatalf("%s: %v\n%s", name, err, out)
+		}
+	}
+	run("crm-backup")
+	run("crm-try-backup", "IDENTITY="+filepath.Join(dir, "identity"), "TRIAL_URL="+appURL("crm_trial"))
+	plain := filepath.Join(dir, "plain")
+	if out, err := exec.Command("sh", "-c", `ls "$0"/crm-*.crm`, dir).Output(); err != nil || strings.Count(string(out), "\n") != 1 {
+		t.Errorf("backups: %s, %v", out, err)
+	}
+	admin := repo.NewAdmin(pgtest.URL("postgres"), repo.Names{Database: byHand, Schema: "crm", Owner: "crm_owner", App: "crm_app"})
+	if err := query(io.Discard, pgtest.URL("postgres"), "drop database "+byHand); err != nil {
+		t.Fatal(err)
+	}
+	scripts["plain"] = `crm backup "$FILE"`
+	run("plain", "FILE="+plain)
+	run("crm-restore-by-hand", "FILE="+plain, "NEW="+byHand, "PGHOST="+conf.Host, fmt.Sprint("PGPORT=", conf.Port), "PGUSER="+conf.User)
+	if head, _, err := admin.VerifyChain(t.Context(), nil); err != nil || head.Position == 0 {
+		t.Errorf("restored by hand: %v, %v", head, err)
+	}
+	restored := command(t, byHand, keyset, "--login", "sales1@epic.example", "-c", "customer list --format csv")
+	if out, err := restored.Output(); err != nil || !strings.Contains(string(out), "Kevin Casey") {
+		t.Errorf("read from it: %s, %v", out, err)
 	}
 }
 

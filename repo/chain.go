@@ -99,6 +99,11 @@ func (a *Admin) VerifyChain(ctx context.Context, expected *ChainHead) (head Chai
 		return head, waiting, translate(err)
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
+	return a.verifyChain(ctx, tx, expected)
+}
+
+// verifyChain is [Admin.VerifyChain] in a transaction.
+func (a *Admin) verifyChain(ctx context.Context, tx pgx.Tx, expected *ChainHead) (head ChainHead, waiting Unlinked, err error) {
 	if _, err := tx.Exec(ctx, "set local role "+quote(a.names.Owner)+"; "+chainSettings); err != nil {
 		return head, waiting, translate(err)
 	}

@@ -48,6 +48,13 @@ func TestParseLine(t *testing.T) {
 	if l, err := Parse([]string{"-c", "a", "-c", "b,c", "--demo"}); err != nil || l.Command != "" || strings.Join(l.Texts("command"), "|") != "a|b,c" || !l.Is("demo") {
 		t.Errorf("%+v, %v", l, err)
 	}
+	l, err = Parse([]string{"backup", "--force", "a b.crm", "--recipient", "age1x", "--recipient", "age1y"})
+	if err != nil || l.Command != "backup" || l.File != "a b.crm" || !l.Is("force") || len(l.Texts("recipient")) != 2 {
+		t.Errorf("%+v, %v", l, err)
+	}
+	if l, err := Parse([]string{"restore", "f", "--passphrase-file", "p"}); err != nil || l.Command != "restore" || l.File != "f" || l.Text("passphrase-file") != "p" {
+		t.Errorf("%+v, %v", l, err)
+	}
 	l, err = Parse([]string{"--help", "nonsense"})
 	if err != nil || !l.Help || !strings.Contains(l.Usage(), "--admin-email") {
 		t.Errorf("%+v, %v", l, err)

@@ -16,28 +16,33 @@ import (
 type Line struct {
 	*pflag.FlagSet
 	Command string // one of Commands(), "" being the conversation
-	Operand string // the file of `crm keyset import FILE`
+	File    string // the argument of those that take one
 	Help    bool   // asked for, and nothing else
 }
 
 // A flag is one that is no option.
 type flag struct {
 	name, short string
-	command     string // the only one that it is for, "" being the conversation; or any
+	command     string // those that it is for, with | between them, "" being the conversation; or any
 	value       any    // the default
 	help        string
 }
 
-const anyCommand = "*"
+const (
+	anyCommand = "*"
+	argument   = " FILE" // ends the names of those that take one
+)
 
 // lineCommands are what may stand on the command line, with the words of crm --help.
 var lineCommands = []struct{ name, help string }{
 	{"", "the prompt, or a script from stdin"},
 	{"init", "make database, roles and the first administrator"},
+	{"backup FILE", "back the database up into a file"},
+	{"restore FILE", "make the database that a backup holds"},
 	{"seed", "add fictional data, or --purge it"},
 	{"rotate-keys", "seal and index everything anew under fresh keys"},
 	{"keyset list", "list the keys, here and in the database"},
-	{"keyset import", "add the keys of another keyset"},
+	{"keyset import FILE", "add the keys of another keyset"},
 	{"keyset fingerprint", "print a digest to compare by phone"},
 	{"verify-audit", "check the trail's chain, name the first bad entry"},
 	{"config check", "name the weak spots of the set-up"},
@@ -47,7 +52,7 @@ var lineCommands = []struct{ name, help string }{
 func Commands() []string {
 	names := make([]string, len(lineCommands))
 	for i, c := range lineCommands {
-		names[i] = c.name
+		names[i] = strings.TrimSuffix(c.name, argument)
 	}
 	return names
 }
@@ -55,12 +60,16 @@ func Commands() []string {
 var flags = []flag{
 	{"config", "", anyCommand, "", "the config file (default config.yaml in crm's config directory)"},
 	{"version", "", anyCommand, false, "print the version and leave"},
-	{"demo", "", "", false, "a private, throw-away PostgreSQL with fictional data"},
+	{"demo", "", "|backup", false, "a private, throw-away PostgreSQL with fictional data"},
 	{"command", "c", "", []string(nil), "run this command and leave; may be repeated"},
 	{"file", "f", "", "", "run the commands of this file and leave"},
 	{"admin-email", "", "init", "", "crm init: the first administrator's email"},
 	{"admin-first-name", "", "init", "", "crm init: their first name"},
 	{"admin-last-name", "", "init", "", "crm init: their last name"},
+	{"force", "", "backup", false, "crm backup: write over a file that is there"},
+	{"recipient", "", "backup", []string(nil), "crm backup: encrypt to this public key of age, age1…; may be repeated"},
+	{"identity", "", "restore", "", "crm restore: the file with the private key of age that opens the backup"},
+	{"passphrase-file", "", "backup|restore", "", "crm backup and restore: encrypt or open with the first line of this file"},
 	{"customers", "", "seed", 0, "crm seed: how many customers (default 40)"},
 	{"contracts", "", "seed", 0, "crm seed: how many contracts (default 3 for 2 customers)"},
 	{"events", "", "seed", 0, "crm seed: how many events (default 3 for 4 contracts)"},
@@ -93,21 +102,17 @@ func Parse(args []string) (Line, error) {
 	if err != nil {
 		return l, usage("%v: crm --help lists the flags", err)
 	}
-	l.Command = strings.Join(l.Args(), " ")
-	if file, ok := strings.CutPrefix(l.Command, "keyset import"); ok {
-		if l.NArg() != 3 || file == "" {
-			return l, usage("crm keyset import needs one FILE, the keyset whose keys are to be added")
-		}
-		l.Command, l.Operand = "keyset import", l.Arg(2)
-	}
-	if !slices.Contains(Commands(), l.Command) {
-		return l, usage(`unknown command %q: crm opens the prompt, crm -c "COMMAND" runs one command, crm --help lists the others`, l.Command)
+	if err := l.readCommand(); err != nil {
+		return l, err
 	}
 	l.Visit(func(f *pflag.Flag) {
-		if command := only[f.Name]; command != anyCommand && command != l.Command {
+		if command := only[f.Name]; command != anyCommand && !slices.Contains(strings.Split(command, "|"), l.Command) {
 			err = usage("--%s is no flag of %s", f.Name, strings.TrimSpace("crm "+l.Command))
 		}
 	})
+	if (l.Changed("recipient") || l.Changed("identity")) && l.Changed("passphrase-file") {
+		return l, usage("--passphrase-file goes without --recipient and --identity")
+	}
 	if l.Is("prepare") && l.Is("retire") {
 		return l, usage("--prepare and --retire exclude each other")
 	}
@@ -115,6 +120,26 @@ func Parse(args []string) (Line, error) {
 		err = usage("--purge takes all fictional data out: it goes without --customers, --contracts and --events")
 	}
 	return l, err
+}
+
+// readCommand takes the arguments apart.
+func (l *Line) readCommand() error {
+	l.Command = strings.Join(l.Args(), " ")
+	for _, c := range lineCommands {
+		name, takes := strings.CutSuffix(c.name, argument)
+		words := len(strings.Fields(name))
+		if !takes || strings.Join(l.Args()[:min(words, l.NArg())], " ") != name {
+			continue
+		}
+		if l.Command, l.File = name, l.Arg(words); l.NArg() != words+1 || l.File == "" {
+			return usage("crm %s wants one FILE", name)
+		}
+		return nil
+	}
+	if !slices.Contains(Commands(), l.Command) {
+		return usage(`unknown command %q: crm opens the prompt, crm -c "COMMAND" runs one command, crm --help lists the others`, l.Command)
+	}
+	return nil
 }
 
 func usage(format string, args ...any) error {
@@ -138,17 +163,9 @@ func (l Line) declare(name, short string, value any, help string) {
 func (l Line) Usage() string {
 	usage := "crm: customers, contracts and events at a prompt\n\n"
 	for _, c := range lineCommands {
-		usage += fmt.Sprintf("  %-27s %s\n", strings.ReplaceAll("crm "+usageName(c.name)+" [FLAGS]", "  ", " "), c.help)
+		usage += fmt.Sprintf("  %-27s %s\n", strings.ReplaceAll("crm "+c.name+" [FLAGS]", "  ", " "), c.help)
 	}
 	return usage + "\n" + l.FlagUsagesWrapped(80)
-}
-
-// usageName returns a command's name with its operand.
-func usageName(name string) string {
-	if name == "keyset import" {
-		return name + " FILE"
-	}
-	return name
 }
 
 // Text is the value of a flag that is a text, empty if it is not given.

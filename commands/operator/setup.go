@@ -89,6 +89,12 @@ func (c Setup) run(ctx context.Context) (made []string, err error) {
 	return made, c.try(ctx)
 }
 
+// Configure makes the config file as Run does, and says what it made.
+func (c Setup) Configure(ctx context.Context) (made []string, err error) { return c.config(ctx, false) }
+
+// Try connects as crm will.
+func (c Setup) Try(ctx context.Context) error { return c.try(ctx) }
+
 // config makes the config file with a connection string that nobody knows yet.
 func (c Setup) config(ctx context.Context, _ bool) (made []string, err error) {
 	if c.ConfigFile == "" {
@@ -230,4 +236,19 @@ func (c Setup) firstAdmin(ctx context.Context, schemaIsThere bool) (u repo.User,
 	}
 	p, err = commands.Verifier(password, c.Cost, u)
 	return u, p, err
+}
+
+// KeyIDs lists the keys of the content of a keyset or, where that is empty, of the keyset's file.
+func KeyIDs(content []byte, file string) ([]uint32, error) {
+	if len(content) == 0 {
+		var err error
+		if content, err = security.ReadKeysetFile(file); err != nil {
+			return nil, err
+		}
+	}
+	cipher, err := security.LoadCipher(content)
+	if err != nil {
+		return nil, err
+	}
+	return cipher.KeyIDs(), nil
 }

@@ -92,6 +92,17 @@ func private(ctx context.Context, c Config) (Place, error) {
 	return at, nil
 }
 
+// Program finds a program of PostgreSQL, pg_dump or pg_restore, see [embedded.Client]. Its errors are repo.ErrUnavailable.
+func Program(binDir string) func(ctx context.Context, name string, major int) (string, int, error) {
+	return func(ctx context.Context, name string, major int) (string, int, error) {
+		path, version, err := embedded.Client(ctx, name, binDir, major)
+		if err != nil {
+			err = worded{err, repo.ErrUnavailable}
+		}
+		return path, version, err
+	}
+}
+
 // Close leaves the private server, if that was the place.
 func (p Place) Close() {
 	if p.close != nil {

@@ -1,0 +1,151 @@
+package operator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"crm/repo"
+)
+
+// A Finder returns a program of PostgreSQL of at least that major version, and its major version.
+type Finder func(ctx context.Context, name string, major int) (path string, version int, err error)
+
+// A Backup is what `crm backup` does.
+type Backup struct {
+	Admin         *repo.Admin
+	File          string
+	Force         bool // File may be there
+	Lock          Lock
+	Version       string // of crm
+	SchemaVersion string // the newest that this crm knows
+	Program       Finder
+	Say           func(string)
+}
+
+// Run writes the backup beside the file and renames it when it is whole: the file is there complete, or as it was before.
+func (b Backup) Run(ctx context.Context) (err error) {
+	if err := b.checkFile(); err != nil {
+		return err
+	}
+	if _, err := b.Lock.recipients(); err != nil { // before anything is written
+		return err
+	}
+	file, err := os.CreateTemp(filepath.Dir(b.File), "."+filepath.Base(b.File)+".*") // mode 0600
+	if err != nil {
+		return b.unwritable(err)
+	}
+	defer func() {
+		_ = file.Close()
+		if err != nil {
+			_ = os.Remove(file.Name())
+		}
+	}()
+	m, err := b.write(ctx, file)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(file.Sync(), file.Close()); err != nil {
+		return b.unwritable(err)
+	}
+	if err := b.checkFile(); err != nil { // another one may have come
+		return err
+	}
+	if err := os.Rename(file.Name(), b.File); err != nil {
+		return b.unwritable(err)
+	}
+	b.Say(b.summary(m))
+	if m.ChainFault != "" {
+		b.Say("warning: the chain of the trail does not hold, and the backup has it as it is: " + m.ChainFault)
+	}
+	return nil
+}
+
+// write writes all of a backup to a file.
+func (b Backup) write(ctx context.Context, file *os.File) (m repo.Manifest, err error) {
+	sealed, err := b.Lock.seal(file)
+	if err != nil {
+		return m, b.unwritable(err)
+	}
+	w := newBackupWriter(sealed)
+	m, err = b.Admin.Dump(ctx, repo.Dumper{Out: w, Program: b.Program, Newest: func(version string) error {
+		if number(version) > number(b.SchemaVersion) {
+			return newer("the database", version, b.SchemaVersion)
+		}
+		return nil
+	}})
+	if err == nil {
+		m.Format, m.Program = format, b.Version
+		if err = w.finish(m); err == nil {
+			err = sealed.Close()
+		}
+	}
+	return m, b.unwritable(err)
+}
+
+func (b Backup) checkFile() error {
+	info, err := os.Lstat(b.File)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return b.unwritable(err)
+	case !info.Mode().IsRegular():
+		return say(ErrUsage, "%s is no regular file: name a file for the backup", b.File)
+	case !b.Force:
+		return say(ErrUsage, "%s is there already: name another file, or give --force", b.File)
+	}
+	return nil
+}
+
+// unwritable is the words for an error of the file; others stay as they are.
+func (b Backup) unwritable(err error) error {
+	var path *fs.PathError
+	var link *os.LinkError
+	var number syscall.Errno
+	if errors.As(err, &path) || errors.As(err, &link) {
+		_ = errors.As(err, &number)
+		return say(ErrUsage, "the backup %s cannot be written: %v", b.File, number)
+	}
+	return err
+}
+
+func (b Backup) summary(m repo.Manifest) string {
+	rows := int64(0)
+	for _, count := range m.Rows {
+		rows += count
+	}
+	way := "not encrypted"
+	if b.Lock.PassphraseFile != "" || len(b.Lock.Recipients) > 0 {
+		way = "encrypted"
+	}
+	return fmt.Sprintf("backup %s: %d rows of %d tables, %s; %s", b.File, rows, len(m.Rows), way, keysNeeded(m))
+}
+
+// keysNeeded says which keys of a keyset the sealed values need.
+func keysNeeded(m repo.Manifest) string {
+	if len(m.Keys) == 0 {
+		return "it needs no keyset"
+	}
+	ids := make([]string, len(m.Keys))
+	for i, id := range m.Keys {
+		ids[i] = strconv.FormatUint(uint64(id), 10)
+	}
+	return "it needs the keyset with key " + strings.Join(ids, ", ")
+}
+
+// number is a schema version's, 0 for none.
+func number(version string) int {
+	n, _ := strconv.Atoi(version)
+	return n
+}
+
+func newer(what, version, known string) error {
+	return say(repo.ErrConflict, "%s has schema version %s, this crm knows up to %s: use a newer crm", what, version, known)
+}
