@@ -13,7 +13,8 @@ import (
 	"crm/security"
 )
 
-// This file looks for what a try shows inside its own transaction: an attacker who reads that and rolls back must know no more than before.
+// This file looks for what a try shows inside its own transaction: an attacker who reads that and rolls back must know
+// no more than before.
 
 // A scene is one case of a try that fails, or that asks for a code.
 type scene struct {
@@ -39,7 +40,8 @@ type footprint struct {
 const sqlTables = `select coalesce(string_agg(concat_ws(' ', relname, seq_scan, seq_tup_read, idx_scan, idx_tup_fetch, n_tup_ins, n_tup_upd, n_tup_del), e'\n' order by relid), '')
 	from pg_stat_xact_all_tables where schemaname in ('crm', 'pg_toast')`
 
-// sqlIndexes leaves out pg_stat_get_xact_tuples_returned(): it counts entries of rolled-back tries too, a known limit (docs/security.md).
+// sqlIndexes leaves out pg_stat_get_xact_tuples_returned(): it counts entries of rolled-back tries too, a known limit
+// (docs/security.md).
 const sqlIndexes = `select string_agg(concat_ws(' ', relname, pg_stat_get_xact_numscans(oid), pg_stat_get_xact_tuples_fetched(oid)), e'\n' order by oid)
 	from pg_class where relkind = 'i' and relnamespace = 'crm'::regnamespace`
 
@@ -143,9 +145,10 @@ func (w *world) stage() (all []scene) {
 	return all
 }
 
-// R5, R25: what a try reads, writes and locks, the bytes that it adds to the write-ahead log and the width of its answers are equal for known and
-// unknown addresses, right and wrong keys and codes, with and without a second factor, from known and unknown devices, locked and open, tried
-// before or not: in the transaction that records it, and in the one that refuses it.
+// R5, R25: what a try reads, writes and locks, the bytes that it adds to the write-ahead log and the width of its
+// answers are equal for known and unknown addresses, right and wrong keys and codes, with and without a second factor,
+// from known and unknown devices, locked and open, tried before or not: in the transaction that records it, and in the
+// one that refuses it.
 func TestTriesLookAlike(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -250,8 +253,8 @@ func (w *world) forgetTry(ticket []byte) {
 	w.set("with gone as (delete from sign_in_attempt where ticket = sha256($1) returning id) delete from sign_in_count where attempt_id in (select id from gone)", ticket)
 }
 
-// R25: a thousand tries that are judged and rolled back teach nothing that the answer does not say, and each that was recorded counts, whether its
-// outcome was asked for, rolled back or never asked for.
+// R25: a thousand tries that are judged and rolled back teach nothing that the answer does not say, and each that was
+// recorded counts, whether its outcome was asked for, rolled back or never asked for.
 func TestRolledBackTriesCount(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
