@@ -271,8 +271,8 @@ create table session_use (
 	at         timestamptz not null default clock_timestamp()
 );
 
--- One row a try to sign in, for known and unknown addresses alike: what sign_in() was given. redeem() judges it in a later
--- transaction and writes the outcome; every column has one width, whatever is true.
+-- One row a try to sign in, for known and unknown addresses alike: what sign_in() was given. redeem() judges it in a
+-- later transaction and writes the outcome; every column has one width, whatever is true.
 create table sign_in_attempt (
 	id           bigint generated always as identity primary key,
 	address      bytea    not null check (length(address) = 32),      -- SHA-256 of the lower-case email
@@ -297,8 +297,9 @@ create index sign_in_attempt_at on sign_in_attempt (at); -- for deleting them
 create index sign_in_attempt_address on sign_in_attempt (address); -- for forgiving them
 create index sign_in_attempt_noted on sign_in_attempt (id) where not noted and outcome <= 3;
 
--- What locked_until() counts. Each try has three rows from the start, so that a try counts as failed unless it was opened: under its
--- address, its address and device, its network client; see counter(). They are deleted when it is opened or its code is due.
+-- What locked_until() counts. Each try has three rows from the start, so that a try counts as failed unless it was
+-- opened: under its address, its address and device, its network client; see counter(). They are deleted when it is
+-- opened or its code is due.
 create table sign_in_count (
 	counter    bytea       not null,
 	at         timestamptz not null,
@@ -307,8 +308,8 @@ create table sign_in_count (
 );
 create index sign_in_count_attempt_id on sign_in_count (attempt_id);
 
--- When a counter was set back by a sign-in. Under address and device that is also how a device is known. Rows are only ever added: an
--- update would leave a dead row, which a stranger's reads would show.
+-- When a counter was set back by a sign-in. Under address and device that is also how a device is known. Rows are only
+-- ever added: an update would leave a dead row, which a stranger's reads would show.
 create table sign_in_success (
 	counter bytea       not null,
 	at      timestamptz not null,
@@ -546,8 +547,8 @@ return coalesce(case when seeding then nullif(current_setting('crm.clock', true)
 
 -- 5 ------------------------------------------------------------------------ signing in
 
--- Signing in is an exchange in the manner of SCRAM (RFC 5802), with K, the key that argon2id derives from the password, as ClientKey
--- and its SHA-256, credential.key_hash, as StoredKey:
+-- Signing in is an exchange in the manner of SCRAM (RFC 5802), with K, the key that argon2id derives from the password,
+-- as ClientKey and its SHA-256, credential.key_hash, as StoredKey:
 --
 --   transcript  = 'crm sign-in' || server nonce || client nonce || SHA-256(email as sent)
 --   auth        = transcript || purpose; purpose is empty for signing in, else the SHA-256 of what the ticket is to be used for
@@ -557,8 +558,8 @@ return coalesce(case when seeding then nullif(current_setting('crm.clock', true)
 --   session key = HMAC(K, 'session' || auth), never sent
 --   signature   = HMAC(K, 'server' || auth), by which the client knows the server
 --
--- The first transaction, sign_in(), records the try and compares nothing. A later one, redeem(), judges it. Neither reads, writes or
--- locks more or less by what is true; the second only by what its answer says.
+-- The first transaction, sign_in(), records the try and compares nothing. A later one, redeem(), judges it. Neither
+-- reads, writes or locks more or less by what is true; the second only by what its answer says.
 
 -- The collaborator whose address has that SHA-256, or known = false and a decoy. It always reads the whole
 -- (small) table: neither time nor the statistics views tell a known address from an unknown one.
@@ -575,8 +576,8 @@ begin
 	known := coalesce(who.hit, false);
 end $$;
 
--- The server's nonce for an address: time in milliseconds (8 bytes), 16 random bytes, and 16 bytes of an HMAC of both and the address
--- under a key of the database. So it is known as the database's own without being kept.
+-- The server's nonce for an address: time in milliseconds (8 bytes), 16 random bytes, and 16 bytes of an HMAC of both
+-- and the address under a key of the database. So it is known as the database's own without being kept.
 create function sign_in_nonce(address bytea, made bytea) returns bytea
 language sql stable set search_path = :"schema", pg_temp
 return made || substr(hmac_sha256((select s.value from secret s where s.name = 'sign_in_nonce'), made || address), 1, 16);
@@ -587,8 +588,8 @@ language sql stable set search_path = :"schema", pg_temp
 return sha256(nonce) = sha256(sign_in_nonce(address, substr(nonce, 1, 24)))
 	and extract(epoch from moment) * 1000 - ('x' || encode(substr(nonce, 1, 8), 'hex'))::bit(64)::bigint between -1000 and 120000;
 
--- The cost and salt with which the client derives its key, and the nonce of its next try. For an unknown address: the cost
--- that is in use and a salt that is made up, always the same for the same address.
+-- The cost and salt with which the client derives its key, and the nonce of its next try. For an unknown address: the
+-- cost that is in use and a salt that is made up, always the same for the same address.
 create function sign_in_params(email text, out memory_kib integer, out iterations integer, out parallelism smallint, out salt bytea, out nonce bytea)
 language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -626,10 +627,10 @@ begin
 	return case when last.counter = of_counter then last.at else '-infinity' end;
 end $$;
 
--- Until when the tries of a counter make one wait: those after since and up to as_of, but one; so many are free. A try that came while
--- it had to wait does not count: hammering prolongs nothing. Concurrent tries cannot see each other when they are recorded, so this
--- is decided when they are read. Each step skips to the next try that counts, and reads one row; of a day no more than 40
--- count. All 40 steps are made, unless hurried: how many there are does not show.
+-- Until when the tries of a counter make one wait: those after since and up to as_of, but one; so many are free. A try
+-- that came while it had to wait does not count: hammering prolongs nothing. Concurrent tries cannot see each other
+-- when they are recorded, so this is decided when they are read. Each step skips to the next try that counts, and reads
+-- one row; of a day no more than 40 count. All 40 steps are made, unless hurried: how many there are does not show.
 create function wait_of(of_counter bytea, since timestamptz, as_of timestamptz, free integer, but_attempt bigint, hurried boolean) returns timestamptz
 language plpgsql stable set search_path = :"schema", pg_temp set plan_cache_mode = force_generic_plan set enable_indexscan = on
 set enable_seqscan = off set enable_bitmapscan = off set enable_indexonlyscan = off set enable_sort = off set enable_incremental_sort = off as $$
@@ -661,9 +662,9 @@ begin
 	return until;
 end $$;
 
--- Until when an address must wait; the attempt itself is left out, and what came after as_of. A device that has signed in to the address
--- within 30 days waits for its own failures only: a stranger who fails on purpose does not lock it out, nor does anybody who shares its
--- network address. For all others three counts of failures:
+-- Until when an address must wait; the attempt itself is left out, and what came after as_of. A device that has signed
+-- in to the address within 30 days waits for its own failures only: a stranger who fails on purpose does not lock it
+-- out, nor does anybody who shares its network address. For all others two counts of failures:
 --
 --   of the address from anywhere, since it was last opened;
 --   of the network client for any address in the last hour, 20 being free: so guessing one password for everybody ends too.
@@ -734,7 +735,8 @@ begin
 	return lpad(((('x' || encode(substr(mac, at + 1, 4), 'hex'))::bit(32)::bigint & 2147483647) % 1000000)::text, 6, '0');
 end $$;
 
--- The step of the code, if it is of that moment, the step before or the one after; else null. All three are always computed.
+-- The step of the code, if it is of that moment, the step before or the one after; else null. All three are always
+-- computed.
 create function totp_step(secret bytea, code bytea, moment timestamptz) returns bigint
 language plpgsql stable set search_path = :"schema", pg_temp as $$
 declare
@@ -779,14 +781,15 @@ create function proven_device(a sign_in_attempt) returns bytea
 language sql immutable set search_path = :"schema", pg_temp
 return case when sha256(xor_bytes(a.device_proof, hmac_sha256(a.device, transcript(a)))) = a.device then a.device else '' end;
 
--- What redeem() found. The outcome is 'opened', 'refused' or 'code_due'; all but outcome and signature are set where it is 'opened'.
+-- What redeem() found. The outcome is 'opened', 'refused' or 'code_due'; all but outcome and signature are set where it
+-- is 'opened'.
 create type judgement as (outcome text, signature bytea, attempt_id bigint, collaborator_id bigint, key bytea, auth bytea,
 	transcript bytea, password_at timestamptz, factor_at timestamptz);
 
--- Judges a try that another transaction recorded, once, within a minute, for one purpose. A ticket that is none is error 28P01.
--- 'refused' is one answer for an unknown address, a wrong key, a wrong or used code and a locked account, and all of them cost the same;
--- 'code_due' says that the key was right, no code was given and one is needed. Answers are no errors, so that they are committed. If the
--- caller rolls back, the try stays as it was and counts as a failure.
+-- Judges a try that another transaction recorded, once, within a minute, for one purpose. A ticket that is none is
+-- error 28P01. 'refused' is one answer for an unknown address, a wrong key, a wrong or used code and a locked account,
+-- and all of them cost the same; 'code_due' says that the key was right, no code was given and one is needed. Answers
+-- are no errors, so that they are committed. If the caller rolls back, the try stays as it was and counts as a failure.
 create function redeem(of_ticket bytea, purpose bytea) returns judgement
 language plpgsql volatile set search_path = :"schema", pg_temp as $$
 declare
@@ -891,9 +894,9 @@ create function purpose_of(what text, memory_kib integer, iterations integer, pa
 language sql immutable parallel safe
 return sha256(convert_to(what, 'UTF8') || int4send(memory_kib) || int4send(iterations) || int4send(parallelism) || salt || key_hash);
 
--- Writes failed tries of anybody to the trail, with the time of the try: those that were judged, and those that were not within their
--- minute. A stranger's own transactions write none, they would show the outcome before it is counted. At most 200 at
--- once; two never write the same.
+-- Writes failed tries of anybody to the trail, with the time of the try: those that were judged, and those that were
+-- not within their minute. A stranger's own transactions write none, they would show the outcome before it is counted.
+-- At most 200 at once; two never write the same.
 create function write_failures() returns void
 language plpgsql volatile set search_path = :"schema", pg_temp as $$
 declare
@@ -936,9 +939,9 @@ begin
 	insert into session_use (session_id) values (new_session.session_id);
 end $$;
 
--- Redeems the ticket of sign_in(): the session's id, whose it is, its end, and the server's clock; its key both ends derive. The last five
--- arguments keep the same password at a higher cost, all null: as it is. Cost is never lowered; that the password is the
--- same the database cannot see, so it is on the trail.
+-- Redeems the ticket of sign_in(): the session's id, whose it is, its end, and the server's clock; its key both ends
+-- derive. The last five arguments keep the same password at a higher cost, all null: as it is. Cost is never lowered;
+-- that the password is the same the database cannot see, so it is on the trail.
 create function open_session(ticket bytea, lifetime interval, memory_kib integer default null, iterations integer default null,
 	parallelism integer default null, salt bytea default null, key_hash bytea default null,
 	out outcome text, out signature bytea, out session_id bigint, out collaborator_id bigint, out ends timestamptz, out server_time timestamptz)
@@ -972,11 +975,13 @@ begin
 	perform forget_tries();
 end $$;
 
--- Deletes what is over: tries after two days, successes after 31, sessions 30 days after their end.
+-- Deletes what is over: tries after two days, once they are on the trail, successes after 31, sessions 30 days after
+-- their end.
 create function forget_tries() returns void
 language sql volatile set search_path = :"schema", pg_temp as $$
 	with gone as (delete from sign_in_attempt a where a.id in (
-		select o.id from sign_in_attempt o where o.at < clock_timestamp() - interval '2 days' limit 1000 for update skip locked) returning a.id)
+		select o.id from sign_in_attempt o where o.at < clock_timestamp() - interval '2 days' and (o.noted or o.outcome > 3)
+		limit 1000 for update skip locked) returning a.id)
 	delete from sign_in_count n where n.attempt_id in (select g.id from gone g);
 	delete from sign_in_success s where s.ctid = any (array(
 		select o.ctid from sign_in_success o
@@ -995,7 +1000,8 @@ language sql volatile set search_path = :"schema", pg_temp as $$
 		(select f.created_at from second_factor f where f.collaborator_id = of_collaborator)) n
 $$;
 
--- Notes that the caller's session is in use, and failed tries of anybody; at most once a minute, and nobody waits for it.
+-- Notes that the caller's session is in use, and failed tries of anybody; at most once a minute, and nobody waits for
+-- it.
 create function touch() returns void
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 begin
@@ -1198,9 +1204,9 @@ begin
 	perform note('user', caller.id, 'password', null);
 end $$;
 
--- Enrols the caller's second factor, given the ticket of sign_in() with the password (and, to replace one, its code) and
--- a code of the new secret. Secret and code are sealed: xor HMAC(K, 'factor' || transcript) and 'new code'. Other sessions end. The outcome
--- is redeem()'s or 'mfa_code': not a code of that secret.
+-- Enrols the caller's second factor, given the ticket of sign_in() with the password (and, to replace one, its code)
+-- and a code of the new secret. Secret and code are sealed: xor HMAC(K, 'factor' || transcript) and 'new code'. Other
+-- sessions end. The outcome is redeem()'s or 'mfa_code': not a code of that secret.
 create function enable_mfa(ticket bytea, sealed_secret bytea, sealed_code bytea, recovery_hashes bytea[], out outcome text, out signature bytea)
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -1233,8 +1239,8 @@ begin
 	perform note('user', caller.id, 'mfa-on', null);
 end $$;
 
--- Removes the caller's second factor, given the ticket of sign_in() with password and code. The outcome is redeem()'s, 'mfa_required': the
--- role must have one, or 'mfa_none': there is none.
+-- Removes the caller's second factor, given the ticket of sign_in() with password and code. The outcome is redeem()'s,
+-- 'mfa_required': the role must have one, or 'mfa_none': there is none.
 create function disable_mfa(ticket bytea, out outcome text, out signature bytea)
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -1250,7 +1256,7 @@ begin
 		outcome := 'mfa_required';
 		return;
 	end if;
-	delete from second_factor f where f.collaborator_id = caller.id;
+	delete from second_factor f where f.collaborator_id = caller.id and f.created_at is not distinct from j.factor_at;
 	if not found then
 		outcome := 'mfa_none';
 		return;

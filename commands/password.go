@@ -23,8 +23,8 @@ type proof struct {
 	claim    repo.Claim // with that key, without a code
 }
 
-// proofOf derives the key of a password, at the cost that the account's is kept at. It refuses a cost that is too low: a false server
-// would ask for it, to guess the password from the answer.
+// proofOf derives the key of a password, at the cost that the account's is kept at. It refuses a cost that is too low:
+// a false server would ask for it, to guess the password from the answer.
 func (s *Session) proofOf(ctx context.Context, email, password string) (proof, error) {
 	d, err := s.DB.As(nil).SignInParams(ctx, email)
 	if err != nil {
@@ -65,7 +65,8 @@ func (p proof) isOf(password string) (bool, error) {
 	return same, err
 }
 
-// withCode does what needs a proof, and asks for the second factor's code only if the database wants one, from where r says.
+// withCode does what needs a proof, and asks for the second factor's code only if the database wants one, from where r
+// says.
 func (s *Session) withCode(ctx context.Context, r SecretRequest, do func(code string) error) error {
 	err := do("")
 	if !errors.Is(err, repo.ErrCode) {
@@ -166,8 +167,8 @@ func (s *Session) chooseNow(ctx context.Context, p proof) ([]Event, error) {
 	}
 }
 
-// Verifier is what the database keeps of a password that meets the company's rules (S11). Of is whose it will be, as far
-// as that is known.
+// Verifier is what the database keeps of a password that meets the company's rules (S11). Of is whose it will be, as
+// far as that is known.
 func Verifier(password string, cost security.Params, of repo.User) (*repo.Password, error) {
 	if err := CheckPassword(password, of); err != nil {
 		return nil, err

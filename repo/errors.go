@@ -144,7 +144,7 @@ func refusal(pg *pgconn.PgError) error {
 		return context.Canceled
 	case pg.Code == "42501":
 		return denied(pg)
-	case pg.Code == "P0002" && pg.ConstraintName == "mfa_none":
+	case pg.Code == "P0002" && pg.ConstraintName == "mfa_none": // of clear_mfa()
 		return say(ErrNotFound, "there is no second factor")
 	case pg.Code == "P0002":
 		return ErrNotFound
@@ -223,6 +223,8 @@ func broken(pg *pgconn.PgError) error {
 		return oldKey(used, present)
 	case "access_self":
 		return say(ErrInvalid, "that is your own account: you have password and mfa for it")
+	case "second_factor_pkey":
+		return say(ErrConflict, "your second factor has just been changed: try again")
 	case "audit_undoes_key":
 		return say(ErrConflict, "it has just been taken back already")
 	case "deleted_record":

@@ -28,8 +28,8 @@ func spellings(secret []byte) []string {
 	return []string{string(secret), hex.EncodeToString(secret), strings.ToUpper(hex.EncodeToString(secret)), base64.StdEncoding.EncodeToString(secret)}
 }
 
-// R25: a server that logs all statements and their values learns nothing that signs in: no password's key, code, recovery code, second
-// factor's secret, session's key nor device key; and what it logs, sent again, opens nothing.
+// R25: a server that logs all statements and their values learns nothing that signs in: no password's key, code,
+// recovery code, second factor's secret, session's key nor device key; and what it logs, sent again, opens nothing.
 func TestServerLogHoldsNoCredential(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -93,8 +93,8 @@ func TestServerLogHoldsNoCredential(t *testing.T) {
 	t.Logf("%d tries and %d tickets of the log sent again, none opened anything", len(lines), len(tickets))
 }
 
-// R25: a ticket that is seen before it is used opens nothing for whoever sees it: the session's key is not sent, and the ticket of a
-// new password keeps that password only.
+// R25: a ticket that is seen before it is used opens nothing for whoever sees it: the session's key is not sent, and
+// the ticket of a new password keeps that password only.
 func TestRacedTicket(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -125,7 +125,8 @@ func TestRacedTicket(t *testing.T) {
 	_ = ctx
 }
 
-// R25: of two who change a password at the same time one does; a code that was used in one session is worth nothing in another.
+// R25: of two who change a password at the same time one does; a code that was used in one session is worth nothing in
+// another.
 func TestPasswordRace(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -145,7 +146,8 @@ func TestPasswordRace(t *testing.T) {
 	}
 }
 
-// R25: a client refuses a server that does not know the password's key, before a code is asked for or anything is sent with a session.
+// R25: a client refuses a server that does not know the password's key, before a code is asked for or anything is sent
+// with a session.
 func TestFalseServer(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -160,7 +162,8 @@ func TestFalseServer(t *testing.T) {
 	}
 }
 
-// R25: nothing that the database keeps of sign-ins signs in: neither a verifier sent as a key, nor a ticket's hash as a ticket.
+// R25: nothing that the database keeps of sign-ins signs in: neither a verifier sent as a key, nor a ticket's hash as a
+// ticket.
 func TestDumpDoesNotSignIn(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)

@@ -11,7 +11,8 @@ import (
 	"crm/security"
 )
 
-// atOnce notes n wrong tries of an address, none of which knows of another, and answers how many of their tickets open something.
+// atOnce notes n wrong tries of an address, none of which knows of another, and answers how many of their tickets open
+// something.
 func (w *world) atOnce(t *testing.T, n int, email string) (opened int) {
 	t.Helper()
 	all := make([]held, n)
@@ -50,8 +51,8 @@ func (w *world) atOnce(t *testing.T, n int, email string) (opened int) {
 	return n - len(slices.DeleteFunc(told, func(s string) bool { return s != "refused" }))
 }
 
-// R25: of 50 failures at the same time as many count as would one after the other: five, and the account waits for 30 seconds, not
-// for the hour of 50. At the end of the wait one more counts, and so on.
+// R25: of 50 failures at the same time as many count as would one after the other: five, and the account waits for 30
+// seconds, not for the hour of 50. At the end of the wait one more counts, and so on.
 func TestFailuresAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -105,9 +106,9 @@ func TestTicketRace(t *testing.T) {
 	}
 }
 
-// R25: failures from anywhere lock an account, but not for a device that has signed in to it within 30 days, wherever it is; there only its
-// own failures count. So nobody locks out another who comes from the same network address, a pooler's or a router's. A client that
-// fails at many addresses waits too.
+// R25: failures from anywhere lock an account, but not for a device that has signed in to it within 30 days, wherever
+// it is; there only its own failures count. So nobody locks out another who comes from the same network address, a
+// pooler's or a router's. A client that fails at many addresses waits too.
 func TestLockByDevice(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -140,7 +141,8 @@ func TestLockByDevice(t *testing.T) {
 	locked("sales1", home.Hash(), other, false)
 	locked("sales2", none, stranger, false)
 	locked("sales2", home.Hash(), stranger, false) // not known to this account
-	// The whole way: the right key from a known device opens a locked account, from another it does not, nor with a borrowed hash.
+	// The whole way: the right key from a known device opens a locked account, from another it does not, nor with a
+	// borrowed hash.
 	if failed(w.db.SignIn(ctx, claim(email, key("sales1"), ""), time.Hour, nil)) == nil {
 		t.Error("an unknown device opened a locked account")
 	}

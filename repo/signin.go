@@ -60,9 +60,9 @@ func (db *DB) SignInParams(ctx context.Context, email string) (Derivation, error
 	return one(ctx, db, query, same[Derivation])
 }
 
-// SignIn opens a session, or is ErrCredentials: for an unknown email, a wrong key or code and a locked account alike. It is ErrCode where
-// the key is right and the second factor's code is due, and ErrServer if the server does not know the key. raised, if it is not nil, is the
-// same password at a higher cost, at which it is kept from now on.
+// SignIn opens a session, or is ErrCredentials: for an unknown email, a wrong key or code and a locked account alike.
+// It is ErrCode where the key is right and the second factor's code is due, and ErrServer if the server does not know
+// the key. raised, if it is not nil, is the same password at a higher cost, at which it is kept from now on.
 func (db *DB) SignIn(ctx context.Context, c Claim, lifetime time.Duration, raised *Password) (Opening, error) {
 	db, err := db.alone()
 	if err != nil {
@@ -79,8 +79,9 @@ func (db *DB) SignIn(ctx context.Context, c Claim, lifetime time.Duration, raise
 	}
 	var session, user *int64
 	var ends, now *time.Time
-	err = db.redeem(ctx, t, squirrel.Expr(`select outcome, signature, session_id, collaborator_id, ends, server_time
-		from open_session($1, $2, $3, $4, $5, $6, $7)`, append([]any{t.ticket, lifetime}, arguments...)...), &session, &user, &ends, &now)
+	query := squirrel.Expr(`select outcome, signature, session_id, collaborator_id, ends, server_time
+		from open_session($1, $2, $3, $4, $5, $6, $7)`, append([]any{t.ticket, lifetime}, arguments...)...)
+	err = db.redeem(ctx, t, query, &session, &user, &ends, &now)
 	if err != nil {
 		return Opening{}, err
 	}
@@ -90,8 +91,8 @@ func (db *DB) SignIn(ctx context.Context, c Claim, lifetime time.Duration, raise
 	return Opening{*session, c.Key.Derive("session", t.auth), *user, *ends, *now}, nil
 }
 
-// ChangePassword replaces the caller's own password and ends their other sessions. Errors are SignIn's; a wrong key or code
-// counts like a failed sign-in.
+// ChangePassword replaces the caller's own password and ends their other sessions. Errors are SignIn's; a wrong key or
+// code counts like a failed sign-in.
 func (db *DB) ChangePassword(ctx context.Context, c Claim, p Password) error {
 	db, err := db.alone()
 	if err != nil {
@@ -105,9 +106,9 @@ func (db *DB) ChangePassword(ctx context.Context, c Claim, p Password) error {
 		append([]any{t.ticket}, p.values()...)...))
 }
 
-// EnableFactor enrols the caller's second factor: a secret of at most 32 bytes, a code of it, and the SHA-256 of ten codes for recovery. The
-// claim's code is one of the factor that is replaced, if there is one; errors are SignIn's, and ErrInvalid for a wrong code of the
-// new secret. The caller's other sessions end.
+// EnableFactor enrols the caller's second factor: a secret of at most 32 bytes, a code of it, and the SHA-256 of ten
+// codes for recovery. The claim's code is one of the factor that is replaced, if there is one; errors are SignIn's, and
+// ErrInvalid for a wrong code of the new secret. The caller's other sessions end.
 func (db *DB) EnableFactor(ctx context.Context, c Claim, secret []byte, code string, recovery [][]byte) error {
 	db, err := db.alone()
 	if err != nil {
@@ -168,11 +169,13 @@ func (db *DB) try(ctx context.Context, c Claim, purpose func(transcript) []byte)
 	if c.Device != nil {
 		device, deviceProof = c.Device.Hash(), c.Device.Prove(s)
 	}
-	query := squirrel.Expr("select sign_in($1, $2, $3, $4, $5, $6, $7)", c.Email, d.Nonce, nonce, c.Key.Prove(t.auth), code, device, deviceProof)
+	query := squirrel.Expr("select sign_in($1, $2, $3, $4, $5, $6, $7)",
+		c.Email, d.Nonce, nonce, c.Key.Prove(t.auth), code, device, deviceProof)
 	return t, db.run(ctx, step{query, value(&t.ticket)})
 }
 
-// redeem has a try judged. The query answers the outcome, the server's signature and then more, which is null unless the try was opened.
+// redeem has a try judged. The query answers the outcome, the server's signature and then more, which is null unless
+// the try was opened.
 func (db *DB) redeem(ctx context.Context, t attempt, query squirrel.Sqlizer, more ...any) error {
 	var outcome string
 	var signature []byte

@@ -1,7 +1,8 @@
 package security
 
-// This file proves that a client holds a secret without sending it: the client's side of an exchange in the manner of SCRAM
-// (RFC 5802 section 3). The secret stands for ClientKey and its SHA-256 for StoredKey. schema.sql holds the other side.
+// This file proves that a client holds a secret without sending it: the client's side of an exchange in the manner of
+// SCRAM (RFC 5802 section 3). The secret stands for ClientKey and its SHA-256 for StoredKey. schema.sql holds the other
+// side.
 
 import (
 	"crypto/hmac"
@@ -28,11 +29,13 @@ func NewSecret(b []byte) *Secret {
 // Hash returns the SHA-256 of the secret. It verifies a proof and makes none.
 func (s *Secret) Hash() []byte { return s.hash[:] }
 
-// Prove returns secret xor HMAC-SHA256(Hash, message), 32 bytes (ClientProof of RFC 5802). The owner of the hash recovers the secret
-// from it and so believes it. Whoever has both the hash and a proof has the secret: neither a dump nor a log alone is enough.
+// Prove returns secret xor HMAC-SHA256(Hash, message), 32 bytes (ClientProof of RFC 5802). The owner of the hash
+// recovers the secret from it and so believes it. Whoever has both the hash and a proof has the secret: neither a dump
+// nor a log alone is enough.
 func (s *Secret) Prove(message []byte) []byte { return xor(s.value[:], mac(s.hash[:], message)) }
 
-// Derive returns HMAC-SHA256(secret, label followed by message), 32 bytes that both ends know and nobody else: a key, or a signature.
+// Derive returns HMAC-SHA256(secret, label followed by message), 32 bytes that both ends know and nobody else: a key,
+// or a signature.
 func (s *Secret) Derive(label string, message []byte) []byte {
 	return mac(s.value[:], append([]byte(label), message...))
 }

@@ -15,7 +15,8 @@ import (
 
 // TestProveVector compares with RFC 7677 section 3: SCRAM-SHA-256 with the password "pencil".
 func TestProveVector(t *testing.T) {
-	// ClientKey = HMAC(SaltedPassword, "Client Key"); SaltedPassword = PBKDF2("pencil", W22ZaJ0SNY7soEsUEjb6gQ==, 4096).
+	// ClientKey = HMAC(SaltedPassword, "Client Key"); SaltedPassword = PBKDF2("pencil", W22ZaJ0SNY7soEsUEjb6gQ==,
+	// 4096).
 	salted, err := hex.DecodeString("c4a49510323ab4f952cac1fa99441939e78ea74d6be81ddf7096e87513dc615d")
 	if err != nil {
 		t.Fatal(err)
