@@ -23,7 +23,7 @@ func TestFailover(t *testing.T) {
 	if _, err := admin.Setup(ctx, schemaSQL(), ""); err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, database: "crm", admin: admin, ids: map[string]int64{}, signers: map[string]*security.Signer{}, vault: newKeyring(t)}
+	w := &world{t: t, database: "crm", admin: admin, ids: map[string]int64{}, signers: map[string]*security.Signer{}, vault: vault{newKeyring(t)}}
 	url := fmt.Sprintf("postgres://crm_app@/crm?host=%[1]s,%[1]s&port=1,2&target_session_attrs=read-write", c.Dir)
 	w.db = w.through(t, front{url: url})
 	w.add("admin", "admin")
