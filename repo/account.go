@@ -56,7 +56,7 @@ func (db *DB) SignIn(ctx context.Context, email string, key []byte, code string,
 	}
 	query := squirrel.Expr("select session_id, session_key, collaborator_id, ends, server_time from open_session($1, $2)", ticket, lifetime)
 	var opened []Opening
-	if err := db.run(ctx, step{query, collect(&opened, same[Opening])}); err != nil {
+	if err := db.once(ctx, step{query, collect(&opened, same[Opening])}); err != nil {
 		return Opening{}, err
 	}
 	return opened[0], nil
@@ -81,12 +81,12 @@ func (db *DB) Whoami(ctx context.Context) (me User, may []Permission, duty strin
 
 // SignOut ends the caller's session in the database.
 func (db *DB) SignOut(ctx context.Context) error {
-	return db.outside().run(ctx, step{query: squirrel.Expr("select sign_out()")})
+	return db.outside().ask(ctx, step{query: squirrel.Expr("select sign_out()")}) // twice is once
 }
 
 // try notes one try of a password and answers its ticket.
 func (db *DB) try(ctx context.Context, query squirrel.Sqlizer) (ticket []byte, err error) {
-	return ticket, db.run(ctx, step{query, value(&ticket)})
+	return ticket, db.once(ctx, step{query, value(&ticket)})
 }
 
 // prove is the ticket of the caller's own password and code.
@@ -115,8 +115,8 @@ func (db *DB) RaiseCost(ctx context.Context, currentKey []byte, p Password) erro
 // ResetPassword gives a collaborator a one-time password, ends their sessions and unlocks the account; it answers when
 // the password stops working.
 func (db *DB) ResetPassword(ctx context.Context, id int64, p Password) (until time.Time, err error) {
-	return until, db.run(ctx, step{squirrel.Expr("select reset_password($1, $2, $3, $4, $5, $6)",
-		id, p.MemoryKiB, p.Iterations, p.Parallelism, p.Salt, p.KeyHash), value(&until)})
+	return until, db.run(ctx, step{unrepeatable{squirrel.Expr("select reset_password($1, $2, $3, $4, $5, $6)",
+		id, p.MemoryKiB, p.Iterations, p.Parallelism, p.Salt, p.KeyHash)}, value(&until)})
 }
 
 // Unlock lets an account be tried again at once.

@@ -2,12 +2,10 @@ package repo
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -87,36 +85,6 @@ func translate(err error) error {
 	return err
 }
 
-// unreachable is the words for a connection that failed; key is where the config says it.
-func unreachable(err *pgconn.ConnectError, key string) error {
-	var pg *pgconn.PgError
-	var verification *tls.CertificateVerificationError
-	if errors.Is(err, context.Canceled) {
-		return context.Canceled
-	}
-	if errors.As(err, &verification) {
-		return say(ErrUnavailable, "the certificate of the database at %s is not trusted: see database.sslmode and database.sslrootcert", err.Config.Host)
-	}
-	if !errors.As(err, &pg) && demandsTLS(err.Config) {
-		return lost{said{fmt.Sprintf("the database at %s cannot be reached: is it running, does it offer the TLS that database.sslmode wants, and is %s right", err.Config.Host, key), ErrUnavailable}}
-	}
-	if !errors.As(err, &pg) {
-		return lost{said{fmt.Sprintf("the database at %s cannot be reached: is it running, and is %s right", err.Config.Host, key), ErrUnavailable}}
-	}
-	switch pg.Code {
-	case "28P01", "28000":
-		return say(ErrUnavailable, "the database refuses the account %s: see %s", err.Config.User, key)
-	case "3D000":
-		return say(ErrUnavailable, "there is no database %s: run crm init", err.Config.Database)
-	}
-	return lost{said{fmt.Sprintf("the database does not take connections now (%s)", pg.Code), ErrUnavailable}}
-}
-
-// demandsTLS tells whether there is no other way than TLS.
-func demandsTLS(c *pgconn.Config) bool {
-	return c.TLSConfig != nil && !slices.ContainsFunc(c.Fallbacks, func(f *pgconn.FallbackConfig) bool { return f.TLSConfig == nil })
-}
-
 func refusal(pg *pgconn.PgError) error {
 	switch {
 	case pg.Code == "28000":
@@ -141,8 +109,9 @@ func refusal(pg *pgconn.PgError) error {
 		return broken(pg)
 	case pg.Code == "3F000", pg.Code == "42P01", pg.Code == "42883":
 		return say(ErrUnavailable, "the database does not hold crm's schema: run crm init")
-	case strings.HasPrefix(pg.Code, "08"), strings.HasPrefix(pg.Code, "57P"), strings.HasPrefix(pg.Code, "53"):
-		return lost{said{fmt.Sprintf("the connection to the database was lost (%s)", pg.Code), ErrUnavailable}}
+	}
+	if c, ok := causeOf(pg.Code); ok {
+		return c.refused()
 	}
 	return Fault{pg.Code, pg.ConstraintName, pg.TableName, pg.Routine}
 }

@@ -23,7 +23,7 @@ type PersonalData struct {
 // entry stays whatever becomes of the script.
 func (db *DB) ExportCustomer(ctx context.Context, id int64) (data PersonalData, err error) {
 	var text string
-	err = db.outside().run(ctx, step{squirrel.Expr("select export_customer($1)::text", id), value(&text)})
+	err = db.outside().ask(ctx, step{squirrel.Expr("select export_customer($1)::text", id), value(&text)})
 	if err != nil {
 		return data, err
 	}
@@ -65,5 +65,5 @@ func (db *DB) EraseCustomer(ctx context.Context, id int64) (entries int64, err e
 	if err != nil {
 		return 0, err
 	}
-	return entries, db.run(ctx, step{squirrel.Expr("select erase_customer($1, $2::bytea, $3::bytea)", id, company, name), value(&entries)})
+	return entries, db.run(ctx, step{unrepeatable{squirrel.Expr("select erase_customer($1, $2::bytea, $3::bytea)", id, company, name)}, value(&entries)})
 }

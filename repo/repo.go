@@ -11,7 +11,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/Masterminds/squirrel"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
@@ -36,14 +35,16 @@ type Vault interface {
 
 // DB is the database as one caller sees it. It is cheap to copy; see [DB.As].
 type DB struct {
-	pool  *pgxpool.Pool
-	tx    pgx.Tx // of an atomic script, nil otherwise
-	token func() (string, error)
-	clock time.Time // of a seeding session, zero otherwise
-	vault Vault
-	link  *link
-	quiet bool          // see Quiet
-	used  *atomic.Int64 // when the session was last said to be in use, Unix seconds; nil for nobody's
+	pool    *pgxpool.Pool
+	tx      pgx.Tx // of an atomic script, nil otherwise
+	token   func() (string, error)
+	heard   func() func(server time.Time) (moved bool) // see Timed; may be nil
+	request string                                     // of an atomic script's transaction
+	clock   time.Time                                  // of a seeding session, zero otherwise
+	vault   Vault
+	link    *link
+	quiet   bool          // see Quiet
+	used    *atomic.Int64 // when the session was last said to be in use, Unix seconds; nil for nobody's
 }
 
 // A Config says where the database is.
@@ -51,8 +52,10 @@ type Config struct {
 	URL            string        // libpq URL or keywords of the app role
 	Schema         string        // where crm's tables are
 	ConnectTimeout time.Duration // of one attempt
+	QueryTimeout   time.Duration // of one exchange with the database; 0: none
 	Vault          Vault
-	Away           func() // told once when a database that was there cannot be reached any more; may be nil
+	Revive         func(ctx context.Context) error // starts the database's server if it does not run; may be nil
+	Away           func()                          // told once when a database that was there cannot be reached any more; may be nil
 }
 
 // Open prepares a pool without connecting: a database that is away is said by the first statement.
@@ -67,21 +70,32 @@ func Open(c Config) (*DB, error) {
 	conf.ConnConfig.RuntimeParams["application_name"] = "crm"
 	conf.ConnConfig.RuntimeParams["search_path"] = pgx.Identifier{c.Schema}.Sanitize()
 	conf.ConnConfig.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler { return cancelOnServer(c) }
+	conf.PingTimeout = c.ConnectTimeout
+	watchful(conf.ConnConfig)
 	pool, err := pgxpool.NewWithConfig(context.Background(), conf)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrInternal, err)
 	}
-	return &DB{pool: pool, vault: c.Vault, link: &link{tell: c.Away}}, nil
+	return &DB{pool: pool, vault: c.Vault, link: &link{tell: c.Away, revive: c.Revive, limit: c.QueryTimeout}}, nil
 }
 
 // As is the same database with the statements of whoever token speaks for; nil for nobody.
 func (db *DB) As(token func() (string, error)) *DB {
 	as := *db
-	as.token, as.used = token, nil
+	as.token, as.used, as.heard = token, nil, nil
 	if token != nil {
 		as.used = new(atomic.Int64)
 		as.used.Store(time.Now().Unix())
 	}
+	return &as
+}
+
+// Timed returns db with a clock of the caller's that follows the database's. heard is called when a batch is sent; what
+// it returns is called with the database's time when the answer comes, and reports whether tokens signed before are
+// now known to be wrong.
+func (db *DB) Timed(heard func() func(server time.Time) (moved bool)) *DB {
+	as := *db
+	as.heard = heard
 	return &as
 }
 
@@ -117,19 +131,19 @@ func (db *DB) Server() string {
 	return fmt.Sprintf("%s at %s:%d, %s", c.Database, c.Host, c.Port, way)
 }
 
-// Atomic begins a transaction that all statements of the returned DB share. Nothing of it
-// lasts unless commit is called; rollback after commit does nothing.
+// Atomic begins a transaction that all statements of the returned DB share. Nothing of it lasts unless commit is
+// called; rollback after commit does nothing. A commit whose answer is lost is asked for, see [Uncertain]; an error of
+// any other kind means that nothing was changed. ErrRepeated means that an earlier run of the script has committed it.
 func (db *DB) Atomic(ctx context.Context) (atomic *DB, commit, rollback func(context.Context) error, err error) {
+	as := *db
+	as.request = db.link.newRequest(0)
 	tx, err := db.pool.Begin(ctx)
 	if err != nil {
 		return nil, nil, nil, translate(err)
 	}
-	as := *db
 	as.tx = tx
-	end := func(how func(context.Context) error) func(context.Context) error {
-		return func(ctx context.Context) error { return translate(how(ctx)) }
-	}
-	return &as, end(tx.Commit), end(tx.Rollback), nil
+	commit = func(ctx context.Context) error { return as.outside().committed(ctx, as.request, tx.Commit(ctx)) }
+	return &as, commit, func(ctx context.Context) error { return translate(tx.Rollback(ctx)) }, nil
 }
 
 // outside is the same caller outside of an atomic script's transaction.
@@ -138,60 +152,3 @@ func (db *DB) outside() *DB {
 	as.tx = nil
 	return &as
 }
-
-// A step is one statement of a batch and what to do with its rows.
-type step struct {
-	query squirrel.Sqlizer
-	read  func(pgx.Rows) error // nil: the rows do not matter
-}
-
-// run sends the caller's token and the steps in one round trip and one transaction: all of them or none.
-// The identity lasts exactly that transaction (set_config … true), also behind a transaction pooler.
-func (db *DB) run(ctx context.Context, steps ...step) error { return db.exchange(ctx, true, steps) }
-
-// ask is run for steps that change nothing: they may be sent again.
-func (db *DB) ask(ctx context.Context, steps ...step) error { return db.exchange(ctx, false, steps) }
-
-func (db *DB) exchange(ctx context.Context, writes bool, steps []step) error {
-	token := ""
-	if db.token != nil {
-		var err error
-		if token, err = db.token(); err != nil {
-			return fmt.Errorf("%w: %w", ErrSignedOut, err)
-		}
-	}
-	queries := make([]string, len(steps))
-	arguments := make([][]any, len(steps))
-	for i, s := range steps {
-		var err error
-		if queries[i], arguments[i], err = s.query.ToSql(); err != nil {
-			return fmt.Errorf("%w: %v", ErrInternal, err)
-		}
-	}
-	now := time.Now().Unix()
-	idle := db.used != nil && now-db.used.Load() > touchEvery
-	err := db.send(ctx, writes, func() *pgx.Batch {
-		batch := &pgx.Batch{}
-		batch.Queue("select set_config('crm.token', $1, true)", token)
-		if idle {
-			batch.Queue("select touch()")
-		}
-		if !db.clock.IsZero() {
-			batch.Queue("select set_config('crm.clock', $1, true)", db.clock.Format(time.RFC3339Nano))
-		}
-		for i, s := range steps {
-			queued := batch.Queue(queries[i], arguments[i]...)
-			if s.read != nil {
-				queued.Query(s.read)
-			}
-		}
-		return batch
-	})
-	if idle && err == nil {
-		db.used.Store(now)
-	}
-	return err
-}
-
-// touchEvery is how often, in seconds, the database is told that a session is in use.
-const touchEvery = 60
