@@ -176,6 +176,8 @@ func broken(pg *pgconn.PgError) error {
 		return say(ErrInvalid, "invalid code: it is not one of the secret that is shown; is the clock of your device right?")
 	case "mfa_required":
 		return say(ErrConflict, "the role %s must have a second factor: enable another device with mfa enable instead", pg.Detail)
+	case "request_pkey":
+		return ErrRepeated
 	case "audit_undoes_key":
 		return say(ErrConflict, "it has just been taken back already")
 	case "deleted_record":

@@ -29,8 +29,8 @@ func (u Uncertain) Error() string {
 // Unwrap makes errors.Is(err, ErrUnavailable) true.
 func (u Uncertain) Unwrap() error { return ErrUnavailable }
 
-// ErrRepeated is the error of an atomic script that an earlier run with the same ID has committed.
-var ErrRepeated = said{"an earlier run with this ID has made the changes", ErrConflict}
+// ErrRepeated is the error of a write whose request is known already: an earlier run of the script has made it.
+var ErrRepeated error = said{"an earlier run with this ID has made the change already", ErrConflict}
 
 // write sends a batch that changes something, and finds out what became of it.
 func (db *DB) write(ctx context.Context, b bundle) error {

@@ -136,7 +136,9 @@ func (db *DB) Server() string {
 // any other kind means that nothing was changed. ErrRepeated means that an earlier run of the script has committed it.
 func (db *DB) Atomic(ctx context.Context) (atomic *DB, commit, rollback func(context.Context) error, err error) {
 	as := *db
-	as.request = db.link.newRequest(0)
+	if as.request, err = db.newRequest(ctx); err != nil {
+		return nil, nil, nil, err
+	}
 	tx, err := db.pool.Begin(ctx)
 	if err != nil {
 		return nil, nil, nil, translate(err)

@@ -1,6 +1,7 @@
 package repo
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"fmt"
@@ -19,8 +20,24 @@ func (l *link) requests() func(try int) string {
 	return l.run.next()
 }
 
-// newRequest returns one key of the next write.
-func (l *link) newRequest(try int) string { return l.requests()(try) }
+// newRequest returns the key of an atomic script, or ErrRepeated if an earlier run of it was committed.
+func (db *DB) newRequest(ctx context.Context) (string, error) {
+	keys := db.link.requests()
+	for try := 0; ; try++ {
+		key := keys(try)
+		if db.link.run == nil || db.token == nil {
+			return key, nil
+		}
+		switch made, err := db.knownFate(ctx, key); {
+		case err != nil:
+			return "", err
+		case made == nil:
+			return key, nil
+		case *made:
+			return "", ErrRepeated
+		}
+	}
+}
 
 func randomKey() string {
 	var key [16]byte

@@ -54,6 +54,7 @@ var flags = []flag{
 	{"demo", "", "", false, "a private, throw-away PostgreSQL with fictional data"},
 	{"command", "c", "", []string(nil), "run this command and leave; may be repeated"},
 	{"file", "f", "", "", "run the commands of this file and leave"},
+	{"run-id", "", "", "", "name a script's run: run again with the same ID within 30 days, it makes no change twice"},
 	{"admin-email", "", "init", "", "crm init: the first administrator's email"},
 	{"admin-first-name", "", "init", "", "crm init: their first name"},
 	{"admin-last-name", "", "init", "", "crm init: their last name"},
@@ -90,6 +91,10 @@ func Parse(args []string) (Line, error) {
 		return l, usage("%v: crm --help lists the flags", err)
 	}
 	l.Command = strings.Join(l.Args(), " ")
+	if words := l.Args(); len(words) == 2 && words[0] == "fate" { // as crm prints it
+		l.Command = ""
+		err = l.Set("command", l.Args()[0]+" "+commands.Quote(words[1]))
+	}
 	if !slices.Contains(Commands(), l.Command) {
 		return l, usage(`unknown command %q: crm opens the prompt, crm -c "COMMAND" runs one command, crm --help lists the others`, l.Command)
 	}
