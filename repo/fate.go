@@ -29,6 +29,10 @@ func (u Uncertain) Error() string {
 // Unwrap makes errors.Is(err, ErrUnavailable) true.
 func (u Uncertain) Unwrap() error { return ErrUnavailable }
 
+// ErrUnanswered is the error of a write that was made, as the database says, but whose answer was lost with the
+// connection and cannot be read again.
+var ErrUnanswered error = said{"the change was made, but its answer was lost with the connection", ErrUnavailable}
+
 // ErrRepeated is the error of a write whose request is known already: an earlier run of the script has made it.
 var ErrRepeated error = said{"an earlier run with this ID has made the change already", ErrConflict}
 
@@ -129,7 +133,7 @@ func (db *DB) reread(ctx context.Context, b bundle, request string) error {
 		case rereadable:
 			again = append(again, step{q.after, s.read})
 		case unrepeatable:
-			return say(ErrUnavailable, "the change was made, but its answer was lost with the connection")
+			return ErrUnanswered
 		}
 	}
 	if len(again) == 1 {
@@ -141,8 +145,8 @@ func (db *DB) reread(ctx context.Context, b bundle, request string) error {
 		defer stop()
 	}
 	err := db.ask(ctx, again...)
-	if errors.Is(err, ErrUnavailable) {
-		return say(ErrUnavailable, "the change was made, but the connection was lost and the record cannot be shown")
+	if errors.Is(err, ErrUnavailable) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return ErrUnanswered
 	}
 	return err
 }
@@ -153,6 +157,7 @@ func (db *DB) committed(ctx context.Context, request string, err error) error {
 	if err == nil || !isInDoubt(err, false) || db.token == nil {
 		return translate(err)
 	}
+	db.pool.Reset()
 	made, unknown := db.askFate(ctx, request)
 	switch {
 	case unknown != nil:

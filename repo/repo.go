@@ -115,8 +115,26 @@ func (db *DB) At(moment time.Time) *DB {
 	return &at
 }
 
-// Close ends all connections.
-func (db *DB) Close() { db.pool.Close() }
+// Close ends all connections. It does not wait for long on a silent network: the server ends them then.
+func (db *DB) Close() {
+	closed := make(chan struct{})
+	go func() { db.pool.Close(); close(closed) }()
+	select {
+	case <-closed:
+	case <-time.After(cancelLimit):
+	}
+}
+
+// begin begins a transaction, on another connection if the first one turns out to be broken.
+func (db *DB) begin(ctx context.Context) (tx pgx.Tx, err error) {
+	for range mostSent {
+		if tx, err = db.pool.Begin(ctx); err == nil || !isLost(translate(err)) {
+			break
+		}
+		db.pool.Reset()
+	}
+	return tx, translate(err)
+}
 
 // Server tells people where the database is: host, port, database and whether the way is encrypted.
 func (db *DB) Server() string {
@@ -139,9 +157,9 @@ func (db *DB) Atomic(ctx context.Context) (atomic *DB, commit, rollback func(con
 	if as.request, err = db.newRequest(ctx); err != nil {
 		return nil, nil, nil, err
 	}
-	tx, err := db.pool.Begin(ctx)
+	tx, err := db.begin(ctx)
 	if err != nil {
-		return nil, nil, nil, translate(err)
+		return nil, nil, nil, err
 	}
 	as.tx = tx
 	commit = func(ctx context.Context) error { return as.outside().committed(ctx, as.request, tx.Commit(ctx)) }

@@ -36,7 +36,7 @@ type Signer struct {
 	lifetime time.Duration
 	clock    func() time.Time
 
-	mu      sync.Mutex // guards the fields below
+	mu      sync.Mutex    // guards the fields below
 	ahead   time.Duration // of the database's clock before this one
 	key     []byte
 	token   string

@@ -91,7 +91,7 @@ func (sh *Shell) do(ctx context.Context, line string, typed bool) error {
 	answer, err := sh.dispatch(ctx, line, typed)
 	sh.did = answer.Command
 	took := time.Since(began)
-	if err != nil && ctx.Err() != nil && !errors.Is(err, commands.ErrExit) && !errors.As(err, new(repo.Uncertain)) {
+	if err != nil && ctx.Err() != nil && !errors.Is(err, commands.ErrExit) && !errors.Is(err, repo.ErrUnanswered) && !errors.As(err, new(repo.Uncertain)) {
 		err = context.Canceled // whatever the cancelled command made of it
 	}
 	sh.Reporter.events(cmp.Or(sh.who(), before), answer.Output.Events, err)
