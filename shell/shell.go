@@ -98,7 +98,7 @@ func (sh *Shell) do(ctx context.Context, line string, typed bool) error {
 	if err != nil {
 		return err
 	}
-	if sh.held != nil {
+	if sh.held != nil && !answer.Command.IsOwnAccount() {
 		answer.Format = cmp.Or(answer.Format, sh.Session.Settings.Format)
 		*sh.held = append(*sh.held, func() error { return sh.print(answer, took) })
 		return nil
