@@ -18,7 +18,7 @@ const (
 	reconnectBudget = 10 * time.Second // for a database that was there before
 	firstPause      = 50 * time.Millisecond
 	longestPause    = time.Second
-	cancelLimit     = 400 * time.Millisecond // for the server to answer a cancelled statement
+	cancelLimit     = 300 * time.Millisecond // for the server to answer a cancelled statement
 	silence         = 30 * time.Second       // after which a connection without acknowledgement is broken
 )
 

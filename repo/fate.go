@@ -15,7 +15,7 @@ import (
 
 const (
 	mostSent     = 3                      // times that a write is sent
-	farewell     = 700 * time.Millisecond // to ask for a fate after Ctrl-C
+	farewell     = 500 * time.Millisecond // to ask for a fate after Ctrl-C
 	lockPatience = "5s"                   // for a write that still runs
 )
 
