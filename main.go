@@ -47,11 +47,18 @@ func main() {
 
 // run is the program; it returns the exit status.
 func run(args []string) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer signal.Stop(signals)
+	go func() { cancel(signalled{<-signals}) }()
 	p := program{Viper: viper.New()}
 	err := p.start(ctx, args)
 	status := commands.ExitStatus(err)
+	var by signalled
+	if status == commands.StatusInterrupted && errors.As(context.Cause(ctx), &by) {
+		p.ended, _ = by.signal.(syscall.Signal)
+	}
 	if errors.Is(err, syscall.EPIPE) { // whoever read the answers has seen enough
 		status = 0
 	} else if err != nil && !p.conversed {
@@ -65,6 +72,11 @@ func run(args []string) int {
 	}
 	return status
 }
+
+// signalled is why a run ended that a signal ended.
+type signalled struct{ signal os.Signal }
+
+func (s signalled) Error() string { return s.signal.String() }
 
 // tell prints an error that came before the conversation, as the conversation does.
 func (p *program) tell(err error) {
@@ -99,10 +111,10 @@ func (p *program) start(ctx context.Context, args []string) error {
 	switch {
 	case p.line.Help:
 		_, err := fmt.Print(p.line.Usage())
-		return err
+		return commands.Unwritten(err)
 	case p.line.Is("version"):
 		_, err := fmt.Println("crm " + version)
-		return err
+		return commands.Unwritten(err)
 	}
 	p.demo = p.line.Is("demo")
 	if err := p.configure(); err != nil {
@@ -260,7 +272,7 @@ func (p *program) open(at place.Place) (*repo.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	return repo.Open(repo.Config{URL: at.URL, Schema: at.Names.Schema, ConnectTimeout: p.GetDuration("database.connect_timeout"), Vault: vault, Away: func() {
+	return repo.Open(repo.Config{URL: at.URL, Schema: at.Names.Schema, ConnectTimeout: p.GetDuration("database.connect_timeout"), QueryTimeout: p.GetDuration("database.query_timeout"), Vault: vault, Revive: at.Revive, Away: func() {
 		fmt.Fprintln(os.Stderr, "the database is away: trying again for a while, Ctrl-C gives up")
 	}})
 }
@@ -314,6 +326,12 @@ func (p *program) converse(ctx context.Context) error {
 		if err != nil && scripts != nil {
 			return err
 		}
+	}
+	if id := p.line.Text("run-id"); id != "" {
+		if scripts == nil {
+			return usage("--run-id names the run of a script: give one with -c, -f or on stdin")
+		}
+		db.Resume(id)
 	}
 	if scripts != nil {
 		return sh.Run(ctx, scripts...)
@@ -600,7 +618,7 @@ func (p *program) verifyAudit(ctx context.Context) error {
 		return err
 	}
 	if _, err := fmt.Printf("%d entries, chain whole, head %s\n", head.Position, head); err != nil {
-		return err
+		return commands.Unwritten(err)
 	}
 	if waiting.Entries > 0 {
 		p.say(fmt.Sprintf("not linked yet, but with the next changes: %d entries, the oldest of %s", waiting.Entries, waiting.Since.Format(time.RFC3339)))
@@ -644,7 +662,7 @@ func (p *program) checkConfig(ctx context.Context) error {
 	}
 	for _, spot := range weak {
 		if err := shell.Say(os.Stdout, spot); err != nil {
-			return err
+			return commands.Unwritten(err)
 		}
 	}
 	if len(weak) == 0 {

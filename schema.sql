@@ -10,7 +10,7 @@
 --   4  who is asking me(), reach(), and for policies reached(); one's own account, the time
 --   5  signing in    sign_in_params(), sign_in(), open_session(), passwords, second factors, sessions
 --   6  rules         triggers: stamps, contacts, states, payments, handing over
---   7  the trail     audit and its hash chain, history(), undoing, exporting, erasing
+--   7  the trail     audit and its hash chain, request and fate(), history(), undoing, exporting, erasing
 --   8  reading       one view a noun, and events' texts alone
 --   9  writing       row policies
 --  10  grants, and no planner statistics
@@ -1836,6 +1836,62 @@ begin
 end $$;
 create constraint trigger link_entry after insert on audit deferrable initially deferred for each row execute function link_entry();
 
+-- One row a transaction that the program may have to ask for, because the answer to it can be lost with the connection: the
+-- first entry that it wrote to the trail. The transaction itself writes the row, so both are there or none. Without an entry
+-- the row says that no transaction with this key was committed, and keeps one from being committed later.
+create table request (
+	key             uuid primary key, -- chosen by the client
+	collaborator_id bigint,           -- who wrote the entry, or asked
+	entry           bigint,           -- of the trail; null: it was not made
+	transaction     xid8 not null default pg_current_xact_id(),
+	at              timestamptz not null default clock_timestamp()
+);
+create index request_at on request (at);
+
+-- Keeps the request of a transaction with its first entry. Error 23505 if the key was used before. Now and then it
+-- deletes what is older than 30 days.
+create function keep_request() returns trigger
+language plpgsql security definer set search_path = :"schema", pg_temp as $$
+declare
+	this uuid := current_setting('crm.request')::uuid;
+begin
+	if exists (select from request r where r.key = this and r.transaction = pg_current_xact_id()) then
+		return new;
+	end if;
+	insert into request (key, collaborator_id, entry) values (this, new.collaborator_id, new.id);
+	if random() < 0.01 then
+		delete from request r where r.key in (select o.key from request o where o.at < clock_timestamp() - interval '30 days'
+			order by o.at limit 1000 for update skip locked);
+	end if;
+	return new;
+end $$;
+create trigger keep_request before insert on audit for each row
+	when (coalesce(current_setting('crm.request', true), '') <> '') execute function keep_request();
+
+-- Whether the caller's request was committed. It waits for one that is still running; if there is none, it leaves a row
+-- that refuses it should it come later. So false is final.
+create function fate(of_request uuid) returns boolean
+language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
+declare
+	caller identity := me(true);
+begin
+	insert into request (key, collaborator_id) values (of_request, caller.id) on conflict do nothing;
+	return exists (select from request r where r.key = of_request and r.collaborator_id = caller.id and r.entry is not null);
+end $$;
+
+-- The same without waiting for anything or leaving anything: null if nothing is known of the caller's request.
+create function known_fate(of_request uuid) returns boolean
+language sql stable security definer set search_path = :"schema", pg_temp as $$
+	select r.entry is not null from request r where r.key = of_request and r.collaborator_id = (select (me(true)).id)
+$$;
+
+-- The first record that the caller's current request changed, which is the one that it added if it added any.
+create function requested_id() returns bigint
+language sql stable security definer set search_path = :"schema", pg_temp as $$
+	select a.entity_id from request r join audit a on a.id = r.entry
+	where r.key = current_setting('crm.request')::uuid and r.collaborator_id = (select (me(true)).id)
+$$;
+
 -- The changes of one record, oldest first, for whoever may view such records. The rest of its trail, such as sign-ins and refusals, is for
 -- who may view all of it, and one's own for oneself.
 create function history(of_entity text, of_id bigint)
@@ -2025,9 +2081,12 @@ grant execute on function
 	reset_password(bigint, integer, integer, integer, bytea, bytea), unlock_user(bigint),
 	enable_mfa(bytea, bytea, bytea, bytea[]), disable_mfa(bytea), clear_mfa(bigint), require_mfa(text, boolean), my_mfa(),
 	sessions_of(bigint), end_session(bigint), end_other_sessions(),
-	me(boolean), me_id(), my_session(), reach(text[]), reached(text[]), judged(text[]), within(bigint[], bigint[]), admits(bigint[], bigint, bigint[]), my_account(), my_duty(), my_permissions(), hand_over(bigint, bigint),
-	history(text, bigint), my_last_change(), note_refusal(text, text, bigint), note_export(text, bigint, text), export_customer(bigint), erase_customer(bigint, sealed, sealed),
-	contact_of_customer(bigint), contact_of_contract(bigint), contract_owners(bigint, bigint), owners_of(text, jsonb), payable(bigint), search_keys(integer[], bigint), run_key(bigint)
+	me(boolean), me_id(), my_session(), reach(text[]), reached(text[]), judged(text[]), within(bigint[], bigint[]),
+	admits(bigint[], bigint, bigint[]), my_account(), my_duty(), my_permissions(), hand_over(bigint, bigint),
+	fate(uuid), known_fate(uuid), requested_id(), history(text, bigint), my_last_change(),
+	note_refusal(text, text, bigint), note_export(text, bigint, text), export_customer(bigint), erase_customer(bigint, sealed, sealed),
+	contact_of_customer(bigint), contact_of_contract(bigint), contract_owners(bigint, bigint), owners_of(text, jsonb), payable(bigint),
+	search_keys(integer[], bigint), run_key(bigint)
 	to :"app";
 
 grant select on users, customers, contracts, events, event_texts, audits to :"app";

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"crm/repo"
 	"crm/security"
@@ -88,10 +87,9 @@ func login(ctx context.Context, s *Session, in Input) (Output, error) {
 
 // enter makes a session that was opened in the database the one of this conversation; the one before it ends.
 func (s *Session) enter(ctx context.Context, nobody *repo.DB, o repo.Opening) error {
-	drift := time.Until(o.ServerTime) // the database's clock judges the tokens
-	signer := security.NewSigner(security.Session{ID: o.SessionID, UserID: o.UserID, Key: o.Key, Ends: o.Ends},
-		s.Terms.TokenLifetime, func() time.Time { return s.Locale.Now().Add(drift) })
-	next := Session{DB: nobody.As(signer.Token)}
+	signer := security.NewSigner(security.Session{ID: o.SessionID, UserID: o.UserID, Key: o.Key, Ends: o.Ends}, s.Terms.TokenLifetime, s.Locale.Now)
+	signer.Heard()(o.ServerTime) // the database's clock judges the tokens
+	next := Session{DB: nobody.As(signer.Token).Timed(signer.Heard)}
 	if err := next.refresh(ctx); err != nil {
 		return err
 	}

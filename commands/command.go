@@ -105,3 +105,9 @@ func (c Command) Writes() bool {
 	_, verb, ok := strings.Cut(string(c.Needs), ".")
 	return ok && verb != "view"
 }
+
+// IsOwnAccount reports whether the command signs in or out or concerns one's own account. What it does stays when an
+// atomic script is rolled back.
+func (c Command) IsOwnAccount() bool {
+	return c.Needs == security.Public || c.Needs == security.Limited || c.Needs == security.Enrol
+}

@@ -7,8 +7,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"unicode/utf8"
 
 	"crm/repo"
@@ -17,6 +19,27 @@ import (
 
 // ErrUsage is wrapped by errors of a line that crm does not understand.
 var ErrUsage = errors.New("usage")
+
+// ErrOutput is wrapped by errors of writing an answer.
+var ErrOutput = errors.New("cannot write the answer")
+
+// Unwritten returns the ErrOutput of an answer that could not be written; nil for nil. A reader that has gone
+// (EPIPE) is returned as it is: it has seen enough.
+func Unwritten(err error) error {
+	why := "standard output does not take it"
+	var errno syscall.Errno
+	switch {
+	case err == nil, errors.Is(err, syscall.EPIPE):
+		return err
+	case errors.Is(err, syscall.ENOSPC):
+		why = "no space left"
+	case errors.Is(err, syscall.EBADF), errors.Is(err, os.ErrClosed):
+		why = "standard output is closed"
+	case errors.As(err, &errno):
+		why = errno.Error()
+	}
+	return &worded{ErrOutput.Error() + ": " + why, "", ErrOutput}
+}
 
 // Exit statuses of a run; the first command that fails sets it.
 const (
@@ -61,11 +84,15 @@ func Describe(err error) (text, hint string) {
 		return "interrupted", ""
 	}
 	var w *worded
+	var u repo.Uncertain
 	var old repo.OldKeyset
-	if errors.As(err, &w) {
+	switch {
+	case errors.As(err, &w):
 		hint = w.hint
-	} else if errors.As(err, &old) {
+	case errors.As(err, &old):
 		hint = "copy the keyset from a machine that is up to date, or have an administrator run crm keyset import FILE; crm keyset list shows the keys"
+	case errors.As(err, &u):
+		hint = "signed in as the same user, this tells later: fate " + u.Request
 	}
 	return strings.TrimPrefix(err.Error(), ErrUsage.Error()+": "), hint
 }
@@ -92,7 +119,7 @@ func ExitStatus(err error) int {
 		return StatusDenied
 	case is(repo.ErrUnavailable), is(repo.ErrServer):
 		return StatusUnavailable
-	case slices.ContainsFunc([]error{repo.ErrNotFound, repo.ErrConflict, repo.ErrInvalid, security.ErrUnsealed}, is):
+	case slices.ContainsFunc([]error{repo.ErrNotFound, repo.ErrConflict, repo.ErrInvalid, security.ErrUnsealed, ErrOutput}, is):
 		return StatusRefused
 	}
 	return StatusInternal

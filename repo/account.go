@@ -44,7 +44,7 @@ func (db *DB) Whoami(ctx context.Context) (me User, may []Permission, duty strin
 // SignOut ends the caller's session in the database; in an atomic script, when its transaction has ended.
 func (db *DB) SignOut(ctx context.Context) error {
 	end := func(ctx context.Context, db *DB) error {
-		return db.run(ctx, step{query: squirrel.Expr("select sign_out()")})
+		return db.ask(ctx, step{query: squirrel.Expr("select sign_out()")}) // twice is once
 	}
 	if db.tx == nil || db.tx.tx == nil {
 		return end(ctx, db.outside())
@@ -59,8 +59,8 @@ func (db *DB) SignOut(ctx context.Context) error {
 // ResetPassword gives a collaborator a one-time password, ends their sessions and unlocks the account; it answers when
 // the password stops working.
 func (db *DB) ResetPassword(ctx context.Context, id int64, p Password) (until time.Time, err error) {
-	return until, db.run(ctx, step{squirrel.Expr("select reset_password($1, $2, $3, $4, $5, $6)",
-		id, p.MemoryKiB, p.Iterations, p.Parallelism, p.Salt, p.KeyHash), value(&until)})
+	return until, db.run(ctx, step{unrepeatable{squirrel.Expr("select reset_password($1, $2, $3, $4, $5, $6)",
+		id, p.MemoryKiB, p.Iterations, p.Parallelism, p.Salt, p.KeyHash)}, value(&until)})
 }
 
 // Unlock lets an account be tried again at once.

@@ -3,6 +3,7 @@ package repo
 import (
 	"context"
 	"errors"
+	"net"
 	"sync/atomic"
 	"time"
 
@@ -11,55 +12,35 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// This file gets a batch to the database and its answer back, also when the connection breaks: a
-// read is sent again by itself, a write is never sent twice.
+// This file gets a connection to the database, and sets the limits that end one on a silent network.
 
 const (
 	reconnectBudget = 10 * time.Second // for a database that was there before
 	firstPause      = 50 * time.Millisecond
 	longestPause    = time.Second
+	cancelLimit     = 300 * time.Millisecond // for the server to answer a cancelled statement
+	silence         = 30 * time.Second       // after which a connection without acknowledgement is broken
 )
 
 // A link is what is known of the way to the database, shared by all copies of a DB.
 type link struct {
-	reached atomic.Bool // at least once
-	away    atomic.Bool // now, and told
-	shared  atomic.Bool // the last connection leads to a pooler
-	tried   atomic.Bool // by KeepsSessions
-	tell    func()      // that it is away; may be nil
+	reached atomic.Bool                     // at least once
+	away    atomic.Bool                     // now, and reported
+	shared  atomic.Bool                     // the last connection leads to a pooler
+	tried   atomic.Bool                     // by KeepsSessions
+	gaveUp  atomic.Bool                     // waited for reconnectBudget in vain since it was last reached
+	tell    func()                          // reports that it is away; may be nil
+	revive  func(ctx context.Context) error // starts the server; may be nil
+	limit   time.Duration                   // of one exchange; 0: none
+	run     *scriptRun                      // nil: requests have random keys
 }
 
-// send runs a batch on a connection of the pool. build is called for each try; shared is whether other clients may
-// use the connection, see isShared.
-func (db *DB) send(ctx context.Context, writes bool, build func(shared bool) *pgx.Batch) error {
-	if db.tx != nil {
-		return db.tx.send(ctx, build)
-	}
-	for again := true; ; again = false {
-		conn, err := db.acquire(ctx)
-		if err != nil {
-			return err
-		}
-		raw := conn.SendBatch(ctx, build(isShared(conn.Conn()))).Close()
-		conn.Release()
-		err = translate(raw)
-		switch {
-		case !isLost(err):
-			return err
-		case again && (!writes || pgconn.SafeToRetry(raw)):
-			continue
-		case writes:
-			return say(ErrUnavailable, "the connection was lost while the change was on its way: look whether it was made before you repeat it")
-		}
-		return err
-	}
-}
-
-// acquire is a connection that works. A database that was there before is waited for, with pauses that
-// grow, for at most reconnectBudget; ctx ends that sooner.
+// acquire returns a connection that works. It waits for a database that was there before, with growing pauses, for at
+// most reconnectBudget or until ctx ends. Once it has waited in vain it does not wait again until the database is back:
+// a script that keeps going loses that time once, not per line.
 func (db *DB) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	giveUp := time.Now()
-	if db.link.reached.Load() && !db.quiet {
+	if db.link.reached.Load() && !db.quiet && !db.link.gaveUp.Load() {
 		giveUp = giveUp.Add(reconnectBudget)
 	}
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
@@ -67,10 +48,20 @@ func (db *DB) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 		if err == nil {
 			db.link.reached.Store(true)
 			db.link.away.Store(false)
+			db.link.gaveUp.Store(false)
 			return conn, nil
 		}
 		err = translate(err)
-		if !isLost(err) || ctx.Err() != nil || time.Now().After(giveUp) {
+		if !isLost(err) || ctx.Err() != nil {
+			return nil, err
+		}
+		if db.link.revive != nil && !db.quiet && db.link.revive(ctx) == nil {
+			if conn, err := db.connect(ctx); err == nil {
+				return conn, nil
+			}
+		}
+		if time.Now().After(giveUp) {
+			db.link.gaveUp.Store(db.link.reached.Load() && !db.quiet)
 			return nil, err
 		}
 		if !db.link.away.Swap(true) && db.link.tell != nil {
@@ -93,7 +84,18 @@ func isLost(err error) bool {
 	return errors.As(err, &l)
 }
 
-// cancelOnServer has a cancelled statement cancelled on the server too, and keeps its connection.
+// cancelOnServer returns what ends a statement whose context has ended: a request to the server, which keeps the
+// connection, and a deadline after cancelLimit, which breaks it.
 func cancelOnServer(conn *pgconn.PgConn) *pgconn.CancelRequestContextWatcherHandler {
-	return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: 2 * time.Second}
+	return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: cancelLimit}
+}
+
+// watchful has connections notice a network that has gone silent: probes while nothing is sent, and where the system
+// has it a limit for what is not acknowledged.
+func watchful(conf *pgx.ConnConfig) {
+	dialer := &net.Dialer{
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: silence / 3, Interval: silence / 6, Count: 4},
+		Control:         limitSilence,
+	}
+	conf.DialFunc = dialer.DialContext
 }

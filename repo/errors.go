@@ -2,12 +2,10 @@ package repo
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -88,52 +86,6 @@ func translate(err error) error {
 	return err
 }
 
-// unreachable is the words for a connection that failed; key is where the config says it.
-func unreachable(err *pgconn.ConnectError, key string) error {
-	var pg *pgconn.PgError
-	var verification *tls.CertificateVerificationError
-	if errors.Is(err, context.Canceled) {
-		return context.Canceled
-	}
-	if errors.As(err, &verification) {
-		return say(ErrUnavailable, "the certificate of the database at %s is not trusted: see database.sslmode and database.sslrootcert", err.Config.Host)
-	}
-	if !errors.As(err, &pg) && demandsTLS(err.Config) {
-		return lost{said{fmt.Sprintf("the database at %s cannot be reached: is it running, does it offer the TLS that database.sslmode wants, and is %s right", err.Config.Host, key), ErrUnavailable}}
-	}
-	if !errors.As(err, &pg) {
-		return lost{said{fmt.Sprintf("the database at %s cannot be reached: is it running, and is %s right", err.Config.Host, key), ErrUnavailable}}
-	}
-	switch pg.Code {
-	case "28P01", "28000":
-		return say(ErrUnavailable, "the database refuses the account %s: see %s", err.Config.User, key)
-	case "3D000":
-		return say(ErrUnavailable, "there is no database %s: run crm init", err.Config.Database)
-	case "08P01", "42704", "22023": // a pooler's, an unknown setting's, and a wrong value's
-		if sent := sentParameters(err.Config); sent != "" {
-			return say(ErrUnavailable, "the server at %s refuses a parameter of %s: take out %s, or have the pooler ignore it", err.Config.Host, key, sent)
-		}
-	}
-	return lost{said{fmt.Sprintf("the database does not take connections now (%s)", pg.Code), ErrUnavailable}}
-}
-
-// sentParameters names what a connection string has sent to the server beside what every server and pooler accepts.
-func sentParameters(c *pgconn.Config) string {
-	var names []string
-	for name := range c.RuntimeParams {
-		if name != "application_name" {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return strings.Join(names, ", ")
-}
-
-// demandsTLS tells whether there is no other way than TLS.
-func demandsTLS(c *pgconn.Config) bool {
-	return c.TLSConfig != nil && !slices.ContainsFunc(c.Fallbacks, func(f *pgconn.FallbackConfig) bool { return f.TLSConfig == nil })
-}
-
 func refusal(pg *pgconn.PgError) error {
 	switch {
 	case pg.Code == "28000":
@@ -158,8 +110,9 @@ func refusal(pg *pgconn.PgError) error {
 		return broken(pg)
 	case pg.Code == "3F000", pg.Code == "42P01", pg.Code == "42883":
 		return say(ErrUnavailable, "the database does not hold crm's schema: run crm init")
-	case strings.HasPrefix(pg.Code, "08"), strings.HasPrefix(pg.Code, "57P"), strings.HasPrefix(pg.Code, "53"):
-		return lost{said{fmt.Sprintf("the connection to the database was lost (%s)", pg.Code), ErrUnavailable}}
+	}
+	if c, ok := causeOf(pg.Code); ok {
+		return c.refused()
 	}
 	return Fault{pg.Code, pg.ConstraintName, pg.TableName, pg.Routine}
 }
@@ -225,6 +178,8 @@ func broken(pg *pgconn.PgError) error {
 		return say(ErrInvalid, "that is your own account: you have password and mfa for it")
 	case "second_factor_pkey":
 		return say(ErrConflict, "your second factor has just been changed: try again")
+	case "request_pkey":
+		return ErrRepeated
 	case "audit_undoes_key":
 		return say(ErrConflict, "it has just been taken back already")
 	case "deleted_record":

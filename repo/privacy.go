@@ -24,13 +24,13 @@ type PersonalData struct {
 func (db *DB) ExportCustomer(ctx context.Context, id int64) (data PersonalData, err error) {
 	var text string
 	export := step{squirrel.Expr("select export_customer($1)::text", id), value(&text)}
-	if err = db.run(ctx, export); err != nil {
+	if err = db.ask(ctx, export); err != nil {
 		return data, err
 	}
 	if db.tx != nil {
 		db.tx.after = append(db.tx.after, func(ctx context.Context, committed bool) {
 			if !committed {
-				_ = db.outside().Quiet().run(ctx, step{query: export.query})
+				_ = db.outside().Quiet().ask(ctx, step{query: export.query})
 			}
 		})
 	}
@@ -68,5 +68,5 @@ func (db *DB) EraseCustomer(ctx context.Context, id int64) (entries int64, err e
 	if err != nil {
 		return 0, err
 	}
-	return entries, db.run(ctx, step{squirrel.Expr("select erase_customer($1, $2::bytea, $3::bytea)", id, company, name), value(&entries)})
+	return entries, db.run(ctx, step{unrepeatable{squirrel.Expr("select erase_customer($1, $2::bytea, $3::bytea)", id, company, name)}, value(&entries)})
 }

@@ -84,6 +84,9 @@ func one[R, T any](ctx context.Context, db *DB, query squirrel.Sqlizer, shape fu
 	if len(before) == 0 {
 		exchange = db.ask
 	}
+	if _, ok := query.(rereadable); !ok {
+		query = rereadable{query, query}
+	}
 	if err := exchange(ctx, append(before, step{query, collect(&found, shape)})...); err != nil {
 		return *new(T), err
 	}

@@ -24,9 +24,13 @@ func live[R any](view string, id int64) squirrel.SelectBuilder {
 	return from[R](view).Where(squirrel.Eq{"id": id, "deleted_at": nil})
 }
 
-// added selects the record that an insert into table has just made on this connection.
-func added[R any](view, table string) squirrel.SelectBuilder {
-	return from[R](view).Where("id = (select currval(pg_get_serial_sequence(?, 'id')))", table)
+// added selects the record that an insert into table has just made: by the connection's last value of the sequence,
+// and after that connection was lost by the request that added it.
+func added[R any](view, table string) squirrel.Sqlizer {
+	return rereadable{
+		from[R](view).Where("id = (select currval(pg_get_serial_sequence(?, 'id')))", table),
+		from[R](view).Where("id = (select requested_id())"),
+	}
 }
 
 // A version is a record as somebody has seen it; the zero value is whatever it is now.
@@ -85,7 +89,7 @@ func sawRow(touched *bool) func(pgx.Rows) error {
 
 // mark deletes a record or restores it, and answers it as it then is.
 func mark[R, T any](ctx context.Context, db *DB, table, view string, id int64, deleted bool, shape func(R) (T, error), before ...step) (T, error) {
-	var touched, wasThere bool
+	touched, wasThere := true, true // unless the rows say otherwise
 	update := sq().Update(table).Set("deleted_at", squirrel.Expr("case when ? then now() end", deleted)).
 		Where("id = ? and (deleted_at is null) = ?", id, deleted).Suffix("returning id")
 	there := sq().Select("id").From(view).Where("id = ? and (deleted_at is null) = ?", id, deleted)

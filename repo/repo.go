@@ -11,8 +11,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/Masterminds/squirrel"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -41,7 +39,8 @@ type DB struct {
 	tx    *script // an atomic script's transaction, nil otherwise
 	fixed []setting
 	token func() (string, error)
-	clock time.Time // of a seeding session, zero otherwise
+	heard func() func(server time.Time) (moved bool) // see Timed; may be nil
+	clock time.Time                                  // of a seeding session, zero otherwise
 	vault Vault
 	link  *link
 	quiet bool          // see Quiet
@@ -53,8 +52,10 @@ type Config struct {
 	URL            string        // libpq URL or keywords of the app role
 	Schema         string        // where crm's tables are
 	ConnectTimeout time.Duration // of one attempt
+	QueryTimeout   time.Duration // of one exchange with the database; 0: none
 	Vault          Vault
-	Away           func() // told once when a database that was there cannot be reached any more; may be nil
+	Revive         func(ctx context.Context) error // starts the database's server if it does not run; may be nil
+	Away           func()                          // called once when a database that was there cannot be reached; may be nil
 }
 
 // Open prepares a pool without connecting: a database that is away is reported by the first statement.
@@ -63,12 +64,14 @@ func Open(c Config) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("database.url cannot be read: want postgres://USER:PASSWORD@HOST:PORT/DATABASE")
 	}
-	db := &DB{vault: c.Vault, link: &link{tell: c.Away}, fixed: fixed(c.Schema)}
+	db := &DB{vault: c.Vault, link: &link{tell: c.Away, revive: c.Revive, limit: c.QueryTimeout}, fixed: fixed(c.Schema)}
 	conf.MaxConns, conf.MinConns = 4, 0
 	conf.MaxConnIdleTime = 5 * time.Minute
 	conf.ConnConfig.ConnectTimeout = c.ConnectTimeout
 	conf.ConnConfig.RuntimeParams["application_name"] = "crm" // the only parameter that every pooler accepts
 	conf.ConnConfig.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler { return cancelOnServer(c) }
+	conf.PingTimeout = c.ConnectTimeout
+	watchful(conf.ConnConfig)
 	conf.BeforeConnect = db.chooseMode
 	conf.AfterConnect = db.settle
 	if db.pool, err = pgxpool.NewWithConfig(context.Background(), conf); err != nil {
@@ -80,11 +83,20 @@ func Open(c Config) (*DB, error) {
 // As is the same database with the statements of whoever token speaks for; nil for nobody.
 func (db *DB) As(token func() (string, error)) *DB {
 	as := *db
-	as.token, as.used = token, nil
+	as.token, as.used, as.heard = token, nil, nil
 	if token != nil {
 		as.used = new(atomic.Int64)
 		as.used.Store(time.Now().Unix())
 	}
+	return &as
+}
+
+// Timed returns db with a clock of the caller's that follows the database's. heard is called when a batch is sent; what
+// it returns is called with the database's time when the answer comes, and reports whether tokens signed before are
+// now known to be wrong.
+func (db *DB) Timed(heard func() func(server time.Time) (moved bool)) *DB {
+	as := *db
+	as.heard = heard
 	return &as
 }
 
@@ -104,8 +116,15 @@ func (db *DB) At(moment time.Time) *DB {
 	return &at
 }
 
-// Close ends all connections.
-func (db *DB) Close() { db.pool.Close() }
+// Close ends all connections. It does not wait for long on a silent network: the server ends them then.
+func (db *DB) Close() {
+	closed := make(chan struct{})
+	go func() { db.pool.Close(); close(closed) }()
+	select {
+	case <-closed:
+	case <-time.After(cancelLimit):
+	}
+}
 
 // Server tells people where the database is: host, port, database and whether the way is encrypted.
 func (db *DB) Server() string {
@@ -119,66 +138,3 @@ func (db *DB) Server() string {
 	}
 	return fmt.Sprintf("%s at %s:%d, %s", c.Database, c.Host, c.Port, way)
 }
-
-// A step is one statement of a batch and what to do with its rows.
-type step struct {
-	query squirrel.Sqlizer
-	read  func(pgx.Rows) error // nil: the rows do not matter
-}
-
-// run sends the caller's token and the steps in one round trip and one transaction: all of them or none.
-// The identity lasts exactly that transaction (set_config … true), also behind a transaction pooler. There the first
-// statement also fixes the settings; the server parses the others after it, so their names are looked up as it says.
-func (db *DB) run(ctx context.Context, steps ...step) error { return db.exchange(ctx, true, steps) }
-
-// ask is run for steps that change nothing: they may be sent again.
-func (db *DB) ask(ctx context.Context, steps ...step) error { return db.exchange(ctx, false, steps) }
-
-func (db *DB) exchange(ctx context.Context, writes bool, steps []step) error {
-	token := ""
-	if db.token != nil {
-		var err error
-		if token, err = db.token(); err != nil {
-			return fmt.Errorf("%w: %w", ErrSignedOut, err)
-		}
-	}
-	queries := make([]string, len(steps))
-	arguments := make([][]any, len(steps))
-	for i, s := range steps {
-		var err error
-		if queries[i], arguments[i], err = s.query.ToSql(); err != nil {
-			return fmt.Errorf("%w: %v", ErrInternal, err)
-		}
-	}
-	now := time.Now().Unix()
-	idle := db.used != nil && now-db.used.Load() > touchEvery
-	err := db.send(ctx, writes, func(shared bool) *pgx.Batch {
-		batch := &pgx.Batch{}
-		if shared {
-			names, values := apart(append(db.fixed[:len(db.fixed):len(db.fixed)], setting{"crm.token", token}))
-			batch.Queue(applySettings, names, values).Query(checkIsolation)
-		} else {
-			batch.Queue("select pg_catalog.set_config('crm.token', $1, true)", token)
-		}
-		if idle {
-			batch.Queue("select touch()")
-		}
-		if !db.clock.IsZero() {
-			batch.Queue("select set_config('crm.clock', $1, true)", db.clock.Format(time.RFC3339Nano))
-		}
-		for i, s := range steps {
-			queued := batch.Queue(queries[i], arguments[i]...)
-			if s.read != nil {
-				queued.Query(s.read)
-			}
-		}
-		return batch
-	})
-	if idle && err == nil {
-		db.used.Store(now)
-	}
-	return err
-}
-
-// touchEvery is how often, in seconds, the database is told that a session is in use.
-const touchEvery = 60

@@ -12,47 +12,67 @@ import (
 
 // A script is the transaction of an atomic script. It begins with the first statement.
 type script struct {
-	db    *DB // outside of it
-	conn  *pgxpool.Conn
-	tx    pgx.Tx // nil before the first statement and after the end
-	after []func(ctx context.Context, committed bool)
+	db      *DB // outside of it, as the user of the last statement
+	request string
+	conn    *pgxpool.Conn
+	tx      pgx.Tx // nil before the first statement and after the end
+	after   []func(ctx context.Context, committed bool)
 }
 
 // Atomic returns db with one transaction for all statements, which begins with the first of them. Nothing of it lasts
-// unless commit is called; rollback after commit does nothing.
-func (db *DB) Atomic(context.Context) (atomic *DB, commit, rollback func(context.Context) error, err error) {
+// unless commit is called; rollback after commit does nothing. A commit whose answer is lost is asked for, see
+// [Uncertain]; an error of any other kind means that nothing was changed. ErrRepeated means that an earlier run of the
+// script has committed it.
+func (db *DB) Atomic(ctx context.Context) (atomic *DB, commit, rollback func(context.Context) error, err error) {
+	request, err := db.newRequest(ctx)
+	if err != nil {
+		return nil, nil, nil, err
+	}
 	as := *db
-	as.tx = &script{db: db.outside()}
+	as.tx = &script{db: db.outside(), request: request}
 	return &as, as.tx.commit, as.tx.rollback, nil
 }
 
-func (s *script) send(ctx context.Context, build func(shared bool) *pgx.Batch) error {
-	if s.tx == nil {
+// begin begins the transaction, on another connection if the first one turns out to be broken.
+func (s *script) begin(ctx context.Context) error {
+	for try := 1; ; try++ {
 		conn, err := s.db.acquire(ctx)
 		if err != nil {
 			return err
 		}
-		if s.tx, err = conn.Begin(ctx); err != nil {
-			conn.Release()
-			return translate(err)
+		if s.tx, err = conn.Begin(ctx); err == nil {
+			s.conn = conn
+			return nil
 		}
-		s.conn = conn
+		conn.Release()
+		if err = translate(err); !isLost(err) || try == mostSent {
+			return err
+		}
+		s.db.pool.Reset()
 	}
-	return translate(s.tx.SendBatch(ctx, build(isShared(s.conn.Conn()))).Close())
 }
 
-func (s *script) commit(ctx context.Context) error   { return s.end(ctx, true, pgx.Tx.Commit) }
-func (s *script) rollback(ctx context.Context) error { return s.end(ctx, false, pgx.Tx.Rollback) }
+func (s *script) commit(ctx context.Context) error {
+	return s.end(ctx, func(ctx context.Context) (bool, error) {
+		err := s.db.committed(ctx, s.request, s.tx.Commit(ctx))
+		return err == nil, err
+	})
+}
+
+func (s *script) rollback(ctx context.Context) error {
+	return s.end(ctx, func(ctx context.Context) (bool, error) { return false, translate(s.tx.Rollback(ctx)) })
+}
 
 // end ends the transaction, gives the connection back and then does what was left for after it.
-func (s *script) end(ctx context.Context, commits bool, how func(pgx.Tx, context.Context) error) (err error) {
+func (s *script) end(ctx context.Context, how func(context.Context) (committed bool, err error)) (err error) {
+	committed := false
 	if s.tx != nil {
-		err = translate(how(s.tx, ctx))
+		committed, err = how(ctx)
 		s.conn.Release()
 		s.tx, s.conn = nil, nil
 	}
 	for _, do := range s.after {
-		do(ctx, commits && err == nil)
+		do(ctx, committed)
 	}
 	s.after = nil
 	return err

@@ -30,5 +30,5 @@ func (db *DB) EndSession(ctx context.Context, id int64) error {
 
 // EndOtherSessions ends all sessions of the caller but this one, and answers how many there were.
 func (db *DB) EndOtherSessions(ctx context.Context) (ended int64, err error) {
-	return ended, db.run(ctx, step{squirrel.Expr("select end_other_sessions()"), value(&ended)})
+	return ended, db.run(ctx, step{unrepeatable{squirrel.Expr("select end_other_sessions()")}, value(&ended)})
 }

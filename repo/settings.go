@@ -3,6 +3,7 @@ package repo
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -32,6 +33,7 @@ func fixed(schema string) []setting {
 		{"log_parameter_max_length_on_error", "0"},
 		{"crm.clock", ""}, // nothing claims another time
 		{"crm.undoes", ""},
+		{"crm.request", ""},
 	}
 }
 
@@ -43,22 +45,35 @@ func apart(settings []setting) (names, values []string) {
 	return names, values
 }
 
-// applySettings sets parameters $1 to values $2 until the transaction ends, and returns the isolation level, which a
-// transaction under way keeps. It is parsed before they hold, so every name in it is qualified.
-const applySettings = `select pg_catalog.current_setting('transaction_isolation'), pg_catalog.set_config(name, value, true)
+// applyIdentity sets the token $1 and the request $2 until the transaction ends, and returns what readFirst reads.
+const applyIdentity = `select pg_catalog.clock_timestamp(), pg_catalog.current_setting('transaction_isolation'),
+	pg_catalog.set_config('crm.token', $1, true), pg_catalog.set_config('crm.request', $2, true)`
+
+// applySettings sets parameters $1 to values $2 until the transaction ends, and returns what readFirst reads. It is
+// parsed before they hold, so every name in it is qualified.
+const applySettings = `select pg_catalog.clock_timestamp(), pg_catalog.current_setting('transaction_isolation'),
+		pg_catalog.set_config(name, value, true)
 	from rows from (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[])) s (name, value)`
 
-// checkIsolation reads the answer of applySettings. The database takes callers for signed out at any level but read
+// readFirst reads the answer of a batch's first statement: the database's time, which hear is called with, and the
+// isolation level, which a transaction under way keeps. The database takes callers for signed out at any level but read
 // committed; the error names the setting.
-func checkIsolation(rows pgx.Rows) error {
+func readFirst(rows pgx.Rows, hear func(time.Time) bool) (moved bool, err error) {
 	defer rows.Close()
 	if rows.Next() {
-		if level := string(rows.RawValues()[0]); level != "read committed" {
-			return say(ErrUnavailable, "default_transaction_isolation is %s on a connection of the pooler: see docs/deployment.md, PgBouncer", level)
+		values, err := rows.Values()
+		if err != nil {
+			return false, err
+		}
+		if server, ok := values[0].(time.Time); ok {
+			moved = hear(server)
+		}
+		if level, _ := values[1].(string); level != "read committed" {
+			return moved, say(ErrUnavailable, "default_transaction_isolation is %s on a connection of the pooler: see docs/deployment.md, PgBouncer", level)
 		}
 	}
 	rows.Close()
-	return rows.Err()
+	return moved, rows.Err()
 }
 
 // claimSession sets parameters $1 to values $2 for the session and returns one row each, if the server process is $3;

@@ -171,7 +171,7 @@ func (db *DB) try(ctx context.Context, c Claim, purpose func(transcript) []byte)
 	}
 	query := squirrel.Expr("select sign_in($1, $2, $3, $4, $5, $6, $7)",
 		c.Email, d.Nonce, nonce, c.Key.Prove(t.auth), code, device, deviceProof)
-	return t, db.run(ctx, step{query, value(&t.ticket)})
+	return t, db.once(ctx, step{query, value(&t.ticket)})
 }
 
 // redeem has a try judged. The query answers the outcome, the server's signature and then more, which is null unless
@@ -183,7 +183,7 @@ func (db *DB) redeem(ctx context.Context, t attempt, query squirrel.Sqlizer, mor
 		_, err := pgx.ForEachRow(rows, append([]any{&outcome, &signature}, more...), func() error { return nil })
 		return err
 	}
-	if err := db.run(ctx, step{query, read}); err != nil {
+	if err := db.once(ctx, step{query, read}); err != nil {
 		return err
 	}
 	if outcome == "refused" {

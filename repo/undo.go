@@ -57,7 +57,7 @@ func (db *DB) Undo(ctx context.Context, c LastChange) error {
 	if err != nil {
 		return err
 	}
-	var current, touched bool
+	current, touched := true, true // unless the rows say otherwise
 	err = db.run(ctx,
 		step{query: sq().Select("id").From(table).Where(squirrel.Eq{"id": id}).Suffix("for update")}, // who was faster is seen
 		step{sq().Select().Column(squirrel.Expr("coalesce(("+stillLast+") = ?, false)", c.ID)), value(&current)},

@@ -34,9 +34,10 @@ type Session struct {
 type Signer struct {
 	session  Session // without its key
 	lifetime time.Duration
-	now      func() time.Time
+	clock    func() time.Time
 
-	mu      sync.Mutex // guards the fields below
+	mu      sync.Mutex    // guards the fields below
+	ahead   time.Duration // of the database's clock before this one
 	key     []byte
 	token   string
 	issued  time.Time
@@ -45,12 +46,12 @@ type Signer struct {
 
 // NewSigner returns a signer for s. It takes over s.Key: Wipe overwrites those bytes.
 // A token lives for lifetime, at least two seconds, or until the session ends. The clock
-// now must agree with that of the database; the caller corrects it if needed.
-func NewSigner(s Session, lifetime time.Duration, now func() time.Time) *Signer {
+// may differ from that of the database, see [Signer.Heard].
+func NewSigner(s Session, lifetime time.Duration, clock func() time.Time) *Signer {
 	key := s.Key
 	s.Key = nil
 	s.Ends = s.Ends.Truncate(time.Second)
-	return &Signer{session: s, lifetime: lifetime, now: now, key: key}
+	return &Signer{session: s, lifetime: lifetime, clock: clock, key: key}
 }
 
 // SessionID is the id of the session.
@@ -63,7 +64,7 @@ func (s *Signer) SessionID() int64 { return s.session.ID }
 func (s *Signer) Token() (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := s.now()
+	now := s.clock().Add(s.ahead)
 	if s.key == nil || !now.Before(s.session.Ends) {
 		return "", ErrSessionEnded
 	}
@@ -71,6 +72,32 @@ func (s *Signer) Token() (string, error) {
 		return s.token, nil
 	}
 	return s.renew(now)
+}
+
+// tolerance is how far the clocks may differ beyond what a round trip explains.
+const tolerance = 100 * time.Millisecond
+
+// Heard measures the difference between the database's clock and the signer's. It is called when a
+// request is sent; the function that it returns is called with the database's time when the answer has
+// come. That time lies between the two. If it does not, by more than the tolerance, a clock has moved: the
+// token is dropped, later ones follow the database's clock, and moved is true.
+func (s *Signer) Heard() func(server time.Time) (moved bool) {
+	sent := s.clock()
+	return func(server time.Time) bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		earliest, latest := server.Sub(s.clock()), server.Sub(sent)
+		switch {
+		case s.ahead < earliest-tolerance:
+			s.ahead = earliest
+		case s.ahead > latest+tolerance:
+			s.ahead = latest
+		default:
+			return false
+		}
+		s.token = ""
+		return true
+	}
 }
 
 // Wipe overwrites the key and forgets the token; from then on Token returns

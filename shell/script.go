@@ -9,7 +9,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
+	"time"
 
 	"crm/commands"
 	"crm/repo"
@@ -20,6 +22,7 @@ import (
 const (
 	longestCommand = 4 << 20 // bytes
 	deepestSource  = 16
+	rollbackLimit  = 500 * time.Millisecond
 )
 
 // A Script is a source of commands, one a line unless a line asks for more.
@@ -62,6 +65,9 @@ func (sh *Shell) runAll(ctx context.Context, scripts []Script) (first error) {
 	if first != nil && !sh.Quiet && !errors.Is(first, syscall.EPIPE) {
 		sh.say(fmt.Sprintf("%s ran", count(ran, "command")))
 	}
+	if n := sh.Session.DB.Skipped(); n > 0 && !sh.Quiet {
+		sh.say(fmt.Sprintf("%s made by an earlier run, not made again", count(int(n), "change")))
+	}
 	return first
 }
 
@@ -72,33 +78,55 @@ func count(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// runAtomic runs all of it in one transaction. Signing in and out stay outside of it.
+// runAtomic runs all of it in one transaction and prints the answers after its commit. Signing in and out stay outside
+// of it.
 func (sh *Shell) runAtomic(ctx context.Context, scripts []Script) error {
 	db, commit, rollback, err := sh.Session.DB.Atomic(ctx)
+	if errors.Is(err, repo.ErrRepeated) {
+		sh.say(err.Error() + ": nothing is left to do")
+		return nil
+	}
 	if err != nil {
 		sh.fail(err)
 		return err
 	}
 	sh.Session.DB = db
 	sh.Reporter.hold()
+	var held []func() error
+	sh.held = &held
 	err = sh.runAll(ctx, scripts)
+	sh.held = nil
 	if err == nil {
 		if err = commit(ctx); err != nil {
 			sh.fail(err)
 		}
 	}
 	if err != nil {
-		_ = rollback(context.WithoutCancel(ctx))
+		sh.undo(ctx, rollback)
+	}
+	if err != nil && !errors.As(err, new(repo.Uncertain)) {
 		sh.say("nothing was changed: the script is atomic")
 	}
 	sh.Reporter.release(err == nil)
+	for i := 0; err == nil && i < len(held); i++ {
+		if err = held[i](); err != nil {
+			sh.fail(err)
+		}
+	}
 	return err
+}
+
+// undo rolls an atomic script back, which a silent network may keep from being said: then the server does it.
+func (sh *Shell) undo(ctx context.Context, rollback func(context.Context) error) {
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), rollbackLimit)
+	defer stop()
+	_ = rollback(ctx)
 }
 
 // runScript runs one script, printing its errors; it returns the number of commands that did their work, whether
 // one of them was to leave, and the first error.
 func (sh *Shell) runScript(ctx context.Context, s Script) (ran int, left bool, first error) {
-	lines := newLines(s.Text)
+	lines := newLines(untilDone(ctx, s.Text))
 	for {
 		text, at, err := lines.next()
 		if errors.Is(err, io.EOF) {
@@ -108,6 +136,7 @@ func (sh *Shell) runScript(ctx context.Context, s Script) (ran int, left bool, f
 			continue
 		}
 		if err == nil {
+			sh.Session.DB.Line(text)
 			err = sh.do(ctx, text, false)
 		}
 		if err == nil {
@@ -248,7 +277,7 @@ func (sh *Shell) source(ctx context.Context, file string) error {
 	defer f.Close()
 	sh.depth++
 	defer func() { sh.depth-- }()
-	lines := newLines(f)
+	lines := newLines(untilDone(ctx, f))
 	name := filepath.Base(file)
 	var first error // told already, of a script that keeps going
 	for {
@@ -257,6 +286,7 @@ func (sh *Shell) source(ctx context.Context, file string) error {
 			return first
 		}
 		if err == nil && !saysNothing(text) {
+			sh.Session.DB.Line(text)
 			err = sh.do(ctx, text, false)
 		}
 		if err == nil {
@@ -289,4 +319,57 @@ func unreadableFile(file string, err error) error {
 		why = path.Err
 	}
 	return fmt.Errorf("%w", repo.Invalid{Problems: []repo.Problem{{Field: "file " + file, Text: why.Error()}}})
+}
+
+// untilDone returns a reader that fails as soon as ctx ends, also while r waits for input.
+func untilDone(ctx context.Context, r io.Reader) io.Reader {
+	if _, ok := r.(*os.File); !ok {
+		return r
+	}
+	return &interruptible{ctx: ctx, r: r, got: make(chan []byte), failed: make(chan error, 1)}
+}
+
+// An interruptible reads from r in a goroutine, which stays behind if r never answers.
+type interruptible struct {
+	ctx    context.Context
+	r      io.Reader
+	start  sync.Once
+	got    chan []byte
+	failed chan error
+	left   []byte
+}
+
+func (i *interruptible) Read(p []byte) (int, error) {
+	i.start.Do(func() { go i.pump() })
+	if len(i.left) == 0 {
+		select {
+		case <-i.ctx.Done():
+			return 0, i.ctx.Err()
+		case i.left = <-i.got:
+		case err := <-i.failed:
+			i.failed <- err
+			return 0, err
+		}
+	}
+	n := copy(p, i.left)
+	i.left = i.left[n:]
+	return n, nil
+}
+
+func (i *interruptible) pump() {
+	for {
+		buffer := make([]byte, 4096)
+		n, err := i.r.Read(buffer)
+		if n > 0 {
+			select {
+			case i.got <- buffer[:n]:
+			case <-i.ctx.Done():
+				return
+			}
+		}
+		if err != nil {
+			i.failed <- err
+			return
+		}
+	}
 }

@@ -22,6 +22,7 @@ import (
 	"golang.org/x/term"
 
 	"crm/commands"
+	"crm/repo"
 	"crm/shell/line"
 	"crm/shell/render"
 )
@@ -48,6 +49,7 @@ type Shell struct {
 	did   commands.Command                      // the last one
 	depth int                                   // of source
 	speak func()                                // ends a hush
+	held  *[]func() error                       // answers of an atomic script, printed after its commit; nil: printed at once
 }
 
 // A Screen is what answers are made to fit.
@@ -92,12 +94,17 @@ func (sh *Shell) do(ctx context.Context, line string, typed bool) error {
 	answer, err := sh.dispatch(ctx, line, typed)
 	sh.did = answer.Command
 	took := time.Since(began)
-	if err != nil && ctx.Err() != nil && !errors.Is(err, commands.ErrExit) {
+	if err != nil && ctx.Err() != nil && !errors.Is(err, commands.ErrExit) && !errors.Is(err, repo.ErrUnanswered) && !errors.As(err, new(repo.Uncertain)) {
 		err = context.Canceled // whatever the cancelled command made of it
 	}
 	sh.Reporter.events(cmp.Or(sh.who(), before), answer.Output.Events, err)
 	if err != nil {
 		return err
+	}
+	if sh.held != nil && !answer.Command.IsOwnAccount() {
+		answer.Format = cmp.Or(answer.Format, sh.Session.Settings.Format)
+		*sh.held = append(*sh.held, func() error { return sh.print(answer, took) })
+		return nil
 	}
 	return sh.print(answer, took)
 }
@@ -151,7 +158,7 @@ func (sh *Shell) print(a commands.Answer, took time.Duration) error {
 		return err
 	}
 	if err := sh.Pager.page(sh.Data, page.Bytes()); err != nil {
-		return err
+		return commands.Unwritten(err)
 	}
 	for _, w := range a.Output.Warnings {
 		sh.say("warning: " + w)

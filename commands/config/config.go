@@ -42,6 +42,7 @@ func Options() []Option {
 		{"database.owner", "", "crm_owner", name, "the role that owns them and cannot log in"},
 		{"database.app", "", "crm_app", name, "the role that crm connects as, if the URL does not name it; as database.name"},
 		{"database.connect_timeout", "", 10 * time.Second, duration(time.Millisecond, time.Hour), "how long to wait for a connection"},
+		{"database.query_timeout", "", time.Minute, orNever(duration(time.Second, 24*time.Hour)), "how long to wait for one answer of the database; 0s: for ever"},
 		{"embedded.dir", "", "", text, "where the private server lives; empty: crm/server in the user's data directory"},
 		{"embedded.bin_dir", "", "", text, "PostgreSQL's programs for the private server; empty: searched"},
 		{"encryption.keyset_file", "", "", text, "the key of sealed customer data; empty: keyset.json beside the config. CRM_KEYSET may hold its content"},

@@ -63,6 +63,7 @@ var flags = []flag{
 	{"demo", "", "|backup", false, "a private, throw-away PostgreSQL with fictional data"},
 	{"command", "c", "", []string(nil), "run this command and leave; may be repeated"},
 	{"file", "f", "", "", "run the commands of this file and leave"},
+	{"run-id", "", "", "", "name a script's run: run again with the same ID within 30 days, it makes no change twice"},
 	{"admin-email", "", "init", "", "crm init: the first administrator's email"},
 	{"admin-first-name", "", "init", "", "crm init: their first name"},
 	{"admin-last-name", "", "init", "", "crm init: their last name"},
@@ -124,6 +125,9 @@ func Parse(args []string) (Line, error) {
 
 // readCommand takes the arguments apart.
 func (l *Line) readCommand() error {
+	if words := l.Args(); len(words) == 2 && words[0] == "fate" { // as crm prints it
+		return l.Set("command", words[0]+" "+commands.Quote(words[1]))
+	}
 	l.Command = strings.Join(l.Args(), " ")
 	for _, c := range lineCommands {
 		name, takes := strings.CutSuffix(c.name, argument)

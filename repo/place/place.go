@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -48,6 +49,7 @@ type Place struct {
 	URL      string // of the app role; empty: not decided yet, see [Place.Invent]
 	AdminURL string // of an administrator, for any database; may be empty
 	Names    repo.Names
+	Revive   func(ctx context.Context) error // starts the private server if it is gone; nil for a given server
 	close    func() error
 }
 
@@ -81,14 +83,16 @@ func private(ctx context.Context, c Config) (Place, error) {
 	if _, err := os.Stat(c.Dir); err != nil && !c.Demo && !c.Create {
 		return at, worded{errors.New("there is no database yet: crm init makes one on this machine, or set database.url; crm --demo needs nothing"), repo.ErrUnavailable}
 	}
-	server, err := embedded.Start(ctx, embedded.Config{Dir: c.Dir, BinDir: c.BinDir, Fast: c.Demo})
+	h := &hold{conf: embedded.Config{Dir: c.Dir, BinDir: c.BinDir, Fast: c.Demo}}
+	server, err := embedded.Start(ctx, h.conf)
 	if errors.Is(err, fs.ErrPermission) {
 		err = fmt.Errorf("%w: set %s to a directory of yours", err, map[bool]string{true: "XDG_DATA_HOME", false: "embedded.dir or XDG_DATA_HOME"}[c.Demo])
 	}
 	if err != nil {
 		return at, worded{err, repo.ErrUnavailable}
 	}
-	at.URL, at.AdminURL, at.close = server.URL(at.Names.Database, at.Names.App), server.URL("postgres", ""), server.Close
+	at.URL, at.AdminURL, at.close = server.URL(at.Names.Database, at.Names.App), server.URL("postgres", ""), h.close
+	h.server, at.Revive = server, h.revive
 	return at, nil
 }
 
@@ -101,6 +105,32 @@ func Program(binDir string) func(ctx context.Context, name string, major int) (s
 		}
 		return path, version, err
 	}
+}
+
+// A hold keeps the private server running, whichever process of it that is.
+type hold struct {
+	conf   embedded.Config
+	mu     sync.Mutex // guards server
+	server *embedded.Server
+}
+
+// revive joins or starts the server, and lets go of the one before it.
+func (h *hold) revive(ctx context.Context) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	server, err := embedded.Start(ctx, h.conf)
+	if err != nil {
+		return err
+	}
+	before := h.server
+	h.server = server
+	return before.Close()
+}
+
+func (h *hold) close() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.server.Close()
 }
 
 // Close leaves the private server, if that was the place.

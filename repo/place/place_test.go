@@ -2,7 +2,10 @@ package place
 
 import (
 	"errors"
+	"fmt"
+	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -143,5 +146,48 @@ func TestWeakTLS(t *testing.T) {
 		if !strings.HasPrefix(weak, want.weak) || (weak == "") != (want.weak == "") || unencrypted != want.unencrypted {
 			t.Errorf("%s: %q %v, want %q %v", text, weak, unencrypted, want.weak, want.unencrypted)
 		}
+	}
+}
+
+// A private server that has died while it was in use is started again by the next statement.
+func TestRevive(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	at, err := Find(t.Context(), Config{Dir: dir, Create: true, Demo: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(at.Close)
+	db, err := repo.Open(repo.Config{URL: at.AdminURL, Schema: "crm", ConnectTimeout: 10 * time.Second, Revive: at.Revive})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	ask := func() string {
+		_, err := db.SignInParams(t.Context(), "a@b.example")
+		return fmt.Sprint(err)
+	}
+	before := ask() // there is no schema, which only a server can say
+	data := filepath.Join(dir, "data")
+	if elsewhere, err := os.ReadFile(filepath.Join(dir, "location")); err == nil { // of root's server
+		data = filepath.Join(strings.TrimSpace(string(elsewhere)), "data")
+	}
+	text, err := os.ReadFile(filepath.Join(data, "postmaster.pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.Fields(string(text))[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := os.FindProcess(pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if after := ask(); after != before || !strings.Contains(before, "schema") {
+		t.Errorf("before: %s; after: %s", before, after)
 	}
 }

@@ -1,0 +1,171 @@
+package repo
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/Masterminds/squirrel"
+	"github.com/jackc/pgx/v5"
+)
+
+// This file finds out what became of a write whose answer was lost. Every write carries a key, its request, and keeps
+// it with what it changes (schema.sql, part 7). So after a loss the database is asked: it knows whether the write was
+// committed, and if it was not, it refuses it should it still come. Only then is it sent again, with another key.
+
+const (
+	mostSent     = 3                      // times that a write is sent
+	farewell     = 500 * time.Millisecond // to ask for a fate after Ctrl-C
+	lockPatience = "5s"                   // for a write that still runs
+)
+
+// Uncertain is the error of a write whose fate could not be found out. It is an ErrUnavailable.
+type Uncertain struct{ Request string }
+
+func (u Uncertain) Error() string {
+	return "the connection was lost, and whether the change was made could not be found out"
+}
+
+// Unwrap makes errors.Is(err, ErrUnavailable) true.
+func (u Uncertain) Unwrap() error { return ErrUnavailable }
+
+// ErrUnanswered is the error of a write that was made, as the database says, but whose answer was lost with the
+// connection and cannot be read again.
+var ErrUnanswered error = said{"the change was made, but its answer was lost with the connection", ErrUnavailable}
+
+// ErrRepeated is the error of a write whose request is known already: an earlier run of the script has made it.
+var ErrRepeated error = said{"an earlier run with this ID has made the change already", ErrConflict}
+
+// write sends a batch that changes something, and finds out what became of it.
+func (db *DB) write(ctx context.Context, b bundle) error {
+	newRequest := db.link.requests()
+	sent := 0
+	for try := 0; ; try++ {
+		request := newRequest(try)
+		if db.link.run != nil {
+			switch made, err := db.knownFate(ctx, request); {
+			case err != nil:
+				return err
+			case made == nil:
+			case *made:
+				db.link.run.skipped.Add(1)
+				return db.reread(ctx, b, request)
+			default:
+				continue // this key was given up
+			}
+		}
+		sent++
+		out := db.send(ctx, b, request)
+		if !out.lost {
+			return out.translated()
+		}
+		if out.sent {
+			made, err := db.askFate(ctx, request)
+			switch {
+			case errors.Is(err, ErrSignedOut):
+				return err
+			case err != nil:
+				return Uncertain{request}
+			case made:
+				return db.reread(ctx, b, request)
+			}
+		}
+		switch {
+		case ctx.Err() != nil:
+			return context.Canceled
+		case !out.sent && isLost(out.err):
+			return out.err // nothing could be reached, and acquire has waited
+		case out.late:
+			return say(ErrUnavailable, "the database did not answer within %v: the change was not made", out.by)
+		case sent == mostSent:
+			return say(ErrUnavailable, "the connection was lost %d times: the change was not made", sent)
+		}
+	}
+}
+
+// Fate reports whether the caller's request was committed, waiting for one that still runs. False is final: from then
+// on the database refuses it.
+func (db *DB) Fate(ctx context.Context, request string) (made bool, err error) {
+	return made, db.outside().ask(ctx,
+		step{query: squirrel.Expr("select set_config('lock_timeout', $1, true)", lockPatience)},
+		step{squirrel.Expr("select fate($1)", request), value(&made)})
+}
+
+// askFate is Fate in the middle of a command: also for a while after its context has ended.
+func (db *DB) askFate(ctx context.Context, request string) (made bool, err error) {
+	for range mostSent {
+		if ctx.Err() != nil {
+			break
+		}
+		if made, err = db.Fate(ctx, request); !isLost(err) && ctx.Err() == nil {
+			return made, err
+		}
+	}
+	if ctx.Err() == nil {
+		return false, err
+	}
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), farewell)
+	defer stop()
+	return db.Fate(ctx, request)
+}
+
+// knownFate is what the database knows of a request now; nil: nothing.
+func (db *DB) knownFate(ctx context.Context, request string) (made *bool, err error) {
+	return made, db.outside().ask(ctx, step{squirrel.Expr("select known_fate($1)", request), readKnown(&made)})
+}
+
+// readKnown reads the one value that may be missing.
+func readKnown(made **bool) func(pgx.Rows) error {
+	return func(rows pgx.Rows) error {
+		found, err := pgx.CollectRows(rows, pgx.RowTo[*bool])
+		if err == nil && len(found) == 1 {
+			*made = found[0]
+		}
+		return err
+	}
+}
+
+// reread reads what a committed batch would have answered, as far as records hold it.
+func (db *DB) reread(ctx context.Context, b bundle, request string) error {
+	again := []step{{query: squirrel.Expr("select set_config('crm.request', $1, true)", request)}}
+	for _, s := range b.steps {
+		switch q := s.query.(type) {
+		case rereadable:
+			again = append(again, step{q.after, s.read})
+		case unrepeatable:
+			return ErrUnanswered
+		}
+	}
+	if len(again) == 1 {
+		return nil
+	}
+	if ctx.Err() != nil {
+		var stop func()
+		ctx, stop = context.WithTimeout(context.WithoutCancel(ctx), farewell)
+		defer stop()
+	}
+	err := db.ask(ctx, again...)
+	if errors.Is(err, ErrUnavailable) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return ErrUnanswered
+	}
+	return err
+}
+
+// committed returns what became of an atomic script's transaction, whose commit ended with err. Without a caller there
+// is nobody to ask for; then nothing can have been changed either.
+func (db *DB) committed(ctx context.Context, request string, err error) error {
+	if err == nil || !isInDoubt(err, false) || db.token == nil {
+		return translate(err)
+	}
+	db.pool.Reset()
+	made, unknown := db.askFate(ctx, request)
+	switch {
+	case unknown != nil:
+		return Uncertain{request}
+	case made:
+		return nil
+	case ctx.Err() != nil:
+		return context.Canceled
+	}
+	return say(ErrUnavailable, "the connection was lost before the commit")
+}

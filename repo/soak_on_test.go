@@ -1,0 +1,19 @@
+//go:build soak
+
+package repo_test
+
+import (
+	"os"
+	"time"
+)
+
+// soak is how long the torture lasts: CRM_SOAK, or ten minutes.
+var soak = func() time.Duration {
+	if d, err := time.ParseDuration(os.Getenv("CRM_SOAK")); err == nil {
+		return d
+	}
+	return 10 * time.Minute
+}()
+
+// stride is 1: the soak leaves no byte out.
+func stride(int) int { return 1 }
