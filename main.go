@@ -27,6 +27,7 @@ import (
 
 	"crm/commands"
 	"crm/commands/config"
+	"crm/commands/operator"
 	"crm/repo"
 	"crm/repo/place"
 	"crm/security"
@@ -114,6 +115,7 @@ func (p *program) start(ctx context.Context, args []string) error {
 	p.closers = append(p.closers, func() { p.reporter.Close(2 * time.Second) })
 	return map[string]func(context.Context) error{
 		"": p.converse, "init": p.init, "seed": p.seed, "rotate-keys": p.rotateKeys, "verify-audit": p.verifyAudit, "config check": p.checkConfig,
+		"upgrade": p.upgrade,
 	}[p.line.Command](ctx)
 }
 
@@ -206,7 +208,23 @@ func (p *program) locate(ctx context.Context) (place.Place, error) {
 		err = usage("%w", err)
 	}
 	p.closers = append(p.closers, at.Close)
+	if err == nil && at.Private() && p.line.Command != "upgrade" {
+		err = p.upgrader(at).Private(ctx, at.Dump)
+	}
 	return at, err
+}
+
+// upgrade is `crm upgrade`.
+func (p *program) upgrade(ctx context.Context) error {
+	at, _, err := p.admin(ctx)
+	if err != nil {
+		return err
+	}
+	return p.upgrader(at).Run(ctx, p.line.Is("dry-run"))
+}
+
+func (p *program) upgrader(at place.Place) operator.Upgrade {
+	return operator.Upgrade{Admin: repo.NewAdmin(at.AdminURL, at.Names), SchemaSQL: schemaSQL, Say: p.say}
 }
 
 func (p *program) keysetFile() string {
@@ -232,7 +250,8 @@ func (p *program) open(at place.Place) (*repo.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	return repo.Open(repo.Config{URL: at.URL, Schema: at.Names.Schema, ConnectTimeout: p.GetDuration("database.connect_timeout"), Vault: vault, Away: func() {
+	newer := func() { p.say("the database is of a newer crm, which still serves this one: install it when you can") }
+	return repo.Open(repo.Config{URL: at.URL, Schema: at.Names.Schema, ConnectTimeout: p.GetDuration("database.connect_timeout"), Vault: vault, Newer: newer, Away: func() {
 		fmt.Fprintln(os.Stderr, "the database is away: trying again for a while, Ctrl-C gives up")
 	}})
 }

@@ -400,7 +400,7 @@ func command(t *testing.T, database, keyset string, args ...string) *exec.Cmd {
 // TestHouse guards the house: which room may know which, and what belongs to one room only.
 func TestHouse(t *testing.T) {
 	may := map[string][]string{
-		"main": {"commands", "commands/config", "repo", "repo/place", "security", "seed", "shell"}, "shell": {"commands", "repo", "shell"},
+		"main": {"commands", "commands/config", "commands/operator", "repo", "repo/place", "security", "seed", "shell"}, "shell": {"commands", "repo", "shell"},
 		"commands": {"commands", "repo", "security"}, "seed": {"repo", "security"}, "repo": {"repo"}, "security": {},
 	}
 	statement := regexp.MustCompile(`(?i)\b(select\b.*\bfrom|insert\s+into|update\s+\w+\s+set|delete\s+from|(create|alter|drop)\s+(table|role|schema|database|index|function)\s+["\w]|truncate\s+\w)`)

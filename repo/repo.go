@@ -36,14 +36,15 @@ type Vault interface {
 
 // DB is the database as one caller sees it. It is cheap to copy; see [DB.As].
 type DB struct {
-	pool  *pgxpool.Pool
-	tx    pgx.Tx // of an atomic script, nil otherwise
-	token func() (string, error)
-	clock time.Time // of a seeding session, zero otherwise
-	vault Vault
-	link  *link
-	quiet bool          // see Quiet
-	used  *atomic.Int64 // when the session was last said to be in use, Unix seconds; nil for nobody's
+	pool    *pgxpool.Pool
+	tx      pgx.Tx // of an atomic script, nil otherwise
+	token   func() (string, error)
+	clock   time.Time // of a seeding session, zero otherwise
+	vault   Vault
+	link    *link
+	meeting *meeting
+	quiet   bool          // see Quiet
+	used    *atomic.Int64 // when the session was last said to be in use, Unix seconds; nil for nobody's
 }
 
 // A Config says where the database is.
@@ -52,6 +53,7 @@ type Config struct {
 	Schema         string        // where crm's tables are
 	ConnectTimeout time.Duration // of one attempt
 	Vault          Vault
+	Newer          func() // called once when the database is of a newer crm that still serves this one; may be nil
 	Away           func() // told once when a database that was there cannot be reached any more; may be nil
 }
 
@@ -71,7 +73,7 @@ func Open(c Config) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrInternal, err)
 	}
-	return &DB{pool: pool, vault: c.Vault, link: &link{tell: c.Away}}, nil
+	return &DB{pool: pool, vault: c.Vault, link: &link{tell: c.Away}, meeting: &meeting{newer: c.Newer, schema: c.Schema}}, nil
 }
 
 // As is the same database with the statements of whoever token speaks for; nil for nobody.
@@ -172,6 +174,7 @@ func (db *DB) exchange(ctx context.Context, writes bool, steps []step) error {
 	idle := db.used != nil && now-db.used.Load() > touchEvery
 	err := db.send(ctx, writes, func() *pgx.Batch {
 		batch := &pgx.Batch{}
+		db.meeting.begin(batch)
 		batch.Queue("select set_config('crm.token', $1, true)", token)
 		if idle {
 			batch.Queue("select touch()")
@@ -190,7 +193,7 @@ func (db *DB) exchange(ctx context.Context, writes bool, steps []step) error {
 	if idle && err == nil {
 		db.used.Store(now)
 	}
-	return err
+	return db.meeting.explain(ctx, db.pool, err)
 }
 
 // touchEvery is how often, in seconds, the database is told that a session is in use.

@@ -33,6 +33,7 @@ const anyCommand = "*"
 var lineCommands = []struct{ name, help string }{
 	{"", "the prompt, or a script from stdin"},
 	{"init", "make database, roles and the first administrator"},
+	{"upgrade", "bring an older database to this version, --dry-run says how"},
 	{"seed", "add fictional data, or --purge it"},
 	{"rotate-keys", "seal and index everything anew under fresh keys"},
 	{"verify-audit", "check the trail's chain, name the first bad entry"},
@@ -57,6 +58,7 @@ var flags = []flag{
 	{"admin-email", "", "init", "", "crm init: the first administrator's email"},
 	{"admin-first-name", "", "init", "", "crm init: their first name"},
 	{"admin-last-name", "", "init", "", "crm init: their last name"},
+	{"dry-run", "", "upgrade", false, "crm upgrade: change nothing, say what would change"},
 	{"customers", "", "seed", 0, "crm seed: how many customers (default 40)"},
 	{"contracts", "", "seed", 0, "crm seed: how many contracts (default 3 for 2 customers)"},
 	{"events", "", "seed", 0, "crm seed: how many events (default 3 for 4 contracts)"},

@@ -22,6 +22,9 @@ import (
 // ErrInUse says that [Remove] found somebody on the server.
 var ErrInUse = errors.New("the private server is in use")
 
+// oldest is the first major version of PostgreSQL that is good enough.
+const oldest = 14
+
 // superuser is the role that owns a private server.
 const superuser = "postgres"
 

@@ -15,9 +15,6 @@ import (
 	"strings"
 )
 
-// oldest is the first major version of PostgreSQL that is good enough.
-const oldest = 14
-
 var errNoPrograms = errors.New("no PostgreSQL programs found: install postgresql " +
 	"(Debian, Ubuntu: apt-get install postgresql; Fedora: dnf install postgresql-server; " +
 	"macOS: brew install postgresql@17) or set embedded.bin_dir")
@@ -183,4 +180,13 @@ func (f finder) download(ctx context.Context, c Config, p place, major int) (pro
 		return programs{}, err
 	}
 	return inspect(ctx, dir, p.account)
+}
+
+// clientDirs lists where a client program may be: on PATH, and where the server's programs are.
+func clientDirs(name string) []string {
+	dirs := usualFinder().folders()
+	if path, err := exec.LookPath(name); err == nil {
+		dirs = append(dirs, filepath.Dir(path)) // last: Debian's /usr/bin/pg_dump chooses a version by itself
+	}
+	return dirs
 }

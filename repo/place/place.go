@@ -38,6 +38,7 @@ type Place struct {
 	AdminURL string // of an administrator, for any database; may be empty
 	Names    repo.Names
 	close    func() error
+	dump     func(ctx context.Context, name string) (file string, err error) // nil: not the private server
 }
 
 // Find reads the config and starts the private server if that is the place. Its errors are ErrConfig or
@@ -78,7 +79,23 @@ func private(ctx context.Context, c Config) (Place, error) {
 		return at, worded{err, repo.ErrUnavailable}
 	}
 	at.URL, at.AdminURL, at.close = server.URL(at.Names.Database, at.Names.App), server.URL("postgres", ""), server.Close
+	at.dump = func(ctx context.Context, name string) (string, error) {
+		return server.Dump(ctx, c.BinDir, at.Names.Database, name)
+	}
 	return at, nil
+}
+
+// Private reports whether the place is the private server.
+func (p Place) Private() bool { return p.dump != nil }
+
+// Dump writes the database of the private server to a new file beside its data and returns the file's path. prefix begins the
+// file's name, the time follows. Its errors are repo.ErrUnavailable.
+func (p Place) Dump(ctx context.Context, prefix string) (file string, err error) {
+	file, err = p.dump(ctx, fmt.Sprintf("%s-%s.dump", prefix, time.Now().UTC().Format("20060102T150405.000Z")))
+	if err != nil && ctx.Err() == nil {
+		err = worded{fmt.Errorf("the old state cannot be kept: %w", err), repo.ErrUnavailable}
+	}
+	return file, err
 }
 
 // Close leaves the private server, if that was the place.

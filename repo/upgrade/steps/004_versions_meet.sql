@@ -1,0 +1,2 @@
+-- Version 4 adds schema_version(), by which a program and a schema of different versions recognise each other.
+-- Functions are laid from schema.sql, so nothing is to be done here.
