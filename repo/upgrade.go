@@ -76,10 +76,18 @@ func (a *Admin) version(ctx context.Context, conn querier) (int, error) {
 	return version, nil
 }
 
-// Upgrade brings the schema to the version of this program, or with dry finds out what that would change. steps are those of
-// upgrade.Steps. It is ErrConflict when somebody holds locks for long, and when objects of others depend on the schema.
+// Upgrade brings the schema to the version of this program, or with dry finds out what that would change. It is ErrConflict when somebody holds locks for long, and when objects of others depend on the schema.
 // The caller keeps other administrators out with Alone.
-func (a *Admin) Upgrade(ctx context.Context, schemaSQL string, steps []upgrade.Step, dry bool) (u Upgraded, err error) {
+func (a *Admin) Upgrade(ctx context.Context, schemaSQL string, dry bool) (Upgraded, error) {
+	steps, err := upgrade.Steps()
+	if err != nil {
+		return Upgraded{}, fmt.Errorf("%w: %w", ErrInternal, err)
+	}
+	return a.upgradeBy(ctx, schemaSQL, steps, dry)
+}
+
+// upgradeBy is Upgrade with steps of the caller's.
+func (a *Admin) upgradeBy(ctx context.Context, schemaSQL string, steps []upgrade.Step, dry bool) (u Upgraded, err error) {
 	statements, err := upgrade.Read(schemaSQL)
 	if err != nil {
 		return u, fmt.Errorf("%w: %w", ErrInternal, err)

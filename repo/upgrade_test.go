@@ -94,7 +94,7 @@ func steps(t testing.TB) []upgrade.Step {
 func TestUpgradeKeepsEverything(t *testing.T) {
 	w, r := released(t)
 	ctx := t.Context()
-	u := ok[repo.Upgraded](t)(w.admin.Upgrade(ctx, schemaSQL(), steps(t), false))
+	u := ok[repo.Upgraded](t)(w.admin.Upgrade(ctx, schemaSQL(), false))
 	if u.From != 3 || u.To != repo.SchemaVersion || len(u.Steps) != repo.SchemaVersion-3 {
 		t.Errorf("%+v", u)
 	}
@@ -210,7 +210,7 @@ func inUTC(value any) any {
 // changed and the step for databases that exist was forgotten: see docs/contributing.md.
 func TestUpgradeMakesTheSameSchema(t *testing.T) {
 	w, _ := released(t)
-	ok[repo.Upgraded](t)(w.admin.Upgrade(t.Context(), schemaSQL(), steps(t), false))
+	ok[repo.Upgraded](t)(w.admin.Upgrade(t.Context(), schemaSQL(), false))
 	fresh := &world{t: t, database: pgtest.Database(t, template)}
 	fresh.owner = rawPool(t, pgtest.URL(fresh.database))
 	sameCatalogue(t, w.catalogue(), fresh.catalogue())
@@ -358,7 +358,7 @@ func TestUpgradeByModestAdmin(t *testing.T) {
 		dry   bool
 		steps int
 	}{{true, 1}, {true, 1}, {false, 1}, {false, 0}, {true, 0}} {
-		u, err := admin.Upgrade(t.Context(), sql, all, test.dry)
+		u, err := admin.UpgradeBy(t.Context(), sql, all, test.dry)
 		if err != nil || len(u.Steps) != test.steps || u.To != repo.SchemaVersion+1 {
 			t.Fatalf("dry %t: %+v, %v", test.dry, u, err)
 		}
@@ -389,22 +389,22 @@ func TestUpgradeFails(t *testing.T) {
 		"a broken step": {t.Context(), broken, repo.ErrInternal},
 		"cancelled":     {cancelled, all, context.Canceled},
 	} {
-		if _, err := w.admin.Upgrade(test.ctx, sql, test.steps, false); !errors.Is(err, test.want) {
+		if _, err := w.admin.UpgradeBy(test.ctx, sql, test.steps, false); !errors.Is(err, test.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	sameCatalogue(t, w.catalogue(), before)
 	super(t, w.database, "create view public.theirs as select id from crm.users")
-	if _, err := w.admin.Upgrade(t.Context(), sql, all, false); !errors.Is(err, repo.ErrConflict) || !strings.Contains(err.Error(), "theirs") {
+	if _, err := w.admin.UpgradeBy(t.Context(), sql, all, false); !errors.Is(err, repo.ErrConflict) || !strings.Contains(err.Error(), "theirs") {
 		t.Errorf("a view of somebody else: %v", err)
 	}
 	super(t, w.database, "drop view public.theirs")
-	ok[repo.Upgraded](t)(w.admin.Upgrade(t.Context(), sql, all, false))
+	ok[repo.Upgraded](t)(w.admin.UpgradeBy(t.Context(), sql, all, false))
 	after := w.catalogue()
 	if after["column vat_number of customer"] == "" {
 		t.Error("the column is missing")
 	}
-	if _, err := w.admin.Upgrade(t.Context(), schemaSQL(), steps(t), false); !errors.Is(err, repo.ErrUnavailable) || !strings.Contains(err.Error(), "install a newer crm") {
+	if _, err := w.admin.Upgrade(t.Context(), schemaSQL(), false); !errors.Is(err, repo.ErrUnavailable) || !strings.Contains(err.Error(), "install a newer crm") {
 		t.Errorf("a newer schema: %v", err)
 	}
 }
@@ -416,11 +416,11 @@ func TestUpgradeKilled(t *testing.T) {
 	before := w.catalogue()
 	fatal := slices.Clone(all)
 	fatal[len(fatal)-1].SQL += " reset role; select pg_terminate_backend(pg_backend_pid());"
-	if _, err := w.admin.Upgrade(t.Context(), sql, fatal, false); !errors.Is(err, repo.ErrUnavailable) {
+	if _, err := w.admin.UpgradeBy(t.Context(), sql, fatal, false); !errors.Is(err, repo.ErrUnavailable) {
 		t.Errorf("killed: %v", err)
 	}
 	sameCatalogue(t, w.catalogue(), before)
-	ok[repo.Upgraded](t)(w.admin.Upgrade(t.Context(), sql, all, false))
+	ok[repo.Upgraded](t)(w.admin.UpgradeBy(t.Context(), sql, all, false))
 }
 
 // TestUpgradeWaits goes on when the transaction that is in its way ends.
@@ -433,7 +433,7 @@ func TestUpgradeWaits(t *testing.T) {
 	}
 	done := make(chan error, 1)
 	go func() {
-		_, err := w.admin.Upgrade(context.Background(), sql, all, false)
+		_, err := w.admin.UpgradeBy(context.Background(), sql, all, false)
 		done <- err
 	}()
 	for read[int](w, "select count(*) from pg_stat_activity where application_name = 'crm init' and wait_event_type = 'Lock' and datname = current_database()") == 0 {
@@ -465,7 +465,7 @@ func TestVersionsMeet(t *testing.T) {
 		t.Fatal(err, newer)
 	}
 	sql, all := later(t)
-	ok[repo.Upgraded](t)(w.admin.Upgrade(t.Context(), sql, all, false))
+	ok[repo.Upgraded](t)(w.admin.UpgradeBy(t.Context(), sql, all, false))
 	for range 2 {
 		if err := add("newer, serves"); err != nil {
 			t.Errorf("a newer schema that serves: %v", err)

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"crm/repo"
-	"crm/repo/upgrade"
 )
 
 // An Upgrade is `crm upgrade`: it brings the schema of an older database to the version of this program.
@@ -23,11 +22,7 @@ func (u Upgrade) Run(ctx context.Context, dry bool) error {
 }
 
 func (u Upgrade) run(ctx context.Context, dry bool) error {
-	steps, err := upgrade.Steps()
-	if err != nil {
-		return fmt.Errorf("%w: %w", repo.ErrInternal, err)
-	}
-	done, err := u.Admin.Upgrade(ctx, u.SchemaSQL, steps, dry)
+	done, err := u.Admin.Upgrade(ctx, u.SchemaSQL, dry)
 	if err != nil {
 		return err
 	}

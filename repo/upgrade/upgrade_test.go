@@ -44,7 +44,7 @@ func TestRead(t *testing.T) {
 		"insert into a values ('create function f()')":  {"insert into a values ('create function f()')", false},
 	} {
 		if got, err := Read(sql); err != nil || len(got) != 1 || got[0] != want {
-			t.Errorf("%q: %q, %v", sql, got, err)
+			t.Errorf("%q: %v, %v", sql, got, err)
 		}
 	}
 	if got, err := Read("vacuum"); err == nil {
