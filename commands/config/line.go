@@ -33,7 +33,7 @@ const anyCommand = "*"
 var lineCommands = []struct{ name, help string }{
 	{"", "the prompt, or a script from stdin"},
 	{"init", "make database, roles and the first administrator"},
-	{"upgrade", "bring an older database to this version, --dry-run says how"},
+	{"upgrade", "bring an older database to this version"},
 	{"seed", "add fictional data, or --purge it"},
 	{"rotate-keys", "seal and index everything anew under fresh keys"},
 	{"verify-audit", "check the trail's chain, name the first bad entry"},
