@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -127,7 +128,7 @@ func (p *program) start(ctx context.Context, args []string) error {
 	}
 	p.closers = append(p.closers, func() { p.reporter.Close(2 * time.Second) })
 	return map[string]func(context.Context) error{
-		"": p.converse, "init": p.init, "backup": p.backup, "restore": p.restore, "seed": p.seed, "rotate-keys": p.rotateKeys,
+		"": p.converse, "init": p.init, "upgrade": p.upgrade, "backup": p.backup, "restore": p.restore, "seed": p.seed, "rotate-keys": p.rotateKeys,
 		"keyset list": p.keyset, "keyset import": p.keyset, "keyset fingerprint": p.keyset, "verify-audit": p.verifyAudit, "config check": p.checkConfig,
 	}[p.line.Command](ctx)
 }
@@ -242,7 +243,23 @@ func (p *program) locate(ctx context.Context) (place.Place, error) {
 		err = usage("%w", err)
 	}
 	p.closers = append(p.closers, at.Close)
+	if err == nil && at.Private() && p.line.Command != "upgrade" {
+		err = p.upgrader(at).Private(ctx, at.Dump)
+	}
 	return at, err
+}
+
+// upgrade is `crm upgrade`.
+func (p *program) upgrade(ctx context.Context) error {
+	at, _, err := p.admin(ctx)
+	if err != nil {
+		return err
+	}
+	return p.upgrader(at).Run(ctx, p.line.Is("dry-run"))
+}
+
+func (p *program) upgrader(at place.Place) operator.Upgrade {
+	return operator.Upgrade{Admin: repo.NewAdmin(at.AdminURL, at.Names), SchemaSQL: schemaSQL, Say: p.say}
 }
 
 func (p *program) keysetFile() string {
@@ -272,7 +289,8 @@ func (p *program) open(at place.Place) (*repo.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	return repo.Open(repo.Config{URL: at.URL, Schema: at.Names.Schema, ConnectTimeout: p.GetDuration("database.connect_timeout"), QueryTimeout: p.GetDuration("database.query_timeout"), Vault: vault, Revive: at.Revive, Away: func() {
+	newer := func() { p.say("the database is of a newer crm, which still serves this one: install it when you can") }
+	return repo.Open(repo.Config{URL: at.URL, Schema: at.Names.Schema, ConnectTimeout: p.GetDuration("database.connect_timeout"), QueryTimeout: p.GetDuration("database.query_timeout"), Vault: vault, Newer: newer, Revive: at.Revive, Away: func() {
 		fmt.Fprintln(os.Stderr, "the database is away: trying again for a while, Ctrl-C gives up")
 	}})
 }
@@ -436,7 +454,7 @@ func (p *program) backup(ctx context.Context) error {
 		return err
 	}
 	return operatorError(operator.Backup{
-		Admin: admin, File: p.line.File, Force: p.line.Is("force"), Lock: p.lock(), Version: version, SchemaVersion: repo.SchemaVersion,
+		Admin: admin, File: p.line.File, Force: p.line.Is("force"), Lock: p.lock(), Version: version, SchemaVersion: strconv.Itoa(repo.SchemaVersion),
 		Program: place.Program(p.GetString("embedded.bin_dir")), Say: p.say,
 	}.Run(ctx))
 }
@@ -457,7 +475,11 @@ func (p *program) restore(ctx context.Context) error {
 		return err
 	}
 	return operatorError(operator.Restore{
-		Admin: setup.Admin, Names: at.Names, Source: source, SchemaVersion: repo.SchemaVersion,
+		Admin: setup.Admin, Names: at.Names, Source: source, SchemaVersion: strconv.Itoa(repo.SchemaVersion),
+		Upgrade: func(ctx context.Context, _ string) error {
+			_, err := setup.Admin.Upgrade(ctx, schemaSQL, false)
+			return err
+		},
 		Program: place.Program(p.GetString("embedded.bin_dir")), AppPassword: setup.AppPassword, Configure: setup.Configure, Try: setup.Try,
 		Keys: func() ([]uint32, error) { return operator.KeyIDs([]byte(os.Getenv("CRM_KEYSET")), p.keysetFile()) }, Say: p.say,
 	}.Run(ctx))

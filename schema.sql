@@ -6,7 +6,7 @@
 --
 --   1  people        role, permission, collaborator
 --   2  records       customer, contract, payment, event, and the keys that they are searched by
---   3  secrets       credential, second_factor, session, sign_in_attempt and its counts, secret, setting
+--   3  secrets       credential, second_factor, session, sign_in_attempt and its counts, secret, setting, schema_version()
 --   4  who is asking me(), reach(), and for policies reached(); one's own account, the time
 --   5  signing in    sign_in_params(), sign_in(), open_session(), passwords, second factors, sessions
 --   6  rules         triggers: stamps, contacts, states, payments, handing over
@@ -18,6 +18,9 @@
 -- `crm init` runs this file once, inside one transaction, with :"schema", :"owner" and :"app"
 -- replaced by the names in the config (psql's own variables do the same: psql -v schema=crm …).
 -- Function bodies name tables without a schema: every function fixes its search_path.
+--
+-- A change of this file needs a step in repo/upgrade/steps, see docs/contributing.md. `crm upgrade` runs the steps that a
+-- database lacks and lays functions, views, triggers, policies and grants again from this file.
 
 set local role :"owner";
 create schema :"schema";
@@ -340,7 +343,24 @@ create table setting (
 	name  text primary key,
 	value text not null
 );
-insert into setting values ('schema_version', '3'), ('session_lifetime', '12 hours'), ('session_idle', '30 minutes');
+insert into setting values ('schema_version', '4'), ('session_lifetime', '12 hours'), ('session_idle', '30 minutes');
+
+-- Returns the version of the schema, or raises error 55000 for a program that cannot work with it: one of a newer version,
+-- or of an older one than oldest. Every batch of the program begins with this call, so such a program changes nothing.
+-- Whoever changes this file in a way that older programs cannot follow raises oldest. release is the first crm
+-- with this version.
+create function schema_version(program integer) returns integer
+language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
+declare
+	version integer := (select s.value from setting s where s.name = 'schema_version');
+	oldest  constant integer := 4;
+	release constant text := '0.2.0';
+begin
+	if program not between oldest and version then
+		raise exception using errcode = '55000', constraint = 'schema_version', message = 'another version', detail = version || ' ' || release;
+	end if;
+	return version;
+end $$;
 
 -- 4 --------------------------------------------------------------------- who is asking
 
@@ -1661,7 +1681,7 @@ create table audit (
 	collaborator_id bigint, -- null: the owner's own work (init, purge), or nobody signed in; no foreign key, for the trail outlives all
 	session_id      bigint,
 	client          inet default inet_client_addr(),
-	entity          text not null, -- customer, contract, event, user, payment; role, keyset; of refusals and exports any noun
+	entity          text not null, -- customer, contract, event, user, payment; role, keyset, schema; of refusals and exports any noun
 	entity_id       bigint not null,
 	action          text not null check (action ~ '^[a-z]+(-[a-z]+)*$'),
 	before          jsonb,
@@ -2074,7 +2094,7 @@ create policy changing on event for update to :"app"
 grant usage on schema :"schema" to :"app";
 
 grant execute on function
-	sign_in_params(text), sign_in(text, bytea, bytea, bytea, bytea, bytea, bytea),
+	schema_version(integer), sign_in_params(text), sign_in(text, bytea, bytea, bytea, bytea, bytea, bytea),
 	open_session(bytea, interval, integer, integer, integer, bytea, bytea), sign_out(), touch(), note_failures(),
 	change_password(bytea, integer, integer, integer, bytea, bytea),
 	set_first_password(text, integer, integer, integer, bytea, bytea, boolean),

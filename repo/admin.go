@@ -15,9 +15,6 @@ type Names struct {
 	Owner, App       string
 }
 
-// SchemaVersion is the version of schema.sql that this program works with.
-const SchemaVersion = "3"
-
 // An Admin does what only an administrator's account may: create, fill with fictional data, seal anew, and check.
 type Admin struct {
 	url   string // of the administrator, for any database
@@ -84,20 +81,13 @@ func hasRole(ctx context.Context, conn *pgx.Conn, name string) (there bool, err 
 	return there, translate(err)
 }
 
-func (a *Admin) checkVersion(ctx context.Context, conn *pgx.Conn) (there bool, err error) {
-	err = conn.QueryRow(ctx, "select exists (select from pg_namespace where nspname = $1)", a.names.Schema).Scan(&there)
-	if err != nil || !there {
-		return there, translate(err)
+// checkVersion reports whether the schema is there. One of another version is ErrUnavailable, one that is not crm's ErrConflict.
+func (a *Admin) checkVersion(ctx context.Context, conn querier) (there bool, err error) {
+	version, err := a.version(ctx, conn)
+	if version != 0 && err == nil {
+		err = versionError(version, "")
 	}
-	var version string
-	err = conn.QueryRow(ctx, "select value from "+quote(a.names.Schema)+".setting where name = 'schema_version'").Scan(&version)
-	if err != nil {
-		return true, say(ErrConflict, "the schema %s is there and is not crm's: choose another database.schema", a.names.Schema)
-	}
-	if version != SchemaVersion {
-		return true, say(ErrConflict, "the schema %s has version %s, this crm works with version %s", a.names.Schema, version, SchemaVersion)
-	}
-	return true, nil
+	return version != 0, translate(err)
 }
 
 // asOwner runs do in a transaction as the owner role.
@@ -118,6 +108,9 @@ func (a *Admin) asOwnerOn(ctx context.Context, conn *pgx.Conn, do func(pgx.Tx) e
 	defer func() { _ = tx.Rollback(ctx) }()
 	if _, err := tx.Exec(ctx, "set local role "+quote(a.names.Owner)+"; set local search_path = pg_catalog, "+quote(a.names.Schema)+", pg_temp"); err != nil {
 		return translate(err)
+	}
+	if _, err := a.checkVersion(ctx, tx); err != nil {
+		return err
 	}
 	if err := do(tx); err != nil {
 		return translate(err)
@@ -236,10 +229,10 @@ func (a *Admin) DropDatabase(ctx context.Context) error {
 	return translate(err)
 }
 
-// Noted reports whether the name was noted with Note.
+// Noted reports whether the name was noted with Note, alone or with a space and more behind it.
 func (a *Admin) Noted(ctx context.Context, name string) (noted bool, err error) {
 	err = a.asOwner(ctx, func(tx pgx.Tx) error {
-		return tx.QueryRow(ctx, "select exists (select from setting where name = $1)", name).Scan(&noted)
+		return tx.QueryRow(ctx, "select exists (select from setting where name = $1 or starts_with(name, $1 || ' '))", name).Scan(&noted)
 	})
 	return noted, err
 }

@@ -131,7 +131,7 @@ type AuditEntry struct {
 	Entry
 	Client    *string // the address of the machine; nil: the server's own
 	SessionID *int64
-	Entity    string // customer, contract, event, user, payment, role, keyset, or the noun that was refused or exported
+	Entity    string // customer, contract, event, user, payment, role, keyset, schema, or the noun that was refused or exported
 	EntityID  int64  // 0: no single record
 	Undoes    *int64 // the entry that it takes back
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -122,7 +123,7 @@ func (a *Admin) sessionTables(ctx context.Context, tx pgx.Tx) ([]string, error) 
 
 // describeTrail verifies the trail's chain and notes its head. A broken chain is no reason to have no backup.
 func (a *Admin) describeTrail(ctx context.Context, tx pgx.Tx, m *Manifest) error {
-	if m.SchemaVersion == SchemaVersion {
+	if m.SchemaVersion == strconv.Itoa(SchemaVersion) {
 		_, _, err := a.verifyChain(ctx, tx, nil)
 		if err != nil && !errors.Is(err, ErrConflict) {
 			return err

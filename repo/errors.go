@@ -102,14 +102,14 @@ func refusal(pg *pgconn.PgError) error {
 		return ErrNotFound
 	case pg.Code == "40001", pg.Code == "40P01", pg.Code == "55P03":
 		return say(ErrConflict, "somebody else is changing the same record: try again")
-	case pg.Code == "25006":
-		return say(ErrUnavailable, "the database takes no changes: it is a standby, or default_transaction_read_only is set for it or its account")
+	case pg.Code == "55000" && pg.ConstraintName == "schema_version":
+		return unserved(pg)
 	case pg.Code == "22003":
 		return say(ErrInvalid, "a number is out of range")
 	case strings.HasPrefix(pg.Code, "23"):
 		return broken(pg)
 	case pg.Code == "3F000", pg.Code == "42P01", pg.Code == "42883":
-		return say(ErrUnavailable, "the database does not hold crm's schema: run crm init")
+		return errNoSchema
 	}
 	if c, ok := causeOf(pg.Code); ok {
 		return c.refused()

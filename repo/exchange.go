@@ -53,18 +53,17 @@ func (db *DB) exchange(ctx context.Context, how delivery, steps []step) error {
 	if err != nil {
 		return err
 	}
-	mayAsk := db.token != nil && db.clock.IsZero() && !db.quiet
-	switch {
-	case db.tx != nil:
+	if db.tx != nil {
 		return db.send(ctx, b, db.tx.request).translated()
-	case how == writes && mayAsk:
-		return db.write(ctx, b)
+	}
+	if mayAsk := db.token != nil && db.clock.IsZero() && !db.quiet; how == writes && mayAsk {
+		return db.meeting.explain(ctx, db.pool, db.write(ctx, b))
 	}
 	out := db.send(ctx, b, "")
 	if out.lost && (how == reads || !out.sent) && !out.late && ctx.Err() == nil {
 		out = db.send(ctx, b, "")
 	}
-	return out.translated()
+	return db.meeting.explain(ctx, db.pool, out.translated())
 }
 
 // A bundle is steps as they are sent.
@@ -185,14 +184,14 @@ func (db *DB) queue(b bundle, token, request string, touches, shared bool, moved
 		hear = db.heard()
 	}
 	first := func(rows pgx.Rows) (err error) {
-		*moved, err = readFirst(rows, hear)
+		*moved, err = readFirst(rows, hear, db.meeting.met)
 		return err
 	}
 	if shared {
 		names, values := apart(append(db.fixed[:len(db.fixed):len(db.fixed)], setting{"crm.token", token}, setting{"crm.request", request}))
-		queued.Queue(applySettings, names, values).Query(first)
+		queued.Queue(db.meeting.shared, SchemaVersion, names, values).Query(first)
 	} else {
-		queued.Queue(applyIdentity, token, request).Query(first)
+		queued.Queue(db.meeting.own, SchemaVersion, token, request).Query(first)
 	}
 	if touches {
 		queued.Queue("select touch()")

@@ -124,9 +124,15 @@ func (w *world) stage() (all []scene) {
 	for _, device := range [][]byte{nil, home, random(32)} {
 		for _, code := range []string{"", "000000", now, used} {
 			for _, c := range []struct{ name, person, key string }{
-				{"unknown", "nobody", "wrong"}, {"unknown, tried before", "often", "wrong"}, {"known, wrong", "sales2", "wrong"},
-				{"known, tried before, wrong", "sales1", "wrong"}, {"locked, wrong", "manage", "wrong"}, {"locked, right", "manage", "manage"},
-				{"factor, wrong", "support1", "wrong"}, {"factor, locked, wrong", "support2", "wrong"}, {"factor, locked, right", "support2", "support2"},
+				{"unknown", "nobody", "wrong"},
+				{"unknown, tried before", "often", "wrong"},
+				{"known, wrong", "sales2", "wrong"},
+				{"known, tried before, wrong", "sales1", "wrong"},
+				{"locked, wrong", "manage", "wrong"},
+				{"locked, right", "manage", "manage"},
+				{"factor, wrong", "support1", "wrong"},
+				{"factor, locked, wrong", "support2", "wrong"},
+				{"factor, locked, right", "support2", "support2"},
 				{"factor, right", "support1", "support1"},
 			} {
 				s := scene{fmt.Sprintf("%s, code %q, device %.2x", c.name, code, device), c.person + "@epic.example", key(c.key), code, device, "refused"}
@@ -174,8 +180,10 @@ func TestTriesLookAlike(t *testing.T) {
 				if seen[kind] == nil {
 					seen[kind], took[kind] = map[string]map[string][]string{}, map[string][]time.Duration{}
 				}
-				for what, value := range map[string]string{"tables": f.tables, "indexes": f.indexes, "functions": f.functions,
-					"locks": f.locks, "widths": f.widths, "bytes of WAL": fmt.Sprint(f.wal)} {
+				for what, value := range map[string]string{
+					"tables": f.tables, "indexes": f.indexes, "functions": f.functions,
+					"locks": f.locks, "widths": f.widths, "bytes of WAL": fmt.Sprint(f.wal),
+				} {
 					if seen[kind][what] == nil {
 						seen[kind][what] = map[string][]string{}
 					}

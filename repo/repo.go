@@ -35,16 +35,17 @@ type Vault interface {
 
 // DB is the database as one caller sees it. It is cheap to copy; see [DB.As].
 type DB struct {
-	pool  *pgxpool.Pool
-	tx    *script // an atomic script's transaction, nil otherwise
-	fixed []setting
-	token func() (string, error)
-	heard func() func(server time.Time) (moved bool) // see Timed; may be nil
-	clock time.Time                                  // of a seeding session, zero otherwise
-	vault Vault
-	link  *link
-	quiet bool          // see Quiet
-	used  *atomic.Int64 // when the session was last said to be in use, Unix seconds; nil for nobody's
+	pool    *pgxpool.Pool
+	tx      *script // an atomic script's transaction, nil otherwise
+	fixed   []setting
+	token   func() (string, error)
+	heard   func() func(server time.Time) (moved bool) // see Timed; may be nil
+	clock   time.Time                                  // of a seeding session, zero otherwise
+	vault   Vault
+	link    *link
+	meeting *meeting
+	quiet   bool          // see Quiet
+	used    *atomic.Int64 // when the session was last said to be in use, Unix seconds; nil for nobody's
 }
 
 // A Config says where the database is.
@@ -56,6 +57,7 @@ type Config struct {
 	Vault          Vault
 	Revive         func(ctx context.Context) error // starts the database's server if it does not run; may be nil
 	Away           func()                          // called once when a database that was there cannot be reached; may be nil
+	Newer          func()                          // called once when the database is of a newer crm that still serves this one; may be nil
 }
 
 // Open prepares a pool without connecting: a database that is away is reported by the first statement.
@@ -64,7 +66,7 @@ func Open(c Config) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("database.url cannot be read: want postgres://USER:PASSWORD@HOST:PORT/DATABASE")
 	}
-	db := &DB{vault: c.Vault, link: &link{tell: c.Away, revive: c.Revive, limit: c.QueryTimeout}, fixed: fixed(c.Schema)}
+	db := &DB{vault: c.Vault, link: &link{tell: c.Away, revive: c.Revive, limit: c.QueryTimeout}, fixed: fixed(c.Schema), meeting: newMeeting(c.Schema, c.Newer)}
 	conf.MaxConns, conf.MinConns = 4, 0
 	conf.MaxConnIdleTime = 5 * time.Minute
 	conf.ConnConfig.ConnectTimeout = c.ConnectTimeout

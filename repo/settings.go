@@ -45,20 +45,25 @@ func apart(settings []setting) (names, values []string) {
 	return names, values
 }
 
-// applyIdentity sets the token $1 and the request $2 until the transaction ends, and returns what readFirst reads.
-const applyIdentity = `select pg_catalog.clock_timestamp(), pg_catalog.current_setting('transaction_isolation'),
-	pg_catalog.set_config('crm.token', $1, true), pg_catalog.set_config('crm.request', $2, true)`
+// applyIdentity returns the statement that sets the token $2 and the request $3 until the transaction ends, and returns
+// what readFirst reads. It fails if the schema does not serve a program of version $1.
+func applyIdentity(schema string) string {
+	return `select pg_catalog.clock_timestamp(), pg_catalog.current_setting('transaction_isolation'), ` + quote(schema) + `.schema_version($1),
+		pg_catalog.set_config('crm.token', $2, true), pg_catalog.set_config('crm.request', $3, true)`
+}
 
-// applySettings sets parameters $1 to values $2 until the transaction ends, and returns what readFirst reads. It is
-// parsed before they hold, so every name in it is qualified.
-const applySettings = `select pg_catalog.clock_timestamp(), pg_catalog.current_setting('transaction_isolation'),
-		pg_catalog.set_config(name, value, true)
-	from rows from (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[])) s (name, value)`
+// applySettings returns the statement that sets parameters $2 to values $3 until the transaction ends; otherwise it is
+// applyIdentity's. It is parsed before they hold, so every name in it is qualified.
+func applySettings(schema string) string {
+	return `select pg_catalog.clock_timestamp(), pg_catalog.current_setting('transaction_isolation'),
+			(select ` + quote(schema) + `.schema_version($1)), pg_catalog.set_config(name, value, true)
+		from rows from (pg_catalog.unnest($2::pg_catalog.text[]), pg_catalog.unnest($3::pg_catalog.text[])) s (name, value)`
+}
 
-// readFirst reads the answer of a batch's first statement: the database's time, which hear is called with, and the
-// isolation level, which a transaction under way keeps. The database takes callers for signed out at any level but read
-// committed; the error names the setting.
-func readFirst(rows pgx.Rows, hear func(time.Time) bool) (moved bool, err error) {
+// readFirst reads the answer of a batch's first statement: the database's time and the schema's version, which hear and
+// meet are called with, and the isolation level, which a transaction under way keeps. The database takes callers for
+// signed out at any level but read committed; the error names the setting.
+func readFirst(rows pgx.Rows, hear func(time.Time) bool, meet func(version int32)) (moved bool, err error) {
 	defer rows.Close()
 	if rows.Next() {
 		values, err := rows.Values()
@@ -67,6 +72,9 @@ func readFirst(rows pgx.Rows, hear func(time.Time) bool) (moved bool, err error)
 		}
 		if server, ok := values[0].(time.Time); ok {
 			moved = hear(server)
+		}
+		if version, ok := values[2].(int32); ok {
+			meet(version)
 		}
 		if level, _ := values[1].(string); level != "read committed" {
 			return moved, say(ErrUnavailable, "default_transaction_isolation is %s on a connection of the pooler: see docs/deployment.md, PgBouncer", level)

@@ -181,6 +181,11 @@ func (a *Admin) Exposed(ctx context.Context) (all []string, err error) {
 	return all, translate(err)
 }
 
+// named puts the names of the schema and the roles into SQL that is written for psql.
+func (a *Admin) named(sql string) string {
+	return strings.NewReplacer(`:"schema"`, quote(a.names.Schema), `:"owner"`, quote(a.names.Owner), `:"app"`, quote(a.names.App)).Replace(sql)
+}
+
 // createSchema runs schema.sql in one transaction, unless the schema is there; then its version must be ours.
 func (a *Admin) createSchema(ctx context.Context, schemaSQL string) (created bool, err error) {
 	conn, err := a.connect(ctx, a.names.Database)
@@ -194,7 +199,7 @@ func (a *Admin) createSchema(ctx context.Context, schemaSQL string) (created boo
 	if there, err := a.checkVersion(ctx, conn); there || err != nil {
 		return false, err
 	}
-	sql := strings.NewReplacer(`:"schema"`, quote(a.names.Schema), `:"owner"`, quote(a.names.Owner), `:"app"`, quote(a.names.App)).Replace(schemaSQL)
+	sql := a.named(schemaSQL)
 	tx, err := conn.Begin(ctx)
 	if err != nil {
 		return false, translate(err)

@@ -35,7 +35,7 @@ func Weak(get func(key string) Setting, configFile, keysetFile string) (all []st
 	for _, key := range []string{"database.url", "database.admin_url"} {
 		weak(holdsPassword(cast.ToString(get(key).File)), "%s: %s holds a password in plain text: name a passfile in it, or set %s from a secret store", configFile, key, Option{Key: key}.Env())
 	}
-	weak(cast.ToString(get("database.admin_url").File) != "", "%s: database.admin_url is there for every run: set %s for crm init, backup, restore, seed, rotate-keys, verify-audit and config check alone", configFile, Option{Key: "database.admin_url"}.Env())
+	weak(cast.ToString(get("database.admin_url").File) != "", "%s: database.admin_url is there for every run: set %s for crm init, upgrade, backup, restore, seed, rotate-keys, verify-audit and config check alone", configFile, Option{Key: "database.admin_url"}.Env())
 	memory, passes := cast.ToInt(get("password.memory_mib").Value), cast.ToInt(get("password.iterations").Value)
 	weak(memory*passes < 19*2, "password.memory_mib %d and password.iterations %d are cheap to guess against: want at least 19 and 2", memory, passes)
 	lifetime, token := cast.ToDuration(get("session.lifetime").Value), cast.ToDuration(get("session.token").Value)

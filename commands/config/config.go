@@ -32,7 +32,7 @@ func Options() []Option {
 	text, name := commands.Kind{}, commands.Required(commands.Text(63)) // as long as PostgreSQL's names
 	return []Option{
 		{"database.url", "", "", text, "where the database is: postgres://crm_app:PASSWORD@HOST:5432/crm; empty: a private server on this machine"},
-		{"database.admin_url", "", "", text, "an administrator's account, for crm init, backup, restore, seed, rotate-keys, verify-audit and config check only; better in CRM_DATABASE_ADMIN_URL than here"},
+		{"database.admin_url", "", "", text, "an administrator's account, for crm init, upgrade, backup, restore, seed, rotate-keys, verify-audit and config check only; better in CRM_DATABASE_ADMIN_URL than here"},
 		{"database.sslmode", "", "", orEmpty(commands.Enum("MODE", "disable", "allow", "prefer", "require", "verify-ca", "verify-full")), "disable, allow, prefer, require, verify-ca or verify-full, if the URL does not say; as database.name"},
 		{"database.sslrootcert", "", "", text, "the file of the certificate authority, for verify-ca and verify-full"},
 		{"database.sslcert", "", "", text, "the file of the client certificate, where the server asks the app role for one"},

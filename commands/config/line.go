@@ -37,6 +37,7 @@ const (
 var lineCommands = []struct{ name, help string }{
 	{"", "the prompt, or a script from stdin"},
 	{"init", "make database, roles and the first administrator"},
+	{"upgrade", "bring an older database to this version"},
 	{"backup FILE", "back the database up into a file"},
 	{"restore FILE", "make the database that a backup holds"},
 	{"seed", "add fictional data, or --purge it"},
@@ -71,6 +72,7 @@ var flags = []flag{
 	{"recipient", "", "backup", []string(nil), "crm backup: encrypt to this public key of age, age1…; may be repeated"},
 	{"identity", "", "restore", "", "crm restore: the file with the private key of age that opens the backup"},
 	{"passphrase-file", "", "backup|restore", "", "crm backup and restore: encrypt or open with the first line of this file"},
+	{"dry-run", "", "upgrade", false, "crm upgrade: change nothing, say what would change"},
 	{"customers", "", "seed", 0, "crm seed: how many customers (default 40)"},
 	{"contracts", "", "seed", 0, "crm seed: how many contracts (default 3 for 2 customers)"},
 	{"events", "", "seed", 0, "crm seed: how many events (default 3 for 4 contracts)"},

@@ -33,3 +33,6 @@ func clientDirs(name string) []string {
 	}
 	return nil
 }
+
+// Dump says that the private server does not run on this system.
+func (s *Server) Dump(context.Context, string, string, string) (string, error) { return "", errSystem }

@@ -51,6 +51,7 @@ type Place struct {
 	Names    repo.Names
 	Revive   func(ctx context.Context) error // starts the private server if it is gone; nil for a given server
 	close    func() error
+	dump     func(ctx context.Context, name string) (file string, err error) // nil: not the private server
 }
 
 // Find reads the config and starts the private server if that is the place. Its errors are ErrConfig or
@@ -93,6 +94,9 @@ func private(ctx context.Context, c Config) (Place, error) {
 	}
 	at.URL, at.AdminURL, at.close = server.URL(at.Names.Database, at.Names.App), server.URL("postgres", ""), h.close
 	h.server, at.Revive = server, h.revive
+	at.dump = func(ctx context.Context, name string) (string, error) {
+		return h.server.Dump(ctx, c.BinDir, at.Names.Database, name)
+	}
 	return at, nil
 }
 
@@ -131,6 +135,19 @@ func (h *hold) close() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.server.Close()
+}
+
+// Private reports whether the place is the private server.
+func (p Place) Private() bool { return p.dump != nil }
+
+// Dump writes the database of the private server to a new file beside its data and returns the file's path. prefix begins the
+// file's name, the time follows. Its errors are repo.ErrUnavailable.
+func (p Place) Dump(ctx context.Context, prefix string) (file string, err error) {
+	file, err = p.dump(ctx, fmt.Sprintf("%s-%s.dump", prefix, time.Now().UTC().Format("20060102T150405.000Z")))
+	if err != nil && ctx.Err() == nil {
+		err = worded{fmt.Errorf("the old state cannot be kept: %w", err), repo.ErrUnavailable}
+	}
+	return file, err
 }
 
 // Close leaves the private server, if that was the place.

@@ -1,0 +1,79 @@
+package repo
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+	"sync/atomic"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// This file compares the version of the program with that of the schema. The first statement of every batch calls
+// schema_version() of schema.sql, which fails for a program that the schema does not serve: the rest of the batch is not executed.
+
+// SchemaVersion is the version of schema.sql that this program works with.
+const SchemaVersion = 4
+
+// FirstVersion is the first version that was released, from which a database can be upgraded.
+const FirstVersion = 3
+
+// A meeting is what is known of the schema's version, shared by all copies of a DB.
+type meeting struct {
+	schema string
+	newer  func() // may be nil
+	told   atomic.Bool
+	own    string // the first statement of a batch, on a connection of the program's own
+	shared string // and on a shared one
+}
+
+// errNoSchema is the refusal of a database without crm's schema, or with an older one: it lacks a function or a table.
+var errNoSchema = say(ErrUnavailable, "the database does not hold crm's schema: run crm init")
+
+func newMeeting(schema string, newer func()) *meeting {
+	return &meeting{schema: schema, newer: newer, own: applyIdentity(schema), shared: applySettings(schema)}
+}
+
+// met notes the schema's version.
+func (m *meeting) met(version int32) {
+	if version > SchemaVersion && m.newer != nil && !m.told.Swap(true) {
+		m.newer()
+	}
+}
+
+// explain tells a schema that is older than schema_version() from none.
+func (m *meeting) explain(ctx context.Context, pool *pgxpool.Pool, err error) error {
+	if !errors.Is(err, errNoSchema) {
+		return err
+	}
+	var there bool
+	name := pgx.Identifier{m.schema, "setting"}.Sanitize()
+	if pool.QueryRow(ctx, "select to_regclass($1) is not null", name).Scan(&there) != nil || !there {
+		return err
+	}
+	return say(ErrUnavailable, "the database is of schema version %d or older and this crm of %d: run crm upgrade", FirstVersion, SchemaVersion)
+}
+
+// unserved is the refusal by schema_version().
+func unserved(pg *pgconn.PgError) error {
+	version, release, _ := strings.Cut(pg.Detail, " ")
+	number, _ := strconv.Atoi(version)
+	return versionError(number, release)
+}
+
+// versionError is the refusal of a schema that is of another version than this program; nil for the same. release is the
+// crm that goes with the schema, as far as it is known.
+func versionError(schema int, release string) error {
+	switch {
+	case schema < SchemaVersion:
+		return say(ErrUnavailable, "the database is of schema version %d and this crm of %d: run crm upgrade", schema, SchemaVersion)
+	case schema > SchemaVersion && release == "":
+		return say(ErrUnavailable, "the database is of schema version %d and this crm of %d: install a newer crm", schema, SchemaVersion)
+	case schema > SchemaVersion:
+		return say(ErrUnavailable, "the database is of schema version %d and this crm of %d: install crm %s or newer", schema, SchemaVersion, release)
+	}
+	return nil
+}

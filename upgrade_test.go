@@ -1,0 +1,120 @@
+package main
+
+import (
+	"compress/gzip"
+	"encoding/json"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"crm/repo/embedded"
+)
+
+// TestPrivateServerUpgrades starts crm on a private server of the first release: it keeps a dump, upgrades and says so, once.
+func TestPrivateServerUpgrades(t *testing.T) {
+	home, err := os.MkdirTemp("", "crm-up-") // short: it holds a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(home) })
+	dir := filepath.Join(home, "server")
+	t.Cleanup(func() {
+		if err := embedded.Remove(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	var release struct {
+		Keyset string `json:"keyset"`
+	}
+	if err := json.Unmarshal(unzipped(t, "v3.json.gz"), &release); err != nil {
+		t.Fatal(err)
+	}
+	fillPrivate(t, dir)
+	start := func() string {
+		crm := exec.Command("crm", "-c", "help")
+		crm.Env = append(os.Environ(), "HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_DATA_HOME="+home, "XDG_STATE_HOME="+home,
+			"CRM_EMBEDDED_DIR="+dir, "CRM_KEYSET="+release.Keyset, "GORACE="+noNap)
+		out, err := crm.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		return string(out)
+	}
+	said := start()
+	file := regexp.MustCompile(`the database is of an older crm: its state is kept in (\S+\.dump)\n`).FindStringSubmatch(said)
+	if file == nil || !strings.Contains(said, "schema upgraded from version 3 to ") {
+		t.Fatalf("it says:\n%s", said)
+	}
+	if info, err := os.Stat(file[1]); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the dump: %v, %v", info, err)
+	}
+	list, _, err := embedded.Client(t.Context(), "pg_restore", "", 14)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command(list, "--list", file[1]).CombinedOutput(); err != nil || !strings.Contains(string(out), "TABLE DATA crm customer ") {
+		t.Errorf("the dump holds: %v\n%s", err, out)
+	}
+	if said := start(); strings.Contains(said, "upgrade") {
+		t.Errorf("the second start says:\n%s", said)
+	}
+}
+
+// fillPrivate makes a private server with the database of the first release.
+func fillPrivate(t *testing.T, dir string) {
+	t.Helper()
+	server, err := embedded.Start(t.Context(), embedded.Config{Dir: dir, Fast: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	dump := regexp.MustCompile(`(?m)^\\.*$`).ReplaceAllString(string(unzipped(t, "v3.sql.gz")), "") // psql's own commands
+	for _, at := range []struct {
+		database   string
+		statements []string
+	}{
+		{"postgres", []string{"create role crm_owner nologin noinherit", "create role crm_app login noinherit", "create database crm owner crm_owner"}},
+		{"crm", []string{dump}},
+	} {
+		conn, err := pgx.Connect(t.Context(), server.URL(at.database, ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range at.statements {
+			if _, err := conn.Exec(t.Context(), s); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := conn.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func unzipped(t *testing.T, name string) []byte {
+	t.Helper()
+	file, err := os.Open(filepath.Join("repo", "upgrade", "testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	reader, err := gzip.NewReader(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
