@@ -13,7 +13,7 @@
 --   7  the trail     audit and its hash chain, request and fate(), history(), undoing, exporting, erasing
 --   8  reading       one view a noun, and events' texts alone
 --   9  writing       row policies
---  10  grants, and no planner statistics
+--  10  grants, no planner statistics, and which keys seal
 --
 -- `crm init` runs this file once, inside one transaction, with :"schema", :"owner" and :"app"
 -- replaced by the names in the config (psql's own variables do the same: psql -v schema=crm …).
@@ -105,6 +105,20 @@ create unique index collaborator_email_key on collaborator (lower(email)) where 
 
 -- A sealed value is Tink AEAD ciphertext, at least 33 bytes; the key is never in the database.
 create domain sealed as bytea check (length(value) between 33 and 2048);
+
+-- The columns of a table that hold sealed values, and those that hold what texts are found by: a column NAME_tokens goes with the
+-- column NAME. What treats all of them alike asks the catalogue, so that a new column needs no list (PostgreSQL manual, 53.7
+-- pg_attribute).
+create function sealed_columns(of_table regclass) returns name[]
+language sql stable set search_path = :"schema", pg_temp as $$
+	select coalesce(array_agg(a.attname order by a.attnum), '{}') from pg_attribute a
+	where a.attrelid = of_table and a.atttypid = 'sealed'::regtype and a.attnum > 0 and not a.attisdropped
+$$;
+create function token_columns(of_table regclass) returns name[]
+language sql stable set search_path = :"schema", pg_temp as $$
+	select coalesce(array_agg(a.attname order by a.attnum), '{}') from pg_attribute a
+	where a.attrelid = of_table and right(a.attname, 7) = '_tokens' and a.attnum > 0 and not a.attisdropped
+$$;
 
 create table customer (
 	id           bigint generated always as identity primary key,
@@ -1432,8 +1446,6 @@ declare
 	caller identity := stamped(new.changed_in);
 	sells  boolean := coalesce((select r.sells from role r where r.name = caller.role), false);
 begin
-	perform check_sealed(nullif(new.company_name, old.company_name), nullif(new.full_name, old.full_name),
-		nullif(new.email, old.email), nullif(new.phone, old.phone));
 	if tg_op = 'INSERT' and sells then
 		new.sales_id := coalesce(new.sales_id, caller.id);
 		if new.sales_id <> caller.id then
@@ -1723,7 +1735,7 @@ create function trail() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp set bytea_output = 'hex' as $$
 declare
 	caller identity := case when tg_op <> 'DELETE' then stamped(new.changed_in) end; -- only the owner deletes
-	unkept text[] := '{id,created_at,updated_at,changed_in,fictional,name_tokens,location_tokens,comments_tokens,company_name_tokens,full_name_tokens,email_tokens,phone_tokens}'; -- stamps, and what is derived
+	unkept text[] := '{id,created_at,updated_at,changed_in,fictional}'::text[] || token_columns(tg_relid)::text[]; -- stamps, and what is derived
 	was    jsonb := case when tg_op <> 'INSERT' then to_jsonb(old) - unkept end;
 	is_now jsonb := case when tg_op <> 'DELETE' then to_jsonb(new) - unkept end;
 	whole  jsonb := is_now;
@@ -1737,7 +1749,7 @@ begin
 			when is_now->>'deleted_at' is null then 'restore' else 'delete' end;
 		select jsonb_object_agg(w.key, w.value), jsonb_object_agg(w.key, is_now->w.key) into was, is_now
 		from jsonb_each(was) w where w.value is distinct from is_now->w.key;
-		if was is null and undone is null or was - '{company_name,full_name,email,phone}'::text[] = '{}' and resealing(new.changed_in) then
+		if was is null and undone is null or resealing(new.changed_in) and was - sealed_columns(tg_relid)::text[] = '{}' then
 			return null; -- nothing but stamps and seals
 		end if;
 	end if;
@@ -1948,7 +1960,7 @@ $$;
 create function export_customer(of_customer bigint) returns jsonb
 language plpgsql volatile security definer set search_path = :"schema", pg_temp set bytea_output = 'hex' as $$
 declare
-	unkept   text[] := '{name_tokens,location_tokens,comments_tokens,company_name_tokens,full_name_tokens,email_tokens,phone_tokens,fictional,changed_in}';
+	unkept   text[] := '{fictional,changed_in}'::text[] || token_columns('customer')::text[] || token_columns('event')::text[];
 	customer jsonb := (select to_jsonb(c) - unkept from customer c where c.id = of_customer);
 begin
 	if reach('customer.export') is distinct from 0 then
@@ -1973,8 +1985,8 @@ begin
 				or a.entity = 'event' and a.entity_id in (select e.id from event e join contract k on k.id = e.contract_id where k.customer_id = of_customer)));
 end $$;
 
--- Takes the person out of a customer: the sealed columns hold what the client gives for "erased" and nothing, their forms in the trail
--- become digests. Contracts, events and amounts stay. How many entries of the trail were changed.
+-- Takes the person out of a customer: every sealed column is emptied, but for the names of company and person, which get what the
+-- client gives for "erased"; their forms in the trail become digests. Contracts, events and amounts stay. How many entries of the trail were changed.
 create function erase_customer(of_customer bigint, company sealed, name sealed) returns bigint
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -1993,9 +2005,11 @@ begin
 	if unfinished > 0 then
 		raise exception using errcode = '23503', constraint = 'customer_has_contracts', message = 'unfinished contracts', detail = unfinished::text;
 	end if;
-	update customer c set company_name = company, full_name = name, email = null, phone = null,
-		company_name_tokens = '{}', full_name_tokens = '{}', email_tokens = '{}', phone_tokens = '{}', changed_in = -caller.session_id
-	where c.id = of_customer;
+	execute (select format('update customer set %s, changed_in = $4 where id = $1', string_agg(e.change, ', '))
+		from (select case s when 'company_name' then 'company_name = $2' when 'full_name' then 'full_name = $3' else format('%I = null', s) end as change
+			from unnest(sealed_columns('customer')) s
+			union all select format('%I = ''{}''', t) from unnest(token_columns('customer')) t) e)
+	using of_customer, company, name, -caller.session_id;
 	update audit a set before = audit_digests(a.entity, a.before), after = audit_digests(a.entity, a.after)
 	where a.entity = 'customer' and a.entity_id = of_customer and (a.before is not null or a.after is not null);
 	get diagnostics changed = row_count;
@@ -2145,5 +2159,23 @@ begin
 		else
 			execute format('alter table %s alter column %I set statistics 0', kept.relation, kept.attname);
 		end if;
+	end loop;
+end $$;
+
+-- Every table with sealed columns takes values under known keys only. The triggers are generated, one function a table, so that
+-- they name their columns and cost nothing to look them up.
+do $$
+declare
+	tab record;
+begin
+	for tab in
+		select c.relname, (select string_agg(format('nullif(new.%1$I, old.%1$I)', s), ', ') from unnest(sealed_columns(c.oid)) s) as written
+		from pg_class c
+		where c.relnamespace = current_schema()::regnamespace and c.relkind = 'r' and sealed_columns(c.oid) <> '{}'
+	loop
+		execute format('create function %I() returns trigger language plpgsql security definer set search_path = :"schema", pg_temp as
+			$check$ begin perform check_sealed(%s); return new; end $check$', tab.relname || '_sealed', tab.written);
+		execute format('create trigger b_sealed before insert or update on %I for each row execute function %I()',
+			tab.relname, tab.relname || '_sealed');
 	end loop;
 end $$;

@@ -1,7 +1,8 @@
 package repo
 
-// This file seals anew what an older key has sealed, while others work: customers, and the values that the trail holds of
-// them. Batches are short, so nobody waits for long; what is locked is left for the next round.
+// This file re-encrypts what an older key has sealed, while others work: every column of the domain sealed, which it finds
+// in the catalogue, and the values that the trail holds of them. Batches are short, so nobody waits for long; rows that
+// somebody has locked are left for the next round.
 
 import (
 	"bytes"
@@ -10,6 +11,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,36 +23,69 @@ const (
 	lockedPause = 100 * time.Millisecond // before another round for rows that somebody held
 )
 
-// A Resealing seals anew.
+// A Resealing re-encrypts values with the present key.
 type Resealing struct {
-	Prefix []byte // what every value begins with that the present key has sealed
-	// Reseal opens a value and seals it with the present key; nil for what is damaged and stays as it is.
+	Prefix []byte // the first bytes of every value that the present key has sealed
+	// Reseal opens a value and seals it with the present key; nil for one that cannot be opened and stays as it is.
 	Reseal   func(column string, sealed []byte) (fresh []byte, tokens []int32, err error)
 	Progress func(done, total int64) // may be nil
 	done     int64
 	total    int64
 }
 
-// sealedColumns are the columns of a customer that are sealed.
-var sealedColumns = [...]string{"company_name", "full_name", "email", "phone"}
+// A sealedTable is a table with sealed columns.
+type sealedTable struct {
+	Name    string
+	Columns []string
+	Tokens  []string // the columns of search tokens: NAME_tokens goes with the column NAME
+}
 
-// Reseal seals anew whatever is not sealed with the present key, round by round until nothing is left, and answers how
-// many rows that were, and how many hold values that are damaged.
+// sealedTables reads them from the catalogue.
+func sealedTables(ctx context.Context, tx pgx.Tx, schema string) ([]sealedTable, error) {
+	rows, err := tx.Query(ctx, `select c.relname::text, sealed_columns(c.oid)::text[], token_columns(c.oid)::text[]
+		from pg_class c join pg_namespace n on n.oid = c.relnamespace
+		where n.nspname = $1 and c.relkind = 'r' and sealed_columns(c.oid) <> '{}' order by c.relname`, schema)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[sealedTable])
+}
+
+// stale is the condition on rows with values of another key than the present one, whose prefix is $1.
+func (t sealedTable) stale() string {
+	conditions := make([]string, len(t.Columns))
+	for i, column := range t.Columns {
+		conditions[i] = "substr(" + quote(column) + ", 1, 5) <> $1"
+	}
+	return "(" + strings.Join(conditions, " or ") + ")"
+}
+
+// Reseal re-encrypts whatever is not sealed with the present key, round by round until nothing is left. It returns the
+// number of rows that it changed, and of those with values that cannot be opened.
 func (a *Admin) Reseal(ctx context.Context, r Resealing) (changed, damaged int64, err error) {
-	if r.total, err = a.unsealed(ctx, r.Prefix); err != nil {
+	var tables []sealedTable
+	err = a.asOwner(ctx, func(tx pgx.Tx) (err error) { tables, err = sealedTables(ctx, tx, a.names.Schema); return err })
+	if err != nil {
+		return 0, 0, err
+	}
+	batches := []batch{resealTrail}
+	for _, t := range tables {
+		batches = append(batches, t.reseal)
+	}
+	if r.total, err = a.unsealed(ctx, tables, r.Prefix); err != nil {
 		return 0, 0, err
 	}
 	for left := r.total; left > 0; {
 		damaged = 0
 		before := r.done
-		for _, table := range []batch{resealCustomers, resealTrail} {
+		for _, table := range batches {
 			bad, err := a.resealAll(ctx, &r, table)
 			damaged += bad
 			if err != nil {
 				return r.done, damaged, err
 			}
 		}
-		if left, err = a.unsealed(ctx, r.Prefix); err != nil {
+		if left, err = a.unsealed(ctx, tables, r.Prefix); err != nil {
 			return r.done, damaged, err
 		}
 		if left -= damaged; left > 0 && r.done == before {
@@ -64,7 +99,7 @@ func (a *Admin) Reseal(ctx context.Context, r Resealing) (changed, damaged int64
 	return r.done, damaged, nil
 }
 
-// A batch seals the next rows of a table anew, those behind an id.
+// A batch re-encrypts the next rows of a table, those behind an id.
 type batch func(ctx context.Context, tx pgx.Tx, r *Resealing, after int64) (resealed, error)
 
 // resealed is what a batch did: rows that were looked at, those with damaged values, the last id.
@@ -100,54 +135,44 @@ func (a *Admin) resealAll(ctx context.Context, r *Resealing, next batch) (damage
 	}
 }
 
-// staleCustomer and staleEntry find rows with values of another key; $1 is the present key's prefix.
-const (
-	staleCustomer = "(substr(company_name, 1, 5) <> $1 or substr(full_name, 1, 5) <> $1 or substr(email, 1, 5) <> $1 or substr(phone, 1, 5) <> $1)"
-	staleEntry    = `concat_ws(' ', before::text, after::text) ~ ('"\\\\x01(?!' || substr(encode($1::bytea, 'hex'), 3) || ')') and entity = 'customer'`
-)
+// staleEntry is the condition on entries of the trail with values of another key; $1 is the present key's prefix.
+const staleEntry = `concat_ws(' ', before::text, after::text) ~ ('"\\\\x01(?!' || substr(encode($1::bytea, 'hex'), 3) || ')') and entity = 'customer'`
 
 // unsealed counts the rows that are left.
-func (a *Admin) unsealed(ctx context.Context, prefix []byte) (rows int64, err error) {
-	err = a.asOwner(ctx, func(tx pgx.Tx) error {
-		return tx.QueryRow(ctx, "select (select count(*) from customer where "+staleCustomer+") + (select count(*) from audit where "+staleEntry+")", prefix).Scan(&rows)
-	})
+func (a *Admin) unsealed(ctx context.Context, tables []sealedTable, prefix []byte) (rows int64, err error) {
+	query := "select (select count(*) from audit where " + staleEntry + ")"
+	for _, t := range tables {
+		query += " + (select count(*) from " + quote(t.Name) + " where " + t.stale() + ")"
+	}
+	err = a.asOwner(ctx, func(tx pgx.Tx) error { return tx.QueryRow(ctx, query, prefix).Scan(&rows) })
 	return rows, err
 }
 
-// resealCustomers seals the next batch of customers anew; who is locked is left out.
-func resealCustomers(ctx context.Context, tx pgx.Tx, r *Resealing, after int64) (b resealed, err error) {
-	type customer struct {
-		ID     int64
-		Sealed [len(sealedColumns)][]byte
+// reseal re-encrypts the next batch of the table's rows; locked ones are left out.
+func (t sealedTable) reseal(ctx context.Context, tx pgx.Tx, r *Resealing, after int64) (b resealed, err error) {
+	columns := make([]string, len(t.Columns))
+	for i, c := range t.Columns {
+		columns[i] = quote(c)
 	}
-	rows, err := tx.Query(ctx, "select id, "+strings.Join(sealedColumns[:], ", ")+" from customer where id > $2 and "+staleCustomer+
+	rows, err := tx.Query(ctx, "select id, array["+strings.Join(columns, ", ")+"]::bytea[] from "+quote(t.Name)+" where id > $2 and "+t.stale()+
 		" order by id limit $3 for no key update skip locked", r.Prefix, after, resealBatch)
 	if err != nil {
 		return b, err
 	}
-	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (c customer, err error) {
-		return c, row.Scan(&c.ID, &c.Sealed[0], &c.Sealed[1], &c.Sealed[2], &c.Sealed[3])
-	})
+	type row struct {
+		ID     int64
+		Sealed [][]byte
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[row])
 	if err != nil {
 		return b, err
 	}
 	updates := &pgx.Batch{}
-	for _, c := range found {
-		b.rows, b.last = b.rows+1, c.ID
-		changes, whole := map[string]any{}, true
-		for i, column := range sealedColumns {
-			if c.Sealed[i] == nil || bytes.HasPrefix(c.Sealed[i], r.Prefix) {
-				continue
-			}
-			fresh, tokens, err := r.Reseal("customer."+column, c.Sealed[i])
-			if err != nil {
-				return b, err
-			}
-			if fresh == nil {
-				whole = false
-				continue
-			}
-			changes[column], changes[column+"_tokens"] = fresh, tokens
+	for _, f := range found {
+		b.rows, b.last = b.rows+1, f.ID
+		changes, whole, err := t.changes(r, f.Sealed)
+		if err != nil {
+			return b, err
 		}
 		if !whole {
 			b.damaged++
@@ -155,7 +180,7 @@ func resealCustomers(ctx context.Context, tx pgx.Tx, r *Resealing, after int64) 
 		if len(changes) == 0 {
 			continue
 		}
-		sql, args, err := sq().Update("customer").SetMap(changes).Where("id = ?", c.ID).ToSql()
+		sql, args, err := sq().Update(quote(t.Name)).SetMap(changes).Where("id = ?", f.ID).ToSql()
 		if err != nil {
 			return b, err
 		}
@@ -164,7 +189,30 @@ func resealCustomers(ctx context.Context, tx pgx.Tx, r *Resealing, after int64) 
 	return b, tx.SendBatch(ctx, updates).Close()
 }
 
-// resealTrail seals the values in the next batch of the trail's entries anew.
+// changes are the columns of a row to write. whole is false if one of its values cannot be opened.
+func (t sealedTable) changes(r *Resealing, values [][]byte) (changes map[string]any, whole bool, err error) {
+	changes, whole = map[string]any{}, true
+	for i, column := range t.Columns {
+		if values[i] == nil || bytes.HasPrefix(values[i], r.Prefix) {
+			continue
+		}
+		fresh, tokens, err := r.Reseal(t.Name+"."+column, values[i])
+		if err != nil {
+			return nil, false, err
+		}
+		if fresh == nil {
+			whole = false
+			continue
+		}
+		changes[quote(column)] = fresh
+		if of := column + "_tokens"; slices.Contains(t.Tokens, of) {
+			changes[quote(of)] = tokens
+		}
+	}
+	return changes, whole, nil
+}
+
+// resealTrail re-encrypts the values in the next batch of the trail's entries.
 func resealTrail(ctx context.Context, tx pgx.Tx, r *Resealing, after int64) (b resealed, err error) {
 	type entry struct {
 		ID            int64
@@ -197,8 +245,8 @@ func resealTrail(ctx context.Context, tx pgx.Tx, r *Resealing, after int64) (b r
 	return b, tx.SendBatch(ctx, updates).Close()
 }
 
-// resealValues seals a customer's values in the trail anew, each with the digest of its first form: that is what the hash
-// chain holds of it. False where one is damaged.
+// resealValues re-encrypts a customer's values in the trail, each with the digest of its first form, which is what the
+// hash chain holds of it. whole is false if one of them cannot be opened.
 func (r *Resealing) resealValues(kept values) (whole bool, err error) {
 	whole = true
 	for column, v := range kept {
