@@ -2151,7 +2151,7 @@ begin
 	for kept in
 		select c.oid::regclass as relation, c.relkind, a.attnum, a.attname
 		from pg_class c join pg_attribute a on a.attrelid = c.oid left join pg_index i on i.indexrelid = c.oid
-		where c.relnamespace = current_schema()::regnamespace and a.attnum > 0 and not a.attisdropped
+		where c.relnamespace = quote_ident(current_schema())::regnamespace and a.attnum > 0 and not a.attisdropped
 			and (c.relkind in ('r', 'p', 'm') or c.relkind in ('i', 'I') and i.indkey[a.attnum - 1] = 0)
 	loop
 		if kept.relkind in ('i', 'I') then
@@ -2171,10 +2171,10 @@ begin
 	for tab in
 		select c.relname, (select string_agg(format('nullif(new.%1$I, old.%1$I)', s), ', ') from unnest(sealed_columns(c.oid)) s) as written
 		from pg_class c
-		where c.relnamespace = current_schema()::regnamespace and c.relkind = 'r' and sealed_columns(c.oid) <> '{}'
+		where c.relnamespace = quote_ident(current_schema())::regnamespace and c.relkind = 'r' and sealed_columns(c.oid) <> '{}'
 	loop
-		execute format('create function %I() returns trigger language plpgsql security definer set search_path = :"schema", pg_temp as
-			$check$ begin perform check_sealed(%s); return new; end $check$', tab.relname || '_sealed', tab.written);
+		execute format('create function %I() returns trigger language plpgsql security definer set search_path = %I, pg_temp as
+			$check$ begin perform check_sealed(%s); return new; end $check$', tab.relname || '_sealed', current_schema(), tab.written);
 		execute format('create trigger b_sealed before insert or update on %I for each row execute function %I()',
 			tab.relname, tab.relname || '_sealed');
 	end loop;

@@ -328,7 +328,7 @@ func TestDumpRefused(t *testing.T) {
 		"a stranger":  {repo.NewAdmin(account("dump_stranger", "topsecret", "postgres"), here), program, repo.ErrDenied, "the account of database.admin_url may not act for the role crm_owner"},
 		"no schema":   {repo.NewAdmin(pgtest.URL("postgres"), names("postgres")), program, repo.ErrUnavailable, "the database postgres does not hold crm's schema crm"},
 		"no database": {repo.NewAdmin(pgtest.URL("postgres"), names("nowhere")), program, repo.ErrUnavailable, "there is no database nowhere"},
-		"away":        {repo.NewAdmin("postgres://a:topsecret@127.0.0.1:1/postgres", here), program, repo.ErrUnavailable, "the database at 127.0.0.1 cannot be reached"},
+		"away":        {repo.NewAdmin("postgres://a:topsecret@127.0.0.1:1/postgres", here), program, repo.ErrUnavailable, "no database listens at 127.0.0.1:1"},
 		"pg_dump":     {repo.NewAdmin(pgtest.URL("postgres"), here), failing, repo.ErrUnavailable, "pg_dump failed: exit status 1"},
 		"disk":        {repo.NewAdmin(pgtest.URL("postgres"), here), program, full, "full"},
 	} {

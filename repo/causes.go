@@ -31,7 +31,7 @@ var causes = map[string]cause{
 	"53200": {"the database's server is out of memory: see its log", false},
 	"53300": {"the database takes no more connections: wait, close others, or raise max_connections", true},
 	"53400": {"the database has reached a limit of its settings: see the server's log", false},
-	"25006": {"the database takes no changes: it is a replica or is set to read-only; point database.url to the primary", false},
+	"25006": {"the database takes no changes: it is a replica, or default_transaction_read_only is set; point database.url to the primary", false},
 	"57P01": {"the database's server is shutting down, or an administrator ended the connection", true},
 	"57P02": {"the database's server has crashed and recovers", true},
 	"57P03": {"the database's server is starting or shutting down", true},

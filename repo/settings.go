@@ -45,17 +45,20 @@ func apart(settings []setting) (names, values []string) {
 	return names, values
 }
 
+// serverClock is the database's time in microseconds since 1970: a number, whatever the DateStyle of a shared connection.
+const serverClock = `(extract(epoch from pg_catalog.clock_timestamp()) operator(pg_catalog.*) 1000000)::pg_catalog.int8`
+
 // applyIdentity returns the statement that sets the token $2 and the request $3 until the transaction ends, and returns
 // what readFirst reads. It fails if the schema does not serve a program of version $1.
 func applyIdentity(schema string) string {
-	return `select pg_catalog.clock_timestamp(), pg_catalog.current_setting('transaction_isolation'), ` + quote(schema) + `.schema_version($1),
+	return `select ` + serverClock + `, pg_catalog.current_setting('transaction_isolation'), ` + quote(schema) + `.schema_version($1),
 		pg_catalog.set_config('crm.token', $2, true), pg_catalog.set_config('crm.request', $3, true)`
 }
 
 // applySettings returns the statement that sets parameters $2 to values $3 until the transaction ends; otherwise it is
 // applyIdentity's. It is parsed before they hold, so every name in it is qualified.
 func applySettings(schema string) string {
-	return `select pg_catalog.clock_timestamp(), pg_catalog.current_setting('transaction_isolation'),
+	return `select ` + serverClock + `, pg_catalog.current_setting('transaction_isolation'),
 			(select ` + quote(schema) + `.schema_version($1)), pg_catalog.set_config(name, value, true)
 		from rows from (pg_catalog.unnest($2::pg_catalog.text[]), pg_catalog.unnest($3::pg_catalog.text[])) s (name, value)`
 }
@@ -70,8 +73,8 @@ func readFirst(rows pgx.Rows, hear func(time.Time) bool, meet func(version int32
 		if err != nil {
 			return false, err
 		}
-		if server, ok := values[0].(time.Time); ok {
-			moved = hear(server)
+		if microseconds, ok := values[0].(int64); ok {
+			moved = hear(time.UnixMicro(microseconds))
 		}
 		if version, ok := values[2].(int32); ok {
 			meet(version)
