@@ -2005,11 +2005,11 @@ begin
 	if unfinished > 0 then
 		raise exception using errcode = '23503', constraint = 'customer_has_contracts', message = 'unfinished contracts', detail = unfinished::text;
 	end if;
-	execute (select format('update customer set %s, changed_in = $4 where id = $1', string_agg(e.change, ', '))
+	execute (select format('update customer set changed_in = -$4, %s where id = $1', string_agg(e.change, ', '))
 		from (select case s when 'company_name' then 'company_name = $2' when 'full_name' then 'full_name = $3' else format('%I = null', s) end as change
 			from unnest(sealed_columns('customer')) s
 			union all select format('%I = ''{}''', t) from unnest(token_columns('customer')) t) e)
-	using of_customer, company, name, -caller.session_id;
+	using of_customer, company, name, caller.session_id;
 	update audit a set before = audit_digests(a.entity, a.before), after = audit_digests(a.entity, a.after)
 	where a.entity = 'customer' and a.entity_id = of_customer and (a.before is not null or a.after is not null);
 	get diagnostics changed = row_count;

@@ -25,7 +25,7 @@ func TestPoolerKeepsSessions(t *testing.T) {
 			}
 		}
 		thief := raw(t, f)
-		for _, sql := range []string{"select count(*) from pg_prepared_statements", "select count(*) from pg_locks where locktype = 'advisory'"} {
+		for _, sql := range []string{"select count(*) from pg_prepared_statements", "select count(*) from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())"} {
 			var n int
 			if err := thief.QueryRow(t.Context(), sql).Scan(&n); err != nil || n != 0 {
 				t.Errorf("%s: %d stay, %v", sql, n, err)
