@@ -1,6 +1,7 @@
 package repo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -35,6 +36,7 @@ func (a *Admin) connect(ctx context.Context, database string) (*pgx.Conn, error)
 		conf.Database = database
 	}
 	conf.RuntimeParams["application_name"] = "crm init"
+	limit(conf, cmp.Or(conf.ConnectTimeout, openLimit))
 	conn, err := pgx.ConnectConfig(ctx, conf)
 	var connect *pgconn.ConnectError
 	if errors.As(err, &connect) {
@@ -56,7 +58,12 @@ func (a *Admin) connect(ctx context.Context, database string) (*pgx.Conn, error)
 
 // Try connects once as the app role, whose connection string url is; a wrong password is ErrCredentials.
 func (a *Admin) Try(ctx context.Context, url string) error {
-	conn, err := pgx.Connect(ctx, url)
+	conf, err := pgx.ParseConfig(url)
+	if err != nil {
+		return say(ErrInvalid, "database.url cannot be read: want postgres://USER:PASSWORD@HOST:PORT/DATABASE")
+	}
+	limit(conf, cmp.Or(conf.ConnectTimeout, openLimit))
+	conn, err := pgx.ConnectConfig(ctx, conf)
 	if isCode(err, "28P01") {
 		return ErrCredentials
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -19,6 +20,7 @@ const (
 	firstPause      = 50 * time.Millisecond
 	longestPause    = time.Second
 	cancelLimit     = 300 * time.Millisecond // for the server to answer a cancelled statement
+	openLimit       = 10 * time.Second       // for an administrator's connection whose URL names none
 	silence         = 30 * time.Second       // after which a connection without acknowledgement is broken
 )
 
@@ -90,12 +92,13 @@ func cancelOnServer(conn *pgconn.PgConn) *pgconn.CancelRequestContextWatcherHand
 	return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: cancelLimit}
 }
 
-// watchful has connections notice a network that has gone silent: probes while nothing is sent, and where the system
-// has it a limit for what is not acknowledged.
-func watchful(conf *pgx.ConnConfig) {
+// limit sets what ends a connection on a silent network: the time to open it, probes while nothing is sent and, where
+// the system has it, the time for data to be acknowledged. A statement whose context ends is cancelled on the server.
+func limit(conf *pgx.ConnConfig, open time.Duration) {
 	dialer := &net.Dialer{
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: silence / 3, Interval: silence / 6, Count: 4},
 		Control:         limitSilence,
 	}
-	conf.DialFunc = dialer.DialContext
+	conf.DialFunc, conf.ConnectTimeout = dialer.DialContext, open
+	conf.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler { return cancelOnServer(c) }
 }
