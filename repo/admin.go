@@ -196,20 +196,25 @@ func quote(name string) string { return pgx.Identifier{name}.Sanitize() }
 
 // HasSchema reports whether the database and crm's schema in it are there.
 func (a *Admin) HasSchema(ctx context.Context) (there bool, err error) {
-	conn, err := a.connect(ctx, "")
-	if err != nil {
+	if there, err = a.hasDatabase(ctx); err != nil || !there {
 		return false, err
 	}
-	err = conn.QueryRow(ctx, "select exists (select from pg_database where datname = $1)", a.names.Database).Scan(&there)
-	_ = conn.Close(ctx)
-	if err != nil || !there {
-		return false, translate(err)
-	}
-	if conn, err = a.connect(ctx, a.names.Database); err != nil {
+	conn, err := a.connect(ctx, a.names.Database)
+	if err != nil {
 		return false, err
 	}
 	defer conn.Close(ctx)
 	return a.checkVersion(ctx, conn)
+}
+
+func (a *Admin) hasDatabase(ctx context.Context) (there bool, err error) {
+	conn, err := a.connect(ctx, "")
+	if err != nil {
+		return false, err
+	}
+	defer conn.Close(ctx)
+	err = conn.QueryRow(ctx, "select exists (select from pg_database where datname = $1)", a.names.Database).Scan(&there)
+	return there, translate(err)
 }
 
 // Alone keeps other administrators out while do runs.
