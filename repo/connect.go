@@ -35,13 +35,31 @@ type link struct {
 	revive  func(ctx context.Context) error // starts the server; may be nil
 	limit   time.Duration                   // of one exchange; 0: none
 	run     *scriptRun                      // nil: requests have random keys
+	clock   clock
+}
+
+// A clock measures and waits; tests have one that does not.
+type clock struct {
+	now   func() time.Time
+	sleep func(context.Context, time.Duration) error // ends with ctx, and returns its cause then
+}
+
+func systemClock() clock {
+	return clock{time.Now, func(ctx context.Context, d time.Duration) error {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(d):
+			return nil
+		}
+	}}
 }
 
 // acquire returns a connection that works. It waits for a database that was there before, with growing pauses, for at
 // most reconnectBudget or until ctx ends. Once it has waited in vain it does not wait again until the database is back:
 // a script that keeps going loses that time once, not per line.
 func (db *DB) acquire(ctx context.Context) (*pgxpool.Conn, error) {
-	giveUp := time.Now()
+	giveUp := db.link.clock.now()
 	if db.link.reached.Load() && !db.quiet && !db.link.gaveUp.Load() {
 		giveUp = giveUp.Add(reconnectBudget)
 	}
@@ -62,17 +80,15 @@ func (db *DB) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 				return conn, nil
 			}
 		}
-		if time.Now().After(giveUp) {
+		if !db.link.clock.now().Before(giveUp) {
 			db.link.gaveUp.Store(db.link.reached.Load() && !db.quiet)
 			return nil, err
 		}
 		if !db.link.away.Swap(true) && db.link.tell != nil {
 			db.link.tell()
 		}
-		select {
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		case <-time.After(pause):
+		if err := db.link.clock.sleep(ctx, pause); err != nil {
+			return nil, err
 		}
 	}
 }

@@ -64,7 +64,7 @@ func Open(c Config) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("database.url cannot be read: want postgres://USER:PASSWORD@HOST:PORT/DATABASE")
 	}
-	db := &DB{vault: c.Vault, link: &link{tell: c.Away, revive: c.Revive, limit: c.QueryTimeout}, fixed: fixed(c.Schema), meeting: newMeeting(c.Schema, c.Newer)}
+	db := &DB{vault: c.Vault, link: &link{tell: c.Away, revive: c.Revive, limit: c.QueryTimeout, clock: systemClock()}, fixed: fixed(c.Schema), meeting: newMeeting(c.Schema, c.Newer)}
 	conf.MaxConns, conf.MinConns = 4, 0
 	conf.MaxConnIdleTime = 5 * time.Minute
 	conf.ConnConfig.RuntimeParams["application_name"] = "crm" // the only parameter that every pooler accepts
