@@ -1,6 +1,7 @@
 package repo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -35,6 +36,7 @@ func (a *Admin) connect(ctx context.Context, database string) (*pgx.Conn, error)
 		conf.Database = database
 	}
 	conf.RuntimeParams["application_name"] = "crm init"
+	limit(conf, cmp.Or(conf.ConnectTimeout, openLimit))
 	conn, err := pgx.ConnectConfig(ctx, conf)
 	var connect *pgconn.ConnectError
 	if errors.As(err, &connect) {
@@ -56,7 +58,12 @@ func (a *Admin) connect(ctx context.Context, database string) (*pgx.Conn, error)
 
 // Try connects once as the app role, whose connection string url is; a wrong password is ErrCredentials.
 func (a *Admin) Try(ctx context.Context, url string) error {
-	conn, err := pgx.Connect(ctx, url)
+	conf, err := pgx.ParseConfig(url)
+	if err != nil {
+		return say(ErrInvalid, "database.url cannot be read: want postgres://USER:PASSWORD@HOST:PORT/DATABASE")
+	}
+	limit(conf, cmp.Or(conf.ConnectTimeout, openLimit))
+	conn, err := pgx.ConnectConfig(ctx, conf)
 	if isCode(err, "28P01") {
 		return ErrCredentials
 	}
@@ -189,20 +196,25 @@ func quote(name string) string { return pgx.Identifier{name}.Sanitize() }
 
 // HasSchema reports whether the database and crm's schema in it are there.
 func (a *Admin) HasSchema(ctx context.Context) (there bool, err error) {
-	conn, err := a.connect(ctx, "")
-	if err != nil {
+	if there, err = a.hasDatabase(ctx); err != nil || !there {
 		return false, err
 	}
-	err = conn.QueryRow(ctx, "select exists (select from pg_database where datname = $1)", a.names.Database).Scan(&there)
-	_ = conn.Close(ctx)
-	if err != nil || !there {
-		return false, translate(err)
-	}
-	if conn, err = a.connect(ctx, a.names.Database); err != nil {
+	conn, err := a.connect(ctx, a.names.Database)
+	if err != nil {
 		return false, err
 	}
 	defer conn.Close(ctx)
 	return a.checkVersion(ctx, conn)
+}
+
+func (a *Admin) hasDatabase(ctx context.Context) (there bool, err error) {
+	conn, err := a.connect(ctx, "")
+	if err != nil {
+		return false, err
+	}
+	defer conn.Close(ctx)
+	err = conn.QueryRow(ctx, "select exists (select from pg_database where datname = $1)", a.names.Database).Scan(&there)
+	return there, translate(err)
 }
 
 // Alone keeps other administrators out while do runs.

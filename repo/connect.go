@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -19,6 +20,7 @@ const (
 	firstPause      = 50 * time.Millisecond
 	longestPause    = time.Second
 	cancelLimit     = 300 * time.Millisecond // for the server to answer a cancelled statement
+	openLimit       = 10 * time.Second       // for an administrator's connection whose URL names none
 	silence         = 30 * time.Second       // after which a connection without acknowledgement is broken
 )
 
@@ -33,13 +35,31 @@ type link struct {
 	revive  func(ctx context.Context) error // starts the server; may be nil
 	limit   time.Duration                   // of one exchange; 0: none
 	run     *scriptRun                      // nil: requests have random keys
+	clock   clock
+}
+
+// A clock measures and waits; tests have one that does not.
+type clock struct {
+	now   func() time.Time
+	sleep func(context.Context, time.Duration) error // ends with ctx, and returns its cause then
+}
+
+func systemClock() clock {
+	return clock{time.Now, func(ctx context.Context, d time.Duration) error {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(d):
+			return nil
+		}
+	}}
 }
 
 // acquire returns a connection that works. It waits for a database that was there before, with growing pauses, for at
 // most reconnectBudget or until ctx ends. Once it has waited in vain it does not wait again until the database is back:
 // a script that keeps going loses that time once, not per line.
 func (db *DB) acquire(ctx context.Context) (*pgxpool.Conn, error) {
-	giveUp := time.Now()
+	giveUp := db.link.clock.now()
 	if db.link.reached.Load() && !db.quiet && !db.link.gaveUp.Load() {
 		giveUp = giveUp.Add(reconnectBudget)
 	}
@@ -60,17 +80,15 @@ func (db *DB) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 				return conn, nil
 			}
 		}
-		if time.Now().After(giveUp) {
+		if !db.link.clock.now().Before(giveUp) {
 			db.link.gaveUp.Store(db.link.reached.Load() && !db.quiet)
 			return nil, err
 		}
 		if !db.link.away.Swap(true) && db.link.tell != nil {
 			db.link.tell()
 		}
-		select {
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		case <-time.After(pause):
+		if err := db.link.clock.sleep(ctx, pause); err != nil {
+			return nil, err
 		}
 	}
 }
@@ -90,12 +108,13 @@ func cancelOnServer(conn *pgconn.PgConn) *pgconn.CancelRequestContextWatcherHand
 	return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: cancelLimit}
 }
 
-// watchful has connections notice a network that has gone silent: probes while nothing is sent, and where the system
-// has it a limit for what is not acknowledged.
-func watchful(conf *pgx.ConnConfig) {
+// limit sets what ends a connection on a silent network: the time to open it, probes while nothing is sent and, where
+// the system has it, the time for data to be acknowledged. A statement whose context ends is cancelled on the server.
+func limit(conf *pgx.ConnConfig, open time.Duration) {
 	dialer := &net.Dialer{
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: silence / 3, Interval: silence / 6, Count: 4},
 		Control:         limitSilence,
 	}
-	conf.DialFunc = dialer.DialContext
+	conf.DialFunc, conf.ConnectTimeout = dialer.DialContext, open
+	conf.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler { return cancelOnServer(c) }
 }

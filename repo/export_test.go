@@ -2,6 +2,7 @@ package repo
 
 import (
 	"context"
+	"time"
 
 	"crm/repo/upgrade"
 )
@@ -13,3 +14,15 @@ func (a *Admin) UpgradeBy(ctx context.Context, schemaSQL string, steps []upgrade
 
 // LongUnused makes the DB believe that its session was last said to be in use long ago.
 func (db *DB) LongUnused() { db.used.Store(0) }
+
+// CountWaits has db wait for a database that is away without time passing, and returns how long it would have waited.
+// It is for one goroutine.
+func (db *DB) CountWaits() (waited func() time.Duration) {
+	var passed time.Duration
+	start := time.Now()
+	db.link.clock = clock{
+		func() time.Time { return start.Add(passed) },
+		func(_ context.Context, d time.Duration) error { passed += d; return nil },
+	}
+	return func() time.Duration { return passed }
+}

@@ -4,7 +4,6 @@ package repo_test
 
 import (
 	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -12,23 +11,13 @@ import (
 
 	"crm/repo"
 	"crm/repo/embedded/pgtest"
-	"crm/security"
 )
 
 // A primary is killed under load and its synchronous standby promoted: whoever is signed in stays so and goes on with
 // the same URL, every acknowledged payment is there, and none that was not sent.
 func TestFailover(t *testing.T) {
 	ctx, c := t.Context(), pgtest.StartCluster(t)
-	admin := repo.NewAdmin(c.URL(1, "postgres"), names("crm"))
-	if _, err := admin.Setup(ctx, schemaSQL(), ""); err != nil {
-		t.Fatal(err)
-	}
-	w := &world{t: t, database: "crm", admin: admin, ids: map[string]int64{}, signers: map[string]*security.Signer{}, vault: vault{newKeyring(t)}}
-	url := fmt.Sprintf("postgres://crm_app@/crm?host=%[1]s,%[1]s&port=1,2&target_session_attrs=read-write", c.Dir)
-	w.db = w.through(t, front{url: url})
-	w.add("admin", "admin")
-	w.add("sales1", "sales")
-	w.add("manage", "manage")
+	w := worldOf(t, c)
 	c.SQL(1, "alter role crm_app set synchronous_commit = off") // by whoever holds the config file
 	c.Replicate()
 	k := w.contract(w.customer("sales1").ID, 100_000, "signed").ID

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -156,6 +157,82 @@ func TestCancelledWrite(t *testing.T) {
 		if (err == nil) != (made == 1) || made == 0 && !errors.Is(err, context.Canceled) {
 			t.Errorf("direction %d: told %v, made %d times", d, err, made)
 		}
+	}
+}
+
+// A cut while signing in is an error that speaks of no change, or none if the question could be asked again.
+func TestSignInCut(t *testing.T) {
+	t.Parallel()
+	ctx, f := t.Context(), newFaulty(t)
+	signIn := func(person string) error {
+		db := ok[*repo.DB](t)(repo.Open(repo.Config{URL: f.url, Schema: "crm", ConnectTimeout: 5 * time.Second, Vault: f.vault}))
+		defer db.Close()
+		_, err := db.SignIn(ctx, claim(person+"@epic.example", key(person), ""), time.Hour, nil)
+		return err
+	}
+	failed := 0
+	for _, d := range []faultproxy.Direction{faultproxy.Up, faultproxy.Down} {
+		before := f.Passed(d)
+		if err := signIn("sales1"); err != nil {
+			t.Fatal(err)
+		}
+		length := f.Passed(d) - before
+		for i, at := 0, 0; at < length; i, at = i+1, at+stride(length/12) {
+			person := people[i%len(people)]
+			f.Arm(faultproxy.Cut, d, at)
+			err := signIn(person)
+			f.Arm(faultproxy.None, d, 0)
+			var u repo.Uncertain
+			switch {
+			case err == nil:
+			case !errors.Is(err, repo.ErrUnavailable), errors.As(err, &u), errors.Is(err, repo.ErrUnanswered), strings.Contains(err.Error(), "change"):
+				t.Errorf("direction %d, byte %d of %d: %v", d, at, length, err)
+			default:
+				failed++
+			}
+			if err := signIn(person); err != nil {
+				t.Errorf("again, after byte %d: %v", at, err)
+			}
+		}
+	}
+	if failed == 0 {
+		t.Error("no sign-in was lost")
+	}
+}
+
+// Lines of a script that keeps going wait for a database that is away once, not each.
+func TestWaitsOnce(t *testing.T) {
+	t.Parallel()
+	ctx, f := t.Context(), newFaulty(t)
+	db := f.as("sales1", time.Minute)
+	add := func() error {
+		_, err := db.AddCustomer(ctx, repo.CustomerChange{CompanyName: text("A"), FullName: text("B")})
+		return err
+	}
+	waited := db.CountWaits()
+	for round := range 2 {
+		if err := add(); err != nil {
+			t.Fatal(err)
+		}
+		before := waited()
+		f.Refuse(true)
+		f.CutAll()
+		var once time.Duration
+		for line := range 10 {
+			if err := add(); !errors.Is(err, repo.ErrUnavailable) {
+				t.Errorf("line %d: %v", line, err)
+			}
+			if _, err := db.User(ctx, 1); !errors.Is(err, repo.ErrUnavailable) {
+				t.Errorf("line %d, a read: %v", line, err)
+			}
+			if line == 0 {
+				once = waited() - before
+			}
+		}
+		if all := waited() - before; once < 10*time.Second || all != once {
+			t.Errorf("round %d: waited %v in the first line, %v in all", round, once, all)
+		}
+		f.Refuse(false)
 	}
 }
 

@@ -11,8 +11,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -66,14 +64,12 @@ func Open(c Config) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("database.url cannot be read: want postgres://USER:PASSWORD@HOST:PORT/DATABASE")
 	}
-	db := &DB{vault: c.Vault, link: &link{tell: c.Away, revive: c.Revive, limit: c.QueryTimeout}, fixed: fixed(c.Schema), meeting: newMeeting(c.Schema, c.Newer)}
+	db := &DB{vault: c.Vault, link: &link{tell: c.Away, revive: c.Revive, limit: c.QueryTimeout, clock: systemClock()}, fixed: fixed(c.Schema), meeting: newMeeting(c.Schema, c.Newer)}
 	conf.MaxConns, conf.MinConns = 4, 0
 	conf.MaxConnIdleTime = 5 * time.Minute
-	conf.ConnConfig.ConnectTimeout = c.ConnectTimeout
 	conf.ConnConfig.RuntimeParams["application_name"] = "crm" // the only parameter that every pooler accepts
-	conf.ConnConfig.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler { return cancelOnServer(c) }
 	conf.PingTimeout = c.ConnectTimeout
-	watchful(conf.ConnConfig)
+	limit(conf.ConnConfig, c.ConnectTimeout)
 	conf.BeforeConnect = db.chooseMode
 	conf.AfterConnect = db.settle
 	if db.pool, err = pgxpool.NewWithConfig(context.Background(), conf); err != nil {

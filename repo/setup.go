@@ -46,6 +46,12 @@ func lacking(err error) error {
 	return err
 }
 
+// The attributes of the two roles, as SQL.
+const (
+	ownerAttributes = " nologin noinherit"
+	appAttributes   = " login nosuperuser nocreatedb nocreaterole noinherit nobypassrls"
+)
+
 // createRoles makes each role in one statement, so that the app role is never there without its password.
 func (a *Admin) createRoles(ctx context.Context, conn *pgx.Conn, appPassword string) (made []string, err error) {
 	password := ""
@@ -57,8 +63,8 @@ func (a *Admin) createRoles(ctx context.Context, conn *pgx.Conn, appPassword str
 		password = " password '" + verifier + "'"
 	}
 	for _, r := range []struct{ name, attributes string }{
-		{a.names.Owner, " nologin noinherit"},
-		{a.names.App, " login nosuperuser nocreatedb nocreaterole noinherit nobypassrls" + password},
+		{a.names.Owner, ownerAttributes},
+		{a.names.App, appAttributes + password},
 	} {
 		there, err := hasRole(ctx, conn, r.name)
 		if err != nil {
@@ -179,6 +185,63 @@ func (a *Admin) Exposed(ctx context.Context) (all []string, err error) {
 		all = append(all, e.String())
 	}
 	return all, translate(err)
+}
+
+// Lacks reports what the server lacks of a schema that is there: roles, or what belongs to them. A restore that began
+// before the roles were made leaves such a schema. problem is empty if nothing is missing; remedy says what to run.
+func (a *Admin) Lacks(ctx context.Context) (problem, remedy string, err error) {
+	there, err := a.hasDatabase(ctx)
+	if err != nil || !there {
+		return "", "", err
+	}
+	conn, err := a.connect(ctx, a.names.Database)
+	if err != nil {
+		return "", "", err
+	}
+	defer conn.Close(ctx)
+	var owner string
+	var usable bool
+	err = conn.QueryRow(ctx, `
+		select pg_get_userbyid(n.nspowner)::text,
+			exists (select from pg_roles r where r.rolname = $2 and has_schema_privilege(r.oid, n.oid, 'usage'))
+		from pg_namespace n
+		where n.nspname = $1 and exists (select from pg_class c where c.relnamespace = n.oid and c.relname = 'setting')`,
+		pgx.QueryExecModeExec, a.names.Schema, a.names.App).Scan(&owner, &usable)
+	if errors.Is(err, pgx.ErrNoRows) { // no schema, or not crm's
+		return "", "", nil
+	}
+	if err != nil {
+		return "", "", translate(err)
+	}
+	missing, err := a.missingRoles(ctx, conn)
+	switch {
+	case err != nil:
+		return "", "", err
+	case len(missing) > 0:
+		problem = fmt.Sprintf("the schema %s is in the database %s, but these roles are missing on the server: %s",
+			a.names.Schema, a.names.Database, strings.Join(missing, ", "))
+	case owner != a.names.Owner:
+		problem = fmt.Sprintf("the schema %s belongs to the role %s, not to %s", a.names.Schema, owner, a.names.Owner)
+	case !usable:
+		problem = fmt.Sprintf("the role %s has no right to the schema %s", a.names.App, a.names.Schema)
+	default:
+		return "", "", nil
+	}
+	return problem, a.beforeRestore(missing), nil
+}
+
+// beforeRestore says how to restore a database again whose roles were missing.
+func (a *Admin) beforeRestore(missing []string) string {
+	attributes := map[string]string{a.names.Owner: ownerAttributes, a.names.App: appAttributes + " password '…'"}
+	make := ""
+	for _, role := range missing {
+		make += "create role " + quote(role) + attributes[role] + "; "
+	}
+	if make != "" {
+		make = "run " + strings.TrimSuffix(make, "; ") + ", then "
+	}
+	return fmt.Sprintf("if database.owner and database.app name the roles of the backup, drop the database %s and restore it again: "+
+		"crm restore makes the roles; before pg_restore %srestore with owners and privileges", a.names.Database, make)
 }
 
 // named puts the names of the schema and the roles into SQL that is written for psql.

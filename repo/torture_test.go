@@ -1,3 +1,5 @@
+//go:build unix
+
 package repo_test
 
 import (
@@ -5,14 +7,18 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"crm/repo"
 	"crm/repo/embedded/faultproxy"
+	"crm/repo/embedded/pgtest"
+	"crm/security"
 )
 
 // A lineClaim is what the program said of one line of a torture.
@@ -37,9 +43,38 @@ func (c *tally) add(line int, err error) {
 	c.claims = append(c.claims, lineClaim{line, err, err == nil || errors.Is(err, repo.ErrUnanswered), u.Request})
 }
 
-// TestTorture has scripts pay and add while connections are cut, answers swallowed and server processes killed. At the
-// end every claim is compared with what is there: none may be lost, doubled or untrue. With -tags soak it lasts for
-// CRM_SOAK, else for 20 lines a script. CRM_SEED repeats a run as far as the machine lets it.
+// A rack is a cluster's database behind a proxy that breaks conversations, and the means to break more.
+type rack struct {
+	*world
+	*faultproxy.Proxy
+	servers *pgtest.Cluster
+	faults  atomic.Int64
+	count   [3]int // of faults of the server: killed processes, restarts, failovers
+}
+
+// worldOf is a world in a cluster, reached at whichever server is the primary.
+func worldOf(t testing.TB, c *pgtest.Cluster) *world {
+	t.Helper()
+	admin := repo.NewAdmin(c.URL(c.Primary(), "postgres"), names("crm"))
+	if _, err := admin.Setup(t.Context(), schemaSQL(), ""); err != nil {
+		t.Fatal(err)
+	}
+	keyring := newKeyring(t)
+	if _, err := admin.RegisterKey(t.Context(), keyring.KeyID()); err != nil {
+		t.Fatal(err)
+	}
+	w := &world{t: t, database: "crm", admin: admin, ids: map[string]int64{}, signers: map[string]*security.Signer{}, vault: vault{keyring}}
+	w.db = w.through(t, front{url: fmt.Sprintf("postgres://crm_app@/crm?host=%[1]s,%[1]s&port=1,2&target_session_attrs=read-write", c.Dir)})
+	for _, p := range people {
+		w.add(p, roleOf(p))
+	}
+	return w
+}
+
+// TestTorture has scripts pay and add while connections are cut, answers swallowed, server processes killed and the
+// server restarted; with -tags soak, it is also failed over to a standby. At the end every claim is compared with what
+// is there: none may be lost, doubled or untrue. It lasts for some lines and faults, with -tags soak for CRM_SOAK.
+// CRM_SEED repeats a run as far as the machine lets it.
 func TestTorture(t *testing.T) {
 	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
@@ -47,12 +82,22 @@ func TestTorture(t *testing.T) {
 		seed = n
 	}
 	t.Logf("CRM_SEED=%d", seed)
-	ctx, f := t.Context(), newFaulty(t)
-	k := f.contract(f.customer("sales1").ID, 9_000_000_00, "signed").ID
+	ctx, c := t.Context(), pgtest.StartCluster(t)
+	w := worldOf(t, c)
+	if soak > 0 {
+		c.Replicate()
+	}
+	r := &rack{world: w, servers: c, Proxy: faultproxy.Listen(t, func() (net.Conn, error) {
+		return net.Dial("unix", fmt.Sprintf("%s/.s.PGSQL.%d", c.Dir, c.Primary()))
+	})}
+	k := w.contract(w.customer("sales1").ID, 9_000_000_000_00, "signed").ID
+	f := faulty{w, r.Proxy, fmt.Sprintf("postgres://crm_app@127.0.0.1:%s/crm?sslmode=disable", r.Port()), w.vault}
 	db := f.as("sales1", 2*time.Second)
-	const scripts, lines = 4, 20
+	const scripts, lines, faults = 4, 50, 4 * cycle
 	begin, seen := time.Now(), &tally{}
-	more := func(line int) bool { return line < lines || soak > 0 && time.Since(begin) < soak }
+	more := func(line int) bool {
+		return ctx.Err() == nil && (line < lines || r.faults.Load() < faults || time.Since(begin) < soak)
+	}
 	var work sync.WaitGroup
 	for s := range scripts {
 		work.Go(func() {
@@ -62,13 +107,12 @@ func TestTorture(t *testing.T) {
 			}
 		})
 	}
-	stop := make(chan struct{})
-	harmed := make(chan int)
-	go func() { harmed <- f.harm(rand.New(rand.NewPCG(seed, 1)), stop) }()
-	work.Wait()
-	close(stop)
-	faults := <-harmed
-	f.judge(ctx, seen, db, faults)
+	done := make(chan struct{})
+	go func() { work.Wait(); close(done) }()
+	r.harm(rand.New(rand.NewPCG(seed, 1)), done)
+	w.owner = rawPool(t, c.URL(c.Primary(), "crm"))
+	w.judge(ctx, seen, db)
+	t.Logf("%d faults, %d of them kills of a process, %d restarts, %d failovers", r.faults.Load(), r.count[0], r.count[1], r.count[2])
 }
 
 // tortured is one line: it pays n cents or adds customer n.
@@ -81,38 +125,69 @@ func tortured(ctx context.Context, db *repo.DB, contract int64, n int) error {
 	return err
 }
 
-// harm breaks something, again and again, until stop; it returns how often.
-func (f faulty) harm(r *rand.Rand, stop chan struct{}) (faults int) {
+// cycle is how many faults of a connection come between two of a server.
+const cycle = 12
+
+// harm breaks something, again and again, until done.
+func (r *rack) harm(random *rand.Rand, done chan struct{}) {
 	for {
 		select {
-		case <-stop:
-			f.Arm(faultproxy.None, faultproxy.Up, 0)
-			f.Refuse(false)
-			return faults
-		case <-time.After(time.Duration(r.IntN(100)) * time.Millisecond):
+		case <-done:
+			r.Arm(faultproxy.None, faultproxy.Up, 0)
+			r.Refuse(false)
+			return
+		case <-time.After(time.Duration(random.IntN(100)) * time.Millisecond):
 		}
-		faults++
-		switch d := faultproxy.Direction(r.IntN(2)); r.IntN(8) {
-		case 0:
-			f.Arm(faultproxy.Swallow, d, r.IntN(1000))
-		case 1:
-			f.Arm(faultproxy.HalfClose, d, r.IntN(1000))
-		case 2:
-			f.set("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'crm_app' and datname = current_database()")
-		case 3:
-			f.Refuse(r.IntN(3) == 0)
-		default:
-			f.Arm(faultproxy.Cut, d, r.IntN(2000))
+		n := int(r.faults.Load())
+		if n%cycle == cycle-1 {
+			r.harmServer(n / cycle)
+		} else {
+			r.harmConnection(random)
 		}
+		r.faults.Add(1)
 	}
 }
 
+func (r *rack) harmConnection(random *rand.Rand) {
+	switch d := faultproxy.Direction(random.IntN(2)); random.IntN(8) {
+	case 0:
+		r.Arm(faultproxy.Swallow, d, random.IntN(1000))
+	case 1:
+		r.Arm(faultproxy.HalfClose, d, random.IntN(1000))
+	case 2:
+		r.CutAll()
+	case 3:
+		r.Refuse(random.IntN(3) == 0)
+	default:
+		r.Arm(faultproxy.Cut, d, random.IntN(2000))
+	}
+}
+
+// harmServer kills a process, restarts the server or, in the soak, has it fail over and makes a new standby.
+func (r *rack) harmServer(n int) {
+	kinds := 2
+	if soak > 0 {
+		kinds = 3
+	}
+	switch n % kinds {
+	case 0:
+		r.servers.KillOne("crm")
+	case 1:
+		r.servers.Restart()
+	case 2:
+		r.servers.Await()
+		r.servers.Fail()
+		r.servers.Replicate()
+	}
+	r.count[n%kinds]++
+}
+
 // judge compares every claim with the data.
-func (f faulty) judge(ctx context.Context, seen *tally, db *repo.DB, faults int) {
-	f.t.Helper()
+func (w *world) judge(ctx context.Context, seen *tally, db *repo.DB) {
+	w.t.Helper()
 	customers := map[string]int{}
 	for after, more := int64(0), true; more; {
-		page := ok[[]repo.Customer](f.t)(db.Customers(ctx, repo.CustomerFilter{Page: repo.Page{Limit: 1000, After: after}}))
+		page := ok[[]repo.Customer](w.t)(db.Customers(ctx, repo.CustomerFilter{Page: repo.Page{Limit: 1000, After: after}}))
 		if more = len(page) > 1000; more {
 			page = page[:1000]
 		}
@@ -125,14 +200,14 @@ func (f faulty) judge(ctx context.Context, seen *tally, db *repo.DB, faults int)
 	for _, c := range seen.claims {
 		n := customers[fmt.Sprint("T", c.line)]
 		if c.line%3 != 0 {
-			n = f.payments(c.line)
+			n = w.payments(c.line)
 		}
 		said := c.made
 		if c.request != "" {
 			uncertain++
 			made, err := db.Fate(ctx, c.request)
 			if err != nil {
-				f.t.Errorf("line %d: %v", c.line, err)
+				w.t.Errorf("line %d: %v", c.line, err)
 			}
 			said, resolved = made, resolved+1
 		}
@@ -143,15 +218,15 @@ func (f faulty) judge(ctx context.Context, seen *tally, db *repo.DB, faults int)
 			lost++
 		case !said && n == 1:
 			untrue++
-			f.t.Logf("line %d: %v", c.line, c.err)
+			w.t.Logf("line %d: %v", c.line, c.err)
 		}
 		if c.made {
 			acknowledged++
 		}
 	}
-	f.t.Logf("%d faults, %d lines, %d acknowledged, %d told uncertain, %d resolved; %d lost, %d doubled, %d untrue",
-		faults, len(seen.claims), acknowledged, uncertain, resolved, lost, doubled, untrue)
+	w.t.Logf("%d lines, %d acknowledged, %d told uncertain, %d resolved; %d lost, %d doubled, %d untrue",
+		len(seen.claims), acknowledged, uncertain, resolved, lost, doubled, untrue)
 	if lost+doubled+untrue > 0 {
-		f.t.Errorf("lost, doubled and untrue claims must be 0")
+		w.t.Errorf("lost, doubled and untrue claims must be 0")
 	}
 }

@@ -56,6 +56,13 @@ func (c Setup) Run(ctx context.Context) error {
 }
 
 func (c Setup) run(ctx context.Context) (made []string, err error) {
+	problem, remedy, err := c.Admin.Lacks(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if problem != "" {
+		return nil, commands.Explain(problem, remedy, repo.ErrConflict)
+	}
 	there, err := c.Admin.HasSchema(ctx)
 	if err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-//go:build failover
+//go:build unix
 
 package pgtest
 
@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -15,13 +16,14 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// A Cluster is a primary and, once [Cluster.Replicate] has made it, its synchronous standby, on sockets in Dir: the
-// primary on port 1, the standby on port 2. It ends with the test.
+// A Cluster is a primary and, once [Cluster.Replicate] has made it, its synchronous standby, on sockets in Dir, on the
+// ports 1 and 2. It ends with the test. One goroutine changes it; Primary may be called from any.
 type Cluster struct {
-	Dir  string
-	t    testing.TB
-	bin  string
-	user *syscall.Credential // that runs the servers, as it does the test server; nil for the caller
+	Dir     string
+	t       testing.TB
+	bin     string
+	user    *syscall.Credential // that runs the servers, as it does the test server; nil for the caller
+	primary atomic.Int32        // its port
 }
 
 // StartCluster makes a primary with PostgreSQL's programs beside those of the test server.
@@ -36,6 +38,7 @@ func StartCluster(t testing.TB) *Cluster {
 		t.Fatal(err)
 	}
 	c := &Cluster{t: t}
+	c.primary.Store(1)
 	err = conn.QueryRow(t.Context(), "select setting from pg_config where name = 'BINDIR'").Scan(&c.bin)
 	_ = conn.Close(t.Context())
 	if err != nil {
@@ -55,6 +58,11 @@ func StartCluster(t testing.TB) *Cluster {
 			t.Fatal(err)
 		}
 	}
+	t.Cleanup(func() {
+		for port := range 2 {
+			_ = c.command("pg_ctl", "-D", c.data(port+1), "-m", "immediate", "-w", "stop").Run() // it may be dead already
+		}
+	})
 	c.run("initdb", "-D", c.data(1), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
 	c.start(1)
 	return c
@@ -65,43 +73,81 @@ func (c *Cluster) URL(port int, database string) string {
 	return fmt.Sprintf("postgres://postgres@/%s?host=%s&port=%d", database, c.Dir, port)
 }
 
-// Replicate makes the standby and has the primary wait for it with every commit; it returns when the two are in step.
+// Primary returns the port of the primary.
+func (c *Cluster) Primary() int { return int(c.primary.Load()) }
+
+func (c *Cluster) other() int { return 3 - c.Primary() }
+
+// Replicate makes the standby, anew if there was one, and has the primary wait for it with every commit.
 func (c *Cluster) Replicate() {
 	c.t.Helper()
-	c.run("pg_basebackup", "-D", c.data(2), "-R", "-X", "stream", "-c", "fast", "--no-sync",
-		"-d", fmt.Sprintf("host=%s port=1 user=postgres application_name=standby", c.Dir))
-	c.start(2)
-	c.SQL(1, "alter system set synchronous_standby_names = 'standby'", "select pg_reload_conf()")
+	if err := os.RemoveAll(c.data(c.other())); err != nil {
+		c.t.Fatal(err)
+	}
+	c.run("pg_basebackup", "-D", c.data(c.other()), "-R", "-X", "stream", "-c", "fast", "--no-sync",
+		"-d", fmt.Sprintf("host=%s port=%d user=postgres application_name=standby", c.Dir, c.Primary()))
+	c.start(c.other())
+	c.SQL(c.Primary(), "alter system set synchronous_standby_names = 'standby'", "select pg_reload_conf()")
+	c.Await()
+}
+
+// Await returns when the standby has everything that the primary has committed.
+func (c *Cluster) Await() {
+	c.t.Helper()
 	for state := ""; state != "sync"; {
 		select {
 		case <-c.t.Context().Done():
 			c.t.Fatal(c.t.Context().Err())
 		case <-time.After(20 * time.Millisecond): // between two looks
 		}
-		conn, err := pgx.Connect(c.t.Context(), c.URL(1, "postgres"))
+		conn, err := pgx.Connect(c.t.Context(), c.URL(c.Primary(), "postgres"))
 		if err == nil {
 			_ = conn.QueryRow(c.t.Context(), "select sync_state from pg_stat_replication").Scan(&state)
 			_ = conn.Close(c.t.Context())
 		}
 	}
+	// The checkpoint has every process heed the reloaded settings; the commit then waits for all before it.
+	c.SQL(c.Primary(), "checkpoint", "create table if not exists awaited ()", "drop table awaited")
 }
 
-// Fail kills the primary and promotes the standby.
+// Fail kills the primary and promotes the standby, which waits for no standby of its own until Replicate.
 func (c *Cluster) Fail() {
 	c.t.Helper()
-	c.run("pg_ctl", "-D", c.data(1), "-m", "immediate", "-w", "stop")
-	c.run("pg_ctl", "-D", c.data(2), "-w", "promote")
+	c.run("pg_ctl", "-D", c.data(c.Primary()), "-m", "immediate", "-w", "stop")
+	c.run("pg_ctl", "-D", c.data(c.other()), "-w", "promote")
+	c.primary.Store(int32(c.other()))
+	c.SQL(c.Primary(), "alter system reset synchronous_standby_names", "select pg_reload_conf()")
+}
+
+// Restart kills the primary and starts it again.
+func (c *Cluster) Restart() {
+	c.t.Helper()
+	c.run("pg_ctl", "-D", c.data(c.Primary()), "-m", "immediate", "-w", "stop")
+	c.start(c.Primary())
+}
+
+// KillOne kills a server process of the database as by kill -9, if there is one: the primary ends all others and recovers.
+func (c *Cluster) KillOne(database string) {
+	c.t.Helper()
+	conn, err := pgx.Connect(c.t.Context(), c.URL(c.Primary(), "postgres"))
+	if err != nil {
+		return // it still recovers
+	}
+	defer conn.Close(context.WithoutCancel(c.t.Context()))
+	var pid int
+	err = conn.QueryRow(c.t.Context(), "select pid from pg_stat_activity where datname = $1 order by random() limit 1", database).Scan(&pid)
+	if err == nil {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
 }
 
 func (c *Cluster) data(port int) string { return filepath.Join(c.Dir, fmt.Sprint(port)) }
 
 func (c *Cluster) start(port int) {
 	c.t.Helper()
-	options := fmt.Sprintf("-c port=%d -c listen_addresses= -c unix_socket_directories=%s -c wal_level=replica -c fsync=off", port, c.Dir)
+	options := fmt.Sprintf("-c port=%d -c listen_addresses= -c unix_socket_directories=%s -c wal_level=replica -c fsync=off "+
+		"-c wal_retrieve_retry_interval=200ms", port, c.Dir)
 	c.run("pg_ctl", "-D", c.data(port), "-w", "-l", filepath.Join(c.Dir, fmt.Sprintf("log%d", port)), "-o", options, "start")
-	c.t.Cleanup(func() {
-		_ = c.command("pg_ctl", "-D", c.data(port), "-m", "immediate", "-w", "stop").Run() // it may be dead already
-	})
 }
 
 // SQL runs statements on one of the two, as the superuser.
