@@ -74,10 +74,14 @@ func run(args []string) int {
 	return status
 }
 
-// signalled is why a run ended that a signal ended.
+// signalled is the cause of a context that a signal cancels. It is a [context.Canceled], so that a function may return
+// context.Cause as well as ctx.Err.
 type signalled struct{ signal os.Signal }
 
 func (s signalled) Error() string { return s.signal.String() }
+
+// Is makes errors.Is(err, context.Canceled) true.
+func (s signalled) Is(target error) bool { return target == context.Canceled }
 
 // tell prints an error that came before the conversation, as the conversation does.
 func (p *program) tell(err error) {

@@ -112,6 +112,7 @@ func appURL(database string) string {
 //	bytes FILE TEXT [COUNT]  writes TEXT, with Go's escapes, so many times
 //	once FILE FROM   writes the one-time password that FROM holds as JSON; it is $ONCE too
 //	enrol WHO        gives WHO a second factor with the codes abcd… and abcd…2222 for recovery; unused forgets which codes were used
+//	release N        puts the database and keyset of the first program of schema version N in the place of the demo's
 //	code FILE [N]    writes the code that the device of the last enrol shows in N steps; it is $CODE too
 func TestScripts(t *testing.T) {
 	keyset, err := demo()
@@ -163,6 +164,7 @@ func TestScripts(t *testing.T) {
 			"nowhere": func(ts *testscript.TestScript, neg bool, args []string) { runNowhere(ts, args[0]) },
 			"bytes":   func(ts *testscript.TestScript, neg bool, args []string) { runBytes(ts, args) },
 			"once":    func(ts *testscript.TestScript, neg bool, args []string) { runOnce(ts, args[0], args[1]) },
+			"release": func(ts *testscript.TestScript, neg bool, args []string) { runRelease(ts, args[0]) },
 			"enrol":   func(ts *testscript.TestScript, neg bool, args []string) { runEnrol(ts, args[0]) },
 			"unused": func(ts *testscript.TestScript, neg bool, args []string) {
 				answer(ts, "update second_factor set last_step = 0")
@@ -271,6 +273,13 @@ func runEnrol(ts *testscript.TestScript, who string) {
 			select id, '\x%x', 0 from collaborator where email = '%s@epic.example' returning collaborator_id)
 		insert into recovery_code (collaborator_id, code_hash)
 		select collaborator_id, sha256(convert_to(code, 'UTF8')) from f, unnest(array['abcdefghijklmnop', 'abcdefghijkl2222']) code`, secret, who))
+}
+
+// runRelease replaces the schema by one of an older program, which has a keyset of its own.
+func runRelease(ts *testscript.TestScript, version string) {
+	t := ts.Value("test").(testing.TB)
+	execute(t, ts.Getenv("ADMIN_URL"), "drop schema crm cascade", releaseDump(t, version))
+	ts.Setenv("CRM_KEYSET", releaseKeyset(t, version))
 }
 
 func runCode(ts *testscript.TestScript, file, steps string) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"io"
 	"os"
@@ -29,17 +30,11 @@ func TestPrivateServerUpgrades(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	var release struct {
-		Keyset string `json:"keyset"`
-	}
-	if err := json.Unmarshal(unzipped(t, "v3.json.gz"), &release); err != nil {
-		t.Fatal(err)
-	}
 	fillPrivate(t, dir)
 	start := func() string {
 		crm := exec.Command("crm", "-c", "help")
 		crm.Env = append(os.Environ(), "HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_DATA_HOME="+home, "XDG_STATE_HOME="+home,
-			"CRM_EMBEDDED_DIR="+dir, "CRM_KEYSET="+release.Keyset, "GORACE="+noNap)
+			"CRM_EMBEDDED_DIR="+dir, "CRM_KEYSET="+releaseKeyset(t, "3"), "GORACE="+noNap)
 		out, err := crm.CombinedOutput()
 		if err != nil {
 			t.Fatalf("%v\n%s", err, out)
@@ -78,30 +73,45 @@ func fillPrivate(t *testing.T, dir string) {
 			t.Error(err)
 		}
 	}()
-	dump := regexp.MustCompile(`(?m)^\\.*$`).ReplaceAllString(string(unzipped(t, "v3.sql.gz")), "") // psql's own commands
-	for _, at := range []struct {
-		database   string
-		statements []string
-	}{
-		{"postgres", []string{"create role crm_owner nologin noinherit", "create role crm_app login noinherit", "create database crm owner crm_owner"}},
-		{"crm", []string{dump}},
-	} {
-		conn, err := pgx.Connect(t.Context(), server.URL(at.database, ""))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, s := range at.statements {
-			if _, err := conn.Exec(t.Context(), s); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if err := conn.Close(t.Context()); err != nil {
+	execute(t, server.URL("postgres", ""),
+		"create role crm_owner nologin noinherit", "create role crm_app login noinherit", "create database crm owner crm_owner")
+	execute(t, server.URL("crm", ""), releaseDump(t, "3"))
+}
+
+// releaseDump returns the statements that make the database of the first program of a schema version.
+func releaseDump(t testing.TB, version string) string {
+	t.Helper()
+	return regexp.MustCompile(`(?m)^\\.*$`).ReplaceAllString(string(unzipped(t, "v"+version+".sql.gz")), "") // psql's own commands
+}
+
+// releaseKeyset returns the keyset that opens releaseDump.
+func releaseKeyset(t testing.TB, version string) string {
+	t.Helper()
+	var release struct {
+		Keyset string `json:"keyset"`
+	}
+	if err := json.Unmarshal(unzipped(t, "v"+version+".json.gz"), &release); err != nil {
+		t.Fatal(err)
+	}
+	return release.Keyset
+}
+
+// execute runs each script, which may hold several statements, as the superuser.
+func execute(t testing.TB, address string, scripts ...string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.WithoutCancel(t.Context()))
+	for _, s := range scripts {
+		if _, err := conn.Exec(t.Context(), s); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
-func unzipped(t *testing.T, name string) []byte {
+func unzipped(t testing.TB, name string) []byte {
 	t.Helper()
 	file, err := os.Open(filepath.Join("repo", "upgrade", "testdata", name))
 	if err != nil {

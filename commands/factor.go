@@ -68,6 +68,9 @@ func enableFactor(ctx context.Context, s *Session, in Input) (Output, error) {
 		ask.Notice, _ = Describe(err)
 		ask.QR = "" // it is there still
 	}
+	if replaces {
+		err = wrongCode(err)
+	}
 	if err != nil {
 		return wrongProof(err)
 	}
@@ -105,10 +108,11 @@ func (s *Session) ownProof(ctx context.Context, in Input) (proof, error) {
 	return s.proofOf(ctx, s.Me.Email, password)
 }
 
-// wrongProof answers a refused proof of who is signed in.
+// wrongProof reports a refused proof of the signed-in user. An error that has its words keeps them.
 func wrongProof(err error) (Output, error) {
 	out := Output{Events: refused(err)}
-	if errors.Is(err, repo.ErrCredentials) {
+	var w *worded
+	if errors.Is(err, repo.ErrCredentials) && !errors.As(err, &w) {
 		err = &worded{"the current password is wrong, or the account is locked for a while", "", err}
 	}
 	return out, err

@@ -77,10 +77,15 @@ func (s *Session) withCode(ctx context.Context, r SecretRequest, do func(code st
 	if err != nil {
 		return err
 	}
-	if err = do(code); errors.Is(err, repo.ErrCredentials) {
-		return &worded{"the code is wrong or used, or the account is locked for a while", "if it was used: the next code of your device works", err}
+	return wrongCode(do(code))
+}
+
+// wrongCode gives its words to the refusal of a code: the database asks for a code only once the password is right.
+func wrongCode(err error) error {
+	if !errors.Is(err, repo.ErrCredentials) {
+		return err
 	}
-	return err
+	return &worded{"the code is wrong or used, or the account is locked for a while", "if it was used: the next code of your device works", err}
 }
 
 // askCode asks for a code; people write blanks into it.
