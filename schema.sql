@@ -13,7 +13,7 @@
 --   7  the trail     audit and its hash chain, request and fate(), history(), undoing, exporting, erasing
 --   8  reading       one view a noun, and events' texts alone
 --   9  writing       row policies
---  10  grants, and no planner statistics
+--  10  grants, what functions tell, and no planner statistics
 --
 -- `crm init` runs this file once, inside one transaction, with :"schema", :"owner" and :"app"
 -- replaced by the names in the config (psql's own variables do the same: psql -v schema=crm …).
@@ -2127,6 +2127,18 @@ grant insert (name, contract_id, start_date, end_date, location, attendees, comm
 grant update (name, contract_id, start_date, end_date, location, attendees, comments, name_tokens, location_tokens, comments_tokens, support_id, deleted_at) on event to :"app";
 
 insert into secret values ('made_up_salt', random_key()), ('sign_in_nonce', random_key());
+
+-- The server sends a caller who asks for it (debug_print_plan, trace_sort, client_min_messages) the plans of the statements
+-- inside functions, with the values of their variables: which collaborator an address belongs to, or why a try is refused. So
+-- functions with the owner's rights send warnings and errors only.
+do $$
+declare
+	f regprocedure;
+begin
+	for f in select p.oid from pg_proc p where p.pronamespace = current_schema()::regnamespace and p.prosecdef loop
+		execute format('alter function %s set client_min_messages = warning', f);
+	end loop;
+end $$;
 
 -- The planner keeps no statistics of any column or indexed expression: estimates of a query on a view would tell stored
 -- values to callers that the view's gate refuses (EXPLAIN). So every query is planned from sizes and defaults alone.
