@@ -1899,18 +1899,25 @@ begin
 	return exists (select from request r where r.key = of_request and r.collaborator_id = caller.id and r.entry is not null);
 end $$;
 
--- The same without waiting for anything or leaving anything: null if nothing is known of the caller's request.
+-- The same without waiting for anything or leaving anything: null if nothing is known of the caller's request. It judges the
+-- caller first: a condition of the query would be tested only where there is such a key, and tell a stranger so.
 create function known_fate(of_request uuid) returns boolean
-language sql stable security definer set search_path = :"schema", pg_temp as $$
-	select r.entry is not null from request r where r.key = of_request and r.collaborator_id = (select (me(true)).id)
-$$;
+language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
+declare
+	caller identity := me(true);
+begin
+	return (select r.entry is not null from request r where r.key = of_request and r.collaborator_id = caller.id);
+end $$;
 
 -- The first record that the caller's current request changed, which is the one that it added if it added any.
 create function requested_id() returns bigint
-language sql stable security definer set search_path = :"schema", pg_temp as $$
-	select a.entity_id from request r join audit a on a.id = r.entry
-	where r.key = current_setting('crm.request')::uuid and r.collaborator_id = (select (me(true)).id)
-$$;
+language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
+declare
+	caller identity := me(true);
+begin
+	return (select a.entity_id from request r join audit a on a.id = r.entry
+		where r.key = current_setting('crm.request')::uuid and r.collaborator_id = caller.id);
+end $$;
 
 -- The changes of one record, oldest first, for whoever may view such records. The rest of its trail, such as sign-ins and refusals, is for
 -- who may view all of it, and one's own for oneself.

@@ -2,6 +2,7 @@ package repo_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -73,4 +74,57 @@ func TestFunctionsKeepQuiet(t *testing.T) {
 		}
 	}
 	t.Logf("%d calls of functions", calls)
+}
+
+// R5: what a function answers or refuses a stranger does not depend on which records, sessions and requests exist.
+func TestStrangersLearnNoNumber(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	customer := w.customer("sales1")
+	w.event(w.contract(customer.ID, 100, "signed").ID, "support1")
+	known := read[string](w, "select r.key::text from request r order by r.at limit 1")
+	const absent = "9000000000000000000"
+	stranger := func(sql string) string {
+		tx := ok[pgx.Tx](t)(w.pool.Begin(t.Context()))
+		defer func() { _ = tx.Rollback(context.Background()) }()
+		var answer *string
+		err := tx.QueryRow(t.Context(), sql).Scan(&answer)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return "no row"
+		} else if err != nil {
+			return sqlstate(err)
+		} else if answer == nil {
+			return "null"
+		}
+		return *answer
+	}
+	echoes := strings.Fields("crm.run_key crm.search_keys crm.contract_owners crm.sign_in_params") // of arguments, and a nonce
+	compared := 0
+	for _, f := range w.routines(t, "crm") {
+		call := func(id, request string) string {
+			var arguments []string
+			for _, kind := range f.types {
+				switch kind {
+				case "int8":
+					arguments = append(arguments, id)
+				case "uuid":
+					arguments = append(arguments, "'"+request+"'")
+				case "text":
+					arguments = append(arguments, "'customer'")
+				default:
+					arguments = append(arguments, "null")
+				}
+			}
+			return "select x::text from (select set_config('crm.request', '" + request + "', true)) r, " + f.name + "(" + strings.Join(arguments, ", ") + ") x"
+		}
+		if slices.Contains(echoes, f.name) {
+			continue
+		}
+		with, without := stranger(call("1", known)), stranger(call(absent, "00000000-0000-4000-8000-000000000000"))
+		if with != without {
+			t.Errorf("%s answers %s of what exists, %s of what does not", f.name, with, without)
+		}
+		compared++
+	}
+	t.Logf("%d functions", compared)
 }
