@@ -13,7 +13,7 @@
 --   7  the trail     audit and its hash chain, request and fate(), history(), undoing, exporting, erasing
 --   8  reading       one view a noun, and events' texts alone
 --   9  writing       row policies
---  10  grants, no planner statistics, and which keys seal
+--  10  grants, which keys seal, what functions tell, and no planner statistics
 --
 -- `crm init` runs this file once, inside one transaction, with :"schema", :"owner" and :"app"
 -- replaced by the names in the config (psql's own variables do the same: psql -v schema=crm …).
@@ -1911,18 +1911,25 @@ begin
 	return exists (select from request r where r.key = of_request and r.collaborator_id = caller.id and r.entry is not null);
 end $$;
 
--- The same without waiting for anything or leaving anything: null if nothing is known of the caller's request.
+-- The same without waiting for anything or leaving anything: null if nothing is known of the caller's request. It judges the
+-- caller first: a condition of the query would be tested only where there is such a key, and tell a stranger so.
 create function known_fate(of_request uuid) returns boolean
-language sql stable security definer set search_path = :"schema", pg_temp as $$
-	select r.entry is not null from request r where r.key = of_request and r.collaborator_id = (select (me(true)).id)
-$$;
+language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
+declare
+	caller identity := me(true);
+begin
+	return (select r.entry is not null from request r where r.key = of_request and r.collaborator_id = caller.id);
+end $$;
 
 -- The first record that the caller's current request changed, which is the one that it added if it added any.
 create function requested_id() returns bigint
-language sql stable security definer set search_path = :"schema", pg_temp as $$
-	select a.entity_id from request r join audit a on a.id = r.entry
-	where r.key = current_setting('crm.request')::uuid and r.collaborator_id = (select (me(true)).id)
-$$;
+language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
+declare
+	caller identity := me(true);
+begin
+	return (select a.entity_id from request r join audit a on a.id = r.entry
+		where r.key = current_setting('crm.request')::uuid and r.collaborator_id = caller.id);
+end $$;
 
 -- The changes of one record, oldest first, for whoever may view such records. The rest of its trail, such as sign-ins and refusals, is for
 -- who may view all of it, and one's own for oneself.
@@ -2142,6 +2149,36 @@ grant update (name, contract_id, start_date, end_date, location, attendees, comm
 
 insert into secret values ('made_up_salt', random_key()), ('sign_in_nonce', random_key());
 
+-- Every table with sealed columns takes values under known keys only. The triggers are generated, one function a table, so that
+-- they name their columns and cost nothing to look them up.
+do $$
+declare
+	tab record;
+begin
+	for tab in
+		select c.relname, (select string_agg(format('nullif(new.%1$I, old.%1$I)', s), ', ') from unnest(sealed_columns(c.oid)) s) as written
+		from pg_class c
+		where c.relnamespace = quote_ident(current_schema())::regnamespace and c.relkind = 'r' and sealed_columns(c.oid) <> '{}'
+	loop
+		execute format('create function %I() returns trigger language plpgsql security definer set search_path = %I, pg_temp as
+			$check$ begin perform check_sealed(%s); return new; end $check$', tab.relname || '_sealed', current_schema(), tab.written);
+		execute format('create trigger b_sealed before insert or update on %I for each row execute function %I()',
+			tab.relname, tab.relname || '_sealed');
+	end loop;
+end $$;
+
+-- The server sends a caller who asks for it (debug_print_plan, trace_sort, client_min_messages) the plans of the statements
+-- inside functions, with the values of their variables: which collaborator an address belongs to, or why a try is refused. So
+-- functions with the owner's rights send warnings and errors only.
+do $$
+declare
+	f regprocedure;
+begin
+	for f in select p.oid from pg_proc p where p.pronamespace = quote_ident(current_schema())::regnamespace and p.prosecdef loop
+		execute format('alter function %s set client_min_messages = warning', f);
+	end loop;
+end $$;
+
 -- The planner keeps no statistics of any column or indexed expression: estimates of a query on a view would tell stored
 -- values to callers that the view's gate refuses (EXPLAIN). So every query is planned from sizes and defaults alone.
 do $$
@@ -2159,23 +2196,5 @@ begin
 		else
 			execute format('alter table %s alter column %I set statistics 0', kept.relation, kept.attname);
 		end if;
-	end loop;
-end $$;
-
--- Every table with sealed columns takes values under known keys only. The triggers are generated, one function a table, so that
--- they name their columns and cost nothing to look them up.
-do $$
-declare
-	tab record;
-begin
-	for tab in
-		select c.relname, (select string_agg(format('nullif(new.%1$I, old.%1$I)', s), ', ') from unnest(sealed_columns(c.oid)) s) as written
-		from pg_class c
-		where c.relnamespace = quote_ident(current_schema())::regnamespace and c.relkind = 'r' and sealed_columns(c.oid) <> '{}'
-	loop
-		execute format('create function %I() returns trigger language plpgsql security definer set search_path = %I, pg_temp as
-			$check$ begin perform check_sealed(%s); return new; end $check$', tab.relname || '_sealed', current_schema(), tab.written);
-		execute format('create trigger b_sealed before insert or update on %I for each row execute function %I()',
-			tab.relname, tab.relname || '_sealed');
 	end loop;
 end $$;

@@ -60,6 +60,13 @@ drop trigger a_guard on crm.customer
 drop function crm.me(boolean)
 drop schema crm cascade
 drop owned by crm_owner
+drop owned by crm_app
+alter policy reading on crm.customer to public
+lock table crm.customer in access share mode
+lock table crm.customers in share mode
+lock table crm.customers in access exclusive mode
+alter role crm_app set crm.undoes = '1'
+alter role crm_app set crm.request = 'x'
 drop role crm_owner
 reassign owned by crm_owner to crm_app
 grant crm_owner to crm_app
