@@ -30,3 +30,9 @@ func ExplainedConstraints() []string {
 
 // Refusal is the error for a statement that PostgreSQL refused.
 func Refusal(pg *pgconn.PgError) error { return refusal(pg) }
+
+// StaleCustomer selects the customers that a key rotation re-encrypts.
+const StaleCustomer = staleCustomer
+
+// SealedColumns are the columns of a customer that a key rotation re-encrypts.
+func SealedColumns() []string { return sealedColumns[:] }
