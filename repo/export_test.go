@@ -2,7 +2,11 @@ package repo
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"crm/repo/upgrade"
 )
@@ -26,3 +30,16 @@ func (db *DB) CountWaits() (waited func() time.Duration) {
 	}
 	return func() time.Duration { return passed }
 }
+
+// WordedConstraints are the constraints that have an error for users.
+func WordedConstraints() []string {
+	return slices.Sorted(maps.Keys(wordings))
+}
+
+// ExplainedConstraints are those whose error needs more than a text.
+func ExplainedConstraints() []string {
+	return slices.Sorted(maps.Keys(explained))
+}
+
+// Refusal is the error for a statement that PostgreSQL refused.
+func Refusal(pg *pgconn.PgError) error { return refusal(pg) }

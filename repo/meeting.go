@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -57,9 +56,9 @@ func (m *meeting) explain(ctx context.Context, pool *pgxpool.Pool, err error) er
 	return say(ErrUnavailable, "the database is of schema version %d or older and this crm of %d: run crm upgrade", FirstVersion, SchemaVersion)
 }
 
-// unserved is the refusal by schema_version().
-func unserved(pg *pgconn.PgError) error {
-	version, release, _ := strings.Cut(pg.Detail, " ")
+// unserved returns the error for a schema that does not serve this program; detail is "VERSION RELEASE".
+func unserved(detail string) error {
+	version, release, _ := strings.Cut(detail, " ")
 	number, _ := strconv.Atoi(version)
 	return versionError(number, release)
 }
