@@ -184,6 +184,8 @@ func broken(pg *pgconn.PgError) error {
 		return say(ErrConflict, "it has just been taken back already")
 	case "deleted_record":
 		return ErrNotFound
+	case "event_canceled":
+		return say(ErrConflict, "event %s is canceled and does not change: event restore %[1]s brings it back", pg.Detail)
 	case "collaborator_role_fkey":
 		return say(ErrInvalid, "invalid --role: there is no such role")
 	case "collaborator_employee_number_check":
