@@ -74,6 +74,7 @@ insert into permission (role, action, scope) values
 	('admin',  'event.update',    'all'), ('manage',  'event.update',    'all'),
 	('support', 'event.update',   'own'),
 	('admin',  'event.delete',    'all'), ('manage',  'event.delete',    'all'),
+	('admin',  'event.cancel',    'all'), ('manage',  'event.cancel',    'all'),
 	-- Others' accounts: unlocking, one-time passwords, sessions; second factors; handing over; the trail; a person's data.
 	('admin',  'user.unlock',     'all'), ('manage',  'user.unlock',     'all'),
 	('admin',  'user.reset',      'all'), ('manage',  'user.reset',      'all'),
@@ -208,6 +209,7 @@ create table event (
 	created_at  timestamptz not null default now(),
 	updated_at  timestamptz not null default now(),
 	deleted_at  timestamptz,
+	canceled_at timestamptz, -- then it has no support contact and does not change until it is restored
 	changed_in  bigint,
 	fictional   boolean not null default false,
 	-- What the texts are found by: hashes of their parts, without a secret, written with them by the client.
@@ -1348,6 +1350,9 @@ declare
 	noun  text := tg_argv[0];
 	verb  text := 'add';
 	judgement bigint[];
+	was    jsonb;
+	is_now jsonb;
+	marked text; -- the only column that deleting, canceling or restoring changes; null: another verb
 begin
 	if not row_security_active(tg_relid) then
 		new.changed_in := nullif(greatest(-new.changed_in, 0), 0);
@@ -1357,25 +1362,33 @@ begin
 		return new;
 	end if;
 	if tg_op = 'UPDATE' then
-		verb := case when new.deleted_at is distinct from old.deleted_at then 'delete' else 'update' end;
+		was := to_jsonb(old);
+		is_now := to_jsonb(new);
+		marked := case
+			when was->'deleted_at' is distinct from is_now->'deleted_at' then 'deleted_at'
+			when was->'canceled_at' is distinct from is_now->'canceled_at' then 'canceled_at' end;
+		verb := case marked when 'deleted_at' then 'delete' when 'canceled_at' then 'cancel' else 'update' end;
 	end if;
 	judgement := judged(noun || '.' || verb);
 	if judgement[1] is null then
 		perform me();
 	end if;
-	if judgement[2] is null or verb <> 'add' and judgement[2] <> 0 and within(judgement, owners_of(noun, to_jsonb(old))) is not true then
+	if judgement[2] is null or verb <> 'add' and judgement[2] <> 0 and within(judgement, owners_of(noun, was)) is not true then
 		raise exception using errcode = '42501', message = 'not permitted';
 	end if;
 	if verb <> 'add' and old.deleted_at is not null and new.deleted_at is not null then
 		raise exception using errcode = '23514', constraint = 'deleted_record', message = 'a deleted record does not change';
+	end if;
+	if verb in ('update', 'cancel') and was->>'canceled_at' is not null and is_now->>'canceled_at' is not null then
+		raise exception using errcode = '23514', constraint = noun || '_canceled', message = 'a canceled record does not change', detail = new.id::text;
 	end if;
 	if noun = 'event' and verb = 'add' and judgement[2] <> 0 then -- before the rules tell anything about the contract
 		if exists (select from contracts k where k.id = new.contract_id and k.customer_sales_id is distinct from judgement[2]) then
 			raise exception using errcode = '42501', message = 'not permitted';
 		end if;
 	end if;
-	if verb = 'delete' and to_jsonb(new) - 'deleted_at' is distinct from to_jsonb(old) - 'deleted_at' then
-		raise exception using errcode = '42501', message = 'deleting changes nothing else';
+	if is_now - marked is distinct from was - marked then
+		raise exception using errcode = '42501', message = 'deleting and canceling change nothing else';
 	end if;
 	new.changed_in := judgement[1];
 	return new;
@@ -1577,6 +1590,8 @@ begin
 		from contract k join customer c on c.id = k.customer_id where k.id = of_contract), false);
 end $$;
 
+-- The contract and the contact of an event. Canceling removes the support contact, so nothing that counts a collaborator's
+-- events counts it; restoring takes the contact from the trail, unless they have left.
 create function event_rules() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp as $$
 begin
@@ -1591,6 +1606,13 @@ begin
 	end if;
 	if tg_op = 'UPDATE' and new.deleted_at is null and old.deleted_at is not null then
 		new.support_id := standing_contact(new.support_id, 'support'); -- who may have left meanwhile
+	end if;
+	if tg_op = 'UPDATE' and new.canceled_at is not null and old.canceled_at is null then
+		new.canceled_at := moment((stamped(new.changed_in)).seeding);
+		new.support_id := null;
+	elsif tg_op = 'UPDATE' and new.canceled_at is null and old.canceled_at is not null then
+		new.support_id := standing_contact((select (a.before->>'support_id')::bigint from audit a
+			where a.entity = 'event' and a.entity_id = new.id and a.action = 'cancel' order by a.id desc limit 1), 'support');
 	end if;
 	return new;
 end $$;
@@ -1722,8 +1744,10 @@ return entry.undoes is null and not entry.derived and case
 	when entry.entity = 'payment' then entry.action = 'add' and what = 'add' and is_now->'contract_id' = entry.after->'contract_id'
 		and (is_now->>'amount')::numeric = - (entry.after->>'amount')::numeric
 	when entry.entity_id <> of_id then false
-	when entry.action in ('add', 'restore') then what = 'delete'
-	when entry.action = 'delete' then what = 'restore'
+	when entry.action = 'add' then what = 'delete'
+	when entry.action = 'restore' then what = case when entry.before ? 'canceled_at' then 'cancel' else 'delete' end
+	when entry.action = 'delete' then what = 'restore' and changed ? 'deleted_at'
+	when entry.action = 'cancel' then what = 'restore' and changed ? 'canceled_at'
 	else entry.action = 'update' and what = 'update'
 		and not exists (select from jsonb_object_keys(coalesce(changed, '{}')) name where not entry.before ? name and name not in ('remaining_amount', 'signed_at'))
 		and not exists (select from jsonb_each(entry.before) was
@@ -1745,8 +1769,11 @@ declare
 begin
 	if tg_op = 'UPDATE' then
 		what := case
-			when was->'deleted_at' = is_now->'deleted_at' then 'update'
-			when is_now->>'deleted_at' is null then 'restore' else 'delete' end;
+			when was->'deleted_at' is distinct from is_now->'deleted_at'
+				then case when is_now->>'deleted_at' is null then 'restore' else 'delete' end
+			when was->'canceled_at' is distinct from is_now->'canceled_at'
+				then case when is_now->>'canceled_at' is null then 'restore' else 'cancel' end
+			else 'update' end;
 		select jsonb_object_agg(w.key, w.value), jsonb_object_agg(w.key, is_now->w.key) into was, is_now
 		from jsonb_each(was) w where w.value is distinct from is_now->w.key;
 		if was is null and undone is null or resealing(new.changed_in) and was - sealed_columns(tg_relid)::text[] = '{}' then
@@ -1939,7 +1966,7 @@ language sql stable security definer set search_path = :"schema", pg_temp as $$
 	select a.id, a.at, a.collaborator_id, c.first_name || ' ' || c.last_name, a.action, a.before, a.after
 	from audit a left join collaborator c on c.id = a.collaborator_id
 	where a.entity = of_entity and a.entity_id = of_id and (select reach(of_entity || '.view')) = 0
-		and (a.action in ('add', 'update', 'delete', 'restore', 'purge', 'erase', 'hand-over')
+		and (a.action in ('add', 'update', 'delete', 'cancel', 'restore', 'purge', 'erase', 'hand-over')
 			or (select reach('audit.view')) = 0 or of_entity = 'user' and of_id = (select me_id()))
 	order by a.id
 $$;
@@ -1954,9 +1981,9 @@ language sql stable security definer set search_path = :"schema", pg_temp as $$
 	from audit a left join lateral (
 		select n.at, c.first_name || ' ' || c.last_name as who from audit n left join collaborator c on c.id = n.collaborator_id
 		where n.entity = a.entity and n.entity_id = a.entity_id and n.id > a.id and n.collaborator_id is distinct from a.collaborator_id
-			and n.undoes is null and n.action in ('add', 'update', 'delete', 'restore') and not exists (select from audit u where u.undoes = n.id)
+			and n.undoes is null and n.action in ('add', 'update', 'delete', 'cancel', 'restore') and not exists (select from audit u where u.undoes = n.id)
 		order by n.id limit 1) later on true
-	where a.collaborator_id = (select me_id()) and a.action in ('add', 'update', 'delete', 'restore')
+	where a.collaborator_id = (select me_id()) and a.action in ('add', 'update', 'delete', 'cancel', 'restore')
 		and a.entity in ('user', 'customer', 'contract', 'event', 'payment')
 		and a.undoes is null and not a.derived and not exists (select from audit u where u.undoes = a.id)
 		and exists (select from session i where i.id = a.session_id and not i.seeding)
@@ -2054,7 +2081,7 @@ create view events as
 select e.id, e.name, e.contract_id, k.customer_id, c.company_name as customer, c.full_name as customer_contact,
 	c.email as customer_email, c.phone as customer_phone, e.start_date, e.end_date, e.location, e.attendees, e.comments,
 	e.support_id, s.first_name || ' ' || s.last_name as support_contact, c.sales_id as customer_sales_id,
-	e.created_at, e.updated_at, e.deleted_at,
+	case when e.canceled_at is null then 'confirmed' else 'canceled' end as status, e.canceled_at, e.created_at, e.updated_at, e.deleted_at,
 	c.company_name_tokens || c.full_name_tokens || c.email_tokens || c.phone_tokens as tokens, e.name_tokens || e.location_tokens || e.comments_tokens as own_tokens,
 	search_keys(e.name_tokens || e.location_tokens || e.comments_tokens, e.id) as keys
 from event e join contract k on k.id = e.contract_id join customer c on c.id = k.customer_id
@@ -2107,7 +2134,7 @@ create policy reading on event for select to :"app" using ((select reached('even
 create policy adding on event for insert to :"app"
 	with check (admits((select judged('event.add')), changed_in, array[contact_of_contract(contract_id)]));
 create policy changing on event for update to :"app"
-	using (within((select judged('event.update', 'event.delete')), array[support_id])) with check (changed_in = (select my_session()));
+	using (within((select judged('event.update', 'event.delete', 'event.cancel')), array[support_id])) with check (changed_in = (select my_session()));
 
 -- 10 --------------------------------------------------------------------------- grants
 -- All that the app role may do. Columns that are not named here are kept by triggers.
@@ -2133,6 +2160,7 @@ grant execute on function
 grant select on users, customers, contracts, events, event_texts, audits to :"app";
 -- What an update names; everything else is read through the views.
 grant select (id, deleted_at) on collaborator, customer, contract, event to :"app";
+grant select (canceled_at) on event to :"app";
 
 -- For currval() of what the app role itself has just added.
 grant select on sequence collaborator_id_seq, customer_id_seq, contract_id_seq, event_id_seq to :"app";
@@ -2145,7 +2173,7 @@ grant insert (customer_id, sales_id, total_amount, status) on contract to :"app"
 grant update (customer_id, sales_id, total_amount, status) on contract to :"app";
 grant insert (contract_id, amount, paid_on) on payment to :"app";
 grant insert (name, contract_id, start_date, end_date, location, attendees, comments, name_tokens, location_tokens, comments_tokens) on event to :"app";
-grant update (name, contract_id, start_date, end_date, location, attendees, comments, name_tokens, location_tokens, comments_tokens, support_id, deleted_at) on event to :"app";
+grant update (name, contract_id, start_date, end_date, location, attendees, comments, name_tokens, location_tokens, comments_tokens, support_id, deleted_at, canceled_at) on event to :"app";
 
 insert into secret values ('made_up_salt', random_key()), ('sign_in_nonce', random_key());
 

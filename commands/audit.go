@@ -65,7 +65,7 @@ func inShort(s *Session, e repo.AuditEntry) string {
 var (
 	trailEntities = []string{"customer", "contract", "event", "user", "payment", "role", "keyset", "schema", "audit"}
 	trailActions  = []string{
-		"add", "update", "delete", "restore", "purge", "sign-in", "sign-in-failed", "sign-out", "session-end", "refuse", "export", "erase",
+		"add", "update", "delete", "cancel", "restore", "purge", "sign-in", "sign-in-failed", "sign-out", "session-end", "refuse", "export", "erase",
 		"password", "password-cost", "password-reset", "unlock", "mfa-on", "mfa-off", "mfa-clear", "mfa-require", "recovery-code", "hand-over", "rotate", "rotated",
 	}
 )

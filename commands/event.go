@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"crm/repo"
@@ -24,16 +25,33 @@ var eventFields = []Field[repo.Event]{
 	{Column{Name: "comments", Detail: true}, func(e repo.Event) any { return deref(e.Comments) }},
 	{Column{Name: "support_id", Detail: true}, func(e repo.Event) any { return deref(e.SupportID) }},
 	{Column{Name: "support_contact"}, func(e repo.Event) any { return deref(e.SupportContact) }},
+	{Column{Name: "status", Status: true, Wide: true}, func(e repo.Event) any { return e.Status }},
+	{Column{Name: "canceled_at", Detail: true}, func(e repo.Event) any { return deref(e.CanceledAt) }},
 	{Column{Name: "created_at", Detail: true}, func(e repo.Event) any { return e.CreatedAt }},
 	{Column{Name: "updated_at", Detail: true}, func(e repo.Event) any { return e.UpdatedAt }},
 	{Column{Name: "deleted_at", Detail: true}, func(e repo.Event) any { return deref(e.DeletedAt) }},
 }
 
 // EventID is the kind of an event's number.
-var EventID = Kind{Name: "EVENT_ID", Parse: ID.Parse, Search: searchEvents, Live: func(ctx context.Context, s *Session) ([]Choice, error) {
-	found, err := s.DB.Events(ctx, repo.EventFilter{Page: recent})
-	return live(found, err, func(e repo.Event) Choice { return eventChoice(s, e) })
-}}
+var EventID = eventKind("EVENT_ID", func(repo.Event) bool { return true })
+
+// openEventID is the kind of the number of an event that can be changed: completion and words leave canceled ones out.
+var openEventID = eventKind("OPEN_EVENT_ID", func(e repo.Event) bool { return e.CanceledAt == nil })
+
+// eventKind is the kind of an event's number; completion and words find those that are fit.
+func eventKind(name string, fit func(repo.Event) bool) Kind {
+	return Kind{
+		Name: name, Parse: ID.Parse,
+		Search: func(ctx context.Context, s *Session, text string) ([]Choice, error) {
+			return searchEvents(ctx, s, text, fit)
+		},
+		Live: func(ctx context.Context, s *Session) ([]Choice, error) {
+			found, err := s.DB.Events(ctx, repo.EventFilter{Page: recent})
+			found = slices.DeleteFunc(found, func(e repo.Event) bool { return !fit(e) })
+			return live(found, err, func(e repo.Event) Choice { return eventChoice(s, e) })
+		},
+	}
+}
 
 func eventCommands() Table {
 	details := []Flag{
@@ -51,7 +69,9 @@ func eventCommands() Table {
 			Name: "event list", Short: "List events", Needs: action("event", "view"),
 			Flags: listFlags(eventFields, repo.EventSorts(),
 				Flag{Name: "mine", Aliases: []string{"assigned"}, Kind: Switch, Help: "only those assigned to you"},
-				Flag{Name: "no-support", Kind: Switch, Help: "only those without a support contact"},
+				Flag{Name: "no-support", Kind: Switch, Help: "only those that wait for a support contact"},
+				Flag{Name: "status", Kind: Enum("STATUS", repo.EventStatuses()...), Help: "only those in this state"},
+				Flag{Name: "canceled", Kind: Switch, Help: "only the canceled ones, as with --status canceled"},
 				Flag{Name: "contract-id", Kind: ContractID, Help: "only those of this contract"},
 				Flag{Name: "customer-id", Kind: CustomerID, Help: "only those of this customer"},
 				Flag{Name: "from", Kind: Moment, Help: "only those that end after this time"},
@@ -102,12 +122,20 @@ func eventCommands() Table {
 		},
 		{
 			Name: "event assign", Short: "Assign a support collaborator", Needs: action("event", "update"),
-			Args:  []Arg{idArg(EventID), {Name: "support-id", Kind: SupportID, Help: "who looks after it"}},
+			Args:  []Arg{idArg(openEventID), {Name: "support-id", Kind: SupportID, Help: "who looks after it"}},
 			Flags: []Flag{{Name: "force", Kind: Switch, Help: "without a warning if they are booked twice"}},
 			Run:   assignEvent,
 		},
+		{
+			Name: "event cancel", Short: "Cancel an event and free its support contact; restore brings it back",
+			Needs: action("event", "cancel"), Args: []Arg{idArg(openEventID)}, Destructive: true,
+			Run: marked("event", "canceled", eventFields, (*repo.DB).CancelEvent),
+		},
 		deleteCommand("event", EventID, eventFields, (*repo.DB).DeleteEvent),
-		restoreCommand("event", eventFields, (*repo.DB).RestoreEvent),
+		{
+			Name: "event restore", Short: "Bring a deleted or canceled event back", Needs: action("event", "delete"),
+			Args: []Arg{idArg(ID)}, Run: restoreEvent,
+		},
 		historyCommand("event", EventID),
 	}
 }
@@ -119,13 +147,29 @@ func listEvents(ctx context.Context, s *Session, in Input) (Output, error) {
 	}
 	f := repo.EventFilter{
 		Page: pageOf(s, in), NoSupport: in.Has("no-support"), ContractID: Value[int64](in, "contract-id"),
-		CustomerID: Value[int64](in, "customer-id"), From: from, To: to,
+		CustomerID: Value[int64](in, "customer-id"), From: from, To: to, Status: Value[string](in, "status"),
 	}
 	if in.Has("mine") {
 		f.SupportID = s.Me.ID
 	}
+	if in.Has("canceled") {
+		if f.Status == "confirmed" {
+			return Output{}, usagef("--canceled and --status confirmed exclude each other")
+		}
+		f.Status = "canceled"
+	}
 	found, err := s.DB.Events(ctx, f)
-	return paged(eventFields, found, f.Page, func(e repo.Event) int64 { return e.ID }), err
+	return marksCanceled(paged(eventFields, found, f.Page, func(e repo.Event) int64 { return e.ID }), found), err
+}
+
+// marksCanceled keeps the status in the table of a narrow terminal if an event of the list is canceled.
+func marksCanceled(out Output, found []repo.Event) Output {
+	if slices.ContainsFunc(found, func(e repo.Event) bool { return e.CanceledAt != nil }) {
+		for i, c := range out.Columns {
+			out.Columns[i].Wide = c.Wide && c.Name != "status"
+		}
+	}
+	return out
 }
 
 // assignEvent sets the support contact and warns when that books them twice (D9).
@@ -140,12 +184,34 @@ func assignEvent(ctx context.Context, s *Session, in Input) (Output, error) {
 	if in.Has("force") {
 		return out, nil
 	}
+	out.Warnings, err = bookedTwice(ctx, s, e)
+	return out, err
+}
+
+// restoreEvent brings an event back and warns if its support contact is booked twice, or if it is still canceled.
+func restoreEvent(ctx context.Context, s *Session, in Input) (Output, error) {
+	id := Value[int64](in, "id")
+	e, err := s.DB.RestoreEvent(ctx, id)
+	if err != nil {
+		return Output{}, named(err, "event", id)
+	}
+	out := done(eventFields, e, "event", id, "restored")
+	if e.CanceledAt != nil {
+		out.Warnings = []string{fmt.Sprintf("event %d is still canceled: restore it again to bring it back", id)}
+		return out, nil
+	}
+	out.Warnings, err = bookedTwice(ctx, s, e)
+	return out, err
+}
+
+// bookedTwice warns of the other events of the event's support contact at overlapping times.
+func bookedTwice(ctx context.Context, s *Session, e repo.Event) (warnings []string, err error) {
 	clashes, err := s.DB.Overlapping(ctx, e)
 	for _, c := range clashes {
-		out.Warnings = append(out.Warnings, fmt.Sprintf("%v also looks after event %d from %s to %s", deref(e.SupportContact), c.ID,
+		warnings = append(warnings, fmt.Sprintf("%v also looks after event %d from %s to %s", deref(e.SupportContact), c.ID,
 			clock(s, *c.StartDate), clock(s, *c.EndDate)))
 	}
-	return out, err
+	return warnings, err
 }
 
 // startOfEvent is the start that an end of --end-date counts from: the new one, or where that is not given and the end

@@ -105,12 +105,13 @@ func searchContracts(ctx context.Context, s *Session, text string) ([]Choice, er
 	return chosen(found, err, contractChoice)
 }
 
-func searchEvents(ctx context.Context, s *Session, text string) ([]Choice, error) {
+func searchEvents(ctx context.Context, s *Session, text string, fit func(repo.Event) bool) ([]Choice, error) {
 	of, err := s.DB.FindCustomers(ctx, text, mostFound)
 	if err != nil {
 		return nil, err
 	}
 	found, err := s.DB.FindEvents(ctx, text, mostFound, of)
+	found = slices.DeleteFunc(found, func(f repo.Found[repo.Event]) bool { return !fit(f.Record) })
 	return chosen(found, err, func(e repo.Event) Choice { return eventChoice(s, e) })
 }
 
@@ -136,6 +137,9 @@ func eventChoice(s *Session, e repo.Event) Choice {
 	}
 	if e.StartDate != nil {
 		help += ", " + e.StartDate.In(s.Locale.Zone).Format("2006-01-02")
+	}
+	if e.CanceledAt != nil {
+		help += ", canceled"
 	}
 	return Choice{strconv.FormatInt(e.ID, 10), help}
 }

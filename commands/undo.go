@@ -52,8 +52,8 @@ func undo(ctx context.Context, s *Session, _ Input) (Output, error) {
 	what := "updated"
 	switch c.Action {
 	case "add", "restore":
-		what = "deleted"
-	case "delete":
+		what = markedAs(c)
+	case "delete", "cancel":
 		what = "restored"
 	}
 	if c.Entity == "payment" {
@@ -65,7 +65,7 @@ func undo(ctx context.Context, s *Session, _ Input) (Output, error) {
 
 // theChange names a change in a sentence.
 func theChange(s *Session, c repo.LastChange) string {
-	what := map[string]string{"add": "adding", "update": "the update of", "delete": "deleting", "restore": "restoring"}[c.Action]
+	what := map[string]string{"add": "adding", "update": "the update of", "delete": "deleting", "cancel": "canceling", "restore": "restoring"}[c.Action]
 	return fmt.Sprintf("%s %s %d at %s", what, c.Entity, c.EntityID, clock(s, c.At))
 }
 
@@ -83,6 +83,8 @@ func undoable(s *Session, c repo.LastChange) error {
 	switch {
 	case c.Entity == "payment":
 		needed = action("contract", "update")
+	case c.Cancels():
+		needed = action(c.Entity, "cancel")
 	case c.Action != "update":
 		needed = action(c.Entity, "delete")
 	}
@@ -100,6 +102,14 @@ func undoable(s *Session, c repo.LastChange) error {
 	return nil
 }
 
+// markedAs is what a record becomes when a restoring of it is undone, or its adding.
+func markedAs(c repo.LastChange) string {
+	if c.Cancels() {
+		return "canceled"
+	}
+	return "deleted"
+}
+
 // tellUndone says what was done.
 func tellUndone(s *Session, c repo.LastChange) string {
 	at := clock(s, c.At)
@@ -109,9 +119,9 @@ func tellUndone(s *Session, c repo.LastChange) string {
 	case c.Action == "add":
 		return fmt.Sprintf("%s %d deleted: you had added it at %s", c.Entity, c.EntityID, at)
 	case c.Action == "restore":
-		return fmt.Sprintf("%s %d deleted: you had restored it at %s", c.Entity, c.EntityID, at)
-	case c.Action == "delete":
-		return fmt.Sprintf("%s %d restored: you had deleted it at %s", c.Entity, c.EntityID, at)
+		return fmt.Sprintf("%s %d %s: you had restored it at %s", c.Entity, c.EntityID, markedAs(c), at)
+	case c.Action == "delete", c.Action == "cancel":
+		return fmt.Sprintf("%s %d restored: you had %s it at %s", c.Entity, c.EntityID, markedAs(c), at)
 	}
 	lines := []string{fmt.Sprintf("%s %d is as it was before %s", c.Entity, c.EntityID, at)}
 	for _, column := range slices.Sorted(maps.Keys(c.Before)) {

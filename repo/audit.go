@@ -20,7 +20,7 @@ type Entry struct {
 	At            time.Time
 	UserID        *int64 // nil: the company's own set-up work
 	UserName      *string
-	Action        string // add, update, delete, restore, purge; sign-in, export and the like are no changes
+	Action        string // add, update, delete, cancel, restore, purge; sign-in, export and the like are no changes
 	Before, After map[string]any
 }
 

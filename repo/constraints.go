@@ -46,6 +46,7 @@ var wordings = map[string]wording{
 	"event_contract_signed":    {ErrConflict, "contract %s is not a signed contract: only a signed one can have events"},
 	"event_ends_before_start":  {ErrInvalid, "invalid --end-date: an event ends after it starts"},
 	"event_dates":              {ErrInvalid, "invalid --start-date or --end-date: between 1900 and 9999"},
+	"event_canceled":           {ErrConflict, "event %s is canceled and does not change: event restore %[1]s brings it back"},
 	"event_attendees_negative": {ErrInvalid, "invalid --attendees: at least 0"},
 
 	"deleted_record":   {ErrNotFound, ""},

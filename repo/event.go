@@ -24,16 +24,22 @@ type Event struct {
 	Comments        *string
 	SupportID       *int64
 	SupportContact  *string
+	Status          string     // confirmed or canceled
+	CanceledAt      *time.Time // a canceled event has no support contact and does not change
 	CreatedAt       time.Time
 	UpdatedAt       time.Time
 	DeletedAt       *time.Time
 }
 
+// EventStatuses are the states of an event.
+func EventStatuses() []string { return []string{"confirmed", "canceled"} }
+
 // An EventFilter narrows a list; zero values do not. Filters combine with AND.
 type EventFilter struct {
 	Page
 	SupportID  int64
-	NoSupport  bool
+	NoSupport  bool   // waits for a support contact, as a canceled event does not
+	Status     string // one of EventStatuses
 	ContractID int64
 	CustomerID int64
 	Customers  []int64    // of any of these; nil for all
@@ -56,7 +62,7 @@ func EventSorts() map[string]string {
 		"start_date": "coalesce(start_date, 'infinity')", "end_date": "coalesce(end_date, 'infinity')",
 		"location": "coalesce(location, '')", "attendees": "coalesce(attendees, -1)",
 		"support_id": "coalesce(support_id, 0)", "support_contact": "coalesce(support_contact, '')",
-		"created_at": "created_at", "updated_at": "updated_at",
+		"status": "status", "created_at": "created_at", "updated_at": "updated_at",
 	}
 }
 
@@ -76,6 +82,8 @@ type eventRow struct {
 	Comments        *string    `db:"comments"`
 	SupportID       *int64     `db:"support_id"`
 	SupportContact  *string    `db:"support_contact"`
+	Status          string     `db:"status"`
+	CanceledAt      *time.Time `db:"canceled_at"`
 	CreatedAt       time.Time  `db:"created_at"`
 	UpdatedAt       time.Time  `db:"updated_at"`
 	DeletedAt       *time.Time `db:"deleted_at"`
@@ -100,7 +108,10 @@ func (db *DB) Events(ctx context.Context, f EventFilter) ([]Event, error) {
 		q = q.Where(ofCustomers("events", f.Customers))
 	}
 	if f.NoSupport {
-		q = q.Where("support_id is null")
+		q = q.Where("support_id is null").Where(isSet("canceled_at", false))
+	}
+	if f.Status != "" {
+		q = q.Where(isSet("canceled_at", f.Status == "canceled"))
 	}
 	if f.From != nil {
 		q = q.Where("(end_date > ? or end_date is null and start_date >= ?)", *f.From, *f.From)
@@ -173,9 +184,28 @@ func (db *DB) DeleteEvent(ctx context.Context, id int64) (Event, error) {
 	return mark(ctx, db, "event", "events", id, true, db.openEvent)
 }
 
-// RestoreEvent brings a deleted event back.
+// CancelEvent marks an event as canceled and removes its support contact. ErrConflict if it is canceled already.
+func (db *DB) CancelEvent(ctx context.Context, id int64) (Event, error) {
+	canceled := map[string]any{"canceled_at": squirrel.Expr("now()")}
+	return change(ctx, db, "event", "events", version{id: id}, db.openEvent, canceled, nil, nil)
+}
+
+// RestoreEvent brings a deleted or canceled event back, the latter with its support contact unless they have left. One that
+// is both is canceled afterwards. ErrConflict if it is neither.
 func (db *DB) RestoreEvent(ctx context.Context, id int64) (Event, error) {
-	return mark(ctx, db, "event", "events", id, false, db.openEvent)
+	const marked = "id = ? and (deleted_at is not null or canceled_at is not null)"
+	wasThere, touched := true, true // unless the rows say otherwise
+	restore := sq().Update("event").Set("deleted_at", nil).
+		Set("canceled_at", squirrel.Expr("case when deleted_at is not null then canceled_at end")).Where(marked, id).Suffix("returning id")
+	e, err := one(ctx, db, from[eventRow]("events").Where(squirrel.Eq{"id": id}), db.openEvent,
+		step{sq().Select("id").From("events").Where(marked, id), sawRow(&wasThere)}, step{restore, sawRow(&touched)})
+	switch {
+	case err != nil || touched:
+		return e, err
+	case wasThere:
+		return Event{}, ErrDenied
+	}
+	return Event{}, say(ErrConflict, "it is neither deleted nor canceled")
 }
 
 // eventTexts are the columns that an event is found by.
@@ -210,7 +240,7 @@ func (db *DB) openEvent(r eventRow) (Event, error) {
 		CustomerEmail:   db.open("customer.email", r.CustomerEmail),
 		CustomerPhone:   db.open("customer.phone", r.CustomerPhone),
 		StartDate:       r.StartDate, EndDate: r.EndDate, Location: r.Location, Attendees: r.Attendees, Comments: r.Comments,
-		SupportID: r.SupportID, SupportContact: r.SupportContact,
+		SupportID: r.SupportID, SupportContact: r.SupportContact, Status: r.Status, CanceledAt: r.CanceledAt,
 		CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, DeletedAt: r.DeletedAt,
 	}, nil
 }

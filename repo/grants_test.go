@@ -80,8 +80,8 @@ customer UPDATE(company_name,company_name_tokens,deleted_at,email,email_tokens,f
 customer_id_seq SELECT
 customers SELECT
 event INSERT(attendees,comments,comments_tokens,contract_id,end_date,location,location_tokens,name,name_tokens,start_date)
-event SELECT(deleted_at,id)
-event UPDATE(attendees,comments,comments_tokens,contract_id,deleted_at,end_date,location,location_tokens,name,name_tokens,start_date,support_id)
+event SELECT(canceled_at,deleted_at,id)
+event UPDATE(attendees,canceled_at,comments,comments_tokens,contract_id,deleted_at,end_date,location,location_tokens,name,name_tokens,start_date,support_id)
 event_id_seq SELECT
 event_texts SELECT
 events SELECT

@@ -30,6 +30,7 @@ contract.delete  - - - -
 event.add        A - O -
 event.update     A A - O
 event.delete     A A - -
+event.cancel     A A - -
 user.unlock      A A - -
 user.reset       A A - -
 user.sessions    A A - -
@@ -88,7 +89,8 @@ func (w *world) trials(set int) []trial {
 	user := w.ids[spare]
 	c, free := w.customer(sales).ID, w.customer(sales).ID
 	k := w.contract(c, 100000, "signed").ID
-	e := w.event(k, support).ID
+	e, off := w.event(k, support).ID, w.event(k, support).ID
+	ok[repo.Event](w.t)(w.as("manage").CancelEvent(ctx, off))
 	ids := []any{c}
 	list := []trial{
 		{"user.view", set, func(db *repo.DB) error { return listed(db.Users(ctx, repo.UserFilter{Page: repo.Page{Limit: 9}})) }, "select * from users", nil},
@@ -140,6 +142,9 @@ func (w *world) trials(set int) []trial {
 		}, "update event set comments = 'New' where id = $1", []any{e}},
 		{"event.delete", set, func(db *repo.DB) error { return failed(db.DeleteEvent(ctx, e)) }, "update event set deleted_at = now() where id = $1", []any{e}},
 	}
+	list = append(list,
+		trial{"event.cancel", set, func(db *repo.DB) error { return failed(db.CancelEvent(ctx, e)) }, "update event set canceled_at = now() where id = $1", []any{e}},
+		trial{"event.cancel", set, func(db *repo.DB) error { return failed(db.RestoreEvent(ctx, off)) }, "update event set canceled_at = null where id = $1", []any{off}})
 	for _, table := range []string{"collaborator", "customer", "contract", "event"} { // nothing is ever really deleted
 		noun := strings.Replace(table, "collaborator", "user", 1)
 		list = append(list, trial{noun + ".destroy", set, nil, "delete from " + table, nil})

@@ -16,7 +16,7 @@ type LastChange struct {
 	At            time.Time
 	Entity        string // customer, contract, event, user or payment
 	EntityID      int64
-	Action        string // add, update, delete or restore
+	Action        string // add, update, delete, cancel or restore
 	Before, After map[string]any
 	ChangedAt     *time.Time // when somebody else changed the record after it; nil: nobody has
 	ChangedBy     *string    // who that was; nil: the company's own set-up work
@@ -42,7 +42,7 @@ func (db *DB) LastChange(ctx context.Context) (LastChange, error) {
 	})
 }
 
-// Undo takes a change back, as a change of its own: what was added is deleted, what was deleted restored, what was updated gets its
+// Undo takes a change back, as a change of its own: what was added is deleted, what was deleted or canceled restored, what was updated gets its
 // values from before, a payment its opposite. It is ErrConflict if it is not the last one any more or the record was changed meanwhile.
 func (db *DB) Undo(ctx context.Context, c LastChange) error {
 	table, id := c.Entity, c.EntityID
@@ -76,6 +76,20 @@ func (db *DB) Undo(ctx context.Context, c LastChange) error {
 // stillLast is the entry that can be taken back now.
 const stillLast = "select l.id from my_last_change() l where l.changed_at is null"
 
+// Cancels reports whether the change cancels a record or restores a canceled one.
+func (c LastChange) Cancels() bool {
+	_, marked := c.Before["canceled_at"]
+	return marked
+}
+
+// mark is the column that says whether the record is deleted, or whether it is canceled if the change is about that.
+func (c LastChange) mark() string {
+	if c.Cancels() {
+		return "canceled_at"
+	}
+	return "deleted_at"
+}
+
 // opposite is the statement that takes a change back, if it is still the last one. A payment's table and id are its contract's.
 func (db *DB) opposite(c LastChange, table string, id int64) (squirrel.Sqlizer, error) {
 	last := squirrel.Expr("("+stillLast+") = ?", c.ID)
@@ -84,10 +98,10 @@ func (db *DB) opposite(c LastChange, table string, id int64) (squirrel.Sqlizer, 
 			Column("?::date", c.After["paid_on"]).Where(last)
 		return sq().Insert("payment").Columns("contract_id", "amount", "paid_on").Select(entry).Suffix("returning true"), nil
 	}
-	values := map[string]any{"deleted_at": nil}
+	values := map[string]any{c.mark(): nil}
 	switch c.Action {
 	case "add", "restore":
-		values["deleted_at"] = squirrel.Expr("now()")
+		values[c.mark()] = squirrel.Expr("now()")
 	case "update":
 		var err error
 		if values, err = db.formerValues(c); err != nil {

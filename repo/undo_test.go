@@ -62,6 +62,7 @@ func TestUndoEveryNoun(t *testing.T) {
 				Name: text("Gala"), Location: &none, Comments: text("x"), Attendees: ptr(int64(7)), EndDate: &later, SupportID: ptr(w.ids["support2"]),
 			}))
 		}},
+		{"event cancel", "event", e, func() error { return failed(admin.CancelEvent(ctx, e)) }},
 		{"event delete", "event", e, func() error { return failed(admin.DeleteEvent(ctx, e)) }},
 		{"user update", "collaborator", w.ids["sales2"], func() error {
 			return failed(admin.UpdateUser(ctx, w.ids["sales2"], repo.UserChange{FirstName: text("A"), LastName: text("B"), Email: text("ab@epic.example"), Role: text("manage"), EmployeeNumber: text("X1")}, 0))

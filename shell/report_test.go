@@ -221,6 +221,8 @@ func TestSentry(t *testing.T) {
 		{"login manage@office.example", []string{"info signed in by id 2"}},
 		{"event assign 1 4", []string{"info event assigned event/1 by id 2"}},
 		{"event update 1 --attendees 3", []string{"info event updated event/1 by id 2"}},
+		{"event cancel 1", []string{"warning event canceled event/1 by id 2"}},
+		{"event restore 1", []string{"info event restored event/1 by id 2"}},
 		{"event delete 1", []string{"warning event deleted event/1 by id 2"}},
 		{"event restore 1", []string{"info event restored event/1 by id 2"}},
 		{"password --new-password-file '" + o.passwordFile + "'", []string{"info password changed by id 2"}},

@@ -1,5 +1,5 @@
 -- Version 4: signing in without sending the key, sealed values under known keys only, changes that name the session that
--- was judged, requests whose fate can be asked for, and no planner statistics.
+-- was judged, requests whose fate can be asked for, canceled events, and no planner statistics.
 
 -- Tries are recorded in another form. The old ones say nothing about devices, so nobody is locked out by them.
 drop table sign_in_attempt;
@@ -73,6 +73,7 @@ alter table customer add column changed_in bigint;
 alter table contract add column changed_in bigint;
 alter table payment add column changed_in bigint;
 alter table event add column changed_in bigint;
+alter table event add column canceled_at timestamptz;
 
 create table request (
 	key             uuid primary key,
@@ -84,7 +85,7 @@ create table request (
 create index request_at on request (at);
 
 insert into permission (role, action, scope)
-select r.name, 'user.handover', 'all' from role r where r.name in ('admin', 'manage');
+select r.name, action, 'all' from role r, unnest(array['user.handover', 'event.cancel']) action where r.name in ('admin', 'manage');
 
 -- Old statistics tell values to callers that the views refuse, and analyze does not remove them; a change of a column's
 -- type does, also to the type that it has.
