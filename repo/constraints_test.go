@@ -45,7 +45,7 @@ var unbreakable = map[string]string{
 // raised finds the constraints that functions name in a raise; variants has the names of those that are computed.
 var (
 	raised   = regexp.MustCompile(`constraint = (?:'(\w+)'|(\w+ \|\| '\w+'))`)
-	variants = map[string][]string{"kind || '_contact_role'": {"sales_contact_role", "support_contact_role"}}
+	variants = map[string][]string{"kind || '_contact_role'": {"sales_contact_role", "support_contact_role"}, "noun || '_canceled'": {"event_canceled"}}
 )
 
 // constraintsOf returns the table of every constraint and unique index, and "" for one that only functions raise.

@@ -107,8 +107,10 @@ func (db *DB) Events(ctx context.Context, f EventFilter) ([]Event, error) {
 	if f.Customers != nil {
 		q = q.Where(ofCustomers("events", f.Customers))
 	}
+	sorts := EventSorts()
 	if f.NoSupport {
 		q = q.Where("support_id is null").Where(isSet("canceled_at", false))
+		sorts["id"] = "support_id" // null in each row: the index of (support_id, id) is in the order of the page
 	}
 	if f.Status != "" {
 		q = q.Where(isSet("canceled_at", f.Status == "canceled"))
@@ -119,13 +121,13 @@ func (db *DB) Events(ctx context.Context, f EventFilter) ([]Event, error) {
 	if f.To != nil {
 		q = q.Where("start_date < ?", *f.To)
 	}
-	return db.searchEvents(ctx, q, f.Page)
+	return db.searchEvents(ctx, q, f.Page, sorts)
 }
 
-// searchEvents is a page of a query; with something to search, of those that mention it.
-func (db *DB) searchEvents(ctx context.Context, q squirrel.SelectBuilder, p Page) ([]Event, error) {
+// searchEvents returns a page of a query; with something to search, of the events that mention it. sorts are as of EventSorts.
+func (db *DB) searchEvents(ctx context.Context, q squirrel.SelectBuilder, p Page, sorts map[string]string) ([]Event, error) {
 	fetch := func(q squirrel.SelectBuilder, p Page) ([]Event, error) {
-		return listPage(ctx, db, q, "events", p, EventSorts(), db.openEvent)
+		return listPage(ctx, db, q, "events", p, sorts, db.openEvent)
 	}
 	if p.Search == "" {
 		return fetch(q, p)

@@ -1,6 +1,7 @@
 package repo
 
 import (
+	"cmp"
 	"context"
 	"reflect"
 
@@ -104,37 +105,41 @@ const MostCounted = 10_000
 func listPage[R, T any](ctx context.Context, db *DB, q squirrel.SelectBuilder, view string, p Page, sortable map[string]string, shape func(R) (T, error)) ([]T, error) {
 	q = q.Where(isDeleted(p.Deleted))
 	var found []T
+	var steps []step
+	if p.Search != "" {
+		steps = append(steps, inOrder())
+	}
 	page := step{ordered(q, view, p, sortable), collect(&found, shape)}
-	steps := []step{page}
 	if p.byID() {
-		steps = []step{stopEarly(), page}
+		steps = append(steps, stopEarly(), page)
+	} else {
+		steps = append(steps, page, stopEarly()) // a page in another order reads all rows anyway
 	}
 	if p.Total != nil {
 		count := sq().Select("count(*)").FromSelect(q.RemoveColumns().Column("1").Limit(MostCounted+1), "counted")
-		steps = append(steps, stopEarly(), step{count, value(p.Total)})
-	}
-	if p.Search != "" {
-		steps = append([]step{inOrder()}, steps...)
+		steps = append(steps, step{count, value(p.Total)})
 	}
 	return found, db.ask(ctx, steps...)
 }
 
-// stopEarly keeps the planner from reading a whole table into a hash or a sort for a page or a count that stops early: without
-// statistics it does not know how soon. It lasts until the transaction ends.
+// stopEarly keeps the planner from reading a whole table into a hash or a sort for a page or a count that stops early:
+// without statistics it does not know how soon, and takes the rows of an index for scattered over the table. It lasts
+// until the transaction ends.
 func stopEarly() step {
-	return step{query: squirrel.Expr("select set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true)")}
+	return step{query: squirrel.Expr(`select set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),
+		set_config('jit', 'off', true), set_config('random_page_cost', '1', true)`)}
 }
 
-// ordered is the page's part of a query.
+// ordered limits a query to the page, in its order.
 func ordered(q squirrel.SelectBuilder, view string, p Page, sortable map[string]string) squirrel.SelectBuilder {
-	order, direction, compare := "id", "", ">"
-	if sql, ok := sortable[p.Sort]; ok {
-		order = sql
-	}
+	order, direction, compare := cmp.Or(sortable[cmp.Or(p.Sort, "id")], "id"), "", ">"
 	if p.Desc {
 		direction, compare = " desc", "<"
 	}
-	if p.After > 0 {
+	switch {
+	case p.After > 0 && p.byID():
+		q = q.Where("id "+compare+" ?", p.After)
+	case p.After > 0:
 		q = q.Where("("+order+", id) "+compare+" (select "+order+", id from "+view+" where id = ?)", p.After)
 	}
 	return q.OrderBy(order+direction, "id"+direction).Limit(uint64(p.Limit) + 1)

@@ -77,7 +77,8 @@ func (db *DB) searchCustomers(ctx context.Context, f CustomerFilter, sets [][]in
 // the statements that it travels with (PostgreSQL manual, 20.7 Query Planning).
 func inOrder() step {
 	return step{query: squirrel.Expr(`select set_config('jit', 'off', true), set_config('enable_hashjoin', 'off', true),
-		set_config('enable_mergejoin', 'off', true), set_config('enable_seqscan', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true)`)}
+		set_config('enable_mergejoin', 'off', true), set_config('enable_seqscan', 'off', true), set_config('random_page_cost', '1', true),
+		set_config('plan_cache_mode', 'force_generic_plan', true)`)}
 }
 
 // offered selects the IDs of what the index of a view offers for one of the sets of tokens, run by run, in the order of the page where
