@@ -152,8 +152,11 @@ func accountFactor(t *testing.T) {
 	login(d.totp(secret, 1), "signed in")
 	login(strings.ToUpper(recovery[0]), "signed in")
 	login(recovery[0], "error: the code is wrong or used")
-	// another device in its place
+	// another device in its place, with the code of the one before only
 	d.sql("update second_factor set last_step = 0")
+	since = d.asked("mfa enable", "password: ", seed.DemoPassword)
+	other := d.shown(since)
+	d.ends(d.asked(d.totp(other, 0), "code of the device that you have: ", d.totp(other, 0)), "error: the code is wrong or used")
 	since = d.asked("mfa enable", "password: ", seed.DemoPassword)
 	second := d.shown(since)
 	d.asked(d.totp(second, 0), "code of the device that you have: ", d.totp(secret, 0))
