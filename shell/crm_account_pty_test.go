@@ -90,7 +90,7 @@ func accountOneTime(t *testing.T) {
 func accountUnwilling(t *testing.T) {
 	d := sit(t, deskConfig{login: "manage"})
 	once := d.hires()
-	ada := sit(t, deskConfig{beside: d})
+	ada := sit(t, deskConfig{beside: d, rows: 60}) // help without a pager
 	ada.prompt = "ada crm>"
 	since := ada.asked("login ada@epic.example", "password: ", once, "new password: ", "\x03")
 	ada.ends(since, "hint: with password")
