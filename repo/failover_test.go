@@ -23,7 +23,11 @@ func TestFailover(t *testing.T) {
 	if _, err := admin.Setup(ctx, schemaSQL(), ""); err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, database: "crm", admin: admin, ids: map[string]int64{}, signers: map[string]*security.Signer{}, vault: vault{newKeyring(t)}}
+	keyring := newKeyring(t)
+	if _, err := admin.RegisterKey(ctx, keyring.KeyID()); err != nil {
+		t.Fatal(err)
+	}
+	w := &world{t: t, database: "crm", admin: admin, ids: map[string]int64{}, signers: map[string]*security.Signer{}, vault: vault{keyring}}
 	url := fmt.Sprintf("postgres://crm_app@/crm?host=%[1]s,%[1]s&port=1,2&target_session_attrs=read-write", c.Dir)
 	w.db = w.through(t, front{url: url})
 	w.add("admin", "admin")
