@@ -139,9 +139,10 @@ type binder struct {
 	session  *Session
 	command  Command
 	flags    []Flag
-	args     int  // arguments bound or left out so far
-	last     Word // the last positional one
+	args     int // arguments bound or left out so far
 	bindings []binding
+	last     Word // the last positional one
+	end      int  // where the last value ends on the line, in bytes
 }
 
 func (b *binder) bind(words []Word) error {
@@ -192,7 +193,7 @@ func (b *binder) positional(words []Word) (used int, err error) {
 		return 1, nil
 	}
 	if len(due) == 0 {
-		return 1, b.surplus(w)
+		return 1, b.surplus(words)
 	}
 	text := w.Value
 	used = 1
@@ -208,7 +209,7 @@ func (b *binder) positional(words []Word) (used int, err error) {
 		used++
 	}
 	b.args++
-	b.last = words[used-1]
+	b.last, b.end = words[used-1], words[used-1].End
 	b.bindings = append(b.bindings, binding{due[0].Name, due[0].label(), due[0].Kind, text})
 	return used, nil
 }
@@ -241,15 +242,25 @@ func (in Input) doubts() (warnings []string) {
 	return warnings
 }
 
-func (b *binder) surplus(w Word) error {
+// surplus returns the error for words that no argument is left for. If they follow a value, they may be the rest of it.
+func (b *binder) surplus(words []Word) error {
 	hint := "usage: " + b.command.Usage()
 	if _, ok := secretless[b.command.Name]; ok {
 		return usageHint(hint, "%s takes no password on the line: it is asked for without being shown", b.command.Name)
 	}
-	if len(b.command.Args) > 0 && b.last.End+1 == w.Start && len(w.Value) < 100 {
-		hint = "a value with spaces needs quotes: " + Quote(b.last.Value+" "+w.Value)
+	if n := len(b.bindings); n > 0 && b.end+1 == words[0].Start && !b.bindings[n-1].kind.IsSwitch() {
+		text, name := b.bindings[n-1].text, ""
+		for i := 0; i < len(words) && !words[i].IsFlag(); i++ {
+			text += " " + words[i].Value
+		}
+		if label := b.bindings[n-1].label; strings.HasPrefix(label, "--") {
+			name = label + " "
+		}
+		if len(text) < 100 {
+			hint = "a value with spaces needs quotes: " + name + Quote(text)
+		}
 	}
-	return usageHint(hint, "%s has no use for %s", b.command.Name, show(w.Value))
+	return usageHint(hint, "%s has no use for %s", b.command.Name, show(words[0].Value))
 }
 
 // flag binds the first word, a flag, with its value, and tells how many words that used.
@@ -278,6 +289,7 @@ func (b *binder) flag(words []Word) (used int, err error) {
 	if twice {
 		return used, usagef("%s is given twice", label)
 	}
+	b.end = words[used-1].End
 	b.bindings = append(b.bindings, binding{f.Name, label, f.Kind, value})
 	return used, nil
 }

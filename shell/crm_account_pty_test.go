@@ -90,7 +90,7 @@ func accountOneTime(t *testing.T) {
 func accountUnwilling(t *testing.T) {
 	d := sit(t, deskConfig{login: "manage"})
 	once := d.hires()
-	ada := sit(t, deskConfig{beside: d})
+	ada := sit(t, deskConfig{beside: d, rows: 60}) // help without a pager
 	ada.prompt = "ada crm>"
 	since := ada.asked("login ada@epic.example", "password: ", once, "new password: ", "\x03")
 	ada.ends(since, "hint: with password")
@@ -152,8 +152,11 @@ func accountFactor(t *testing.T) {
 	login(d.totp(secret, 1), "signed in")
 	login(strings.ToUpper(recovery[0]), "signed in")
 	login(recovery[0], "error: the code is wrong or used")
-	// another device in its place
+	// another device in its place, with the code of the one before only
 	d.sql("update second_factor set last_step = 0")
+	since = d.asked("mfa enable", "password: ", seed.DemoPassword)
+	other := d.shown(since)
+	d.ends(d.asked(d.totp(other, 0), "code of the device that you have: ", d.totp(other, 0)), "error: the code is wrong or used")
 	since = d.asked("mfa enable", "password: ", seed.DemoPassword)
 	second := d.shown(since)
 	d.asked(d.totp(second, 0), "code of the device that you have: ", d.totp(secret, 0))
