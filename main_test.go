@@ -626,6 +626,11 @@ func TestThreatModel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, name := range regexp.MustCompile("`(Test\\w+|\\w+\\.txtar)`").FindAllStringSubmatch(string(doc), -1) {
+		if !names[name[1]] {
+			t.Errorf("docs/security.md names %s, which is not there", name[1])
+		}
+	}
 	_, table, _ := strings.Cut(string(doc), "| who holds | can | cannot | shown by |\n|---|---|---|---|\n")
 	table, _, _ = strings.Cut(table, "\n\n")
 	for row := range strings.Lines(table) {
