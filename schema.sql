@@ -2137,7 +2137,7 @@ begin
 	for kept in
 		select c.oid::regclass as relation, c.relkind, a.attnum, a.attname
 		from pg_class c join pg_attribute a on a.attrelid = c.oid left join pg_index i on i.indexrelid = c.oid
-		where c.relnamespace = current_schema()::regnamespace and a.attnum > 0 and not a.attisdropped
+		where c.relnamespace = (select n.oid from pg_namespace n where n.nspname = current_schema()) and a.attnum > 0 and not a.attisdropped
 			and (c.relkind in ('r', 'p', 'm') or c.relkind in ('i', 'I') and i.indkey[a.attnum - 1] = 0)
 	loop
 		if kept.relkind in ('i', 'I') then

@@ -94,7 +94,7 @@ declare
 begin
 	for kept in
 		select s.tablename, s.attname, format_type(a.atttypid, a.atttypmod) as type
-		from pg_stats s join pg_class c on c.relname = s.tablename and c.relnamespace = current_schema()::regnamespace
+		from pg_stats s join pg_class c on c.relname = s.tablename and c.relnamespace = (select n.oid from pg_namespace n where n.nspname = current_schema())
 			join pg_attribute a on a.attrelid = c.oid and a.attname = s.attname
 		where s.schemaname = current_schema() and c.relkind = 'r'
 	loop
