@@ -195,12 +195,14 @@ func (p *program) readFile() error {
 }
 
 // warnOpen warns once of a file that may hold a password and that others than its owner can reach.
-func (p *program) warnOpen(file string) {
+func (p *program) warnOpen(file string) { p.warnReadable(file, "may hold a password") }
+
+func (p *program) warnReadable(file, holds string) {
 	if !config.OpenToOthers(file) || slices.Contains(p.warned, file) {
 		return
 	}
 	p.warned = append(p.warned, file)
-	_ = shell.Say(os.Stderr, fmt.Sprintf("warning: %[1]s may hold a password and is open to others: chmod 600 %[1]s", file))
+	_ = shell.Say(os.Stderr, fmt.Sprintf("warning: %[1]s %[2]s and is open to others: chmod 600 %[1]s", file, holds))
 }
 
 // source is where the value of an option comes from.
@@ -382,17 +384,20 @@ func (p *program) shell(db *repo.DB) *shell.Shell {
 	return sh
 }
 
-// device is the key by which the database knows this machine again; without it, sign-ins are those of an unknown device.
-func (p *program) device() *security.Secret {
+// device is the device that the user sits at; without its file, sign-ins are those of an unknown device.
+func (p *program) device() *security.Device {
 	dir := filepath.Join(xdg.StateHome, "crm")
 	if p.demo {
 		dir = filepath.Join(xdg.DataHome, "crm", "demo")
 	}
-	key, err := security.OpenDevice(filepath.Join(dir, "device"))
+	file := filepath.Join(dir, "device")
+	device, err := security.OpenDevice(file)
 	if err != nil {
 		_ = shell.Say(os.Stderr, fmt.Sprintf("warning: sign-ins are those of an unknown device: %v", err))
+	} else {
+		p.warnReadable(file, "holds the key of this device")
 	}
-	return key
+	return device
 }
 
 func (p *program) welcome(sh *shell.Shell) shell.Welcome {

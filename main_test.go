@@ -106,6 +106,7 @@ func appURL(database string) string {
 //	sql STATEMENT    runs it as the superuser; rows go to stdout, tab-separated
 //	raw STATEMENT    runs it as the app role without a token; its error goes to stderr
 //	pooler N [reset] puts a pooler with N connections before the database, which discards what clients leave if it resets
+//	together N ARG…  runs crm N times at once and wants the status 0 of each
 //	find NAME STATEMENT  sets the variable to the one value that it answers
 //	keep             remembers all that is stored; unchanged wants it to be still so
 //	nowhere TEXT     wants it in no file of the user and in no row of the database
@@ -146,7 +147,8 @@ func TestScripts(t *testing.T) {
 			"sql": func(ts *testscript.TestScript, neg bool, args []string) {
 				runSQL(ts, ts.Getenv("ADMIN_URL"), neg, args)
 			},
-			"pooler": runPooler,
+			"pooler":   runPooler,
+			"together": func(ts *testscript.TestScript, neg bool, args []string) { runTogether(ts, args[0], args[1:]) },
 			"raw": func(ts *testscript.TestScript, neg bool, args []string) {
 				runSQL(ts, ts.Getenv("CRM_DATABASE_URL"), neg, args)
 			},
@@ -195,6 +197,30 @@ func runAs(ts *testscript.TestScript, want, who string, lines []string) {
 		args = append(args, "-c", l)
 	}
 	runStatus(ts, want, args)
+}
+
+func runTogether(ts *testscript.TestScript, count string, args []string) {
+	n, err := strconv.Atoi(count)
+	ts.Check(err)
+	failed := make([]string, n)
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() {
+			crm := exec.Command("crm", args...) // the test's PATH has it
+			crm.Dir = ts.Getenv("WORK")
+			for _, name := range []string{"PATH", "HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "CRM_DATABASE_URL", "CRM_KEYSET",
+				"CRM_PASSWORD", "CRM_PASSWORD_MEMORY_MIB", "CRM_LOCALE_LANGUAGE", "GORACE"} {
+				crm.Env = append(crm.Env, name+"="+ts.Getenv(name))
+			}
+			if out, err := crm.CombinedOutput(); err != nil {
+				failed[i] = fmt.Sprintf("%v: %s", err, out)
+			}
+		})
+	}
+	all.Wait()
+	if failed = slices.DeleteFunc(failed, func(s string) bool { return s == "" }); len(failed) > 0 {
+		ts.Fatalf("%d of %d failed:\n%s", len(failed), n, strings.Join(failed, "\n"))
+	}
 }
 
 // allThatIsStored answers one value that differs when any record, rule or right does. Signing in leaves it alone, also where it raises the cost of a password.

@@ -51,7 +51,7 @@ func login(ctx context.Context, s *Session, in Input) (Output, error) {
 	if err != nil {
 		return Output{}, err
 	}
-	defer p.key.Wipe()
+	defer p.wipe()
 	raised := s.raised(p)
 	var opening repo.Opening
 	err = s.withCode(ctx, SecretRequest{File: Value[string](in, "code-file"), Env: true}, func(code string) error {

@@ -47,7 +47,7 @@ func enableFactor(ctx context.Context, s *Session, in Input) (Output, error) {
 	if err != nil {
 		return Output{}, err
 	}
-	defer p.key.Wipe()
+	defer p.wipe()
 	secret := security.NewFactor()
 	codes, hashes := security.NewRecoveryCodes()
 	err = s.DB.EnableFactor(ctx, p.claim, secret, "", hashes)
@@ -89,7 +89,7 @@ func disableFactor(ctx context.Context, s *Session, in Input) (Output, error) {
 	if err != nil {
 		return Output{}, err
 	}
-	defer p.key.Wipe()
+	defer p.wipe()
 	err = s.withCode(ctx, SecretRequest{File: Value[string](in, "code-file")}, func(code string) error {
 		return s.DB.DisableFactor(ctx, p.with(code))
 	})
@@ -100,10 +100,10 @@ func disableFactor(ctx context.Context, s *Session, in Input) (Output, error) {
 }
 
 // ownProof asks for the password of whoever is signed in.
-func (s *Session) ownProof(ctx context.Context, in Input) (proof, error) {
+func (s *Session) ownProof(ctx context.Context, in Input) (*proof, error) {
 	password, err := s.Secret(ctx, SecretRequest{Question: "password", File: Value[string](in, "password-file"), Env: true})
 	if err != nil {
-		return proof{}, err
+		return nil, err
 	}
 	return s.proofOf(ctx, s.Me.Email, password)
 }

@@ -23,15 +23,34 @@ type proof struct {
 	claim    repo.Claim // with that key, without a code
 }
 
-// proofOf derives the key of a password, at the cost that the account's is kept at. It refuses a cost that is too low:
-// a false server would ask for it, to guess the password from the answer.
-func (s *Session) proofOf(ctx context.Context, email, password string) (proof, error) {
+// proofOf derives the key of a password, at the cost that the account's is kept at.
+func (s *Session) proofOf(ctx context.Context, email, password string) (*proof, error) {
 	d, err := s.DB.As(nil).SignInParams(ctx, email)
 	if err != nil {
-		return proof{}, err
+		return nil, err
 	}
-	p := proof{password: password, cost: security.Params{Memory: d.MemoryKiB, Iterations: d.Iterations, Parallelism: d.Parallelism}, salt: d.Salt}
-	key, err := security.DeriveKey(password, p.cost, p.salt)
+	p := &proof{password: password}
+	if _, err := p.keyAt(d); err != nil {
+		return nil, err
+	}
+	p.claim = repo.Claim{Email: email, Key: p.keyAt}
+	if s.Device != nil {
+		p.claim.Turn = s.Device.Turn
+		if key := s.Device.Key(); key != nil {
+			p.claim.Device = key
+		}
+	}
+	return p, nil
+}
+
+// keyAt derives the key, unless the proof has the one of that cost and salt. It refuses a cost that is too low: a false
+// server would ask for it, to guess the password from the answer.
+func (p *proof) keyAt(d repo.Derivation) (repo.Secret, error) {
+	cost := security.Params{Memory: d.MemoryKiB, Iterations: d.Iterations, Parallelism: d.Parallelism}
+	if p.key != nil && p.cost == cost && bytes.Equal(p.salt, d.Salt) {
+		return p.key, nil
+	}
+	key, err := security.DeriveKey(p.password, cost, d.Salt)
 	if errors.Is(err, security.ErrCheap) {
 		err = &worded{
 			fmt.Sprintf("the server asks for a password at too low a cost: %v", err),
@@ -39,26 +58,30 @@ func (s *Session) proofOf(ctx context.Context, email, password string) (proof, e
 		}
 	}
 	if err != nil {
-		return proof{}, err
+		return nil, err
 	}
-	p.key = security.NewSecret(key)
+	p.wipe()
+	p.cost, p.salt, p.key = cost, d.Salt, security.NewSecret(key)
 	clear(key)
-	p.claim = repo.Claim{Email: email, Key: p.key}
-	if s.Device != nil {
-		p.claim.Device = s.Device
+	return p.key, nil
+}
+
+// wipe overwrites the key.
+func (p *proof) wipe() {
+	if p.key != nil {
+		p.key.Wipe()
 	}
-	return p, nil
 }
 
 // with is the claim with a code.
-func (p proof) with(code string) repo.Claim {
+func (p *proof) with(code string) repo.Claim {
 	c := p.claim
 	c.Code = code
 	return c
 }
 
 // isOf tells whether a password is the same as the proof's.
-func (p proof) isOf(password string) (bool, error) {
+func (p *proof) isOf(password string) (bool, error) {
 	key, err := security.DeriveKey(password, p.cost, p.salt)
 	same := bytes.Equal(security.NewSecret(key).Hash(), p.key.Hash())
 	clear(key)
@@ -96,7 +119,7 @@ func (s *Session) askCode(ctx context.Context, r SecretRequest) (string, error) 
 }
 
 // raised is the proof's password at the company's cost, if it is kept at a lower one; else nil. Cost is never lowered.
-func (s *Session) raised(p proof) *repo.Password {
+func (s *Session) raised(p *proof) *repo.Password {
 	wanted := s.Terms.Password
 	if wanted.Memory < p.cost.Memory || wanted.Iterations < p.cost.Iterations ||
 		wanted.Memory == p.cost.Memory && wanted.Iterations == p.cost.Iterations {
@@ -122,7 +145,7 @@ func changePassword(ctx context.Context, s *Session, in Input) (Output, error) {
 	if err != nil {
 		return Output{}, err
 	}
-	defer p.key.Wipe()
+	defer p.wipe()
 	if err := s.replacePassword(ctx, p, next, Value[string](in, "code-file")); err != nil {
 		return wrongProof(err)
 	}
@@ -132,7 +155,7 @@ func changePassword(ctx context.Context, s *Session, in Input) (Output, error) {
 var passwordChanged = Event{Name: "password changed", Level: LevelInfo}
 
 // replacePassword changes the password of whoever is signed in, and learns what they may do from now on.
-func (s *Session) replacePassword(ctx context.Context, p proof, next, file string) error {
+func (s *Session) replacePassword(ctx context.Context, p *proof, next, file string) error {
 	v, err := Verifier(next, s.Terms.Password, *s.Me)
 	if err != nil {
 		return err
@@ -152,7 +175,7 @@ func (s *Session) replacePassword(ctx context.Context, p proof, next, file strin
 }
 
 // chooseNow has whoever signed in with a one-time password choose another, until it may be used or they give up.
-func (s *Session) chooseNow(ctx context.Context, p proof) ([]Event, error) {
+func (s *Session) chooseNow(ctx context.Context, p *proof) ([]Event, error) {
 	notice := "your password is a one-time password: choose a new one"
 	for {
 		next, err := s.Secret(ctx, SecretRequest{Question: "new password", Twice: true, Check: mayBe(*s.Me), Notice: notice})

@@ -19,7 +19,7 @@ type Session struct {
 	Locale   Locale           // how dates, amounts and phone numbers are read and written
 	Table    Table            // every command
 	Terms    Terms            // of signing in
-	Device   *security.Secret // by which the database knows this machine again; nil: as an unknown device
+	Device   *security.Device // that the user sits at; nil: an unknown one
 
 	// What only the shell can do; all are set before the first command.
 	Secret  func(ctx context.Context, r SecretRequest) (string, error)

@@ -62,7 +62,11 @@ func (w *world) skewed() {
 		`insert into event (name, contract_id, start_date, end_date, location, attendees, comments, support_id, name_tokens, location_tokens, comments_tokens, created_at, updated_at)
 			select 'signed', 7, '2020-01-01 UTC', '2020-01-02 UTC', 'signed', 7, 'signed', 7, '{7}', '{7}', '{7}', '2020-01-01 UTC', '2020-01-01 UTC' from generate_series(1, 3000)`,
 		`insert into audit (at, collaborator_id, session_id, entity, entity_id, action, before, after) select '2020-01-01 UTC', 7, 7, 'signed', 7, 'signed', '{"status": "signed"}', '{"status": "signed"}' from generate_series(1, 3000)`,
-		`insert into sign_in_attempt (address, collaborator_id, ticket, succeeded, code_due, code_wrong, counted) select '\x07', 7, sha256(i::text::bytea), false, false, false, true from generate_series(1, 1000) i`,
+		`insert into sign_in_attempt (address, name_hash, nonce, client_nonce, proof, device, device_proof, ticket, outcome)
+			select sha256('7'), sha256('7'), sha256(i::text::bytea) || '12345678', sha256('7'), sha256('7'), sha256('7'), sha256('7'), sha256(i::text::bytea), 1
+			from generate_series(1, 1000) i`,
+		"insert into sign_in_count select sha256('7'), '2020-01-01 UTC', i from generate_series(1, 1000) i",
+		"insert into sign_in_success select sha256('7'), '2020-01-01 UTC'::timestamptz + i * interval '1 second' from generate_series(1, 1000) i",
 		"vacuum analyze",
 	} {
 		if _, err := conn.Exec(ctx, sql); err != nil {

@@ -47,7 +47,7 @@ func TestServerLogHoldsNoCredential(t *testing.T) {
 	if err := db.ChangePassword(ctx, mine, next); err != nil {
 		t.Fatal(err)
 	}
-	mine.Key = security.NewSecret(key("next"))
+	mine.Key = derives(key("next"))
 	codes, hashes := security.NewRecoveryCodes()
 	secret := security.NewFactor()
 	code := totpAt(t, secret, time.Now())

@@ -3,6 +3,7 @@ package repo_test
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -73,7 +74,7 @@ func TestSharedConnectionIsHostile(t *testing.T) {
 						t.Errorf("%d: pooled\n%s\ndirect\n%s", i, pooled, direct[i])
 					}
 				}
-				if done, err := writes(ctx, w, db); err != nil {
+				if done, err := writes(ctx, w, db, newDevice(t, filepath.Join(t.TempDir(), "device"))); err != nil {
 					t.Errorf("after %d commands: %v", done, err)
 				}
 				if n := read[int64](w, "select count(*) from audit where collaborator_id = $1 or at < '2000-01-01'", w.ids["sales2"]); n != 1 { // its own sign-in

@@ -2,6 +2,7 @@ package repo_test
 
 import (
 	"errors"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"testing"
@@ -79,6 +80,79 @@ func TestFailuresAtOnce(t *testing.T) {
 	}
 	if n := len(w.audits(repo.AuditFilter{Action: "sign-in-failed"})); n < 5 {
 		t.Errorf("the trail has %d failures", n)
+	}
+}
+
+// R25: twenty right sign-ins of one account at the same time, over as many connections, are all opened if they are of one
+// device, known or new to the account; a try of somebody else in the midst of them counts as ever.
+func TestDeviceTakesTurns(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	file := filepath.Join(t.TempDir(), "device")
+	all := make([]func() error, 20)
+	for i := range all {
+		d, db := newDevice(t, file), w.through(t, front{url: appURL(w.database)})
+		all[i] = func() error {
+			c := claim(email, key("sales1"), "")
+			c.Device, c.Turn = d.Key(), d.Turn
+			return failed(db.SignIn(t.Context(), c, time.Hour, nil))
+		}
+	}
+	if n := succeeded(t, together(all...)); n != len(all) {
+		t.Errorf("%d of %d signed in", n, len(all))
+	}
+	w.wrong(5)
+	is(t, w.signInAs(email, key("sales1")), repo.ErrCredentials, "an unknown device after five failures")
+	if n := succeeded(t, together(all...)); n != len(all) {
+		t.Errorf("of a known device %d of %d signed in", n, len(all))
+	}
+}
+
+// R25: a sign-in during which another one raises the cost of the same password derives its key again, before its try
+// where that came first, else after a refusal, once. It does not raise the cost a second time.
+func TestCostRaisedMeanwhile(t *testing.T) {
+	t.Parallel()
+	for name, afterwards := range map[string]bool{"before the try": false, "between parameters and try": true} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			next := fresh()
+			next.MemoryKiB, next.Iterations, next.Salt, next.KeyHash = 128, 2, random(16), security.NewSecret(key("raised")).Hash()
+			raise := func() {
+				if err := failed(w.db.SignIn(t.Context(), claim(email, key("sales1"), ""), time.Hour, &next)); err != nil {
+					t.Errorf("the one that raises: %v", err)
+				}
+			}
+			again := next
+			again.Salt, again.KeyHash = random(16), security.NewSecret(key("again")).Hash()
+			late := claim(email, nil, "")
+			var asked []uint32
+			late.Key = func(d repo.Derivation) (repo.Secret, error) {
+				asked = append(asked, d.MemoryKiB)
+				if len(asked) == 1 && afterwards {
+					raise()
+				}
+				return security.NewSecret(key(map[uint32]string{64: "sales1", 128: "raised"}[d.MemoryKiB])), nil
+			}
+			if !afterwards {
+				raise()
+			}
+			if err := failed(w.db.SignIn(t.Context(), late, time.Hour, &again)); err != nil {
+				t.Errorf("the other one: %v", err)
+			}
+			want := map[bool][]uint32{false: {128}, true: {64, 128}}[afterwards]
+			if !slices.Equal(asked, want) {
+				t.Errorf("keys were derived with %v KiB, want %v", asked, want)
+			}
+			if n := len(w.audits(repo.AuditFilter{Action: "password-cost"})); n != 1 {
+				t.Errorf("the cost was raised %d times", n)
+			}
+			// A wrong password is tried once, and twice at most.
+			before := read[int](w, "select count(*) from sign_in_attempt")
+			w.wrong(1)
+			if n := read[int](w, "select count(*) from sign_in_attempt") - before; n != 1 {
+				t.Errorf("a wrong password made %d tries", n)
+			}
+		})
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"strings"
 	"time"
 
@@ -27,9 +28,13 @@ type Secret interface {
 // A Claim is who somebody says they are, and what proves it.
 type Claim struct {
 	Email  string
-	Key    Secret // of the password, derived as SignInParams says
-	Code   string // the second factor's, or one for recovery; empty where none was asked for
-	Device Secret // of the device that they sit at; nil: an unknown one
+	Key    func(Derivation) (Secret, error) // returns the password's key at that cost and salt
+	Code   string                           // the second factor's, or one for recovery; empty where none was asked for
+	Device Secret                           // of the device that they sit at; nil: an unknown one
+
+	// Turn waits for the device's other tries and returns what ends this one; nil: it does not wait. The database counts
+	// a try as failed until it is opened, so several at once would be refused from the sixth on.
+	Turn func(context.Context) (end func())
 }
 
 // Derivation is how the client turns a password into the key that signs in, and the server's nonce of the next try.
@@ -39,6 +44,12 @@ type Derivation struct {
 	Parallelism uint8  `db:"parallelism"`
 	Salt        []byte `db:"salt"`
 	Nonce       []byte `db:"nonce"`
+}
+
+// derivesLike reports whether both derive the same key.
+func (d Derivation) derivesLike(o Derivation) bool {
+	return d.MemoryKiB == o.MemoryKiB && d.Iterations == o.Iterations && d.Parallelism == o.Parallelism &&
+		bytes.Equal(d.Salt, o.Salt)
 }
 
 // An Opening is a new database session. Its key was never sent.
@@ -62,33 +73,35 @@ func (db *DB) SignInParams(ctx context.Context, email string) (Derivation, error
 
 // SignIn opens a session, or is ErrCredentials: for an unknown email, a wrong key or code and a locked account alike.
 // It is ErrCode where the key is right and the second factor's code is due, and ErrServer if the server does not know
-// the key. raised, if it is not nil, is the same password at a higher cost, at which it is kept from now on.
+// the key. raised, if it is not nil, is the same password at a higher cost, at which it is kept from now on unless it
+// is already.
 func (db *DB) SignIn(ctx context.Context, c Claim, lifetime time.Duration, raised *Password) (Opening, error) {
 	db, err := db.alone()
 	if err != nil {
 		return Opening{}, err
 	}
 	arguments := []any{nil, nil, nil, nil, nil}
-	var purpose []byte
-	if raised != nil {
-		arguments, purpose = raised.values(), raised.purpose("cost")
-	}
-	t, err := db.try(ctx, c, func(transcript) []byte { return purpose })
-	if err != nil {
-		return Opening{}, err
+	purpose := func(d Derivation, _ Secret, _ transcript) []byte {
+		if raised == nil || d.MemoryKiB >= raised.MemoryKiB && d.Iterations >= raised.Iterations {
+			arguments = []any{nil, nil, nil, nil, nil}
+			return nil
+		}
+		arguments = raised.values()
+		return raised.purpose("cost")
 	}
 	var session, user *int64
 	var ends, now *time.Time
-	query := squirrel.Expr(`select outcome, signature, session_id, collaborator_id, ends, server_time
-		from open_session($1, $2, $3, $4, $5, $6, $7)`, append([]any{t.ticket, lifetime}, arguments...)...)
-	err = db.redeem(ctx, t, query, &session, &user, &ends, &now)
+	t, err := db.prove(ctx, c, purpose, func(ticket []byte) squirrel.Sqlizer {
+		return squirrel.Expr(`select outcome, signature, session_id, collaborator_id, ends, server_time
+			from open_session($1, $2, $3, $4, $5, $6, $7)`, append([]any{ticket, lifetime}, arguments...)...)
+	}, &session, &user, &ends, &now)
 	if err != nil {
 		return Opening{}, err
 	}
 	if session == nil || user == nil || ends == nil || now == nil {
 		return Opening{}, ErrServer
 	}
-	return Opening{*session, c.Key.Derive("session", t.auth), *user, *ends, *now}, nil
+	return Opening{*session, t.key.Derive("session", t.auth), *user, *ends, *now}, nil
 }
 
 // ChangePassword replaces the caller's own password and ends their other sessions. Errors are SignIn's; a wrong key or
@@ -98,12 +111,12 @@ func (db *DB) ChangePassword(ctx context.Context, c Claim, p Password) error {
 	if err != nil {
 		return err
 	}
-	t, err := db.try(ctx, c, func(transcript) []byte { return p.purpose("password") })
-	if err != nil {
-		return err
-	}
-	return db.redeem(ctx, t, squirrel.Expr("select outcome, signature from change_password($1, $2, $3, $4, $5, $6)",
-		append([]any{t.ticket}, p.values()...)...))
+	purpose := func(Derivation, Secret, transcript) []byte { return p.purpose("password") }
+	_, err = db.prove(ctx, c, purpose, func(ticket []byte) squirrel.Sqlizer {
+		return squirrel.Expr("select outcome, signature from change_password($1, $2, $3, $4, $5, $6)",
+			append([]any{ticket}, p.values()...)...)
+	})
+	return err
 }
 
 // EnableFactor enrols the caller's second factor: a secret of at most 32 bytes, a code of it, and the SHA-256 of ten
@@ -115,17 +128,17 @@ func (db *DB) EnableFactor(ctx context.Context, c Claim, secret []byte, code str
 		return err
 	}
 	var sealedSecret, sealedCode []byte
-	t, err := db.try(ctx, c, func(s transcript) []byte {
-		sealedSecret = xor(secret, c.Key.Derive("factor", s))
-		sealedCode = xor(padded(code), c.Key.Derive("new code", s))
+	purpose := func(_ Derivation, key Secret, s transcript) []byte {
+		sealedSecret = xor(secret, key.Derive("factor", s))
+		sealedCode = xor(padded(code), key.Derive("new code", s))
 		length := binary.BigEndian.AppendUint32(nil, uint32(len(sealedSecret)))
 		return digest([]byte("mfa on"), length, sealedSecret, sealedCode, bytes.Join(recovery, nil))
-	})
-	if err != nil {
-		return err
 	}
-	return db.redeem(ctx, t, squirrel.Expr("select outcome, signature from enable_mfa($1, $2, $3, $4)",
-		t.ticket, sealedSecret, sealedCode, recovery))
+	_, err = db.prove(ctx, c, purpose, func(ticket []byte) squirrel.Sqlizer {
+		return squirrel.Expr("select outcome, signature from enable_mfa($1, $2, $3, $4)",
+			ticket, sealedSecret, sealedCode, recovery)
+	})
+	return err
 }
 
 // DisableFactor removes the caller's second factor. Errors are SignIn's.
@@ -134,15 +147,19 @@ func (db *DB) DisableFactor(ctx context.Context, c Claim) error {
 	if err != nil {
 		return err
 	}
-	t, err := db.try(ctx, c, func(transcript) []byte { return digest([]byte("mfa off")) })
-	if err != nil {
-		return err
-	}
-	return db.redeem(ctx, t, squirrel.Expr("select outcome, signature from disable_mfa($1)", t.ticket))
+	purpose := func(Derivation, Secret, transcript) []byte { return digest([]byte("mfa off")) }
+	_, err = db.prove(ctx, c, purpose, func(ticket []byte) squirrel.Sqlizer {
+		return squirrel.Expr("select outcome, signature from disable_mfa($1)", ticket)
+	})
+	return err
 }
 
 // A transcript is what both ends have said: the server's nonce, the client's and the email.
 type transcript []byte
+
+// A purpose returns the digest of what a ticket is for, which the proof covers; nil: to sign in. It is called for each
+// try, before the query that has it judged is built.
+type purpose func(Derivation, Secret, transcript) []byte
 
 // An attempt is a try that the database has recorded.
 type attempt struct {
@@ -151,9 +168,37 @@ type attempt struct {
 	key    Secret
 }
 
-// try records one try, for the purpose that the ticket is for. It learns nothing but the ticket.
-func (db *DB) try(ctx context.Context, c Claim, purpose func(transcript) []byte) (attempt, error) {
+// prove records a try, for the purpose that its ticket is for, and has it judged by the query of that ticket, while no
+// other try of the device is in flight. A try that is refused because the account's salt changed in the midst of it, when
+// another client raised the cost of the same password, is made once more.
+func (db *DB) prove(ctx context.Context, c Claim, purpose purpose, judge func(ticket []byte) squirrel.Sqlizer,
+	more ...any) (attempt, error) {
+	if c.Turn != nil {
+		defer c.Turn(ctx)()
+	}
 	d, err := db.SignInParams(ctx, c.Email)
+	if err != nil {
+		return attempt{}, err
+	}
+	for again := true; ; again = false {
+		t, err := db.try(ctx, c, d, purpose)
+		if err != nil {
+			return attempt{}, err
+		}
+		if err = db.redeem(ctx, t, judge(t.ticket), more...); !again || !errors.Is(err, ErrCredentials) {
+			return t, err
+		}
+		now, unknown := db.SignInParams(ctx, c.Email)
+		if unknown != nil || now.derivesLike(d) {
+			return t, err
+		}
+		d = now
+	}
+}
+
+// try records one try. It learns nothing but the ticket.
+func (db *DB) try(ctx context.Context, c Claim, d Derivation, purpose purpose) (attempt, error) {
+	key, err := c.Key(d)
 	if err != nil {
 		return attempt{}, err
 	}
@@ -161,16 +206,16 @@ func (db *DB) try(ctx context.Context, c Claim, purpose func(transcript) []byte)
 	_, _ = rand.Read(nonce) // never fails (crypto/rand)
 	name := sha256.Sum256([]byte(c.Email))
 	s := transcript(bytes.Join([][]byte{[]byte("crm sign-in"), d.Nonce, nonce, name[:]}, nil))
-	t := attempt{auth: append(bytes.Clone(s), purpose(s)...), key: c.Key}
+	t := attempt{auth: append(bytes.Clone(s), purpose(d, key, s)...), key: key}
 	var code, device, deviceProof []byte
 	if c.Code != "" {
-		code = xor(padded(c.Code), c.Key.Derive("code", s))
+		code = xor(padded(c.Code), key.Derive("code", s))
 	}
 	if c.Device != nil {
 		device, deviceProof = c.Device.Hash(), c.Device.Prove(s)
 	}
 	query := squirrel.Expr("select sign_in($1, $2, $3, $4, $5, $6, $7)",
-		c.Email, d.Nonce, nonce, c.Key.Prove(t.auth), code, device, deviceProof)
+		c.Email, d.Nonce, nonce, key.Prove(t.auth), code, device, deviceProof)
 	return t, db.once(ctx, step{query, value(&t.ticket)})
 }
 

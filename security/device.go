@@ -1,28 +1,90 @@
 package security
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 )
 
-// This file keeps the key by which a database knows a device again.
+// This file keeps the key by which a database knows a device again, and lets one sign-in of the device go at a time.
 
-// OpenDevice returns the device key in a file of mode 0600, which it makes if it is missing, with its directory.
-func OpenDevice(file string) (*Secret, error) {
+// turnLimit is how long a sign-in waits for the others of its device.
+const turnLimit = 30 * time.Second
+
+// A Device is a machine, or one user's part of it, from which people sign in.
+type Device struct {
+	key  *Secret
+	file string
+	busy chan struct{} // holds one value during a sign-in of this process
+}
+
+// OpenDevice returns the device whose key is in a file of mode 0600, which it makes if it is missing, with its
+// directory. With an error it returns a device that no database knows.
+func OpenDevice(file string) (*Device, error) {
+	d := &Device{file: file, busy: make(chan struct{}, 1)}
 	key, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		key, err = makeDevice(file)
 	}
+	if err == nil && len(key) != secretLength {
+		err = fmt.Errorf("%s is no device key of %d bytes: delete it, and a new one is made", file, secretLength)
+	}
+	if err == nil {
+		d.key = NewSecret(key)
+	}
+	return d, err
+}
+
+// Key returns the device's key, or nil if it has none.
+func (d *Device) Key() *Secret { return d.key }
+
+// Turn waits until no other sign-in of the device is in flight, in this process or in another one that uses the file,
+// and returns what ends this one. It goes on without after 30 seconds, when ctx is done, and between processes where
+// the device has no key or the system does not lock files.
+func (d *Device) Turn(ctx context.Context) (end func()) {
+	ctx, cancel := context.WithTimeout(ctx, turnLimit)
+	defer cancel()
+	select {
+	case d.busy <- struct{}{}:
+	case <-ctx.Done():
+		return func() {}
+	}
+	unlock := d.lock(ctx)
+	return func() {
+		unlock()
+		<-d.busy
+	}
+}
+
+// lock locks the file, if it can be locked before ctx is done.
+func (d *Device) lock(ctx context.Context) (unlock func()) {
+	unlock = func() {}
+	if d.key == nil {
+		return unlock
+	}
+	file, err := os.OpenFile(d.file, os.O_RDWR, 0) // NFS locks only what is open for writing
 	if err != nil {
-		return nil, err
+		file, err = os.Open(d.file)
 	}
-	if len(key) != secretLength {
-		return nil, fmt.Errorf("%s is no device key: want %d bytes", file, secretLength)
+	if err != nil {
+		return unlock
 	}
-	return NewSecret(key), nil
+	locked := make(chan error, 1)
+	go func() { locked <- flock(file) }()
+	select {
+	case <-locked: // with an error there is nothing to wait for
+		return func() { _ = file.Close() }
+	case <-ctx.Done():
+		go func() {
+			<-locked
+			_ = file.Close()
+		}()
+		return unlock
+	}
 }
 
 // makeDevice writes a new key. It appears as a whole; of two that are made at once the first stays.

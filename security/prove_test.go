@@ -6,8 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"crm/security"
@@ -51,34 +49,5 @@ func TestProve(t *testing.T) {
 		if bytes.Equal(s.Derive("a", []byte("m")), s.Derive("b", []byte("m"))) || bytes.Equal(s.Derive("a", []byte("m")), s.Derive("a", []byte("n"))) {
 			t.Errorf("%d bytes: two derived values are equal", length)
 		}
-	}
-}
-
-// A device has one key, in a file for its owner only; what is no key is refused and left alone.
-func TestOpenDevice(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "new", "device")
-	first, err := security.OpenDevice(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 || info.Size() != 32 {
-		t.Errorf("the file: %v, %v", info, err)
-	}
-	if again, err := security.OpenDevice(file); err != nil || !bytes.Equal(first.Hash(), again.Hash()) {
-		t.Errorf("another key the next time: %v", err)
-	}
-	if other, err := security.OpenDevice(filepath.Join(t.TempDir(), "device")); err != nil || bytes.Equal(first.Hash(), other.Hash()) {
-		t.Errorf("two devices with one key: %v", err)
-	}
-	for _, content := range []string{"", "short"} {
-		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := security.OpenDevice(file); err == nil {
-			t.Errorf("%q is a device key", content)
-		}
-	}
-	if _, err := security.OpenDevice(filepath.Join(file, "device")); err == nil {
-		t.Error("a key below a file")
 	}
 }

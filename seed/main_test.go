@@ -113,7 +113,7 @@ func (w *world) signIn(email, password string) (*repo.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	o, err := w.db.SignIn(ctx, repo.Claim{Email: email, Key: security.NewSecret(key)}, time.Hour, nil)
+	o, err := w.db.SignIn(ctx, repo.Claim{Email: email, Key: func(repo.Derivation) (repo.Secret, error) { return security.NewSecret(key), nil }}, time.Hour, nil)
 	if err != nil {
 		return nil, err
 	}
