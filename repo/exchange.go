@@ -132,7 +132,8 @@ func (db *DB) sendOnce(ctx context.Context, b bundle, request string) (out outco
 	out.late, out.by = out.err != nil && limited.Err() != nil && ctx.Err() == nil, db.link.limit
 	stop()
 	broken := release()
-	out.sent = !pgconn.SafeToRetry(out.err)
+	// On a shared connection pgx calls an error safe although the batch has gone: a lost answer would double the write.
+	out.sent = shared || !pgconn.SafeToRetry(out.err)
 	out.lost = out.sent && isInDoubt(out.err, broken) || !out.sent && ctx.Err() == nil
 	if out.lost && db.tx == nil {
 		db.pool.Reset() // connections that idle have most likely gone the same way

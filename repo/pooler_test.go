@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -12,8 +13,10 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"crm/repo"
+	"crm/repo/embedded/faultproxy"
 	"crm/repo/embedded/pgtest"
 	"crm/security"
 )
@@ -293,6 +296,57 @@ func TestAtomicNeedsOneConnection(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Behind a pooler, too, what is said of a write whose conversation is cut is so, and the fate of one that is left open is
+// told later.
+func TestFateThroughPooler(t *testing.T) {
+	throughPoolers(t, 2, func(t *testing.T, w *world, front front) {
+		ctx := t.Context()
+		conf := ok[*pgx.ConnConfig](t)(pgx.ParseConfig(front.url))
+		p := faultproxy.Listen(t, func() (net.Conn, error) {
+			network, address := pgconn.NetworkAddress(conf.Host, conf.Port)
+			return net.Dial(network, address)
+		})
+		f := faulty{w, p, fmt.Sprintf("postgres://crm_app@127.0.0.1:%s/%s?sslmode=disable", p.Port(), conf.Database), w.vault}
+		k := w.contract(w.customer("sales1").ID, 1_000_000_00, "signed").ID
+		db := f.as("sales1", time.Minute)
+		ok[repo.Contract](t)(db.PayContract(ctx, k, 1, nil))
+		amount := 200
+		for _, d := range []faultproxy.Direction{faultproxy.Up, faultproxy.Down} {
+			before := f.Passed(d)
+			ok[repo.Contract](t)(db.PayContract(ctx, k, 1, nil))
+			length := f.Passed(d) - before
+			for at := 0; at < length; at += stride(60) {
+				amount++
+				f.Arm(faultproxy.Cut, d, at)
+				_, err := db.PayContract(ctx, k, repo.Money(amount), nil)
+				f.Arm(faultproxy.None, d, 0)
+				if n := w.payments(amount); err != nil || n != 1 {
+					t.Errorf("cut after %d of %d bytes, direction %d: told %v, made %d times", at, length, d, err, n)
+				}
+			}
+			amount++
+			ok[repo.Contract](t)(db.PayContract(ctx, k, 1, nil))
+			f.Refuse(true)
+			f.Arm(faultproxy.Cut, d, 1)
+			_, err := db.PayContract(ctx, k, repo.Money(amount), nil)
+			f.Refuse(false)
+			var u repo.Uncertain
+			made := false // unless it was told uncertain: then nothing was sent
+			if errors.As(err, &u) {
+				made = ok[bool](t)(db.Fate(ctx, u.Request))
+			} else if !errors.Is(err, repo.ErrUnavailable) {
+				t.Fatalf("direction %d: %v", d, err)
+			}
+			if n := w.payments(amount); made != (n == 1) {
+				t.Errorf("direction %d: fate says %v, made %d times", d, made, n)
+			}
+		}
+		if !db.Shared() {
+			t.Error("it was not a pooler's connection")
+		}
+	})
 }
 
 // A parameter that the pooler or the server refuses is named, with what to do.
