@@ -1,7 +1,7 @@
 package repo
 
-// This file seals anew what an older key has sealed, while others work: customers, and the values that the trail holds of
-// them. Batches are short, so nobody waits for long; what is locked is left for the next round.
+// This file re-encrypts values of older keys with the present key: customers, and their values in the trail. Users can work
+// meanwhile: transactions are short, and locked rows are left for the next round.
 
 import (
 	"bytes"
@@ -18,13 +18,13 @@ import (
 
 const (
 	resealBatch = 200                    // rows of one transaction
-	lockedPause = 100 * time.Millisecond // before another round for rows that somebody held
+	lockedPause = 100 * time.Millisecond // before the next round for locked rows
 )
 
-// A Resealing seals anew.
+// A Resealing is one re-encryption.
 type Resealing struct {
-	Prefix []byte // what every value begins with that the present key has sealed
-	// Reseal opens a value and seals it with the present key; nil for what is damaged and stays as it is.
+	Prefix []byte // the first bytes of every value of the present key
+	// Reseal opens a value and seals it with the present key. It returns nil for a damaged value, which is left as it is.
 	Reseal   func(column string, sealed []byte) (fresh []byte, tokens []int32, err error)
 	Progress func(done, total int64) // may be nil
 	done     int64
@@ -34,8 +34,8 @@ type Resealing struct {
 // sealedColumns are the columns of a customer that are sealed.
 var sealedColumns = [...]string{"company_name", "full_name", "email", "phone"}
 
-// Reseal seals anew whatever is not sealed with the present key, round by round until nothing is left, and answers how
-// many rows that were, and how many hold values that are damaged.
+// Reseal re-encrypts all values of older keys, in rounds until none is left. It returns the numbers of changed rows and of
+// rows with damaged values.
 func (a *Admin) Reseal(ctx context.Context, r Resealing) (changed, damaged int64, err error) {
 	if r.total, err = a.unsealed(ctx, r.Prefix); err != nil {
 		return 0, 0, err
@@ -64,13 +64,13 @@ func (a *Admin) Reseal(ctx context.Context, r Resealing) (changed, damaged int64
 	return r.done, damaged, nil
 }
 
-// A batch seals the next rows of a table anew, those behind an id.
+// A batch re-encrypts the next rows of a table, those with an id above after.
 type batch func(ctx context.Context, tx pgx.Tx, r *Resealing, after int64) (resealed, error)
 
-// resealed is what a batch did: rows that were looked at, those with damaged values, the last id.
+// resealed is the result of a batch: rows read, rows with damaged values, the last id.
 type resealed struct{ rows, damaged, last int64 }
 
-// resealAll goes through a table once.
+// resealAll runs all batches of a table once.
 func (a *Admin) resealAll(ctx context.Context, r *Resealing, next batch) (damaged int64, err error) {
 	conn, err := a.connect(ctx, a.names.Database)
 	if err != nil {
@@ -85,7 +85,7 @@ func (a *Admin) resealAll(ctx context.Context, r *Resealing, next batch) (damage
 			}
 			return err
 		})
-		if errors.Is(err, ErrConflict) { // a deadlock with somebody's hand-over: again
+		if errors.Is(err, ErrConflict) { // a deadlock with a hand-over: retry
 			continue
 		}
 		damaged += b.damaged
@@ -106,7 +106,7 @@ const (
 	staleEntry    = `concat_ws(' ', before::text, after::text) ~ ('"\\\\x01(?!' || substr(encode($1::bytea, 'hex'), 3) || ')') and entity = 'customer'`
 )
 
-// unsealed counts the rows that are left.
+// unsealed counts the rows with values of another key.
 func (a *Admin) unsealed(ctx context.Context, prefix []byte) (rows int64, err error) {
 	err = a.asOwner(ctx, func(tx pgx.Tx) error {
 		return tx.QueryRow(ctx, "select (select count(*) from customer where "+staleCustomer+") + (select count(*) from audit where "+staleEntry+")", prefix).Scan(&rows)
@@ -114,7 +114,7 @@ func (a *Admin) unsealed(ctx context.Context, prefix []byte) (rows int64, err er
 	return rows, err
 }
 
-// resealCustomers seals the next batch of customers anew; who is locked is left out.
+// resealCustomers re-encrypts the next batch of customers; it skips locked rows.
 func resealCustomers(ctx context.Context, tx pgx.Tx, r *Resealing, after int64) (b resealed, err error) {
 	type customer struct {
 		ID     int64
