@@ -528,8 +528,8 @@ func TestTable(t *testing.T) {
 		flags := map[string]bool{}
 		for _, f := range c.AllFlags() {
 			for _, name := range append([]string{f.Name}, f.Aliases...) {
-				if flags[name] || f.Help == "" || strings.Contains(name, "_") {
-					t.Errorf("%s --%s: twice, or without Help, or with _", c.Name, name)
+				if flags[name] || f.Help == "" || strings.Contains(name, "_") || f.Kind.IsSwitch() == (f.Kind.Parse != nil) {
+					t.Errorf("%s --%s: twice, or without Help, or with _, or of no kind", c.Name, name)
 				}
 				flags[name] = true
 			}
@@ -539,7 +539,7 @@ func TestTable(t *testing.T) {
 			if a.Help == "" || a.Kind.Parse == nil {
 				t.Errorf("%s %s: without Help or a kind", c.Name, a.Name)
 			}
-			if optional && !a.Optional && a.Kind.Name != commands.Line.Name {
+			if optional && !a.Optional && !a.Kind.IsLine {
 				t.Errorf("%s %s: a required argument behind an optional one", c.Name, a.Name)
 			}
 			optional = a.Optional

@@ -32,7 +32,8 @@ func money(least repo.Money) Kind {
 			}
 			amount, err := repo.ParseMoney(number)
 			if err == nil && amount < least {
-				err = fmt.Errorf("%s is too little: at least %s is possible", amount, least)
+				f := NewAmountFormat(s.Locale)
+				err = fmt.Errorf("%s is too little: at least %s is possible", f.Format(amount), f.Format(least))
 			}
 			return amount, err
 		},

@@ -60,6 +60,8 @@ type Kind struct {
 	Rest   bool // of the last argument: takes all words that are left, as one text
 	IsLine bool // of the last argument: takes all that is left as it is typed, a command of its own
 	Commas bool // several values separated by commas
+
+	noValue bool // of Switch
 }
 
 // A Choice is one completion: what is inserted and what it means.
@@ -69,10 +71,10 @@ type Choice struct {
 }
 
 // Switch is the kind of a flag that takes no value; its parsed value is true.
-var Switch = Kind{}
+var Switch = Kind{noValue: true}
 
 // IsSwitch reports whether the kind takes no value.
-func (k Kind) IsSwitch() bool { return k.Parse == nil }
+func (k Kind) IsSwitch() bool { return k.noValue }
 
 // A Table is every command there is, in the order of help.
 type Table []Command

@@ -103,7 +103,8 @@ func contractCommands() Table {
 				}
 				c, err := s.DB.PayContract(ctx, id, amount, on)
 				out := done(contractFields, c, "contract", id, "paid")
-				out.Message = fmt.Sprintf("contract %d: %s paid, %s left to pay", id, amount, c.RemainingAmount)
+				f := NewAmountFormat(s.Locale)
+				out.Message = fmt.Sprintf("contract %d: %s paid, %s left to pay", id, f.Format(amount), f.Format(c.RemainingAmount))
 				return out, named(err, "contract", id)
 			},
 		},

@@ -60,7 +60,7 @@ func customerCommands() Table {
 		},
 		getCommand("customer", CustomerID, customerFields, (*repo.DB).Customer),
 		{
-			Name: "customer add", Short: "Add a customer; whoever sells becomes its sales contact", Needs: action("customer", "add"),
+			Name: "customer add", Short: "Add a customer; a sales collaborator becomes its sales contact", Needs: action("customer", "add"),
 			Args: []Arg{
 				{Name: "company-name", Kind: Required(Text(nameLimit)), Help: "the company"},
 				{Name: "full-name", Kind: Required(Text(nameLimit)), Help: "the person"},

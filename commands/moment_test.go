@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"errors"
 	"reflect"
 	"testing"
 	"time"
@@ -176,7 +177,7 @@ func TestDay(t *testing.T) {
 	if want := time.Date(2026, 3, 27, 0, 0, 0, 0, s.Locale.Zone); err != nil || !day.(time.Time).Equal(want) {
 		t.Errorf("tomorrow is %v, %v; want %v", day, err, want)
 	}
-	if day, err := Day.Parse(s, "2026-03-27 10:00"); day != nil || err != errDay {
+	if day, err := Day.Parse(s, "2026-03-27 10:00"); day != nil || !errors.Is(err, errDay) {
 		t.Errorf("a day with a time is %v, %v", day, err)
 	}
 	want := []Choice{{"today", "Thu 2026-03-26"}, {"tomorrow", "Fri 2026-03-27"}, {"+7d", "Thu 2026-04-02"}}

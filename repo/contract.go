@@ -7,7 +7,7 @@ import (
 	"github.com/Masterminds/squirrel"
 )
 
-// A Contract of a customer. Remaining is total minus payments, kept by the database.
+// A Contract belongs to a customer. The database computes RemainingAmount: the total minus the payments.
 type Contract struct {
 	ID              int64
 	CustomerID      int64
@@ -26,7 +26,7 @@ type Contract struct {
 	DeletedAt       *time.Time
 }
 
-// ContractStatuses are the states of a contract, in the order of its life.
+// ContractStatuses are the states of a contract, in the order in which it passes them.
 func ContractStatuses() []string {
 	return []string{"to_send", "pending", "signed", "finished", "canceled"}
 }
@@ -42,13 +42,13 @@ type ContractFilter struct {
 	Unpaid     bool // something remains to be paid, and the contract is not canceled
 }
 
-// A ContractChange holds what is to be written; nil leaves a column as it is.
+// A ContractChange holds the columns to write; nil leaves a column as it is.
 type ContractChange struct {
 	CustomerID, SalesID *int64
 	TotalAmount         *Money
 	RemainingAmount     *Money // written as the ledger entry that makes it true
 	Status              *string
-	Since               *time.Time // refuses if it was updated after that; nil: does not ask
+	Since               *time.Time // ErrConflict if the record was updated later; nil: not checked
 }
 
 // ContractSorts are the columns that --sort may name.
@@ -114,7 +114,7 @@ func (db *DB) Contracts(ctx context.Context, f ContractFilter) ([]Contract, erro
 	})
 }
 
-// scoreContract tells how well a contract matches, with its contact and its customer.
+// scoreContract returns how well a contract, its contact and its customer match; 0 is not at all.
 func (db *DB) scoreContract(text string, c Contract) int {
 	return db.scoreRecord(text, c.ID, &c.TotalAmount, c.Status, orEmpty(c.SalesContact), c.Customer, c.CustomerContact, c.CustomerEmail, c.CustomerPhone)
 }
@@ -130,8 +130,8 @@ func (db *DB) AddContract(ctx context.Context, c ContractChange) (Contract, erro
 		step{query: sq().Insert("contract").SetMap(contractValues(c, false))})
 }
 
-// UpdateContract changes what is given and nothing else, in one transaction: contact, customer and total
-// first, then the ledger, then the state.
+// UpdateContract writes the given columns in one transaction: contact, customer and total first, then the payment, then
+// the status.
 func (db *DB) UpdateContract(ctx context.Context, id int64, c ContractChange) (Contract, error) {
 	touched, v := []bool{true, true}, version{id, c.Since}
 	var after []step
@@ -153,7 +153,7 @@ func (db *DB) UpdateContract(ctx context.Context, id int64, c ContractChange) (C
 	return record, err
 }
 
-// PayContract adds an entry to the ledger; on nil it bears today's date.
+// PayContract records a payment; on is its date, nil for today.
 func (db *DB) PayContract(ctx context.Context, id int64, amount Money, on *time.Time) (Contract, error) {
 	values := map[string]any{"contract_id": id, "amount": amount}
 	if on != nil {
@@ -163,7 +163,7 @@ func (db *DB) PayContract(ctx context.Context, id int64, amount Money, on *time.
 		step{query: sq().Insert("payment").SetMap(values)})
 }
 
-// contractValues are the columns of a change; an update writes the state later, by itself.
+// contractValues returns the columns of a change. An update leaves the status out: UpdateContract writes it last.
 func contractValues(c ContractChange, update bool) map[string]any {
 	values := map[string]any{}
 	set(values, "customer_id", c.CustomerID)

@@ -28,12 +28,11 @@ type CustomerFilter struct {
 	SalesID int64
 }
 
-// A CustomerChange holds what is to be written; nil leaves a column as it is, an empty
-// email or phone removes it.
+// A CustomerChange holds the columns to write; nil leaves a column as it is, an empty email or phone removes it.
 type CustomerChange struct {
 	CompanyName, FullName, Email, Phone *string
 	SalesID                             *int64
-	Since                               *time.Time // refuses if it was updated after that; nil: does not ask
+	Since                               *time.Time // ErrConflict if the record was updated later; nil: not checked
 }
 
 // CustomerSorts are the columns that --sort may name; sealed ones have no order.
@@ -87,7 +86,7 @@ func (db *DB) AddCustomer(ctx context.Context, c CustomerChange) (Customer, erro
 		step{query: sq().Insert("customer").SetMap(values)})
 }
 
-// UpdateCustomer changes what is given and nothing else.
+// UpdateCustomer writes the given columns.
 func (db *DB) UpdateCustomer(ctx context.Context, id int64, c CustomerChange) (Customer, error) {
 	c, err := db.withoutSame(ctx, id, c)
 	if err != nil {
@@ -103,15 +102,15 @@ func (db *DB) UpdateCustomer(ctx context.Context, id int64, c CustomerChange) (C
 	return change(ctx, db, "customer", "customers", version{id, c.Since}, db.openCustomer, values, nil, nil)
 }
 
-// withoutSame returns the change without sealed texts that the customer has already. Sealing gives other bytes each time: PostgreSQL
-// would take them for a change (D23).
+// withoutSame returns the change without the sealed texts that the customer already has. Sealing is randomised, so
+// PostgreSQL would see a change (D23).
 func (db *DB) withoutSame(ctx context.Context, id int64, c CustomerChange) (CustomerChange, error) {
 	if c.CompanyName == nil && c.FullName == nil && c.Email == nil && c.Phone == nil {
 		return c, nil
 	}
 	now, err := db.Customer(ctx, id)
 	if errors.Is(err, ErrNotFound) {
-		return c, nil // the update says so
+		return c, nil // the update returns the error
 	}
 	for _, column := range []struct {
 		given **string
@@ -134,7 +133,7 @@ func (db *DB) RestoreCustomer(ctx context.Context, id int64) (Customer, error) {
 	return mark(ctx, db, "customer", "customers", id, false, db.openCustomer)
 }
 
-// sealCustomer is the columns of a change, sealed, each with its tokens.
+// sealCustomer returns the columns of a change: sealed texts, each with its search tokens.
 func (db *DB) sealCustomer(c CustomerChange) (map[string]any, error) {
 	values := map[string]any{}
 	set(values, "sales_id", c.SalesID)

@@ -11,7 +11,7 @@ import (
 // This file holds what all records share: opening sealed columns, selecting live and added records,
 // and changing, deleting and restoring one. It names no entity.
 
-// open returns the text of a sealed value; NULL is none.
+// open returns the text of a sealed value, empty for NULL.
 func (db *DB) open(column string, sealed []byte) string {
 	if sealed == nil {
 		return ""
@@ -19,7 +19,7 @@ func (db *DB) open(column string, sealed []byte) string {
 	return db.vault.Open(column, sealed)
 }
 
-// live selects the record with that ID unless it is deleted.
+// live selects the record with the ID unless it is deleted.
 func live[R any](view string, id int64) squirrel.SelectBuilder {
 	return from[R](view).Where(squirrel.Eq{"id": id, "deleted_at": nil})
 }
@@ -33,24 +33,25 @@ func added[R any](view, table string) squirrel.Sqlizer {
 	}
 }
 
-// A version is a record as somebody has seen it; the zero value is whatever it is now.
+// A version is a record in the state that a user has read; without seen it is its current state.
 type version struct {
 	id   int64
 	seen *time.Time // its updated_at
 }
 
-// unchanged holds while the record is as it was seen, or was changed since by this very transaction.
+// unchanged is the condition that the record was not changed since it was read, except by this transaction.
 func (v version) unchanged(view string) squirrel.Sqlizer {
 	return squirrel.Expr("(?::timestamptz is null or (select updated_at from "+view+" where id = ?) in (?, now()))", v.seen, v.id, v.seen)
 }
 
-// lock keeps others from changing the record until the transaction ends.
+// lock selects the record for update, which locks its row until the transaction ends.
 func (v version) lock(table string) squirrel.Sqlizer {
 	return sq().Select("id").From(table).Where(squirrel.Eq{"id": v.id, "deleted_at": nil}).Suffix("for update")
 }
 
-// change updates the given columns of a live record, with steps before and after, and answers the record. Where nothing was updated, the
-// record is missing, changed since it was seen, or out of the caller's reach.
+// change updates columns of a live record, with steps before and after, in one transaction, and returns the record. It
+// returns ErrNotFound for a missing record, ErrConflict for one that was changed since it was read, and ErrDenied for one
+// that the caller may not change.
 func change[R, T any](ctx context.Context, db *DB, table, view string, v version, shape func(R) (T, error), values map[string]any, before, after []step) (T, error) {
 	var steps []step
 	touched, current := true, true
@@ -87,7 +88,8 @@ func sawRow(touched *bool) func(pgx.Rows) error {
 	}
 }
 
-// mark deletes a record or restores it, and answers it as it then is.
+// mark deletes or restores a record and returns it. It returns ErrNotFound when there is nothing to delete, ErrConflict
+// when there is nothing to restore, and ErrDenied when the caller may not change it.
 func mark[R, T any](ctx context.Context, db *DB, table, view string, id int64, deleted bool, shape func(R) (T, error), before ...step) (T, error) {
 	touched, wasThere := true, true // unless the rows say otherwise
 	update := sq().Update(table).Set("deleted_at", squirrel.Expr("case when ? then now() end", deleted)).

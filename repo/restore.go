@@ -259,7 +259,7 @@ func runScript(ctx context.Context, conn *pgx.Conn, script *bufio.Reader) error 
 	for {
 		line, err := script.ReadString('\n')
 		switch {
-		case err != nil && err != io.EOF:
+		case err != nil && !errors.Is(err, io.EOF):
 			return err
 		case strings.HasPrefix(line, `\restrict `), strings.HasPrefix(line, `\unrestrict `):
 		case strings.HasPrefix(line, "SET transaction_timeout = "): // of PostgreSQL 17 and newer
@@ -277,7 +277,7 @@ func runScript(ctx context.Context, conn *pgx.Conn, script *bufio.Reader) error 
 		default:
 			statements.WriteString(line)
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return run()
 		}
 	}

@@ -23,12 +23,12 @@ func (db *DB) Sessions(ctx context.Context, of int64) ([]SignedIn, error) {
 	return list(ctx, db, squirrel.Expr("select "+strings.Join(columns[SignedIn](), ", ")+" from sessions_of($1)", of), same[SignedIn])
 }
 
-// EndSession ends one session; whoever uses it notices with the next command.
+// EndSession ends one session; its user is signed out at the next command.
 func (db *DB) EndSession(ctx context.Context, id int64) error {
 	return db.run(ctx, step{query: squirrel.Expr("select end_session($1)", id)})
 }
 
-// EndOtherSessions ends all sessions of the caller but this one, and answers how many there were.
+// EndOtherSessions ends all sessions of the caller but this one, and returns how many it ended.
 func (db *DB) EndOtherSessions(ctx context.Context) (ended int64, err error) {
 	return ended, db.run(ctx, step{unrepeatable{squirrel.Expr("select end_other_sessions()")}, value(&ended)})
 }

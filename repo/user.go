@@ -8,7 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// A User is a collaborator's account, without anything secret.
+// A User is a collaborator's account without its secrets.
 type User struct {
 	ID             int64      `db:"id"`
 	EmployeeNumber string     `db:"employee_number"`
@@ -27,10 +27,10 @@ type UserFilter struct {
 	Role string
 }
 
-// A UserChange holds what is to be written; nil leaves a column as it is.
+// A UserChange holds the columns to write; nil leaves a column as it is.
 type UserChange struct {
 	EmployeeNumber, FirstName, LastName, Email, Role *string
-	Since                                            *time.Time // refuses if it was updated after that; nil: does not ask
+	Since                                            *time.Time // ErrConflict if the record was updated later; nil: not checked
 }
 
 // UserSorts are the columns that --sort may name.
@@ -55,7 +55,7 @@ func (db *DB) Users(ctx context.Context, f UserFilter) ([]User, error) {
 	return searched(f.Page, func(u User) int64 { return u.ID }, fetch, func(u User) bool { return db.scoreUser(f.Search, u) > 0 })
 }
 
-// scoreUser tells how well a collaborator matches.
+// scoreUser returns how well a collaborator matches; 0 is not at all.
 func (db *DB) scoreUser(text string, u User) int {
 	return db.scoreRecord(text, u.ID, nil, u.FirstName, u.LastName, u.Email, u.Role, u.EmployeeNumber)
 }
@@ -76,12 +76,13 @@ func (db *DB) AddUser(ctx context.Context, c UserChange, p *Password) (User, err
 	return one(ctx, db, added[User]("users", "collaborator"), same[User], before...)
 }
 
-// UpdateUser changes what is given and nothing else; reassignTo first takes over everything open, unless it is 0.
+// UpdateUser writes the given columns. Unless reassignTo is 0, that collaborator first takes over all open records.
 func (db *DB) UpdateUser(ctx context.Context, id int64, c UserChange, reassignTo int64) (User, error) {
 	return change(ctx, db, "collaborator", "users", version{id, c.Since}, same[User], userValues(c), handOver(id, reassignTo), nil)
 }
 
-// DeleteUser marks a collaborator as deleted and ends their sessions; reassignTo first takes over everything open, unless it is 0.
+// DeleteUser marks a collaborator as deleted and ends their sessions. Unless reassignTo is 0, that collaborator first
+// takes over all open records.
 func (db *DB) DeleteUser(ctx context.Context, id, reassignTo int64) (User, error) {
 	return mark(ctx, db, "collaborator", "users", id, true, same[User], handOver(id, reassignTo)...)
 }
@@ -91,7 +92,7 @@ func (db *DB) RestoreUser(ctx context.Context, id int64) (User, error) {
 	return mark(ctx, db, "collaborator", "users", id, false, same[User])
 }
 
-// Handed is what was handed over.
+// Handed counts the records that were handed over.
 type Handed struct {
 	Customers int64 `db:"customers"`
 	Contracts int64 `db:"contracts"` // open ones

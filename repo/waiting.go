@@ -7,15 +7,15 @@ import (
 	"github.com/Masterminds/squirrel"
 )
 
-// Waiting counts what waits for the caller.
+// Waiting counts the records that wait for the caller.
 type Waiting struct {
 	Unsigned  int64 `db:"unsigned"`   // their contracts that are not signed yet
 	Unpaid    int64 `db:"unpaid"`     // their signed contracts with something left to pay
-	NoSupport int64 `db:"no_support"` // coming events that nobody looks after
+	NoSupport int64 `db:"no_support"` // coming events without a support collaborator
 	Mine      int64 `db:"mine"`       // their events that begin within a week
 }
 
-// Waiting counts as of now.
+// Waiting returns the counts of this moment.
 func (db *DB) Waiting(ctx context.Context, now time.Time) (Waiting, error) {
 	return one(ctx, db, squirrel.Expr(`with me as materialized (select me_id() as id), mine as (
 			select c.id, c.status, c.remaining_amount from contracts c, me where c.sales_id = me.id and c.deleted_at is null

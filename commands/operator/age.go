@@ -100,7 +100,7 @@ func open(file io.ReaderAt, size int64, identities []age.Identity) (*io.SectionR
 	start := make([]byte, len(ageMagic))
 	n, err := file.ReadAt(start, 0)
 	switch {
-	case err != nil && err != io.EOF:
+	case err != nil && !errors.Is(err, io.EOF):
 		return nil, err
 	case string(start[:n]) != ageMagic:
 		return io.NewSectionReader(file, 0, size), nil

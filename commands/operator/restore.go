@@ -191,7 +191,7 @@ func (c checked) Read(p []byte) (int, error) {
 	}
 	n, err := c.in.Read(p)
 	var path *os.PathError
-	if err != nil && err != io.EOF && !errors.As(err, &path) {
+	if err != nil && !errors.Is(err, io.EOF) && !errors.As(err, &path) {
 		err = errDamaged
 	}
 	return n, err

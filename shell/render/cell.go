@@ -18,7 +18,7 @@ const missing = "--"
 type painter struct {
 	Style
 	zone    *time.Location
-	amounts amountFormat
+	amounts commands.AmountFormat
 }
 
 func newPainter(st Style) painter {
@@ -26,7 +26,7 @@ func newPainter(st Style) painter {
 	if zone == nil {
 		zone = time.UTC
 	}
-	return painter{Style: st, zone: zone, amounts: newAmountFormat(st.Locale)}
+	return painter{Style: st, zone: zone, amounts: commands.NewAmountFormat(st.Locale)}
 }
 
 // text is the value as people read it. It is safe on a terminal and may hold line breaks,
@@ -43,7 +43,7 @@ func (p painter) text(cell any) string {
 	case time.Time:
 		return v.In(p.zone).Format("2006-01-02 15:04")
 	case repo.Money:
-		return p.amounts.format(v)
+		return p.amounts.Format(v)
 	case string:
 		return Escape(strings.ReplaceAll(v, "\r\n", "\n"))
 	case commands.Nested:

@@ -32,8 +32,8 @@ func TestFormatAmount(t *testing.T) {
 		{"en", "EUR", math.MaxInt64, "€92,233,720,368,547,758.07"}, // a float would say .00
 	}
 	for _, tt := range tests {
-		f := newAmountFormat(commands.Locale{Language: tt.language, Currency: tt.currency})
-		if got := f.format(tt.amount); got != tt.want {
+		f := commands.NewAmountFormat(commands.Locale{Language: tt.language, Currency: tt.currency})
+		if got := f.Format(tt.amount); got != tt.want {
 			t.Errorf("%q %q: got %q, want %q", tt.language, tt.currency, got, tt.want)
 		}
 	}

@@ -1,6 +1,6 @@
-package render
+package commands
 
-// Amounts as the company writes them.
+// This file writes amounts of money in the company's language and currency.
 
 import (
 	"strings"
@@ -9,25 +9,24 @@ import (
 
 	"golang.org/x/text/currency"
 	"golang.org/x/text/language"
-	"golang.org/x/text/message"
+	printing "golang.org/x/text/message"
 	"golang.org/x/text/number"
 
-	"crm/commands"
 	"crm/repo"
 )
 
-// An amountFormat writes amounts from their integer hundredths: no float comes near them.
-type amountFormat struct {
-	printer       *message.Printer
+// An AmountFormat writes amounts from their integer hundredths, without floating point.
+type AmountFormat struct {
+	printer       *printing.Printer
 	decimal       string // between units and hundredths
 	before, after string // the currency, on one of both sides
 }
 
-// newAmountFormat takes the signs of the language and the symbol of the currency from CLDR. An
-// unknown language gets English signs; an unknown currency is written as it is.
-func newAmountFormat(l commands.Locale) amountFormat {
+// NewAmountFormat returns the format of a locale: it takes the signs of the language and the symbol of the
+// currency from CLDR. An unknown language gets English signs; an unknown currency is written as it is.
+func NewAmountFormat(l Locale) AmountFormat {
 	tag := language.Make(l.Language)
-	f := amountFormat{printer: message.NewPrinter(tag)}
+	f := AmountFormat{printer: printing.NewPrinter(tag)}
 	// Half a unit with one decimal shows what stands between the digits.
 	f.decimal = strings.TrimFunc(f.printer.Sprint(number.Decimal(0.5, number.Scale(1))), unicode.IsDigit)
 	symbol := l.Currency
@@ -38,8 +37,8 @@ func newAmountFormat(l commands.Locale) amountFormat {
 	return f
 }
 
-// placeSymbol says on which side of the number the language writes the symbol. CLDR's patterns
-// for that are not in x/text; Europe's habit is the default.
+// placeSymbol returns what to write before and after the number. x/text does not have CLDR's patterns for this; the
+// default is the custom of most of Europe: after it.
 func placeSymbol(tag language.Tag, symbol string) (before, after string) {
 	if symbol == "" {
 		return "", ""
@@ -57,9 +56,9 @@ func placeSymbol(tag language.Tag, symbol string) (before, after string) {
 	return "", " " + symbol
 }
 
-// format is the amount with sign, grouping, two decimals and currency: "1 200,50 €". Spaces are
-// plain ones, so that what is seen is what grep finds and what the shell reads back.
-func (f amountFormat) format(m repo.Money) string {
+// Format returns the amount with sign, grouping, two decimals and currency: "1 200,50 €". Its spaces are U+0020, so that
+// grep finds what is shown.
+func (f AmountFormat) Format(m repo.Money) string {
 	sign, hundredths := "", uint64(m)
 	if m < 0 {
 		sign, hundredths = "-", -hundredths
