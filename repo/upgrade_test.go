@@ -349,7 +349,9 @@ func later(t *testing.T) (string, []upgrade.Step) {
 }
 
 // answers is what schema_version() of schema.sql says of its own version.
-func answers(version int) string { return strings.ReplaceAll(" and N then N else refuse_program(N,", "N", strconv.Itoa(version)) }
+func answers(version int) string {
+	return strings.ReplaceAll(" and N then N else refuse_program(N,", "N", strconv.Itoa(version))
+}
 
 // TestUpgradeByModestAdmin takes an invented step as an administrator who is no superuser, in names that need quotes: a dry run
 // changes nothing, a second run finds nothing to do.
