@@ -361,22 +361,20 @@ create table setting (
 );
 insert into setting values ('schema_version', '4'), ('session_lifetime', '12 hours'), ('session_idle', '30 minutes');
 
--- Returns the version of the schema, or raises error 55000 for a program that cannot work with it: one of a newer version,
--- or of an older one than oldest. Every batch of the program begins with this call, so such a program changes nothing.
--- Whoever changes this file in a way that older programs cannot follow raises oldest. release is the first crm
--- with this version.
-create function schema_version(program integer) returns integer
-language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
-declare
-	version integer := (select s.value from setting s where s.name = 'schema_version');
-	oldest  constant integer := 4;
-	release constant text := '0.2.0';
+-- Refuses a program that cannot work with this schema: error 55000.
+create function refuse_program(version integer, release text) returns integer
+language plpgsql stable set search_path = :"schema", pg_temp as $$
 begin
-	if program not between oldest and version then
-		raise exception using errcode = '55000', constraint = 'schema_version', message = 'another version', detail = version || ' ' || release;
-	end if;
-	return version;
+	raise exception using errcode = '55000', constraint = 'schema_version', message = 'another version', detail = version || ' ' || release;
 end $$;
+
+-- Returns the version of the schema, or refuses a program that is not between the oldest version that the schema serves
+-- and its own. Every batch of the program begins with this call, so a refused program changes nothing; the planner
+-- puts the expression in its place, so it costs no call. Whoever changes this file in a way that older programs cannot
+-- follow raises the first number. The release is the first crm with this version.
+create function schema_version(program integer) returns integer
+language sql stable parallel safe
+return case when program between 4 and 4 then 4 else refuse_program(4, '0.2.0') end;
 
 -- 4 --------------------------------------------------------------------- who is asking
 
@@ -451,8 +449,9 @@ begin
 	begin
 		claims := convert_from(decode(rpad(translate(substr(signed, 38), '-_', '+/'), (length(signed) - 34) / 4 * 4, '='), 'base64'), 'UTF8');
 		select i.id, i.collaborator_id, c.role, i.seeding, i.inner_key, i.outer_key, least(i.ends_at, u.at + i.idle) as ends_at,
-			not i.seeding and must_first(c.id, c.role) is not null as limited into s
-		from session i join collaborator c on c.id = i.collaborator_id left join session_use u on u.session_id = i.id
+			not i.seeding and (k.must_change is true or r.mfa_required and f.collaborator_id is null) as limited into s -- as must_first() says
+		from session i join collaborator c on c.id = i.collaborator_id join role r on r.name = c.role
+			left join session_use u on u.session_id = i.id
 			left join credential k on k.collaborator_id = c.id left join second_factor f on f.collaborator_id = c.id
 		where i.id = (claims->>'sid')::bigint and c.deleted_at is null and not exists (select from session_end e where e.session_id = i.id)
 			and k.changed_at is not distinct from i.password_at and coalesce(f.created_at = i.factor_at, f.created_at is null);
@@ -2142,7 +2141,7 @@ create policy changing on event for update to :"app"
 grant usage on schema :"schema" to :"app";
 
 grant execute on function
-	schema_version(integer), sign_in_params(text), sign_in(text, bytea, bytea, bytea, bytea, bytea, bytea),
+	schema_version(integer), refuse_program(integer, text), sign_in_params(text), sign_in(text, bytea, bytea, bytea, bytea, bytea, bytea),
 	open_session(bytea, interval, integer, integer, integer, bytea, bytea), sign_out(), touch(), note_failures(),
 	change_password(bytea, integer, integer, integer, bytea, bytea),
 	set_first_password(text, integer, integer, integer, bytea, bytea, boolean),
