@@ -208,8 +208,10 @@ func runTogether(ts *testscript.TestScript, count string, args []string) {
 		all.Go(func() {
 			crm := exec.Command("crm", args...) // the test's PATH has it
 			crm.Dir = ts.Getenv("WORK")
-			for _, name := range []string{"PATH", "HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "CRM_DATABASE_URL", "CRM_KEYSET",
-				"CRM_PASSWORD", "CRM_PASSWORD_MEMORY_MIB", "CRM_LOCALE_LANGUAGE", "GORACE"} {
+			for _, name := range []string{
+				"PATH", "HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "CRM_DATABASE_URL", "CRM_KEYSET",
+				"CRM_PASSWORD", "CRM_PASSWORD_MEMORY_MIB", "CRM_LOCALE_LANGUAGE", "GORACE",
+			} {
 				crm.Env = append(crm.Env, name+"="+ts.Getenv(name))
 			}
 			if out, err := crm.CombinedOutput(); err != nil {

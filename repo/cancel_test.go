@@ -79,8 +79,11 @@ func TestCancelFrees(t *testing.T) {
 		f    repo.EventFilter
 		want int
 	}{
-		{repo.EventFilter{}, 2}, {repo.EventFilter{NoSupport: true}, 0}, {repo.EventFilter{SupportID: w.ids["support1"]}, 1},
-		{repo.EventFilter{Status: "canceled"}, 1}, {repo.EventFilter{Status: "confirmed"}, 1},
+		{repo.EventFilter{}, 2},
+		{repo.EventFilter{NoSupport: true}, 0},
+		{repo.EventFilter{SupportID: w.ids["support1"]}, 1},
+		{repo.EventFilter{Status: "canceled"}, 1},
+		{repo.EventFilter{Status: "confirmed"}, 1},
 	} {
 		c.f.Page = page
 		if got := ok[[]repo.Event](t)(manage.Events(ctx, c.f)); len(got) != c.want {

@@ -172,7 +172,8 @@ type attempt struct {
 // other try of the device is in flight. A try that is refused because the account's salt changed in the midst of it, when
 // another client raised the cost of the same password, is made once more.
 func (db *DB) prove(ctx context.Context, c Claim, purpose purpose, judge func(ticket []byte) squirrel.Sqlizer,
-	more ...any) (attempt, error) {
+	more ...any,
+) (attempt, error) {
 	if c.Turn != nil {
 		defer c.Turn(ctx)()
 	}
