@@ -15,6 +15,7 @@ import (
 	"github.com/tink-crypto/tink-go/v2/insecurecleartextkeyset"
 	"github.com/tink-crypto/tink-go/v2/keyset"
 	tinkpb "github.com/tink-crypto/tink-go/v2/proto/tink_go_proto"
+	"google.golang.org/protobuf/proto"
 )
 
 // A Key is a key of a keyset and what it does there.
@@ -88,7 +89,11 @@ func MergeKeysets(ours, theirs []byte) (fresh []byte, added []uint32, err error)
 	}
 	// Before the primary one: none of them is the next key.
 	merged := &tinkpb.Keyset{PrimaryKeyId: held.GetPrimaryKeyId(), Key: append(missing, held.GetKey()...)}
-	handle, err := insecurecleartextkeyset.Read(&keyset.MemReaderWriter{Keyset: merged})
+	content, err := proto.Marshal(merged)
+	if err != nil {
+		return nil, nil, fmt.Errorf("merge the keysets: %w", err)
+	}
+	handle, err := insecurecleartextkeyset.Read(keyset.NewBinaryReader(bytes.NewReader(content)))
 	if err != nil {
 		return nil, nil, fmt.Errorf("merge the keysets: %w", err)
 	}
