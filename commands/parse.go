@@ -250,7 +250,7 @@ func (b *binder) surplus(words []Word) error {
 	}
 	if n := len(b.bindings); n > 0 && b.end+1 == words[0].Start && !b.bindings[n-1].kind.IsSwitch() {
 		text, name := b.bindings[n-1].text, ""
-		for i := 0; i < len(words) && !words[i].IsFlag(); i++ {
+		for i := 0; i < len(words) && !words[i].IsFlag() && len(text) < 100; i++ { // no hint is longer
 			text += " " + words[i].Value
 		}
 		if label := b.bindings[n-1].label; strings.HasPrefix(label, "--") {
