@@ -162,11 +162,18 @@ func listEvents(ctx context.Context, s *Session, in Input) (Output, error) {
 	return marksCanceled(paged(eventFields, found, f.Page, func(e repo.Event) int64 { return e.ID }), found), err
 }
 
-// marksCanceled keeps the status in the table of a narrow terminal if an event of the list is canceled.
+// marksCanceled makes the table of a narrow terminal show the status instead of the location if an event of the list is
+// canceled: there is no room for both.
 func marksCanceled(out Output, found []repo.Event) Output {
-	if slices.ContainsFunc(found, func(e repo.Event) bool { return e.CanceledAt != nil }) {
-		for i, c := range out.Columns {
-			out.Columns[i].Wide = c.Wide && c.Name != "status"
+	if !slices.ContainsFunc(found, func(e repo.Event) bool { return e.CanceledAt != nil }) {
+		return out
+	}
+	for i, c := range out.Columns {
+		switch c.Name {
+		case "status":
+			out.Columns[i].Wide = false
+		case "location":
+			out.Columns[i].Wide = true
 		}
 	}
 	return out

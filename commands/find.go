@@ -139,7 +139,7 @@ func eventChoice(s *Session, e repo.Event) Choice {
 		help += ", " + e.StartDate.In(s.Locale.Zone).Format("2006-01-02")
 	}
 	if e.CanceledAt != nil {
-		help += ", canceled"
+		help = "canceled: " + help
 	}
 	return Choice{strconv.FormatInt(e.ID, 10), help}
 }
