@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -32,6 +34,7 @@ import (
 	"crm/commands"
 	"crm/commands/config"
 	"crm/repo"
+	"crm/repo/embedded"
 	"crm/repo/embedded/pgtest"
 	"crm/repo/place"
 	"crm/security"
@@ -726,4 +729,201 @@ func unpadded(name string) string {
 		return name
 	}
 	return strings.ToUpper(name[:1]) + strings.TrimPrefix(name[1:], "0")
+}
+
+// TestPrivateServerUpgrades starts crm on a private server of the first release: it keeps a dump, upgrades and says so, once.
+func TestPrivateServerUpgrades(t *testing.T) {
+	home, err := os.MkdirTemp("", "crm-up-") // short: it holds a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(home) })
+	dir := filepath.Join(home, "server")
+	t.Cleanup(func() {
+		if err := embedded.Remove(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	fillPrivate(t, dir)
+	start := func() string {
+		crm := exec.Command("crm", "-c", "help")
+		crm.Env = append(os.Environ(), "HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_DATA_HOME="+home, "XDG_STATE_HOME="+home,
+			"CRM_EMBEDDED_DIR="+dir, "CRM_KEYSET="+releaseKeyset(t, "3"), "GORACE="+noNap)
+		out, err := crm.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		return string(out)
+	}
+	said := start()
+	file := regexp.MustCompile(`the database is of an older crm: its state is kept in (\S+\.dump)\n`).FindStringSubmatch(said)
+	if file == nil || !strings.Contains(said, "schema upgraded from version 3 to ") {
+		t.Fatalf("it says:\n%s", said)
+	}
+	if info, err := os.Stat(file[1]); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the dump: %v, %v", info, err)
+	}
+	list, _, err := embedded.Client(t.Context(), "pg_restore", "", 14)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command(list, "--list", file[1]).CombinedOutput(); err != nil || !strings.Contains(string(out), "TABLE DATA crm customer ") {
+		t.Errorf("the dump holds: %v\n%s", err, out)
+	}
+	if said := start(); strings.Contains(said, "upgrade") {
+		t.Errorf("the second start says:\n%s", said)
+	}
+}
+
+// fillPrivate makes a private server with the database of the first release.
+func fillPrivate(t *testing.T, dir string) {
+	t.Helper()
+	server, err := embedded.Start(t.Context(), embedded.Config{Dir: dir, Fast: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	execute(t, server.URL("postgres", ""),
+		"create role crm_owner nologin noinherit", "create role crm_app login noinherit", "create database crm owner crm_owner")
+	execute(t, server.URL("crm", ""), releaseDump(t, "3"))
+}
+
+// releaseDump returns the statements that make the database of the first program of a schema version.
+func releaseDump(t testing.TB, version string) string {
+	t.Helper()
+	return regexp.MustCompile(`(?m)^\\.*$`).ReplaceAllString(string(unzipped(t, "v"+version+".sql.gz")), "") // psql's own commands
+}
+
+// releaseKeyset returns the keyset that opens releaseDump.
+func releaseKeyset(t testing.TB, version string) string {
+	t.Helper()
+	var release struct {
+		Keyset string `json:"keyset"`
+	}
+	if err := json.Unmarshal(unzipped(t, "v"+version+".json.gz"), &release); err != nil {
+		t.Fatal(err)
+	}
+	return release.Keyset
+}
+
+// execute runs each script, which may hold several statements, as the superuser.
+func execute(t testing.TB, address string, scripts ...string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.WithoutCancel(t.Context()))
+	for _, s := range scripts {
+		if _, err := conn.Exec(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func unzipped(t testing.TB, name string) []byte {
+	t.Helper()
+	file, err := os.Open(filepath.Join("repo", "upgrade", "testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	reader, err := gzip.NewReader(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// TestContributing keeps docs/contributing.md true: its table of packages is arrows, and the files, tests and other
+// names of Go that it mentions exist.
+func TestContributing(t *testing.T) {
+	content, err := os.ReadFile("docs/contributing.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkArrows(t, string(content))
+	declared := declaredNames(t)
+	code := regexp.MustCompile("`([^`\n]+)`")
+	isPath := regexp.MustCompile(`^[\w./]+/[\w.]+$|^[\w-]+\.(sql|md|go|yaml)$`)
+	isName := regexp.MustCompile(`^(Test\w+|[a-z]+[A-Z]\w*)$`)
+	for _, found := range code.FindAllStringSubmatch(string(content), -1) {
+		name := found[1]
+		switch {
+		case strings.Contains(name, "NAME") || strings.Contains(name, "NNN"):
+		case isPath.MatchString(name):
+			if _, err := os.Stat(name); err != nil {
+				t.Errorf("docs/contributing.md mentions %s: %v", name, err)
+			}
+		case isName.MatchString(name) && !declared[name]:
+			t.Errorf("docs/contributing.md mentions %s, which is not declared", name)
+		}
+	}
+}
+
+// checkArrows compares the rows "| `package` | what it holds | `imports`, … |" with arrows.
+func checkArrows(t *testing.T, content string) {
+	t.Helper()
+	rows := map[string][]string{}
+	name := regexp.MustCompile("`([^`]+)`")
+	for line := range strings.Lines(content) {
+		cells := strings.Split(line, "|")
+		if len(cells) != 5 || !strings.HasPrefix(line, "| `") {
+			continue
+		}
+		imports := []string{}
+		for _, found := range name.FindAllStringSubmatch(cells[3], -1) {
+			imports = append(imports, found[1])
+		}
+		rows[name.FindStringSubmatch(cells[1])[1]] = imports
+	}
+	for dir, imports := range arrows {
+		if row, found := rows[dir]; !found || !slices.Equal(row, imports) {
+			t.Errorf("docs/contributing.md: %s imports %v, want %v", dir, row, imports)
+		}
+	}
+	if len(rows) != len(arrows) {
+		t.Errorf("docs/contributing.md has %d packages, want %d", len(rows), len(arrows))
+	}
+}
+
+// declaredNames has the names of all functions, methods, variables and types of the program and its tests.
+func declaredNames(t *testing.T) map[string]bool {
+	t.Helper()
+	declared := map[string]bool{}
+	err := filepath.WalkDir(".", func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, ".go") {
+			return err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			return err
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.FuncDecl:
+				declared[n.Name.Name] = true
+			case *ast.ValueSpec:
+				for _, name := range n.Names {
+					declared[name.Name] = true
+				}
+			case *ast.TypeSpec:
+				declared[n.Name.Name] = true
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return declared
 }
