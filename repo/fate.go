@@ -56,7 +56,10 @@ func (db *DB) write(ctx context.Context, b bundle) error {
 		}
 		sent++
 		out := db.send(ctx, b, request)
-		if !out.lost {
+		switch {
+		case !out.lost && out.late: // the server has cancelled it
+			return notMade(out.by)
+		case !out.lost:
 			return out.translated()
 		}
 		if out.sent {
@@ -76,11 +79,16 @@ func (db *DB) write(ctx context.Context, b bundle) error {
 		case !out.sent && isLost(out.err):
 			return out.err // nothing could be reached, and acquire has waited
 		case out.late:
-			return say(ErrUnavailable, "the database did not answer within %v: the change was not made", out.by)
+			return notMade(out.by)
 		case sent == mostSent:
 			return say(ErrUnavailable, "the connection was lost %d times: the change was not made", sent)
 		}
 	}
+}
+
+// notMade is the error of a write that took longer than the limit and is known not to have been made.
+func notMade(limit time.Duration) error {
+	return say(ErrUnavailable, "the database did not answer within %v: the change was not made", limit)
 }
 
 // Fate reports whether the caller's request was committed, waiting for one that still runs. False is final: from then
