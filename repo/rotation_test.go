@@ -55,7 +55,7 @@ func keyOf(t *testing.T, file string) uint32 {
 	return ok[*security.Keyring](t)(security.OpenKeyring(file)).KeyID()
 }
 
-// Issue "rotate-keys": while everything is sealed anew every customer is read, found and changed as ever, by a program that was started before.
+// S10: during a rotation a program that was started before it reads, finds and changes every customer as ever.
 func TestRotationWhileOthersWork(t *testing.T) {
 	const n = 450
 	w, r, ids := rotating(t, n)
