@@ -50,11 +50,11 @@ func TestProgramsThroughPgBouncer(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer stop()
+	home := t.TempDir() // of one machine: its sign-ins take turns
 	run := func(args ...string) {
-		home := t.TempDir()
 		cmd := exec.Command("crm", append([]string{"--login", "admin@epic.example"}, args...)...)
 		cmd.Env = append(os.Environ(), "HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_DATA_HOME="+home, "XDG_STATE_HOME="+home,
-			"CRM_DATABASE_URL="+url(database), "CRM_KEYSET="+keyset, "CRM_PASSWORD="+seed.DemoPassword, "CRM_PASSWORD_MEMORY_MIB=1")
+			"CRM_DATABASE_URL="+url(database), "CRM_KEYSET="+keyset, "CRM_PASSWORD="+seed.DemoPassword, "CRM_PASSWORD_MEMORY_MIB=12")
 		var words bytes.Buffer
 		cmd.Stderr = &words
 		if err := cmd.Run(); err != nil || strings.Contains(words.String(), "pooler") {
