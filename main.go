@@ -36,7 +36,7 @@ import (
 	"crm/shell"
 )
 
-const version = "0.2.0"
+const version = "0.3.0"
 
 //go:embed schema.sql
 var schemaSQL string

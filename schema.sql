@@ -204,7 +204,7 @@ create table event (
 	end_date    timestamptz,
 	location    text check (length(location) between 1 and 255),
 	attendees   integer,
-	comments    text check (length(comments) between 1 and 255),
+	comments    text check (length(comments) between 1 and 10000),
 	support_id  bigint references collaborator,
 	created_at  timestamptz not null default now(),
 	updated_at  timestamptz not null default now(),
@@ -359,7 +359,7 @@ create table setting (
 	name  text primary key,
 	value text not null
 );
-insert into setting values ('schema_version', '4'), ('session_lifetime', '12 hours'), ('session_idle', '30 minutes');
+insert into setting values ('schema_version', '5'), ('session_lifetime', '12 hours'), ('session_idle', '30 minutes');
 
 -- Refuses a program that cannot work with this schema: error 55000.
 create function refuse_program(version integer, release text) returns integer
@@ -374,7 +374,7 @@ end $$;
 -- follow raises the first number. The release is the first crm with this version.
 create function schema_version(program integer) returns integer
 language sql stable parallel safe
-return case when program between 4 and 4 then 4 else refuse_program(4, '0.2.0') end;
+return case when program between 4 and 5 then 5 else refuse_program(5, '0.3.0') end;
 
 -- 4 --------------------------------------------------------------------- who is asking
 

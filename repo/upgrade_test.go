@@ -493,7 +493,7 @@ func TestVersionsMeet(t *testing.T) {
 		"an open shell": func() error { return add("unserved") },
 		"a sign-in":     func() error { _, err := db.SignInParams(t.Context(), "a@b.example"); return err },
 	} {
-		if err := do(); !errors.Is(err, repo.ErrUnavailable) || !strings.Contains(err.Error(), "schema version "+next+" and this crm of "+strconv.Itoa(repo.SchemaVersion)+": install crm 0.2.0") {
+		if err := do(); !errors.Is(err, repo.ErrUnavailable) || !strings.Contains(err.Error(), "schema version "+next+" and this crm of "+strconv.Itoa(repo.SchemaVersion)+": install crm 0.3.0") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
