@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/Masterminds/squirrel"
+	"github.com/jackc/pgx/v5"
 )
 
 // Waiting counts the records that wait for the caller.
@@ -24,5 +25,5 @@ func (db *DB) Waiting(ctx context.Context, now time.Time) (Waiting, error) {
 		(select count(*) from mine where status = 'signed' and remaining_amount > 0) as unpaid,
 		(select count(*) from events e where e.deleted_at is null and e.canceled_at is null and e.support_id is null and coalesce(e.end_date > $1, true)) as no_support,
 		(select count(*) from events e, me where e.deleted_at is null and e.support_id = me.id
-			and e.start_date between $1 and $1 + interval '7 days') as mine`, now), same[Waiting])
+			and e.start_date between $1 and $1 + interval '7 days') as mine`, now), pgx.RowToStructByName[Waiting])
 }
