@@ -9,7 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"golang.org/x/text/unicode/norm"
+	"crm/security/finding"
 )
 
 // Rank returns the values that match the word being typed, ready to be put at Start: the
@@ -33,9 +33,9 @@ func (c Completion) offer(words []Choice) Completion {
 func rank(choices []Choice, typed string, explained bool) []Choice {
 	var by [4][]Choice
 	var loose []Choice
-	typed = fold(typed)
+	typed = finding.Fold(typed)
 	for _, c := range choices {
-		text := fold(c.Text)
+		text := finding.Fold(c.Text)
 		switch {
 		case text == typed:
 			by[0] = append(by[0], c)
@@ -44,7 +44,7 @@ func rank(choices []Choice, typed string, explained bool) []Choice {
 		case hasWord(text, typed):
 			by[2] = append(by[2], c)
 		case len(typed) < 2: // a letter is somewhere in nearly everything
-		case explained && hasWord(fold(c.Help), typed):
+		case explained && hasWord(finding.Fold(c.Help), typed):
 			by[3] = append(by[3], c)
 		case hasLetters(text, typed):
 			loose = append(loose, c)
@@ -55,23 +55,15 @@ func rank(choices []Choice, typed string, explained bool) []Choice {
 		all = loose
 	}
 	if all == nil && explained && len(typed) > 2 && !strings.ContainsAny(typed, "0123456789") { // boui finds Bouzin
-		all = slices.DeleteFunc(slices.Clone(choices), func(c Choice) bool { return !hasLetters(fold(c.Help), typed) })
-		slices.SortStableFunc(all, func(a, b Choice) int { return cmp.Compare(spread(fold(a.Help), typed), spread(fold(b.Help), typed)) })
+		all = slices.DeleteFunc(slices.Clone(choices), func(c Choice) bool { return !hasLetters(finding.Fold(c.Help), typed) })
+		slices.SortStableFunc(all, func(a, b Choice) int {
+			return cmp.Compare(spread(finding.Fold(a.Help), typed), spread(finding.Fold(b.Help), typed))
+		})
 	}
 	return all[:min(len(all), mostChoices)]
 }
 
-// fold takes case and accents out of a text.
-func fold(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.Is(unicode.Mn, r) {
-			return -1
-		}
-		return unicode.ToLower(r)
-	}, norm.NFD.String(text))
-}
-
-// hasWord tells whether a word in the text begins with prefix.
+// hasWord reports whether a word in the text begins with prefix.
 func hasWord(text, prefix string) bool {
 	for at := 0; ; at++ {
 		i := strings.Index(text[at:], prefix)
@@ -99,7 +91,7 @@ func spread(text, letters string) int {
 	return least
 }
 
-// hasLetters tells whether the letters occur in the text in their order.
+// hasLetters reports whether the letters occur in the text in their order.
 func hasLetters(text, letters string) bool {
 	for _, want := range letters {
 		_, rest, found := strings.Cut(text, string(want))

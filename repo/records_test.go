@@ -13,7 +13,7 @@ import (
 	"unicode"
 
 	"crm/repo"
-	"crm/security"
+	"crm/security/finding"
 )
 
 // S9: a deleted record is in no list, found by no get and changed by no update, and comes back as it was.
@@ -234,7 +234,7 @@ func TestHostileTexts(t *testing.T) {
 				t.Fatalf("stored %q, read %q", s, got)
 			}
 		}
-		if found := ok[repo.List[repo.Event]](t)(db.Events(ctx, repo.EventFilter{Page: repo.Page{Limit: 5, Search: s}})).Rows; (len(found) == 1) != (len(security.Readings(s)) > 0) {
+		if found := ok[repo.List[repo.Event]](t)(db.Events(ctx, repo.EventFilter{Page: repo.Page{Limit: 5, Search: s}})).Rows; (len(found) == 1) != (len(finding.Readings(s)) > 0) {
 			t.Errorf("search for %q finds %d events", s, len(found))
 		}
 		for _, f := range []error{

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"crm/repo"
-	"crm/security"
+	"crm/security/finding"
 )
 
 func ids(found []repo.Customer) []int64 {
@@ -70,7 +70,7 @@ func TestSearchIsAScan(t *testing.T) {
 		f := repo.CustomerFilter{Page: p, SalesID: []int64{0, 0, w.ids["sales1"]}[i%3]}
 		f.Limit = 1000
 		want := slices.DeleteFunc(ok[repo.List[repo.Customer]](t)(admin.Customers(ctx, f)).Rows, func(c repo.Customer) bool {
-			return security.Score(needle, c.CompanyName, c.FullName, c.Email, c.Phone) == 0
+			return finding.Score(needle, c.CompanyName, c.FullName, c.Email, c.Phone) == 0
 		})
 		f.Search = needle
 		got := pages(t, f.Page, func(c repo.Customer) int64 { return c.ID }, func(p repo.Page) (repo.List[repo.Customer], error) {
@@ -81,7 +81,7 @@ func TestSearchIsAScan(t *testing.T) {
 			t.Errorf("%q %+v:\n%v, want\n%v", needle, p, got, ids(want))
 		}
 		for _, c := range records(ok[[]repo.Found[repo.Customer]](t)(admin.FindCustomers(ctx, needle, 5))) {
-			if security.Score(needle, c.CompanyName, c.FullName, c.Email, c.Phone) == 0 && fmt.Sprint(c.ID) != needle {
+			if finding.Score(needle, c.CompanyName, c.FullName, c.Email, c.Phone) == 0 && fmt.Sprint(c.ID) != needle {
 				t.Errorf("%q found customer %d", needle, c.ID)
 			}
 		}
@@ -192,9 +192,9 @@ func mentioned(needle string, id int64, amount repo.Money, texts ...string) bool
 		return word == fmt.Sprint(id) || err == nil && parsed == amount
 	}
 	all := func(words []string) bool {
-		return !slices.ContainsFunc(words, func(word string) bool { return !is(word) && security.Score(word, texts...) == 0 })
+		return !slices.ContainsFunc(words, func(word string) bool { return !is(word) && finding.Score(word, texts...) == 0 })
 	}
-	if is(needle) || security.Score(needle, texts...) > 0 || slices.ContainsFunc(security.Readings(needle), all) {
+	if is(needle) || finding.Score(needle, texts...) > 0 || slices.ContainsFunc(finding.Readings(needle), all) {
 		return true
 	}
 	words := strings.Fields(needle)
@@ -202,7 +202,7 @@ func mentioned(needle string, id int64, amount repo.Money, texts ...string) bool
 		_, err := repo.ParseMoney(w)
 		return err == nil && strings.Contains(w, ".")
 	})
-	return i >= 0 && is(words[i]) && slices.ContainsFunc(security.Readings(strings.Join(slices.Delete(words, i, i+1), " ")), all)
+	return i >= 0 && is(words[i]) && slices.ContainsFunc(finding.Readings(strings.Join(slices.Delete(words, i, i+1), " ")), all)
 }
 
 func orNothing(text *string) string {

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"unicode"
 	"unicode/utf8"
+
+	"crm/security/finding"
 )
 
 // The 10,000 commonest passwords of the frequency list of zxcvbn (Daniel Lowe Wheeler, Dropbox, MIT licence; counted in leaks
@@ -57,7 +59,7 @@ func Guessable(password string, about ...string) []string {
 
 // isCommon tells whether the password is a common one: as it is, or without some of the digits and signs at its ends.
 func isCommon(password string) bool {
-	folded := foldCase(password)
+	folded := finding.Fold(password)
 	first, last := strings.IndexFunc(folded, unicode.IsLetter), strings.LastIndexFunc(folded, unicode.IsLetter)
 	if first < 0 {
 		return false // CheckPolicy refuses it
@@ -95,12 +97,12 @@ func plainly(text string) []string {
 func holdsAny(password string, about []string) bool {
 	for _, text := range about {
 		local, _, _ := strings.Cut(text, "@")
-		for _, word := range append(words(local), strings.Join(words(local), "")) {
+		for _, word := range append(finding.Words(local), strings.Join(finding.Words(local), "")) {
 			if countLetters(word) < 4 {
 				continue
 			}
-			for _, candidate := range plainly(foldCase(password)) {
-				if strings.Contains(strings.Join(words(candidate), ""), word) {
+			for _, candidate := range plainly(finding.Fold(password)) {
+				if strings.Contains(strings.Join(finding.Words(candidate), ""), word) {
 					return true
 				}
 			}
@@ -116,17 +118,4 @@ func countLetters(word string) (n int) {
 		}
 	}
 	return n
-}
-
-// foldCase is a text without case and accents; signs stay.
-func foldCase(text string) string {
-	var b strings.Builder
-	for _, r := range text {
-		if folded := strings.Join(words(string(r)), ""); folded != "" {
-			b.WriteString(folded)
-		} else if !unicode.IsMark(r) {
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
 }

@@ -10,6 +10,8 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+
+	"crm/security/finding"
 )
 
 // A Keyring seals, opens and finds with the keys of a keyset. It is safe for concurrent use.
@@ -22,7 +24,7 @@ type Keyring struct {
 // keys are those of a keyset at one time.
 type keys struct {
 	cipher     *Cipher
-	index      *Index
+	index      *finding.Index
 	generation int
 	info       os.FileInfo // of the file; nil without one
 }
@@ -108,25 +110,25 @@ func (k *Keyring) Open(column string, sealed []byte) (string, error) {
 	return text, err
 }
 
-// Needle is [Index.Needle].
+// Needle is [finding.Index.Needle].
 func (k *Keyring) Needle(text string) (exact, starts, anywhere [][]int32) {
 	return k.keys().index.Needle(text)
 }
 
-// PlainTokens are the tokens of a text that is not sealed.
-func (k *Keyring) PlainTokens(text string) []int32 { return Plain.Tokens(text) }
+// PlainTokens returns the tokens of a text that is not encrypted.
+func (k *Keyring) PlainTokens(text string) []int32 { return finding.Plain.Tokens(text) }
 
-// PlainNeedle is what a search asks for in texts that are not sealed: one of the sets of tokens.
+// PlainNeedle returns the sets of tokens that a search asks for in texts that are not encrypted.
 func (k *Keyring) PlainNeedle(text string) (anywhere [][]int32) {
-	_, _, anywhere = Plain.Needle(text)
+	_, _, anywhere = finding.Plain.Needle(text)
 	return anywhere
 }
 
-// Readings is [Readings].
-func (k *Keyring) Readings(needle string) [][]string { return Readings(needle) }
+// Readings is [finding.Readings].
+func (k *Keyring) Readings(needle string) [][]string { return finding.Readings(needle) }
 
-// Score is [Score].
-func (k *Keyring) Score(needle string, fields ...string) int { return Score(needle, fields...) }
+// Score is [finding.Score].
+func (k *Keyring) Score(needle string, fields ...string) int { return finding.Score(needle, fields...) }
 
 // KeyID is the id of the key that seals.
 func (k *Keyring) KeyID() uint32 { return k.keys().cipher.PrimaryKeyID() }

@@ -54,7 +54,7 @@ func (p *plan) someCustomer(i, n int) *customer {
 	brand := strings.ReplaceAll(pick(p, home.brands), "%", pick(p, home.lasts))
 	c := repo.Change{
 		"company_name": brand + " " + pick(p, home.forms), "full_name": first + " " + last,
-		"email": fold(first) + "." + fold(last) + "@" + fold(brand) + ".example", "phone": p.phone(home),
+		"email": mailbox(first) + "." + mailbox(last) + "@" + mailbox(brand) + ".example", "phone": p.phone(home),
 	}
 	switch i % 11 { // not everything is known of everybody
 	case 6:

@@ -110,8 +110,8 @@ func rarities() []rarity {
 	}
 }
 
-// fold writes a name of the lists above as a part of an address: lower case, plain letters and digits, hyphens.
-func fold(name string) string {
+// mailbox writes a name of the lists above as a part of an address: lower case, plain letters and digits, hyphens.
+func mailbox(name string) string {
 	plain := strings.NewReplacer(
 		"à", "a", "â", "a", "ä", "ae", "å", "a", "ç", "c", "é", "e", "è", "e", "ë", "e", "ê", "e", "ễ", "e", "í", "i", "î", "i", "ï", "i", "ı", "i",
 		"ó", "o", "ô", "o", "ö", "oe", "ß", "ss", "ü", "ue", "ÿ", "y", "á", "a", " & ", "-", " ", "-", "'", "", ".", "",

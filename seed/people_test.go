@@ -15,7 +15,7 @@ func TestPeople(t *testing.T) {
 	p := &plan{rand: rand.New(rand.NewPCG(1, 2))}
 	for _, c := range countries() {
 		for _, name := range append(append(append([]string{}, c.firsts...), c.lasts...), c.brands...) {
-			if folded := fold(strings.ReplaceAll(name, "%", "x")); !part.MatchString(folded) || len(folded) > 50 {
+			if folded := mailbox(strings.ReplaceAll(name, "%", "x")); !part.MatchString(folded) || len(folded) > 50 {
 				t.Errorf("%s is folded to %s", name, folded)
 			}
 		}

@@ -1,11 +1,11 @@
-package security_test
+package finding_test
 
 import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
 
-	"crm/security"
+	"crm/security/finding"
 )
 
 // How many rows a search is offered that do not match, by the width of a token: thirty thousand customers with names of random
@@ -59,7 +59,7 @@ func BenchmarkFalseOffers(b *testing.B) {
 						}
 						for _, row := range holders(rows, sets[0], cut) {
 							offered++
-							if security.Score(needle, texts[row]...) == security.NoMatch {
+							if finding.Score(needle, texts[row]...) == finding.NoMatch {
 								wrong++
 							}
 						}

@@ -1,14 +1,15 @@
-package security
+package finding
 
-// This file compares a needle with opened text: it decides what is found. The tokens of
-// index.go only narrow down where to look; whatever matches here has all of them.
+// This file compares a needle with the fields of a record and so decides what a search finds. The tokens of index.go only
+// narrow down where to look: every record that matches here has all tokens of a set.
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
 
-// How well a text matches.
+// Scores, the best last.
 const (
 	NoMatch     = iota
 	MatchInside // every word of the needle stands somewhere
@@ -22,9 +23,18 @@ type term struct {
 	digits bool
 }
 
-// alternatives are the ways to read a needle, at least one of which must match as a whole: all
-// of it as words; and what may be a phone number, however it is written, as its digits.
+// alternatives returns the ways to read a needle; a record matches if all terms of one of them do. A needle is read as
+// words, with its umlauts transcribed if it has any, and with the digits of what may be a phone number.
 func alternatives(needle string) [][]term {
+	all := asTyped(needle)
+	if other := transcribed(needle); other != "" {
+		all = append(all, terms(strings.Fields(strings.ReplaceAll(other, mark, ""))))
+	}
+	return all
+}
+
+// asTyped returns the readings of a needle without transcriptions.
+func asTyped(needle string) [][]term {
 	var plain, dialled []term
 	var run string // digits of the words before this one
 	flush := func(pieces []string) {
@@ -59,8 +69,8 @@ func alternatives(needle string) [][]term {
 	return all
 }
 
-// Readings are the ways to read a needle, each as what must be found, all of it: words, and runs of digits that may be of a
-// phone number.
+// Readings returns the ways to read a needle. Each consists of words, and of runs of digits that may be part of a phone
+// number; a record must match all of them.
 func Readings(needle string) [][]string {
 	all := alternatives(needle)
 	texts := make([][]string, len(all))
@@ -74,7 +84,7 @@ func Readings(needle string) [][]string {
 
 func terms(pieces []string) (all []term) {
 	for _, piece := range pieces {
-		for _, w := range words(piece) {
+		for _, w := range Words(piece) {
 			all = append(all, term{text: w})
 		}
 	}
@@ -90,8 +100,8 @@ func onlyDigits(text string) string {
 	}, text)
 }
 
-// withoutAccess takes 00 off the digits of a number, the prefix for calls abroad of most countries (ITU-T E.123), which
-// stands for the + of E.164. Too few digits to search for stay as they are.
+// withoutAccess returns the digits without a leading 00, the prefix for calls abroad in most countries (ITU-T E.123), which
+// stands for the + of E.164. If fewer than phoneGram digits would be left it returns them unchanged.
 func withoutAccess(digits string) string {
 	if rest, found := strings.CutPrefix(digits, "00"); found && len(rest) >= phoneGram {
 		return rest
@@ -99,16 +109,16 @@ func withoutAccess(digits string) string {
 	return digits
 }
 
-// A haystack is a text, ready to be searched.
+// A haystack is a field of a record, prepared for comparing.
 type haystack struct {
-	words  []string
-	joined string    // the words without blanks
-	phone  [2]string // both forms of a phone number instead
+	words, other   []string  // the folded words; those of the transcribed text if it has umlauts
+	joined, marked string    // the words without blanks; the others with the marks of their digraphs
+	phone          [2]string // both forms of a phone number instead
 }
 
-// Score tells how well the fields of a record match a needle. A word of one or two letters must begin
-// a word; a longer one may stand anywhere, blanks and punctuation aside; characters that
-// mean as much as a word too. At least four digits may stand anywhere in a phone number.
+// Score returns how well the fields of a record match a needle. A word of one or two letters must begin a word of a field;
+// a longer one may stand anywhere, regardless of blanks and punctuation, and so may a character that means as much as a
+// word. Four digits or more may stand anywhere in a phone number.
 func Score(needle string, fields ...string) int {
 	hay := make([]haystack, len(fields))
 	for i, f := range fields {
@@ -116,8 +126,12 @@ func Score(needle string, fields ...string) int {
 			hay[i].phone = [2]string{international, national}
 			continue
 		}
-		hay[i].words = words(f)
+		hay[i].words = Words(f)
 		hay[i].joined = strings.Join(hay[i].words, "")
+		if other := transcribed(f); other != "" {
+			hay[i].marked = strings.Join(Words(other), "")
+			hay[i].other = Words(strings.ReplaceAll(other, mark, ""))
+		}
 	}
 	best := NoMatch
 	for _, terms := range alternatives(needle) {
@@ -136,7 +150,7 @@ func Score(needle string, fields ...string) int {
 func isWhole(needle string, fields []string, hay []haystack) bool {
 	folded, digits := "", withoutAccess(onlyDigits(strings.ReplaceAll(needle, "(0)", "")))
 	if strings.Contains(needle, "@") {
-		folded = strings.Join(words(needle), "")
+		folded = strings.Join(Words(needle), "")
 	}
 	for i, h := range hay {
 		if h.phone[0] != "" && (digits == h.phone[0] || digits == h.phone[1]) {
@@ -149,7 +163,7 @@ func isWhole(needle string, fields []string, hay []haystack) bool {
 	return false
 }
 
-// score is how well the term matches the best of the texts.
+// score returns how well the term matches the field that it matches best.
 func (t term) score(hay []haystack) int {
 	best := NoMatch
 	for _, h := range hay {
@@ -168,7 +182,7 @@ func (t term) scoreIn(h haystack) int {
 		}
 		return NoMatch
 	}
-	for _, w := range h.words {
+	for _, w := range slices.Concat(h.words, h.other) {
 		if strings.HasPrefix(w, t.text) {
 			return MatchStart
 		}
@@ -176,5 +190,23 @@ func (t term) scoreIn(h haystack) int {
 	if (utf8.RuneCountInString(t.text) >= gram || isDense(t.text)) && strings.Contains(h.joined, t.text) {
 		return MatchInside
 	}
+	if h.marked != "" && t.isInside(h.marked) {
+		return MatchInside
+	}
 	return NoMatch
+}
+
+// isInside reports whether the term stands in words with marked digraphs, beginning outside of a digraph. The letters that
+// it then stands for must be enough for a token of the index.
+func (t term) isInside(marked string) bool {
+	readings := untranscribed(t.text)
+	if readings == nil || slices.ContainsFunc(readings, func(r string) bool { return utf8.RuneCountInString(r) < gram && !isDense(r) }) {
+		return false
+	}
+	for at := range marked {
+		if strings.HasPrefix(strings.ReplaceAll(marked[at:], mark, ""), t.text) && !strings.HasSuffix(marked[:at], mark) && !strings.HasPrefix(marked[at:], mark) {
+			return true
+		}
+	}
+	return false
 }
