@@ -5,6 +5,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	_ "embed"
@@ -14,7 +15,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -167,6 +167,9 @@ func (p *program) configure() error {
 			return usage("%s: %w", p.source(o), err)
 		}
 	}
+	if err := p.passwordCost().Check(); err != nil {
+		return usage("password.memory_mib and password.iterations: %w", err)
+	}
 	return nil
 }
 
@@ -176,17 +179,20 @@ func (p *program) readFile() error {
 	p.configFile = cmp.Or(asked, filepath.Join(xdg.ConfigHome, "crm", "config.yaml"))
 	p.SetConfigFile(p.configFile)
 	p.SetConfigType("yaml")
-	err := p.ReadInConfig()
-	var parse viper.ConfigParseError
+	content, err := os.ReadFile(p.configFile)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && (asked == "" || p.line.Command == "init" || p.line.Command == "restore"):
 		return nil
 	case errors.Is(err, fs.ErrPermission) && asked == "":
 		return usage("the config file cannot be read: %w: set HOME or XDG_CONFIG_HOME to a directory of yours", err)
-	case errors.As(err, &parse):
-		return usage("%s is not YAML%s: see config.yaml.example", p.configFile, regexp.MustCompile(`,? line \d+`).FindString(err.Error()))
 	case err != nil:
 		return usage("the config file cannot be read: %w", err)
+	}
+	if err := config.CheckYAML(content); err != nil {
+		return usage("%s %w: see config.yaml.example", p.configFile, err)
+	}
+	if err := p.ReadConfig(bytes.NewReader(content)); err != nil {
+		return usage("%s is not YAML: see config.yaml.example", p.configFile)
 	}
 	if p.InConfig("database.url") || p.InConfig("database.admin_url") {
 		p.warnOpen(p.configFile)
@@ -322,7 +328,11 @@ func (p *program) converse(ctx context.Context) error {
 	if p.GetBool("atomic") && p.GetBool("keep_going") {
 		return usage("--atomic and --keep-going exclude each other")
 	}
-	scripts, done, err := shell.Scripts(p.line.Texts("command"), p.line.Text("file"), os.Stdin)
+	var sources []shell.Source
+	for _, s := range p.line.Scripts {
+		sources = append(sources, shell.Source(s))
+	}
+	scripts, done, err := shell.Scripts(sources, os.Stdin)
 	if err != nil {
 		return err
 	}
