@@ -1,8 +1,8 @@
 -- The data model of crm and the guard in front of it.
 --
--- Everything here belongs to the owner role, which cannot log in. The program (and anybody who
--- takes its config file) logs in as the app role and gets only what the last part of this file
--- grants: reading and writing as a signed-in collaborator, decided here and nowhere else.
+-- The owner role owns everything in this file and cannot log in. The program (and anybody who
+-- takes its config file) logs in as the app role and has only the privileges that part 10
+-- grants: to read and write as a signed-in collaborator. Only this file decides who may do what.
 --
 --   1  people        role, permission, collaborator
 --   2  records       customer, contract, payment, event, and the keys that they are searched by
@@ -25,18 +25,18 @@
 set local role :"owner";
 create schema :"schema";
 set local search_path = :"schema";
--- New functions are for nobody until part 10 says otherwise (PostgreSQL manual, 5.8 Privileges).
+-- Nobody may execute a new function until part 10 grants it (PostgreSQL manual, 5.8 Privileges).
 alter default privileges for role :"owner" revoke execute on functions from public;
 
 -- 1 ---------------------------------------------------------------------------- people
 
--- A department's role. What it may do is in permission; what it may be is here.
+-- A department's role: which contact its holders may be. The table permission holds what they may do.
 create table role (
 	name     text primary key check (name ~ '^[a-z][a-z_]{0,30}$'),
 	title    text not null,
 	sells    boolean not null default false, -- may be a sales contact
 	supports boolean not null default false, -- may be a support contact
-	reserved boolean not null default false, -- only its holders may give it or touch who has it
+	reserved boolean not null default false, -- only its holders may give it, or change a collaborator who has it
 	mfa_required boolean not null default false -- its holders must have a second factor
 );
 
@@ -46,9 +46,9 @@ insert into role (name, title, sells, supports, reserved) values
 	('sales',   'Sales',          true,  false, false),
 	('support', 'Support',        false, true,  false);
 
--- The responsibility matrix, the only copy there is: scope all or own, no row means no.
--- "own" is decided per row: the customer's sales contact, the contract's or its customer's
--- sales contact, the event's support contact; for adding an event, its customer's sales contact.
+-- The responsibility matrix. Its scope is 'all' or 'own'; without a row the action is refused.
+-- The owner of a row is the customer's sales contact, the contract's or its customer's sales contact,
+-- or the event's support contact; of a new event, its customer's sales contact. There is no other copy.
 create table permission (
 	role   text not null references role,
 	action text not null check (action ~ '^[a-z]+\.[a-z]+$'),
@@ -85,7 +85,7 @@ insert into permission (role, action, scope) values
 	('admin',  'customer.export', 'all'), ('manage',  'customer.export', 'all'),
 	('admin',  'customer.erase',  'all');
 
--- A collaborator is a user of crm. fictional rows were made by `crm seed` and go by its --purge.
+-- A collaborator is a user of crm. `crm seed` marks the rows that it adds as fictional, and `crm seed --purge` deletes these.
 create table collaborator (
 	id              bigint generated always as identity primary key,
 	employee_number text not null check (employee_number ~ '^[A-Za-z0-9][A-Za-z0-9_./-]{0,29}$'),
@@ -107,9 +107,9 @@ create unique index collaborator_email_key on collaborator (lower(email)) where 
 -- A sealed value is Tink AEAD ciphertext, at least 33 bytes; the key is never in the database.
 create domain sealed as bytea check (length(value) between 33 and 2048);
 
--- The columns of a table that hold sealed values, and those that hold what texts are found by: a column NAME_tokens goes with the
--- column NAME. What treats all of them alike asks the catalogue, so that a new column needs no list (PostgreSQL manual, 53.7
--- pg_attribute).
+-- Return the sealed columns of a table, and its columns of search tokens: NAME_tokens holds the tokens of the column
+-- NAME. Code that treats all of them alike reads the catalogue, so a new column needs no list (PostgreSQL manual,
+-- 53.7 pg_attribute).
 create function sealed_columns(of_table regclass) returns name[]
 language sql stable set search_path = :"schema", pg_temp as $$
 	select coalesce(array_agg(a.attname order by a.attnum), '{}') from pg_attribute a
@@ -133,7 +133,7 @@ create table customer (
 	deleted_at   timestamptz,
 	changed_in   bigint, -- as in collaborator, here and below
 	fictional    boolean not null default false,
-	-- What the sealed texts are found by: keyed hashes of their parts, written with them by the client.
+	-- The search tokens of the sealed texts: keyed hashes of their parts, which the client writes with the texts.
 	company_name_tokens integer[] not null default '{}',
 	full_name_tokens    integer[] not null default '{}',
 	email_tokens        integer[] not null default '{}',
@@ -142,9 +142,9 @@ create table customer (
 		and cardinality(email_tokens) <= 1500 and cardinality(phone_tokens) <= 1500)
 );
 
--- The keys that customers are found by: their tokens, mixed with which run of 8192 ids the id is in. A
--- list in the order of ids looks up one run after the other and stops when its page is full. So it reads
--- neither all that a frequent token finds, nor all rows for a rare one, and no plan depends on statistics.
+-- The search index of customers holds their tokens, each mixed with the number of the run of 8192 ids that the row is
+-- in. A search in the order of ids looks up one run after the other and stops when its page is full. So it reads
+-- neither every row of a frequent token nor the whole table for a rare one, and no plan depends on statistics.
 create function run_key(run bigint) returns integer
 language sql immutable parallel safe
 return (run % 65536 * 2654435761 % 2147483648)::integer;
@@ -153,7 +153,7 @@ create function search_keys(tokens integer[], id bigint) returns integer[]
 language sql immutable strict parallel safe cost 1000
 return (select coalesce(array_agg(t # run_key(id >> 13)), '{}') from unnest(tokens) t);
 
--- Without a list of pending entries: no search pays for the writers before it.
+-- fastupdate is off, so no search has to read a list of pending entries (PostgreSQL manual, 70.4.1 GIN Fast Update).
 create index customer_search on customer using gin (
 	search_keys(company_name_tokens || full_name_tokens || email_tokens || phone_tokens, id)) with (fastupdate = off);
 create index customer_sales_id on customer (sales_id, id);
@@ -212,7 +212,7 @@ create table event (
 	canceled_at timestamptz, -- then it has no support contact and does not change until it is restored
 	changed_in  bigint,
 	fictional   boolean not null default false,
-	-- What the texts are found by: hashes of their parts, without a secret, written with them by the client.
+	-- The search tokens of the texts: hashes of their parts without a key, which the client writes with the texts.
 	name_tokens     integer[] not null default '{}',
 	location_tokens integer[] not null default '{}',
 	comments_tokens integer[] not null default '{}',
@@ -230,8 +230,8 @@ create index event_search on event using gin (search_keys(name_tokens || locatio
 -- 3 --------------------------------------------------------------------------- secrets
 -- The app role is granted nothing on these tables.
 
--- What is kept of a password: argon2id's cost and salt (RFC 9106) and the SHA-256 of the key that
--- the client derives. Whoever reads this row still cannot sign in with it.
+-- A password is stored as argon2id's cost and salt (RFC 9106) and the SHA-256 of the key that the
+-- client derives. A reader of the row cannot sign in with it.
 create table credential (
 	collaborator_id bigint primary key references collaborator on delete cascade,
 	memory_kib      integer  not null check (memory_kib between 8 and 1048576),
@@ -240,16 +240,16 @@ create table credential (
 	salt            bytea    not null check (length(salt) = 16),
 	key_hash        bytea    not null check (length(key_hash) = 32),
 	changed_at      timestamptz not null default now(),
-	must_change     boolean not null default false, -- a one-time password: its holder can do nothing but choose another
-	expires_at      timestamptz                     -- when it stops working
+	must_change     boolean not null default false, -- a one-time password: a session with it may only choose another one
+	expires_at      timestamptz                     -- the password is refused from then on; null: never
 );
 
--- The second factor: the secret of time-based one-time passwords (RFC 6238). The database judges the codes, so it
--- knows the secret; codes for recovery are 80 random bits, kept as SHA-256.
+-- The second factor: the secret of time-based one-time passwords (RFC 6238). The database verifies the codes, so it
+-- must know the secret. Recovery codes are 80 random bits and are stored as SHA-256.
 create table second_factor (
 	collaborator_id bigint primary key references collaborator on delete cascade,
 	secret          bytea not null check (length(secret) between 16 and 64),
-	last_step       bigint not null, -- of the last code that was used: none counts twice
+	last_step       bigint not null, -- the time step of the last code that was accepted: a code is accepted once
 	created_at      timestamptz not null default now()
 );
 create table recovery_code (
@@ -259,8 +259,8 @@ create table recovery_code (
 	primary key (collaborator_id, code_hash)
 );
 
--- A sign-in that lives until ends_at. Its random key signs the access tokens; kept are the two
--- blocks that HMAC makes of it (RFC 2104: key xor ipad, key xor opad).
+-- A session lasts until ends_at. Its random key signs the access tokens; the two blocks that HMAC derives
+-- from the key are stored (RFC 2104: key xor ipad, key xor opad).
 create table session (
 	id              bigint generated always as identity primary key,
 	collaborator_id bigint not null references collaborator on delete cascade,
@@ -268,16 +268,16 @@ create table session (
 	outer_key       bytea not null check (length(outer_key) = 64),
 	created_at      timestamptz not null default now(),
 	ends_at         timestamptz not null,
-	password_at     timestamptz, -- the credential's changed_at that it was opened with: it is worth nothing with another one
-	factor_at       timestamptz, -- and the created_at of the second factor, null: there was none
-	seeding         boolean not null default false, -- what it adds is fictional
-	client          inet default inet_client_addr(), -- null: on the server's own machine
-	idle            interval -- it also ends when it is not used for so long; null: it does not
+	password_at     timestamptz, -- the credential's changed_at at sign-in; the session is invalid once it differs
+	factor_at       timestamptz, -- the second factor's created_at at sign-in, null: none; compared in the same way
+	seeding         boolean not null default false, -- rows that it adds are fictional
+	client          inet default inet_client_addr(), -- null: a connection from the server's own machine
+	idle            interval -- the session also ends after so long without use; null: it does not
 );
 create index session_collaborator_id on session (collaborator_id, client);
 
--- Sessions that were ended before their time. Rows are only ever added: whoever holds a lock with a session, in a transaction that
--- they keep open, keeps nobody from ending it.
+-- Sessions that were ended before ends_at. Ending inserts a row and updates none, so an open transaction that holds a
+-- lock on the session's row cannot delay it.
 create table session_end (
 	session_id bigint not null references session on delete cascade,
 	at         timestamptz not null default clock_timestamp()
@@ -290,8 +290,8 @@ create table session_use (
 	at         timestamptz not null default clock_timestamp()
 );
 
--- One row a try to sign in, for known and unknown addresses alike: what sign_in() was given. redeem() judges it in a
--- later transaction and writes the outcome; every column has one width, whatever is true.
+-- One row for each attempt to sign in, with the arguments of sign_in(), for known and unknown addresses alike.
+-- redeem() verifies it in a later transaction and writes the outcome. The width of a row does not depend on the outcome.
 create table sign_in_attempt (
 	id           bigint generated always as identity primary key,
 	address      bytea    not null check (length(address) = 32),      -- SHA-256 of the lower-case email
@@ -299,26 +299,26 @@ create table sign_in_attempt (
 	nonce        bytea    not null check (length(nonce) = 40),        -- of sign_in_params(); see sign_in_nonce()
 	client_nonce bytea    not null check (length(client_nonce) = 32),
 	proof        bytea    not null check (length(proof) = 32),        -- of the password's key; see redeem()
-	code_proof   bytea    check (length(code_proof) = 32),            -- the second factor's code, sealed; null: none was given
-	device       bytea    not null check (length(device) = 32),       -- SHA-256 of the device key, zeros: none
+	code_proof   bytea    check (length(code_proof) = 32),            -- the second factor's code, sealed; null: none was sent
+	device       bytea    not null check (length(device) = 32),       -- SHA-256 of the device key; zeros: none
 	device_proof bytea    not null check (length(device_proof) = 32),
-	ticket       bytea    not null,                                   -- SHA-256 of what redeem() must be given
+	ticket       bytea    not null,                                   -- SHA-256 of redeem()'s argument
 	outcome      smallint not null default 0 check (outcome between 0 and 5),
-		-- 0 not judged, 1 wrong, 2 locked, 3 wrong code: all of them failures; 4 the code is due, 5 opened
-	noted        boolean  not null default false,                     -- on the trail, or never to be there
+		-- failures: 0 not verified, 1 wrong password, 2 locked out, 3 wrong code; others: 4 code required, 5 opened
+	noted        boolean  not null default false,                     -- written to the trail, or not to be written
 	client       inet     default inet_client_addr(),
 	transaction  xid8     not null default pg_current_xact_id(),
 	at           timestamptz not null default clock_timestamp()
 );
-create unique index sign_in_attempt_nonce on sign_in_attempt (nonce); -- one nonce, one try
+create unique index sign_in_attempt_nonce on sign_in_attempt (nonce); -- a nonce serves one attempt
 create unique index sign_in_attempt_ticket on sign_in_attempt (ticket);
-create index sign_in_attempt_at on sign_in_attempt (at); -- for deleting them
-create index sign_in_attempt_address on sign_in_attempt (address); -- for forgiving them
+create index sign_in_attempt_at on sign_in_attempt (at); -- for forget_tries()
+create index sign_in_attempt_address on sign_in_attempt (address); -- for forgive()
 create index sign_in_attempt_noted on sign_in_attempt (id) where not noted and outcome <= 3;
 
--- What locked_until() counts. Each try has three rows from the start, so that a try counts as failed unless it was
--- opened: under its address, its address and device, its network client; see counter(). They are deleted when it is
--- opened or its code is due.
+-- The failures that locked_until() counts. sign_in() inserts three rows for each attempt: one for its address, one for
+-- its address and device, one for its network client; see counter(). They are deleted when the attempt succeeds or its
+-- code is required, so an attempt that is never verified counts as failed.
 create table sign_in_count (
 	counter    bytea       not null,
 	at         timestamptz not null,
@@ -327,8 +327,8 @@ create table sign_in_count (
 );
 create index sign_in_count_attempt_id on sign_in_count (attempt_id);
 
--- When a counter was set back by a sign-in. Under address and device that is also how a device is known. Rows are only
--- ever added: an update would leave a dead row, which a stranger's reads would show.
+-- The times at which a successful sign-in reset a counter. For an address and device, such a row also makes the device
+-- known. Rows are inserted and never updated: a stranger could measure the dead rows that updates leave.
 create table sign_in_success (
 	counter bytea       not null,
 	at      timestamptz not null,
@@ -336,12 +336,12 @@ create table sign_in_success (
 );
 create index sign_in_success_at on sign_in_success (at); -- for deleting them
 
--- The ends of both indexes: there is always one more row to read, so every look reads one row, whoever it is about.
+-- Sentinel rows at the ends of both indexes: every lookup finds a next row, so each one reads exactly one row.
 insert into sign_in_count values (decode(repeat('ff', 33), 'hex'), 'infinity', 0);
 insert into sign_in_success values ('', '-infinity');
 
--- The keys that customers' values are sealed with, by Tink's key id. What is written must be sealed with the present key
--- or, during a rotation, with the next one: see check_sealed(). crm init and crm rotate-keys maintain the table.
+-- The keys of sealed values, by Tink's key id. check_sealed() accepts values under the present key and, during a
+-- rotation, under the next one. `crm init` and `crm rotate-keys` maintain the table.
 create table sealing_key (
 	id     bigint primary key check (id between 0 and 4294967295),
 	state  text not null check (state in ('present', 'next', 'retired')),
@@ -369,23 +369,23 @@ begin
 end $$;
 
 -- Returns the version of the schema, or refuses a program that is not between the oldest version that the schema serves
--- and its own. Every batch of the program begins with this call, so a refused program changes nothing; the planner
--- puts the expression in its place, so it costs no call. Whoever changes this file in a way that older programs cannot
--- follow raises the first number. The release is the first crm with this version.
+-- and its own. Every batch of the program begins with this call, so a refused program changes nothing. The planner
+-- inlines the expression, so it costs no call. A change of this file that older programs cannot work with raises the
+-- first number. The release is the first crm with this version.
 create function schema_version(program integer) returns integer
 language sql stable parallel safe
 return case when program between 4 and 5 then 5 else refuse_program(5, '0.3.0') end;
 
 -- 4 --------------------------------------------------------------------- who is asking
 
--- 32 unguessable bytes: three version 4 UUIDs hold 366 random bits from the server's strong
--- generator, which core PostgreSQL hands out in no other way.
+-- Returns 32 unguessable bytes: three version 4 UUIDs hold 366 bits of the server's strong random generator, to which
+-- core PostgreSQL gives no other access.
 create function random_key() returns bytea
 language sql volatile set search_path = :"schema", pg_temp as $$
 	select sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()))
 $$;
 
--- The key block of HMAC: key padded to 64 bytes with zeros, every byte xor pad (RFC 2104, section 2).
+-- Returns a key block of HMAC: the key padded with zeros to 64 bytes, each byte xor pad (RFC 2104, section 2).
 create function hmac_block(key bytea, pad integer) returns bytea
 language plpgsql immutable set search_path = :"schema", pg_temp as $$
 declare
@@ -402,7 +402,7 @@ create function hmac_sha256(key bytea, message bytea) returns bytea
 language sql immutable parallel safe
 return sha256(hmac_block(key, 92) || sha256(hmac_block(key, 54) || message));
 
--- The bytes of one xor those of the other, which is at least as long.
+-- Returns one xor other, byte by byte. other must be at least as long as one.
 create function xor_bytes(one bytea, other bytea) returns bytea
 language plpgsql immutable strict parallel safe set search_path = :"schema", pg_temp as $$
 begin
@@ -412,7 +412,8 @@ begin
 	return one;
 end $$;
 
--- What somebody must do before anything else: choose a 'password', enrol 'mfa', or null, nothing.
+-- Returns what a collaborator must do before anything else: 'password', choose a new one; 'mfa', enrol a second factor;
+-- null, nothing.
 create function must_first(of_collaborator bigint, of_role text) returns text
 language sql stable
 return case
@@ -421,18 +422,19 @@ return case
 		and not exists (select from second_factor f where f.collaborator_id = of_collaborator) then 'mfa'
 end;
 
--- Who the caller is: found by the token, or error 28000. The one place where a token is judged.
+-- The identity of the caller, from their token.
 create type identity as (id bigint, role text, session_id bigint, seeding boolean);
 
--- caller() reads the JWT in the setting crm.token (RFC 7519, HS256 of RFC 7518 and nothing else) and
--- answers the collaborator whom its session belongs to, null for whoever is not signed in. Whoever must first
--- choose a password or enrol a second factor is not: only what lets them do it asks for limited ones too.
+-- caller() verifies the JWT in the setting crm.token (RFC 7519, only HS256 of RFC 7518) and returns the collaborator
+-- whose session it names, or null if it is not valid. No other function verifies a token. A collaborator who must first
+-- choose a password or enrol a second factor is limited: caller() returns them only if limited_too, which only the
+-- functions for these two steps ask for.
 --
--- The header is compared as text: that pins the algorithm. The signature is compared as text
--- too: only the canonical base64url form passes. Role and deletion are read from the tables. Time is the
--- wall clock, not the transaction's start, and an older snapshot than the statement's own is
--- refused: a transaction kept open outlives neither its token nor a revocation. It is not for parallel plans (PostgreSQL manual,
--- 15.4 Parallel Safety): an exception block is a subtransaction.
+-- The header is compared as text, which pins the algorithm; so is the signature, which admits only the canonical
+-- base64url form. Role and deletion come from the tables, not from the claims. Time is the wall clock, not the
+-- transaction's start, and only READ COMMITTED is accepted, whose statements have snapshots of their own: an open
+-- transaction outlives neither its token nor a revocation. The function is parallel unsafe, since its exception block is
+-- a subtransaction (PostgreSQL manual, 15.4 Parallel Safety).
 create function caller(limited_too boolean default false) returns identity
 language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -470,7 +472,7 @@ begin
 	return null;
 end $$;
 
--- me() never answers null: whoever is not signed in gets error 28000, the same for every reason.
+-- Returns the caller's identity, or raises error 28000, which is the same for every reason.
 create function me(limited_too boolean default false) returns identity
 language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -486,8 +488,8 @@ create function me_id() returns bigint
 language sql stable
 return (me()).id;
 
--- One verification of the token, for a policy or trigger that needs more than one fact of it: {session, reached}.
--- Null elements: not signed in; a null reach: not permitted.
+-- Verifies the token once and returns {session, reach}, for a policy or trigger that needs both. For the reach see
+-- reached(); both are null if nobody is signed in.
 create function judged(variadic actions text[]) returns bigint[]
 language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -497,33 +499,32 @@ begin
 	return array[caller.session_id, case widest when 'all' then 0 when 'own' then caller.id end];
 end $$;
 
--- Whether a judgement covers a row with these owners. Row policies and guard() both decide with it.
+-- Reports whether the reach of judged() covers a row with these owners. Row policies and guard() both use it.
 create function within(judgement bigint[], owners bigint[]) returns boolean
 language sql immutable parallel safe
 return judgement[2] = any (0::bigint || owners);
 
--- The same for a new row, which must bear the judged session as well: the trail names that session.
+-- Reports the same of a new row, which must also carry the judged session: the trail names that one.
 create function admits(judgement bigint[], session bigint, owners bigint[]) returns boolean
 language sql immutable parallel safe
 return coalesce(judgement[1] = session and within(judgement, owners), false);
 
--- The caller's session; null: not signed in.
+-- Returns the caller's session, or null if nobody is signed in.
 create function my_session() returns bigint
 language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
 begin
 	return (caller()).session_id;
 end $$;
 
--- How far the caller reaches with any of the actions: 0 is every row, the caller's own id is rows
--- that are theirs, null is none, also for whoever is not signed in. So a policy reads:
--- reached('customer.update') = any (array[0, sales_id]).
--- A policy must not raise: PostgreSQL tests leakproof conditions of the query (email < 'm') before it,
--- and an error that depends on them would tell what the rows hold.
+-- Returns the reach of the caller with any of the actions: 0, every row; the caller's own id, the rows that they own;
+-- null, no row, or nobody is signed in. A policy uses it as in reached('customer.update') = any (array[0, sales_id]).
+-- It does not raise: PostgreSQL evaluates leakproof conditions of a query (email < 'm') before a policy, so whether an
+-- error appears would reveal what rows hold.
 create function reached(variadic actions text[]) returns bigint
 language sql stable
 return (judged(variadic actions))[2];
 
--- The same where nothing of the data can come before it; whoever is not signed in gets error 28000.
+-- Returns the same, but raises error 28000 if nobody is signed in. Only for calls that no condition on data precedes.
 create function reach(variadic actions text[]) returns bigint
 language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -535,7 +536,7 @@ begin
 	return far;
 end $$;
 
--- The caller's own record, whatever their role may view.
+-- Returns the caller's own record, whatever their role may view.
 create function my_account() returns table (id bigint, employee_number text, first_name text, last_name text, email text,
 	role text, created_at timestamptz, updated_at timestamptz, deleted_at timestamptz)
 language sql stable security definer set search_path = :"schema", pg_temp as $$
@@ -543,20 +544,20 @@ language sql stable security definer set search_path = :"schema", pg_temp as $$
 	from collaborator c where c.id = (select (me(true)).id)
 $$;
 
--- What the caller must do first, see must_first(); whoever must may do nothing else.
+-- Returns must_first() of the caller.
 create function my_duty() returns text
 language sql stable security definer set search_path = :"schema", pg_temp as $$
 	select must_first(c.id, c.role) from collaborator c where c.id = (select (me(true)).id)
 $$;
 
--- What the caller's role may do, for help, completion and friendly refusals.
+-- Returns what the caller's role may do. The program uses it for help, completion and early refusals.
 create function my_permissions() returns table (action text, scope text)
 language sql stable security definer set search_path = :"schema", pg_temp as $$
 	select p.action, p.scope from permission p where p.role = (select (caller()).role) and (me(true)).id is not null
 $$;
 
--- The identity of a session that guard() has stamped on a row; null: the owner's own work. Triggers use it instead of the
--- token, which the statement may have changed since.
+-- Returns the identity of the session that guard() has stamped on a row; null stands for the owner's own work. Triggers
+-- use it instead of the token, which the statement may have changed in the meantime.
 create function stamped(session bigint) returns identity
 language plpgsql stable set search_path = :"schema", pg_temp as $$
 declare
@@ -569,13 +570,13 @@ begin
 	return who;
 end $$;
 
--- The moment that a stamp bears: the begin of the transaction, which is the same for all that it changes; but who keeps one open dates nothing
--- back: after a minute it is when the statement came.
+-- Returns the timestamp of a change: the transaction's start, so that all rows of a transaction agree; in a transaction
+-- older than a minute the statement's start, so that an open transaction cannot backdate.
 create function stamp_at(begun timestamptz, came timestamptz) returns timestamptz
 language sql immutable parallel safe
 return case when came - begun > interval '1 minute' then came else begun end;
 
--- The timestamp of a change: stamp_at(), or, in a session of `crm seed` only, the setting crm.clock.
+-- Returns stamp_at() of the current statement, or, in a session of `crm seed` only, the setting crm.clock.
 create function moment(seeding boolean) returns timestamptz
 language sql stable
 return coalesce(case when seeding then nullif(current_setting('crm.clock', true), '')::timestamptz end, stamp_at(now(), statement_timestamp()));
@@ -593,11 +594,11 @@ return coalesce(case when seeding then nullif(current_setting('crm.clock', true)
 --   session key = HMAC(K, 'session' || auth), never sent
 --   signature   = HMAC(K, 'server' || auth), by which the client knows the server
 --
--- The first transaction, sign_in(), records the try and compares nothing. A later one, redeem(), judges it. Neither
--- reads, writes or locks more or less by what is true; the second only by what its answer says.
+-- The first transaction, sign_in(), records the attempt and compares nothing. A later one, redeem(), verifies it. What
+-- sign_in() reads, writes and locks does not depend on any secret; redeem()'s depends only on what its result shows anyway.
 
--- The collaborator whose address has that SHA-256, or known = false and a decoy. It always reads the whole
--- (small) table: neither time nor the statistics views tell a known address from an unknown one.
+-- Returns the account whose address has this SHA-256, or known = false and another account as a decoy. It always reads
+-- the whole (small) table, so neither its duration nor the statistics views show whether the address is known.
 create function find_account(address bytea, out known boolean, out account credential)
 language plpgsql stable set search_path = :"schema", pg_temp as $$
 declare
@@ -611,20 +612,20 @@ begin
 	known := coalesce(who.hit, false);
 end $$;
 
--- The server's nonce for an address: time in milliseconds (8 bytes), 16 random bytes, and 16 bytes of an HMAC of both
--- and the address under a key of the database. So it is known as the database's own without being kept.
+-- Returns the server's nonce for an address: the time in milliseconds (8 bytes), 16 random bytes, and 16 bytes of the
+-- HMAC of both and the address under a key of the database. So the database can verify a nonce without storing it.
 create function sign_in_nonce(address bytea, made bytea) returns bytea
 language sql stable set search_path = :"schema", pg_temp
 return made || substr(hmac_sha256((select s.value from secret s where s.name = 'sign_in_nonce'), made || address), 1, 16);
 
--- Whether a nonce was made for the address within two minutes before a moment.
+-- Reports whether a nonce was made for the address, at most two minutes before the moment.
 create function is_fresh(nonce bytea, address bytea, moment timestamptz) returns boolean
 language sql stable set search_path = :"schema", pg_temp
 return sha256(nonce) = sha256(sign_in_nonce(address, substr(nonce, 1, 24)))
 	and extract(epoch from moment) * 1000 - ('x' || encode(substr(nonce, 1, 8), 'hex'))::bit(64)::bigint between -1000 and 120000;
 
--- The cost and salt with which the client derives its key, and the nonce of its next try. For an unknown address: the
--- cost that is in use and a salt that is made up, always the same for the same address.
+-- Returns the cost and salt with which the client derives its key, and the nonce of its next attempt. An unknown address
+-- gets the usual cost and an invented salt, which is always the same for the same address.
 create function sign_in_params(email text, out memory_kib integer, out iterations integer, out parallelism smallint, out salt bytea, out nonce bytea)
 language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -640,17 +641,18 @@ begin
 	nonce := sign_in_nonce(address, int8send(floor(extract(epoch from clock_timestamp()) * 1000)::bigint) || substr(random_key(), 1, 16));
 end $$;
 
--- How long to wait after the last of so many failures: nothing before the fifth, then 30 seconds, doubling to an hour.
+-- Returns the lockout after this many failures: 30 seconds from the fifth, doubled by each further one up to an hour;
+-- null before the fifth.
 create function penalty(failures bigint) returns interval
 language sql immutable parallel safe
 return case when failures >= 5 then least(interval '1 hour', interval '30 seconds' * power(2, least(failures, 20) - 5)) end;
 
--- What tries are counted under: 'address', 'device' (of an address) or 'client'.
+-- Returns the key under which attempts are counted. Its kind is 'address', 'device' (of an address) or 'client'.
 create function counter(kind text, of_address bytea, more bytea) returns bytea
 language sql immutable parallel safe
 return sha256(convert_to(kind, 'UTF8') || of_address || more);
 
--- When a counter was last set back; '-infinity': never. It reads one row.
+-- Returns the time at which a counter was last reset, or '-infinity'. It always reads one row.
 create function last_success(of_counter bytea) returns timestamptz
 language plpgsql stable set search_path = :"schema", pg_temp set plan_cache_mode = force_generic_plan set enable_indexscan = on
 set enable_seqscan = off set enable_bitmapscan = off set enable_indexonlyscan = off set enable_sort = off set enable_incremental_sort = off as $$
@@ -662,10 +664,11 @@ begin
 	return case when last.counter = of_counter then last.at else '-infinity' end;
 end $$;
 
--- Until when the tries of a counter make one wait: those after since and up to as_of, but one; so many are free. A try
--- that came while it had to wait does not count: hammering prolongs nothing. Concurrent tries cannot see each other
--- when they are recorded, so this is decided when they are read. Each step skips to the next try that counts, and reads
--- one row; of a day no more than 40 count. All 40 steps are made, unless hurried: how many there are does not show.
+-- Returns the end of the lockout that a counter's attempts cause: those after since and up to as_of, except but_attempt;
+-- the first `free` ones cause none. Attempts during a lockout are not counted, so repeating them does not prolong it.
+-- Concurrent attempts cannot see each other when they are recorded, so this is decided when they are read. Each step
+-- reads one row and skips to the next attempt that counts; at most 40 count in a day. Unless hurried, all 40 steps are
+-- made, so the duration does not show how many attempts there were.
 create function wait_of(of_counter bytea, since timestamptz, as_of timestamptz, free integer, but_attempt bigint, hurried boolean) returns timestamptz
 language plpgsql stable set search_path = :"schema", pg_temp set plan_cache_mode = force_generic_plan set enable_indexscan = on
 set enable_seqscan = off set enable_bitmapscan = off set enable_indexonlyscan = off set enable_sort = off set enable_incremental_sort = off as $$
@@ -697,12 +700,12 @@ begin
 	return until;
 end $$;
 
--- Until when an address must wait; the attempt itself is left out, and what came after as_of. A device that has signed
--- in to the address within 30 days waits for its own failures only: a stranger who fails on purpose does not lock it
--- out, nor does anybody who shares its network address. For all others two counts of failures:
+-- Returns the end of the lockout of an address, without counting but_attempt and attempts after as_of. A device that has
+-- signed in to the address within 30 days is locked out by its own failures only, so a stranger cannot lock it out by
+-- failing on purpose, nor can anybody who shares its network address. Everybody else is locked out by two counts:
 --
---   of the address from anywhere, since it was last opened;
---   of the network client for any address in the last hour, 20 being free: so guessing one password for everybody ends too.
+--   failures of the address from anywhere, since its last successful sign-in;
+--   failures of the network client for any address in the last hour, beyond 20: this ends trying one password on all.
 create function locked_until(of_address bytea, device bytea, client inet, but_attempt bigint, as_of timestamptz default 'infinity', hurried boolean default false)
 returns timestamptz
 language plpgsql stable set search_path = :"schema", pg_temp as $$
@@ -718,11 +721,11 @@ declare
 begin
 	return case
 		when was_here > moment - interval '30 days' then by_device
-		when client is null then by_address -- on the server's own machine: everybody shares that address
+		when client is null then by_address -- on the server's own machine, where all users share the address
 		else greatest(by_address, by_client) end;
 end $$;
 
--- SHA-1 (FIPS 180-4), which core PostgreSQL does not have and authenticator apps insist on.
+-- SHA-1 (FIPS 180-4), which authenticator apps require and core PostgreSQL lacks.
 create function sha1(message bytea) returns bytea
 language plpgsql immutable strict parallel safe set search_path = :"schema", pg_temp as $$
 declare
@@ -760,7 +763,7 @@ begin
 		|| lpad(to_hex(h[4]), 8, '0') || lpad(to_hex(h[5]), 8, '0'), 'hex');
 end $$;
 
--- The code of six digits of one time step of 30 seconds (RFC 4226, section 5.3; RFC 6238).
+-- Returns the six-digit code of one time step of 30 seconds (RFC 4226, section 5.3; RFC 6238).
 create function totp(secret bytea, step bigint) returns text
 language plpgsql immutable strict parallel safe set search_path = :"schema", pg_temp as $$
 declare
@@ -770,8 +773,8 @@ begin
 	return lpad(((('x' || encode(substr(mac, at + 1, 4), 'hex'))::bit(32)::bigint & 2147483647) % 1000000)::text, 6, '0');
 end $$;
 
--- The step of the code, if it is of that moment, the step before or the one after; else null. All three are always
--- computed.
+-- Returns the time step whose code this is, out of the step at the moment, the previous and the next one; otherwise null.
+-- It always computes all three.
 create function totp_step(secret bytea, code bytea, moment timestamptz) returns bigint
 language plpgsql stable set search_path = :"schema", pg_temp as $$
 declare
@@ -786,8 +789,8 @@ begin
 	return found;
 end $$;
 
--- Records one try and answers a ticket for redeem(). It compares nothing: a try that is rolled back, to be forgotten
--- and not counted, has taught nothing. device and device_proof may be null: an unknown device.
+-- Records one attempt and returns a ticket for redeem(). It compares nothing, so a caller who rolls the attempt back to
+-- keep it from being counted has learned nothing. device and device_proof are null for an unknown device.
 create function sign_in(email text, nonce bytea, client_nonce bytea, proof bytea, code_proof bytea default null,
 	device bytea default null, device_proof bytea default null) returns bytea
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
@@ -811,20 +814,20 @@ create function transcript(a sign_in_attempt) returns bytea
 language sql immutable
 return convert_to('crm sign-in', 'UTF8') || a.nonce || a.client_nonce || a.name_hash;
 
--- The hash of the device that a try came from, empty unless it proved that it has the key.
+-- Returns the device of an attempt, or '' unless the attempt proved that it has the device key.
 create function proven_device(a sign_in_attempt) returns bytea
 language sql immutable set search_path = :"schema", pg_temp
 return case when sha256(xor_bytes(a.device_proof, hmac_sha256(a.device, transcript(a)))) = a.device then a.device else '' end;
 
--- What redeem() found. The outcome is 'opened', 'refused' or 'code_due'; all but outcome and signature are set where it
--- is 'opened'.
+-- The result of redeem(). The outcome is 'opened', 'refused' or 'code_due'. The signature is null if it is 'refused', the
+-- other columns are null unless it is 'opened'.
 create type judgement as (outcome text, signature bytea, attempt_id bigint, collaborator_id bigint, key bytea, auth bytea,
 	transcript bytea, password_at timestamptz, factor_at timestamptz);
 
--- Judges a try that another transaction recorded, once, within a minute, for one purpose. A ticket that is none is
--- error 28P01. 'refused' is one answer for an unknown address, a wrong key, a wrong or used code and a locked account,
--- and all of them cost the same; 'code_due' says that the key was right, no code was given and one is needed. Answers
--- are no errors, so that they are committed. If the caller rolls back, the try stays as it was and counts as a failure.
+-- Verifies an attempt that another transaction recorded, once, within a minute, for one purpose. An unknown ticket is
+-- error 28P01. 'refused' is the same result for an unknown address, a wrong key, a wrong or used code and a lockout, and
+-- all of them take the same time. 'code_due': the key was right, no code was sent and one is required. None of these is
+-- an error, so the transaction commits. If the caller rolls back, the attempt stays unverified and counts as a failure.
 create function redeem(of_ticket bytea, purpose bytea) returns judgement
 language plpgsql volatile set search_path = :"schema", pg_temp as $$
 declare
@@ -858,9 +861,9 @@ begin
 	script := transcript(try);
 	auth := script || purpose;
 	key := xor_bytes(try.proof, hmac_sha256(coalesce((entry.account).key_hash, try.device), auth));
-	fresh := is_fresh(try.nonce, try.address, try.at); -- it reads a table: for unknown addresses too
+	fresh := is_fresh(try.nonce, try.address, try.at); -- reads a table, so it runs for unknown addresses too
 	right_key := entry.known and fresh and sha256(key) = (entry.account).key_hash and coalesce((entry.account).expires_at > try.at, true);
-	-- Both tables are read whole, and a code costs the same where there is no second factor.
+	-- Both tables are read completely, and a code takes the same time for an account without a second factor.
 	select max(f.created_at) filter (where f.collaborator_id = account) as created_at,
 		coalesce(max(encode(f.secret, 'hex')) filter (where f.collaborator_id = account), repeat('00', 20)) as secret,
 		coalesce(max(f.last_step) filter (where f.collaborator_id = account), 0) as last_step into factor from second_factor f;
@@ -907,7 +910,8 @@ begin
 	return row('opened'::text, found_out.signature, try.id, account, key, auth, script, (entry.account).changed_at, factor.created_at)::judgement;
 end $$;
 
--- Uses up a code; false if it was used meanwhile. Of two who use one code at once the second waits here.
+-- Marks a code as used and returns true, or false if it was used in the meantime. If two transactions use one code at
+-- once, the second one waits here.
 create function use_code(of_collaborator bigint, step bigint, recovery bytea) returns boolean
 language plpgsql volatile set search_path = :"schema", pg_temp as $$
 begin
@@ -924,14 +928,14 @@ begin
 	return true;
 end $$;
 
--- The purpose of a ticket: what its use gives, which the proof covers. A ticket that is seen in a log can do only that.
+-- Returns the purpose of a ticket, which the proof covers. A ticket that appears in a log serves no other purpose.
 create function purpose_of(what text, memory_kib integer, iterations integer, parallelism integer, salt bytea, key_hash bytea) returns bytea
 language sql immutable parallel safe
 return sha256(convert_to(what, 'UTF8') || int4send(memory_kib) || int4send(iterations) || int4send(parallelism) || salt || key_hash);
 
--- Writes failed tries of anybody to the trail, with the time of the try: those that were judged, and those that were
--- not within their minute. A stranger's own transactions write none, they would show the outcome before it is counted.
--- At most 200 at once; two never write the same.
+-- Writes failed attempts of all accounts to the trail, with the time of the attempt: those that were verified, and those
+-- that were not within their minute. The transactions of an attempt itself write none: what they write would show the
+-- outcome before it is counted. It writes at most 200, and concurrent calls never write the same one.
 create function write_failures() returns void
 language plpgsql volatile set search_path = :"schema", pg_temp as $$
 declare
@@ -943,7 +947,7 @@ begin
 		order by a.id limit 200 for update skip locked
 	loop
 		lock := locked_until(try.address, proven_device(try), try.client, try.id, try.at, true);
-		if coalesce(lock <= try.at, true) then -- others did not count
+		if coalesce(lock <= try.at, true) then -- attempts during a lockout are not counted
 			lock := locked_until(try.address, proven_device(try), try.client, 0, try.at, true);
 			insert into audit (at, collaborator_id, client, entity, entity_id, action, after)
 			values (try.at, null, try.client, 'user',
@@ -954,7 +958,7 @@ begin
 	end loop;
 end $$;
 
--- The same for whoever is signed in, before they read the trail.
+-- Calls write_failures() for a signed-in caller who is about to read the trail.
 create function note_failures() returns void
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 begin
@@ -962,7 +966,7 @@ begin
 	perform write_failures();
 end $$;
 
--- A session's row.
+-- Inserts a session.
 create function new_session(of_collaborator bigint, session_key bytea, lifetime interval, for_seeding boolean, password_at timestamptz, factor_at timestamptz,
 	out session_id bigint, out ends timestamptz)
 language plpgsql volatile set search_path = :"schema", pg_temp as $$
@@ -974,9 +978,9 @@ begin
 	insert into session_use (session_id) values (new_session.session_id);
 end $$;
 
--- Redeems the ticket of sign_in(): the session's id, whose it is, its end, and the server's clock; its key both ends
--- derive. The last five arguments keep the same password at a higher cost, all null: as it is. Cost is never lowered;
--- that the password is the same the database cannot see, so it is on the trail.
+-- Redeems the ticket of sign_in() and opens a session; both ends derive its key. The last five arguments store the same
+-- password at a higher cost, or are all null. The cost is never lowered. The database cannot verify that the password is
+-- the same, so the change is noted on the trail.
 create function open_session(ticket bytea, lifetime interval, memory_kib integer default null, iterations integer default null,
 	parallelism integer default null, salt bytea default null, key_hash bytea default null,
 	out outcome text, out signature bytea, out session_id bigint, out collaborator_id bigint, out ends timestamptz, out server_time timestamptz)
@@ -1010,8 +1014,8 @@ begin
 	perform forget_tries();
 end $$;
 
--- Deletes what is over: tries after two days, once they are on the trail, successes after 31, sessions 30 days after
--- their end.
+-- Deletes attempts two days after they were made, if they are on the trail or need not be; resets of counters after 31
+-- days; sessions 30 days after their end. At most 1,000 of each.
 create function forget_tries() returns void
 language sql volatile set search_path = :"schema", pg_temp as $$
 	with gone as (delete from sign_in_attempt a where a.id in (
@@ -1026,7 +1030,7 @@ language sql volatile set search_path = :"schema", pg_temp as $$
 		limit 1000 for update skip locked);
 $$;
 
--- A session for `crm seed`, for the owner only. What it adds is fictional.
+-- Opens a session for `crm seed`. Only the owner may call it. Rows that the session adds are fictional.
 create function open_seeding_session(of_collaborator bigint, out session_id bigint, out session_key bytea, out ends timestamptz)
 language sql volatile set search_path = :"schema", pg_temp as $$
 	with key as materialized (select random_key() as session_key)
@@ -1035,8 +1039,8 @@ language sql volatile set search_path = :"schema", pg_temp as $$
 		(select f.created_at from second_factor f where f.collaborator_id = of_collaborator)) n
 $$;
 
--- Notes that the caller's session is in use, and failed tries of anybody; at most once a minute, and nobody waits for
--- it.
+-- Records that the caller's session is in use and writes failed attempts to the trail, at most once a minute. It never
+-- waits for a lock.
 create function touch() returns void
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 begin
@@ -1048,12 +1052,12 @@ begin
 	end if;
 end $$;
 
--- Whether a session has neither been ended nor come to its end; whether its owner may still use it, caller() says.
+-- Reports whether a session was not ended and has not expired. caller() checks the other conditions, such as the password.
 create function is_open(i session) returns boolean
 language sql stable
 return i.ends_at > clock_timestamp() and not exists (select from session_end e where e.session_id = i.id);
 
--- Ends a collaborator's sessions, but for one (null: all of them); how many there were.
+-- Ends a collaborator's sessions except but_session (null: all of them) and returns how many were ended.
 create function end_sessions(of_collaborator bigint, but_session bigint) returns bigint
 language plpgsql volatile set search_path = :"schema", pg_temp as $$
 declare
@@ -1072,11 +1076,11 @@ language plpgsql volatile security definer set search_path = :"schema", pg_temp 
 declare
 	caller identity := me(true);
 begin
-	perform note('user', caller.id, 'sign-out', null); -- while it is still the caller's
+	perform note('user', caller.id, 'sign-out', null); -- before the session ends
 	insert into session_end (session_id) values (caller.session_id);
 end $$;
 
--- Sessions that are open, the caller's own and others'. client is null for the server's own machine.
+-- Returns the open sessions of a collaborator; others' need user.sessions. client is null for the server's own machine.
 create function sessions_of(of_collaborator bigint)
 returns table (id bigint, client text, created_at timestamptz, last_used_at timestamptz, ends_at timestamptz, current boolean)
 language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
@@ -1093,7 +1097,7 @@ begin
 	order by i.id;
 end $$;
 
--- Ends one session, one's own or, with user.sessions, another's.
+-- Ends one session: the caller's own or, with user.sessions, another collaborator's.
 create function end_session(of_session bigint) returns void
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -1107,7 +1111,7 @@ begin
 	insert into session_end (session_id) values (of_session);
 end $$;
 
--- Ends all sessions of the caller but this one; how many there were.
+-- Ends all other sessions of the caller and returns how many were ended.
 create function end_other_sessions() returns bigint
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -1118,8 +1122,9 @@ begin
 	return ended;
 end $$;
 
--- Raises unless the caller may do that to the account of a collaborator: with scope all, with a reserved role only to
--- accounts of their own role, and never to their own, for which they prove who they are.
+-- Raises an error unless the caller may use the action on the account of a collaborator: it needs the scope 'all', an
+-- account with a reserved role needs a caller with that role, and nobody may use it on their own account, for which
+-- there are functions that ask for the password.
 create function in_charge(of_collaborator bigint, needed text) returns void
 language plpgsql stable set search_path = :"schema", pg_temp as $$
 declare
@@ -1141,8 +1146,8 @@ begin
 	end if;
 end $$;
 
--- Lets an account be tried again at once, by everybody. Wrong codes of the second factor are forgiven only by who may remove it: others
--- could guess on for ever, with a password that they have given out themselves.
+-- Ends the lockout of an account. Failures with a wrong code of the second factor are removed only if the caller may
+-- remove that factor: others could reset the password and then try codes without end.
 create function unlock_user(of_collaborator bigint) returns void
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 begin
@@ -1151,7 +1156,7 @@ begin
 	perform note('user', of_collaborator, 'unlock', null);
 end $$;
 
--- It waits for nobody: a try that is being judged is left to whoever judges it.
+-- Deletes the counted failures of an account. It never waits for a lock: it skips an attempt that is being verified.
 create function forgive(of_collaborator bigint) returns void
 language sql volatile set search_path = :"schema", pg_temp as $$
 	delete from sign_in_count n where n.ctid = any (array(
@@ -1161,8 +1166,8 @@ language sql volatile set search_path = :"schema", pg_temp as $$
 		for update of c skip locked))
 $$;
 
--- Stores the credential of a collaborator who has none yet; needs user.add. A one-time password works for a day and for
--- nothing but choosing another.
+-- Stores the credential of a collaborator who has none; needs user.add. A one-time password is valid for a day, and a
+-- session with it may only choose another one.
 create function set_first_password(of_email text, memory_kib integer, iterations integer, parallelism integer, salt bytea, key_hash bytea, one_time boolean)
 returns void
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
@@ -1180,7 +1185,7 @@ begin
 	end if;
 end $$;
 
--- Gives a collaborator a one-time password, ends their sessions and unlocks the account; when it stops working.
+-- Gives a collaborator a one-time password, ends their sessions and their lockout, and returns when the password expires.
 create function reset_password(of_collaborator bigint, memory_kib integer, iterations integer, parallelism integer, salt bytea, key_hash bytea)
 returns timestamptz
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
@@ -1198,7 +1203,7 @@ begin
 	return until;
 end $$;
 
--- Redeems the caller's own ticket for a purpose; anybody else's is refused.
+-- Redeems a ticket for a purpose if it is of the caller's own account; others are error 28P01.
 create function redeem_own(ticket bytea, purpose bytea) returns judgement
 language plpgsql volatile set search_path = :"schema", pg_temp as $$
 declare
@@ -1211,8 +1216,8 @@ begin
 	return j;
 end $$;
 
--- Changes the caller's own password, given the ticket of sign_in() with the current one; all their other
--- sessions end. The outcome is redeem()'s.
+-- Changes the caller's own password; the ticket comes from sign_in() with the current one. Their other sessions end.
+-- The outcome is redeem()'s.
 create function change_password(ticket bytea, memory_kib integer, iterations integer, parallelism integer, salt bytea, key_hash bytea,
 	out outcome text, out signature bytea)
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
@@ -1231,7 +1236,7 @@ begin
 		changed_at = clock_timestamp(), must_change = false, expires_at = null
 	where k.collaborator_id = caller.id and k.changed_at = j.password_at
 	returning k.changed_at into changed;
-	if not found then -- of two who change it at once the second waited here
+	if not found then -- a concurrent change was committed first
 		raise exception using errcode = '28P01', message = 'wrong email or password';
 	end if;
 	update session i set password_at = changed where i.id = caller.session_id;
@@ -1239,9 +1244,9 @@ begin
 	perform note('user', caller.id, 'password', null);
 end $$;
 
--- Enrols the caller's second factor, given the ticket of sign_in() with the password (and, to replace one, its code)
--- and a code of the new secret. Secret and code are sealed: xor HMAC(K, 'factor' || transcript) and 'new code'. Other
--- sessions end. The outcome is redeem()'s or 'mfa_code': not a code of that secret.
+-- Enrols the caller's second factor. The ticket comes from sign_in() with the password and, to replace a factor, its
+-- code. The new secret is sealed by xor HMAC(K, 'factor' || transcript), a code of it by xor HMAC(K, 'new code' ||
+-- transcript). Other sessions end. The outcome is redeem()'s, or 'mfa_code' if the code is not of the new secret.
 create function enable_mfa(ticket bytea, sealed_secret bytea, sealed_code bytea, recovery_hashes bytea[], out outcome text, out signature bytea)
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -1274,8 +1279,8 @@ begin
 	perform note('user', caller.id, 'mfa-on', null);
 end $$;
 
--- Removes the caller's second factor, given the ticket of sign_in() with password and code. The outcome is redeem()'s,
--- 'mfa_required': the role must have one, or 'mfa_none': there is none.
+-- Removes the caller's second factor; the ticket comes from sign_in() with password and code. The outcome is redeem()'s,
+-- 'mfa_required' if the role must have a second factor, or 'mfa_none' if there is none.
 create function disable_mfa(ticket bytea, out outcome text, out signature bytea)
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -1299,7 +1304,7 @@ begin
 	perform note('user', caller.id, 'mfa-off', null);
 end $$;
 
--- Removes the second factor of somebody who has lost it; their sessions end.
+-- Removes the second factor of a collaborator who has lost it and ends their sessions.
 create function clear_mfa(of_collaborator bigint) returns void
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 begin
@@ -1312,7 +1317,7 @@ begin
 	perform note('user', of_collaborator, 'mfa-clear', null);
 end $$;
 
--- Demands a second factor of everybody with a role, or no longer. Whoever has none can from now on only enrol one.
+-- Sets whether the holders of a role must have a second factor. A holder without one may from then on only enrol one.
 create function require_mfa(of_role text, required boolean) returns void
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 begin
@@ -1326,7 +1331,8 @@ begin
 	perform note('role', 0, 'mfa-require', jsonb_build_object('role', of_role, 'mfa_required', required));
 end $$;
 
--- The caller's second factor: since when (null: none), codes for recovery that are left, and whether the role must have one.
+-- Returns the time at which the caller's second factor was enrolled (null: none), the number of unused recovery codes,
+-- and whether the role must have a second factor.
 create function my_mfa(out since timestamptz, out recovery_left bigint, out required boolean)
 language sql stable security definer set search_path = :"schema", pg_temp as $$
 	select (select f.created_at from second_factor f where f.collaborator_id = c.id),
@@ -1335,7 +1341,7 @@ language sql stable security definer set search_path = :"schema", pg_temp as $$
 $$;
 
 -- 6 ----------------------------------------------------------------------------- rules
--- Refusals name a constraint; the program knows the words for it. DETAIL is for people too.
+-- An error names a constraint, for which the program has a message (repo/constraints.go). DETAIL holds its variable part.
 
 -- The first trigger of every table, with the caller's own rights. It verifies the token once, judges the action and whether the row
 -- is the caller's, and stamps the judged session on the row. Later triggers and the trail read that stamp: the statement
