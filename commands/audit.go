@@ -61,21 +61,12 @@ func inShort(s *Session, e repo.AuditEntry) string {
 	return strings.Join(details, ", ")
 }
 
-// What is on the trail of the database's own and of every noun's; a refusal may name another noun.
-var (
-	trailEntities = []string{"customer", "contract", "event", "user", "payment", "role", "keyset", "schema", "audit"}
-	trailActions  = []string{
-		"add", "update", "delete", "cancel", "restore", "purge", "sign-in", "sign-in-failed", "sign-out", "session-end", "refuse", "export", "erase",
-		"password", "password-cost", "password-reset", "unlock", "mfa-on", "mfa-off", "mfa-clear", "mfa-require", "recovery-code", "hand-over", "rotate", "rotated",
-	}
-)
-
 func auditCommands() Table {
 	flags := listFlags(auditFields, repo.AuditSorts(),
 		Flag{Name: "user", Kind: UserID, Help: "only what this collaborator did"},
-		Flag{Name: "entity", Kind: suggested("ENTITY", trailEntities...), Help: "only what concerns such records"},
+		Flag{Name: "entity", Kind: suggested("ENTITY", repo.TrailEntities()...), Help: "only what concerns such records"},
 		Flag{Name: "id", Kind: ID, Help: "only what concerns the record with this number; with --entity"},
-		Flag{Name: "action", Kind: suggested("ACTION", trailActions...), Help: "only entries of this action"},
+		Flag{Name: "action", Kind: suggested("ACTION", repo.TrailActions()...), Help: "only entries of this action"},
 		searchFlag("user, machine, action or values; it reads every entry, so narrow it with --since"),
 		Flag{Name: "since", Kind: Moment, Help: "only entries of this time or later"},
 		Flag{Name: "until", Kind: MomentEnd, Help: "only entries before this time, or of this day or earlier"})
@@ -110,13 +101,13 @@ func listAudits(ctx context.Context, s *Session, in Input) (Output, error) {
 		f.Desc = true
 	}
 	found, err := s.DB.Audits(ctx, f)
-	entries := make([]trailEntry, len(found))
-	for i, e := range found {
-		entries[i] = trailEntry{e, inShort(s, e)}
+	entries := repo.List[trailEntry]{Total: found.Total}
+	for _, e := range found.Rows {
+		entries.Rows = append(entries.Rows, trailEntry{e, inShort(s, e)})
 	}
-	out := paged(auditFields, entries, f.Page, func(e trailEntry) int64 { return e.ID })
-	if len(found) == 0 {
-		out.Warnings = slices.Concat(unheardOf("--entity", f.Entity, trailEntities), unheardOf("--action", f.Action, trailActions))
+	out := paged(auditFields, entries, f.Page)
+	if len(found.Rows) == 0 {
+		out.Warnings = slices.Concat(unheardOf("--entity", f.Entity, repo.TrailEntities()), unheardOf("--action", f.Action, repo.TrailActions()))
 	}
 	return out, err
 }

@@ -9,26 +9,12 @@ import (
 	"crm/security"
 )
 
-var contractFields = []Field[repo.Contract]{
-	{Column{Name: "id"}, func(c repo.Contract) any { return c.ID }},
-	{Column{Name: "customer_id", Detail: true}, func(c repo.Contract) any { return c.CustomerID }},
-	{Column{Name: "customer"}, func(c repo.Contract) any { return c.Customer }},
-	{Column{Name: "customer_contact", Detail: true}, func(c repo.Contract) any { return c.CustomerContact }},
-	{Column{Name: "sales_id", Detail: true}, func(c repo.Contract) any { return deref(c.SalesID) }},
-	{Column{Name: "sales_contact"}, func(c repo.Contract) any { return deref(c.SalesContact) }},
-	{Column{Name: "total_amount"}, func(c repo.Contract) any { return c.TotalAmount }},
-	{Column{Name: "remaining_amount"}, func(c repo.Contract) any { return c.RemainingAmount }},
-	{Column{Name: "status", Status: true}, func(c repo.Contract) any { return c.Status }},
-	{Column{Name: "signed_at", Detail: true}, func(c repo.Contract) any { return deref(c.SignedAt) }},
-	{Column{Name: "created_at", Detail: true}, func(c repo.Contract) any { return c.CreatedAt }},
-	{Column{Name: "updated_at", Detail: true}, func(c repo.Contract) any { return c.UpdatedAt }},
-	{Column{Name: "deleted_at", Detail: true}, func(c repo.Contract) any { return deref(c.DeletedAt) }},
-}
+var contractFields = fieldsOf[repo.Contract]()
 
 // ContractID is the kind of a contract's number.
 var ContractID = Kind{Name: "CONTRACT_ID", Parse: ID.Parse, Search: searchContracts, Live: func(ctx context.Context, s *Session) ([]Choice, error) {
 	found, err := s.DB.Contracts(ctx, repo.ContractFilter{Page: recent})
-	return live(found, err, contractChoice)
+	return live(found.Rows, err, contractChoice)
 }}
 
 // Status is the kind of a contract's state.
@@ -47,7 +33,7 @@ func contractCommands() Table {
 	return Table{
 		{
 			Name: "contract list", Short: "List contracts", Needs: action("contract", "view"),
-			Flags: listFlags(contractFields, repo.ContractSorts(),
+			Flags: listFlags(contractFields, repo.SortKeys[repo.Contract](),
 				Flag{Name: "mine", Kind: Switch, Help: "only those whose sales contact, or whose customer's, you are"},
 				Flag{Name: "customer-id", Kind: CustomerID, Help: "only those of this customer"},
 				Flag{Name: "status", Kind: Status, Help: "only those in this state"},
@@ -67,7 +53,7 @@ func contractCommands() Table {
 			Flags:    amounts,
 			Examples: []string{"contract add 1 --total-amount 12500.50"},
 			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
-				c, err := s.DB.AddContract(ctx, contractChange(in))
+				c, err := s.DB.AddContract(ctx, changeOf(contractFields, in))
 				out := done(contractFields, c, "contract", c.ID, "added")
 				return reached(out, c, in), err
 			},
@@ -84,7 +70,7 @@ func contractCommands() Table {
 				if err := givesAway(ctx, s, in); err != nil {
 					return Output{}, err
 				}
-				c, err := s.DB.UpdateContract(ctx, id, contractChange(in))
+				c, err := s.DB.UpdateContract(ctx, id, changeOf(contractFields, in))
 				out := done(contractFields, c, "contract", id, "updated")
 				return reached(out, c, in), named(err, "contract", id)
 			},
@@ -153,7 +139,7 @@ func step(verb, short, status, what string, destructive bool) Command {
 			if was.Status == status {
 				return Output{}, &worded{fmt.Sprintf("contract %d is %s already", id, what), "", repo.ErrConflict}
 			}
-			c, err := s.DB.UpdateContract(ctx, id, repo.ContractChange{Status: &status})
+			c, err := s.DB.UpdateContract(ctx, id, repo.Change{"status": status})
 			return done(contractFields, c, "contract", id, what), named(err, "contract", id)
 		},
 	}
@@ -176,14 +162,5 @@ func listContracts(ctx context.Context, s *Session, in Input) (Output, error) {
 		f.Mine = s.Me.ID
 	}
 	found, err := s.DB.Contracts(ctx, f)
-	return paged(contractFields, found, f.Page, func(c repo.Contract) int64 { return c.ID }), err
-}
-
-func contractChange(in Input) repo.ContractChange {
-	return repo.ContractChange{
-		Since:      Given[time.Time](in, since),
-		CustomerID: Given[int64](in, "customer-id"), SalesID: Given[int64](in, "sales-id"),
-		TotalAmount: Given[repo.Money](in, "total-amount"), RemainingAmount: Given[repo.Money](in, "remaining-amount"),
-		Status: Given[string](in, "status"),
-	}
+	return paged(contractFields, found, f.Page), err
 }

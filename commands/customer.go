@@ -2,28 +2,16 @@ package commands
 
 import (
 	"context"
-	"time"
 
 	"crm/repo"
 )
 
-var customerFields = []Field[repo.Customer]{
-	{Column{Name: "id"}, func(c repo.Customer) any { return c.ID }},
-	{Column{Name: "company_name"}, func(c repo.Customer) any { return c.CompanyName }},
-	{Column{Name: "full_name"}, func(c repo.Customer) any { return c.FullName }},
-	{Column{Name: "email"}, func(c repo.Customer) any { return orNil(c.Email) }},
-	{Column{Name: "phone"}, func(c repo.Customer) any { return orNil(c.Phone) }},
-	{Column{Name: "sales_id", Detail: true}, func(c repo.Customer) any { return deref(c.SalesID) }},
-	{Column{Name: "sales_contact"}, func(c repo.Customer) any { return deref(c.SalesContact) }},
-	{Column{Name: "created_at", Detail: true}, func(c repo.Customer) any { return c.CreatedAt }},
-	{Column{Name: "updated_at", Detail: true}, func(c repo.Customer) any { return c.UpdatedAt }},
-	{Column{Name: "deleted_at", Detail: true}, func(c repo.Customer) any { return deref(c.DeletedAt) }},
-}
+var customerFields = fieldsOf[repo.Customer]()
 
 // CustomerID is the kind of a customer's number.
 var CustomerID = Kind{Name: "CUSTOMER_ID", Parse: ID.Parse, Search: searchCustomers, Live: func(ctx context.Context, s *Session) ([]Choice, error) {
 	found, err := s.DB.Customers(ctx, repo.CustomerFilter{Page: recent})
-	return live(found, err, customerChoice)
+	return live(found.Rows, err, customerChoice)
 }}
 
 // recent are the newest records, for completion.
@@ -51,7 +39,7 @@ func customerCommands() Table {
 	return Table{
 		{
 			Name: "customer list", Short: "List customers", Needs: action("customer", "view"),
-			Flags: listFlags(customerFields, repo.CustomerSorts(),
+			Flags: listFlags(customerFields, repo.SortKeys[repo.Customer](),
 				Flag{Name: "mine", Kind: Switch, Help: "only those whose sales contact you are"},
 				Flag{Name: "sales-id", Kind: SalesID, Help: "only those with this sales contact"},
 				searchFlag("company, name, email or phone")),
@@ -68,7 +56,7 @@ func customerCommands() Table {
 			Flags:    contact,
 			Examples: []string{`customer add "Bouzin SARL" "Lou Bouzin" --email lou@bouzin.example --phone "+33 6 12 34 56 78"`},
 			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
-				c, err := s.DB.AddCustomer(ctx, customerChange(in))
+				c, err := s.DB.AddCustomer(ctx, changeOf(customerFields, in))
 				return done(customerFields, c, "customer", c.ID, "added"), err
 			},
 		},
@@ -81,7 +69,7 @@ func customerCommands() Table {
 				if err := nothingToChange(in, changes); err != nil {
 					return Output{}, err
 				}
-				c, err := s.DB.UpdateCustomer(ctx, id, customerChange(in))
+				c, err := s.DB.UpdateCustomer(ctx, id, changeOf(customerFields, in))
 				return done(customerFields, c, "customer", id, "updated"), named(err, "customer", id)
 			},
 		},
@@ -100,14 +88,5 @@ func listCustomers(ctx context.Context, s *Session, in Input) (Output, error) {
 		f.SalesID = s.Me.ID
 	}
 	found, err := s.DB.Customers(ctx, f)
-	return paged(customerFields, found, f.Page, func(c repo.Customer) int64 { return c.ID }), err
-}
-
-func customerChange(in Input) repo.CustomerChange {
-	return repo.CustomerChange{
-		Since:       Given[time.Time](in, since),
-		CompanyName: Given[string](in, "company-name"), FullName: Given[string](in, "full-name"),
-		Email: Given[string](in, "email"), Phone: Given[string](in, "phone"),
-		SalesID: Given[int64](in, "sales-id"),
-	}
+	return paged(customerFields, found, f.Page), err
 }

@@ -3,7 +3,6 @@ package commands
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -24,11 +23,31 @@ func editCommands() Table {
 	return Table{{
 		Name: "edit", Short: "Edit a record, or the last command, in your editor", Needs: security.SignedIn,
 		Args: []Arg{
-			{Name: "noun", Kind: editable, Help: "customer, contract, event or user", Optional: true},
+			{Name: "noun", Kind: editable, Help: "the kind of record", Optional: true},
 			{Name: "id", Kind: ID, Help: "its number", Optional: true},
 		},
 		Run: edit,
 	}}
+}
+
+// updatable returns the nouns that have an update command.
+func (t Table) updatable() []string {
+	var nouns []string
+	for _, c := range t {
+		if c.Verb() == "update" {
+			nouns = append(nouns, c.Noun())
+		}
+	}
+	return nouns
+}
+
+// either joins words as alternatives: "a, b or c".
+func either(words []string) string {
+	last := len(words) - 1
+	if last < 1 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
 // editable is the kind of a noun that can be updated.
@@ -36,7 +55,7 @@ var editable = Kind{
 	Name: "NOUN",
 	Parse: func(s *Session, text string) (any, error) {
 		if _, ok := s.Table.named(text + " update"); !ok {
-			return nil, errors.New("want customer, contract, event or user")
+			return nil, fmt.Errorf("want %s", either(s.Table.updatable()))
 		}
 		return text, nil
 	},

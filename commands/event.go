@@ -9,28 +9,7 @@ import (
 	"crm/repo"
 )
 
-var eventFields = []Field[repo.Event]{
-	{Column{Name: "id"}, func(e repo.Event) any { return e.ID }},
-	{Column{Name: "name"}, func(e repo.Event) any { return deref(e.Name) }},
-	{Column{Name: "contract_id", Detail: true}, func(e repo.Event) any { return e.ContractID }},
-	{Column{Name: "customer_id", Detail: true}, func(e repo.Event) any { return e.CustomerID }},
-	{Column{Name: "customer"}, func(e repo.Event) any { return e.Customer }},
-	{Column{Name: "customer_contact", Detail: true}, func(e repo.Event) any { return e.CustomerContact }},
-	{Column{Name: "customer_email", Detail: true}, func(e repo.Event) any { return orNil(e.CustomerEmail) }},
-	{Column{Name: "customer_phone", Detail: true}, func(e repo.Event) any { return orNil(e.CustomerPhone) }},
-	{Column{Name: "start_date"}, func(e repo.Event) any { return deref(e.StartDate) }},
-	{Column{Name: "end_date", Wide: true}, func(e repo.Event) any { return deref(e.EndDate) }},
-	{Column{Name: "location"}, func(e repo.Event) any { return deref(e.Location) }},
-	{Column{Name: "attendees", Wide: true}, func(e repo.Event) any { return deref(e.Attendees) }},
-	{Column{Name: "comments", Detail: true}, func(e repo.Event) any { return deref(e.Comments) }},
-	{Column{Name: "support_id", Detail: true}, func(e repo.Event) any { return deref(e.SupportID) }},
-	{Column{Name: "support_contact"}, func(e repo.Event) any { return deref(e.SupportContact) }},
-	{Column{Name: "status", Status: true, Wide: true}, func(e repo.Event) any { return e.Status }},
-	{Column{Name: "canceled_at", Detail: true}, func(e repo.Event) any { return deref(e.CanceledAt) }},
-	{Column{Name: "created_at", Detail: true}, func(e repo.Event) any { return e.CreatedAt }},
-	{Column{Name: "updated_at", Detail: true}, func(e repo.Event) any { return e.UpdatedAt }},
-	{Column{Name: "deleted_at", Detail: true}, func(e repo.Event) any { return deref(e.DeletedAt) }},
-}
+var eventFields = fieldsOf[repo.Event]()
 
 // EventID is the kind of an event's number.
 var EventID = eventKind("EVENT_ID", func(repo.Event) bool { return true })
@@ -47,8 +26,8 @@ func eventKind(name string, fit func(repo.Event) bool) Kind {
 		},
 		Live: func(ctx context.Context, s *Session) ([]Choice, error) {
 			found, err := s.DB.Events(ctx, repo.EventFilter{Page: recent})
-			found = slices.DeleteFunc(found, func(e repo.Event) bool { return !fit(e) })
-			return live(found, err, func(e repo.Event) Choice { return eventChoice(s, e) })
+			fitting := slices.DeleteFunc(found.Rows, func(e repo.Event) bool { return !fit(e) })
+			return live(fitting, err, func(e repo.Event) Choice { return eventChoice(s, e) })
 		},
 	}
 }
@@ -67,7 +46,7 @@ func eventCommands() Table {
 	return Table{
 		{
 			Name: "event list", Short: "List events", Needs: action("event", "view"),
-			Flags: listFlags(eventFields, repo.EventSorts(),
+			Flags: listFlags(eventFields, repo.SortKeys[repo.Event](),
 				Flag{Name: "mine", Aliases: []string{"assigned"}, Kind: Switch, Help: "only those assigned to you"},
 				Flag{Name: "no-support", Kind: Switch, Help: "only those that wait for a support contact"},
 				Flag{Name: "status", Kind: Enum("STATUS", repo.EventStatuses()...), Help: "only those in this state"},
@@ -159,7 +138,7 @@ func listEvents(ctx context.Context, s *Session, in Input) (Output, error) {
 		f.Status = "canceled"
 	}
 	found, err := s.DB.Events(ctx, f)
-	return marksCanceled(paged(eventFields, found, f.Page, func(e repo.Event) int64 { return e.ID }), found), err
+	return marksCanceled(paged(eventFields, found, f.Page), found.Rows), err
 }
 
 // marksCanceled makes the table of a narrow terminal show the status instead of the location if an event of the list is
@@ -182,7 +161,7 @@ func marksCanceled(out Output, found []repo.Event) Output {
 // assignEvent sets the support contact and warns when that books them twice (D9).
 func assignEvent(ctx context.Context, s *Session, in Input) (Output, error) {
 	id, support := Value[int64](in, "id"), Value[int64](in, "support-id")
-	e, err := s.DB.UpdateEvent(ctx, id, repo.EventChange{SupportID: &support})
+	e, err := s.DB.UpdateEvent(ctx, id, repo.Change{"support_id": support})
 	if err != nil {
 		return Output{}, named(err, "event", id)
 	}
@@ -232,21 +211,13 @@ func startOfEvent(ctx context.Context, s *Session, in Input) (*time.Time, error)
 	return e.StartDate, err
 }
 
-// eventChange is what the flags change; start is where an end that is relative counts from.
-func eventChange(s *Session, in Input, start *time.Time) (repo.EventChange, error) {
+// eventChange returns what the flags change. An end that is relative counts from start.
+func eventChange(s *Session, in Input, start *time.Time) (repo.Change, error) {
 	end, err := in.end(s, "end-date", start)
 	if err != nil {
-		return repo.EventChange{}, err
+		return nil, err
 	}
-	change := repo.EventChange{
-		Since: Given[time.Time](in, since),
-		Name:  Given[string](in, "name"), Location: Given[string](in, "location"), Comments: Given[string](in, "comments"),
-		ContractID: Given[int64](in, "contract-id"), SupportID: Given[int64](in, "support-id"),
-		StartDate: Given[time.Time](in, "start-date"), EndDate: end,
-	}
-	if n := Given[int](in, "attendees"); n != nil {
-		attendees := int64(*n)
-		change.Attendees = &attendees
-	}
+	change := changeOf(eventFields, in)
+	change["end_date"] = end
 	return change, nil
 }

@@ -2,7 +2,10 @@ package commands
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
+
+	"crm/repo"
 )
 
 // An Output is what a command answers: records and words, never characters on a screen.
@@ -71,6 +74,22 @@ const (
 type Field[T any] struct {
 	Column
 	Get func(T) any
+}
+
+// fieldsOf returns the fields of an entity, from the tags of its struct.
+func fieldsOf[T any]() []Field[T] {
+	var fields []Field[T]
+	for _, c := range repo.ColumnsOf[T]() {
+		show := strings.Fields(c.Show)
+		if slices.Contains(show, "hidden") {
+			continue
+		}
+		column := Column{
+			Name: c.Name, Detail: slices.Contains(show, "detail"), Wide: slices.Contains(show, "wide"), Status: slices.Contains(show, "status"),
+		}
+		fields = append(fields, Field[T]{column, func(record T) any { return c.Value(record) }})
+	}
+	return fields
 }
 
 // list answers rows of T, all fields of each.

@@ -83,22 +83,42 @@ func pageOf(s *Session, in Input) repo.Page {
 		limit = s.Settings.Limit
 	}
 	return repo.Page{
-		Total:  new(int64),
+		Count:  true,
 		Search: Value[string](in, "search"), Limit: limit, After: Value[int64](in, "after"),
 		Sort: by.column, Desc: by.desc, Deleted: in.Has("deleted"),
 	}
 }
 
-// paged answers at most limit rows, and how to get more if there was one more.
-func paged[T any](fields []Field[T], rows []T, p repo.Page, id func(T) int64) Output {
-	next := ""
+// paged answers a page of records, and how to get the next one if there is one.
+func paged[T any](fields []Field[T], found repo.List[T], p repo.Page) Output {
+	rows, next := found.Rows, ""
 	if limit := p.Limit; len(rows) > limit {
 		rows = rows[:limit]
-		next = fmt.Sprintf("--after %d", id(rows[limit-1]))
+		next = fmt.Sprintf("--after %d", idOf(fields, rows[limit-1]))
 	}
 	out := list(fields, rows)
-	out.Next, out.Total = next, grouped(*p.Total)
+	out.Next, out.Total = next, grouped(found.Total)
 	return out
+}
+
+// idOf returns the ID of a record.
+func idOf[T any](fields []Field[T], record T) any {
+	i := slices.IndexFunc(fields, func(f Field[T]) bool { return f.Name == "id" })
+	return fields[i].Get(record)
+}
+
+// changeOf returns the columns of a record that the arguments and flags of a command set: those with a column's name.
+func changeOf[T any](fields []Field[T], in Input) repo.Change {
+	change := repo.Change{}
+	if at := Given[time.Time](in, since); at != nil {
+		change[repo.Seen] = *at
+	}
+	for _, f := range fields {
+		if v, given := in.values[strings.ReplaceAll(f.Name, "_", "-")]; given && f.Name != "id" {
+			change[f.Name] = v
+		}
+	}
+	return change
 }
 
 // grouped is a count for people: 1,204; what is not counted to its end is "more than 10,000", what is not counted is "".

@@ -4,22 +4,11 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"crm/repo"
 )
 
-var userFields = []Field[repo.User]{
-	{Column{Name: "id"}, func(u repo.User) any { return u.ID }},
-	{Column{Name: "employee_number"}, func(u repo.User) any { return u.EmployeeNumber }},
-	{Column{Name: "first_name"}, func(u repo.User) any { return u.FirstName }},
-	{Column{Name: "last_name"}, func(u repo.User) any { return u.LastName }},
-	{Column{Name: "email"}, func(u repo.User) any { return u.Email }},
-	{Column{Name: "role", Status: true}, func(u repo.User) any { return u.Role }},
-	{Column{Name: "created_at", Detail: true}, func(u repo.User) any { return u.CreatedAt }},
-	{Column{Name: "updated_at", Detail: true}, func(u repo.User) any { return u.UpdatedAt }},
-	{Column{Name: "deleted_at", Detail: true}, func(u repo.User) any { return deref(u.DeletedAt) }},
-}
+var userFields = fieldsOf[repo.User]()
 
 // UserID is the kind of a collaborator's number; me is the signed-in one's.
 var UserID = userKind("USER_ID", "")
@@ -31,7 +20,7 @@ var SalesID = userKind("SALES_ID", "sales")
 var SupportID = userKind("SUPPORT_ID", "support")
 
 // Role is the kind of a role's name.
-var Role = Enum("ROLE", "admin", "manage", "sales", "support")
+var Role = Enum("ROLE", repo.Roles()...)
 
 func userKind(name, role string) Kind {
 	return Kind{
@@ -45,7 +34,7 @@ func userKind(name, role string) Kind {
 		Search: searchUsers(role),
 		Live: func(ctx context.Context, s *Session) ([]Choice, error) {
 			found, err := s.DB.Users(ctx, repo.UserFilter{Page: repo.Page{Limit: 200}, Role: role})
-			return live(found, err, userChoice)
+			return live(found.Rows, err, userChoice)
 		},
 	}
 }
@@ -64,14 +53,14 @@ func userCommands() Table {
 	return Table{
 		{
 			Name: "user list", Short: "List collaborators", Needs: action("user", "view"),
-			Flags: listFlags(userFields, repo.UserSorts(),
+			Flags: listFlags(userFields, repo.SortKeys[repo.User](),
 				Flag{Name: "role", Kind: Role, Help: "only those with this role"},
 				searchFlag("number, name, email or role")),
 			Examples: []string{"user list", "user list --role support"},
 			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
 				f := repo.UserFilter{Page: pageOf(s, in), Role: Value[string](in, "role")}
 				found, err := s.DB.Users(ctx, f)
-				return paged(userFields, found, f.Page, func(u repo.User) int64 { return u.ID }), err
+				return paged(userFields, found, f.Page), err
 			},
 		},
 		getCommand("user", UserID, userFields, (*repo.DB).User, "user get me"),
@@ -95,7 +84,7 @@ func userCommands() Table {
 				if err := nothingToChange(in, changes); err != nil {
 					return Output{}, err
 				}
-				u, err := s.DB.UpdateUser(ctx, id, userChange(in), Value[int64](in, "reassign-to"))
+				u, err := s.DB.UpdateUser(ctx, id, changeOf(userFields, in), Value[int64](in, "reassign-to"))
 				return reassigned(done(userFields, u, "user", id, "updated"), in), named(err, "user", id)
 			},
 		},
@@ -154,7 +143,7 @@ func addUser(ctx context.Context, s *Session, in Input) (Output, error) {
 	if err != nil {
 		return Output{}, err
 	}
-	u, err := s.DB.AddUser(ctx, userChange(in), password)
+	u, err := s.DB.AddUser(ctx, changeOf(userFields, in), password)
 	if err != nil {
 		return Output{}, err
 	}
@@ -182,14 +171,6 @@ func addUserWithPassword(ctx context.Context, s *Session, in Input) (Output, err
 	if err != nil {
 		return Output{}, err
 	}
-	u, err := s.DB.AddUser(ctx, userChange(in), password)
+	u, err := s.DB.AddUser(ctx, changeOf(userFields, in), password)
 	return done(userFields, u, "user", u.ID, "added"), err
-}
-
-func userChange(in Input) repo.UserChange {
-	return repo.UserChange{
-		Since:          Given[time.Time](in, since),
-		EmployeeNumber: Given[string](in, "employee-number"), Email: Given[string](in, "email"), Role: Given[string](in, "role"),
-		FirstName: Given[string](in, "first-name"), LastName: Given[string](in, "last-name"),
-	}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/Masterminds/squirrel"
+	"github.com/jackc/pgx/v5"
 )
 
 // A Password is what the database keeps of one: argon2id's cost and salt (RFC 9106) and the SHA-256 of the derived key.
@@ -29,8 +30,8 @@ func (db *DB) Whoami(ctx context.Context) (me User, may []Permission, duty strin
 		db = apart // signing in begins no script's transaction
 	}
 	err = db.ask(ctx,
-		step{from[User]("my_account()"), collect(&mine, same[User])},
-		step{squirrel.Expr("select action, scope from my_permissions()"), collect(&may, same[Permission])},
+		step{users.from().From("my_account()"), collect(&mine, users.row(db))},
+		step{squirrel.Expr("select action, scope from my_permissions()"), collect(&may, pgx.RowToStructByName[Permission])},
 		step{squirrel.Expr("select coalesce(my_duty(), '')"), value(&duty)})
 	if err == nil && len(mine) == 0 {
 		err = ErrNotFound

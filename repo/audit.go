@@ -72,7 +72,7 @@ func (db *DB) History(ctx context.Context, entity string, id int64) ([]Entry, er
 		}
 	}
 	query := squirrel.Expr("select "+strings.Join(columns[entryRow](), ", ")+" from history($1, $2)", entity, id)
-	entries, err := list(ctx, db, query, func(r entryRow) (Entry, error) { return db.openEntry(entity, r), nil })
+	entries, err := list(ctx, db, query, shaped(func(r entryRow) Entry { return db.openEntry(entity, r) }))
 	if err == nil && len(entries) == 0 {
 		return nil, ErrNotFound
 	}
@@ -155,13 +155,27 @@ type AuditFilter struct {
 	Since, Until *time.Time // from the first moment on, before the second
 }
 
-// AuditSorts are the columns that --sort may name.
+// TrailEntities returns the kinds of records that the trail's entries are about. Refusals may name other nouns.
+func TrailEntities() []string {
+	return []string{"customer", "contract", "event", "user", "payment", "role", "keyset", "schema", "audit"}
+}
+
+// TrailActions returns the actions of the trail's entries.
+func TrailActions() []string {
+	return []string{
+		"add", "update", "delete", "cancel", "restore", "purge", "sign-in", "sign-in-failed", "sign-out", "session-end", "refuse", "export", "erase",
+		"password", "password-cost", "password-reset", "unlock", "mfa-on", "mfa-off", "mfa-clear", "mfa-require", "recovery-code", "hand-over",
+		"rotate", "rotated", "upgrade",
+	}
+}
+
+// AuditSorts maps each column by which the trail can be sorted to SQL that is never null.
 func AuditSorts() map[string]string {
 	return map[string]string{"id": "id", "at": "at", "user_id": "coalesce(user_id, 0)", "entity": "entity", "action": "action"}
 }
 
-// Audits lists at most Limit+1 entries of the whole trail.
-func (db *DB) Audits(ctx context.Context, f AuditFilter) ([]AuditEntry, error) {
+// Audits returns one page of the whole trail.
+func (db *DB) Audits(ctx context.Context, f AuditFilter) (List[AuditEntry], error) {
 	q := from[auditRow]("audits")
 	equal := squirrel.Eq{}
 	for column, id := range map[string]int64{"user_id": f.UserID, "entity_id": f.EntityID} {
@@ -184,12 +198,12 @@ func (db *DB) Audits(ctx context.Context, f AuditFilter) ([]AuditEntry, error) {
 		q = q.Where("at < ?", *f.Until)
 	}
 	if err := db.noteFailures(ctx); err != nil {
-		return nil, err
+		return List[AuditEntry]{}, err
 	}
-	fetch := func(p Page) ([]AuditEntry, error) {
-		return listPage(ctx, db, q, "audits", p, AuditSorts(), func(r auditRow) (AuditEntry, error) {
-			return AuditEntry{db.openEntry(r.Entity, r.entryRow), r.Client, r.SessionID, r.Entity, r.EntityID, r.Undoes}, nil
-		})
+	fetch := func(p Page) (List[AuditEntry], error) {
+		return listPage(ctx, db, q, "audits", p, AuditSorts(), shaped(func(r auditRow) AuditEntry {
+			return AuditEntry{db.openEntry(r.Entity, r.entryRow), r.Client, r.SessionID, r.Entity, r.EntityID, r.Undoes}
+		}))
 	}
 	if f.Search == "" {
 		return fetch(f.Page)

@@ -12,7 +12,7 @@ import (
 func (w *world) audits(f repo.AuditFilter) []repo.AuditEntry {
 	w.t.Helper()
 	f.Page.Limit = 100
-	return ok[[]repo.AuditEntry](w.t)(w.as("admin").Audits(w.t.Context(), f))
+	return ok[repo.List[repo.AuditEntry]](w.t)(w.as("admin").Audits(w.t.Context(), f)).Rows
 }
 
 // The whole trail is for audit.view only, with every filter, and opens what is sealed; a value that was sealed anew is opened too.
@@ -21,11 +21,11 @@ func TestAudits(t *testing.T) {
 	ctx, w := t.Context(), newWorld(t)
 	c := w.customer("sales1").ID
 	begun := time.Now()
-	ok[repo.Customer](t)(w.as("sales1").UpdateCustomer(ctx, c, repo.CustomerChange{FullName: text("Lou Two")}))
+	ok[repo.Customer](t)(w.as("sales1").UpdateCustomer(ctx, c, repo.Change{"full_name": text("Lou Two")}))
 	w.contract(c, 12050, "to_send")
 	for _, person := range []string{"manage", "sales1", "support1"} {
-		if found, err := w.as(person).Audits(ctx, repo.AuditFilter{Page: repo.Page{Limit: 9}}); err != nil || len(found) != 0 {
-			t.Errorf("%s sees %d entries, %v", person, len(found), err)
+		if found, err := w.as(person).Audits(ctx, repo.AuditFilter{Page: repo.Page{Limit: 9}}); err != nil || len(found.Rows) != 0 {
+			t.Errorf("%s sees %d entries, %v", person, len(found.Rows), err)
 		}
 	}
 	for name, f := range map[string]struct {
@@ -45,7 +45,7 @@ func TestAudits(t *testing.T) {
 		t.Errorf("the contract's entry is %+v", added)
 	}
 	// Sealed anew: another sealed form of the same text, with the digest of the first.
-	ok[repo.Customer](t)(w.as("sales1").UpdateCustomer(ctx, c, repo.CustomerChange{FullName: text("Lou of sales1")}))
+	ok[repo.Customer](t)(w.as("sales1").UpdateCustomer(ctx, c, repo.Change{"full_name": text("Lou of sales1")}))
 	w.set(`update audit set after = jsonb_set(after, '{full_name}', to_jsonb((select full_name::text from customer where id = $1) || ' ' || sealed_digest(after->>'full_name')))
 		where entity = 'customer' and entity_id = $1 and action = 'add'`, c)
 	if name := ok[[]repo.Entry](t)(w.as("support1").History(ctx, "customer", c))[0].After["full_name"]; name != "Lou of sales1" {

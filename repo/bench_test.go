@@ -17,7 +17,7 @@ import (
 func BenchmarkGuard(b *testing.B) {
 	w, ctx := newWorld(b), context.Background()
 	token, admin := w.token("admin"), w.as("admin")
-	c, err := admin.AddCustomer(ctx, repo.CustomerChange{CompanyName: text("A"), FullName: text("B")})
+	c, err := admin.AddCustomer(ctx, repo.Change{"company_name": text("A"), "full_name": text("B")})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func BenchmarkGuard(b *testing.B) {
 		{
 			"update", func() error {
 				turn++ // another value each time: the same one is no change
-				_, err := admin.UpdateCustomer(ctx, c.ID, repo.CustomerChange{Email: text("a%d@b.example", turn%10)})
+				_, err := admin.UpdateCustomer(ctx, c.ID, repo.Change{"email": text("a%d@b.example", turn%10)})
 				return err
 			},
 			raw(w.owner, "update customer set email = set_byte($2, 5, (extract(microseconds from clock_timestamp())::int % 256)) where id = $1", c.ID, w.forged("")),

@@ -87,7 +87,7 @@ func TestCauses(t *testing.T) {
 	} {
 		url := refusing(t, try.code, try.message, try.atStart)
 		db := ok[*repo.DB](t)(repo.Open(repo.Config{URL: url, Schema: "crm", ConnectTimeout: 5 * time.Second, Vault: vault{newKeyring(t)}}))
-		_, err := db.As(func() (string, error) { return "x", nil }).AddCustomer(t.Context(), repo.CustomerChange{CompanyName: text("A"), FullName: text("B")})
+		_, err := db.As(func() (string, error) { return "x", nil }).AddCustomer(t.Context(), repo.Change{"company_name": text("A"), "full_name": text("B")})
 		db.Close()
 		if !errors.Is(err, repo.ErrUnavailable) || !strings.Contains(fmt.Sprint(err), try.want) {
 			t.Errorf("%s at the start %v: %v", try.code, try.atStart, err)
@@ -126,7 +126,7 @@ func TestRealCauses(t *testing.T) {
 	w.set("alter database " + w.database + " set default_transaction_read_only = on")
 	fresh := ok[*repo.DB](t)(repo.Open(repo.Config{URL: appURL(w.database), Schema: "crm", Vault: vault{newKeyring(t)}}))
 	t.Cleanup(fresh.Close)
-	_, err := fresh.As(func() (string, error) { return token, nil }).AddCustomer(t.Context(), repo.CustomerChange{CompanyName: text("A"), FullName: text("B")})
+	_, err := fresh.As(func() (string, error) { return token, nil }).AddCustomer(t.Context(), repo.Change{"company_name": text("A"), "full_name": text("B")})
 	if !errors.Is(err, repo.ErrUnavailable) || !strings.Contains(fmt.Sprint(err), "replica") {
 		t.Errorf("read-only: %v", err)
 	}

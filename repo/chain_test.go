@@ -34,7 +34,7 @@ func TestChain(t *testing.T) {
 	first := w.verify()
 	c := w.customer("sales1").ID
 	w.event(w.contract(c, 1000, "signed").ID, "support1")
-	ok[repo.Customer](t)(w.as("admin").UpdateCustomer(ctx, c, repo.CustomerChange{Email: text("")}))
+	ok[repo.Customer](t)(w.as("admin").UpdateCustomer(ctx, c, repo.Change{"email": text("")}))
 	db, _, rollback, err := w.as("admin").Atomic(ctx)
 	if err != nil {
 		t.Fatal(err)
@@ -70,9 +70,9 @@ func TestChainTogether(t *testing.T) {
 		db := w.as(p)
 		all = append(all, func() error {
 			if p == "manage" {
-				return failed(db.AddContract(ctx, repo.ContractChange{CustomerID: ptr(customers[p])}))
+				return failed(db.AddContract(ctx, repo.Change{"customer_id": ptr(customers[p])}))
 			}
-			return failed(db.UpdateCustomer(ctx, customers[p], repo.CustomerChange{Phone: text("+336%08d", i)}))
+			return failed(db.UpdateCustomer(ctx, customers[p], repo.Change{"phone": text("+336%08d", i)}))
 		})
 	}
 	if n := succeeded(t, together(all...)); n != len(all) {

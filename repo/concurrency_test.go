@@ -70,12 +70,12 @@ func TestAmountsTogether(t *testing.T) {
 	c, db, sales := w.customer("sales1").ID, w.as("manage"), w.as("sales1")
 	for range 8 {
 		k := w.contract(c, 1000, "signed").ID
-		amount := func(c repo.ContractChange) func() error {
+		amount := func(c repo.Change) func() error {
 			return func() error { return failed(db.UpdateContract(ctx, k, c)) }
 		}
 		pay := func() error { return failed(sales.PayContract(ctx, k, 600, nil)) }
-		succeeded(t, together(pay, amount(repo.ContractChange{TotalAmount: ptr(repo.Money(500))}), pay, amount(repo.ContractChange{RemainingAmount: ptr(repo.Money(100))}),
-			amount(repo.ContractChange{Status: text("finished")}), amount(repo.ContractChange{TotalAmount: ptr(repo.Money(2000)), RemainingAmount: ptr(repo.Money(0))})), repo.ErrConflict, repo.ErrInvalid)
+		succeeded(t, together(pay, amount(repo.Change{"total_amount": ptr(repo.Money(500))}), pay, amount(repo.Change{"remaining_amount": ptr(repo.Money(100))}),
+			amount(repo.Change{"status": text("finished")}), amount(repo.Change{"total_amount": ptr(repo.Money(2000)), "remaining_amount": ptr(repo.Money(0))})), repo.ErrConflict, repo.ErrInvalid)
 	}
 	if n := read[int](w, `select count(*) from contract k where remaining_amount < 0 or remaining_amount > total_amount or status = 'finished' and remaining_amount <> 0
 		or remaining_amount <> total_amount - (select coalesce(sum(amount), 0) from payment where contract_id = k.id)`); n != 0 {
@@ -97,13 +97,13 @@ func TestDeleteAndAssignTogether(t *testing.T) {
 		errs := together(
 			func() error { return failed(manage.DeleteUser(ctx, w.ids[seller], 0)) },
 			func() error {
-				return failed(admin.UpdateCustomer(ctx, c, repo.CustomerChange{SalesID: ptr(w.ids[seller])}))
+				return failed(admin.UpdateCustomer(ctx, c, repo.Change{"sales_id": ptr(w.ids[seller])}))
 			},
 			func() error {
-				return failed(manage.UpdateUser(ctx, w.ids[helper], repo.UserChange{Role: text("manage")}, 0))
+				return failed(manage.UpdateUser(ctx, w.ids[helper], repo.Change{"role": text("manage")}, 0))
 			},
 			func() error {
-				return failed(admin.UpdateEvent(ctx, e, repo.EventChange{SupportID: ptr(w.ids[helper])}))
+				return failed(admin.UpdateEvent(ctx, e, repo.Change{"support_id": ptr(w.ids[helper])}))
 			},
 		)
 		if n := succeeded(t, errs, repo.ErrConflict, repo.ErrInvalid); n != 2 {
@@ -127,16 +127,16 @@ func TestStepsTogether(t *testing.T) {
 		k, signed := w.contract(c, 0, "pending").ID, w.contract(c, 0, "signed").ID
 		empty := w.customer("sales1").ID
 		to := func(db *repo.DB, id int64, status string) func() error {
-			return func() error { return failed(db.UpdateContract(ctx, id, repo.ContractChange{Status: &status})) }
+			return func() error { return failed(db.UpdateContract(ctx, id, repo.Change{"status": &status})) }
 		}
 		if n := succeeded(t, together(to(manage, k, "canceled"), to(sales, k, "signed"), to(admin, k, "canceled")), repo.ErrConflict); n != 1 && read[string](w, "select status from contract where id = $1", k) != "canceled" {
 			t.Errorf("signed and canceled: %d steps", n)
 		}
 		if n := succeeded(t, together(func() error { return failed(admin.DeleteCustomer(ctx, empty)) },
-			func() error { return failed(manage.AddContract(ctx, repo.ContractChange{CustomerID: &empty})) }), repo.ErrConflict, repo.ErrNotFound); n != 1 {
+			func() error { return failed(manage.AddContract(ctx, repo.Change{"customer_id": &empty})) }), repo.ErrConflict, repo.ErrNotFound); n != 1 {
 			t.Errorf("a customer deleted under a new contract: %d of 2", n)
 		}
-		succeeded(t, together(to(manage, signed, "finished"), func() error { return failed(sales.AddEvent(ctx, repo.EventChange{ContractID: &signed})) }), repo.ErrConflict)
+		succeeded(t, together(to(manage, signed, "finished"), func() error { return failed(sales.AddEvent(ctx, repo.Change{"contract_id": &signed})) }), repo.ErrConflict)
 	}
 }
 
@@ -153,7 +153,7 @@ func TestLastAdminTogether(t *testing.T) {
 		succeeded(t, together(
 			func() error { return failed(first.DeleteUser(ctx, w.ids[b], 0)) },
 			func() error {
-				return failed(second.UpdateUser(ctx, w.ids[a], repo.UserChange{Role: text("manage")}, 0))
+				return failed(second.UpdateUser(ctx, w.ids[a], repo.Change{"role": text("manage")}, 0))
 			},
 		), repo.ErrConflict, repo.ErrSignedOut, repo.ErrDenied)
 		if n := read[int](w, "select count(*) from collaborator where role = 'admin' and deleted_at is null"); n != 1 {
@@ -174,7 +174,7 @@ func TestRevokedWhileWaiting(t *testing.T) {
 		t.Fatal(err)
 	}
 	done := make(chan error, 1)
-	go func() { done <- failed(sales.UpdateCustomer(ctx, c, repo.CustomerChange{Phone: text("")})) }()
+	go func() { done <- failed(sales.UpdateCustomer(ctx, c, repo.Change{"phone": text("")})) }()
 	for read[int](w, "select count(*) from pg_locks where not granted") == 0 {
 		// it has not come to the row yet
 	}
@@ -201,11 +201,11 @@ func TestDeadlock(t *testing.T) {
 		}
 		return func() error {
 			defer func() { _ = rollback(context.Background()) }()
-			err := failed(db.UpdateCustomer(ctx, first, repo.CustomerChange{Phone: text("")}))
+			err := failed(db.UpdateCustomer(ctx, first, repo.Change{"phone": text("")}))
 			ready.Done()
 			other.Wait()
 			if err == nil {
-				err = failed(db.UpdateCustomer(ctx, second, repo.CustomerChange{Phone: text("")}))
+				err = failed(db.UpdateCustomer(ctx, second, repo.Change{"phone": text("")}))
 			}
 			if err == nil {
 				err = commit(ctx)

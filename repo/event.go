@@ -7,29 +7,31 @@ import (
 	"github.com/Masterminds/squirrel"
 )
 
-// An Event of a signed contract, with its customer's name and contact.
+// An Event belongs to a signed contract. It carries its customer's name and contact.
 type Event struct {
-	ID              int64
-	Name            *string
-	ContractID      int64
-	CustomerID      int64
-	Customer        string // the company's name
-	CustomerContact string // the person's name
-	CustomerEmail   string
-	CustomerPhone   string
-	StartDate       *time.Time
-	EndDate         *time.Time
-	Location        *string
-	Attendees       *int64
-	Comments        *string
-	SupportID       *int64
-	SupportContact  *string
-	Status          string     // confirmed or canceled
-	CanceledAt      *time.Time // a canceled event has no support contact and does not change
-	CreatedAt       time.Time
-	UpdatedAt       time.Time
-	DeletedAt       *time.Time
+	ID              int64      `db:"id"`
+	Name            *string    `db:"name" search:"index"`
+	ContractID      int64      `db:"contract_id" show:"detail"`
+	CustomerID      int64      `db:"customer_id" show:"detail"`
+	Customer        string     `db:"customer" sealed:"customer.company_name"` // the company's name
+	CustomerContact string     `db:"customer_contact" sealed:"customer.full_name" show:"detail"`
+	CustomerEmail   string     `db:"customer_email" sealed:"customer.email" show:"detail"`
+	CustomerPhone   string     `db:"customer_phone" sealed:"customer.phone" show:"detail"`
+	StartDate       *time.Time `db:"start_date"`
+	EndDate         *time.Time `db:"end_date" show:"wide"`
+	Location        *string    `db:"location" search:"index"`
+	Attendees       *int64     `db:"attendees" show:"wide"`
+	Comments        *string    `db:"comments" search:"index" sort:"-" show:"detail"`
+	SupportID       *int64     `db:"support_id" show:"detail"`
+	SupportContact  *string    `db:"support_contact" search:"words"`
+	Status          string     `db:"status" show:"status wide"`          // confirmed or canceled
+	CanceledAt      *time.Time `db:"canceled_at" sort:"-" show:"detail"` // a canceled event has no support contact and does not change
+	CreatedAt       time.Time  `db:"created_at" show:"detail"`
+	UpdatedAt       time.Time  `db:"updated_at" show:"detail"`
+	DeletedAt       *time.Time `db:"deleted_at" show:"detail" sort:"-"`
 }
+
+var events = entityOf[Event]("event", "event", "events")
 
 // EventStatuses are the states of an event.
 func EventStatuses() []string { return []string{"confirmed", "canceled"} }
@@ -46,52 +48,9 @@ type EventFilter struct {
 	From, To   *time.Time // events that take place at any time from From up to, and without, To
 }
 
-// An EventChange holds what is to be written; nil leaves a column as it is, an empty text removes it.
-type EventChange struct {
-	Name, Location, Comments *string
-	ContractID, SupportID    *int64
-	StartDate, EndDate       *time.Time
-	Attendees                *int64
-	Since                    *time.Time // refuses if it was updated after that; nil: does not ask
-}
-
-// EventSorts are the columns that --sort may name.
-func EventSorts() map[string]string {
-	return map[string]string{
-		"id": "id", "name": "coalesce(name, '')", "contract_id": "contract_id", "customer_id": "customer_id",
-		"start_date": "coalesce(start_date, 'infinity')", "end_date": "coalesce(end_date, 'infinity')",
-		"location": "coalesce(location, '')", "attendees": "coalesce(attendees, -1)",
-		"support_id": "coalesce(support_id, 0)", "support_contact": "coalesce(support_contact, '')",
-		"status": "status", "created_at": "created_at", "updated_at": "updated_at",
-	}
-}
-
-type eventRow struct {
-	ID              int64      `db:"id"`
-	Name            *string    `db:"name"`
-	ContractID      int64      `db:"contract_id"`
-	CustomerID      int64      `db:"customer_id"`
-	Customer        []byte     `db:"customer"`
-	CustomerContact []byte     `db:"customer_contact"`
-	CustomerEmail   []byte     `db:"customer_email"`
-	CustomerPhone   []byte     `db:"customer_phone"`
-	StartDate       *time.Time `db:"start_date"`
-	EndDate         *time.Time `db:"end_date"`
-	Location        *string    `db:"location"`
-	Attendees       *int64     `db:"attendees"`
-	Comments        *string    `db:"comments"`
-	SupportID       *int64     `db:"support_id"`
-	SupportContact  *string    `db:"support_contact"`
-	Status          string     `db:"status"`
-	CanceledAt      *time.Time `db:"canceled_at"`
-	CreatedAt       time.Time  `db:"created_at"`
-	UpdatedAt       time.Time  `db:"updated_at"`
-	DeletedAt       *time.Time `db:"deleted_at"`
-}
-
-// Events lists at most Limit+1 events.
-func (db *DB) Events(ctx context.Context, f EventFilter) ([]Event, error) {
-	q := from[eventRow]("events")
+// Events returns one page of events.
+func (db *DB) Events(ctx context.Context, f EventFilter) (List[Event], error) {
+	q := events.from()
 	equal := squirrel.Eq{}
 	for column, id := range map[string]int64{"support_id": f.SupportID, "contract_id": f.ContractID} {
 		if id != 0 {
@@ -107,7 +66,7 @@ func (db *DB) Events(ctx context.Context, f EventFilter) ([]Event, error) {
 	if f.Customers != nil {
 		q = q.Where(ofCustomers("events", f.Customers))
 	}
-	sorts := EventSorts()
+	sorts := events.sorts()
 	if f.NoSupport {
 		q = q.Where("support_id is null").Where(isSet("canceled_at", false))
 		sorts["id"] = "support_id" // null in each row: the index of (support_id, id) is in the order of the page
@@ -124,30 +83,28 @@ func (db *DB) Events(ctx context.Context, f EventFilter) ([]Event, error) {
 	return db.searchEvents(ctx, q, f.Page, sorts)
 }
 
-// searchEvents returns a page of a query; with something to search, of the events that mention it. sorts are as of EventSorts.
-func (db *DB) searchEvents(ctx context.Context, q squirrel.SelectBuilder, p Page, sorts map[string]string) ([]Event, error) {
-	fetch := func(q squirrel.SelectBuilder, p Page) ([]Event, error) {
-		return listPage(ctx, db, q, "events", p, sorts, db.openEvent)
-	}
+// searchEvents returns a page of a query; with something to search, of the events that mention it. sorts maps each sort key to SQL.
+func (db *DB) searchEvents(ctx context.Context, q squirrel.SelectBuilder, p Page, sorts map[string]string) (List[Event], error) {
+	fetch := func(q squirrel.SelectBuilder, p Page) (List[Event], error) { return events.page(ctx, db, q, p, sorts) }
 	if p.Search == "" {
 		return fetch(q, p)
 	}
-	return steady(db, func() ([]Event, error) {
+	return steady(db, func() (List[Event], error) {
 		m, err := db.mentions(ctx, p.Search, mentionedBy{view: "events", sequence: "event_id_seq", contact: "support_id", alone: "event_texts"})
 		if err != nil {
-			return nil, err
+			return List[Event]{}, err
 		}
-		return searched(p, func(e Event) int64 { return e.ID }, func(p Page) ([]Event, error) { return fetch(q.Where(m.candidates(p)), p) }, func(e Event) bool { return db.scoreEvent(p.Search, e) > 0 })
+		candidates := func(p Page) (List[Event], error) { return fetch(q.Where(m.candidates(p)), p) }
+		return searched(p, func(e Event) int64 { return e.ID }, candidates, func(e Event) bool { return db.scoreEvent(p.Search, e) > 0 })
 	})
 }
 
-// scoreEvent tells how well an event matches, with its contacts and its customer.
+// scoreEvent returns how well an event, its contacts and its customer match; 0 is not at all.
 func (db *DB) scoreEvent(text string, e Event) int {
-	return db.scoreRecord(text, e.ID, nil, orEmpty(e.Name), orEmpty(e.Location), orEmpty(e.Comments), orEmpty(e.SupportContact),
-		e.Customer, e.CustomerContact, e.CustomerEmail, e.CustomerPhone)
+	return db.scoreRecord(text, e.ID, nil, events.texts(e)...)
 }
 
-// orEmpty is the text, or nothing for none.
+// orEmpty returns the text, or an empty one for nil.
 func orEmpty(text *string) string {
 	if text == nil {
 		return ""
@@ -155,41 +112,40 @@ func orEmpty(text *string) string {
 	return *text
 }
 
-// Event is the live event with that ID.
+// Event returns the live event with the ID, or ErrNotFound.
 func (db *DB) Event(ctx context.Context, id int64) (Event, error) {
-	return one(ctx, db, live[eventRow]("events", id), db.openEvent)
+	return events.get(ctx, db, id)
 }
 
 // AddEvent adds an event to a signed contract.
-func (db *DB) AddEvent(ctx context.Context, c EventChange) (Event, error) {
-	return one(ctx, db, added[eventRow]("events", "event"), db.openEvent,
-		step{query: sq().Insert("event").SetMap(db.eventValues(c))})
+func (db *DB) AddEvent(ctx context.Context, c Change) (Event, error) {
+	return events.add(ctx, db, c)
 }
 
-// UpdateEvent changes what is given and nothing else.
-func (db *DB) UpdateEvent(ctx context.Context, id int64, c EventChange) (Event, error) {
-	return change(ctx, db, "event", "events", version{id, c.Since}, db.openEvent, db.eventValues(c), nil, nil)
+// UpdateEvent writes the given columns.
+func (db *DB) UpdateEvent(ctx context.Context, id int64, c Change) (Event, error) {
+	return events.update(ctx, db, id, c)
 }
 
-// Overlapping are the other live events of the event's support contact at overlapping times.
+// Overlapping returns the other live events of the event's support contact at overlapping times.
 func (db *DB) Overlapping(ctx context.Context, e Event) ([]Event, error) {
 	if e.SupportID == nil || e.StartDate == nil || e.EndDate == nil {
 		return nil, nil
 	}
-	q := from[eventRow]("events").Where(squirrel.Eq{"support_id": *e.SupportID, "deleted_at": nil}).
+	q := events.from().Where(squirrel.Eq{"support_id": *e.SupportID, "deleted_at": nil}).
 		Where("id <> ? and start_date < ? and end_date > ?", e.ID, *e.EndDate, *e.StartDate).OrderBy("start_date", "id")
-	return list(ctx, db, q, db.openEvent)
+	return list(ctx, db, q, events.row(db))
 }
 
 // DeleteEvent marks an event as deleted.
 func (db *DB) DeleteEvent(ctx context.Context, id int64) (Event, error) {
-	return mark(ctx, db, "event", "events", id, true, db.openEvent)
+	return events.mark(ctx, db, id, true)
 }
 
 // CancelEvent marks an event as canceled and removes its support contact. ErrConflict if it is canceled already.
 func (db *DB) CancelEvent(ctx context.Context, id int64) (Event, error) {
 	canceled := map[string]any{"canceled_at": squirrel.Expr("now()")}
-	return change(ctx, db, "event", "events", version{id: id}, db.openEvent, canceled, nil, nil)
+	return events.change(ctx, db, version{id: id}, canceled, nil, nil)
 }
 
 // RestoreEvent brings a deleted or canceled event back, the latter with its support contact unless they have left. One that
@@ -199,7 +155,7 @@ func (db *DB) RestoreEvent(ctx context.Context, id int64) (Event, error) {
 	wasThere, touched := true, true // unless the rows say otherwise
 	restore := sq().Update("event").Set("deleted_at", nil).
 		Set("canceled_at", squirrel.Expr("case when deleted_at is not null then canceled_at end")).Where(marked, id).Suffix("returning id")
-	e, err := one(ctx, db, from[eventRow]("events").Where(squirrel.Eq{"id": id}), db.openEvent,
+	e, err := one(ctx, db, events.from().Where(squirrel.Eq{"id": id}), events.row(db),
 		step{sq().Select("id").From("events").Where(marked, id), sawRow(&wasThere)}, step{restore, sawRow(&touched)})
 	switch {
 	case err != nil || touched:
@@ -208,41 +164,4 @@ func (db *DB) RestoreEvent(ctx context.Context, id int64) (Event, error) {
 		return Event{}, ErrDenied
 	}
 	return Event{}, say(ErrConflict, "it is neither deleted nor canceled")
-}
-
-// eventTexts are the columns that an event is found by.
-var eventTexts = []string{"name", "location", "comments"}
-
-// writeInto sets a text of an event and its tokens; NULL for an empty text.
-func (db *DB) writeInto(values map[string]any, column, text string) {
-	values[column], values[column+"_tokens"] = orNull(text), db.vault.PlainTokens(text)
-}
-
-// eventValues are the columns of a change, each text with its tokens.
-func (db *DB) eventValues(c EventChange) map[string]any {
-	values := map[string]any{}
-	for i, text := range []*string{c.Name, c.Location, c.Comments} {
-		if text != nil {
-			db.writeInto(values, eventTexts[i], *text)
-		}
-	}
-	set(values, "contract_id", c.ContractID)
-	set(values, "support_id", c.SupportID)
-	set(values, "start_date", c.StartDate)
-	set(values, "end_date", c.EndDate)
-	set(values, "attendees", c.Attendees)
-	return values
-}
-
-func (db *DB) openEvent(r eventRow) (Event, error) {
-	return Event{
-		ID: r.ID, Name: r.Name, ContractID: r.ContractID, CustomerID: r.CustomerID,
-		Customer:        db.open("customer.company_name", r.Customer),
-		CustomerContact: db.open("customer.full_name", r.CustomerContact),
-		CustomerEmail:   db.open("customer.email", r.CustomerEmail),
-		CustomerPhone:   db.open("customer.phone", r.CustomerPhone),
-		StartDate:       r.StartDate, EndDate: r.EndDate, Location: r.Location, Attendees: r.Attendees, Comments: r.Comments,
-		SupportID: r.SupportID, SupportContact: r.SupportContact, Status: r.Status, CanceledAt: r.CanceledAt,
-		CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, DeletedAt: r.DeletedAt,
-	}, nil
 }

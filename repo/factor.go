@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/Masterminds/squirrel"
+	"github.com/jackc/pgx/v5"
 )
 
 // This file holds second factors (RFC 6238). The database checks the codes.
@@ -18,7 +19,7 @@ type Factor struct {
 
 // Factor returns the caller's second factor.
 func (db *DB) Factor(ctx context.Context) (Factor, error) {
-	return one(ctx, db, from[Factor]("my_mfa()"), same[Factor])
+	return one(ctx, db, from[Factor]("my_mfa()"), pgx.RowToStructByName[Factor])
 }
 
 // ClearFactor removes the second factor of a collaborator who has lost it; their sessions end.

@@ -93,9 +93,9 @@ func TestAdditionLost(t *testing.T) {
 	t.Parallel()
 	ctx, f := t.Context(), newFaulty(t)
 	db := f.as("sales1", time.Minute)
-	ok[repo.Customer](t)(db.AddCustomer(ctx, repo.CustomerChange{CompanyName: text("Before"), FullName: text("Before")}))
+	ok[repo.Customer](t)(db.AddCustomer(ctx, repo.Change{"company_name": text("Before"), "full_name": text("Before")}))
 	f.Arm(faultproxy.Cut, faultproxy.Down, 0)
-	c, err := db.AddCustomer(ctx, repo.CustomerChange{CompanyName: text("Lost"), FullName: text("Lou")})
+	c, err := db.AddCustomer(ctx, repo.Change{"company_name": text("Lost"), "full_name": text("Lou")})
 	if err != nil || c.CompanyName != "Lost" || f.Armed() {
 		t.Fatalf("got %+v, %v", c, err)
 	}
@@ -206,7 +206,7 @@ func TestWaitsOnce(t *testing.T) {
 	ctx, f := t.Context(), newFaulty(t)
 	db := f.as("sales1", time.Minute)
 	add := func() error {
-		_, err := db.AddCustomer(ctx, repo.CustomerChange{CompanyName: text("A"), FullName: text("B")})
+		_, err := db.AddCustomer(ctx, repo.Change{"company_name": text("A"), "full_name": text("B")})
 		return err
 	}
 	waited := db.CountWaits()
@@ -314,7 +314,7 @@ func TestResume(t *testing.T) {
 			db.Line(fmt.Sprint("pay ", i/2))
 			ok[repo.Contract](t)(db.PayContract(ctx, k, repo.Money(700+i/2), nil))
 			db.Line("add")
-			added = append(added, ok[repo.Customer](t)(db.AddCustomer(ctx, repo.CustomerChange{CompanyName: text("C%d", i), FullName: text("F")})))
+			added = append(added, ok[repo.Customer](t)(db.AddCustomer(ctx, repo.Change{"company_name": text("C%d", i), "full_name": text("F")})))
 		}
 		return db, added
 	}
@@ -353,7 +353,7 @@ func TestMovedClock(t *testing.T) {
 			t.Errorf("clock moved by %v: a read: %v", moved, err)
 		}
 		moved -= 15 * time.Minute
-		if _, err := db.AddCustomer(ctx, repo.CustomerChange{CompanyName: text("A"), FullName: text("B")}); err != nil {
+		if _, err := db.AddCustomer(ctx, repo.Change{"company_name": text("A"), "full_name": text("B")}); err != nil {
 			t.Errorf("clock moved by %v: a write: %v", moved, err)
 		}
 	}

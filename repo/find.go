@@ -95,7 +95,7 @@ func (db *DB) FindCustomers(ctx context.Context, text string, limit int) ([]Foun
 			if err != nil {
 				return nil, err
 			}
-			all = append(all, rows...)
+			all = append(all, rows.Rows...)
 		}
 		return best(all, limit, func(c Customer) int64 { return c.ID }, func(c Customer) int {
 			if number > 0 && c.ID == all[0].ID {
@@ -124,11 +124,11 @@ func (db *DB) FindContracts(ctx context.Context, text string, limit int, of []Fo
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, mixed...)
+		all = append(all, mixed.Rows...)
 	}
 	theirs, err := db.Contracts(ctx, ContractFilter{Page: Page{Limit: mostRelated}, Customers: idsOf(of)})
 	score := byCustomer(of, func(c Contract) int64 { return c.CustomerID }, func(c Contract) int { return db.scoreContract(text, c) })
-	return best(append(all, theirs...), limit, func(c Contract) int64 { return c.ID }, score), err
+	return best(append(all, theirs.Rows...), limit, func(c Contract) int64 { return c.ID }, score), err
 }
 
 // FindEvents are at most limit live events that match, by number, by texts of their own, by the customers that do, or by several words in
@@ -147,20 +147,20 @@ func (db *DB) ownEvents(ctx context.Context, text string, limit int) ([]Event, e
 	if err != nil {
 		return nil, err
 	}
-	var named []Event
+	var named List[Event]
 	if db.isOneWord(text) {
 		named, err = db.namedEvents(ctx, text, limit)
 	} else {
 		named, err = db.Events(ctx, EventFilter{Page: Page{Limit: limit, Search: text}})
 	}
-	return append(all, named...), err
+	return append(all, named.Rows...), err
 }
 
 // withTheirs are the best of some events and of those of customers.
 func (db *DB) withTheirs(ctx context.Context, text string, limit int, own []Event, of []Found[Customer]) ([]Found[Event], error) {
 	theirs, err := db.Events(ctx, EventFilter{Page: Page{Limit: mostRelated}, Customers: idsOf(of)})
 	score := byCustomer(of, func(e Event) int64 { return e.CustomerID }, func(e Event) int { return db.scoreEvent(text, e) })
-	return best(slices.Concat(own, theirs), limit, func(e Event) int64 { return e.ID }, score), err
+	return best(slices.Concat(own, theirs.Rows), limit, func(e Event) int64 { return e.ID }, score), err
 }
 
 // Everything is what was found of each noun, the best first.
@@ -209,10 +209,10 @@ func (db *DB) together(ctx context.Context, asks ...func(context.Context) error)
 }
 
 // namedEvents are the first live events that are found by texts of their own.
-func (db *DB) namedEvents(ctx context.Context, text string, limit int) ([]Event, error) {
+func (db *DB) namedEvents(ctx context.Context, text string, limit int) (List[Event], error) {
 	m := mentions{mentionedBy{view: "events", sequence: "event_id_seq", alone: "event_texts"}, []part{{sets: db.vault.PlainNeedle(text)}}}
-	fetch := func(p Page) ([]Event, error) {
-		return listPage(ctx, db, from[eventRow]("events").Where(m.candidates(p)), "events", p, EventSorts(), db.openEvent)
+	fetch := func(p Page) (List[Event], error) {
+		return events.page(ctx, db, events.from().Where(m.candidates(p)), p, events.sorts())
 	}
 	return searched(Page{Limit: limit, Search: text}, func(e Event) int64 { return e.ID }, fetch, func(e Event) bool { return db.scoreEvent(text, e) > 0 })
 }
@@ -220,7 +220,7 @@ func (db *DB) namedEvents(ctx context.Context, text string, limit int) ([]Event,
 // FindUsers are at most limit live collaborators that match, with a role unless it is empty, the best first.
 func (db *DB) FindUsers(ctx context.Context, text, role string, limit int) ([]Found[User], error) {
 	all, err := db.Users(ctx, UserFilter{Page: Page{Limit: MostCounted, Search: text}, Role: role})
-	return best(all, limit, func(u User) int64 { return u.ID }, func(u User) int { return db.scoreUser(text, u) }), err
+	return best(all.Rows, limit, func(u User) int64 { return u.ID }, func(u User) int { return db.scoreUser(text, u) }), err
 }
 
 func idsOf(found []Found[Customer]) []int64 {

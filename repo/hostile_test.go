@@ -65,14 +65,14 @@ func TestUndoIsTheOpposite(t *testing.T) {
 	ok[repo.Contract](t)(w.as("sales1").PayContract(ctx, other, 2000, nil))
 	ok[repo.Contract](t)(w.as("sales1").PayContract(ctx, k, 1000, nil))
 	payment := read[int64](w, "select max(id) from audit where entity = 'payment'")
-	ok[repo.Customer](t)(w.as("sales1").UpdateCustomer(ctx, c, repo.CustomerChange{Phone: text("+33611111111")}))
+	ok[repo.Customer](t)(w.as("sales1").UpdateCustomer(ctx, c, repo.Change{"phone": text("+33611111111")}))
 	phone := read[int64](w, "select max(id) from audit where entity = 'customer'")
-	ok[repo.Contract](t)(w.as("sales1").UpdateContract(ctx, k, repo.ContractChange{TotalAmount: ptr(repo.Money(20000))}))
+	ok[repo.Contract](t)(w.as("sales1").UpdateContract(ctx, k, repo.Change{"total_amount": ptr(repo.Money(20000))}))
 	total := read[int64](w, "select max(id) from audit where entity = 'contract'")
 	added := read[int64](w, "select max(id) from audit where entity = 'customer' and action = 'add'")
 	e := w.event(k, "support1").ID
 	ends := read[string](w, "select end_date at time zone 'UTC' || 'Z' from event where id = $1", e)
-	ok[repo.Event](t)(w.as("support1").UpdateEvent(ctx, e, repo.EventChange{EndDate: ptr(time.Now().Add(500 * time.Hour))}))
+	ok[repo.Event](t)(w.as("support1").UpdateEvent(ctx, e, repo.Change{"end_date": ptr(time.Now().Add(500 * time.Hour))}))
 	date := read[int64](w, "select max(id) from audit where entity = 'event'")
 	claim := func(person string, entry int64, sql string) error {
 		_, err := w.inTx(w.token(person), func(tx pgx.Tx) (int64, error) {
@@ -135,7 +135,7 @@ func TestEraseWhatIsNotSealed(t *testing.T) {
 	if _, err := w.try(w.token("sales1"), "with u as (update customer set full_name = $2 where id = $1 returning 1) select from u where false", c, w.forged(plain)); err != nil {
 		t.Fatal(err)
 	}
-	ok[repo.Customer](t)(w.as("sales1").UpdateCustomer(ctx, c, repo.CustomerChange{FullName: text("Lou")}))
+	ok[repo.Customer](t)(w.as("sales1").UpdateCustomer(ctx, c, repo.Change{"full_name": text("Lou")}))
 	left := fmt.Sprintf("%x", plain)
 	if !strings.Contains(w.dump(), left) {
 		t.Fatal("nothing is there to be erased")
@@ -160,7 +160,7 @@ func TestChainHeldUp(t *testing.T) {
 	h.do(fmt.Sprintf("set crm.token = '%s'", w.token("sales1")))
 	h.do("select note_refusal('x', 'customer', 1)")
 	change := func(i int) {
-		ok[repo.Customer](t)(w.as("sales1").UpdateCustomer(ctx, c, repo.CustomerChange{Phone: text("+336%08d", i)}))
+		ok[repo.Customer](t)(w.as("sales1").UpdateCustomer(ctx, c, repo.Change{"phone": text("+336%08d", i)}))
 	}
 	change(1)
 	w.set("insert into audit (entity, entity_id, action) select 'user', 0, 'sign-in' from generate_series(1, 1500)")

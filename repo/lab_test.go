@@ -236,16 +236,16 @@ func ok[T any](t testing.TB) func(T, error) T {
 // customer is one of that sales collaborator's.
 func (w *world) customer(sales string) repo.Customer {
 	w.t.Helper()
-	return ok[repo.Customer](w.t)(w.as(sales).AddCustomer(context.Background(), repo.CustomerChange{
-		CompanyName: text("Company of %s", sales), FullName: text("Lou of %s", sales), Email: text("lou@%s.example", sales), Phone: text("+33612345678"),
+	return ok[repo.Customer](w.t)(w.as(sales).AddCustomer(context.Background(), repo.Change{
+		"company_name": text("Company of %s", sales), "full_name": text("Lou of %s", sales), "email": text("lou@%s.example", sales), "phone": text("+33612345678"),
 	}))
 }
 
 // contract of a customer, in that state.
 func (w *world) contract(customer int64, total repo.Money, status string) repo.Contract {
 	w.t.Helper()
-	return ok[repo.Contract](w.t)(w.as("manage").AddContract(context.Background(), repo.ContractChange{
-		CustomerID: &customer, TotalAmount: &total, Status: &status,
+	return ok[repo.Contract](w.t)(w.as("manage").AddContract(context.Background(), repo.Change{
+		"customer_id": &customer, "total_amount": &total, "status": &status,
 	}))
 }
 
@@ -253,12 +253,12 @@ func (w *world) contract(customer int64, total repo.Money, status string) repo.C
 func (w *world) event(contract int64, support string) repo.Event {
 	w.t.Helper()
 	ctx, start := context.Background(), time.Now().Add(72*time.Hour).Truncate(time.Second)
-	e := ok[repo.Event](w.t)(w.as("admin").AddEvent(ctx, repo.EventChange{
-		ContractID: &contract, Name: text("Party"), StartDate: &start, EndDate: ptr(start.Add(5 * time.Hour)),
-		Location: text("Paris"), Attendees: ptr(int64(10)), Comments: text("none"),
+	e := ok[repo.Event](w.t)(w.as("admin").AddEvent(ctx, repo.Change{
+		"contract_id": &contract, "name": text("Party"), "start_date": &start, "end_date": ptr(start.Add(5 * time.Hour)),
+		"location": text("Paris"), "attendees": ptr(int64(10)), "comments": text("none"),
 	}))
 	if support == "" {
 		return e
 	}
-	return ok[repo.Event](w.t)(w.as("admin").UpdateEvent(ctx, e.ID, repo.EventChange{SupportID: ptr(w.ids[support])}))
+	return ok[repo.Event](w.t)(w.as("admin").UpdateEvent(ctx, e.ID, repo.Change{"support_id": ptr(w.ids[support])}))
 }

@@ -57,7 +57,7 @@ type listing struct {
 
 // listings are the lists with each filter and some orders, pages and counts.
 func listings(w *world) []listing {
-	page := repo.Page{Limit: 50, Total: new(int64)}
+	page := repo.Page{Limit: 50, Count: true}
 	with := func(change func(*repo.Page)) repo.Page { p := page; change(&p); return p }
 	customers := func(f repo.CustomerFilter) func(context.Context, *repo.DB) error {
 		return func(ctx context.Context, db *repo.DB) error { return failed(db.Customers(ctx, f)) }

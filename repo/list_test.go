@@ -17,39 +17,39 @@ func herd(t *testing.T, w *world) {
 	for i := range 12 {
 		name := fmt.Sprint("user", i)
 		w.add(name, []string{"sales", "support", "manage"}[i%3])
-		change := repo.CustomerChange{CompanyName: text("C%d", i), FullName: text("F")}
+		change := repo.Change{"company_name": text("C%d", i), "full_name": text("F")}
 		if i%3 != 0 {
-			change.SalesID = ptr(w.ids[fmt.Sprint("sales", 1+i%2)])
+			change["sales_id"] = w.ids[fmt.Sprint("sales", 1+i%2)]
 		}
 		c := ok[repo.Customer](t)(admin.AddCustomer(ctx, change)).ID
 		total := repo.Money(i % 4 * 1000)
-		k := ok[repo.Contract](t)(admin.AddContract(ctx, repo.ContractChange{CustomerID: &c, TotalAmount: &total, Status: ptr(repo.ContractStatuses()[i%3])})).ID
+		k := ok[repo.Contract](t)(admin.AddContract(ctx, repo.Change{"customer_id": &c, "total_amount": &total, "status": ptr(repo.ContractStatuses()[i%3])})).ID
 		if i%3 != 2 {
 			continue
 		}
 		if i%2 == 0 {
-			ok[repo.Contract](t)(admin.UpdateContract(ctx, k, repo.ContractChange{RemainingAmount: ptr(repo.Money(0))}))
+			ok[repo.Contract](t)(admin.UpdateContract(ctx, k, repo.Change{"remaining_amount": ptr(repo.Money(0))}))
 		}
 		for j := range 3 {
-			e := repo.EventChange{ContractID: &k, Name: text("Event %d%%_\\", i)}
+			e := repo.Change{"contract_id": &k, "name": text("Event %d%%_\\", i)}
 			if j > 0 {
-				e.StartDate, e.EndDate = ptr(start.AddDate(0, 0, i)), ptr(start.AddDate(0, 0, i+j))
-				e.Attendees, e.Location = ptr(int64(j)), text("Lyon")
+				e["start_date"], e["end_date"] = start.AddDate(0, 0, i), start.AddDate(0, 0, i+j)
+				e["attendees"], e["location"] = j, "Lyon"
 			}
 			id := ok[repo.Event](t)(admin.AddEvent(ctx, e)).ID
 			if j == 2 {
-				ok[repo.Event](t)(admin.UpdateEvent(ctx, id, repo.EventChange{SupportID: ptr(w.ids[fmt.Sprint("support", 1+i%2)])}))
+				ok[repo.Event](t)(admin.UpdateEvent(ctx, id, repo.Change{"support_id": ptr(w.ids[fmt.Sprint("support", 1+i%2)])}))
 			}
 		}
 	}
 }
 
 // pages walks a list to its end, two rows at a time, and answers the IDs.
-func pages[T any](t *testing.T, p repo.Page, id func(T) int64, list func(repo.Page) ([]T, error)) (ids []int64) {
+func pages[T any](t *testing.T, p repo.Page, id func(T) int64, list func(repo.Page) (repo.List[T], error)) (ids []int64) {
 	t.Helper()
 	p.Limit = 2
 	for range 100 {
-		rows := ok[[]T](t)(list(p))
+		rows := ok[repo.List[T]](t)(list(p)).Rows
 		for _, r := range rows[:min(len(rows), 2)] {
 			ids = append(ids, id(r))
 		}
@@ -72,17 +72,21 @@ func TestPages(t *testing.T) {
 		sorts map[string]string
 		pages func(repo.Page) []int64
 	}{
-		"users": {repo.UserSorts(), func(p repo.Page) []int64 {
-			return pages(t, p, func(u repo.User) int64 { return u.ID }, func(p repo.Page) ([]repo.User, error) { return db.Users(ctx, repo.UserFilter{Page: p}) })
+		"users": {repo.SortKeys[repo.User](), func(p repo.Page) []int64 {
+			return pages(t, p, func(u repo.User) int64 { return u.ID }, func(p repo.Page) (repo.List[repo.User], error) { return db.Users(ctx, repo.UserFilter{Page: p}) })
 		}},
-		"customers": {repo.CustomerSorts(), func(p repo.Page) []int64 {
-			return pages(t, p, func(c repo.Customer) int64 { return c.ID }, func(p repo.Page) ([]repo.Customer, error) { return db.Customers(ctx, repo.CustomerFilter{Page: p}) })
+		"customers": {repo.SortKeys[repo.Customer](), func(p repo.Page) []int64 {
+			return pages(t, p, func(c repo.Customer) int64 { return c.ID }, func(p repo.Page) (repo.List[repo.Customer], error) {
+				return db.Customers(ctx, repo.CustomerFilter{Page: p})
+			})
 		}},
-		"contracts": {repo.ContractSorts(), func(p repo.Page) []int64 {
-			return pages(t, p, func(k repo.Contract) int64 { return k.ID }, func(p repo.Page) ([]repo.Contract, error) { return db.Contracts(ctx, repo.ContractFilter{Page: p}) })
+		"contracts": {repo.SortKeys[repo.Contract](), func(p repo.Page) []int64 {
+			return pages(t, p, func(k repo.Contract) int64 { return k.ID }, func(p repo.Page) (repo.List[repo.Contract], error) {
+				return db.Contracts(ctx, repo.ContractFilter{Page: p})
+			})
 		}},
-		"events": {repo.EventSorts(), func(p repo.Page) []int64 {
-			return pages(t, p, func(e repo.Event) int64 { return e.ID }, func(p repo.Page) ([]repo.Event, error) { return db.Events(ctx, repo.EventFilter{Page: p}) })
+		"events": {repo.SortKeys[repo.Event](), func(p repo.Page) []int64 {
+			return pages(t, p, func(e repo.Event) int64 { return e.ID }, func(p repo.Page) (repo.List[repo.Event], error) { return db.Events(ctx, repo.EventFilter{Page: p}) })
 		}},
 	}
 	for view, l := range lists {
@@ -109,8 +113,8 @@ func TestFilters(t *testing.T) {
 	ctx, w := t.Context(), newWorld(t)
 	herd(t, w)
 	db, page := w.as("sales1"), repo.Page{Limit: 1000}
-	contracts := ok[[]repo.Contract](t)(db.Contracts(ctx, repo.ContractFilter{Page: page}))
-	events := ok[[]repo.Event](t)(db.Events(ctx, repo.EventFilter{Page: page}))
+	contracts := ok[repo.List[repo.Contract]](t)(db.Contracts(ctx, repo.ContractFilter{Page: page})).Rows
+	events := ok[repo.List[repo.Event]](t)(db.Events(ctx, repo.EventFilter{Page: page})).Rows
 	unsigned := func(k repo.Contract) bool { return k.Status == "to_send" || k.Status == "pending" }
 	unpaid := func(k repo.Contract) bool { return k.RemainingAmount > 0 && k.Status != "canceled" }
 	mine := func(k repo.Contract) bool { return k.SalesID != nil && *k.SalesID == w.ids["sales1"] }
@@ -128,7 +132,7 @@ func TestFilters(t *testing.T) {
 		{repo.ContractFilter{Page: repo.Page{Search: "20.00 SIGNED"}}, func(k repo.Contract) bool { return k.Status == "signed" && k.TotalAmount == 2000 }},
 	} {
 		c.f.Limit = 1000
-		same(t, fmt.Sprintf("%+v", c.f), ok[[]repo.Contract](t)(db.Contracts(ctx, c.f)), contracts, c.want, func(k repo.Contract) int64 { return k.ID })
+		same(t, fmt.Sprintf("%+v", c.f), ok[repo.List[repo.Contract]](t)(db.Contracts(ctx, c.f)).Rows, contracts, c.want, func(k repo.Contract) int64 { return k.ID })
 	}
 	from, to := time.Date(2030, 1, 3, 0, 0, 0, 0, time.UTC), time.Date(2030, 1, 7, 0, 0, 0, 0, time.UTC)
 	none := func(e repo.Event) bool { return e.SupportID == nil }
@@ -154,7 +158,7 @@ func TestFilters(t *testing.T) {
 		{repo.EventFilter{Page: repo.Page{Search: "lyon EVENT"}}, func(e repo.Event) bool { return e.Location != nil }},
 	} {
 		c.f.Limit = 1000
-		same(t, fmt.Sprintf("%+v", c.f), ok[[]repo.Event](t)(db.Events(ctx, c.f)), events, c.want, func(e repo.Event) int64 { return e.ID })
+		same(t, fmt.Sprintf("%+v", c.f), ok[repo.List[repo.Event]](t)(db.Events(ctx, c.f)).Rows, events, c.want, func(e repo.Event) int64 { return e.ID })
 	}
 }
 

@@ -74,8 +74,8 @@ type trial struct {
 func failed[T any](_ T, err error) error { return err }
 
 // listed is an error for a list that is not.
-func listed[T any](rows []T, err error) error {
-	if err == nil && len(rows) == 0 {
+func listed[T any](found repo.List[T], err error) error {
+	if err == nil && len(found.Rows) == 0 {
 		return repo.ErrNotFound
 	}
 	return err
@@ -111,34 +111,34 @@ func (w *world) trials(set int) []trial {
 		{"event.view", set, func(db *repo.DB) error { return failed(db.History(ctx, "event", e)) }, "select * from history('event', $1)", []any{e}},
 		{
 			"user.add", set, func(db *repo.DB) error {
-				return failed(db.AddUser(ctx, repo.UserChange{FirstName: text("New"), LastName: text("New"), Email: text("new@epic.example"), Role: text("sales")},
+				return failed(db.AddUser(ctx, repo.Change{"first_name": text("New"), "last_name": text("New"), "email": text("new@epic.example"), "role": text("sales")},
 					&repo.Password{MemoryKiB: 64, Iterations: 1, Parallelism: 1, Salt: make([]byte, 16), KeyHash: make([]byte, 32)}))
 			},
 			"insert into collaborator (first_name, last_name, email, role) values ('New', 'New', 'new@epic.example', 'sales')", nil,
 		},
 		{"user.update", set, func(db *repo.DB) error {
-			return failed(db.UpdateUser(ctx, user, repo.UserChange{LastName: text("New")}, 0))
+			return failed(db.UpdateUser(ctx, user, repo.Change{"last_name": text("New")}, 0))
 		}, "update collaborator set last_name = 'New' where id = $1", []any{user}},
 		{"user.delete", set, func(db *repo.DB) error { return failed(db.DeleteUser(ctx, user, 0)) }, "update collaborator set deleted_at = now() where id = $1", []any{user}},
 		{"customer.add", set, func(db *repo.DB) error {
-			return failed(db.AddCustomer(ctx, repo.CustomerChange{CompanyName: text("New"), FullName: text("New")}))
+			return failed(db.AddCustomer(ctx, repo.Change{"company_name": text("New"), "full_name": text("New")}))
 		}, "insert into customer (company_name, full_name) values ($1, $1)", []any{sealed}},
 		{"customer.update", set, func(db *repo.DB) error {
-			return failed(db.UpdateCustomer(ctx, c, repo.CustomerChange{Phone: text("")}))
+			return failed(db.UpdateCustomer(ctx, c, repo.Change{"phone": text("")}))
 		}, "update customer set phone = null where id = $1", ids},
 		{"customer.delete", set, func(db *repo.DB) error { return failed(db.DeleteCustomer(ctx, free)) }, "update customer set deleted_at = now() where id = $1", []any{free}},
-		{"contract.add", set, func(db *repo.DB) error { return failed(db.AddContract(ctx, repo.ContractChange{CustomerID: &c})) }, "insert into contract (customer_id) values ($1)", ids},
+		{"contract.add", set, func(db *repo.DB) error { return failed(db.AddContract(ctx, repo.Change{"customer_id": &c})) }, "insert into contract (customer_id) values ($1)", ids},
 		{"contract.update", set, func(db *repo.DB) error {
-			return failed(db.UpdateContract(ctx, k, repo.ContractChange{TotalAmount: ptr(repo.Money(200000))}))
+			return failed(db.UpdateContract(ctx, k, repo.Change{"total_amount": ptr(repo.Money(200000))}))
 		}, "update contract set total_amount = 2000 where id = $1", []any{k}},
 		{"contract.update", set, func(db *repo.DB) error { return failed(db.PayContract(ctx, k, 100, nil)) }, "insert into payment (contract_id, amount) values ($1, 1)", []any{k}},
 		{"contract.update", set, func(db *repo.DB) error {
-			return failed(db.UpdateContract(ctx, k, repo.ContractChange{RemainingAmount: ptr(repo.Money(5))}))
+			return failed(db.UpdateContract(ctx, k, repo.Change{"remaining_amount": ptr(repo.Money(5))}))
 		}, "insert into payment (contract_id, amount) select id, remaining_amount from contracts where id = $1", []any{k}},
 		{"contract.delete", set, nil, "update contract set deleted_at = now() where id = $1", []any{k}},
-		{"event.add", set, func(db *repo.DB) error { return failed(db.AddEvent(ctx, repo.EventChange{ContractID: &k})) }, "insert into event (contract_id) values ($1)", []any{k}},
+		{"event.add", set, func(db *repo.DB) error { return failed(db.AddEvent(ctx, repo.Change{"contract_id": &k})) }, "insert into event (contract_id) values ($1)", []any{k}},
 		{"event.update", set, func(db *repo.DB) error {
-			return failed(db.UpdateEvent(ctx, e, repo.EventChange{Comments: text("New")}))
+			return failed(db.UpdateEvent(ctx, e, repo.Change{"comments": text("New")}))
 		}, "update event set comments = 'New' where id = $1", []any{e}},
 		{"event.delete", set, func(db *repo.DB) error { return failed(db.DeleteEvent(ctx, e)) }, "update event set deleted_at = now() where id = $1", []any{e}},
 	}
@@ -168,7 +168,7 @@ func (w *world) badTokens(person string) map[string]string {
 	if to == "" {
 		to = "admin"
 	}
-	ok[repo.User](w.t)(w.as("admin").UpdateUser(ctx, w.ids[mover], repo.UserChange{Role: &to}, 0))
+	ok[repo.User](w.t)(w.as("admin").UpdateUser(ctx, w.ids[mover], repo.Change{"role": &to}, 0))
 	token, fresh, hour := good(mine), claims(mine, 0, 10*time.Minute), time.Hour
 	unsigned := token[:strings.LastIndex(token, ".")+1]
 	swapped := claims(repo.Opening{SessionID: mine.SessionID, UserID: other.UserID}, 0, hour)

@@ -70,7 +70,7 @@ func (w word) either() squirrel.Sqlizer {
 func (db *DB) mentions(ctx context.Context, text string, by mentionedBy) (mentions, error) {
 	m := mentions{mentionedBy: by}
 	var colleagues []User
-	if err := db.ask(ctx, step{from[User]("users"), collect(&colleagues, same[User])}); err != nil {
+	if err := db.ask(ctx, step{users.from(), collect(&colleagues, users.row(db))}); err != nil {
 		return m, err
 	}
 	readings := db.readings(text, by.total)

@@ -17,9 +17,9 @@ func TestSearchesUseTheirIndexes(t *testing.T) {
 	w.set("select pg_stat_reset()")
 	db := w.as("support1")
 	for _, needle := range []string{"bouzin", "bo", "xylophone", "wy", "nowhere", "bouzin xylophone", "06 00 00 37 00"} {
-		ok[[]repo.Customer](t)(db.Customers(ctx, repo.CustomerFilter{Page: repo.Page{Search: needle, Limit: 20}}))
-		ok[[]repo.Contract](t)(db.Contracts(ctx, repo.ContractFilter{Page: repo.Page{Search: needle, Limit: 20}}))
-		ok[[]repo.Event](t)(db.Events(ctx, repo.EventFilter{Page: repo.Page{Search: needle, Limit: 20}}))
+		ok[repo.List[repo.Customer]](t)(db.Customers(ctx, repo.CustomerFilter{Page: repo.Page{Search: needle, Limit: 20}}))
+		ok[repo.List[repo.Contract]](t)(db.Contracts(ctx, repo.ContractFilter{Page: repo.Page{Search: needle, Limit: 20}}))
+		ok[repo.List[repo.Event]](t)(db.Events(ctx, repo.EventFilter{Page: repo.Page{Search: needle, Limit: 20}}))
 		ok[[]int64](t)(findAll(ctx, db, needle))
 	}
 	w.db.Close() // a connection that ends hands in its statistics
@@ -47,10 +47,10 @@ func TestParallelPlans(t *testing.T) {
 		w.set("alter database " + w.database + " set " + setting)
 	}
 	for _, search := range []string{"", "bouzin", "xylophone"} {
-		db, p := w.as("sales1"), repo.Page{Search: search, Limit: 20, Total: new(int64)}
-		ok[[]repo.Customer](t)(db.Customers(ctx, repo.CustomerFilter{Page: p}))
-		ok[[]repo.Contract](t)(db.Contracts(ctx, repo.ContractFilter{Page: p, Unpaid: true}))
-		ok[[]repo.Event](t)(db.Events(ctx, repo.EventFilter{Page: p}))
+		db, p := w.as("sales1"), repo.Page{Search: search, Limit: 20, Count: true}
+		ok[repo.List[repo.Customer]](t)(db.Customers(ctx, repo.CustomerFilter{Page: p}))
+		ok[repo.List[repo.Contract]](t)(db.Contracts(ctx, repo.ContractFilter{Page: p, Unpaid: true}))
+		ok[repo.List[repo.Event]](t)(db.Events(ctx, repo.EventFilter{Page: p}))
 	}
 	ok[repo.Waiting](t)(w.as("sales1").Waiting(ctx, time.Now()))
 }

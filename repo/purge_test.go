@@ -42,14 +42,14 @@ func (w *world) addChain() (c chain) {
 	w.t.Helper()
 	ctx, seller, manager := context.Background(), w.seeding("seller"), w.seeding("manager")
 	var err error
-	c.customer, err = seller.AddCustomer(ctx, repo.CustomerChange{CompanyName: ptr("Fable SA"), FullName: ptr("Jean Fable")})
+	c.customer, err = seller.AddCustomer(ctx, repo.Change{"company_name": ptr("Fable SA"), "full_name": ptr("Jean Fable")})
 	w.must(c, err)
-	c.contract, err = manager.AddContract(ctx, repo.ContractChange{CustomerID: &c.customer.ID, TotalAmount: ptr(repo.Money(10000)), Status: ptr("signed")})
+	c.contract, err = manager.AddContract(ctx, repo.Change{"customer_id": &c.customer.ID, "total_amount": ptr(repo.Money(10000)), "status": ptr("signed")})
 	w.must(c, err)
 	w.must(seller.PayContract(ctx, c.contract.ID, 4000, nil))
-	c.event, err = seller.AddEvent(ctx, repo.EventChange{ContractID: &c.contract.ID})
+	c.event, err = seller.AddEvent(ctx, repo.Change{"contract_id": &c.contract.ID})
 	w.must(c, err)
-	w.must(manager.UpdateEvent(ctx, c.event.ID, repo.EventChange{SupportID: ptr(w.ids["helper"])}))
+	w.must(manager.UpdateEvent(ctx, c.event.ID, repo.Change{"support_id": ptr(w.ids["helper"])}))
 	return c
 }
 
@@ -65,29 +65,29 @@ func purgeCases() []purgeCase {
 	return []purgeCase{
 		{"nothing real", func(*world, chain) {}, repo.Counts{}},
 		{"contract of a fictional customer", func(w *world, c chain) {
-			w.must(w.as("manage").AddContract(ctx, repo.ContractChange{CustomerID: &c.customer.ID, SalesID: ptr(w.ids["sales1"])}))
+			w.must(w.as("manage").AddContract(ctx, repo.Change{"customer_id": &c.customer.ID, "sales_id": ptr(w.ids["sales1"])}))
 		}, repo.Counts{Users: 1, Customers: 1}},
 		{"customer of a fictional contact", func(w *world, c chain) {
-			w.must(w.as("admin").AddCustomer(ctx, repo.CustomerChange{CompanyName: ptr("Real SA"), FullName: ptr("Real"), SalesID: ptr(w.ids["seller"])}))
+			w.must(w.as("admin").AddCustomer(ctx, repo.Change{"company_name": ptr("Real SA"), "full_name": ptr("Real"), "sales_id": ptr(w.ids["seller"])}))
 		}, repo.Counts{Users: 1}},
 		{"event of a fictional contract", func(w *world, c chain) {
-			w.must(w.as("admin").AddEvent(ctx, repo.EventChange{ContractID: &c.contract.ID}))
+			w.must(w.as("admin").AddEvent(ctx, repo.Change{"contract_id": &c.contract.ID}))
 		}, repo.Counts{Users: 1, Customers: 1, Contracts: 1, Payments: 1}},
 		{"payment of a fictional contract", func(w *world, c chain) {
 			w.must(w.as("manage").DeleteEvent(ctx, c.event.ID))
 			w.must(w.as("manage").PayContract(ctx, c.contract.ID, 1000, nil))
 		}, repo.Counts{Users: 1, Customers: 1, Contracts: 1, Payments: 1}},
 		{"event with fictional support", func(w *world, c chain) {
-			customer, err := w.as("sales1").AddCustomer(ctx, repo.CustomerChange{CompanyName: ptr("Real SA"), FullName: ptr("Real")})
+			customer, err := w.as("sales1").AddCustomer(ctx, repo.Change{"company_name": ptr("Real SA"), "full_name": ptr("Real")})
 			w.must(customer, err)
-			contract, err := w.as("manage").AddContract(ctx, repo.ContractChange{CustomerID: &customer.ID, Status: ptr("signed")})
+			contract, err := w.as("manage").AddContract(ctx, repo.Change{"customer_id": &customer.ID, "status": ptr("signed")})
 			w.must(contract, err)
-			event, err := w.as("sales1").AddEvent(ctx, repo.EventChange{ContractID: &contract.ID})
+			event, err := w.as("sales1").AddEvent(ctx, repo.Change{"contract_id": &contract.ID})
 			w.must(event, err)
-			w.must(w.as("manage").UpdateEvent(ctx, event.ID, repo.EventChange{SupportID: ptr(w.ids["helper"])}))
+			w.must(w.as("manage").UpdateEvent(ctx, event.ID, repo.Change{"support_id": ptr(w.ids["helper"])}))
 		}, repo.Counts{Users: 1}},
 		{"change of a fictional event", func(w *world, c chain) {
-			w.must(w.as("manage").UpdateEvent(ctx, c.event.ID, repo.EventChange{SupportID: ptr(w.ids["support1"])}))
+			w.must(w.as("manage").UpdateEvent(ctx, c.event.ID, repo.Change{"support_id": ptr(w.ids["support1"])}))
 		}, repo.Counts{}},
 	}
 }
@@ -157,7 +157,7 @@ func (w *world) remainders() {
 func TestPurgeTrail(t *testing.T) {
 	w, ctx := newWorld(t), context.Background()
 	w.addFictional("seller", "sales")
-	customer, err := w.seeding("seller").AddCustomer(ctx, repo.CustomerChange{CompanyName: ptr("Fable SA"), FullName: ptr("Jean Fable")})
+	customer, err := w.seeding("seller").AddCustomer(ctx, repo.Change{"company_name": ptr("Fable SA"), "full_name": ptr("Jean Fable")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +177,7 @@ func TestPurgeTrail(t *testing.T) {
 // Only a seeding session dates its records; others cannot.
 func TestAt(t *testing.T) {
 	w, ctx, then := newWorld(t), context.Background(), time.Date(2025, 2, 3, 4, 5, 6, 0, time.UTC)
-	change := repo.CustomerChange{CompanyName: ptr("Fable SA"), FullName: ptr("Jean Fable")}
+	change := repo.Change{"company_name": ptr("Fable SA"), "full_name": ptr("Jean Fable")}
 	seeded, err := w.seeding("sales1").At(then).AddCustomer(ctx, change)
 	if err != nil || !seeded.CreatedAt.Equal(then) || !seeded.UpdatedAt.Equal(then) {
 		t.Errorf("seeded: %+v, %v", seeded, err)

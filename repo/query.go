@@ -21,8 +21,14 @@ type Page struct {
 	After   int64  // start behind the record with this ID; 0 from the beginning
 	Sort    string // a sortable column; empty is id
 	Desc    bool
-	Deleted bool   // the deleted records instead of the live ones
-	Total   *int64 // receives how many there are on all pages, up to MostCounted+1; nil: not counted
+	Deleted bool // the deleted records instead of the live ones
+	Count   bool // count the records on all pages
+}
+
+// A List is one page of records.
+type List[T any] struct {
+	Rows  []T   // at most Limit+1: the last one shows that there is a next page
+	Total int64 // the number of records on all pages, at most MostCounted+1; -1: not counted
 }
 
 // columns are the db tags of R, in order: the one list of what a view is asked for.
@@ -41,27 +47,23 @@ func from[R any](view string) squirrel.SelectBuilder {
 	return sq().Select(columns[R]()...).From(view)
 }
 
-// collect reads rows of R, shaped into T.
-func collect[R, T any](into *[]T, shape func(R) (T, error)) func(pgx.Rows) error {
-	return func(rows pgx.Rows) error {
-		found, err := pgx.CollectRows(rows, pgx.RowToStructByName[R])
-		if err != nil {
-			return err
-		}
-		*into = make([]T, len(found))
-		for i, r := range found {
-			if (*into)[i], err = shape(r); err != nil {
-				return err
-			}
-		}
-		return nil
+// collect reads all rows.
+func collect[T any](into *[]T, row pgx.RowToFunc[T]) func(pgx.Rows) error {
+	return func(rows pgx.Rows) (err error) {
+		*into, err = pgx.CollectRows(rows, row)
+		return err
 	}
 }
 
-// same shapes a record that needs no shaping.
-func same[T any](row T) (T, error) { return row, nil }
+// shaped reads a row of R and turns it into a T.
+func shaped[R, T any](shape func(R) T) pgx.RowToFunc[T] {
+	return func(row pgx.CollectableRow) (T, error) {
+		r, err := pgx.RowToStructByName[R](row)
+		return shape(r), err
+	}
+}
 
-// value reads the one value that a statement answers.
+// value reads the only value of a result.
 func value[T any](into *T) func(pgx.Rows) error {
 	return func(rows pgx.Rows) error {
 		var err error
@@ -70,16 +72,16 @@ func value[T any](into *T) func(pgx.Rows) error {
 	}
 }
 
-// list runs one query and answers its rows.
-func list[R, T any](ctx context.Context, db *DB, query squirrel.Sqlizer, shape func(R) (T, error)) ([]T, error) {
+// list runs one query and returns its rows.
+func list[T any](ctx context.Context, db *DB, query squirrel.Sqlizer, row pgx.RowToFunc[T]) ([]T, error) {
 	var found []T
-	err := db.ask(ctx, step{query, collect(&found, shape)})
+	err := db.ask(ctx, step{query, collect(&found, row)})
 	return found, err
 }
 
-// one runs the steps and then the query, which finds one row or is ErrNotFound. All of it is one
-// transaction, so a write and the record that it leaves are one round trip.
-func one[R, T any](ctx context.Context, db *DB, query squirrel.Sqlizer, shape func(R) (T, error), before ...step) (T, error) {
+// one runs the steps and then the query, and returns the query's row or ErrNotFound. Everything runs in one transaction,
+// so a write and reading the record afterwards take one round trip.
+func one[T any](ctx context.Context, db *DB, query squirrel.Sqlizer, row pgx.RowToFunc[T], before ...step) (T, error) {
 	var found []T
 	exchange := db.run
 	if len(before) == 0 {
@@ -88,7 +90,7 @@ func one[R, T any](ctx context.Context, db *DB, query squirrel.Sqlizer, shape fu
 	if _, ok := query.(rereadable); !ok {
 		query = rereadable{query, query}
 	}
-	if err := exchange(ctx, append(before, step{query, collect(&found, shape)})...); err != nil {
+	if err := exchange(ctx, append(before, step{query, collect(&found, row)})...); err != nil {
 		return *new(T), err
 	}
 	if len(found) == 0 {
@@ -100,24 +102,27 @@ func one[R, T any](ctx context.Context, db *DB, query squirrel.Sqlizer, shape fu
 // MostCounted is where counting a list stops: more than that is many.
 const MostCounted = 10_000
 
-// listPage runs the page of a query over a view. sortable maps the columns that a page may be sorted by to SQL that is
-// never null. One row more than the limit is asked for: whoever gets it knows that there is a next page.
-func listPage[R, T any](ctx context.Context, db *DB, q squirrel.SelectBuilder, view string, p Page, sortable map[string]string, shape func(R) (T, error)) ([]T, error) {
+// page runs the page of a query over the entity's view. sorts maps each sort key to SQL that is never null.
+func (e entity[T]) page(ctx context.Context, db *DB, q squirrel.SelectBuilder, p Page, sorts map[string]string) (List[T], error) {
+	return listPage(ctx, db, q, e.view, p, sorts, e.row(db))
+}
+
+func listPage[T any](ctx context.Context, db *DB, q squirrel.SelectBuilder, view string, p Page, sorts map[string]string, row pgx.RowToFunc[T]) (List[T], error) {
 	q = q.Where(isDeleted(p.Deleted))
-	var found []T
+	found := List[T]{Total: -1}
 	var steps []step
 	if p.Search != "" {
 		steps = append(steps, inOrder())
 	}
-	page := step{ordered(q, view, p, sortable), collect(&found, shape)}
+	page := step{ordered(q, view, p, sorts), collect(&found.Rows, row)}
 	if p.byID() {
 		steps = append(steps, stopEarly(), page)
 	} else {
 		steps = append(steps, page, stopEarly()) // a page in another order reads all rows anyway
 	}
-	if p.Total != nil {
+	if p.Count {
 		count := sq().Select("count(*)").FromSelect(q.RemoveColumns().Column("1").Limit(MostCounted+1), "counted")
-		steps = append(steps, step{count, value(p.Total)})
+		steps = append(steps, step{count, value(&found.Total)})
 	}
 	return found, db.ask(ctx, steps...)
 }
@@ -155,13 +160,6 @@ func isSet(column string, set bool) squirrel.Sqlizer {
 		return squirrel.Expr("num_nonnulls(" + column + ") = 1")
 	}
 	return squirrel.Expr("num_nonnulls(" + column + ") <> 1")
-}
-
-// set adds column = value to an update when value was given.
-func set[T any](changes map[string]any, column string, value *T) {
-	if value != nil {
-		changes[column] = *value
-	}
 }
 
 // orNull is NULL for an empty text.

@@ -2,6 +2,7 @@ package repo
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/Masterminds/squirrel"
@@ -20,17 +21,52 @@ func (db *DB) open(column string, sealed []byte) string {
 }
 
 // live selects the record with the ID unless it is deleted.
-func live[R any](view string, id int64) squirrel.SelectBuilder {
-	return from[R](view).Where(squirrel.Eq{"id": id, "deleted_at": nil})
+func (e entity[T]) live(id int64) squirrel.SelectBuilder {
+	return e.from().Where(squirrel.Eq{"id": id, "deleted_at": nil})
 }
 
-// added selects the record that an insert into table has just made: by the connection's last value of the sequence,
+// added selects the record that an insert into the table has just made: by the connection's last value of the sequence,
 // and after that connection was lost by the request that added it.
-func added[R any](view, table string) squirrel.Sqlizer {
+func (e entity[T]) added() squirrel.Sqlizer {
 	return rereadable{
-		from[R](view).Where("id = (select currval(pg_get_serial_sequence(?, 'id')))", table),
-		from[R](view).Where("id = (select requested_id())"),
+		e.from().Where("id = (select currval(pg_get_serial_sequence(?, 'id')))", e.table),
+		e.from().Where("id = (select requested_id())"),
 	}
+}
+
+// get returns the live record with the ID, or ErrNotFound.
+func (e entity[T]) get(ctx context.Context, db *DB, id int64) (T, error) {
+	return one(ctx, db, e.live(id), e.row(db))
+}
+
+// add inserts a record and returns it as stored.
+func (e entity[T]) add(ctx context.Context, db *DB, c Change, after ...step) (T, error) {
+	values, err := e.values(db, c)
+	if err != nil {
+		return *new(T), err
+	}
+	insert := step{query: sq().Insert(e.table).SetMap(values)}
+	return one(ctx, db, e.added(), e.row(db), append([]step{insert}, after...)...)
+}
+
+// update writes a change to a live record; see change.
+func (e entity[T]) update(ctx context.Context, db *DB, id int64, c Change, before ...step) (T, error) {
+	if e.writesSealed(c) {
+		switch record, err := e.get(ctx, db, id); {
+		case err == nil:
+			c = e.withoutSame(c, record)
+		case !errors.Is(err, ErrNotFound): // the update returns that one
+			return record, err
+		}
+	}
+	values, err := e.values(db, c)
+	if err != nil {
+		return *new(T), err
+	}
+	if len(values) == 0 {
+		values["deleted_at"] = squirrel.Expr("deleted_at") // changes nothing, and is judged as an update
+	}
+	return e.change(ctx, db, version{id, c.seen()}, values, before, nil)
 }
 
 // A version is a record in the state that a user has read; without seen it is its current state.
@@ -52,22 +88,22 @@ func (v version) lock(table string) squirrel.Sqlizer {
 // change updates columns of a live record, with steps before and after, in one transaction, and returns the record. It
 // returns ErrNotFound for a missing record, ErrConflict for one that was changed since it was read, and ErrDenied for one
 // that the caller may not change.
-func change[R, T any](ctx context.Context, db *DB, table, view string, v version, shape func(R) (T, error), values map[string]any, before, after []step) (T, error) {
+func (e entity[T]) change(ctx context.Context, db *DB, v version, values map[string]any, before, after []step) (T, error) {
 	var steps []step
 	touched, current := true, true
 	if v.seen != nil {
-		steps = append(steps, step{query: v.lock(table)})
+		steps = append(steps, step{query: v.lock(e.table)})
 	}
 	steps = append(steps, before...)
 	if len(values) > 0 {
-		update := sq().Update(table).SetMap(values).Where(squirrel.Eq{"id": v.id, "deleted_at": nil}).Where(v.unchanged(view))
+		update := sq().Update(e.table).SetMap(values).Where(squirrel.Eq{"id": v.id, "deleted_at": nil}).Where(v.unchanged(e.view))
 		steps = append(steps, step{update.Suffix("returning id"), sawRow(&touched)})
 	}
 	steps = append(steps, after...)
 	if v.seen != nil {
-		steps = append(steps, step{sq().Select("id").From(view).Where(squirrel.Eq{"id": v.id}).Where(v.unchanged(view)), sawRow(&current)})
+		steps = append(steps, step{sq().Select("id").From(e.view).Where(squirrel.Eq{"id": v.id}).Where(v.unchanged(e.view)), sawRow(&current)})
 	}
-	record, err := one(ctx, db, live[R](view, v.id), shape, steps...)
+	record, err := one(ctx, db, e.live(v.id), e.row(db), steps...)
 	switch {
 	case err != nil:
 		return *new(T), err
@@ -90,13 +126,13 @@ func sawRow(touched *bool) func(pgx.Rows) error {
 
 // mark deletes or restores a record and returns it. It returns ErrNotFound when there is nothing to delete, ErrConflict
 // when there is nothing to restore, and ErrDenied when the caller may not change it.
-func mark[R, T any](ctx context.Context, db *DB, table, view string, id int64, deleted bool, shape func(R) (T, error), before ...step) (T, error) {
+func (e entity[T]) mark(ctx context.Context, db *DB, id int64, deleted bool, before ...step) (T, error) {
 	touched, wasThere := true, true // unless the rows say otherwise
-	update := sq().Update(table).Set("deleted_at", squirrel.Expr("case when ? then now() end", deleted)).
+	update := sq().Update(e.table).Set("deleted_at", squirrel.Expr("case when ? then now() end", deleted)).
 		Where("id = ? and (deleted_at is null) = ?", id, deleted).Suffix("returning id")
-	there := sq().Select("id").From(view).Where("id = ? and (deleted_at is null) = ?", id, deleted)
+	there := sq().Select("id").From(e.view).Where("id = ? and (deleted_at is null) = ?", id, deleted)
 	steps := append([]step{{there, sawRow(&wasThere)}}, before...)
-	record, err := one(ctx, db, from[R](view).Where(squirrel.Eq{"id": id}), shape, append(steps, step{update, sawRow(&touched)})...)
+	record, err := one(ctx, db, e.from().Where(squirrel.Eq{"id": id}), e.row(db), append(steps, step{update, sawRow(&touched)})...)
 	switch {
 	case err != nil || touched:
 		return record, err

@@ -25,13 +25,13 @@ func TestSoftDelete(t *testing.T) {
 	page, gone := repo.Page{Limit: 100}, repo.Page{Limit: 100, Deleted: true}
 	ids := func(p repo.Page) map[string][]int64 {
 		all := map[string][]int64{}
-		for _, u := range ok[[]repo.User](t)(db.Users(ctx, repo.UserFilter{Page: p})) {
+		for _, u := range ok[repo.List[repo.User]](t)(db.Users(ctx, repo.UserFilter{Page: p})).Rows {
 			all["user"] = append(all["user"], u.ID)
 		}
-		for _, c := range ok[[]repo.Customer](t)(db.Customers(ctx, repo.CustomerFilter{Page: p})) {
+		for _, c := range ok[repo.List[repo.Customer]](t)(db.Customers(ctx, repo.CustomerFilter{Page: p})).Rows {
 			all["customer"] = append(all["customer"], c.ID)
 		}
-		for _, e := range ok[[]repo.Event](t)(db.Events(ctx, repo.EventFilter{Page: p})) {
+		for _, e := range ok[repo.List[repo.Event]](t)(db.Events(ctx, repo.EventFilter{Page: p})).Rows {
 			all["event"] = append(all["event"], e.ID)
 		}
 		return all
@@ -48,15 +48,15 @@ func TestSoftDelete(t *testing.T) {
 	}{
 		{
 			"user", leaver, func() error { return failed(db.DeleteUser(ctx, leaver, 0)) }, func() error { return failed(db.RestoreUser(ctx, leaver)) },
-			func() error { return failed(db.User(ctx, leaver)) }, func() error { return failed(db.UpdateUser(ctx, leaver, repo.UserChange{LastName: text("x")}, 0)) },
+			func() error { return failed(db.User(ctx, leaver)) }, func() error { return failed(db.UpdateUser(ctx, leaver, repo.Change{"last_name": text("x")}, 0)) },
 		},
 		{
 			"customer", free, func() error { return failed(db.DeleteCustomer(ctx, free)) }, func() error { return failed(db.RestoreCustomer(ctx, free)) },
-			func() error { return failed(db.Customer(ctx, free)) }, func() error { return failed(db.UpdateCustomer(ctx, free, repo.CustomerChange{Phone: text("")})) },
+			func() error { return failed(db.Customer(ctx, free)) }, func() error { return failed(db.UpdateCustomer(ctx, free, repo.Change{"phone": text("")})) },
 		},
 		{
 			"event", event, func() error { return failed(db.DeleteEvent(ctx, event)) }, func() error { return failed(db.RestoreEvent(ctx, event)) },
-			func() error { return failed(db.Event(ctx, event)) }, func() error { return failed(db.UpdateEvent(ctx, event, repo.EventChange{Name: text("x")})) },
+			func() error { return failed(db.Event(ctx, event)) }, func() error { return failed(db.UpdateEvent(ctx, event, repo.Change{"name": text("x")})) },
 		},
 	} {
 		is(t, n.restore(), repo.ErrConflict, "restore a live %s", n.noun)
@@ -76,7 +76,7 @@ func TestSoftDelete(t *testing.T) {
 	if after := ids(page); !reflect.DeepEqual(after, before) {
 		t.Errorf("at last %v, want %v", after, before)
 	}
-	for _, err := range []error{failed(db.DeleteUser(ctx, 999999, 0)), failed(db.DeleteCustomer(ctx, 999999)), failed(db.DeleteEvent(ctx, 999999)), failed(db.UpdateEvent(ctx, 999999, repo.EventChange{Name: text("x")}))} {
+	for _, err := range []error{failed(db.DeleteUser(ctx, 999999, 0)), failed(db.DeleteCustomer(ctx, 999999)), failed(db.DeleteEvent(ctx, 999999)), failed(db.UpdateEvent(ctx, 999999, repo.Change{"name": text("x")}))} {
 		is(t, err, repo.ErrNotFound, "a missing record")
 	}
 	if _, err := w.try(w.token("admin"), "update customer set deleted_at = now(), phone = null where id = $1", free); sqlstate(err) != "42501" {
@@ -104,50 +104,50 @@ func TestUpdateOnlyWhatIsGiven(t *testing.T) {
 		columns string
 	}{
 		{"customer", customer, func() error {
-			return failed(db.UpdateCustomer(ctx, customer, repo.CustomerChange{CompanyName: text("N")}))
+			return failed(db.UpdateCustomer(ctx, customer, repo.Change{"company_name": text("N")}))
 		}, "company_name"},
 		{"customer", customer, func() error {
-			return failed(db.UpdateCustomer(ctx, customer, repo.CustomerChange{FullName: text("N")}))
+			return failed(db.UpdateCustomer(ctx, customer, repo.Change{"full_name": text("N")}))
 		}, "full_name"},
-		{"customer", customer, func() error { return failed(db.UpdateCustomer(ctx, customer, repo.CustomerChange{Email: text("")})) }, "email"},
+		{"customer", customer, func() error { return failed(db.UpdateCustomer(ctx, customer, repo.Change{"email": text("")})) }, "email"},
 		{"customer", customer, func() error {
-			return failed(db.UpdateCustomer(ctx, customer, repo.CustomerChange{Phone: text("+331")}))
+			return failed(db.UpdateCustomer(ctx, customer, repo.Change{"phone": text("+331")}))
 		}, "phone"},
 		{"customer", second, func() error {
-			return failed(db.UpdateCustomer(ctx, second, repo.CustomerChange{SalesID: ptr(w.ids["sales1"])}))
+			return failed(db.UpdateCustomer(ctx, second, repo.Change{"sales_id": ptr(w.ids["sales1"])}))
 		}, "sales_id"},
 		{"contract", contract, func() error {
-			return failed(db.UpdateContract(ctx, contract, repo.ContractChange{TotalAmount: ptr(repo.Money(99900))}))
+			return failed(db.UpdateContract(ctx, contract, repo.Change{"total_amount": ptr(repo.Money(99900))}))
 		}, "remaining_amount total_amount"},
 		{"contract", contract, func() error {
-			return failed(db.UpdateContract(ctx, contract, repo.ContractChange{RemainingAmount: ptr(repo.Money(0))}))
+			return failed(db.UpdateContract(ctx, contract, repo.Change{"remaining_amount": ptr(repo.Money(0))}))
 		}, "remaining_amount"},
 		{"contract", contract, func() error {
-			return failed(db.UpdateContract(ctx, contract, repo.ContractChange{SalesID: ptr(w.ids["sales2"])}))
+			return failed(db.UpdateContract(ctx, contract, repo.Change{"sales_id": ptr(w.ids["sales2"])}))
 		}, "sales_id"},
 		{"contract", contract, func() error {
-			return failed(db.UpdateContract(ctx, contract, repo.ContractChange{CustomerID: &second}))
+			return failed(db.UpdateContract(ctx, contract, repo.Change{"customer_id": &second}))
 		}, "customer_id"},
 		{"contract", contract, func() error {
-			return failed(db.UpdateContract(ctx, contract, repo.ContractChange{Status: text("finished")}))
+			return failed(db.UpdateContract(ctx, contract, repo.Change{"status": text("finished")}))
 		}, "status"},
-		{"event", event, func() error { return failed(db.UpdateEvent(ctx, event, repo.EventChange{Name: text("N")})) }, "name"},
-		{"event", event, func() error { return failed(db.UpdateEvent(ctx, event, repo.EventChange{Location: text("N")})) }, "location"},
-		{"event", event, func() error { return failed(db.UpdateEvent(ctx, event, repo.EventChange{Comments: text("")})) }, "comments"},
-		{"event", event, func() error { return failed(db.UpdateEvent(ctx, event, repo.EventChange{Attendees: ptr(int64(0))})) }, "attendees"},
+		{"event", event, func() error { return failed(db.UpdateEvent(ctx, event, repo.Change{"name": text("N")})) }, "name"},
+		{"event", event, func() error { return failed(db.UpdateEvent(ctx, event, repo.Change{"location": text("N")})) }, "location"},
+		{"event", event, func() error { return failed(db.UpdateEvent(ctx, event, repo.Change{"comments": text("")})) }, "comments"},
+		{"event", event, func() error { return failed(db.UpdateEvent(ctx, event, repo.Change{"attendees": ptr(int64(0))})) }, "attendees"},
 		{"event", event, func() error {
-			return failed(db.UpdateEvent(ctx, event, repo.EventChange{EndDate: ptr(start.Add(time.Hour))}))
+			return failed(db.UpdateEvent(ctx, event, repo.Change{"end_date": ptr(start.Add(time.Hour))}))
 		}, "end_date"},
-		{"event", event, func() error { return failed(db.UpdateEvent(ctx, event, repo.EventChange{StartDate: &start})) }, "start_date"},
+		{"event", event, func() error { return failed(db.UpdateEvent(ctx, event, repo.Change{"start_date": &start})) }, "start_date"},
 		{"event", event, func() error {
-			return failed(db.UpdateEvent(ctx, event, repo.EventChange{SupportID: ptr(w.ids["support2"])}))
+			return failed(db.UpdateEvent(ctx, event, repo.Change{"support_id": ptr(w.ids["support2"])}))
 		}, "support_id"},
-		{"event", event, func() error { return failed(db.UpdateEvent(ctx, event, repo.EventChange{ContractID: &other})) }, "contract_id"},
-		{"collaborator", second, func() error { return failed(db.UpdateUser(ctx, second, repo.UserChange{FirstName: text("N")}, 0)) }, "first_name"},
-		{"collaborator", second, func() error { return failed(db.UpdateUser(ctx, second, repo.UserChange{LastName: text("N")}, 0)) }, "last_name"},
-		{"collaborator", second, func() error { return failed(db.UpdateUser(ctx, second, repo.UserChange{EmployeeNumber: text("N")}, 0)) }, "employee_number"},
+		{"event", event, func() error { return failed(db.UpdateEvent(ctx, event, repo.Change{"contract_id": &other})) }, "contract_id"},
+		{"collaborator", second, func() error { return failed(db.UpdateUser(ctx, second, repo.Change{"first_name": text("N")}, 0)) }, "first_name"},
+		{"collaborator", second, func() error { return failed(db.UpdateUser(ctx, second, repo.Change{"last_name": text("N")}, 0)) }, "last_name"},
+		{"collaborator", second, func() error { return failed(db.UpdateUser(ctx, second, repo.Change{"employee_number": text("N")}, 0)) }, "employee_number"},
 		{"collaborator", w.ids["manage"], func() error {
-			return failed(db.UpdateUser(ctx, w.ids["manage"], repo.UserChange{Email: text("n@x"), Role: text("support")}, 0))
+			return failed(db.UpdateUser(ctx, w.ids["manage"], repo.Change{"email": text("n@x"), "role": text("support")}, 0))
 		}, "email role"},
 	} {
 		before := w.row(c.table, c.id)
@@ -171,8 +171,8 @@ func TestSealed(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
 	secrets := []string{"Zyxwvut Industries", "Quentin Oddname", "quentin@oddname.example", "+33698765432", "Renamed Zyxwvut"}
-	c := ok[repo.Customer](t)(w.as("sales1").AddCustomer(ctx, repo.CustomerChange{CompanyName: &secrets[0], FullName: &secrets[1], Email: &secrets[2], Phone: &secrets[3]}))
-	ok[repo.Customer](t)(w.as("sales1").UpdateCustomer(ctx, c.ID, repo.CustomerChange{CompanyName: &secrets[4]}))
+	c := ok[repo.Customer](t)(w.as("sales1").AddCustomer(ctx, repo.Change{"company_name": &secrets[0], "full_name": &secrets[1], "email": &secrets[2], "phone": &secrets[3]}))
+	ok[repo.Customer](t)(w.as("sales1").UpdateCustomer(ctx, c.ID, repo.Change{"company_name": &secrets[4]}))
 	dump := strings.ToLower(read[string](w, `select string_agg(row, e'\n') from (
 		select x::text as row from customer x union all select x::text from audit x union all select x::text from contract x) everything`))
 	for _, secret := range secrets {
@@ -226,20 +226,20 @@ func TestHostileTexts(t *testing.T) {
 	before := tables()
 	for i := range 120 {
 		s := hostile(i)
-		c := ok[repo.Customer](t)(db.UpdateCustomer(ctx, customer, repo.CustomerChange{CompanyName: &s, FullName: &s, Email: &s, Phone: &s}))
-		e := ok[repo.Event](t)(db.UpdateEvent(ctx, event, repo.EventChange{Name: &s, Location: &s, Comments: &s}))
-		u := ok[repo.User](t)(db.UpdateUser(ctx, w.ids["sales2"], repo.UserChange{FirstName: &s, LastName: &s}, 0))
+		c := ok[repo.Customer](t)(db.UpdateCustomer(ctx, customer, repo.Change{"company_name": &s, "full_name": &s, "email": &s, "phone": &s}))
+		e := ok[repo.Event](t)(db.UpdateEvent(ctx, event, repo.Change{"name": &s, "location": &s, "comments": &s}))
+		u := ok[repo.User](t)(db.UpdateUser(ctx, w.ids["sales2"], repo.Change{"first_name": &s, "last_name": &s}, 0))
 		for _, got := range []string{c.CompanyName, c.FullName, c.Email, c.Phone, *e.Name, *e.Location, *e.Comments, u.FirstName, u.LastName, e.Customer, e.CustomerPhone} {
 			if got != s {
 				t.Fatalf("stored %q, read %q", s, got)
 			}
 		}
-		if found := ok[[]repo.Event](t)(db.Events(ctx, repo.EventFilter{Page: repo.Page{Limit: 5, Search: s}})); (len(found) == 1) != (len(security.Readings(s)) > 0) {
+		if found := ok[repo.List[repo.Event]](t)(db.Events(ctx, repo.EventFilter{Page: repo.Page{Limit: 5, Search: s}})).Rows; (len(found) == 1) != (len(security.Readings(s)) > 0) {
 			t.Errorf("search for %q finds %d events", s, len(found))
 		}
 		for _, f := range []error{
 			listed(db.Users(ctx, repo.UserFilter{Role: s, Page: repo.Page{Limit: 5}})), listed(db.Contracts(ctx, repo.ContractFilter{Status: s, Page: repo.Page{Limit: 5}})),
-			failed(db.Events(ctx, repo.EventFilter{Page: repo.Page{Limit: 5, Sort: s}})), failed(db.UpdateUser(ctx, w.ids["sales2"], repo.UserChange{Role: &s}, 0)), failed(db.History(ctx, s, 1)), w.signInAs(s, []byte(s)),
+			failed(db.Events(ctx, repo.EventFilter{Page: repo.Page{Limit: 5, Sort: s}})), failed(db.UpdateUser(ctx, w.ids["sales2"], repo.Change{"role": &s}, 0)), failed(db.History(ctx, s, 1)), w.signInAs(s, []byte(s)),
 		} {
 			if f != nil && f.Error() == "" || strings.Contains(fmt.Sprint(f), "SQLSTATE") {
 				t.Errorf("%q: %v", s, f)

@@ -31,9 +31,9 @@ func TestStates(t *testing.T) {
 			start := map[string]string{"to_send": "to_send", "pending": "pending", "signed": "signed", "finished": "signed", "canceled": "pending"}[from]
 			k := w.contract(c, 0, start)
 			if start != from {
-				ok[repo.Contract](t)(w.as("manage").UpdateContract(ctx, k.ID, repo.ContractChange{Status: &from}))
+				ok[repo.Contract](t)(w.as("manage").UpdateContract(ctx, k.ID, repo.Change{"status": &from}))
 			}
-			got, err := w.as("manage").UpdateContract(ctx, k.ID, repo.ContractChange{Status: &to})
+			got, err := w.as("manage").UpdateContract(ctx, k.ID, repo.Change{"status": &to})
 			var want error
 			if !slices.Contains(strings.Fields(steps[from]), to) {
 				want = repo.ErrConflict
@@ -45,7 +45,7 @@ func TestStates(t *testing.T) {
 		}
 	}
 	for _, first := range repo.ContractStatuses() {
-		_, err := w.as("manage").AddContract(ctx, repo.ContractChange{CustomerID: &c, Status: &first})
+		_, err := w.as("manage").AddContract(ctx, repo.Change{"customer_id": &c, "status": &first})
 		want := map[string]error{"finished": repo.ErrConflict, "canceled": repo.ErrConflict}[first]
 		is(t, err, want, "new → %s", first)
 	}
@@ -62,8 +62,8 @@ func TestEvents(t *testing.T) {
 			start = state
 		}
 		k := w.contract(c, 0, start).ID
-		ok[repo.Contract](t)(w.as("manage").UpdateContract(ctx, k, repo.ContractChange{Status: &state}))
-		_, err := w.as("sales1").AddEvent(ctx, repo.EventChange{ContractID: &k})
+		ok[repo.Contract](t)(w.as("manage").UpdateContract(ctx, k, repo.Change{"status": &state}))
+		_, err := w.as("sales1").AddEvent(ctx, repo.Change{"contract_id": &k})
 		want := repo.ErrConflict
 		if state == "signed" {
 			want = nil
@@ -84,7 +84,7 @@ func TestEvents(t *testing.T) {
 		{time.Hour, -1, repo.ErrInvalid},
 		{time.Hour, math.MaxInt32 + 1, nil},
 	} {
-		_, err := w.as("sales1").AddEvent(ctx, repo.EventChange{ContractID: &k, StartDate: &evening, EndDate: ptr(evening.Add(e.end)), Attendees: &e.attendees})
+		_, err := w.as("sales1").AddEvent(ctx, repo.Change{"contract_id": &k, "start_date": &evening, "end_date": ptr(evening.Add(e.end)), "attendees": &e.attendees})
 		if e.attendees > math.MaxInt32 {
 			if err == nil {
 				t.Error("more attendees than an integer holds")
@@ -110,11 +110,11 @@ func TestLedger(t *testing.T) {
 	pay := func(m repo.Money) step {
 		return func() (repo.Contract, error) { return manage.PayContract(ctx, k, m, nil) }
 	}
-	update := func(c repo.ContractChange) step {
+	update := func(c repo.Change) step {
 		return func() (repo.Contract, error) { return manage.UpdateContract(ctx, k, c) }
 	}
-	total := func(m repo.Money) step { return update(repo.ContractChange{TotalAmount: &m}) }
-	remaining := func(m repo.Money) step { return update(repo.ContractChange{RemainingAmount: &m}) }
+	total := func(m repo.Money) step { return update(repo.Change{"total_amount": &m}) }
+	remaining := func(m repo.Money) step { return update(repo.Change{"remaining_amount": &m}) }
 	for i, s := range []struct {
 		do               step
 		want             error
@@ -131,11 +131,11 @@ func TestLedger(t *testing.T) {
 		{total(30000), nil, 30000, 0},
 		{total(repo.MaxMoney), nil, repo.MaxMoney, repo.MaxMoney - 30000},
 		{total(50000), nil, 50000, 20000},
-		{update(repo.ContractChange{Status: text("finished")}), repo.ErrConflict, 50000, 20000},
+		{update(repo.Change{"status": text("finished")}), repo.ErrConflict, 50000, 20000},
 		{remaining(50001), repo.ErrInvalid, 50000, 20000},
 		{remaining(12345), nil, 50000, 12345},
 		{remaining(12345), nil, 50000, 12345},
-		{update(repo.ContractChange{RemainingAmount: ptr(repo.Money(0)), TotalAmount: ptr(repo.Money(60010)), Status: text("finished")}), nil, 60010, 0},
+		{update(repo.Change{"remaining_amount": ptr(repo.Money(0)), "total_amount": ptr(repo.Money(60010)), "status": text("finished")}), nil, 60010, 0},
 		{pay(1), repo.ErrConflict, 60010, 0},
 		{pay(-1), repo.ErrConflict, 60010, 0},
 	} {
@@ -149,7 +149,7 @@ func TestLedger(t *testing.T) {
 		t.Errorf("%d contracts do not agree with their ledger", wrong)
 	}
 	canceled := w.contract(w.customer("sales1").ID, 100, "pending").ID
-	ok[repo.Contract](t)(manage.UpdateContract(ctx, canceled, repo.ContractChange{Status: text("canceled")}))
+	ok[repo.Contract](t)(manage.UpdateContract(ctx, canceled, repo.Change{"status": text("canceled")}))
 	is(t, failed(manage.PayContract(ctx, canceled, 1, nil)), repo.ErrConflict, "a canceled contract")
 	is(t, failed(manage.PayContract(ctx, 999999, 1, nil)), repo.ErrNotFound, "a missing contract")
 	for _, sql := range []string{
@@ -193,15 +193,15 @@ func TestContractsFollow(t *testing.T) {
 	w.add("sales3", "sales")
 	c := w.customer("sales1").ID
 	follows, stays := w.contract(c, 100, "signed").ID, w.contract(c, 100, "signed").ID
-	ok[repo.Contract](t)(w.as("manage").UpdateContract(ctx, stays, repo.ContractChange{SalesID: ptr(w.ids["sales2"])}))
-	ok[repo.Customer](t)(w.as("sales1").UpdateCustomer(ctx, c, repo.CustomerChange{SalesID: ptr(w.ids["sales3"])}))
+	ok[repo.Contract](t)(w.as("manage").UpdateContract(ctx, stays, repo.Change{"sales_id": ptr(w.ids["sales2"])}))
+	ok[repo.Customer](t)(w.as("sales1").UpdateCustomer(ctx, c, repo.Change{"sales_id": ptr(w.ids["sales3"])}))
 	for id, want := range map[int64]string{follows: "sales3", stays: "sales2"} {
 		if k := ok[repo.Contract](t)(w.as("sales1").Contract(ctx, id)); *k.SalesID != w.ids[want] {
 			t.Errorf("contract %d is %d's, want %s's", id, *k.SalesID, want)
 		}
 	}
 	for person, want := range map[string]error{"sales1": repo.ErrDenied, "sales2": nil, "sales3": nil} {
-		is(t, failed(w.as(person).UpdateContract(ctx, stays, repo.ContractChange{TotalAmount: ptr(repo.Money(200))})), want, "%s", person)
+		is(t, failed(w.as(person).UpdateContract(ctx, stays, repo.Change{"total_amount": ptr(repo.Money(200))})), want, "%s", person)
 	}
-	is(t, failed(w.as("sales2").UpdateContract(ctx, follows, repo.ContractChange{TotalAmount: ptr(repo.Money(200))})), repo.ErrDenied, "sales2")
+	is(t, failed(w.as("sales2").UpdateContract(ctx, follows, repo.Change{"total_amount": ptr(repo.Money(200))})), repo.ErrDenied, "sales2")
 }

@@ -15,39 +15,38 @@ const (
 	mostAsked = 1000 // rows that one statement of a search asks for
 )
 
-// searched fills a page with what keep keeps of the pages that fetch answers: at most Limit+1 records. How
-// many there are is known if they are all on this page; else the total is -1.
-func searched[T any](p Page, id func(T) int64, fetch func(Page) ([]T, error), keep func(T) bool) ([]T, error) {
-	var kept []T
-	ask, total := p, p.Total
-	ask.Total = nil
+// searched fills a page with those records of fetch's pages that match. The total is known if all of them are on this
+// page, and else -1.
+func searched[T any](p Page, id func(T) int64, fetch func(Page) (List[T], error), matches func(T) bool) (List[T], error) {
+	found := List[T]{Total: -1}
+	ask := p
+	ask.Count = false
 	for {
-		rows, err := fetch(ask)
+		offered, err := fetch(ask)
 		if err != nil {
-			return nil, err
+			return List[T]{}, err
 		}
-		more := len(rows) > ask.Limit
-		for _, r := range rows[:min(len(rows), ask.Limit)] {
-			if keep(r) {
-				kept = append(kept, r)
+		more := len(offered.Rows) > ask.Limit
+		for _, r := range offered.Rows[:min(len(offered.Rows), ask.Limit)] {
+			if matches(r) {
+				found.Rows = append(found.Rows, r)
 			}
 			ask.After = id(r)
 		}
-		if more && len(kept) <= p.Limit {
+		if more && len(found.Rows) <= p.Limit {
 			ask.Limit = max(p.Limit, min(4*ask.Limit, mostAsked))
 			continue
 		}
-		if total != nil {
-			if *total = -1; !more && p.After == 0 {
-				*total = int64(len(kept))
-			}
+		if !more && p.After == 0 {
+			found.Total = int64(len(found.Rows))
 		}
-		return kept[:min(len(kept), p.Limit+1)], nil
+		found.Rows = found.Rows[:min(len(found.Rows), p.Limit+1)]
+		return found, nil
 	}
 }
 
 // steady searches again when the keys were rotated meanwhile: rows that were rewritten then are found by the new ones.
-func steady[T any](db *DB, search func() ([]T, error)) ([]T, error) {
+func steady[T any](db *DB, search func() (T, error)) (T, error) {
 	for {
 		generation := db.vault.Generation()
 		found, err := search()
@@ -58,16 +57,16 @@ func steady[T any](db *DB, search func() ([]T, error)) ([]T, error) {
 }
 
 // searchCustomers is a page of the customers that match, of those that have all tokens of a set.
-func (db *DB) searchCustomers(ctx context.Context, f CustomerFilter, sets [][]int32) ([]Customer, error) {
-	fetch := func(p Page) ([]Customer, error) {
+func (db *DB) searchCustomers(ctx context.Context, f CustomerFilter, sets [][]int32) (List[Customer], error) {
+	fetch := func(p Page) (List[Customer], error) {
 		where := squirrel.And{isDeleted(p.Deleted)}
 		if f.SalesID != 0 {
 			where = append(where, squirrel.Eq{"sales_id": f.SalesID})
 		}
 		offer := offered("customers", "customer_id_seq", sets, p, where)
-		q := ordered(from[customerRow]("customers").Where(squirrel.Expr("id = any(array(?))", offer)), "customers", p, CustomerSorts())
-		var found []Customer
-		return found, db.ask(ctx, inOrder(), step{q, collect(&found, db.openCustomer)})
+		q := ordered(customers.from().Where(squirrel.Expr("id = any(array(?))", offer)), "customers", p, customers.sorts())
+		found := List[Customer]{Total: -1}
+		return found, db.ask(ctx, inOrder(), step{q, collect(&found.Rows, customers.row(db))})
 	}
 	return searched(f.Page, func(c Customer) int64 { return c.ID }, fetch, func(c Customer) bool { return db.scoreCustomer(f.Search, c) > 0 })
 }
@@ -117,7 +116,7 @@ func offered(view, sequence string, sets [][]int32, p Page, where squirrel.Sqliz
 // byID tells whether the page is in the order of IDs.
 func (p Page) byID() bool { return p.Sort == "" || p.Sort == "id" }
 
-// scoreCustomer tells how well a customer matches.
+// scoreCustomer returns how well a customer matches; 0 is not at all.
 func (db *DB) scoreCustomer(text string, c Customer) int {
-	return db.vault.Score(text, c.CompanyName, c.FullName, c.Email, c.Phone)
+	return db.vault.Score(text, customers.texts(c)...)
 }

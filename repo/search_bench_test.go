@@ -34,15 +34,15 @@ func BenchmarkSearch(b *testing.B) {
 	}{
 		{"list", func(needle string) ([]int64, error) {
 			found, err := db.Customers(ctx, repo.CustomerFilter{Page: repo.Page{Search: needle, Limit: 20}})
-			return ids(found), err
+			return ids(found.Rows), err
 		}, "customer"},
 		{"contracts", func(needle string) ([]int64, error) {
 			found, err := db.Contracts(ctx, repo.ContractFilter{Page: repo.Page{Search: needle, Limit: 20}})
-			return idsBy(found, func(c repo.Contract) int64 { return c.ID }), err
+			return idsBy(found.Rows, func(c repo.Contract) int64 { return c.ID }), err
 		}, "contract"},
 		{"events", func(needle string) ([]int64, error) {
 			found, err := db.Events(ctx, repo.EventFilter{Page: repo.Page{Search: needle, Limit: 20}})
-			return idsBy(found, func(e repo.Event) int64 { return e.ID }), err
+			return idsBy(found.Rows, func(e repo.Event) int64 { return e.ID }), err
 		}, "event"},
 		{"complete-customer", func(needle string) ([]int64, error) {
 			found, err := db.FindCustomers(ctx, needle, 20)

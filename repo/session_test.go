@@ -60,7 +60,7 @@ func TestNothingOutlivesTheSession(t *testing.T) {
 		"expired": func(w *world) { w.set("update session set ends_at = now() where collaborator_id = $1", w.ids["admin"]) },
 		"role changed": func(w *world) {
 			w.add("admin2", "admin")
-			ok[repo.User](t)(w.as("admin2").UpdateUser(t.Context(), w.ids["admin"], repo.UserChange{Role: text("manage")}, 0))
+			ok[repo.User](t)(w.as("admin2").UpdateUser(t.Context(), w.ids["admin"], repo.Change{"role": text("manage")}, 0))
 		},
 	}
 	for how, end := range ends {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/Masterminds/squirrel"
+	"github.com/jackc/pgx/v5"
 )
 
 // A SignedIn is one open database session of a collaborator.
@@ -20,7 +21,7 @@ type SignedIn struct {
 
 // Sessions are the open sessions of a collaborator, the caller or, with user.sessions, another, oldest first.
 func (db *DB) Sessions(ctx context.Context, of int64) ([]SignedIn, error) {
-	return list(ctx, db, squirrel.Expr("select "+strings.Join(columns[SignedIn](), ", ")+" from sessions_of($1)", of), same[SignedIn])
+	return list(ctx, db, squirrel.Expr("select "+strings.Join(columns[SignedIn](), ", ")+" from sessions_of($1)", of), pgx.RowToStructByName[SignedIn])
 }
 
 // EndSession ends one session; its user is signed out at the next command.

@@ -68,7 +68,7 @@ func (db *DB) SignInParams(ctx context.Context, email string) (Derivation, error
 	if err != nil {
 		return Derivation{}, err
 	}
-	return one(ctx, db, query, same[Derivation])
+	return one(ctx, db, query, pgx.RowToStructByName[Derivation])
 }
 
 // SignIn opens a session, or is ErrCredentials: for an unknown email, a wrong key or code and a locked account alike.

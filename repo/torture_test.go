@@ -118,7 +118,7 @@ func TestTorture(t *testing.T) {
 // tortured is one line: it pays n cents or adds customer n.
 func tortured(ctx context.Context, db *repo.DB, contract int64, n int) error {
 	if n%3 == 0 {
-		_, err := db.AddCustomer(ctx, repo.CustomerChange{CompanyName: text("T%d", n), FullName: text("T")})
+		_, err := db.AddCustomer(ctx, repo.Change{"company_name": text("T%d", n), "full_name": text("T")})
 		return err
 	}
 	_, err := db.PayContract(ctx, contract, repo.Money(n), nil)
@@ -187,7 +187,7 @@ func (w *world) judge(ctx context.Context, seen *tally, db *repo.DB) {
 	w.t.Helper()
 	customers := map[string]int{}
 	for after, more := int64(0), true; more; {
-		page := ok[[]repo.Customer](w.t)(db.Customers(ctx, repo.CustomerFilter{Page: repo.Page{Limit: 1000, After: after}}))
+		page := ok[repo.List[repo.Customer]](w.t)(db.Customers(ctx, repo.CustomerFilter{Page: repo.Page{Limit: 1000, After: after}})).Rows
 		if more = len(page) > 1000; more {
 			page = page[:1000]
 		}

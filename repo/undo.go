@@ -3,7 +3,6 @@ package repo
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
@@ -36,10 +35,10 @@ type lastChangeRow struct {
 
 // LastChange answers what Undo would take back; ErrNotFound if there is nothing. Sealed values are opened.
 func (db *DB) LastChange(ctx context.Context) (LastChange, error) {
-	return one(ctx, db, from[lastChangeRow]("my_last_change()"), func(r lastChangeRow) (LastChange, error) {
+	return one(ctx, db, from[lastChangeRow]("my_last_change()"), shaped(func(r lastChangeRow) LastChange {
 		before, after := db.openValues(r.Entity, r.Before), db.openValues(r.Entity, r.After)
-		return LastChange{r.ID, r.At, r.Entity, r.EntityID, r.Action, before, after, r.ChangedAt, r.ChangedBy}, nil
-	})
+		return LastChange{r.ID, r.At, r.Entity, r.EntityID, r.Action, before, after, r.ChangedAt, r.ChangedBy}
+	}))
 }
 
 // Undo takes a change back, as a change of its own: what was added is deleted, what was deleted or canceled restored, what was updated gets its
@@ -111,22 +110,22 @@ func (db *DB) opposite(c LastChange, table string, id int64) (squirrel.Sqlizer, 
 	return sq().Update(table).SetMap(values).Where(squirrel.Eq{"id": id}).Where(last).Suffix("returning id"), nil
 }
 
-// formerValues are the columns of an update as they were before it, without those that the database keeps.
+// formerValues returns the columns of an update as they were before it, without those that the database maintains.
 func (db *DB) formerValues(c LastChange) (map[string]any, error) {
 	former := map[string]any{}
+	write := map[string]func(*DB, map[string]any, string, any) error{
+		"customer": customers.write, "contract": contracts.write, "event": events.write, "user": users.write,
+	}[c.Entity]
 	for column, v := range c.Before {
-		switch {
-		case column == "remaining_amount" || column == "signed_at":
-		case c.Entity == "customer" && column != "sales_id":
-			if err := db.sealInto(former, column, plainText(v)); err != nil {
-				return nil, err
-			}
-			// The very bytes of the trail: the database sees from them that the change is taken back.
+		if column == "remaining_amount" || column == "signed_at" {
+			continue
+		}
+		if err := write(db, former, column, plainText(v)); err != nil {
+			return nil, err
+		}
+		if c.Entity == "customer" && customers.column(column).Sealed != "" {
+			// The same bytes as in the trail: from them the database sees that the change is taken back.
 			former[column] = squirrel.Expr(`(select decode(substr(split_part(l.before->>?::text, ' ', 1), 3), 'hex') from my_last_change() l)`, column)
-		case c.Entity == "event" && slices.Contains(eventTexts, column):
-			db.writeInto(former, column, plainText(v))
-		default:
-			former[column] = orNull(plainText(v))
 		}
 	}
 	return former, nil

@@ -117,18 +117,18 @@ func TestUpgradeKeepsEverything(t *testing.T) {
 		{true, r.DeletedCustomers, r.DeletedContracts, r.DeletedEvents, r.DeletedUsers},
 	} {
 		p := repo.Page{Limit: 1000, Deleted: list.deleted}
-		sameRecords(t, ok[[]repo.Customer](t)(admin.Customers(ctx, repo.CustomerFilter{Page: p})), list.customers)
-		sameRecords(t, ok[[]repo.Contract](t)(admin.Contracts(ctx, repo.ContractFilter{Page: p})), list.contracts)
-		sameRecords(t, ok[[]repo.Event](t)(admin.Events(ctx, repo.EventFilter{Page: p})), list.events)
-		sameRecords(t, ok[[]repo.User](t)(admin.Users(ctx, repo.UserFilter{Page: p})), list.users)
+		sameRecords(t, ok[repo.List[repo.Customer]](t)(admin.Customers(ctx, repo.CustomerFilter{Page: p})).Rows, list.customers)
+		sameRecords(t, ok[repo.List[repo.Contract]](t)(admin.Contracts(ctx, repo.ContractFilter{Page: p})).Rows, list.contracts)
+		sameRecords(t, ok[repo.List[repo.Event]](t)(admin.Events(ctx, repo.EventFilter{Page: p})).Rows, list.events)
+		sameRecords(t, ok[repo.List[repo.User]](t)(admin.Users(ctx, repo.UserFilter{Page: p})).Rows, list.users)
 	}
 	for _, c := range r.Customers {
-		found := ok[[]repo.Customer](t)(admin.Customers(ctx, repo.CustomerFilter{Page: repo.Page{Limit: 100, Search: c["CompanyName"].(string)}}))
+		found := ok[repo.List[repo.Customer]](t)(admin.Customers(ctx, repo.CustomerFilter{Page: repo.Page{Limit: 100, Search: c["CompanyName"].(string)}})).Rows
 		if !slices.ContainsFunc(found, func(f repo.Customer) bool { return float64(f.ID) == c["ID"] }) {
 			t.Errorf("a search for %s does not find customer %v", c["CompanyName"], c["ID"])
 		}
 	}
-	audits := ok[[]repo.AuditEntry](t)(admin.Audits(ctx, repo.AuditFilter{Page: repo.Page{Limit: 10000}}))
+	audits := ok[repo.List[repo.AuditEntry]](t)(admin.Audits(ctx, repo.AuditFilter{Page: repo.Page{Limit: 10000}})).Rows
 	if n := len(r.Audits); len(audits) < n {
 		t.Errorf("%d entries of the trail, want the %d of before", len(audits), n)
 	} else {
@@ -470,7 +470,7 @@ func TestVersionsMeet(t *testing.T) {
 	w.db = db
 	sales := w.as("sales1")
 	add := func(name string) error {
-		_, err := sales.AddCustomer(t.Context(), repo.CustomerChange{CompanyName: text("%s", name), FullName: text("B")})
+		_, err := sales.AddCustomer(t.Context(), repo.Change{"company_name": text("%s", name), "full_name": text("B")})
 		return err
 	}
 	if err := add("same"); err != nil || newer != 0 {

@@ -115,7 +115,7 @@ func canaryWorld(t *testing.T) *world {
 	w := worldOn(t, "real_"+strings.ToLower(t.Name()))
 	contract := w.contract(w.customer("sales1").ID, 765432198, "signed").ID
 	event := w.event(contract, "support1").ID
-	ok[repo.Event](t)(w.as("support1").UpdateEvent(t.Context(), event, repo.EventChange{Name: text("Canaryname"), Location: text("Canaryplace"), Comments: text("Canarynote")}))
+	ok[repo.Event](t)(w.as("support1").UpdateEvent(t.Context(), event, repo.Change{"name": text("Canaryname"), "location": text("Canaryplace"), "comments": text("Canarynote")}))
 	for _, p := range people {
 		w.as(p)
 	}

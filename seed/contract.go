@@ -71,7 +71,7 @@ func (p *plan) addContract(day int, of *customer, state string, total repo.Money
 	k := &contract{customer: of, state: state, total: total, due: total, last: p.at(day, of.since)}
 	p.made.Contracts++
 	p.then(k.last, p.team.manager, func(ctx context.Context, db *repo.DB) error {
-		added, err := db.AddContract(ctx, repo.ContractChange{CustomerID: &of.id, TotalAmount: &total})
+		added, err := db.AddContract(ctx, repo.Change{"customer_id": &of.id, "total_amount": &total})
 		k.id = added.ID
 		return err
 	})
@@ -96,7 +96,7 @@ func (p *plan) addContract(day int, of *customer, state string, total repo.Money
 func (p *plan) step(day int, k *contract, state string) {
 	k.last = p.at(day, k.last)
 	p.then(k.last, p.responsible(k), func(ctx context.Context, db *repo.DB) error {
-		_, err := db.UpdateContract(ctx, k.id, repo.ContractChange{Status: &state})
+		_, err := db.UpdateContract(ctx, k.id, repo.Change{"status": &state})
 		return err
 	})
 }

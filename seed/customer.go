@@ -19,8 +19,8 @@ type customer struct {
 }
 
 // addCustomer plans a customer; its owner adds it and so becomes its contact.
-func (p *plan) addCustomer(day int, owner *member, brand string, c repo.CustomerChange) *customer {
-	who := &customer{day: day, since: p.at(day, moment{}), owner: owner, fullName: *c.FullName, brand: brand}
+func (p *plan) addCustomer(day int, owner *member, brand, fullName string, c repo.Change) *customer {
+	who := &customer{day: day, since: p.at(day, moment{}), owner: owner, fullName: fullName, brand: brand}
 	p.made.Customers++
 	p.then(who.since, owner, func(ctx context.Context, db *repo.DB) error {
 		added, err := db.AddCustomer(ctx, c)
@@ -31,7 +31,7 @@ func (p *plan) addCustomer(day int, owner *member, brand string, c repo.Customer
 }
 
 // changeCustomer plans a later contact, at which something new is learned.
-func (p *plan) changeCustomer(day int, who *customer, c repo.CustomerChange) {
+func (p *plan) changeCustomer(day int, who *customer, c repo.Change) {
 	p.then(p.at(day, who.since), who.owner, func(ctx context.Context, db *repo.DB) error {
 		_, err := db.UpdateCustomer(ctx, who.id, c)
 		return err
@@ -45,26 +45,26 @@ func (p *plan) someCustomer(i, n int) *customer {
 	owner := p.team.sales[i%len(p.team.sales)]
 	if i%5 == 4 {
 		r := p.rarities[i/5%len(p.rarities)]
-		return p.addCustomer(day, owner, r.brand, repo.CustomerChange{
-			CompanyName: &r.company, FullName: &r.fullName, Email: &r.email, Phone: &r.phone,
+		return p.addCustomer(day, owner, r.brand, r.fullName, repo.Change{
+			"company_name": r.company, "full_name": r.fullName, "email": r.email, "phone": r.phone,
 		})
 	}
 	home := pick(p, p.countries)
 	first, last := pick(p, home.firsts), pick(p, home.lasts)
 	brand := strings.ReplaceAll(pick(p, home.brands), "%", pick(p, home.lasts))
-	c := repo.CustomerChange{
-		CompanyName: ptr(brand + " " + pick(p, home.forms)), FullName: ptr(first + " " + last),
-		Email: ptr(fold(first) + "." + fold(last) + "@" + fold(brand) + ".example"), Phone: ptr(p.phone(home)),
+	c := repo.Change{
+		"company_name": brand + " " + pick(p, home.forms), "full_name": first + " " + last,
+		"email": fold(first) + "." + fold(last) + "@" + fold(brand) + ".example", "phone": p.phone(home),
 	}
 	switch i % 11 { // not everything is known of everybody
 	case 6:
-		c.Phone = nil
+		delete(c, "phone")
 	case 10:
-		c.Email = nil
+		delete(c, "email")
 	}
-	who := p.addCustomer(day, owner, brand, c)
+	who := p.addCustomer(day, owner, brand, first+" "+last, c)
 	if i%3 == 1 {
-		p.changeCustomer(p.between(who.day+5, -1), who, repo.CustomerChange{Phone: ptr(p.phone(home))})
+		p.changeCustomer(p.between(who.day+5, -1), who, repo.Change{"phone": p.phone(home)})
 	}
 	return who
 }

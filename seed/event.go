@@ -2,6 +2,7 @@ package seed
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -18,15 +19,15 @@ func (p *plan) someEvent(i int, k *contract) {
 	}
 	begins := p.date(p.weekday(start, what.party), (what.hour*2+p.rand.IntN(4))*30)
 	ends := begins.Add(time.Duration(p.between(what.shortest*2, what.longest*2)) * 30 * time.Minute)
-	e := repo.EventChange{
-		Name: ptr(what.title(k.customer)), StartDate: &begins, EndDate: &ends,
-		Location: ptr(p.place(what)), Attendees: ptr(int64(p.between(what.fewest, what.most))), Comments: ptr(p.notes()),
+	e := repo.Change{
+		"name": what.title(k.customer), "start_date": begins, "end_date": ends,
+		"location": p.place(what), "attendees": p.between(what.fewest, what.most), "comments": p.notes(),
 	}
 	switch i % 13 { // not everything is known at once
 	case 4:
-		e.Comments = nil
+		delete(e, "comments")
 	case 8:
-		e.Location = nil
+		delete(e, "location")
 	}
 	support := p.free(i, begins, ends)
 	if isComing {
@@ -34,7 +35,7 @@ func (p *plan) someEvent(i int, k *contract) {
 			support = nil
 		}
 	}
-	p.addEvent(p.between(k.day+1, min(start-5, -1)), start, k, e, support)
+	p.addEvent(p.between(k.day+1, min(start-5, -1)), start, k, booking{begins, ends}, e, support)
 }
 
 // weekday is the fitting day next to a day: parties are on a Saturday, business is on working days.
@@ -66,13 +67,13 @@ func (p *plan) free(turn int, begins, ends time.Time) *member {
 
 // addEvent plans that the sales contact books an event, that management assigns its support, if any,
 // and that the support notes how it goes on, now and then.
-func (p *plan) addEvent(day, start int, k *contract, e repo.EventChange, support *member) {
+func (p *plan) addEvent(day, start int, k *contract, at booking, e repo.Change, support *member) {
 	var id int64
 	added := p.at(day, k.signed)
 	p.made.Events++
 	k.booked, k.lastEvent = later(k.booked, added), max(k.lastEvent, start+7)
 	p.then(added, k.customer.owner, func(ctx context.Context, db *repo.DB) error {
-		e.ContractID = &k.id
+		e["contract_id"] = k.id
 		made, err := db.AddEvent(ctx, e)
 		id = made.ID
 		return err
@@ -80,20 +81,20 @@ func (p *plan) addEvent(day, start int, k *contract, e repo.EventChange, support
 	// Chance is asked whether or not somebody is free: that depends on the date.
 	last := min(start-2, -1)
 	assigned := p.at(p.between(day, last), added)
-	noted, text, goesOn := p.at(last, assigned), pick(p, news()), p.chance(30) && e.Comments != nil
+	noted, text, goesOn := p.at(last, assigned), pick(p, news()), p.chance(30) && e["comments"] != nil
 	if support == nil {
 		return
 	}
-	p.diary.book(support, *e.StartDate, *e.EndDate)
+	p.diary.book(support, at.begins, at.ends)
 	p.then(assigned, p.team.manager, func(ctx context.Context, db *repo.DB) error {
-		_, err := db.UpdateEvent(ctx, id, repo.EventChange{SupportID: &support.id})
+		_, err := db.UpdateEvent(ctx, id, repo.Change{"support_id": &support.id})
 		return err
 	})
 	if !goesOn {
 		return
 	}
 	p.then(noted, support, func(ctx context.Context, db *repo.DB) error {
-		_, err := db.UpdateEvent(ctx, id, repo.EventChange{Comments: ptr(*e.Comments + " " + text)})
+		_, err := db.UpdateEvent(ctx, id, repo.Change{"comments": fmt.Sprint(e["comments"], " ", text)})
 		return err
 	})
 }
@@ -138,7 +139,7 @@ func (d diary) load(ctx context.Context, db *repo.DB, t *team) error {
 		if err != nil {
 			return err
 		}
-		for _, e := range events {
+		for _, e := range events.Rows {
 			if e.StartDate != nil && e.EndDate != nil {
 				d.book(m, *e.StartDate, *e.EndDate)
 			}

@@ -151,12 +151,14 @@ type everything struct {
 func (w *world) everything() (all everything) {
 	w.t.Helper()
 	ctx, db, page := context.Background(), w.as("manage@epic.example", seed.DemoPassword), repo.Page{Limit: 100_000}
-	var err error
-	all.customers, err = db.Customers(ctx, repo.CustomerFilter{Page: page})
+	customers, err := db.Customers(ctx, repo.CustomerFilter{Page: page})
 	must(w.t, err)
-	all.contracts, err = db.Contracts(ctx, repo.ContractFilter{Page: page})
+	all.customers = customers.Rows
+	contracts, err := db.Contracts(ctx, repo.ContractFilter{Page: page})
 	must(w.t, err)
-	all.events, err = db.Events(ctx, repo.EventFilter{Page: page})
+	all.contracts = contracts.Rows
+	events, err := db.Events(ctx, repo.EventFilter{Page: page})
 	must(w.t, err)
+	all.events = events.Rows
 	return all
 }

@@ -146,5 +146,3 @@ func (p *plan) chance(percent int) bool { return p.rand.IntN(100) < percent }
 
 // pick is one of the list.
 func pick[T any](p *plan, list []T) T { return list[p.rand.IntN(len(list))] }
-
-func ptr[T any](v T) *T { return &v }

@@ -16,13 +16,13 @@ func TestPurge(t *testing.T) {
 	w.addUser("manager@real.example", "manage")
 	w.addUser("seller@real.example", "sales")
 	manager, seller := w.as("manager@real.example", seed.DemoPassword), w.as("seller@real.example", seed.DemoPassword)
-	customer, err := seller.AddCustomer(ctx, repo.CustomerChange{CompanyName: ptr("Real SA"), FullName: ptr("Réelle Personne")})
+	customer, err := seller.AddCustomer(ctx, repo.Change{"company_name": ptr("Real SA"), "full_name": ptr("Réelle Personne")})
 	must(t, err)
-	contract, err := manager.AddContract(ctx, repo.ContractChange{CustomerID: &customer.ID, TotalAmount: ptr(repo.Money(5000)), Status: ptr("signed")})
+	contract, err := manager.AddContract(ctx, repo.Change{"customer_id": &customer.ID, "total_amount": ptr(repo.Money(5000)), "status": ptr("signed")})
 	must(t, err)
-	event, err := seller.AddEvent(ctx, repo.EventChange{ContractID: &contract.ID, Name: ptr("Real Event")})
+	event, err := seller.AddEvent(ctx, repo.Change{"contract_id": &contract.ID, "name": ptr("Real Event")})
 	must(t, err)
-	builds, err := manager.AddContract(ctx, repo.ContractChange{CustomerID: ptr(int64(3))})
+	builds, err := manager.AddContract(ctx, repo.Change{"customer_id": ptr(int64(3))})
 	must(t, err)
 
 	purged, err := w.admin.Purge(ctx)
@@ -40,9 +40,9 @@ func TestPurge(t *testing.T) {
 	must(t, err)
 	events, err := manager.Events(ctx, repo.EventFilter{Page: page})
 	must(t, err)
-	if len(customers) != 2 || customers[0].ID != 3 || !reflect.DeepEqual(customers[1], customer) ||
-		len(contracts) != 2 || !reflect.DeepEqual(contracts, []repo.Contract{contract, builds}) ||
-		len(events) != 1 || !reflect.DeepEqual(events[0], event) {
+	if len(customers.Rows) != 2 || customers.Rows[0].ID != 3 || !reflect.DeepEqual(customers.Rows[1], customer) ||
+		len(contracts.Rows) != 2 || !reflect.DeepEqual(contracts.Rows, []repo.Contract{contract, builds}) ||
+		len(events.Rows) != 1 || !reflect.DeepEqual(events.Rows[0], event) {
 		t.Errorf("left: %+v, %+v, %+v", customers, contracts, events)
 	}
 	if n := w.count("select count(*) from audit where action = 'purge'"); n != want.Removed.Users+want.Removed.Customers+made.Contracts+made.Payments+made.Events {

@@ -11,19 +11,19 @@ import (
 func (p *plan) story(c Config) (customers []*customer, contracts []*contract) {
 	sales := p.team.sales
 	if c.Customers > 0 {
-		cool := p.addCustomer(beginning, sales[0], "Cool Startup", repo.CustomerChange{
-			CompanyName: ptr("Cool Startup LLC"), FullName: ptr("Kevin Casey"), Email: ptr("kevin@startup.example"), Phone: ptr("+67812345678"),
+		cool := p.addCustomer(beginning, sales[0], "Cool Startup", "Kevin Casey", repo.Change{
+			"company_name": "Cool Startup LLC", "full_name": "Kevin Casey", "email": "kevin@startup.example", "phone": "+67812345678",
 		})
 		customers = append(customers, cool)
 	}
 	if c.Customers > 1 {
-		customers = append(customers, p.addCustomer(beginning+1, sales[0], "Bouzin", repo.CustomerChange{
-			CompanyName: ptr("Bouzin SARL"), FullName: ptr("Lou Bouzin"), Email: ptr("lou@bouzin.example"), Phone: ptr("+66612345678"),
+		customers = append(customers, p.addCustomer(beginning+1, sales[0], "Bouzin", "Lou Bouzin", repo.Change{
+			"company_name": "Bouzin SARL", "full_name": "Lou Bouzin", "email": "lou@bouzin.example", "phone": "+66612345678",
 		}))
 	}
 	if c.Customers > 2 {
-		customers = append(customers, p.addCustomer(beginning+2, sales[1], "Quick", repo.CustomerChange{
-			CompanyName: ptr("Quick & Daughters Ltd"), FullName: ptr("John Quick"), Email: ptr("john@quick.example"), Phone: ptr("+12025550123"),
+		customers = append(customers, p.addCustomer(beginning+2, sales[1], "Quick", "John Quick", repo.Change{
+			"company_name": "Quick & Daughters Ltd", "full_name": "John Quick", "email": "john@quick.example", "phone": "+12025550123",
 		}))
 	}
 	if c.Customers > 1 && c.Contracts > 0 {
@@ -43,9 +43,9 @@ func (p *plan) assembly(lou *customer, withEvent bool) *contract {
 	k := p.addContract(-120, lou, "signed", 845_050)
 	p.pay(k.day+7, k, 250_000)
 	if withEvent {
-		p.storyEvent(k, p.weekday(24, false), 15, 2*time.Hour, 200, repo.EventChange{
-			Name: ptr("Lou Bouzin General Assembly"), Location: ptr("Salle des fêtes de Mufflins"),
-			Comments: ptr("Assemblée générale des actionnaires (~200 personnes)."),
+		p.storyEvent(k, p.weekday(24, false), 15, 2*time.Hour, 200, repo.Change{
+			"name": "Lou Bouzin General Assembly", "location": "Salle des fêtes de Mufflins",
+			"comments": "Assemblée générale des actionnaires (~200 personnes).",
 		}, p.team.support[1])
 	}
 	return k
@@ -55,22 +55,22 @@ func (p *plan) assembly(lou *customer, withEvent bool) *contract {
 func (p *plan) wedding(john *customer, withEvent bool) *contract {
 	k := p.addContract(-90, john, "signed", 1_980_000)
 	if withEvent {
-		p.storyEvent(k, p.weekday(45, true), 13, 13*time.Hour, 75, repo.EventChange{
-			Name: ptr("John Quick Wedding"), Location: ptr("53 Rue du Château, 41120 Candé-sur-Beuvron, France"),
-			Comments: ptr("Ceremony at 3 PM by the river, catering is arranged. Reception from 5 PM: Kate books the DJ for the party."),
+		p.storyEvent(k, p.weekday(45, true), 13, 13*time.Hour, 75, repo.Change{
+			"name": "John Quick Wedding", "location": "53 Rue du Château, 41120 Candé-sur-Beuvron, France",
+			"comments": "Ceremony at 3 PM by the river, catering is arranged. Reception from 5 PM: Kate books the DJ for the party.",
 		}, p.team.support[0])
 	}
 	return k
 }
 
 // storyEvent plans an event so many days from today, at an hour.
-func (p *plan) storyEvent(k *contract, day, hour int, length time.Duration, attendees int64, e repo.EventChange, support *member) {
+func (p *plan) storyEvent(k *contract, day, hour int, length time.Duration, attendees int64, e repo.Change, support *member) {
 	begins := p.date(day, hour*60)
 	ends := begins.Add(length)
-	e.StartDate, e.EndDate, e.Attendees = &begins, &ends, &attendees
+	e["start_date"], e["end_date"], e["attendees"] = begins, ends, attendees
 	if !p.diary.free(support, begins, ends) {
 		support = nil
 	}
 	p.coming++
-	p.addEvent(k.day+10, day, k, e, support)
+	p.addEvent(k.day+10, day, k, booking{begins, ends}, e, support)
 }

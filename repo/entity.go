@@ -1,0 +1,242 @@
+package repo
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"time"
+
+	"github.com/Masterminds/squirrel"
+	"github.com/jackc/pgx/v5"
+)
+
+// This file reads how the records of an entity are stored from the tags of its struct. There is no other list of an
+// entity's columns: rows, sealing, search tokens, changes, sort keys, scores and the fields of answers come from the tags.
+//
+//	db      the column of the entity's view; a field without it is no column
+//	sealed  the column is encrypted; the value names it in the ciphertext's associated data: "customer.phone"
+//	search  "words": a search compares the column; "index": it does, and changes write the column's search tokens
+//	sort    "-": the column is no sort key. Sealed columns never are, for their ciphertexts have no order
+//	show    where answers leave the column out: "detail" in lists, "wide" in lists that do not fit, "hidden" everywhere;
+//	        "status" marks a fixed word
+
+// A Column is one column of an entity.
+type Column struct {
+	Name   string
+	Sealed string // as the tag
+	Show   string // as the tag
+	search string // as the tag
+	sort   string // SQL that is never null; empty: no sort key
+	field  int    // of the struct
+}
+
+// ColumnsOf returns the columns of an entity's struct, in the order of its fields.
+func ColumnsOf[T any]() []Column {
+	var all []Column
+	t := reflect.TypeFor[T]()
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name := f.Tag.Get("db")
+		if name == "" {
+			continue
+		}
+		c := Column{Name: name, Sealed: f.Tag.Get("sealed"), Show: f.Tag.Get("show"), search: f.Tag.Get("search"), field: i}
+		if c.Sealed == "" && f.Tag.Get("sort") != "-" {
+			c.sort = sortKey(name, f.Type)
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
+// sortKey returns SQL that orders by a column and is never null: null sorts before every number and text, and after every
+// time.
+func sortKey(name string, t reflect.Type) string {
+	if t.Kind() != reflect.Pointer {
+		return name
+	}
+	null := map[reflect.Type]string{reflect.TypeFor[int64](): "-1", reflect.TypeFor[string](): "''", reflect.TypeFor[time.Time](): "'infinity'"}
+	return fmt.Sprintf("coalesce(%s, %s)", name, null[t.Elem()])
+}
+
+// Value returns the column's value in a record of the entity: nil for null and for an empty text.
+func (c Column) Value(record any) any {
+	v := reflect.ValueOf(record).Field(c.field)
+	switch {
+	case v.Kind() == reflect.Pointer && v.IsNil(), v.Kind() == reflect.String && v.Len() == 0:
+		return nil
+	case v.Kind() == reflect.Pointer:
+		return v.Elem().Interface()
+	}
+	return v.Interface()
+}
+
+// SortKeys maps each column by which lists of an entity can be sorted to SQL that is never null.
+func SortKeys[T any]() map[string]string {
+	sorts := map[string]string{}
+	for _, c := range ColumnsOf[T]() {
+		if c.sort != "" {
+			sorts[c.Name] = c.sort
+		}
+	}
+	return sorts
+}
+
+// A Change maps columns of an entity to their new values. nil and an empty text become NULL. A pointer stands for its
+// value; a nil pointer leaves the column as it is. Under Seen it may hold the updated_at of the record that the caller has read: if
+// the record was changed since, the change fails with ErrConflict.
+type Change map[string]any
+
+// Seen is the key of a Change that is no column.
+const Seen = "seen"
+
+// given returns the values that the change holds for columns, by column.
+func (c Change) given() map[string]any {
+	values := map[string]any{}
+	for column, v := range c {
+		if p := reflect.ValueOf(v); p.Kind() == reflect.Pointer {
+			if p.IsNil() {
+				continue
+			}
+			v = p.Elem().Interface()
+		}
+		if column != Seen {
+			values[column] = v
+		}
+	}
+	return values
+}
+
+// seen returns the timestamp under Seen, or nil.
+func (c Change) seen() *time.Time {
+	switch at := c[Seen].(type) {
+	case time.Time:
+		return &at
+	case *time.Time:
+		return at
+	}
+	return nil
+}
+
+// An entity is a struct type T whose records are read from a view and written to a table.
+type entity[T any] struct {
+	noun, table, view string
+	columns           []Column
+}
+
+func entityOf[T any](noun, table, view string) entity[T] {
+	return entity[T]{noun, table, view, ColumnsOf[T]()}
+}
+
+// from selects the entity's columns from its view.
+func (e entity[T]) from() squirrel.SelectBuilder {
+	names := make([]string, len(e.columns))
+	for i, c := range e.columns {
+		names[i] = c.Name
+	}
+	return sq().Select(names...).From(e.view)
+}
+
+// sorts returns the SQL of each sort key.
+func (e entity[T]) sorts() map[string]string { return SortKeys[T]() }
+
+// row returns a function that reads a row of from and opens its sealed columns.
+func (e entity[T]) row(db *DB) pgx.RowToFunc[T] {
+	return func(row pgx.CollectableRow) (T, error) {
+		var record T
+		v := reflect.ValueOf(&record).Elem()
+		targets, sealed := make([]any, len(e.columns)), make([][]byte, len(e.columns))
+		for i, c := range e.columns {
+			if targets[i] = v.Field(c.field).Addr().Interface(); c.Sealed != "" {
+				targets[i] = &sealed[i]
+			}
+		}
+		if err := row.Scan(targets...); err != nil {
+			return record, err
+		}
+		for i, c := range e.columns {
+			if c.Sealed != "" {
+				v.Field(c.field).SetString(db.open(c.Sealed, sealed[i]))
+			}
+		}
+		return record, nil
+	}
+}
+
+// texts returns the texts of a record that a search compares.
+func (e entity[T]) texts(record T) []string {
+	var texts []string
+	for _, c := range e.columns {
+		if c.Sealed != "" || c.search != "" {
+			text, _ := c.Value(record).(string)
+			texts = append(texts, text)
+		}
+	}
+	return texts
+}
+
+// column returns the entity's column with that name; the zero Column if there is none.
+func (e entity[T]) column(name string) Column {
+	for _, c := range e.columns {
+		if c.Name == name {
+			return c
+		}
+	}
+	return Column{}
+}
+
+// write sets a column, and its search tokens if it has any, in the values of an insert or update. An empty text is NULL.
+func (e entity[T]) write(db *DB, values map[string]any, name string, value any) (err error) {
+	text, isText := value.(string)
+	if isText {
+		value = orNull(text)
+	}
+	c := e.column(name)
+	switch {
+	case c.Sealed != "" && text == "":
+		values[name], values[name+"_tokens"] = nil, []int32{}
+	case c.Sealed != "":
+		values[name], values[name+"_tokens"], err = db.vault.Seal(c.Sealed, text)
+	case c.search == "index":
+		values[name], values[name+"_tokens"] = value, db.vault.PlainTokens(text)
+	default:
+		values[name] = value
+	}
+	return err
+}
+
+// values returns the columns to write for a change.
+func (e entity[T]) values(db *DB, c Change) (map[string]any, error) {
+	values := map[string]any{}
+	for column, v := range c.given() {
+		if err := e.write(db, values, column, v); err != nil {
+			return nil, err
+		}
+	}
+	return values, nil
+}
+
+// withoutSame returns the change without sealed texts that the record already has. Encryption is randomised, so
+// PostgreSQL would see a change (D23).
+func (e entity[T]) withoutSame(c Change, record T) Change {
+	rest := maps.Clone(c)
+	for name, v := range c.given() {
+		text, _ := v.(string)
+		if column := e.column(name); column.Sealed != "" {
+			if was, _ := column.Value(record).(string); was == text {
+				delete(rest, name)
+			}
+		}
+	}
+	return rest
+}
+
+// writesSealed reports whether a change writes sealed columns.
+func (e entity[T]) writesSealed(c Change) bool {
+	for name := range c.given() {
+		if e.column(name).Sealed != "" {
+			return true
+		}
+	}
+	return false
+}
