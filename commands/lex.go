@@ -95,6 +95,13 @@ func Quote(value string) string {
 
 const byteOrderMark = "\ufeff"
 
+// FirstLine returns the first line of a text, such as the content of a password file, without its end and without the
+// byte order mark that editors on Windows write before it.
+func FirstLine(text string) string {
+	line, _, _ := strings.Cut(strings.TrimPrefix(text, byteOrderMark), "\n")
+	return strings.TrimSuffix(line, "\r")
+}
+
 // closers returns the characters that close the quote which r opens; empty for all other characters.
 func closers(r rune) string {
 	switch r {

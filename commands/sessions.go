@@ -60,6 +60,9 @@ func sessionCommands() Table {
 			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
 				id := Value[int64](in, "id")
 				out, err := sessionsOf(ctx, s, id)
+				if err == nil && len(out.Rows) == 0 {
+					_, err = s.DB.User(ctx, id) // which tells a user without sessions from no user
+				}
 				return out, named(err, "user", id)
 			},
 		},

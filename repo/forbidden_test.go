@@ -215,7 +215,8 @@ func TestForbidden(t *testing.T) {
 	tried := 0
 	other := map[string]string{ // refused even before privileges are looked at
 		"create language plperlu": "0A000", "create server x foreign data wrapper postgres_fdw": "42704",
-		"security label on table crm.customer is 'x'": "22023", "update crm.customers set sales_id = 1": "55000", "update crm.customer set id = 2": "428C9",
+		"security label on table crm.customer is 'x'": "22023", "update crm.customers set sales_id = 1": "55000",
+		"insert into crm.users (email) values ('x')": "55000", "update crm.users set email = 'x'": "55000", "update crm.customer set id = 2": "428C9",
 	}
 	for sql := range strings.Lines(strings.TrimSpace(forbidden)) {
 		sql = strings.TrimSpace(sql)

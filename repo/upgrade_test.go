@@ -275,7 +275,7 @@ with mine as (select oid from pg_namespace where nspname = 'crm'), acls (class, 
 	union all
 	select 'pg_class', a.attrelid, 'column ' || case c.relkind when 'i' then a.attnum::text else a.attname end || ' of ' || c.relname,
 		jsonb_build_object('type', format_type(a.atttypid, a.atttypmod), 'not null', a.attnotnull, 'identity', a.attidentity, 'generated', a.attgenerated,
-		'statistics', nullif(to_jsonb(a)->>'attstattarget', '-1'), 'storage', a.attstorage, 'compression', a.attcompression, 'options', a.attoptions,
+		'statistics', nullif(to_jsonb(a)->>'attstattarget', '-1'), 'storage', a.attstorage, 'compression', a.attcompression, 'options', ` + attributeOptions + `,
 		'collation', a.attcollation::regcollation::text, 'default', pg_get_expr(d.adbin, d.adrelid), 'rights', (select r.words from rights r
 			where r.class = 'pg_class' and r.id = a.attrelid and r.sub = a.attnum), 'comment', col_description(a.attrelid, a.attnum))
 	from pg_attribute a join pg_class c on c.oid = a.attrelid left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum

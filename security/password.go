@@ -62,7 +62,7 @@ type Verifier struct {
 // NewVerifier enrols a password under a fresh random salt. It does not apply
 // CheckPolicy. It fails on parameters that DeriveKey would refuse.
 func NewVerifier(password string, p Params) (Verifier, error) {
-	if err := p.check(); err != nil {
+	if err := p.Check(); err != nil {
 		return Verifier{}, err
 	}
 	hash, err := argon2id.CreateHash(normalise(password), &argon2id.Params{
@@ -89,7 +89,7 @@ func NewVerifier(password string, p Params) (Verifier, error) {
 // iterations, no lane, less than 8 KiB a lane, less than leastCosts, or a salt that is not
 // 8 to 64 bytes long.
 func DeriveKey(password string, p Params, salt []byte) ([]byte, error) {
-	if err := p.check(); err != nil {
+	if err := p.Check(); err != nil {
 		return nil, err
 	}
 	if len(salt) < minSalt || len(salt) > maxSalt {
@@ -106,9 +106,9 @@ var leastCosts = [...]struct{ memory, iterations uint32 }{{46 << 10, 1}, {19 << 
 // ErrCheap is returned for argon2id parameters that cost less than every one of leastCosts.
 var ErrCheap = errors.New("want at least 46 MiB and 1 iteration, 19 and 2, 12 and 3, 9 and 4, or 7 and 5")
 
-// check tells whether argon2id is defined for the parameters (RFC 9106 section 3.1), whether
-// this machine should bear their cost, and whether an attacker bears enough.
-func (p Params) check() error {
+// Check returns an error if argon2id is not defined for the parameters (RFC 9106 section 3.1), if they cost more than
+// 1 GiB or 100 iterations, and [ErrCheap] if they cost less than every one of leastCosts.
+func (p Params) Check() error {
 	minMemory := 8 * uint32(p.Parallelism)
 	switch {
 	case p.Parallelism == 0:

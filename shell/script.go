@@ -136,11 +136,11 @@ func (sh *Shell) runScript(ctx context.Context, s Script) (ran int, left bool, f
 			continue
 		}
 		if err == nil {
-			sh.Session.DB.Line(text)
-			err = sh.do(ctx, text, false)
+			var n int
+			n, err = sh.runLine(ctx, text)
+			ran += n
 		}
 		if err == nil {
-			ran++
 			continue
 		}
 		if errors.Is(err, commands.ErrExit) {
@@ -155,6 +155,21 @@ func (sh *Shell) runScript(ctx context.Context, s Script) (ran int, left bool, f
 			return ran, false, first
 		}
 	}
+}
+
+// runLine runs one command of a script and returns the number of commands that did their work: of a source those of its
+// file, of another command 1, or 0 if it fails.
+func (sh *Shell) runLine(ctx context.Context, text string) (ran int, err error) {
+	sh.Session.DB.Line(text)
+	sh.sourced = nil
+	err = sh.do(ctx, text, false)
+	switch {
+	case sh.sourced != nil:
+		ran, sh.sourced = *sh.sourced, nil
+	case err == nil:
+		ran = 1
+	}
+	return ran, err
 }
 
 // saysNothing tells whether a text is blank or a comment.
@@ -276,7 +291,8 @@ func (sh *Shell) source(ctx context.Context, file string) error {
 	}
 	defer f.Close()
 	sh.depth++
-	defer func() { sh.depth-- }()
+	ran := 0
+	defer func() { sh.depth, sh.sourced = sh.depth-1, &ran }()
 	lines := newLines(untilDone(ctx, f))
 	name := filepath.Base(file)
 	var first error // told already, of a script that keeps going
@@ -286,8 +302,9 @@ func (sh *Shell) source(ctx context.Context, file string) error {
 			return first
 		}
 		if err == nil && !saysNothing(text) {
-			sh.Session.DB.Line(text)
-			err = sh.do(ctx, text, false)
+			var n int
+			n, err = sh.runLine(ctx, text)
+			ran += n
 		}
 		if err == nil {
 			continue

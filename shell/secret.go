@@ -40,11 +40,12 @@ func OpenTTY() (*os.File, error) {
 	return os.OpenFile("/dev/tty", os.O_RDWR, 0)
 }
 
-// Read answers a request for a secret. What is read from a file ends at its first line.
+// Read answers a request for a secret from a file, a variable or the terminal. Of a file or a variable it returns the
+// first line, without its end and without a byte order mark before it.
 func (s Secrets) Read(ctx context.Context, r commands.SecretRequest) (string, error) {
-	file, value := s.File, s.Value
+	file, value := s.File, commands.FirstLine(s.Value)
 	if r.Code {
-		file, value = "", s.Code
+		file, value = "", commands.FirstLine(s.Code)
 	}
 	switch {
 	case r.File != "":
@@ -234,12 +235,11 @@ func (s Secrets) secretFile(path string) (string, error) {
 		return "", unreadableFile(path, err)
 	}
 	defer f.Close()
-	content, err := io.ReadAll(io.LimitReader(f, longestSecret+2))
+	content, err := io.ReadAll(io.LimitReader(f, longestSecret+int64(len("\ufeff\r\n"))))
 	if err != nil {
 		return "", unreadableFile(path, err)
 	}
-	line, _, _ := strings.Cut(string(content), "\n")
-	line = strings.TrimSuffix(line, "\r")
+	line := commands.FirstLine(string(content))
 	if len(line) == 0 || len(line) > longestSecret {
 		return "", unreadableFile(path, fmt.Errorf("its first line must be the secret, at most %d bytes", longestSecret))
 	}

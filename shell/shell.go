@@ -45,11 +45,12 @@ type Shell struct {
 	Idle  time.Duration    // without a key the prompt is locked; 0: never
 	Clock func() time.Time // that measures it; nil: time.Now
 
-	asks  func(question string) (string, error) // at the prompt; nil in a script
-	did   commands.Command                      // the last one
-	depth int                                   // of source
-	speak func()                                // ends a hush
-	held  *[]func() error                       // answers of an atomic script, printed after its commit; nil: printed at once
+	asks    func(question string) (string, error) // at the prompt; nil in a script
+	did     commands.Command                      // the last one
+	depth   int                                   // of source
+	sourced *int                                  // the commands that the last source ran; nil if the last command was no source
+	speak   func()                                // ends a hush
+	held    *[]func() error                       // answers of an atomic script, printed after its commit; nil: printed at once
 }
 
 // A Screen is what answers are made to fit.

@@ -18,18 +18,33 @@ import (
 
 // This file begins a conversation: where its commands come from, where its answers go, and the greeting.
 
-// Scripts are what -c and -f give, or stdin if it is no terminal; nil means the prompt. Call done after them.
-func Scripts(lines []string, file string, stdin *os.File) (scripts []Script, done func(), err error) {
-	done = func() {}
-	for _, l := range lines {
-		scripts = append(scripts, Script{Text: strings.NewReader(l)})
+// A Source is where a script comes from: its text, or the name of a file.
+type Source struct {
+	IsFile bool
+	Text   string
+}
+
+// Scripts opens the sources in their order; without any, stdin unless it is a terminal. A nil slice means the prompt. It
+// fails with ErrUsage before any of them runs if a file cannot be opened. The caller calls done after the last one.
+func Scripts(sources []Source, stdin *os.File) (scripts []Script, done func(), err error) {
+	var files []*os.File
+	done = func() {
+		for _, f := range files {
+			_ = f.Close()
+		}
 	}
-	if file != "" {
-		f, err := os.Open(file)
+	for _, s := range sources {
+		if !s.IsFile {
+			scripts = append(scripts, Script{Text: strings.NewReader(s.Text)})
+			continue
+		}
+		f, err := os.Open(s.Text)
 		if err != nil {
+			done()
 			return nil, done, fmt.Errorf("%w: the script cannot be read: %w", commands.ErrUsage, err)
 		}
-		return append(scripts, Script{Name: filepath.Base(file), Text: f}), func() { _ = f.Close() }, nil
+		files = append(files, f)
+		scripts = append(scripts, Script{Name: filepath.Base(s.Text), Text: f})
 	}
 	if scripts == nil && !term.IsTerminal(int(stdin.Fd())) {
 		scripts = []Script{{Name: "stdin", Text: stdin}}

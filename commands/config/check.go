@@ -14,8 +14,7 @@ import (
 // A Setting is an option's value, and what the config file says of it; nil for nothing.
 type Setting struct{ Value, File any }
 
-// Weak names the weak spots of a config and of its files, each with what to do. get answers a key's value. The cost of
-// passwords is held against OWASP's Password Storage Cheat Sheet: 19 MiB and 2 passes at least.
+// Weak returns the weak spots of a config and of its files, each with how to mend it. get returns the setting of a key.
 func Weak(get func(key string) Setting, configFile, keysetFile string) (all []string) {
 	weak := func(is bool, format string, args ...any) {
 		if is {
@@ -36,8 +35,6 @@ func Weak(get func(key string) Setting, configFile, keysetFile string) (all []st
 		weak(holdsPassword(cast.ToString(get(key).File)), "%s: %s holds a password in plain text: name a passfile in it, or set %s from a secret store", configFile, key, Option{Key: key}.Env())
 	}
 	weak(cast.ToString(get("database.admin_url").File) != "", "%s: database.admin_url is there for every run: set %s for crm init, upgrade, backup, restore, seed, rotate-keys, verify-audit and config check alone", configFile, Option{Key: "database.admin_url"}.Env())
-	memory, passes := cast.ToInt(get("password.memory_mib").Value), cast.ToInt(get("password.iterations").Value)
-	weak(memory*passes < 19*2, "password.memory_mib %d and password.iterations %d are cheap to guess against: want at least 19 and 2", memory, passes)
 	lifetime, token := cast.ToDuration(get("session.lifetime").Value), cast.ToDuration(get("session.token").Value)
 	weak(lifetime > 24*time.Hour, "session.lifetime %v is longer than a day: a stolen session lives as long", lifetime)
 	weak(token > time.Hour, "session.token %v is longer than an hour: a stolen token lives as long", token)

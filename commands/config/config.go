@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nyaruka/phonenumbers"
 	"github.com/spf13/cast"
 	"golang.org/x/text/currency"
 	"golang.org/x/text/language"
@@ -29,7 +30,8 @@ type Option struct {
 
 // Options are all keys, in the order of the example.
 func Options() []Option {
-	text, name := commands.Kind{}, commands.Required(commands.Text(63)) // as long as PostgreSQL's names
+	text, database := commands.Kind{}, identifier("template0", "template1")
+	schema, role := identifier("information_schema"), identifier("public", "none")
 	return []Option{
 		{"database.url", "", "", text, "where the database is: postgres://crm_app:PASSWORD@HOST:5432/crm; empty: a private server on this machine"},
 		{"database.admin_url", "", "", text, "an administrator's account, for crm init, upgrade, backup, restore, seed, rotate-keys, verify-audit and config check only; better in CRM_DATABASE_ADMIN_URL than here"},
@@ -37,10 +39,10 @@ func Options() []Option {
 		{"database.sslrootcert", "", "", text, "the file of the certificate authority, for verify-ca and verify-full"},
 		{"database.sslcert", "", "", text, "the file of the client certificate, where the server asks the app role for one"},
 		{"database.sslkey", "", "", text, "the file of its key; mode 0600"},
-		{"database.name", "", "crm", name, "the database, if the URL does not name it; set in the environment, it goes before a URL in the file"},
-		{"database.schema", "", "crm", name, "the schema that holds crm's tables"},
-		{"database.owner", "", "crm_owner", name, "the role that owns them and cannot log in"},
-		{"database.app", "", "crm_app", name, "the role that crm connects as, if the URL does not name it; as database.name"},
+		{"database.name", "", "crm", database, "the database, if the URL does not name it; set in the environment, it goes before a URL in the file"},
+		{"database.schema", "", "crm", schema, "the schema that holds crm's tables"},
+		{"database.owner", "", "crm_owner", role, "the role that owns them and cannot log in"},
+		{"database.app", "", "crm_app", role, "the role that crm connects as, if the URL does not name it; as database.name"},
 		{"database.connect_timeout", "", 10 * time.Second, duration(time.Millisecond, time.Hour), "how long to wait for a connection"},
 		{"database.query_timeout", "", time.Minute, orNever(duration(time.Second, 24*time.Hour)), "how long to wait for one answer of the database; 0s: for ever"},
 		{"embedded.dir", "", "", text, "where the private server lives; empty: crm/server in the user's data directory"},
@@ -52,10 +54,10 @@ func Options() []Option {
 		{"password.memory_mib", "", 64, commands.Number("N", 1, 1024), "argon2id: memory for a new password, in MiB; at least 46 with 1 iteration, 19 with 2, 12 with 3, 9 with 4, 7 with 5"},
 		{"password.iterations", "", 3, commands.Number("N", 1, 100), "argon2id: passes over it"},
 		{"password.parallelism", "", 4, commands.Number("N", 1, 255), "argon2id: lanes"},
-		{"locale.time_zone", "", "Europe/Paris", known("time zone", "Europe/Paris", time.LoadLocation), "how times are read and written"},
-		{"locale.region", "", "FR", known("country", "FR", language.ParseRegion), "the country of phone numbers without a country code"},
-		{"locale.currency", "", "EUR", known("currency", "EUR", currency.ParseISO), "of all amounts (ISO 4217)"},
-		{"locale.language", "", "fr", known("language", "fr", language.Parse), "the signs in amounts (BCP 47)"},
+		{"locale.time_zone", "", "Europe/Paris", known("time zone", "Europe/Paris", timeZone), "how times are read and written"},
+		{"locale.region", "", "FR", known("country", "FR", country), "the country of phone numbers without a country code"},
+		{"locale.currency", "", "EUR", known("currency", "EUR", currencyCode), "of all amounts (ISO 4217)"},
+		{"locale.language", "", "fr", known("language", "fr", languageTag), "the signs in amounts (BCP 47)"},
 		{"history.file", "", "", text, "where the prompt's history is kept; empty: crm/history in the user's state directory"},
 		{"history.size", "", 1000, commands.Number("N", 0, 1_000_000), "lines of history; 0 keeps none"},
 		{"sentry.dsn", "", "", text, "the Sentry project that errors and events go to; empty: none"},
@@ -63,7 +65,7 @@ func Options() []Option {
 		{"format", "format", "table", commands.Format, "how answers are written: table, vertical, json, csv, tsv or markdown"},
 		{"color", "color", "auto", commands.Color, "when answers are coloured: auto, always or never"},
 		{"limit", "", 50, commands.Number("N", 1, 10_000), "rows of a list"},
-		{"login", "login", "", text, "sign in with this email first"},
+		{"login", "login", "", orEmpty(commands.Email), "sign in with this email first"},
 		{"password_file", "password-file", "", text, "read the password from this file"},
 		{"keep_going", "keep-going", false, text, "a script runs on after an error"},
 		{"atomic", "atomic", false, text, "a script is done as a whole or not at all"},
@@ -109,7 +111,61 @@ func orEmpty(k commands.Kind) commands.Kind {
 	return k
 }
 
-// known is the kind of what read can read.
+// identifier is the kind of the names that PostgreSQL takes for an object and does not reserve: at most 63 bytes, not one
+// of reserved, and not with the prefix of the system's own.
+func identifier(reserved ...string) commands.Kind {
+	const longest = 63 // bytes, NAMEDATALEN - 1
+	k := commands.Required(commands.Text(longest))
+	parse := k.Parse
+	k.Parse = func(s *commands.Session, text string) (any, error) {
+		switch {
+		case strings.HasPrefix(text, "pg_"), slices.Contains(reserved, text):
+			return nil, fmt.Errorf("PostgreSQL reserves the name %s: want another one, like crm", text)
+		case len(text) > longest:
+			return nil, fmt.Errorf("want at most %d bytes", longest)
+		}
+		return parse(s, text)
+	}
+	return k
+}
+
+// country accepts an ISO 3166 code, in capitals, that has a numbering plan for phones.
+func country(text string) (struct{}, error) {
+	if !phonenumbers.GetSupportedRegions()[text] {
+		return struct{}{}, errUnknown
+	}
+	return struct{}{}, nil
+}
+
+// currencyCode accepts an ISO 4217 code, in capitals, but not the codes for tests (XTS) and for no currency (XXX).
+func currencyCode(text string) (currency.Unit, error) {
+	unit, err := currency.ParseISO(text)
+	if err == nil && (unit.String() != text || text == "XTS" || text == "XXX") {
+		err = errUnknown
+	}
+	return unit, err
+}
+
+// languageTag accepts a BCP 47 tag that names a language.
+func languageTag(text string) (language.Tag, error) {
+	tag, err := language.Parse(text)
+	if base, confidence := tag.Base(); err == nil && (confidence != language.Exact || base.String() == "und") {
+		err = errUnknown
+	}
+	return tag, err
+}
+
+// timeZone accepts a name of the IANA time zone database, but not Local, which depends on the machine.
+func timeZone(text string) (*time.Location, error) {
+	if text == "Local" {
+		return nil, errUnknown
+	}
+	return time.LoadLocation(text)
+}
+
+var errUnknown = errors.New("unknown")
+
+// known is the kind of the values that read accepts.
 func known[T any](what, like string, read func(string) (T, error)) commands.Kind {
 	return commands.Kind{Parse: func(_ *commands.Session, text string) (any, error) {
 		if _, err := read(text); err != nil || text == "" {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -45,7 +46,7 @@ func TestParseLine(t *testing.T) {
 	if err != nil || l.Command != "seed" || *l.Number("customers") != 3 || l.Number("contracts") != nil || l.Is("purge") || l.Text("config") != "" || l.Help {
 		t.Errorf("%+v, %v", l, err)
 	}
-	if l, err := Parse([]string{"-c", "a", "-c", "b,c", "--demo"}); err != nil || l.Command != "" || strings.Join(l.Texts("command"), "|") != "a|b,c" || !l.Is("demo") {
+	if l, err := Parse([]string{"-c", "a", "-c", "b,c", "--demo"}); err != nil || l.Command != "" || !slices.Equal(l.Scripts, []Script{{Text: "a"}, {Text: "b,c"}}) || !l.Is("demo") {
 		t.Errorf("%+v, %v", l, err)
 	}
 	l, err = Parse([]string{"backup", "--force", "a b.crm", "--recipient", "age1x", "--recipient", "age1y"})

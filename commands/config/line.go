@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -12,12 +13,19 @@ import (
 	"crm/commands"
 )
 
-// A Line is the command line as it was read.
+// A Line is the parsed command line.
 type Line struct {
 	*pflag.FlagSet
-	Command string // one of Commands(), "" being the conversation
-	File    string // the argument of those that take one
-	Help    bool   // asked for, and nothing else
+	Command string   // one of Commands(), "" for the shell
+	File    string   // the argument of a command that takes one
+	Scripts []Script // what -c, -f and the words after the flags give, in the order of the line
+	Help    bool     // only the usage is asked for
+}
+
+// A Script is a command of -c, or the name of a file of -f.
+type Script struct {
+	IsFile bool
+	Text   string
 }
 
 // A flag is one that is no option.
@@ -31,11 +39,14 @@ type flag struct {
 const (
 	anyCommand = "*"
 	argument   = " FILE" // ends the names of those that take one
+
+	shellCommand = "COMMAND" // in the usage: the words of a command of the shell
 )
 
 // lineCommands are what may stand on the command line, with the words of crm --help.
 var lineCommands = []struct{ name, help string }{
 	{"", "the prompt, or a script from stdin"},
+	{shellCommand, "run one command of the shell, crm customer list"},
 	{"init", "make database, roles and the first administrator"},
 	{"upgrade", "bring an older database to this version"},
 	{"backup FILE", "back the database up into a file"},
@@ -49,11 +60,13 @@ var lineCommands = []struct{ name, help string }{
 	{"config check", "name the weak spots of the set-up"},
 }
 
-// Commands are the names of what may stand on the command line, "" being the conversation.
+// Commands returns the names of the operator's commands, and "" for the shell.
 func Commands() []string {
-	names := make([]string, len(lineCommands))
-	for i, c := range lineCommands {
-		names[i] = strings.TrimSuffix(c.name, argument)
+	var names []string
+	for _, c := range lineCommands {
+		if c.name != shellCommand {
+			names = append(names, strings.TrimSuffix(c.name, argument))
+		}
 	}
 	return names
 }
@@ -62,8 +75,8 @@ var flags = []flag{
 	{"config", "", anyCommand, "", "the config file (default config.yaml in crm's config directory)"},
 	{"version", "", anyCommand, false, "print the version and leave"},
 	{"demo", "", "|backup", false, "a private, throw-away PostgreSQL with fictional data"},
-	{"command", "c", "", []string(nil), "run this command and leave; may be repeated"},
-	{"file", "f", "", "", "run the commands of this file and leave"},
+	{"command", "c", "", scripts(nil), "run this command and leave; may be repeated, and mixed with -f"},
+	{"file", "f", "", scripts(nil), "run the commands of this file and leave; may be repeated"},
 	{"run-id", "", "", "", "name a script's run: run again with the same ID within 30 days, it makes no change twice"},
 	{"admin-email", "", "init", "", "crm init: the first administrator's email"},
 	{"admin-first-name", "", "init", "", "crm init: their first name"},
@@ -86,10 +99,16 @@ var flags = []flag{
 func Parse(args []string) (Line, error) {
 	l := Line{FlagSet: pflag.NewFlagSet("crm", pflag.ContinueOnError)}
 	l.SortFlags = false
+	l.SetInterspersed(false)
+	var given scripts
 	l.SetOutput(io.Discard)
 	only := map[string]string{}
 	for _, f := range flags {
-		l.declare(f.name, f.short, f.value, f.help)
+		if _, ok := f.value.(scripts); ok {
+			l.VarP(&scriptFlag{f.name == "file", &given}, f.name, f.short, f.help)
+		} else {
+			l.declare(f.name, f.short, f.value, f.help)
+		}
 		only[f.name] = f.command
 	}
 	for _, o := range Options() {
@@ -99,6 +118,11 @@ func Parse(args []string) (Line, error) {
 		}
 	}
 	err := l.FlagSet.Parse(args)
+	if err == nil && l.ofOperator() { // whose flags may follow its words
+		l.SetInterspersed(true)
+		err = l.FlagSet.Parse(l.Args())
+	}
+	l.Scripts = given
 	if l.Help = errors.Is(err, pflag.ErrHelp); l.Help {
 		return l, nil
 	}
@@ -125,10 +149,19 @@ func Parse(args []string) (Line, error) {
 	return l, err
 }
 
-// readCommand takes the arguments apart.
+// ofOperator reports whether the first argument begins a command of the operator, such as crm keyset list.
+func (l *Line) ofOperator() bool {
+	return l.NArg() > 0 && slices.ContainsFunc(Commands(), func(name string) bool {
+		first, _, _ := strings.Cut(name, " ")
+		return first == l.Arg(0)
+	})
+}
+
+// readCommand reads the arguments: a command of the operator, or the words of one command of the shell.
 func (l *Line) readCommand() error {
-	if words := l.Args(); len(words) == 2 && words[0] == "fate" { // as crm prints it
-		return l.Set("command", words[0]+" "+commands.Quote(words[1]))
+	if l.NArg() > 0 && !l.ofOperator() {
+		l.Scripts = append(l.Scripts, Script{Text: join(l.Args())})
+		return nil
 	}
 	l.Command = strings.Join(l.Args(), " ")
 	for _, c := range lineCommands {
@@ -143,9 +176,50 @@ func (l *Line) readCommand() error {
 		return nil
 	}
 	if !slices.Contains(Commands(), l.Command) {
-		return usage(`unknown command %q: crm opens the prompt, crm -c "COMMAND" runs one command, crm --help lists the others`, l.Command)
+		return usage("unknown command %q: crm --help lists the commands", l.Command)
 	}
 	return nil
+}
+
+// join returns a text that the shell splits into these words again. A word that begins with -- stays a flag.
+func join(words []string) string {
+	quoted := make([]string, len(words))
+	for i, w := range words {
+		name, value, hasValue := strings.Cut(w, "=")
+		switch {
+		case !flagName.MatchString(name):
+			quoted[i] = commands.Quote(w)
+		case hasValue:
+			quoted[i] = name + "=" + commands.Quote(value)
+		default:
+			quoted[i] = w
+		}
+	}
+	return strings.Join(quoted, " ")
+}
+
+var flagName = regexp.MustCompile(`^--[a-z-]*$`)
+
+type scripts []Script
+
+// A scriptFlag is -c or -f. Both append to one list, which keeps their order.
+type scriptFlag struct {
+	isFile bool
+	given  *scripts
+}
+
+func (f *scriptFlag) Set(text string) error {
+	*f.given = append(*f.given, Script{f.isFile, text})
+	return nil
+}
+
+func (*scriptFlag) String() string { return "" }
+
+func (f *scriptFlag) Type() string {
+	if f.isFile {
+		return "file"
+	}
+	return "command"
 }
 
 func usage(format string, args ...any) error {
@@ -169,7 +243,11 @@ func (l Line) declare(name, short string, value any, help string) {
 func (l Line) Usage() string {
 	usage := "crm: customers, contracts and events at a prompt\n\n"
 	for _, c := range lineCommands {
-		usage += fmt.Sprintf("  %-27s %s\n", strings.ReplaceAll("crm "+c.name+" [FLAGS]", "  ", " "), c.help)
+		line := strings.ReplaceAll("crm "+c.name+" [FLAGS]", "  ", " ")
+		if c.name == shellCommand {
+			line = "crm [FLAGS] " + c.name
+		}
+		usage += fmt.Sprintf("  %-27s %s\n", line, c.help)
 	}
 	return usage + "\n" + l.FlagUsagesWrapped(80)
 }

@@ -3,11 +3,12 @@ package operator
 import (
 	"bytes"
 	"errors"
+	"filippo.io/age"
 	"io"
 	"os"
 	"strings"
 
-	"filippo.io/age"
+	"crm/commands"
 )
 
 // This file encrypts and decrypts backups with age.
@@ -71,8 +72,8 @@ func (l Lock) passphrase() (string, error) {
 	if err != nil {
 		return "", say(ErrUsage, "--passphrase-file: %v", err)
 	}
-	line, _, _ := strings.Cut(string(text), "\n")
-	if line = strings.TrimSuffix(line, "\r"); line == "" {
+	line := commands.FirstLine(string(text))
+	if line == "" {
 		return "", say(ErrUsage, "--passphrase-file: the first line of %s is empty", l.PassphraseFile)
 	}
 	return line, nil

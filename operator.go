@@ -1,0 +1,305 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"time"
+
+	"crm/commands"
+	"crm/commands/config"
+	"crm/commands/operator"
+	"crm/repo"
+	"crm/repo/place"
+	"crm/seed"
+	"crm/shell"
+)
+
+// This file wires the commands of the operator, crm init to crm config check.
+
+// upgrade is `crm upgrade`.
+func (p *program) upgrade(ctx context.Context) error {
+	at, _, err := p.admin(ctx)
+	if err != nil {
+		return err
+	}
+	return p.upgrader(at).Run(ctx, p.line.Is("dry-run"))
+}
+
+func (p *program) upgrader(at place.Place) operator.Upgrade {
+	return operator.Upgrade{Admin: repo.NewAdmin(at.AdminURL, at.Names), SchemaSQL: schemaSQL, Say: p.say}
+}
+
+// init is `crm init`: database, schema, roles, keyset and the first administrator (S1).
+func (p *program) init(ctx context.Context) error {
+	at, err := p.locate(ctx)
+	if err != nil {
+		return err
+	}
+	setup, err := p.setup(&at)
+	if err != nil {
+		return err
+	}
+	return setup.Run(ctx)
+}
+
+// setup prepares what crm init and crm restore do to the config and the server.
+func (p *program) setup(at *place.Place) (setup operator.Setup, err error) {
+	if at.AdminURL == "" {
+		return setup, usage("database.admin_url is not set: crm %s acts through an administrator's account of the server, best given as CRM_DATABASE_ADMIN_URL", p.line.Command)
+	}
+	setup = operator.Setup{
+		Admin: repo.NewAdmin(at.AdminURL, at.Names), SchemaSQL: schemaSQL, KeysetFile: p.keysetFile(),
+		SessionLifetime: p.GetDuration("session.lifetime"), SessionIdle: p.GetDuration("session.idle"), Cost: p.passwordCost(),
+		First: repo.User{Email: p.line.Text("admin-email"), FirstName: p.line.Text("admin-first-name"), LastName: p.line.Text("admin-last-name")},
+		Ask:   shell.Asker(os.Stdin, os.Stderr), Secret: p.secrets().Read, Say: p.say, Happened: p.reporter.Happened,
+	}
+	if keys := os.Getenv("CRM_KEYSET"); keys != "" {
+		setup.KeysetFile, setup.Keys = "", []byte(keys)
+		if _, err := commands.Unseal([]byte(keys), ""); err != nil {
+			return setup, err
+		}
+	}
+	if at.URL == "" {
+		if _, err := os.Stat(p.configFile); err == nil {
+			return setup, usage("database.url is missing in %s: write it there, crm %s makes the role, the password and the database that it names", p.configFile, p.line.Command)
+		}
+		if err := at.Invent(); err != nil {
+			return setup, usage("%w", err)
+		}
+		setup.ConfigFile, setup.Config = p.configFile, p.needed(at.URL)
+	}
+	setup.AppURL, setup.AppPassword = at.URL, at.Password()
+	return setup, nil
+}
+
+// backup is `crm backup`.
+func (p *program) backup(ctx context.Context) error {
+	_, admin, err := p.admin(ctx)
+	if err != nil {
+		return err
+	}
+	return operatorError(operator.Backup{
+		Admin: admin, File: p.line.File, Force: p.line.Is("force"), Lock: p.lock(), Version: version, SchemaVersion: strconv.Itoa(repo.SchemaVersion),
+		Program: place.Program(p.GetString("embedded.bin_dir")), Say: p.say,
+	}.Run(ctx))
+}
+
+// restore is `crm restore`: database, schema and roles as crm init makes them, filled from a backup.
+func (p *program) restore(ctx context.Context) error {
+	source, err := operator.Open(ctx, p.line.File, p.lock()) // before the private server is made
+	if err != nil {
+		return operatorError(err)
+	}
+	defer source.Close()
+	at, err := p.locate(ctx)
+	if err != nil {
+		return err
+	}
+	setup, err := p.setup(&at)
+	if err != nil {
+		return err
+	}
+	return operatorError(operator.Restore{
+		Admin: setup.Admin, Names: at.Names, Source: source, SchemaVersion: strconv.Itoa(repo.SchemaVersion),
+		Upgrade: func(ctx context.Context, _ string) error {
+			_, err := setup.Admin.Upgrade(ctx, schemaSQL, false)
+			return err
+		},
+		Program: place.Program(p.GetString("embedded.bin_dir")), AppPassword: setup.AppPassword, Configure: setup.Configure, Try: setup.Try,
+		Keys: func() ([]uint32, error) { return operator.KeyIDs([]byte(os.Getenv("CRM_KEYSET")), p.keysetFile()) }, Say: p.say,
+	}.Run(ctx))
+}
+
+// lock is how the line says that a backup is encrypted.
+func (p *program) lock() operator.Lock {
+	return operator.Lock{Recipients: p.line.Texts("recipient"), IdentityFile: p.line.Text("identity"), PassphraseFile: p.line.Text("passphrase-file")}
+}
+
+// operatorError has a wrong flag or file of an operator's command be an error of usage.
+func operatorError(err error) error {
+	if errors.Is(err, operator.ErrUsage) {
+		return usage("%w", err)
+	}
+	return err
+}
+
+// needed is what crm must find in its config to reach the database again.
+func (p *program) needed(databaseURL string) [][2]string {
+	keys := [][2]string{{"database.url", databaseURL}}
+	for _, o := range config.Options() {
+		if slices.Contains([]string{"database.schema", "database.owner", "encryption.keyset_file"}, o.Key) && p.GetString(o.Key) != o.Default {
+			keys = append(keys, [2]string{o.Key, p.GetString(o.Key)})
+		}
+	}
+	return keys
+}
+
+// seed is `crm seed` and `crm seed --purge` (S2).
+func (p *program) seed(ctx context.Context) error {
+	c := seed.Amounts(p.line.Number("customers"), p.line.Number("contracts"), p.line.Number("events"))
+	c.Now, c.Zone, c.Seed, c.Params = time.Now(), p.zone(), 1, p.passwordCost()
+	if err := c.Check(); err != nil {
+		return usage("%w", err)
+	}
+	at, admin, err := p.admin(ctx)
+	if err != nil {
+		return err
+	}
+	if p.line.Is("purge") {
+		gone, err := admin.Purge(ctx)
+		if err == nil {
+			p.say(operator.TellPurged(gone))
+		}
+		return err
+	}
+	db, err := p.open(at)
+	if err != nil {
+		return err
+	}
+	p.closers = append(p.closers, db.Close)
+	if secrets := p.secrets(); secrets.File != "" || secrets.Value != "" {
+		if c.Password, err = operator.NewPassword(ctx, secrets.Read); err != nil {
+			return err
+		}
+	}
+	made, err := seed.Fill(ctx, admin, db, c, nil)
+	if err == nil {
+		p.say("added " + operator.Tell(made))
+	}
+	return err
+}
+
+// rotateKeys is `crm rotate-keys`.
+func (p *program) rotateKeys(ctx context.Context) error {
+	if os.Getenv("CRM_KEYSET") != "" {
+		return usage("crm rotate-keys writes the keyset's file: unset CRM_KEYSET, and set encryption.keyset_file if it is not in its usual place")
+	}
+	_, admin, err := p.admin(ctx)
+	if err != nil {
+		return err
+	}
+	show, leave := shell.Progress(os.Stderr, "sealing anew", p.GetBool("quiet"))
+	r := operator.Rotation{Admin: admin, KeysetFile: p.keysetFile(), Say: p.say, Happened: p.reporter.Happened, Progress: show}
+	switch {
+	case p.line.Is("prepare"):
+		return r.Prepare(ctx)
+	case p.line.Is("retire"):
+		err = r.Retire(ctx)
+	default:
+		err = r.Run(ctx)
+	}
+	if err != nil {
+		leave()
+	}
+	if ctx.Err() != nil {
+		p.say("what is sealed anew stays so: the same command goes on from there")
+	}
+	return err
+}
+
+// keyset is `crm keyset list`, `import` and `fingerprint`. Without an administrator's account it does not ask the database.
+func (p *program) keyset(ctx context.Context) error {
+	keys := os.Getenv("CRM_KEYSET")
+	k := operator.Keyset{File: p.keysetFile(), Content: []byte(keys), Say: p.say, Out: os.Stdout}
+	if p.GetString("database.admin_url") != "" || p.demo {
+		_, admin, err := p.admin(ctx)
+		if err != nil {
+			return err
+		}
+		k.Admin = admin
+	}
+	switch p.line.Command {
+	case "keyset list":
+		return k.List(ctx)
+	case "keyset fingerprint":
+		return k.Fingerprint()
+	}
+	if keys != "" {
+		return usage("crm keyset import writes the keyset's file: unset CRM_KEYSET")
+	}
+	return k.Import(ctx, p.line.File)
+}
+
+// admin finds the database, as an administrator may change it.
+func (p *program) admin(ctx context.Context) (place.Place, *repo.Admin, error) {
+	at, err := p.locate(ctx)
+	if err == nil && at.AdminURL == "" {
+		err = usage("crm %s acts through an administrator's account: set CRM_DATABASE_ADMIN_URL", p.line.Command)
+	}
+	return at, repo.NewAdmin(at.AdminURL, at.Names), err
+}
+
+// verifyAudit is `crm verify-audit`: it prints the head of the trail's chain, or fails with the first bad entry.
+func (p *program) verifyAudit(ctx context.Context) error {
+	var expected *repo.ChainHead
+	if text := p.line.Text("expect-head"); text != "" {
+		head, err := repo.ParseChainHead(text)
+		if err != nil {
+			return usage("--expect-head: %w", err)
+		}
+		expected = &head
+	}
+	_, admin, err := p.admin(ctx)
+	if err != nil {
+		return err
+	}
+	head, waiting, err := admin.VerifyChain(ctx, expected)
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Printf("%d entries, chain whole, head %s\n", head.Position, head); err != nil {
+		return commands.Unwritten(err)
+	}
+	if waiting.Entries > 0 {
+		p.say(fmt.Sprintf("not linked yet, but with the next changes: %d entries, the oldest of %s", waiting.Entries, waiting.Since.Format(time.RFC3339)))
+	}
+	return nil
+}
+
+// checkConfig is `crm config check`: it prints what is weak, and fails if anything is.
+func (p *program) checkConfig(ctx context.Context) error {
+	file := fileAlone(p.configFile)
+	weak := config.Weak(func(key string) config.Setting { return config.Setting{Value: p.Get(key), File: file.Get(key)} }, p.configFile, p.keysetFile())
+	at, err := p.locate(ctx)
+	if err != nil {
+		return err
+	}
+	if spot, _ := place.WeakTLS(cmp.Or(at.URL, at.AdminURL)); spot != "" {
+		weak = append(weak, spot)
+	}
+	if at.URL != "" {
+		for _, look := range []func() ([]string, error){
+			func() ([]string, error) { return repo.WeakRole(ctx, at.URL, at.Names) },
+			func() ([]string, error) { return repo.WeakPooler(ctx, at.URL) },
+		} {
+			spots, err := look()
+			if err != nil {
+				return err
+			}
+			weak = append(weak, spots...)
+		}
+	}
+	if at.AdminURL != "" {
+		spots, err := repo.NewAdmin(at.AdminURL, at.Names).Weak(ctx)
+		if err != nil {
+			return err
+		}
+		weak = append(weak, spots...)
+	} else {
+		p.say("accounts were not looked at: that takes CRM_DATABASE_ADMIN_URL")
+	}
+	for _, spot := range weak {
+		if err := shell.Say(os.Stdout, spot); err != nil {
+			return commands.Unwritten(err)
+		}
+	}
+	if len(weak) == 0 {
+		p.say("nothing weak was found")
+	}
+	return operator.WeakSpots(len(weak))
+}
