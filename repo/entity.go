@@ -121,11 +121,12 @@ func (c Change) seen() *time.Time {
 // An entity is a struct type T whose records are read from a view and written to a table.
 type entity[T any] struct {
 	noun, table, view string
+	finder            finder
 	columns           []Column
 }
 
-func entityOf[T any](noun, table, view string) entity[T] {
-	return entity[T]{noun, table, view, ColumnsOf[T]()}
+func entityOf[T any](noun, table, view string, by finder) entity[T] {
+	return entity[T]{noun, table, view, by, ColumnsOf[T]()}
 }
 
 // from selects the entity's columns from its view.
@@ -161,6 +162,26 @@ func (e entity[T]) row(db *DB) pgx.RowToFunc[T] {
 		}
 		return record, nil
 	}
+}
+
+// id returns the ID of a record.
+func (e entity[T]) id(record T) int64 {
+	id, _ := e.column("id").Value(record).(int64)
+	return id
+}
+
+// score returns how well a record matches a needle; 0 is not at all. Without an index of sealed texts of its own, a record
+// also matches by its number, and by its total if it has one.
+func (e entity[T]) score(db *DB, needle string, record T) int {
+	if e.finder.sealed {
+		return db.vault.Score(needle, e.texts(record)...)
+	}
+	var total *Money
+	if e.finder.total {
+		amount, _ := e.column("total_amount").Value(record).(Money)
+		total = &amount
+	}
+	return db.scoreRecord(needle, e.id(record), total, e.texts(record)...)
 }
 
 // texts returns the texts of a record that a search compares.
