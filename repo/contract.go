@@ -11,7 +11,7 @@ import (
 type Contract struct {
 	ID              int64      `db:"id"`
 	CustomerID      int64      `db:"customer_id" show:"detail"`
-	Customer        string     `db:"customer" sealed:"customer.company_name"` // the company's name
+	Customer        string     `db:"customer" sealed:"customer.company_name" sort:"text"` // the company's name
 	CustomerContact string     `db:"customer_contact" sealed:"customer.full_name" show:"detail"`
 	CustomerEmail   string     `db:"customer_email" sealed:"customer.email" show:"hidden"`
 	CustomerPhone   string     `db:"customer_phone" sealed:"customer.phone" show:"hidden"`

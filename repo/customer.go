@@ -10,8 +10,8 @@ import (
 // A Customer is a company's person of contact.
 type Customer struct {
 	ID           int64      `db:"id"`
-	CompanyName  string     `db:"company_name" sealed:"customer.company_name"`
-	FullName     string     `db:"full_name" sealed:"customer.full_name"`
+	CompanyName  string     `db:"company_name" sealed:"customer.company_name" sort:"text"`
+	FullName     string     `db:"full_name" sealed:"customer.full_name" sort:"text"`
 	Email        string     `db:"email" sealed:"customer.email"` // empty: none
 	Phone        string     `db:"phone" sealed:"customer.phone"` // E.164; empty: none
 	SalesID      *int64     `db:"sales_id" show:"detail"`

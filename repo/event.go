@@ -13,7 +13,7 @@ type Event struct {
 	Name            *string    `db:"name" search:"index"`
 	ContractID      int64      `db:"contract_id" show:"detail"`
 	CustomerID      int64      `db:"customer_id" show:"detail"`
-	Customer        string     `db:"customer" sealed:"customer.company_name"` // the company's name
+	Customer        string     `db:"customer" sealed:"customer.company_name" sort:"text"` // the company's name
 	CustomerContact string     `db:"customer_contact" sealed:"customer.full_name" show:"detail"`
 	CustomerEmail   string     `db:"customer_email" sealed:"customer.email" show:"detail"`
 	CustomerPhone   string     `db:"customer_phone" sealed:"customer.phone" show:"detail"`

@@ -25,6 +25,9 @@ type finder struct {
 // search returns one page of the records that hold for where and, if the page has a needle, match it. The total is known if
 // all matches are on this page, and otherwise -1.
 func (e entity[T]) search(ctx context.Context, db *DB, where squirrel.And, p Page, sorts map[string]string) (List[T], error) {
+	if e.column(p.Sort).sortsByText {
+		return e.sortedByText(ctx, db, where, p, sorts)
+	}
 	q := e.from().Where(where)
 	if p.Search == "" {
 		return e.page(ctx, db, q, p, sorts)
