@@ -2060,8 +2060,8 @@ end $$;
 -- One view for each noun, with the names that users see. The gate of a view is evaluated once in a statement, before the
 -- first row is read; a filter on rows would keep text and array search from their indexes (PostgreSQL manual, 41.5 Rules
 -- and Privileges: leakproof), and so would security_barrier. The gate names no column, so the planner puts it above every
--- scan of the view. "one", a single row, keeps it there: without a second item in the from clause, PostgreSQL 16 and later
--- move the gate of a view in an outer join up to the join, and conditions of the query read rows first.
+-- scan of the view. "one", a single row, keeps it there: without a second item in the from clause, PostgreSQL 17 moves the
+-- gate of a view in an outer join up to the join, and conditions of the query read rows first. PostgreSQL 15 does not.
 
 create view users as
 select u.id, u.employee_number, u.first_name, u.last_name, u.email, u.role, u.created_at, u.updated_at, u.deleted_at
