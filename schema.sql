@@ -1493,7 +1493,16 @@ begin
 	return null;
 end $$;
 
--- The state machine, the contact and the amounts of a contract.
+create function check_priced(total numeric) returns void
+language plpgsql set search_path = :"schema", pg_temp as $$
+begin
+	if total = 0 then
+		raise exception using errcode = '23514', constraint = 'contract_unpriced', message = 'signed without a price';
+	end if;
+end $$;
+
+-- The state machine, the contact and the amounts of a contract. A contract is signed with a positive total, which stays
+-- positive. Contracts that were signed without one before version 5 can be given one, or finished.
 create function contract_rules() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -1512,7 +1521,10 @@ begin
 		if new.status not in ('to_send', 'pending', 'signed') then
 			raise exception using errcode = '23514', constraint = 'contract_state', message = 'not a first state', detail = 'new → ' || new.status;
 		end if;
-		new.signed_at := case when new.status = 'signed' then at end;
+		if new.status = 'signed' then
+			perform check_priced(new.total_amount);
+			new.signed_at := at;
+		end if;
 		perform check_contact(new.sales_id, 'sales');
 		return new;
 	end if;
@@ -1528,6 +1540,9 @@ begin
 				detail = old.status || ' → ' || new.status;
 		end if;
 		new.signed_at := case when new.status = 'signed' then at else old.signed_at end;
+	end if;
+	if new.status = 'signed' and (old.status <> 'signed' or old.total_amount > 0) then
+		perform check_priced(new.total_amount);
 	end if;
 	return new;
 end $$;
@@ -1596,15 +1611,25 @@ begin
 end $$;
 
 -- The contract and the contact of an event. Canceling removes the support contact, so nothing that counts a collaborator's
--- events counts it; restoring takes the contact from the trail, unless they have left.
+-- events counts it; restoring takes the contact from the trail, unless they have left. A new event needs a name, a start and
+-- an end, and no change empties them. Events from before version 5 may lack them until they are set.
 create function event_rules() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp as $$
+declare
+	missing text;
 begin
 	if tg_op = 'INSERT' or new.contract_id <> old.contract_id then
 		perform from contract c where c.id = new.contract_id and c.deleted_at is null and c.status = 'signed' for share;
 		if not found then
 			raise exception using errcode = '23503', constraint = 'event_contract_signed', message = 'no such signed contract', detail = new.contract_id::text;
 		end if;
+	end if;
+	missing := concat_ws(', ',
+		case when new.name is null and (tg_op = 'INSERT' or old.name is not null) then '--name' end,
+		case when new.start_date is null and (tg_op = 'INSERT' or old.start_date is not null) then '--start-date' end,
+		case when new.end_date is null and (tg_op = 'INSERT' or old.end_date is not null) then '--end-date' end);
+	if missing <> '' then
+		raise exception using errcode = '23514', constraint = 'event_incomplete', message = 'an event without a name or dates', detail = missing;
 	end if;
 	if tg_op = 'INSERT' or new.support_id is distinct from old.support_id then
 		perform check_contact(new.support_id, 'support');

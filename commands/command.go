@@ -34,10 +34,11 @@ type Arg struct {
 
 // A Flag is a named argument, spelled with dashes; the parser accepts underscores too.
 type Flag struct {
-	Name    string // without dashes: "company-name"
-	Aliases []string
-	Kind    Kind // Switch takes no value
-	Help    string
+	Name     string // without dashes: "company-name"
+	Aliases  []string
+	Kind     Kind // Switch takes no value
+	Help     string
+	Required bool // a command without it is refused
 }
 
 // A Kind knows how to read an argument's text, complete it and explain it.

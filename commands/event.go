@@ -34,7 +34,7 @@ func eventKind(name string, fit func(repo.Event) bool) Kind {
 
 func eventCommands() Table {
 	details := []Flag{
-		{Name: "name", Kind: Text(nameLimit), Help: "what it is called"},
+		{Name: "name", Kind: Required(Text(nameLimit)), Help: "what it is called"},
 		{Name: "location", Kind: Text(textLimit), Help: "where it takes place"},
 		{Name: "start-date", Kind: Moment, Help: "when it starts"},
 		{Name: "end-date", Kind: MomentEnd, Help: "when it ends: a date alone is the whole day, a time alone is on the day of the start"},
@@ -62,11 +62,9 @@ func eventCommands() Table {
 		getCommand("event", EventID, eventFields, (*repo.DB).Event),
 		{
 			Name: "event add", Short: "Add an event to a signed contract", Needs: action("event", "add"),
-			Flags: details,
+			Flags:    required(details, "contract-id", "name", "start-date", "end-date"),
+			Examples: []string{`event add --contract-id 3 --name Gala --start-date "+7d 18:00" --end-date 23:00`},
 			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
-				if !in.Has("contract-id") {
-					return Output{}, usagef("event add needs --contract-id CONTRACT_ID")
-				}
 				change, err := eventChange(s, in, Given[time.Time](in, "start-date"))
 				if err != nil {
 					return Output{}, err
@@ -117,6 +115,19 @@ func eventCommands() Table {
 		},
 		historyCommand("event", EventID),
 	}
+}
+
+// required returns the flags with the named ones required, which come first.
+func required(flags []Flag, names ...string) []Flag {
+	var first, rest []Flag
+	for _, f := range flags {
+		if f.Required = slices.Contains(names, f.Name); f.Required {
+			first = append(first, f)
+		} else {
+			rest = append(rest, f)
+		}
+	}
+	return append(first, rest...)
 }
 
 func listEvents(ctx context.Context, s *Session, in Input) (Output, error) {

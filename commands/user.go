@@ -99,7 +99,7 @@ func userCommands() Table {
 		},
 		{
 			Name: "user hand-over", Short: "Move somebody's customers, open contracts and coming events to another", Needs: action("user", "handover"),
-			Args: []Arg{idArg(UserID)}, Flags: []Flag{{Name: "to", Kind: UserID, Help: "who takes them over"}}, Destructive: true,
+			Args: []Arg{idArg(UserID)}, Flags: []Flag{{Name: "to", Kind: UserID, Help: "who takes them over", Required: true}}, Destructive: true,
 			Examples: []string{"user hand-over 3 --to 4"},
 			Run:      handOverWork,
 		},
@@ -124,9 +124,6 @@ var handedFields = []Field[repo.Handed]{
 
 func handOverWork(ctx context.Context, s *Session, in Input) (Output, error) {
 	from, to := Value[int64](in, "id"), Value[int64](in, "to")
-	if to == 0 {
-		return Output{}, usagef("user hand-over needs --to USER_ID")
-	}
 	moved, err := s.DB.HandOver(ctx, from, to)
 	out := done(handedFields, moved, "user", from, "handed over")
 	out.Message = fmt.Sprintf("user %d: %s, %s and %s handed over to user %d", from, Plural(moved.Customers, "customer"),

@@ -87,7 +87,7 @@ func TestAmountsTogether(t *testing.T) {
 func TestDeleteAndAssignTogether(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
-	k := w.contract(w.customer("sales1").ID, 0, "signed").ID
+	k := w.contract(w.customer("sales1").ID, 5000, "signed").ID
 	admin, manage := w.as("admin"), w.as("manage")
 	for i := range 8 {
 		seller, helper := fmt.Sprint("sales-", i), fmt.Sprint("support-", i)
@@ -124,7 +124,7 @@ func TestStepsTogether(t *testing.T) {
 	manage, sales, admin := w.as("manage"), w.as("sales1"), w.as("admin")
 	for range 8 {
 		c := w.customer("sales1").ID
-		k, signed := w.contract(c, 0, "pending").ID, w.contract(c, 0, "signed").ID
+		k, signed := w.contract(c, 5000, "pending").ID, w.contract(c, 5000, "signed").ID
 		empty := w.customer("sales1").ID
 		to := func(db *repo.DB, id int64, status string) func() error {
 			return func() error { return failed(db.UpdateContract(ctx, id, repo.Change{"status": &status})) }
@@ -136,7 +136,7 @@ func TestStepsTogether(t *testing.T) {
 			func() error { return failed(manage.AddContract(ctx, repo.Change{"customer_id": &empty})) }), repo.ErrConflict, repo.ErrNotFound); n != 1 {
 			t.Errorf("a customer deleted under a new contract: %d of 2", n)
 		}
-		succeeded(t, together(to(manage, signed, "finished"), func() error { return failed(sales.AddEvent(ctx, repo.Change{"contract_id": &signed})) }), repo.ErrConflict)
+		succeeded(t, together(to(manage, signed, "finished"), func() error { return failed(sales.AddEvent(ctx, newEvent(&signed))) }), repo.ErrConflict)
 	}
 }
 

@@ -35,6 +35,7 @@ var wordings = map[string]wording{
 	"contract_customer_id_fkey":      {ErrNotFound, "no customer %s"},
 	"contract_state":                 {ErrConflict, "a contract cannot go %s: to_send → pending → signed → finished, canceled from to_send and pending"},
 	"contract_total_positive":        {ErrInvalid, "invalid --total-amount: at least 0"},
+	"contract_unpriced":              {ErrInvalid, "invalid --total-amount: a signed contract has a total above 0"},
 	"contract_remaining_above_total": {ErrInvalid, "what remains cannot be more than the total"},
 	"contract_overpaid":              {ErrConflict, "that is more than what remains to pay, or the total would be less than what was paid"},
 	"contract_finished_unpaid":       {ErrConflict, "a finished contract has nothing left to pay: pay what remains first"},
@@ -44,6 +45,7 @@ var wordings = map[string]wording{
 	"payment_date":                   {ErrInvalid, "invalid date of the payment: between 1900 and 9999"},
 
 	"event_contract_signed":    {ErrConflict, "contract %s is not a signed contract: only a signed one can have events"},
+	"event_incomplete":         {ErrInvalid, "an event needs %s"},
 	"event_ends_before_start":  {ErrInvalid, "invalid --end-date: an event ends after it starts"},
 	"event_dates":              {ErrInvalid, "invalid --start-date or --end-date: between 1900 and 9999"},
 	"event_canceled":           {ErrConflict, "event %s is canceled and does not change: event restore %[1]s brings it back"},

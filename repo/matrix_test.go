@@ -136,7 +136,7 @@ func (w *world) trials(set int) []trial {
 			return failed(db.UpdateContract(ctx, k, repo.Change{"remaining_amount": ptr(repo.Money(5))}))
 		}, "insert into payment (contract_id, amount) select id, remaining_amount from contracts where id = $1", []any{k}},
 		{"contract.delete", set, nil, "update contract set deleted_at = now() where id = $1", []any{k}},
-		{"event.add", set, func(db *repo.DB) error { return failed(db.AddEvent(ctx, repo.Change{"contract_id": &k})) }, "insert into event (contract_id) values ($1)", []any{k}},
+		{"event.add", set, func(db *repo.DB) error { return failed(db.AddEvent(ctx, newEvent(&k))) }, "insert into event (contract_id, name, start_date, end_date) values ($1, 'Gala', now(), now() + interval '1 hour')", []any{k}},
 		{"event.update", set, func(db *repo.DB) error {
 			return failed(db.UpdateEvent(ctx, e, repo.Change{"comments": text("New")}))
 		}, "update event set comments = 'New' where id = $1", []any{e}},

@@ -66,13 +66,13 @@ func TestLeavingWhatIsOver(t *testing.T) {
 	ctx, w := t.Context(), newWorld(t)
 	c := w.customer("sales1").ID
 	ok[repo.Customer](t)(w.as("sales1").UpdateCustomer(ctx, c, repo.Change{"sales_id": ptr(w.ids["sales2"])}))
-	k := w.contract(c, 0, "signed").ID
+	k := w.contract(c, 5000, "signed").ID
 	ok[repo.Contract](t)(w.as("manage").UpdateContract(ctx, k, repo.Change{"sales_id": ptr(w.ids["sales1"])}))
 	e := w.event(k, "support1").ID
 	past := time.Now().Add(-48 * time.Hour)
 	ok[repo.Event](t)(w.as("support1").UpdateEvent(ctx, e, repo.Change{"start_date": &past, "end_date": ptr(past.Add(time.Hour))}))
-	ok[repo.Contract](t)(w.as("manage").UpdateContract(ctx, k, repo.Change{"status": text("finished")}))
-	gone, later := w.customer("sales1").ID, w.event(w.contract(c, 0, "signed").ID, "support1").ID
+	ok[repo.Contract](t)(w.as("manage").UpdateContract(ctx, k, repo.Change{"remaining_amount": repo.Money(0), "status": text("finished")}))
+	gone, later := w.customer("sales1").ID, w.event(w.contract(c, 5000, "signed").ID, "support1").ID
 	ok[repo.Customer](t)(w.as("admin").DeleteCustomer(ctx, gone))
 	ok[repo.Event](t)(w.as("admin").DeleteEvent(ctx, later))
 	for _, person := range []string{"sales1", "support1"} {

@@ -132,7 +132,7 @@ func TestUndoGoesBack(t *testing.T) {
 func TestUndoOfNothing(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
-	e := w.event(w.contract(w.customer("sales1").ID, 0, "signed").ID, "").ID
+	e := w.event(w.contract(w.customer("sales1").ID, 5000, "signed").ID, "").ID
 	ok[repo.Event](t)(w.as("manage").UpdateEvent(ctx, e, repo.Change{"name": text("Gala")}))
 	ok[repo.Event](t)(w.as("manage").UpdateEvent(ctx, e, repo.Change{"support_id": ptr(w.ids["support2"])}))
 	ok[repo.Event](t)(w.as("manage").DeleteEvent(ctx, e))
