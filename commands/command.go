@@ -22,6 +22,9 @@ type Command struct {
 	Needs       security.Action // the zero value: nobody
 	Destructive bool            // asks first at the prompt, needs --yes in a script
 	Run         func(ctx context.Context, s *Session, in Input) (Output, error)
+	// Question returns what a destructive command asks at the prompt, without "?"; nil: the line as it was typed. Before it is
+	// asked, Run is tried in a transaction that is rolled back, so that a command that would be refused is refused at once.
+	Question func(ctx context.Context, s *Session, in Input) (string, error)
 }
 
 // An Arg is a positional argument.

@@ -129,7 +129,7 @@ func givesAway(ctx context.Context, s *Session, in Input) error {
 func step(verb, short, status, what string, destructive bool) Command {
 	return Command{
 		Name: "contract " + verb, Short: short, Needs: action("contract", "update"),
-		Args: []Arg{idArg(ContractID)}, Destructive: destructive,
+		Args: []Arg{idArg(ContractID)}, Destructive: destructive, Question: aboutContract(verb),
 		Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
 			id := Value[int64](in, "id")
 			was, err := s.DB.Contract(ctx, id)

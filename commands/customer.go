@@ -73,7 +73,7 @@ func customerCommands() Table {
 				return done(customerFields, c, "customer", id, "updated"), named(err, "customer", id)
 			},
 		},
-		deleteCommand("customer", CustomerID, customerFields, (*repo.DB).DeleteCustomer),
+		deleteCommand("customer", CustomerID, customerFields, (*repo.DB).DeleteCustomer, aboutCustomer("delete")),
 		restoreCommand("customer", customerFields, (*repo.DB).RestoreCustomer),
 		historyCommand("customer", CustomerID),
 	}

@@ -8,6 +8,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -56,8 +57,8 @@ func Dispatch(ctx context.Context, s *Session, line string, typed bool) (Answer,
 	}
 	answer.Format, answer.Raw = Value[string](in, "format"), in.Has("raw")
 	if c.Destructive && !in.Has("yes") {
-		if err := s.confirm(ctx, c, rest); err != nil {
-			return answer, err
+		if err := s.confirm(ctx, c, in, rest); err != nil {
+			return answer, s.noteRefusal(ctx, c, in, s.settle(ctx, err))
 		}
 	}
 	answer.Output, err = c.Run(ctx, s, in)
@@ -100,12 +101,36 @@ func values(words []Word) []string {
 	return all
 }
 
-// confirm asks whether to run a destructive command as it was written.
-func (s *Session) confirm(ctx context.Context, c Command, rest []Word) error {
+// confirm asks whether to run a destructive command. It returns the error of a command that would be refused without asking.
+func (s *Session) confirm(ctx context.Context, c Command, in Input, rest []Word) error {
 	if s.Confirm == nil {
 		return usagef("%s needs --yes", c.Name)
 	}
-	return s.Confirm(ctx, strings.TrimSpace(c.Name+" "+joinRaw(rest))+"?")
+	if c.Question == nil || !s.Typed {
+		return s.Confirm(ctx, strings.TrimSpace(c.Name+" "+joinRaw(rest))+"?")
+	}
+	question, err := c.Question(ctx, s, in)
+	if err == nil {
+		err = s.rehearse(ctx, c, in)
+	}
+	if err != nil {
+		return err
+	}
+	return s.Confirm(ctx, question+"?")
+}
+
+// rehearse runs a command in a transaction that is rolled back, and returns its error.
+func (s *Session) rehearse(ctx context.Context, c Command, in Input) error {
+	db, _, rollback, err := s.DB.Atomic(ctx)
+	if err != nil {
+		return err
+	}
+	trial := *s
+	trial.DB = db
+	in.values = maps.Clone(in.values)
+	in.values["yes"] = true
+	_, refused := c.Run(ctx, &trial, in)
+	return cmp.Or(refused, rollback(ctx))
 }
 
 // choose keeps the named columns, in the order asked for.

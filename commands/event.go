@@ -94,7 +94,14 @@ func eventCommands() Table {
 					return Output{}, err
 				}
 				e, err := s.DB.UpdateEvent(ctx, id, change)
-				return done(eventFields, e, "event", id, "updated"), named(err, "event", id)
+				if err != nil {
+					return Output{}, named(err, "event", id)
+				}
+				out := done(eventFields, e, "event", id, "updated")
+				if in.Has("support-id") || in.Has("start-date") || in.Has("end-date") {
+					out.Warnings, err = bookedTwice(ctx, s, e)
+				}
+				return out, err
 			},
 		},
 		{
@@ -105,10 +112,10 @@ func eventCommands() Table {
 		},
 		{
 			Name: "event cancel", Short: "Cancel an event and free its support contact; restore brings it back",
-			Needs: action("event", "cancel"), Args: []Arg{idArg(openEventID)}, Destructive: true,
+			Needs: action("event", "cancel"), Args: []Arg{idArg(openEventID)}, Destructive: true, Question: aboutEvent("cancel"),
 			Run: marked("event", "canceled", eventFields, (*repo.DB).CancelEvent),
 		},
-		deleteCommand("event", EventID, eventFields, (*repo.DB).DeleteEvent),
+		deleteCommand("event", EventID, eventFields, (*repo.DB).DeleteEvent, aboutEvent("delete")),
 		{
 			Name: "event restore", Short: "Bring a deleted or canceled event back", Needs: action("event", "delete"),
 			Args: []Arg{idArg(ID)}, Run: restoreEvent,
@@ -199,16 +206,6 @@ func restoreEvent(ctx context.Context, s *Session, in Input) (Output, error) {
 	}
 	out.Warnings, err = bookedTwice(ctx, s, e)
 	return out, err
-}
-
-// bookedTwice warns of the other events of the event's support contact at overlapping times.
-func bookedTwice(ctx context.Context, s *Session, e repo.Event) (warnings []string, err error) {
-	clashes, err := s.DB.Overlapping(ctx, e)
-	for _, c := range clashes {
-		warnings = append(warnings, fmt.Sprintf("%v also looks after event %d from %s to %s", deref(e.SupportContact), c.ID,
-			clock(s, *c.StartDate), clock(s, *c.EndDate)))
-	}
-	return warnings, err
 }
 
 // startOfEvent is the start that an end of --end-date counts from: the new one, or where that is not given and the end

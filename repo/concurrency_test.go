@@ -95,12 +95,12 @@ func TestDeleteAndAssignTogether(t *testing.T) {
 		w.add(helper, "support")
 		c, e := w.customer("sales2").ID, w.event(k, "").ID
 		errs := together(
-			func() error { return failed(manage.DeleteUser(ctx, w.ids[seller], 0)) },
+			func() error { return failed(manage.DeleteUser(ctx, w.ids[seller], nil)) },
 			func() error {
 				return failed(admin.UpdateCustomer(ctx, c, repo.Change{"sales_id": ptr(w.ids[seller])}))
 			},
 			func() error {
-				return failed(manage.UpdateUser(ctx, w.ids[helper], repo.Change{"role": text("manage")}, 0))
+				return failed(manage.UpdateUser(ctx, w.ids[helper], repo.Change{"role": text("manage")}, nil))
 			},
 			func() error {
 				return failed(admin.UpdateEvent(ctx, e, repo.Change{"support_id": ptr(w.ids[helper])}))
@@ -151,9 +151,9 @@ func TestLastAdminTogether(t *testing.T) {
 		w.set("set session_replication_role = replica; update collaborator set deleted_at = now() where role = 'admin' and deleted_at is null and first_name not in ('" + a + "', '" + b + "'); set session_replication_role = origin")
 		first, second := w.as(a), w.as(b)
 		succeeded(t, together(
-			func() error { return failed(first.DeleteUser(ctx, w.ids[b], 0)) },
+			func() error { return failed(first.DeleteUser(ctx, w.ids[b], nil)) },
 			func() error {
-				return failed(second.UpdateUser(ctx, w.ids[a], repo.Change{"role": text("manage")}, 0))
+				return failed(second.UpdateUser(ctx, w.ids[a], repo.Change{"role": text("manage")}, nil))
 			},
 		), repo.ErrConflict, repo.ErrSignedOut, repo.ErrDenied)
 		if n := read[int](w, "select count(*) from collaborator where role = 'admin' and deleted_at is null"); n != 1 {
