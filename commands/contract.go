@@ -27,7 +27,7 @@ func contractCommands() Table {
 	}
 	changes := append([]Flag{
 		{Name: "customer-id", Kind: CustomerID, Help: "the customer"},
-		{Name: "sales-id", Kind: SalesID, Help: "the sales contact"},
+		{Name: "sales-id", Kind: OrNone(SalesID), Help: "the sales contact; '' for none"},
 		{Name: "remaining-amount", Kind: Amount, Help: "what is left to pay: adds the payment that makes it true"},
 	}, amounts...)
 	return Table{

@@ -30,7 +30,7 @@ func customerCommands() Table {
 	contact := []Flag{
 		{Name: "email", Kind: Email, Help: "where to write to; '' for none"},
 		{Name: "phone", Kind: Phone, Help: "where to call; '' for none"},
-		{Name: "sales-id", Kind: SalesID, Help: "the sales contact"},
+		{Name: "sales-id", Kind: OrNone(SalesID), Help: "the sales contact; '' for none"},
 	}
 	changes := append([]Flag{
 		{Name: "company-name", Kind: Required(Text(nameLimit)), Help: "the company"},

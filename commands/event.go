@@ -35,14 +35,14 @@ func eventKind(name string, fit func(repo.Event) bool) Kind {
 func eventCommands() Table {
 	details := []Flag{
 		{Name: "name", Kind: Required(Text(nameLimit)), Help: "what it is called"},
-		{Name: "location", Kind: Text(textLimit), Help: "where it takes place"},
+		{Name: "location", Kind: Text(textLimit), Help: "where it takes place; '' for none"},
 		{Name: "start-date", Kind: Moment, Help: "when it starts"},
 		{Name: "end-date", Kind: MomentEnd, Help: "when it ends: a date alone is the whole day, a time alone is on the day of the start"},
 		{Name: "contract-id", Kind: ContractID, Help: "the signed contract that it belongs to"},
-		{Name: "attendees", Kind: Count, Help: "how many guests"},
-		{Name: "comments", Kind: Text(textLimit), Help: "notes, names of guests"},
+		{Name: "attendees", Kind: OrNone(Count), Help: "how many guests; '' for unknown"},
+		{Name: "comments", Kind: Note, Help: "notes, names of guests, in several lines; '' for none"},
 	}
-	changes := append(details[:len(details):len(details)], Flag{Name: "support-id", Kind: SupportID, Help: "the support contact"})
+	changes := append(details[:len(details):len(details)], Flag{Name: "support-id", Kind: OrNone(SupportID), Help: "the support contact; '' for none"})
 	return Table{
 		{
 			Name: "event list", Short: "List events", Needs: action("event", "view"),
@@ -103,6 +103,12 @@ func eventCommands() Table {
 				}
 				return out, err
 			},
+		},
+		{
+			Name: "event note", Short: "Append a note to an event, with the date and your name", Needs: action("event", "update"),
+			Args:     []Arg{idArg(openEventID), {Name: "text", Kind: someNote, Help: "what to note"}},
+			Examples: []string{`event note 1 "The caterer arrives at five"`},
+			Run:      noteEvent,
 		},
 		{
 			Name: "event assign", Short: "Assign a support collaborator", Needs: action("event", "update"),

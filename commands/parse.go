@@ -55,8 +55,8 @@ func Value[T any](in Input, name string) T {
 // Given returns the value of an argument or flag, nil if it was not given. It panics if
 // the value is there and of another type.
 func Given[T any](in Input, name string) *T {
-	v, ok := in.values[name]
-	if !ok {
+	v := in.values[name]
+	if v == nil { // not given, or given as none
 		return nil
 	}
 	t := v.(T)

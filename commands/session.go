@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"io"
 	"time"
 
 	"crm/repo"
@@ -28,6 +29,7 @@ type Session struct {
 	Clear   func()                                           // empties the screen
 	Editor  func(kind, text string) (string, error)          // lets the user edit a text; nil without a terminal
 	Retype  func(text string)                                // begins the next line with text
+	Input   io.Reader                                        // standard input, unless commands come from it; may be nil
 	Watch   func(ctx context.Context, every time.Duration, line string) error
 	Last    string   // the command before this one
 	Aliases *Aliases // the user's own names for commands

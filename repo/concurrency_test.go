@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -220,4 +221,27 @@ func TestDeadlock(t *testing.T) {
 	if n := succeeded(t, errs, repo.ErrConflict); n != 1 {
 		t.Errorf("%d of 2 were done: %v", n, errs)
 	}
+}
+
+// TestNotesTogether checks that notes that are appended at the same time are all kept.
+func TestNotesTogether(t *testing.T) {
+	t.Parallel()
+	ctx, w := t.Context(), newWorld(t)
+	id := w.event(w.contract(w.customer("sales1").ID, 5000, "signed").ID, "support1").ID
+	writers := []*repo.DB{w.as("manage"), w.as("support1"), w.as("admin")}
+	var all []func() error
+	for i := range 9 {
+		all = append(all, func() error { return failed(writers[i%3].AppendNote(ctx, id, fmt.Sprintf("note %d.", i))) })
+	}
+	if n := succeeded(t, together(all...)); n != 9 {
+		t.Errorf("%d of 9 notes were written", n)
+	}
+	notes := *ok[repo.Event](t)(writers[0].Event(ctx, id)).Comments
+	for i := range 9 {
+		if !strings.Contains(notes, fmt.Sprintf("note %d.", i)) {
+			t.Errorf("note %d is lost: %q", i, notes)
+		}
+	}
+	_, err := writers[0].AppendNote(ctx, id, strings.Repeat("x", repo.NoteLimit))
+	is(t, err, repo.ErrInvalid, "notes that are too long")
 }

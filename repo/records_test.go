@@ -145,7 +145,9 @@ func TestUpdateOnlyWhatIsGiven(t *testing.T) {
 		{"event", event, func() error { return failed(db.UpdateEvent(ctx, event, repo.Change{"contract_id": &other})) }, "contract_id"},
 		{"collaborator", second, func() error { return failed(db.UpdateUser(ctx, second, repo.Change{"first_name": text("N")}, nil)) }, "first_name"},
 		{"collaborator", second, func() error { return failed(db.UpdateUser(ctx, second, repo.Change{"last_name": text("N")}, nil)) }, "last_name"},
-		{"collaborator", second, func() error { return failed(db.UpdateUser(ctx, second, repo.Change{"employee_number": text("N")}, nil)) }, "employee_number"},
+		{"collaborator", second, func() error {
+			return failed(db.UpdateUser(ctx, second, repo.Change{"employee_number": text("N")}, nil))
+		}, "employee_number"},
 		{"collaborator", w.ids["manage"], func() error {
 			return failed(db.UpdateUser(ctx, w.ids["manage"], repo.Change{"email": text("n@x"), "role": text("support")}, nil))
 		}, "email role"},
