@@ -1554,12 +1554,13 @@ language plpgsql security definer set search_path = :"schema", pg_temp as $$
 declare
 	caller identity := me();
 	state  text;
+	remains numeric;
 begin
 	new.recorded_by := caller.id;
 	new.changed_in := caller.session_id;
 	new.created_at := moment(caller.seeding);
 	new.fictional := caller.seeding;
-	select c.status into state from contract c where c.id = new.contract_id and c.deleted_at is null for update;
+	select c.status, c.remaining_amount into state, remains from contract c where c.id = new.contract_id and c.deleted_at is null for update;
 	if not found then
 		raise exception using errcode = '23503', constraint = 'payment_contract_id_fkey', message = 'no such contract', detail = new.contract_id::text;
 	end if;
@@ -1568,6 +1569,12 @@ begin
 	end if;
 	if not payable(new.contract_id) then
 		raise exception using errcode = '42501', message = 'not permitted';
+	end if;
+	if new.amount > remains then
+		raise exception using errcode = '23514', constraint = 'payment_too_much', message = 'more than what remains', detail = remains::text;
+	end if;
+	if new.paid_on > (moment(caller.seeding) + interval '14 hours')::date then -- today has begun somewhere until UTC+14
+		raise exception using errcode = '23514', constraint = 'payment_future', message = 'paid in the future';
 	end if;
 	update contract c set remaining_amount = c.remaining_amount - new.amount, changed_in = -caller.session_id where c.id = new.contract_id;
 	return new;

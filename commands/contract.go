@@ -87,6 +87,9 @@ func contractCommands() Table {
 					today := s.Locale.Now().In(s.Locale.Zone)
 					on = &today
 				}
+				if on.After(s.Locale.Now()) {
+					return Output{}, repo.Invalid{Problems: []repo.Problem{{Field: "--on", Text: "is in the future"}}}
+				}
 				c, err := s.DB.PayContract(ctx, id, amount, on)
 				out := done(contractFields, c, "contract", id, "paid")
 				f := NewAmountFormat(s.Locale)

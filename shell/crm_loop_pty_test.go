@@ -173,8 +173,9 @@ func loopAsks(t *testing.T) {
 	d.run("event delete 999", "error: there is no event 999") // refused before it is asked
 	d.run("user delete 3", "error: this collaborator still answers for")
 	d.run("user delete 1", "error: you cannot delete yourself")
+	since := len(d.output())
 	d.send("user hand-over 3 --to 4\r")
-	d.wait("over to Dawn Sanchez? [y/N]")
+	d.said(since, "over to Dawn Sanchez? [y/N]")
 	d.send("n\r")
 	d.wait("cancelled")
 	d.idle()
@@ -193,7 +194,7 @@ func loopAsksTwice(t *testing.T) {
 	const question = "to go on, type the number 31 or the company's name:"
 	ask := func() {
 		d.send("customer erase 31\r")
-		d.waitLine("erase customer 31 Twice SARL (Tom Twice)? [y/N]")
+		d.wait("erase customer 31 Twice SARL (Tom Twice)? [y/N]")
 		d.send("y\r")
 		d.wait("Twice SARL, Tom Twice, will be gone for good")
 		d.waitLine(question)
