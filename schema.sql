@@ -2008,6 +2008,16 @@ language sql stable security definer set search_path = :"schema", pg_temp as $$
 	order by a.id
 $$;
 
+-- The payments of a contract, oldest first, for whoever may view contracts.
+create function payments_of(of_contract bigint)
+returns table (id bigint, paid_on date, amount numeric, recorded_by text, created_at timestamptz)
+language sql stable security definer set search_path = :"schema", pg_temp as $$
+	select p.id, p.paid_on, p.amount, c.first_name || ' ' || c.last_name, p.created_at
+	from payment p left join collaborator c on c.id = p.recorded_by
+	where p.contract_id = of_contract and (select reach('contract.view')) = 0
+	order by p.id
+$$;
+
 -- The caller's last change of a record that can still be taken back: none that takes one back or was taken back itself, none that was seeded, and
 -- none of a session that is forgotten, 30 days after its end. changed_at and changed_by tell of the first change of the record by
 -- somebody else after it.
@@ -2189,7 +2199,7 @@ grant execute on function
 	sessions_of(bigint), end_session(bigint), end_other_sessions(),
 	me(boolean), me_id(), my_session(), reach(text[]), reached(text[]), judged(text[]), within(bigint[], bigint[]),
 	admits(bigint[], bigint, bigint[]), my_account(), my_duty(), my_permissions(), hand_over(bigint, bigint),
-	fate(uuid), known_fate(uuid), requested_id(), history(text, bigint), my_last_change(),
+	fate(uuid), known_fate(uuid), requested_id(), history(text, bigint), payments_of(bigint), my_last_change(),
 	note_refusal(text, text, bigint), note_export(text, bigint, text), export_customer(bigint), erase_customer(bigint, sealed, sealed),
 	contact_of_customer(bigint), contact_of_contract(bigint), contract_owners(bigint, bigint), owners_of(text, jsonb), payable(bigint),
 	search_keys(integer[], bigint), run_key(bigint)

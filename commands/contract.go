@@ -43,7 +43,19 @@ func contractCommands() Table {
 			Examples: []string{"contract list --unsigned", "contract list --unpaid --mine --sort remaining_amount:desc"},
 			Run:      listContracts,
 		},
-		getCommand("contract", ContractID, contractFields, (*repo.DB).Contract),
+		{
+			Name: "contract get", Short: "Show one contract, with its last payments", Needs: action("contract", "view"),
+			Args: []Arg{idArg(ContractID)}, Examples: []string{"contract get 1"}, Run: getContract,
+		},
+		{
+			Name: "contract payments", Short: "List the payments of a contract", Needs: action("contract", "view"),
+			Args: []Arg{idArg(ContractID)}, Examples: []string{"contract payments 1"},
+			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
+				id := Value[int64](in, "id")
+				payments, err := s.DB.Payments(ctx, id)
+				return list(paymentFields, payments), named(err, "contract", id)
+			},
+		},
 		{
 			Name: "contract add", Short: "Add a contract", Needs: action("contract", "add"),
 			Args: []Arg{
@@ -101,6 +113,36 @@ func contractCommands() Table {
 		step("finish", "Mark a signed and fully paid contract as finished", "finished", "finished", false),
 		historyCommand("contract", ContractID),
 	}
+}
+
+// paymentFields are the fields of a payment; its day has no time of day.
+var paymentFields = func() []Field[repo.Payment] {
+	fields := fieldsOf[repo.Payment]()
+	for i, f := range fields {
+		if f.Name == "paid_on" {
+			fields[i].Get = func(p repo.Payment) any { return p.PaidOn.Format(time.DateOnly) }
+		}
+	}
+	return fields
+}()
+
+// getContract shows a contract and, for people, its last three payments.
+func getContract(ctx context.Context, s *Session, in Input) (Output, error) {
+	id := Value[int64](in, "id")
+	c, err := s.DB.Contract(ctx, id)
+	if err != nil {
+		return Output{}, named(err, "contract", id)
+	}
+	payments, err := s.DB.Payments(ctx, id)
+	out := single(contractFields, c)
+	f, most := NewAmountFormat(s.Locale), 3
+	for i, p := range payments[max(0, len(payments)-most):] {
+		if i == 0 && len(payments) > most {
+			out.addMessage(fmt.Sprintf("the last %d of %d payments; contract payments %d lists all", most, len(payments), id))
+		}
+		out.addMessage(fmt.Sprintf("%s paid on %s", f.Format(p.Amount), p.PaidOn.Format(time.DateOnly)))
+	}
+	return out, err
 }
 
 // givesAway asks before a sales collaborator moves a contract of their own to a customer of somebody else, who may change it from
