@@ -24,6 +24,9 @@ type Command struct {
 	Destructive bool            // asks first at the prompt, needs --yes in a script
 	Pays        bool            // asks first if a record is named instead of numbered
 	Run         func(ctx context.Context, s *Session, in Input) (Output, error)
+	// Question returns what a destructive command asks at the prompt, without "?"; nil: the line as it was typed. Before it is
+	// asked, Run is tried in a transaction that is rolled back, so that a command that would be refused is refused at once.
+	Question func(ctx context.Context, s *Session, in Input) (string, error)
 }
 
 // An Arg is a positional argument.
@@ -36,10 +39,11 @@ type Arg struct {
 
 // A Flag is a named argument, spelled with dashes; the parser accepts underscores too.
 type Flag struct {
-	Name    string // without dashes: "company-name"
-	Aliases []string
-	Kind    Kind // Switch takes no value
-	Help    string
+	Name     string // without dashes: "company-name"
+	Aliases  []string
+	Kind     Kind // Switch takes no value
+	Help     string
+	Required bool // a command without it is refused
 }
 
 // A Kind knows how to read an argument's text, complete it and explain it.

@@ -56,7 +56,7 @@ func contractCommands() Table {
 	}
 	changes := append([]Flag{
 		{Name: "customer-id", Kind: CustomerID, Help: "the customer"},
-		{Name: "sales-id", Kind: SalesID, Help: "the sales contact"},
+		{Name: "sales-id", Kind: OrNone(SalesID), Help: "the sales contact; '' for none"},
 		{Name: "remaining-amount", Kind: Amount, Help: "what is left to pay: adds the payment that makes it true"},
 	}, amounts...)
 	return Table{
@@ -72,7 +72,19 @@ func contractCommands() Table {
 			Examples: []string{"contract list --unsigned", "contract list --unpaid --mine --sort remaining_amount:desc"},
 			Run:      listContracts,
 		},
-		getCommand("contract", ContractID, contractFields, (*repo.DB).Contract),
+		{
+			Name: "contract get", Short: "Show one contract, with its last payments", Needs: action("contract", "view"),
+			Args: []Arg{idArg(ContractID)}, Examples: []string{"contract get 1"}, Run: getContract,
+		},
+		{
+			Name: "contract payments", Short: "List the payments of a contract", Needs: action("contract", "view"),
+			Args: []Arg{idArg(ContractID)}, Examples: []string{"contract payments 1"},
+			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
+				id := Value[int64](in, "id")
+				payments, err := s.DB.Payments(ctx, id)
+				return list(paymentFields, payments), named(err, "contract", id)
+			},
+		},
 		{
 			Name: "contract add", Short: "Add a contract", Needs: action("contract", "add"),
 			Args: []Arg{
@@ -116,6 +128,9 @@ func contractCommands() Table {
 					today := s.Locale.Now().In(s.Locale.Zone)
 					on = &today
 				}
+				if on.After(s.Locale.Now()) {
+					return Output{}, repo.Invalid{Problems: []repo.Problem{{Field: "--on", Text: "is in the future"}}}
+				}
 				c, err := s.DB.PayContract(ctx, id, amount, on)
 				out := done(contractFields, c, "contract", id, "paid")
 				f := NewAmountFormat(s.Locale)
@@ -127,6 +142,36 @@ func contractCommands() Table {
 		step("finish", paidContractID, "Mark a signed and fully paid contract as finished", "finished", "finished", false),
 		historyCommand("contract", ContractID),
 	}
+}
+
+// paymentFields are the fields of a payment; its day has no time of day.
+var paymentFields = func() []Field[repo.Payment] {
+	fields := fieldsOf[repo.Payment]()
+	for i, f := range fields {
+		if f.Name == "paid_on" {
+			fields[i].Get = func(p repo.Payment) any { return p.PaidOn.Format(time.DateOnly) }
+		}
+	}
+	return fields
+}()
+
+// getContract shows a contract and, for people, its last three payments.
+func getContract(ctx context.Context, s *Session, in Input) (Output, error) {
+	id := Value[int64](in, "id")
+	c, err := s.DB.Contract(ctx, id)
+	if err != nil {
+		return Output{}, named(err, "contract", id)
+	}
+	payments, err := s.DB.Payments(ctx, id)
+	out := single(contractFields, c)
+	f, most := NewAmountFormat(s.Locale), 3
+	for i, p := range payments[max(0, len(payments)-most):] {
+		if i == 0 && len(payments) > most {
+			out.addMessage(fmt.Sprintf("the last %d of %d payments; contract payments %d lists all", most, len(payments), id))
+		}
+		out.addMessage(fmt.Sprintf("%s paid on %s", f.Format(p.Amount), p.PaidOn.Format(time.DateOnly)))
+	}
+	return out, err
 }
 
 // givesAway asks before a sales collaborator moves a contract of their own to a customer of somebody else, who may change it from
@@ -158,7 +203,7 @@ func givesAway(ctx context.Context, s *Session, in Input) error {
 func step(verb string, kind Kind, short, status, what string, destructive bool) Command {
 	return Command{
 		Name: "contract " + verb, Short: short, Needs: action("contract", "update"),
-		Args: []Arg{idArg(kind)}, Destructive: destructive,
+		Args: []Arg{idArg(kind)}, Destructive: destructive, Question: aboutContract(verb),
 		Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
 			id := Value[int64](in, "id")
 			was, err := s.DB.Contract(ctx, id)

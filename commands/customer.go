@@ -51,7 +51,7 @@ func customerCommands() Table {
 	contact := []Flag{
 		{Name: "email", Kind: Email, Help: "where to write to; '' for none"},
 		{Name: "phone", Kind: Phone, Help: "where to call; '' for none"},
-		{Name: "sales-id", Kind: SalesID, Help: "the sales contact"},
+		{Name: "sales-id", Kind: OrNone(SalesID), Help: "the sales contact; '' for none"},
 	}
 	changes := append([]Flag{
 		{Name: "company-name", Kind: Required(Text(nameLimit)), Help: "the company"},
@@ -94,7 +94,7 @@ func customerCommands() Table {
 				return done(customerFields, c, "customer", id, "updated"), named(err, "customer", id)
 			},
 		},
-		deleteCommand("customer", CustomerID, customerFields, (*repo.DB).DeleteCustomer),
+		deleteCommand("customer", CustomerID, customerFields, (*repo.DB).DeleteCustomer, aboutCustomer("delete")),
 		restoreCommand("customer", customerFields, (*repo.DB).RestoreCustomer),
 		historyCommand("customer", CustomerID),
 	}

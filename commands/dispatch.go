@@ -8,6 +8,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -86,8 +87,8 @@ func Dispatch(ctx context.Context, s *Session, line string, typed bool) (Answer,
 		return answer, err
 	}
 	if (c.Destructive || c.Pays && named != nil) && !in.Has("yes") {
-		if err := s.confirm(ctx, c, rest, named); err != nil {
-			return answer, err
+		if err := s.confirm(ctx, c, in, rest, named); err != nil {
+			return answer, s.noteRefusal(ctx, c, in, s.settle(ctx, err))
 		}
 	}
 	answer.Output, err = c.Run(ctx, s, in)
@@ -163,12 +164,36 @@ func values(words []Word) []string {
 	return all
 }
 
-// confirm asks whether to run a command as it was written, and says which records it names.
-func (s *Session) confirm(ctx context.Context, c Command, rest []Word, named []string) error {
+// confirm asks whether to run a command, and says which records it names. It returns the error of a command that would be refused without asking.
+func (s *Session) confirm(ctx context.Context, c Command, in Input, rest []Word, named []string) error {
 	if s.Confirm == nil {
 		return usagef("%s needs --yes", c.Name)
 	}
-	return s.Confirm(ctx, strings.Join(append(named, strings.TrimSpace(c.Name+" "+joinRaw(rest))+"?"), "\n"))
+	if c.Question == nil || !s.Typed {
+		return s.Confirm(ctx, strings.Join(append(named, strings.TrimSpace(c.Name+" "+joinRaw(rest))+"?"), "\n"))
+	}
+	question, err := c.Question(ctx, s, in)
+	if err == nil {
+		err = s.rehearse(ctx, c, in)
+	}
+	if err != nil {
+		return err
+	}
+	return s.Confirm(ctx, question+"?")
+}
+
+// rehearse runs a command in a transaction that is rolled back, and returns its error.
+func (s *Session) rehearse(ctx context.Context, c Command, in Input) error {
+	db, _, rollback, err := s.DB.Atomic(ctx)
+	if err != nil {
+		return err
+	}
+	trial := *s
+	trial.DB = db
+	in.values = maps.Clone(in.values)
+	in.values["yes"] = true
+	_, refused := c.Run(ctx, &trial, in)
+	return cmp.Or(refused, rollback(ctx))
 }
 
 // choose keeps the named columns, in the order asked for.

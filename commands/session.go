@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"io"
 	"time"
 
 	"crm/repo"
@@ -30,6 +31,7 @@ type Session struct {
 	Clear   func()                                       // empties the screen
 	Editor  func(kind, text string) (string, error)      // lets the user edit a text; nil without a terminal
 	Retype  func(text string)                            // begins the next line with text
+	Input   io.Reader                                    // standard input, unless commands come from it; may be nil
 	Watch   func(ctx context.Context, every time.Duration, line string) error
 	Last    string   // the command before this one
 	LastID  int64    // of the record that was shown alone or made last; 0: none

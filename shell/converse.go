@@ -215,7 +215,7 @@ func (sh *Shell) prefix() string {
 // ConversePlainly is Converse for a terminal that cannot move its cursor: the prompt is text, and
 // nothing is completed.
 func (sh *Shell) ConversePlainly(ctx context.Context, in io.Reader) error {
-	from, away := newLines(untilDone(ctx, in)), line.NewIdleTimer(sh.idle, sh.Clock)
+	from, away := newLines(UntilDone(ctx, in)), line.NewIdleTimer(sh.idle, sh.Clock)
 	sh.asks = func(question string) (string, error) {
 		_, _ = io.WriteString(sh.Words, question)
 		return from.physical()
