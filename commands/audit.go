@@ -91,22 +91,25 @@ func listAudits(ctx context.Context, s *Session, in Input) (Output, error) {
 		return Output{}, err
 	}
 	f := repo.AuditFilter{
-		Page: pageOf(s, in), UserID: Value[int64](in, "user"), Entity: Value[string](in, "entity"), EntityID: Value[int64](in, "id"),
+		UserID: Value[int64](in, "user"), Entity: Value[string](in, "entity"), EntityID: Value[int64](in, "id"),
 		Action: Value[string](in, "action"), Since: since, Until: until,
 	}
 	if f.EntityID != 0 && f.Entity == "" {
 		return Output{}, usagef("--id needs --entity: each kind of record has its own numbers")
 	}
-	if !in.Has("sort") {
-		f.Desc = true
-	}
-	found, err := s.DB.Audits(ctx, f)
-	entries := repo.List[trailEntry]{Total: found.Total}
-	for _, e := range found.Rows {
-		entries.Rows = append(entries.Rows, trailEntry{e, inShort(s, e)})
-	}
-	out := paged(auditFields, entries, f.Page)
-	if len(found.Rows) == 0 {
+	out, err := pages(ctx, s, in, auditFields, func(ctx context.Context, p repo.Page) (repo.List[trailEntry], error) {
+		f.Page = p
+		if !in.Has("sort") {
+			f.Desc = true
+		}
+		found, err := s.DB.Audits(ctx, f)
+		entries := repo.List[trailEntry]{Total: found.Total}
+		for _, e := range found.Rows {
+			entries.Rows = append(entries.Rows, trailEntry{e, inShort(s, e)})
+		}
+		return entries, err
+	})
+	if err == nil && len(out.Rows) == 0 {
 		out.Warnings = slices.Concat(unheardOf("--entity", f.Entity, repo.TrailEntities()), unheardOf("--action", f.Action, repo.TrailActions()))
 	}
 	return out, err
@@ -140,13 +143,13 @@ func (s *Session) noteRefusal(ctx context.Context, c Command, in Input, err erro
 	return noted{err}
 }
 
-// noteExport notes on the trail that a list was answered in a format for programs.
-func (s *Session) noteExport(ctx context.Context, a Answer) {
+// NoteExport notes on the trail that rows of a list were answered in a format for programs.
+func (s *Session) NoteExport(ctx context.Context, a Answer, rows int) {
 	format := a.Format
 	if s.Settings != nil {
 		format = cmp.Or(format, s.Settings.Format)
 	}
-	if s.DB != nil && !s.watching && a.Command.Verb() == "list" && len(a.Output.Rows) > 0 && slices.Contains([]string{"json", "csv", "tsv"}, format) {
-		_ = s.DB.NoteExport(ctx, a.Command.Noun(), len(a.Output.Rows), format)
+	if s.DB != nil && !s.watching && a.Command.Verb() == "list" && rows > 0 && slices.Contains([]string{"json", "csv", "tsv"}, format) {
+		_ = s.DB.NoteExport(ctx, a.Command.Noun(), rows, format)
 	}
 }

@@ -200,12 +200,14 @@ func reached(out Output, c repo.Contract, in Input) Output {
 
 func listContracts(ctx context.Context, s *Session, in Input) (Output, error) {
 	f := repo.ContractFilter{
-		Page: pageOf(s, in), CustomerID: Value[int64](in, "customer-id"), Status: Value[string](in, "status"),
+		CustomerID: Value[int64](in, "customer-id"), Status: Value[string](in, "status"),
 		Unsigned: in.Has("unsigned"), Unpaid: in.Has("unpaid"),
 	}
 	if in.Has("mine") {
 		f.Mine = s.Me.ID
 	}
-	found, err := s.DB.Contracts(ctx, f)
-	return paged(contractFields, found, f.Page), err
+	return pages(ctx, s, in, contractFields, func(ctx context.Context, p repo.Page) (repo.List[repo.Contract], error) {
+		f.Page = p
+		return s.DB.Contracts(ctx, f)
+	})
 }

@@ -80,13 +80,15 @@ func customerCommands() Table {
 }
 
 func listCustomers(ctx context.Context, s *Session, in Input) (Output, error) {
-	f := repo.CustomerFilter{Page: pageOf(s, in), SalesID: Value[int64](in, "sales-id")}
+	f := repo.CustomerFilter{SalesID: Value[int64](in, "sales-id")}
 	if in.Has("mine") {
 		if f.SalesID != 0 && f.SalesID != s.Me.ID {
 			return list(customerFields, nil), nil // filters combine with AND
 		}
 		f.SalesID = s.Me.ID
 	}
-	found, err := s.DB.Customers(ctx, f)
-	return paged(customerFields, found, f.Page), err
+	return pages(ctx, s, in, customerFields, func(ctx context.Context, p repo.Page) (repo.List[repo.Customer], error) {
+		f.Page = p
+		return s.DB.Customers(ctx, f)
+	})
 }

@@ -71,7 +71,9 @@ func Dispatch(ctx context.Context, s *Session, line string, typed bool) (Answer,
 		answer.Output.addMessage(in.inFull(s)...)
 		answer.Output.Warnings = append(answer.Output.Warnings, in.doubts()...)
 		answer.Output.warnOfUnopened()
-		s.noteExport(ctx, answer)
+		if answer.Output.Rest == nil {
+			s.NoteExport(ctx, answer, len(answer.Output.Rows))
+		}
 	}
 	return answer, err
 }

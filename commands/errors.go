@@ -41,6 +41,17 @@ func Unwritten(err error) error {
 	return &worded{ErrOutput.Error() + ": " + why, "", ErrOutput}
 }
 
+// CutShort returns the error of a list that ended after so many rows; nil for nil.
+func CutShort(err error, rows int) error {
+	switch {
+	case err == nil, errors.Is(err, syscall.EPIPE), errors.Is(err, ErrOutput), !Readable(err) && !errors.Is(err, context.Canceled):
+		return err
+	case errors.Is(err, context.Canceled):
+		return &worded{fmt.Sprintf("cancelled: the list is incomplete, %s were written", Plural(int64(rows), "row")), "", context.Canceled}
+	}
+	return &worded{fmt.Sprintf("the list is incomplete, %s were written: %v", Plural(int64(rows), "row"), err), "", err}
+}
+
 // Exit statuses of a run; the first command that fails sets it.
 const (
 	StatusOK          = 0

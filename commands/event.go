@@ -149,7 +149,7 @@ func listEvents(ctx context.Context, s *Session, in Input) (Output, error) {
 		return Output{}, err
 	}
 	f := repo.EventFilter{
-		Page: pageOf(s, in), NoSupport: in.Has("no-support"), ContractID: Value[int64](in, "contract-id"),
+		NoSupport: in.Has("no-support"), ContractID: Value[int64](in, "contract-id"),
 		CustomerID: Value[int64](in, "customer-id"), From: from, To: to, Status: Value[string](in, "status"),
 	}
 	if in.Has("mine") {
@@ -161,16 +161,22 @@ func listEvents(ctx context.Context, s *Session, in Input) (Output, error) {
 		}
 		f.Status = "canceled"
 	}
-	found, err := s.DB.Events(ctx, f)
-	return marksCanceled(paged(eventFields, found, f.Page), found.Rows), err
+	canceled := false
+	out, err := pages(ctx, s, in, eventFields, func(ctx context.Context, p repo.Page) (repo.List[repo.Event], error) {
+		f.Page = p
+		found, err := s.DB.Events(ctx, f)
+		canceled = slices.ContainsFunc(found.Rows, func(e repo.Event) bool { return e.CanceledAt != nil })
+		return found, err
+	})
+	if canceled {
+		out = marksCanceled(out)
+	}
+	return out, err
 }
 
-// marksCanceled makes the table of a narrow terminal show the status instead of the location if an event of the list is
-// canceled: there is no room for both.
-func marksCanceled(out Output, found []repo.Event) Output {
-	if !slices.ContainsFunc(found, func(e repo.Event) bool { return e.CanceledAt != nil }) {
-		return out
-	}
+// marksCanceled makes the table of a narrow terminal show the status instead of the location: there is no room for both, and
+// an event of the list is canceled.
+func marksCanceled(out Output) Output {
 	for i, c := range out.Columns {
 		switch c.Name {
 		case "status":

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"context"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -20,8 +21,28 @@ type Output struct {
 	Message  string   // for people, on stderr: "customer 12 added"
 	Warnings []string // for people, on stderr, each without "warning:"
 	Total    string   // how many rows there are on all pages, for people: "1,204"; empty if not known
+	Limited  bool     // Rows are one page of a list because --limit was given
+	Rest     Rest     // the rows after Rows; nil: there are none
 	Next     string   // how to get the next page: "--after 50"; empty on the last
 	Events   []Event  // for the reporter
+}
+
+// Rest returns the next rows of a list each time it is called, and none at its end.
+type Rest func(context.Context) ([][]any, error)
+
+// Gather reads the rest of the rows.
+func (o *Output) Gather(ctx context.Context) error {
+	for o.Rest != nil {
+		rows, err := o.Rest(ctx)
+		if err != nil {
+			return err
+		}
+		if len(rows) == 0 {
+			o.Rest = nil
+		}
+		o.Rows = append(o.Rows, rows...)
+	}
+	return nil
 }
 
 // addMessage adds lines to what the answer says to people.
@@ -129,6 +150,14 @@ func (o Output) pick(names []string) Output {
 		picked.Columns = append(picked.Columns, column)
 		for r, row := range o.Rows {
 			picked.Rows[r] = append(picked.Rows[r], row[i])
+		}
+	}
+	if o.Rest != nil {
+		picked.Rest = func(ctx context.Context) ([][]any, error) {
+			rows, err := o.Rest(ctx)
+			more := o
+			more.Rows, more.Rest = rows, nil
+			return more.pick(names).Rows, err
 		}
 	}
 	return picked

@@ -30,8 +30,8 @@ type order struct {
 }
 
 // sortKind is the kind of --sort: a column that the list can be ordered by, with :desc for the reverse.
-func sortKind(sorts map[string]string) Kind {
-	names := slices.Sorted(maps.Keys(sorts))
+func sortKind(names []string) Kind {
+	slices.Sort(names)
 	return Kind{
 		Name: "FIELD[:desc]",
 		Parse: func(_ *Session, text string) (any, error) {
@@ -57,6 +57,12 @@ func sortKind(sorts map[string]string) Kind {
 
 // listFlags are the flags of every list.
 func listFlags[T any](fields []Field[T], sorts map[string]string, own ...Flag) []Flag {
+	keys := slices.Collect(maps.Keys(sorts))
+	for _, f := range fields {
+		if repo.SortsByText[T](f.Name) {
+			keys = append(keys, f.Name)
+		}
+	}
 	names := make([]string, len(fields))
 	for i, f := range fields {
 		names[i] = f.Name
@@ -64,7 +70,7 @@ func listFlags[T any](fields []Field[T], sorts map[string]string, own ...Flag) [
 	return append(own,
 		Flag{Name: "limit", Kind: Number("N", 1, 10_000), Help: "at most so many rows; without it as many as the setting limit says"},
 		Flag{Name: "after", Kind: ID, Help: "the next page: start behind the record with this ID"},
-		Flag{Name: "sort", Kind: sortKind(sorts), Help: "order by this column"},
+		Flag{Name: "sort", Kind: sortKind(keys), Help: "order by this column"},
 		Flag{Name: "deleted", Kind: Switch, Help: "the deleted ones instead"},
 		Flag{Name: "columns", Kind: Columns(names...), Help: "only these columns, in this order"},
 	)
@@ -75,30 +81,66 @@ func searchFlag(in string) Flag {
 	return Flag{Name: "search", Kind: Text(textLimit), Help: "only those with these words in " + in}
 }
 
-// pageOf is the page that a list's flags ask for.
-func pageOf(s *Session, in Input) repo.Page {
-	by := Value[order](in, "sort")
-	limit := Value[int](in, "limit")
-	if limit == 0 {
-		limit = s.Settings.Limit
-	}
-	return repo.Page{
-		Count:  true,
-		Search: Value[string](in, "search"), Limit: limit, After: Value[int64](in, "after"),
-		Sort: by.column, Desc: by.desc, Deleted: in.Has("deleted"),
-	}
+// batch is the number of rows that a list without an end reads at once.
+const batch = 1000
+
+// isWhole reports whether a list is answered whole: in a format for programs or documents and without --limit. Its rows are
+// read in batches while they are written, so that memory does not grow with the list.
+func isWhole(s *Session, in Input) bool {
+	format := cmp.Or(Value[string](in, "format"), s.Settings.Format)
+	return !in.Has("limit") && slices.Contains([]string{"json", "csv", "tsv", "markdown"}, format)
 }
 
-// paged answers a page of records, and how to get the next one if there is one.
-func paged[T any](fields []Field[T], found repo.List[T], p repo.Page) Output {
-	rows, next := found.Rows, ""
-	if limit := p.Limit; len(rows) > limit {
-		rows = rows[:limit]
-		next = fmt.Sprintf("--after %d", idOf(fields, rows[limit-1]))
+// pages answers a list: the page that its flags ask for and how to get the next one, or all of it if isWhole. fetch returns a
+// page of records. A whole list is no snapshot: each batch is a statement of its own, judged by the database.
+func pages[T any](ctx context.Context, s *Session, in Input, fields []Field[T], fetch func(context.Context, repo.Page) (repo.List[T], error)) (Output, error) {
+	by, whole := Value[order](in, "sort"), isWhole(s, in)
+	p := repo.Page{
+		Count: !whole, Limit: cmp.Or(Value[int](in, "limit"), s.Settings.Limit), After: Value[int64](in, "after"),
+		Search: Value[string](in, "search"), Sort: by.column, Desc: by.desc, Deleted: in.Has("deleted"),
 	}
+	if whole {
+		p.Limit = batch
+		if repo.SortsByText[T](p.Sort) {
+			p.Limit = repo.MostSorted // each page is sorted anew
+		}
+	}
+	found, err := fetch(ctx, p)
+	if err != nil {
+		return Output{}, err
+	}
+	rows, last := cut(fields, found.Rows, p.Limit)
 	out := list(fields, rows)
-	out.Next, out.Total = next, grouped(found.Total)
-	return out
+	out.Limited = in.Has("limit")
+	switch {
+	case last == nil:
+	case whole:
+		out.Rest = func(ctx context.Context) ([][]any, error) {
+			if last == nil {
+				return nil, nil
+			}
+			p.After = *last
+			found, err := fetch(ctx, p)
+			if err != nil {
+				return nil, err
+			}
+			rows, last = cut(fields, found.Rows, p.Limit)
+			return list(fields, rows).Rows, nil
+		}
+	default:
+		out.Next = fmt.Sprintf("--after %d", *last)
+	}
+	out.Total = grouped(found.Total)
+	return out, nil
+}
+
+// cut returns at most limit records, and the ID of the last one if there are more.
+func cut[T any](fields []Field[T], found []T, limit int) (rows []T, last *int64) {
+	if len(found) <= limit {
+		return found, nil
+	}
+	id, _ := idOf(fields, found[limit-1]).(int64)
+	return found[:limit], &id
 }
 
 // idOf returns the ID of a record.

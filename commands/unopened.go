@@ -12,6 +12,13 @@ var unopened = regexp.MustCompile(`‹(unreadable|sealed with key (\d+))›`)
 
 // warnOfUnopened adds one warning if the answer shows values that could not be opened.
 func (o *Output) warnOfUnopened() {
+	if warning := Unopened(*o); warning != "" {
+		o.Warnings = append(o.Warnings, warning)
+	}
+}
+
+// Unopened returns a warning of the values of an answer that could not be opened, or "" if there are none.
+func Unopened(o Output) string {
 	count, key := 0, ""
 	look := func(text string) {
 		for _, found := range unopened.FindAllStringSubmatch(text, -1) {
@@ -35,11 +42,11 @@ func (o *Output) warnOfUnopened() {
 	}
 	switch {
 	case count == 0:
+		return ""
 	case key != "":
-		o.Warnings = append(o.Warnings, fmt.Sprintf("%s cannot be opened: copy the keyset with key %s from a machine that has it, "+
-			"or ask an administrator for crm keyset import", Plural(int64(count), "value"), key))
-	default:
-		o.Warnings = append(o.Warnings, fmt.Sprintf("%s cannot be opened: %s was altered in the database; correct the record, or restore it from a backup",
-			Plural(int64(count), "value"), repo.Unreadable))
+		return fmt.Sprintf("%s cannot be opened: copy the keyset with key %s from a machine that has it, "+
+			"or ask an administrator for crm keyset import", Plural(int64(count), "value"), key)
 	}
+	return fmt.Sprintf("%s cannot be opened: %s was altered in the database; correct the record, or restore it from a backup",
+		Plural(int64(count), "value"), repo.Unreadable)
 }

@@ -58,9 +58,9 @@ func userCommands() Table {
 				searchFlag("number, name, email or role")),
 			Examples: []string{"user list", "user list --role support"},
 			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
-				f := repo.UserFilter{Page: pageOf(s, in), Role: Value[string](in, "role")}
-				found, err := s.DB.Users(ctx, f)
-				return paged(userFields, found, f.Page), err
+				return pages(ctx, s, in, userFields, func(ctx context.Context, p repo.Page) (repo.List[repo.User], error) {
+					return s.DB.Users(ctx, repo.UserFilter{Page: p, Role: Value[string](in, "role")})
+				})
 			},
 		},
 		getCommand("user", UserID, userFields, (*repo.DB).User, "user get me"),

@@ -12,7 +12,7 @@ import (
 type Contract struct {
 	ID              int64      `db:"id"`
 	CustomerID      int64      `db:"customer_id" show:"detail"`
-	Customer        string     `db:"customer" sealed:"customer.company_name"` // the company's name
+	Customer        string     `db:"customer" sealed:"customer.company_name" sort:"text"` // the company's name
 	CustomerContact string     `db:"customer_contact" sealed:"customer.full_name" show:"detail"`
 	CustomerEmail   string     `db:"customer_email" sealed:"customer.email" show:"hidden"`
 	CustomerPhone   string     `db:"customer_phone" sealed:"customer.phone" show:"hidden"`
@@ -27,7 +27,9 @@ type Contract struct {
 	DeletedAt       *time.Time `db:"deleted_at" show:"detail" sort:"-"`
 }
 
-var contracts = entityOf[Contract]("contract", "contract", "contracts")
+var contracts = entityOf[Contract]("contract", "contract", "contracts", finder{mentionedBy: mentionedBy{
+	view: "contracts", sequence: "contract_id_seq", contact: "sales_id", states: ContractStatuses(), total: true,
+}})
 
 // ContractStatuses are the states of a contract, in the order in which it passes them.
 func ContractStatuses() []string {
@@ -47,44 +49,26 @@ type ContractFilter struct {
 
 // Contracts returns one page of contracts.
 func (db *DB) Contracts(ctx context.Context, f ContractFilter) (List[Contract], error) {
-	q := contracts.from()
+	var where squirrel.And
 	if f.CustomerID != 0 {
-		q = q.Where(squirrel.Eq{"customer_id": f.CustomerID})
+		where = append(where, squirrel.Eq{"customer_id": f.CustomerID})
 	}
 	if f.Customers != nil {
-		q = q.Where(ofCustomers("contracts", f.Customers))
+		where = append(where, ofCustomers("contracts", f.Customers))
 	}
 	if f.Mine != 0 {
-		q = q.Where(squirrel.Or{squirrel.Eq{"sales_id": f.Mine}, squirrel.Eq{"customer_sales_id": f.Mine}})
+		where = append(where, squirrel.Or{squirrel.Eq{"sales_id": f.Mine}, squirrel.Eq{"customer_sales_id": f.Mine}})
 	}
 	if f.Status != "" {
-		q = q.Where(squirrel.Eq{"status": f.Status})
+		where = append(where, squirrel.Eq{"status": f.Status})
 	}
 	if f.Unsigned {
-		q = q.Where("status in ('to_send', 'pending')")
+		where = append(where, squirrel.Expr("status in ('to_send', 'pending')"))
 	}
 	if f.Unpaid {
-		q = q.Where("remaining_amount > 0 and status <> 'canceled'")
+		where = append(where, squirrel.Expr("remaining_amount > 0 and status <> 'canceled'"))
 	}
-	fetch := func(q squirrel.SelectBuilder, p Page) (List[Contract], error) {
-		return contracts.page(ctx, db, q, p, contracts.sorts())
-	}
-	if f.Search == "" {
-		return fetch(q, f.Page)
-	}
-	return steady(db, func() (List[Contract], error) {
-		m, err := db.mentions(ctx, f.Search, mentionedBy{view: "contracts", sequence: "contract_id_seq", contact: "sales_id", states: ContractStatuses(), total: true})
-		if err != nil {
-			return List[Contract]{}, err
-		}
-		candidates := func(p Page) (List[Contract], error) { return fetch(q.Where(m.candidates(p)), p) }
-		return searched(f.Page, func(c Contract) int64 { return c.ID }, candidates, func(c Contract) bool { return db.scoreContract(f.Search, c) > 0 })
-	})
-}
-
-// scoreContract returns how well a contract, its contact and its customer match; 0 is not at all.
-func (db *DB) scoreContract(text string, c Contract) int {
-	return db.scoreRecord(text, c.ID, &c.TotalAmount, contracts.texts(c)...)
+	return contracts.search(ctx, db, where, f.Page, contracts.sorts())
 }
 
 // Contract returns the live contract with the ID, or ErrNotFound.

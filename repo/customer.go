@@ -10,8 +10,8 @@ import (
 // A Customer is a company's person of contact.
 type Customer struct {
 	ID           int64      `db:"id"`
-	CompanyName  string     `db:"company_name" sealed:"customer.company_name"`
-	FullName     string     `db:"full_name" sealed:"customer.full_name"`
+	CompanyName  string     `db:"company_name" sealed:"customer.company_name" sort:"text"`
+	FullName     string     `db:"full_name" sealed:"customer.full_name" sort:"text"`
 	Email        string     `db:"email" sealed:"customer.email"` // empty: none
 	Phone        string     `db:"phone" sealed:"customer.phone"` // E.164; empty: none
 	SalesID      *int64     `db:"sales_id" show:"detail"`
@@ -21,7 +21,7 @@ type Customer struct {
 	DeletedAt    *time.Time `db:"deleted_at" show:"detail" sort:"-"`
 }
 
-var customers = entityOf[Customer]("customer", "customer", "customers")
+var customers = entityOf[Customer]("customer", "customer", "customers", finder{sealed: true})
 
 // A CustomerFilter narrows a list; zero values do not.
 type CustomerFilter struct {
@@ -31,17 +31,11 @@ type CustomerFilter struct {
 
 // Customers returns one page of customers.
 func (db *DB) Customers(ctx context.Context, f CustomerFilter) (List[Customer], error) {
-	if f.Search != "" {
-		return steady(db, func() (List[Customer], error) {
-			_, _, anywhere := db.vault.Needle(f.Search)
-			return db.searchCustomers(ctx, f, anywhere)
-		})
-	}
-	q := customers.from()
+	var where squirrel.And
 	if f.SalesID != 0 {
-		q = q.Where(squirrel.Eq{"sales_id": f.SalesID})
+		where = append(where, squirrel.Eq{"sales_id": f.SalesID})
 	}
-	return customers.page(ctx, db, q, f.Page, customers.sorts())
+	return customers.search(ctx, db, where, f.Page, customers.sorts())
 }
 
 // Customer returns the live customer with the ID, or ErrNotFound.

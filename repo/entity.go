@@ -16,18 +16,20 @@ import (
 //	db      the column of the entity's view; a field without it is no column
 //	sealed  the column is encrypted; the value names it in the ciphertext's associated data: "customer.phone"
 //	search  "words": a search compares the column; "index": it does, and changes write the column's search tokens
-//	sort    "-": the column is no sort key. Sealed columns never are, for their ciphertexts have no order
+//	sort    "-": the column is no sort key; "text": lists are sorted by the column after opening it (sorted.go). Other
+//	        sealed columns are no sort keys, for ciphertexts have no order
 //	show    where answers leave the column out: "detail" in lists, "wide" in lists that do not fit, "hidden" everywhere;
 //	        "status" marks a fixed word
 
 // A Column is one column of an entity.
 type Column struct {
-	Name   string
-	Sealed string // as the tag
-	Show   string // as the tag
-	search string // as the tag
-	sort   string // SQL that is never null; empty: no sort key
-	field  int    // of the struct
+	Name        string
+	Sealed      string // as the tag
+	Show        string // as the tag
+	search      string // as the tag
+	sort        string // SQL that is never null; empty: no sort key of PostgreSQL
+	sortsByText bool
+	field       int // of the struct
 }
 
 // ColumnsOf returns the columns of an entity's struct, in the order of its fields.
@@ -40,7 +42,7 @@ func ColumnsOf[T any]() []Column {
 		if name == "" {
 			continue
 		}
-		c := Column{Name: name, Sealed: f.Tag.Get("sealed"), Show: f.Tag.Get("show"), search: f.Tag.Get("search"), field: i}
+		c := Column{Name: name, Sealed: f.Tag.Get("sealed"), Show: f.Tag.Get("show"), search: f.Tag.Get("search"), field: i, sortsByText: f.Tag.Get("sort") == "text"}
 		if c.Sealed == "" && f.Tag.Get("sort") != "-" {
 			c.sort = sortKey(name, f.Type)
 		}
@@ -121,11 +123,12 @@ func (c Change) seen() *time.Time {
 // An entity is a struct type T whose records are read from a view and written to a table.
 type entity[T any] struct {
 	noun, table, view string
+	finder            finder
 	columns           []Column
 }
 
-func entityOf[T any](noun, table, view string) entity[T] {
-	return entity[T]{noun, table, view, ColumnsOf[T]()}
+func entityOf[T any](noun, table, view string, by finder) entity[T] {
+	return entity[T]{noun, table, view, by, ColumnsOf[T]()}
 }
 
 // from selects the entity's columns from its view.
@@ -161,6 +164,26 @@ func (e entity[T]) row(db *DB) pgx.RowToFunc[T] {
 		}
 		return record, nil
 	}
+}
+
+// id returns the ID of a record.
+func (e entity[T]) id(record T) int64 {
+	id, _ := e.column("id").Value(record).(int64)
+	return id
+}
+
+// score returns how well a record matches a needle; 0 is not at all. Without an index of sealed texts of its own, a record
+// also matches by its number, and by its total if it has one.
+func (e entity[T]) score(db *DB, needle string, record T) int {
+	if e.finder.sealed {
+		return db.vault.Score(needle, e.texts(record)...)
+	}
+	var total *Money
+	if e.finder.total {
+		amount, _ := e.column("total_amount").Value(record).(Money)
+		total = &amount
+	}
+	return db.scoreRecord(needle, e.id(record), total, e.texts(record)...)
 }
 
 // texts returns the texts of a record that a search compares.

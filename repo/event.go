@@ -16,7 +16,7 @@ type Event struct {
 	Name            *string    `db:"name" search:"index"`
 	ContractID      int64      `db:"contract_id" show:"detail"`
 	CustomerID      int64      `db:"customer_id" show:"detail"`
-	Customer        string     `db:"customer" sealed:"customer.company_name"` // the company's name
+	Customer        string     `db:"customer" sealed:"customer.company_name" sort:"text"` // the company's name
 	CustomerContact string     `db:"customer_contact" sealed:"customer.full_name" show:"detail"`
 	CustomerEmail   string     `db:"customer_email" sealed:"customer.email" show:"detail"`
 	CustomerPhone   string     `db:"customer_phone" sealed:"customer.phone" show:"detail"`
@@ -34,7 +34,9 @@ type Event struct {
 	DeletedAt       *time.Time `db:"deleted_at" show:"detail" sort:"-"`
 }
 
-var events = entityOf[Event]("event", "event", "events")
+var events = entityOf[Event]("event", "event", "events", finder{mentionedBy: mentionedBy{
+	view: "events", sequence: "event_id_seq", contact: "support_id", alone: "event_texts",
+}})
 
 // EventStatuses are the states of an event.
 func EventStatuses() []string { return []string{"confirmed", "canceled"} }
@@ -53,58 +55,36 @@ type EventFilter struct {
 
 // Events returns one page of events.
 func (db *DB) Events(ctx context.Context, f EventFilter) (List[Event], error) {
-	q := events.from()
-	equal := squirrel.Eq{}
-	for column, id := range map[string]int64{"support_id": f.SupportID, "contract_id": f.ContractID} {
-		if id != 0 {
-			equal[column] = id
-		}
+	var where squirrel.And
+	add := func(condition squirrel.Sqlizer) { where = append(where, condition) }
+	if f.SupportID != 0 {
+		add(squirrel.Eq{"support_id": f.SupportID})
 	}
-	if len(equal) > 0 {
-		q = q.Where(equal)
+	if f.ContractID != 0 {
+		add(squirrel.Eq{"contract_id": f.ContractID})
 	}
 	if f.CustomerID != 0 {
 		f.Customers = []int64{f.CustomerID}
 	}
 	if f.Customers != nil {
-		q = q.Where(ofCustomers("events", f.Customers))
+		add(ofCustomers("events", f.Customers))
 	}
 	sorts := events.sorts()
 	if f.NoSupport {
-		q = q.Where("support_id is null").Where(isSet("canceled_at", false))
+		add(squirrel.Expr("support_id is null"))
+		add(isSet("canceled_at", false))
 		sorts["id"] = "support_id" // null in each row: the index of (support_id, id) is in the order of the page
 	}
 	if f.Status != "" {
-		q = q.Where(isSet("canceled_at", f.Status == "canceled"))
+		add(isSet("canceled_at", f.Status == "canceled"))
 	}
 	if f.From != nil {
-		q = q.Where("(end_date > ? or end_date is null and start_date >= ?)", *f.From, *f.From)
+		add(squirrel.Expr("(end_date > ? or end_date is null and start_date >= ?)", *f.From, *f.From))
 	}
 	if f.To != nil {
-		q = q.Where("start_date < ?", *f.To)
+		add(squirrel.Expr("start_date < ?", *f.To))
 	}
-	return db.searchEvents(ctx, q, f.Page, sorts)
-}
-
-// searchEvents returns a page of a query; with something to search, of the events that mention it. sorts maps each sort key to SQL.
-func (db *DB) searchEvents(ctx context.Context, q squirrel.SelectBuilder, p Page, sorts map[string]string) (List[Event], error) {
-	fetch := func(q squirrel.SelectBuilder, p Page) (List[Event], error) { return events.page(ctx, db, q, p, sorts) }
-	if p.Search == "" {
-		return fetch(q, p)
-	}
-	return steady(db, func() (List[Event], error) {
-		m, err := db.mentions(ctx, p.Search, mentionedBy{view: "events", sequence: "event_id_seq", contact: "support_id", alone: "event_texts"})
-		if err != nil {
-			return List[Event]{}, err
-		}
-		candidates := func(p Page) (List[Event], error) { return fetch(q.Where(m.candidates(p)), p) }
-		return searched(p, func(e Event) int64 { return e.ID }, candidates, func(e Event) bool { return db.scoreEvent(p.Search, e) > 0 })
-	})
-}
-
-// scoreEvent returns how well an event, its contacts and its customer match; 0 is not at all.
-func (db *DB) scoreEvent(text string, e Event) int {
-	return db.scoreRecord(text, e.ID, nil, events.texts(e)...)
+	return events.search(ctx, db, where, f.Page, sorts)
 }
 
 // orEmpty returns the text, or an empty one for nil.

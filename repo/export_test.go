@@ -43,3 +43,24 @@ func ExplainedConstraints() []string {
 
 // Refusal is the error for a statement that PostgreSQL refused.
 func Refusal(pg *pgconn.PgError) error { return refusal(pg) }
+
+// An Entity is an entity with the operations that all entities share.
+type Entity[T any] struct{ entity[T] }
+
+// SealedEntity is an entity that a search finds by its sealed texts, as customers.
+func SealedEntity[T any](noun, table, view string) Entity[T] {
+	return Entity[T]{entityOf[T](noun, table, view, finder{sealed: true})}
+}
+
+// Add is add.
+func (e Entity[T]) Add(ctx context.Context, db *DB, c Change) (T, error) { return e.add(ctx, db, c) }
+
+// Update is update.
+func (e Entity[T]) Update(ctx context.Context, db *DB, id int64, c Change) (T, error) {
+	return e.update(ctx, db, id, c)
+}
+
+// Search is search without filters.
+func (e Entity[T]) Search(ctx context.Context, db *DB, p Page) (List[T], error) {
+	return e.search(ctx, db, nil, p, e.sorts())
+}

@@ -11,45 +11,205 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// This file finds the best matches of every noun: by number, whole address or phone number first, then by the beginnings of words, then
-// inside them.
+// This file finds the best matches of every noun: first by number, whole address or phone number, then by the beginnings of
+// words, then inside of words. Read it downwards: Find asks for each noun, each noun collects candidates with the searches
+// of its list, and best scores and sorts them.
 
-// A Found is a record with how well it matches.
+// A Found is a record with its score.
 type Found[T any] struct {
 	Record T
 	Score  int
 }
 
-// mostRelated is how many contracts or events of customers are looked at.
-const mostRelated = 60
-
-// exactly is the score of a record that is asked for by its number, above all others.
-const exactly = 1 << 10
-
-// scoreRecord tells how well a record matches: by its number, by its amount, or with every word somewhere in its texts.
-func (db *DB) scoreRecord(text string, id int64, amount *Money, texts ...string) int {
-	number := strconv.FormatInt(id, 10)
-	if strings.TrimSpace(text) == number {
-		return exactly
-	}
-	best := db.vault.Score(text, texts...)
-	for _, r := range db.readings(text, amount != nil) {
-		if r.amount != nil && *r.amount != *amount {
-			continue
-		}
-		score := exactly - 1
-		for _, word := range r.words {
-			parsed, err := ParseMoney(word)
-			if isAmount := amount != nil && err == nil && parsed == *amount; word != number && !isAmount {
-				score = min(score, db.vault.Score(word, texts...))
-			}
-		}
-		best = max(best, score)
-	}
-	return best
+// Everything is what was found of each noun, the best first.
+type Everything struct {
+	Customers []Found[Customer]
+	Contracts []Found[Contract]
+	Events    []Found[Event]
+	Users     []Found[User]
 }
 
-// best are at most limit of the records, each once, the best first and in the order of their ids among equals.
+const (
+	mostRelated = 60      // contracts or events of matching customers that are compared
+	exactly     = 1 << 10 // the score of the record whose number the needle is, above all others
+)
+
+// Find returns at most limit live matches of each noun.
+func (db *DB) Find(ctx context.Context, needle string, limit int) (all Everything, err error) {
+	var events []Event
+	err = db.together(ctx,
+		func(ctx context.Context) (err error) {
+			all.Customers, err = db.FindCustomers(ctx, needle, limit)
+			return err
+		},
+		func(ctx context.Context) (err error) { events, err = db.matchingEvents(ctx, needle, limit); return err },
+		func(ctx context.Context) (err error) {
+			all.Users, err = db.FindUsers(ctx, needle, "", limit)
+			return err
+		})
+	if err != nil {
+		return Everything{}, err
+	}
+	err = db.together(ctx,
+		func(ctx context.Context) (err error) {
+			all.Contracts, err = db.FindContracts(ctx, needle, limit, all.Customers)
+			return err
+		},
+		func(ctx context.Context) (err error) {
+			all.Events, err = db.bestEvents(ctx, needle, limit, events, all.Customers)
+			return err
+		})
+	return all, err
+}
+
+// together runs the functions on several connections at once; in the transaction of an atomic script one after the other.
+func (db *DB) together(ctx context.Context, asks ...func(context.Context) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	if db.tx != nil {
+		group.SetLimit(1)
+	}
+	for _, ask := range asks {
+		group.Go(func() error { return ask(ctx) })
+	}
+	return group.Wait()
+}
+
+// FindCustomers returns at most limit live customers that match, the best first.
+func (db *DB) FindCustomers(ctx context.Context, needle string, limit int) ([]Found[Customer], error) {
+	return steady(db, func() ([]Found[Customer], error) {
+		all, err := numbered(ctx, needle, db.Customer)
+		if err != nil {
+			return nil, err
+		}
+		number := len(all)
+		exact, starts, anywhere := db.vault.Needle(needle)
+		for _, sets := range [][][]int32{exact, starts, anywhere} {
+			if len(sets) == 0 || len(all) >= limit {
+				continue
+			}
+			p, candidates := Page{Search: needle, Limit: limit}, customers.withTokens(sets, nil)
+			fetch := func(p Page) (List[Customer], error) {
+				return customers.page(ctx, db, customers.from().Where(candidates(p)), p, customers.sorts())
+			}
+			found, err := searched(p, customers.id, fetch, func(c Customer) bool { return customers.score(db, needle, c) > 0 })
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, found.Rows...)
+		}
+		return best(all, limit, customers.id, func(c Customer) int {
+			if number > 0 && c.ID == all[0].ID {
+				return exactly
+			}
+			return customers.score(db, needle, c)
+		}), nil
+	})
+}
+
+// FindContracts returns at most limit live contracts that match, the best first: by number or total, by their customers out
+// of matching, or by several words in several places.
+func (db *DB) FindContracts(ctx context.Context, needle string, limit int, matching []Found[Customer]) ([]Found[Contract], error) {
+	all, err := numbered(ctx, needle, db.Contract)
+	if err != nil {
+		return nil, err
+	}
+	if _, notAmount := ParseMoney(needle); notAmount == nil || !db.isOneWord(needle) {
+		found, err := db.Contracts(ctx, ContractFilter{Page: Page{Limit: limit, Search: needle}})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found.Rows...)
+	}
+	related, err := db.Contracts(ctx, ContractFilter{Page: Page{Limit: mostRelated}, Customers: idsOf(matching)})
+	score := byCustomer(matching, func(c Contract) int64 { return c.CustomerID }, func(c Contract) int { return contracts.score(db, needle, c) })
+	return best(append(all, related.Rows...), limit, contracts.id, score), err
+}
+
+// FindEvents returns at most limit live events that match, the best first: by number, by texts of their own, by their
+// customers out of matching, or by several words in several places.
+func (db *DB) FindEvents(ctx context.Context, needle string, limit int, matching []Found[Customer]) ([]Found[Event], error) {
+	events, err := db.matchingEvents(ctx, needle, limit)
+	if err != nil {
+		return nil, err
+	}
+	return db.bestEvents(ctx, needle, limit, events, matching)
+}
+
+// matchingEvents returns events that match without a look at the best customers.
+func (db *DB) matchingEvents(ctx context.Context, needle string, limit int) ([]Event, error) {
+	all, err := numbered(ctx, needle, db.Event)
+	if err != nil {
+		return nil, err
+	}
+	var found List[Event]
+	if db.isOneWord(needle) {
+		found, err = db.eventsByTexts(ctx, needle, limit)
+	} else {
+		found, err = db.Events(ctx, EventFilter{Page: Page{Limit: limit, Search: needle}})
+	}
+	return append(all, found.Rows...), err
+}
+
+// eventsByTexts returns the first live events whose own texts match.
+func (db *DB) eventsByTexts(ctx context.Context, needle string, limit int) (List[Event], error) {
+	m := mentions{events.finder.mentionedBy, []part{{sets: db.vault.PlainNeedle(needle)}}}
+	fetch := func(p Page) (List[Event], error) {
+		return events.page(ctx, db, events.from().Where(m.candidates(p, nil)), p, events.sorts())
+	}
+	return searched(Page{Limit: limit, Search: needle}, events.id, fetch, func(e Event) bool { return events.score(db, needle, e) > 0 })
+}
+
+// bestEvents returns the best of some events and of those of matching customers.
+func (db *DB) bestEvents(ctx context.Context, needle string, limit int, found []Event, matching []Found[Customer]) ([]Found[Event], error) {
+	related, err := db.Events(ctx, EventFilter{Page: Page{Limit: mostRelated}, Customers: idsOf(matching)})
+	score := byCustomer(matching, func(e Event) int64 { return e.CustomerID }, func(e Event) int { return events.score(db, needle, e) })
+	return best(slices.Concat(found, related.Rows), limit, events.id, score), err
+}
+
+// FindUsers returns at most limit live collaborators that match, the best first; with a role unless it is empty.
+func (db *DB) FindUsers(ctx context.Context, needle, role string, limit int) ([]Found[User], error) {
+	all, err := db.Users(ctx, UserFilter{Page: Page{Limit: MostCounted, Search: needle}, Role: role})
+	return best(all.Rows, limit, users.id, func(u User) int { return users.score(db, needle, u) }), err
+}
+
+// numbered returns the live record whose number the needle is, if there is one.
+func numbered[T any](ctx context.Context, needle string, get func(context.Context, int64) (T, error)) ([]T, error) {
+	id, err := strconv.ParseInt(strings.TrimSpace(needle), 10, 64)
+	if err != nil || id < 1 {
+		return nil, nil
+	}
+	r, err := get(ctx, id)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	return []T{r}, err
+}
+
+// isOneWord reports whether every reading of a needle is a single word.
+func (db *DB) isOneWord(needle string) bool {
+	readings := db.vault.Readings(needle)
+	return !slices.ContainsFunc(readings, func(words []string) bool { return len(words) > 1 })
+}
+
+func idsOf(found []Found[Customer]) []int64 {
+	ids := make([]int64, len(found))
+	for i, f := range found {
+		ids[i] = f.Record.ID
+	}
+	return ids
+}
+
+// byCustomer returns a score of records: their own, or their customer's if that is better. The number of a customer is not
+// the number of the record.
+func byCustomer[T any](matching []Found[Customer], customer func(T) int64, own func(T) int) func(T) int {
+	scores := map[int64]int{}
+	for _, f := range matching {
+		scores[f.Record.ID] = min(f.Score, exactly-1)
+	}
+	return func(r T) int { return max(own(r), scores[customer(r)]) }
+}
+
+// best returns at most limit of the records that have a score, each once, the best first and equals by their ids.
 func best[T any](all []T, limit int, id func(T) int64, score func(T) int) []Found[T] {
 	seen := map[int64]bool{}
 	var found []Found[T]
@@ -65,177 +225,25 @@ func best[T any](all []T, limit int, id func(T) int64, score func(T) int) []Foun
 	return found[:min(len(found), limit)]
 }
 
-// numbered is the live record whose number the text is, if there is one.
-func numbered[T any](ctx context.Context, text string, get func(context.Context, int64) (T, error)) ([]T, error) {
-	id, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
-	if err != nil || id < 1 {
-		return nil, nil
+// scoreRecord returns how well a record matches: by its number, by its total, or with every word somewhere in its texts.
+func (db *DB) scoreRecord(needle string, id int64, total *Money, texts ...string) int {
+	number := strconv.FormatInt(id, 10)
+	if strings.TrimSpace(needle) == number {
+		return exactly
 	}
-	r, err := get(ctx, id)
-	if errors.Is(err, ErrNotFound) {
-		return nil, nil
-	}
-	return []T{r}, err
-}
-
-// FindCustomers are at most limit live customers that match, the best first.
-func (db *DB) FindCustomers(ctx context.Context, text string, limit int) ([]Found[Customer], error) {
-	return steady(db, func() ([]Found[Customer], error) {
-		all, err := numbered(ctx, text, db.Customer)
-		if err != nil {
-			return nil, err
+	score := db.vault.Score(needle, texts...)
+	for _, r := range db.readings(needle, total != nil) {
+		if r.amount != nil && *r.amount != *total {
+			continue
 		}
-		number := len(all)
-		exact, starts, anywhere := db.vault.Needle(text)
-		for _, sets := range [][][]int32{exact, starts, anywhere} {
-			if len(sets) == 0 || len(all) >= limit {
-				continue
+		all := exactly - 1
+		for _, word := range r.words {
+			parsed, err := ParseMoney(word)
+			if isTotal := total != nil && err == nil && parsed == *total; word != number && !isTotal {
+				all = min(all, db.vault.Score(word, texts...))
 			}
-			rows, err := db.searchCustomers(ctx, CustomerFilter{Page: Page{Search: text, Limit: limit}}, sets)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, rows.Rows...)
 		}
-		return best(all, limit, func(c Customer) int64 { return c.ID }, func(c Customer) int {
-			if number > 0 && c.ID == all[0].ID {
-				return exactly
-			}
-			return db.scoreCustomer(text, c)
-		}), nil
-	})
-}
-
-// isOneWord tells whether a needle can only be found as a whole.
-func (db *DB) isOneWord(text string) bool {
-	readings := db.vault.Readings(text)
-	return !slices.ContainsFunc(readings, func(words []string) bool { return len(words) > 1 })
-}
-
-// FindContracts are at most limit live contracts that match, by number, by the customers that do, or by several words in several places, the
-// best first.
-func (db *DB) FindContracts(ctx context.Context, text string, limit int, of []Found[Customer]) ([]Found[Contract], error) {
-	all, err := numbered(ctx, text, db.Contract)
-	if err != nil {
-		return nil, err
+		score = max(score, all)
 	}
-	if !db.isOneWord(text) {
-		mixed, err := db.Contracts(ctx, ContractFilter{Page: Page{Limit: limit, Search: text}})
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, mixed.Rows...)
-	}
-	theirs, err := db.Contracts(ctx, ContractFilter{Page: Page{Limit: mostRelated}, Customers: idsOf(of)})
-	score := byCustomer(of, func(c Contract) int64 { return c.CustomerID }, func(c Contract) int { return db.scoreContract(text, c) })
-	return best(append(all, theirs.Rows...), limit, func(c Contract) int64 { return c.ID }, score), err
-}
-
-// FindEvents are at most limit live events that match, by number, by texts of their own, by the customers that do, or by several words in
-// several places, the best first.
-func (db *DB) FindEvents(ctx context.Context, text string, limit int, of []Found[Customer]) ([]Found[Event], error) {
-	own, err := db.ownEvents(ctx, text, limit)
-	if err != nil {
-		return nil, err
-	}
-	return db.withTheirs(ctx, text, limit, own, of)
-}
-
-// ownEvents are events that match without a look at the best customers.
-func (db *DB) ownEvents(ctx context.Context, text string, limit int) ([]Event, error) {
-	all, err := numbered(ctx, text, db.Event)
-	if err != nil {
-		return nil, err
-	}
-	var named List[Event]
-	if db.isOneWord(text) {
-		named, err = db.namedEvents(ctx, text, limit)
-	} else {
-		named, err = db.Events(ctx, EventFilter{Page: Page{Limit: limit, Search: text}})
-	}
-	return append(all, named.Rows...), err
-}
-
-// withTheirs are the best of some events and of those of customers.
-func (db *DB) withTheirs(ctx context.Context, text string, limit int, own []Event, of []Found[Customer]) ([]Found[Event], error) {
-	theirs, err := db.Events(ctx, EventFilter{Page: Page{Limit: mostRelated}, Customers: idsOf(of)})
-	score := byCustomer(of, func(e Event) int64 { return e.CustomerID }, func(e Event) int { return db.scoreEvent(text, e) })
-	return best(slices.Concat(own, theirs.Rows), limit, func(e Event) int64 { return e.ID }, score), err
-}
-
-// Everything is what was found of each noun, the best first.
-type Everything struct {
-	Customers []Found[Customer]
-	Contracts []Found[Contract]
-	Events    []Found[Event]
-	Users     []Found[User]
-}
-
-// Find finds at most limit live records of each noun that match.
-func (db *DB) Find(ctx context.Context, text string, limit int) (all Everything, err error) {
-	var own []Event
-	err = db.together(ctx,
-		func(ctx context.Context) (err error) {
-			all.Customers, err = db.FindCustomers(ctx, text, limit)
-			return err
-		},
-		func(ctx context.Context) (err error) { own, err = db.ownEvents(ctx, text, limit); return err },
-		func(ctx context.Context) (err error) { all.Users, err = db.FindUsers(ctx, text, "", limit); return err })
-	if err != nil {
-		return Everything{}, err
-	}
-	err = db.together(ctx,
-		func(ctx context.Context) (err error) {
-			all.Contracts, err = db.FindContracts(ctx, text, limit, all.Customers)
-			return err
-		},
-		func(ctx context.Context) (err error) {
-			all.Events, err = db.withTheirs(ctx, text, limit, own, all.Customers)
-			return err
-		})
-	return all, err
-}
-
-// together asks on several connections at once; in the transaction of an atomic script one after the other.
-func (db *DB) together(ctx context.Context, asks ...func(context.Context) error) error {
-	group, ctx := errgroup.WithContext(ctx)
-	if db.tx != nil {
-		group.SetLimit(1)
-	}
-	for _, ask := range asks {
-		group.Go(func() error { return ask(ctx) })
-	}
-	return group.Wait()
-}
-
-// namedEvents are the first live events that are found by texts of their own.
-func (db *DB) namedEvents(ctx context.Context, text string, limit int) (List[Event], error) {
-	m := mentions{mentionedBy{view: "events", sequence: "event_id_seq", alone: "event_texts"}, []part{{sets: db.vault.PlainNeedle(text)}}}
-	fetch := func(p Page) (List[Event], error) {
-		return events.page(ctx, db, events.from().Where(m.candidates(p)), p, events.sorts())
-	}
-	return searched(Page{Limit: limit, Search: text}, func(e Event) int64 { return e.ID }, fetch, func(e Event) bool { return db.scoreEvent(text, e) > 0 })
-}
-
-// FindUsers are at most limit live collaborators that match, with a role unless it is empty, the best first.
-func (db *DB) FindUsers(ctx context.Context, text, role string, limit int) ([]Found[User], error) {
-	all, err := db.Users(ctx, UserFilter{Page: Page{Limit: MostCounted, Search: text}, Role: role})
-	return best(all.Rows, limit, func(u User) int64 { return u.ID }, func(u User) int { return db.scoreUser(text, u) }), err
-}
-
-func idsOf(found []Found[Customer]) []int64 {
-	ids := make([]int64, len(found))
-	for i, f := range found {
-		ids[i] = f.Record.ID
-	}
-	return ids
-}
-
-// byCustomer is the score of a record, or of its customer if that matches better; a customer's number is not the record's.
-func byCustomer[T any](of []Found[Customer], customer func(T) int64, own func(T) int) func(T) int {
-	scores := map[int64]int{}
-	for _, f := range of {
-		scores[f.Record.ID] = min(f.Score, exactly-1)
-	}
-	return func(r T) int { return max(own(r), scores[customer(r)]) }
+	return score
 }

@@ -1,7 +1,8 @@
 package repo
 
-// This file finds sealed customers by their tokens (schema.sql: search_keys). PostgreSQL offers what
-// may match; what is offered and does not match once it is opened is dropped here, so answers are exact.
+// This file searches the list of one entity. Read it downwards: a needle selects candidates, candidates come in pages, each
+// page is compared exactly. How a needle selects candidates depends on the entity's finder: the index of its own sealed
+// texts (below), what its records mention (mention.go), or all records.
 
 import (
 	"context"
@@ -11,12 +12,115 @@ import (
 )
 
 const (
-	runBits   = 13   // a run of search_keys() is so many bits of the id
+	runBits   = 13   // the bits of an id within a run of search_keys() in schema.sql
 	mostAsked = 1000 // rows that one statement of a search asks for
 )
 
-// searched fills a page with those records of fetch's pages that match. The total is known if all of them are on this
-// page, and else -1.
+// A finder says how a search selects candidates of an entity. The zero finder reads all records.
+type finder struct {
+	sealed bool // by the index of their sealed texts
+	mentionedBy
+}
+
+// search returns one page of the records that hold for where and, if the page has a needle, match it. The total is known if
+// all matches are on this page, and otherwise -1.
+func (e entity[T]) search(ctx context.Context, db *DB, where squirrel.And, p Page, sorts map[string]string) (List[T], error) {
+	if e.column(p.Sort).sortsByText {
+		return e.sortedByText(ctx, db, where, p, sorts)
+	}
+	q := e.from().Where(where)
+	if p.Search == "" {
+		return e.page(ctx, db, q, p, sorts)
+	}
+	return steady(db, func() (List[T], error) {
+		candidates, err := e.candidates(ctx, db, p.Search, where)
+		if err != nil {
+			return List[T]{}, err
+		}
+		fetch := func(p Page) (List[T], error) { return e.page(ctx, db, q.Where(candidates(p)), p, sorts) }
+		return searched(p, e.id, fetch, func(record T) bool { return e.score(db, p.Search, record) > 0 })
+	})
+}
+
+// steady repeats a search during which the keys were rotated: rows that were re-encrypted meanwhile have other tokens.
+func steady[T any](db *DB, search func() (T, error)) (T, error) {
+	for {
+		generation := db.vault.Generation()
+		found, err := search()
+		if err != nil || db.vault.Generation() == generation {
+			return found, err
+		}
+	}
+}
+
+// candidates returns the condition that selects the candidates of a page, or at least its first ones. A page stops at its
+// limit, so where is part of the condition: candidates that it drops afterwards would leave a page incomplete.
+func (e entity[T]) candidates(ctx context.Context, db *DB, needle string, where squirrel.And) (func(Page) squirrel.Sqlizer, error) {
+	switch {
+	case e.finder.sealed:
+		_, _, anywhere := db.vault.Needle(needle)
+		return e.withTokens(anywhere, where), nil
+	case e.finder.contact != "":
+		m, err := db.mentions(ctx, needle, e.finder.mentionedBy)
+		return func(p Page) squirrel.Sqlizer { return m.candidates(p, where) }, err
+	}
+	return func(Page) squirrel.Sqlizer { return squirrel.Expr("true") }, nil
+}
+
+// withTokens returns the condition for records that have all tokens of one of the sets.
+func (e entity[T]) withTokens(sets [][]int32, where squirrel.And) func(Page) squirrel.Sqlizer {
+	return func(p Page) squirrel.Sqlizer {
+		conditions := append(squirrel.And{isDeleted(p.Deleted)}, where...)
+		return squirrel.Expr("id = any(array(?))", offered(e.view, e.table+"_id_seq", sets, p, conditions))
+	}
+}
+
+// offered selects the IDs of records that have all tokens of one of the sets, from the index of a view. It reads run after
+// run of ids, so where the page is in the order of ids it stops when the page is full. Nested loops keep that order.
+func offered(view, sequence string, sets [][]int32, p Page, where squirrel.Sqlizer) squirrel.Sqlizer {
+	or, keys := squirrel.Or{squirrel.Expr("false")}, squirrel.Select()
+	for i, tokens := range sets { // the keys are computed once for each run
+		or = append(or, squirrel.Expr(fmt.Sprintf("keys @> needle.set%d", i)))
+		keys = keys.Column(fmt.Sprintf("(select array_agg(t # run_key(run)) from unnest(?::integer[]) t) as set%d", i), tokens)
+	}
+	inner := squirrel.Select("id").From(view).Where(or).
+		Where(squirrel.Expr("id >> ? = run", runBits)). // two runs may have the same key
+		Where(where)
+	last := "(select last_value >> ? from " + sequence + ")"
+	if len(sets) == 0 {
+		keys = keys.Column("null")
+	}
+	const runs = "select c.id from generate_series(?, ?, ?) run cross join lateral (?) needle cross join lateral (?) c"
+	if !p.byID() {
+		return squirrel.Expr(runs, squirrel.Expr("0::bigint"), squirrel.Expr(last, runBits), 1, keys, inner)
+	}
+	first, end, direction, compare, by := squirrel.Expr("?::bigint", p.After>>runBits), squirrel.Expr(last, runBits), "", ">", 1
+	if p.Desc {
+		first, end, direction, compare, by = end, squirrel.Expr("0::bigint"), " desc", "<", -1
+		if p.After > 0 {
+			first = squirrel.Expr("?::bigint", p.After>>runBits)
+		}
+	}
+	if p.After > 0 {
+		inner = inner.Where("id + 0 "+compare+" ?", p.After)
+	}
+	inner = inner.OrderBy("id + 0" + direction).Limit(uint64(p.Limit) + 1) // + 0 keeps PostgreSQL from walking the table in order
+	return squirrel.Expr(runs+" limit ?", first, end, by, keys, inner, p.Limit+1)
+}
+
+// inOrder makes PostgreSQL read indexes in the order of the page and stop early. It cannot know how few rows of a frequent
+// word a page needs, and would hash whole tables. JIT is off: these statements finish sooner than they compile. The
+// settings last as long as the transaction (PostgreSQL manual, 20.7 Query Planning).
+func inOrder() step {
+	return step{query: squirrel.Expr(`select set_config('jit', 'off', true), set_config('enable_hashjoin', 'off', true),
+		set_config('enable_mergejoin', 'off', true), set_config('enable_seqscan', 'off', true), set_config('random_page_cost', '1', true),
+		set_config('plan_cache_mode', 'force_generic_plan', true)`)}
+}
+
+// byID reports whether the page is in the order of IDs.
+func (p Page) byID() bool { return p.Sort == "" || p.Sort == "id" }
+
+// searched fills a page with those records of fetch's pages that match.
 func searched[T any](p Page, id func(T) int64, fetch func(Page) (List[T], error), matches func(T) bool) (List[T], error) {
 	found := List[T]{Total: -1}
 	ask := p
@@ -43,80 +147,4 @@ func searched[T any](p Page, id func(T) int64, fetch func(Page) (List[T], error)
 		found.Rows = found.Rows[:min(len(found.Rows), p.Limit+1)]
 		return found, nil
 	}
-}
-
-// steady searches again when the keys were rotated meanwhile: rows that were rewritten then are found by the new ones.
-func steady[T any](db *DB, search func() (T, error)) (T, error) {
-	for {
-		generation := db.vault.Generation()
-		found, err := search()
-		if err != nil || db.vault.Generation() == generation {
-			return found, err
-		}
-	}
-}
-
-// searchCustomers is a page of the customers that match, of those that have all tokens of a set.
-func (db *DB) searchCustomers(ctx context.Context, f CustomerFilter, sets [][]int32) (List[Customer], error) {
-	fetch := func(p Page) (List[Customer], error) {
-		where := squirrel.And{isDeleted(p.Deleted)}
-		if f.SalesID != 0 {
-			where = append(where, squirrel.Eq{"sales_id": f.SalesID})
-		}
-		offer := offered("customers", "customer_id_seq", sets, p, where)
-		q := ordered(customers.from().Where(squirrel.Expr("id = any(array(?))", offer)), "customers", p, customers.sorts())
-		found := List[Customer]{Total: -1}
-		return found, db.ask(ctx, inOrder(), step{q, collect(&found.Rows, customers.row(db))})
-	}
-	return searched(f.Page, func(c Customer) int64 { return c.ID }, fetch, func(c Customer) bool { return db.scoreCustomer(f.Search, c) > 0 })
-}
-
-// inOrder has PostgreSQL walk indexes in the order of the page, and stop: it cannot know how few rows a page needs of a word that is
-// frequent, and would hash whole tables. Nor is anything compiled that is over before the compiler is. It lasts as long as
-// the statements that it travels with (PostgreSQL manual, 20.7 Query Planning).
-func inOrder() step {
-	return step{query: squirrel.Expr(`select set_config('jit', 'off', true), set_config('enable_hashjoin', 'off', true),
-		set_config('enable_mergejoin', 'off', true), set_config('enable_seqscan', 'off', true), set_config('random_page_cost', '1', true),
-		set_config('plan_cache_mode', 'force_generic_plan', true)`)}
-}
-
-// offered selects the IDs of what the index of a view offers for one of the sets of tokens, run by run, in the order of the page where
-// that is the IDs', no more than the page needs. Nested loops keep the order of the runs.
-func offered(view, sequence string, sets [][]int32, p Page, where squirrel.Sqlizer) squirrel.Sqlizer {
-	or, keys := squirrel.Or{squirrel.Expr("false")}, squirrel.Select()
-	for i, tokens := range sets { // mixed with the run once a run
-		or = append(or, squirrel.Expr(fmt.Sprintf("keys @> needle.set%d", i)))
-		keys = keys.Column(fmt.Sprintf("(select array_agg(t # run_key(run)) from unnest(?::integer[]) t) as set%d", i), tokens)
-	}
-	inner := squirrel.Select("id").From(view).Where(or).
-		Where(squirrel.Expr("id >> ? = run", runBits)). // two runs may share a key
-		Where(where)
-	last := "(select last_value >> ? from " + sequence + ")"
-	if len(sets) == 0 {
-		keys = keys.Column("null")
-	}
-	const runs = "select c.id from generate_series(?, ?, ?) run cross join lateral (?) needle cross join lateral (?) c"
-	if !p.byID() {
-		return squirrel.Expr(runs, squirrel.Expr("0::bigint"), squirrel.Expr(last, runBits), 1, keys, inner)
-	}
-	first, end, direction, compare, by := squirrel.Expr("?::bigint", p.After>>runBits), squirrel.Expr(last, runBits), "", ">", 1
-	if p.Desc {
-		first, end, direction, compare, by = end, squirrel.Expr("0::bigint"), " desc", "<", -1
-		if p.After > 0 {
-			first = squirrel.Expr("?::bigint", p.After>>runBits)
-		}
-	}
-	if p.After > 0 {
-		inner = inner.Where("id + 0 "+compare+" ?", p.After)
-	}
-	inner = inner.OrderBy("id + 0" + direction).Limit(uint64(p.Limit) + 1) // + 0: not by walking the table in order
-	return squirrel.Expr(runs+" limit ?", first, end, by, keys, inner, p.Limit+1)
-}
-
-// byID tells whether the page is in the order of IDs.
-func (p Page) byID() bool { return p.Sort == "" || p.Sort == "id" }
-
-// scoreCustomer returns how well a customer matches; 0 is not at all.
-func (db *DB) scoreCustomer(text string, c Customer) int {
-	return db.vault.Score(text, customers.texts(c)...)
 }

@@ -141,8 +141,8 @@ func TestDumpHoldsNothingPlain(t *testing.T) {
 	}
 }
 
-// Searching contracts and events answers what a scan of all of them answers: every word in another place, numbers and amounts, deleted
-// ones, any order, pages.
+// Searching contracts and events returns what a scan of all of them returns: every word in another place, numbers and
+// amounts, deleted ones, any order, small pages, and filters beside the needle.
 func TestSearchOfContractsAndEventsIsAScan(t *testing.T) {
 	t.Parallel()
 	ctx, w, r := t.Context(), newWorld(t), rand.New(rand.NewPCG(5, 6))
@@ -177,11 +177,13 @@ func TestSearchOfContractsAndEventsIsAScan(t *testing.T) {
 		checkScan(t, needle, p, repo.SortKeys[repo.Contract](), func(c repo.Contract) (int64, bool) {
 			return c.ID, mentioned(needle, c.ID, c.TotalAmount, c.Status, *c.SalesContact, c.Customer, c.CustomerContact, c.CustomerEmail, c.CustomerPhone)
 		}, func(p repo.Page) (repo.List[repo.Contract], error) {
-			return admin.Contracts(ctx, repo.ContractFilter{Page: p})
+			return admin.Contracts(ctx, repo.ContractFilter{Page: p, Unpaid: i%2 == 0, Unsigned: i%5 == 0, Mine: int64(i%4/3) * w.ids["sales2"]})
 		})
 		checkScan(t, needle, p, repo.SortKeys[repo.Event](), func(e repo.Event) (int64, bool) {
 			return e.ID, mentioned(needle, e.ID, -1, orNothing(e.Name), orNothing(e.Location), orNothing(e.Comments), orNothing(e.SupportContact), e.Customer, e.CustomerContact, e.CustomerEmail, e.CustomerPhone)
-		}, func(p repo.Page) (repo.List[repo.Event], error) { return admin.Events(ctx, repo.EventFilter{Page: p}) })
+		}, func(p repo.Page) (repo.List[repo.Event], error) {
+			return admin.Events(ctx, repo.EventFilter{Page: p, SupportID: int64(i%4/3) * w.ids["support2"], NoSupport: i%9 == 4})
+		})
 	}
 }
 

@@ -21,7 +21,7 @@ type User struct {
 	DeletedAt      *time.Time `db:"deleted_at" show:"detail" sort:"-"`
 }
 
-var users = entityOf[User]("user", "collaborator", "users")
+var users = entityOf[User]("user", "collaborator", "users", finder{}) // collaborators are few: a search reads all of them
 
 // Roles returns the names of the roles that schema.sql creates, in its order.
 func Roles() []string { return []string{"admin", "manage", "sales", "support"} }
@@ -34,21 +34,11 @@ type UserFilter struct {
 
 // Users returns one page of collaborators.
 func (db *DB) Users(ctx context.Context, f UserFilter) (List[User], error) {
-	q := users.from()
+	var where squirrel.And
 	if f.Role != "" {
-		q = q.Where(squirrel.Eq{"role": f.Role})
+		where = append(where, squirrel.Eq{"role": f.Role})
 	}
-	fetch := func(p Page) (List[User], error) { return users.page(ctx, db, q, p, users.sorts()) }
-	if f.Search == "" {
-		return fetch(f.Page)
-	}
-	// Collaborators are few: all are read, and those that do not match are dropped.
-	return searched(f.Page, func(u User) int64 { return u.ID }, fetch, func(u User) bool { return db.scoreUser(f.Search, u) > 0 })
-}
-
-// scoreUser returns how well a collaborator matches; 0 is not at all.
-func (db *DB) scoreUser(text string, u User) int {
-	return db.scoreRecord(text, u.ID, nil, users.texts(u)...)
+	return users.search(ctx, db, where, f.Page, users.sorts())
 }
 
 // User returns the live collaborator with the ID, or ErrNotFound.

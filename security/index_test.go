@@ -5,21 +5,7 @@ import (
 	"testing"
 
 	"crm/security"
-	"crm/security/finding"
 )
-
-func newIndex(t testing.TB) *finding.Index {
-	t.Helper()
-	content, err := security.NewKeyset()
-	if err != nil {
-		t.Fatal(err)
-	}
-	index, err := security.LoadIndex(content)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return index
-}
 
 // A keyset without a usable index key is refused by the name of what is wrong.
 func TestIndexKey(t *testing.T) {

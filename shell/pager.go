@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 
 	"crm/shell/line"
 )
@@ -32,6 +33,30 @@ func NewPager(out *os.File, height func() int) *Pager {
 		command = ""
 	}
 	return &Pager{Command: strings.TrimSpace(command), Height: height, Out: out}
+}
+
+// stream shows what write writes, with the pager if there is one.
+func (p *Pager) stream(w io.Writer, write func(io.Writer) error) error {
+	if p == nil || p.Command == "" {
+		return write(w)
+	}
+	cmd := exec.Command("/bin/sh", "-c", p.Command)
+	cmd.Env = line.OutsideEnvironment()
+	cmd.Stdout, cmd.Stderr = p.Out, os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return write(w)
+	}
+	if err := cmd.Start(); err != nil {
+		return write(w)
+	}
+	failed := write(in)
+	_ = in.Close()
+	_ = cmd.Wait()
+	if errors.Is(failed, syscall.EPIPE) || errors.Is(failed, os.ErrClosed) {
+		return nil // leaving the pager early is no failure
+	}
+	return failed
 }
 
 // page shows text with the pager if it is taller than the screen, else it writes it to w. A

@@ -103,11 +103,14 @@ func (sh *Shell) do(ctx context.Context, line string, typed bool) error {
 		return err
 	}
 	if sh.held != nil && !answer.Command.IsOwnAccount() {
+		if err := answer.Output.Gather(ctx); err != nil { // the rows are read in the script's transaction
+			return err
+		}
 		answer.Format = cmp.Or(answer.Format, sh.Session.Settings.Format)
-		*sh.held = append(*sh.held, func() error { return sh.print(answer, took) })
+		*sh.held = append(*sh.held, func() error { return sh.print(ctx, answer, took) })
 		return nil
 	}
-	return sh.print(answer, took)
+	return sh.print(ctx, answer, took)
 }
 
 // hush has the terminal show nothing of what is typed until the command is done that asks for a secret: who types the
@@ -148,18 +151,24 @@ func (sh *Shell) who() int64 {
 }
 
 // print writes an answer: data first, then words.
-func (sh *Shell) print(a commands.Answer, took time.Duration) error {
+func (sh *Shell) print(ctx context.Context, a commands.Answer, took time.Duration) error {
 	var page bytes.Buffer
 	if a.Output.Text != "" {
 		page.WriteString(strings.TrimRight(a.Output.Text, "\n") + "\n")
 	}
 	style := sh.style(a.Format)
 	style.Raw = a.Raw
-	if err := render.Write(&page, a.Output, style); err != nil {
-		return err
-	}
-	if err := sh.Pager.page(sh.Data, page.Bytes()); err != nil {
-		return commands.Unwritten(err)
+	if a.Output.Rest != nil {
+		if err := sh.stream(ctx, &a, style); err != nil {
+			return err
+		}
+	} else {
+		if err := render.Write(&page, a.Output, style); err != nil {
+			return err
+		}
+		if err := sh.Pager.page(sh.Data, page.Bytes()); err != nil {
+			return commands.Unwritten(err)
+		}
 	}
 	for _, w := range a.Output.Warnings {
 		sh.say("warning: " + w)
@@ -171,7 +180,7 @@ func (sh *Shell) print(a commands.Answer, took time.Duration) error {
 		sh.say(strings.TrimSuffix(line, "\n"))
 	}
 	people := style.Format == "table" || style.Format == "vertical"
-	list := people && a.Output.Columns != nil && !a.Output.Single
+	list := a.Output.Columns != nil && !a.Output.Single && (people || a.Output.Limited)
 	timing := ""
 	if sh.Session.Settings.Timing && a.Command.Name != "" {
 		timing = fmt.Sprintf("%.1f ms", float64(took.Microseconds())/1000)
@@ -183,6 +192,24 @@ func (sh *Shell) print(a commands.Answer, took time.Duration) error {
 		sh.say(timing)
 	}
 	return nil
+}
+
+// stream prints a list while it is read, notes on the trail how many rows were given, and warns of values in them that
+// could not be opened. Its errors say that the answer is incomplete.
+func (sh *Shell) stream(ctx context.Context, a *commands.Answer, style render.Style) error {
+	warning, rows := "", 0
+	err := sh.Pager.stream(sh.Data, func(w io.Writer) (err error) {
+		rows, err = render.Stream(ctx, w, a.Output, style, func(out commands.Output) { warning = cmp.Or(warning, commands.Unopened(out)) })
+		return err
+	})
+	if err != nil && ctx.Err() != nil {
+		err = context.Canceled // whatever the cancelled statement made of it
+	}
+	sh.Session.NoteExport(context.WithoutCancel(ctx), *a, rows)
+	if warning != "" && len(a.Output.Warnings) == 0 {
+		a.Output.Warnings = append(a.Output.Warnings, warning)
+	}
+	return commands.CutShort(err, rows)
 }
 
 // say writes one message.
@@ -247,7 +274,11 @@ func (sh *Shell) fail(err error) {
 		place, err = at.place, at.err
 	}
 	if errors.Is(err, context.Canceled) {
-		sh.say("cancelled")
+		text := "cancelled"
+		if said := err.Error(); strings.HasPrefix(said, text) {
+			text = said
+		}
+		sh.say(text)
 		return
 	}
 	if errors.Is(err, syscall.EPIPE) {

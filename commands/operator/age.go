@@ -3,10 +3,11 @@ package operator
 import (
 	"bytes"
 	"errors"
-	"filippo.io/age"
 	"io"
 	"os"
 	"strings"
+
+	"filippo.io/age"
 
 	"crm/commands"
 )

@@ -18,27 +18,42 @@ import (
 // json writes a single record as one object on one line, and a list as an array with one object
 // a line: one value for a parser, one record for a pager or a line tool.
 func (p painter) json(page *bytes.Buffer, out commands.Output) {
-	keys := make([]string, len(out.Columns))
-	for i, c := range out.Columns {
-		keys[i] = jsonString(c.Name) + ":"
-	}
 	if out.Single {
-		p.jsonObject(page, keys, out.Rows[0])
+		p.jsonObject(page, jsonKeys(out), out.Rows[0])
 		page.WriteByte('\n')
 		return
 	}
 	page.WriteByte('[')
+	p.jsonRows(page, out, 0)
+	p.jsonEnd(page, len(out.Rows))
+}
+
+// jsonRows writes rows of an array that holds so many already.
+func (p painter) jsonRows(page *bytes.Buffer, out commands.Output, before int) {
+	keys := jsonKeys(out)
 	for i, row := range out.Rows {
-		if i > 0 {
+		if before+i > 0 {
 			page.WriteByte(',')
 		}
 		page.WriteByte('\n')
 		p.jsonObject(page, keys, row)
 	}
-	if len(out.Rows) > 0 {
+}
+
+// jsonEnd closes an array of so many rows.
+func (p painter) jsonEnd(page *bytes.Buffer, rows int) {
+	if rows > 0 {
 		page.WriteByte('\n')
 	}
 	page.WriteString("]\n")
+}
+
+func jsonKeys(out commands.Output) []string {
+	keys := make([]string, len(out.Columns))
+	for i, c := range out.Columns {
+		keys[i] = jsonString(c.Name) + ":"
+	}
+	return keys
 }
 
 func (p painter) jsonObject(page *bytes.Buffer, keys []string, row []any) {
@@ -90,10 +105,15 @@ func safeJSON(quoted string) string {
 // csv writes RFC 4180 with a header and "\n" at the end of a line.
 func (p painter) csv(page *bytes.Buffer, out commands.Output) error {
 	w := csv.NewWriter(page)
-	record := columnNames(out)
-	if err := w.Write(record); err != nil {
+	if err := w.Write(columnNames(out)); err != nil {
 		return err
 	}
+	w.Flush()
+	return p.csvRows(page, out)
+}
+
+func (p painter) csvRows(page *bytes.Buffer, out commands.Output) error {
+	w, record := csv.NewWriter(page), make([]string, len(out.Columns))
 	for _, row := range out.Rows {
 		for i, cell := range row {
 			record[i] = p.guard(p.inert(cell))
@@ -114,8 +134,12 @@ func (p painter) csv(page *bytes.Buffer, out commands.Output) error {
 // tsv writes a header and one line a record; tab, line break and backslash inside a value are
 // written \t, \n, \r and \\.
 func (p painter) tsv(page *bytes.Buffer, out commands.Output) {
-	escape := strings.NewReplacer(`\`, `\\`, "\t", `\t`, "\n", `\n`, "\r", `\r`)
 	page.WriteString(strings.Join(columnNames(out), "\t") + "\n")
+	p.tsvRows(page, out)
+}
+
+func (p painter) tsvRows(page *bytes.Buffer, out commands.Output) {
+	escape := strings.NewReplacer(`\`, `\\`, "\t", `\t`, "\n", `\n`, "\r", `\r`)
 	for _, row := range out.Rows {
 		for i, cell := range row {
 			if i > 0 {
@@ -152,8 +176,6 @@ func (p painter) guard(s string) string {
 
 // markdown writes a pipe table with every column, values as in a table.
 func (p painter) markdown(page *bytes.Buffer, out commands.Output) {
-	escape := strings.NewReplacer(`\`, `\\`, "|", `\|`, "<", `\<`, "&", `\&`,
-		"*", `\*`, "`", "\\`", "[", `\[`, "~", `\~`, "\n", "<br>")
 	names, rules := columnNames(out), make([]string, len(out.Columns))
 	for i := range names {
 		names[i] = strings.ReplaceAll(names[i], "_", " ")
@@ -164,7 +186,13 @@ func (p painter) markdown(page *bytes.Buffer, out commands.Output) {
 	}
 	writeMarkdownRow(page, names)
 	writeMarkdownRow(page, rules)
-	cells := make([]string, len(names))
+	p.markdownRows(page, out)
+}
+
+func (p painter) markdownRows(page *bytes.Buffer, out commands.Output) {
+	escape := strings.NewReplacer(`\`, `\\`, "|", `\|`, "<", `\<`, "&", `\&`,
+		"*", `\*`, "`", "\\`", "[", `\[`, "~", `\~`, "\n", "<br>")
+	cells := make([]string, len(out.Columns))
 	for _, row := range out.Rows {
 		for i, cell := range row {
 			cells[i] = escape.Replace(p.text(cell))

@@ -1,0 +1,62 @@
+package render
+
+import (
+	"bytes"
+	"context"
+	"io"
+
+	"crm/commands"
+)
+
+// Stream writes the records of a list as Write does, and then its Rest, batch after batch, in json, csv, tsv or markdown. It
+// returns the number of rows that were written. After an error a JSON array is not closed, so that a reader sees that it is
+// incomplete. Each batch of rows goes through look first.
+func Stream(ctx context.Context, w io.Writer, out commands.Output, st Style, look func(commands.Output)) (rows int, err error) {
+	p := newPainter(st)
+	var page bytes.Buffer
+	for first := true; ; first = false {
+		if err := checkRecords(out); err != nil {
+			return rows, err
+		}
+		if err := p.batch(&page, out, rows, first); err != nil {
+			return rows, err
+		}
+		if _, err := w.Write(page.Bytes()); err != nil {
+			return rows, commands.Unwritten(err)
+		}
+		look(out)
+		rows += len(out.Rows)
+		page.Reset()
+		if out.Rows, err = out.Rest(ctx); err != nil {
+			return rows, err
+		}
+		if len(out.Rows) == 0 {
+			break
+		}
+	}
+	if st.Format == "json" {
+		p.jsonEnd(&page, rows)
+	}
+	_, err = w.Write(page.Bytes())
+	return rows, commands.Unwritten(err)
+}
+
+// batch writes rows of a list, the first ones with what comes before them.
+func (p painter) batch(page *bytes.Buffer, out commands.Output, before int, first bool) error {
+	switch {
+	case p.Format == "json":
+		if first {
+			page.WriteByte('[')
+		}
+		p.jsonRows(page, out, before)
+	case first:
+		return p.paint(page, out)
+	case p.Format == "csv":
+		return p.csvRows(page, out)
+	case p.Format == "tsv":
+		p.tsvRows(page, out)
+	default:
+		p.markdownRows(page, out)
+	}
+	return nil
+}
