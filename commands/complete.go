@@ -21,6 +21,7 @@ type Completion struct {
 	Choices []Choice // the best first, at most 100, ready to be put at Start
 	Kind    Kind     // of the value being typed if its Live or Files knows more; zero otherwise
 	Hint    string   // what is due, for people, while nothing of it is typed
+	bare    bool     // choices are not quoted: the value is an answer, not a word of a line
 	base    string   // the part of Word that choices leave as it is: values before a comma
 }
 

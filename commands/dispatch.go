@@ -74,6 +74,15 @@ func Dispatch(ctx context.Context, s *Session, line string, typed bool) (Answer,
 		in, _ := c.Parse(s, rest) // for the trail
 		return answer, s.noteRefusal(ctx, c, in, forbidden(s, c.Name))
 	}
+	if typed {
+		asked := len(rest)
+		if rest, err = s.fill(ctx, c, rest); err != nil {
+			return answer, err
+		}
+		if len(rest) != asked {
+			line = c.Name + " " + joinRaw(rest) // for the next page
+		}
+	}
 	in, err := c.Parse(s, rest)
 	if err != nil {
 		return answer, err

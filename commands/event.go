@@ -132,17 +132,20 @@ func eventCommands() Table {
 	}
 }
 
-// required returns the flags with the named ones required, which come first.
+// required returns the flags with the named ones required, which come first in the order of the names.
 func required(flags []Flag, names ...string) []Flag {
-	var first, rest []Flag
-	for _, f := range flags {
-		if f.Required = slices.Contains(names, f.Name); f.Required {
-			first = append(first, f)
-		} else {
-			rest = append(rest, f)
+	sorted := slices.Clone(flags)
+	rank := func(f Flag) int {
+		if i := slices.Index(names, f.Name); i >= 0 {
+			return i
 		}
+		return len(names)
 	}
-	return append(first, rest...)
+	slices.SortStableFunc(sorted, func(a, b Flag) int { return rank(a) - rank(b) })
+	for i := range names {
+		sorted[i].Required = true
+	}
+	return sorted
 }
 
 func listEvents(ctx context.Context, s *Session, in Input) (Output, error) {

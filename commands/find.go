@@ -159,7 +159,7 @@ func (c Completion) With(found, others []Choice) []Choice {
 	seen := map[string]bool{}
 	var all []Choice
 	for _, f := range found {
-		f.Text = Quote(c.base + f.Text)
+		f.Text = c.inserted(f.Text)
 		seen[f.Text] = true
 		all = append(all, f)
 	}

@@ -114,6 +114,9 @@ func (c Command) Parse(s *Session, words []Word) (Input, error) {
 	if err := b.bind(words); err != nil {
 		return Input{}, err
 	}
+	if err := b.needs(b.missing()); err != nil {
+		return Input{}, err
+	}
 	return b.read()
 }
 
@@ -138,7 +141,7 @@ type binding struct {
 	text  string
 }
 
-// binder gives each word to an argument or flag, and reads no value yet.
+// A binder binds each word to an argument or flag.
 type binder struct {
 	session  *Session
 	command  Command
@@ -165,26 +168,7 @@ func (b *binder) bind(words []Word) error {
 		}
 		words = words[used:]
 	}
-	return b.missing()
-}
-
-// missing returns the usage error that names the required arguments and flags without a value; nil if there are none.
-func (b *binder) missing() error {
-	var labels []string
-	for _, a := range b.command.Args[b.args:] {
-		if !a.Optional {
-			labels = append(labels, a.label())
-		}
-	}
-	for _, f := range b.command.Flags {
-		if f.Required && !slices.ContainsFunc(b.bindings, func(g binding) bool { return g.label == "--"+f.Name }) {
-			labels = append(labels, f.usage())
-		}
-	}
-	if labels == nil {
-		return nil
-	}
-	return usageHint("usage: "+b.command.Usage(), "%s needs %s", b.command.Name, allOf(labels))
+	return nil
 }
 
 // allOf joins words as a list: "a, b and c".

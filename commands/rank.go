@@ -19,9 +19,17 @@ import (
 func (c Completion) Rank(values []Choice) []Choice {
 	ranked := rank(values, strings.TrimPrefix(c.Word, c.base), true)
 	for i := range ranked {
-		ranked[i].Text = Quote(c.base + ranked[i].Text)
+		ranked[i].Text = c.inserted(ranked[i].Text)
 	}
 	return ranked
+}
+
+// inserted returns what replaces the word being typed if the value is chosen.
+func (c Completion) inserted(value string) string {
+	if c.bare {
+		return c.base + value
+	}
+	return Quote(c.base + value)
 }
 
 // offer ranks words of the language, which need no quotes.

@@ -26,7 +26,9 @@ type Session struct {
 	Secret  func(ctx context.Context, r SecretRequest) (string, error)
 	Confirm func(ctx context.Context, question string) error // nil: go on; else why not
 	// Choose asks which of several choices is meant; nil in a script.
-	Choose  func(ctx context.Context, question string, choices []Choice) (Choice, error)
+	Choose func(ctx context.Context, question string, choices []Choice) (Choice, error)
+	// Ask asks for the blanks of a command, and calls Set with each answer until it is right; nil in a script.
+	Ask     func(ctx context.Context, c Command, blanks []Blank) error
 	Source  func(ctx context.Context, file string) error // runs the commands of a file
 	Clear   func()                                       // empties the screen
 	Editor  func(kind, text string) (string, error)      // lets the user edit a text; nil without a terminal

@@ -86,10 +86,19 @@ func (c *completer) forget() {
 	c.known, c.fetching = map[string]answers{}, map[string]bool{}
 }
 
-// complete lists what may stand in place of before[start:].
+// complete lists the words that may replace before[start:] in a command.
 func (c *completer) complete(before string) (start int, list []line.Suggestion) {
 	s := c.session()
-	found := s.Table.Complete(s, before)
+	return c.suggest(s.Table.Complete(s, before))
+}
+
+// answer lists the values that may replace before[start:] in the answer for a blank.
+func (c *completer) answer(b commands.Blank, before string) (start int, list []line.Suggestion) {
+	return c.suggest(b.CompleteAnswer(c.session(), before))
+}
+
+// suggest adds what the database or the file system knows to a completion.
+func (c *completer) suggest(found commands.Completion) (start int, list []line.Suggestion) {
 	choices := found.Choices
 	switch k := found.Kind; {
 	case k.Live != nil:

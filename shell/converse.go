@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -43,14 +44,21 @@ func (sh *Shell) Converse(ctx context.Context, t Terminal) error {
 	reader, err := line.Open(line.Config{
 		In: t.In, Out: t.Out, Prefix: sh.prefix, Complete: c.completer.complete,
 		History: c.history, Editor: t.Editor, Color: t.Color, OnSignal: t.OnSignal,
-		Idle: sh.idle, Now: sh.Clock, Unlock: func() bool { return c.unlock(ctx) },
+		LastArgument: sh.lastID,
+		Idle:         sh.idle, Now: sh.Clock, Unlock: func() bool { return c.unlock(ctx) },
 	})
 	if err != nil {
 		return err
 	}
 	c.reader = reader
 	defer reader.Close()
-	sh.asks = reader.Ask
+	sh.declines = "Esc"
+	sh.asks = func(question string, blank *commands.Blank) (string, error) {
+		if blank == nil {
+			return reader.Ask(question, nil)
+		}
+		return reader.Ask(question, func(before string) (int, []line.Suggestion) { return c.completer.answer(*blank, before) })
+	}
 	sh.Session.Editor = reader.Edit
 	sh.Session.Retype = reader.Begin
 	_, _ = io.WriteString(t.Out, saveTitle)
@@ -111,6 +119,14 @@ func (c *conversation) run(ctx context.Context, text string) (leave bool) {
 		c.completer.forget()
 	}
 	return false
+}
+
+// lastID returns the ID of the record that was shown alone or made last; empty if there is none.
+func (sh *Shell) lastID() string {
+	if sh.Session.LastID == 0 {
+		return ""
+	}
+	return strconv.FormatInt(sh.Session.LastID, 10)
 }
 
 // unlock is Shell.unlock; who could not leaves nothing that was read for them.
@@ -216,9 +232,14 @@ func (sh *Shell) prefix() string {
 // nothing is completed.
 func (sh *Shell) ConversePlainly(ctx context.Context, in io.Reader) error {
 	from, away := newLines(UntilDone(ctx, in)), line.NewIdleTimer(sh.idle, sh.Clock)
-	sh.asks = func(question string) (string, error) {
+	sh.declines = "an empty line"
+	sh.asks = func(question string, blank *commands.Blank) (string, error) {
 		_, _ = io.WriteString(sh.Words, question)
-		return from.physical()
+		answer, err := from.physical()
+		if err == nil && blank != nil && strings.TrimSpace(answer) == "" {
+			err = context.Canceled // without Esc an empty line declines
+		}
+		return answer, err
 	}
 	for {
 		_, _ = io.WriteString(sh.Words, sh.prefix())

@@ -66,7 +66,7 @@ func boxOffers(t *testing.T) {
 	d.offers("customer ", "list", "List customers", "get", "update", "history")
 	d.offers("customer u", "update", "Change a customer")
 	d.offers("cust u", "update", "Change a customer")
-	d.offers("event add --", "--name", "what it is called", "--location", "--start-date", "--contract-id")
+	d.offers("event add --", "--contract-id", "--name", "what it is called", "--start-date", "--location")
 	d.without("event add --name x --", "--location", "--name ")
 	d.without("event add --name=x --", "--location", "--name ")
 	d.offers("contract list --status ", "to_send", "pending", "signed", "finished", "canceled")
@@ -148,7 +148,7 @@ func boxKeys(t *testing.T) {
 	d := sit(t, deskConfig{login: "sales1"})
 	d.send("customer get cool")
 	d.wait("Cool Startup LLC")
-	d.send("\t")
+	d.send("\x1b[B")
 	d.waitLine(d.prompt + " customer get 1")
 	since := len(d.output())
 	d.send("\r") // accepts
@@ -166,14 +166,14 @@ func boxKeys(t *testing.T) {
 	d.until("closed box", func() bool { return strings.TrimSpace(d.below()) == "" })
 	d.send("t")
 	d.wait("contract  list")
-	d.send("\t")
+	d.send("\x1b[B") // enters the box
 	d.waitLine(d.prompt + " contract")
 	d.send("\x1b") // leaves the selection
 	d.waitLine(d.prompt + " cont")
 	d.until("closed box", func() bool { return strings.TrimSpace(d.below()) == "" })
-	d.send("\t\t ")
+	d.send("\t\t") // opens the box and takes its only row, with a space
 	d.waitLine(d.prompt + " contract")
-	d.send("l\t --li\t 2\r")
+	d.send("l\t--li\t2\r")
 	d.wait("2 rows")
 	d.idle()
 	d.send("\x1b[A")

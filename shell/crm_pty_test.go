@@ -34,7 +34,7 @@ func TestConversation(t *testing.T) {
 		name     string
 		promises map[string]func(*testing.T)
 	}{
-		{"loop", loopPromises}, {"box", boxPromises}, {"edit", editPromises}, {"output", outputPromises}, {"link", linkPromises}, {"account", accountPromises},
+		{"loop", loopPromises}, {"box", boxPromises}, {"ask", askPromises}, {"edit", editPromises}, {"output", outputPromises}, {"link", linkPromises}, {"account", accountPromises},
 	} {
 		t.Run(g.name, func(t *testing.T) {
 			for name, test := range g.promises {

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 )
 
 func testComplete(t *testing.T, demo string) {
@@ -29,7 +28,7 @@ func testComplete(t *testing.T, demo string) {
 	s.wait("Customers")
 	s.send("\t")
 	s.waitLine("crm> customer")
-	s.send(" g\t 7\r")
+	s.send(" g\t7\r") // one suggestion: Tab adds the space
 	s.got("customer get 7")
 }
 
@@ -56,7 +55,7 @@ func testQuotes(t *testing.T, demo string) {
 	if strings.Contains(s.screen(), "never") {
 		t.Error("a suggestion with control characters is shown")
 	}
-	s.send("É\t x\r")
+	s.send("É\tx\r")
 	s.got("find Ézéchiel x")
 }
 
@@ -100,6 +99,29 @@ func testMoving(t *testing.T, demo string) {
 	s.got("many m99")
 }
 
+// testTab completes the only suggestion with a space, so that the next word may follow, and enters the box with Down.
+func testTab(t *testing.T, demo string) {
+	s := openConsole(t, demo, consoleConfig{})
+	s.send("earlier\r")
+	s.got("earlier")
+	s.send("cu")
+	s.wait("Customers")
+	s.send("\tx\r")
+	s.got("customer x")
+	s.send("customer\tx\r") // the word is whole
+	s.got("customer x")
+	s.send("c")
+	s.wait("Customers")
+	s.send("\x1b[B")
+	s.waitLine("crm> customer")
+	s.send("\x1b[B")
+	s.waitLine("crm> contract")
+	s.send("\r\r")
+	s.got("contract")
+	s.send("find \"acme corp\tx\r") // the value has a space
+	s.got(`find "Acme Corp" x`)
+}
+
 func testShrink(t *testing.T, demo string) {
 	s := openConsole(t, demo, consoleConfig{})
 	s.send("shrink s")
@@ -131,9 +153,10 @@ func testWake(t *testing.T, demo string) {
 	s.send("customer get ")
 	s.wait("C0003")
 	s.send("c00\t") // the source is asked, and answers while a row is selected
-	for end := time.Now().Add(300 * time.Millisecond); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		s.waitLine("crm> customer get C0000")
-	}
+	s.waitLine("crm> customer get C0000")
+	s.until("answer of the source", func() bool { return strings.Contains(s.output(), "FETCHED C00\x07") })
+	s.send("\t")
+	s.waitLine("crm> customer get C0001") // the row is still selected
 	s.send("\x1b")
 	s.waitLine("crm> customer get c00")
 }

@@ -35,6 +35,7 @@ func TestLine(t *testing.T) {
 		"completion opens and accepts":        testComplete,
 		"completion of values with spaces":    testQuotes,
 		"completion: moving and leaving":      testMoving,
+		"completion: tab and down":            testTab,
 		"completion: a list that shrinks":     testShrink,
 		"completion: small windows":           testSmall,
 		"completion: slow source":             testWake,

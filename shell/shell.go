@@ -14,7 +14,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -45,13 +44,14 @@ type Shell struct {
 	Idle  time.Duration    // without a key the prompt is locked; 0: never
 	Clock func() time.Time // that measures it; nil: time.Now
 
-	asks    func(question string) (string, error) // at the prompt; nil in a script
-	did     commands.Command                      // the last one
-	values  []commands.Use                        // of the last command if it succeeded
-	depth   int                                   // of source
-	sourced *int                                  // the commands that the last source ran; nil if the last command was no source
-	speak   func()                                // ends a hush
-	held    *[]func() error                       // answers of an atomic script, printed after its commit; nil: printed at once
+	asks     asker            // at the prompt; nil in a script
+	declines string           // the key or line that declines a question: "Esc"
+	did      commands.Command // the last one
+	values   []commands.Use   // of the last command if it succeeded
+	depth    int              // of source
+	sourced  *int             // the commands that the last source ran; nil if the last command was no source
+	speak    func()           // ends a hush
+	held     *[]func() error  // answers of an atomic script, printed after its commit; nil: printed at once
 }
 
 // A Screen is what answers are made to fit.
@@ -70,6 +70,7 @@ func (sh *Shell) Attach() {
 	}
 	sh.Session.Confirm = sh.confirm
 	sh.Session.Choose = sh.choose
+	sh.Session.Ask = sh.fill
 	sh.Session.Retyped = sh.retyped
 	sh.Session.Source = sh.source
 	if sh.Screen.Terminal {
@@ -296,58 +297,6 @@ func (sh *Shell) fail(err error) {
 	if hint != "" {
 		sh.say("hint: " + hint)
 	}
-}
-
-// confirm asks before something is destroyed; in a script it refuses.
-func (sh *Shell) confirm(_ context.Context, question string) error {
-	if sh.Yes {
-		return nil
-	}
-	if sh.asks == nil {
-		return fmt.Errorf("%w: %s needs --yes in a script", commands.ErrUsage, strings.TrimSuffix(question, "?"))
-	}
-	answer, err := sh.ask(question + " [y/N] ")
-	if err != nil || !strings.HasPrefix(strings.ToLower(answer), "y") {
-		return context.Canceled
-	}
-	return nil
-}
-
-// choose lists choices and asks for the number of one of them.
-func (sh *Shell) choose(_ context.Context, question string, choices []commands.Choice) (commands.Choice, error) {
-	lines := []string{question + ":"}
-	for _, c := range choices {
-		lines = append(lines, fmt.Sprintf("%6s  %s", c.Text, c.Help))
-	}
-	answer, err := sh.ask(strings.Join(append(lines, "number: "), "\n"))
-	i := slices.IndexFunc(choices, func(c commands.Choice) bool { return c.Text == answer })
-	if err != nil || i < 0 {
-		return commands.Choice{}, context.Canceled
-	}
-	return choices[i], nil
-}
-
-// retyped asks for one of the words; nothing else goes on. A script was asked for --yes before.
-func (sh *Shell) retyped(_ context.Context, question string, words ...string) error {
-	if sh.Yes {
-		return nil
-	}
-	if answer, err := sh.ask(question); err != nil || !slices.Contains(words, answer) {
-		return context.Canceled
-	}
-	return nil
-}
-
-// ask says all lines of a question but the last, which the answer is typed behind.
-func (sh *Shell) ask(question string) (string, error) {
-	if i := strings.LastIndexByte(question, '\n'); i >= 0 {
-		for line := range strings.SplitSeq(question[:i], "\n") {
-			sh.say(line)
-		}
-		question = question[i+1:]
-	}
-	answer, err := sh.asks(question)
-	return strings.TrimSpace(answer), err
 }
 
 // reference names one failure, for the user and the reporter.

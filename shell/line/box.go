@@ -1,6 +1,7 @@
 package line
 
 import (
+	"path/filepath"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -80,6 +81,7 @@ func (l *Reader) columnsAbove() int { return max(0, l.height(l.cols)-l.rows) * l
 // suggestions are the rows of the box for the line as it is.
 func (l *Reader) suggestions() []Suggestion {
 	text := string(l.now.text)
+	l.whole = false
 	asked := l.opened != nil && *l.opened == text
 	switch {
 	case l.idle.Expired():
@@ -87,11 +89,11 @@ func (l *Reader) suggestions() []Suggestion {
 	case l.search != nil:
 		l.word = 0
 		return l.found(text)
-	case l.plain, l.c.Complete == nil, l.closed != nil && *l.closed == text, text == "" && !asked:
+	case l.offers == nil, l.closed != nil && *l.closed == text, text == "" && !asked && !l.plain:
 		return nil
 	}
 	before := asTyped(string(l.now.before()))
-	start, list := l.c.Complete(before)
+	start, list := l.offers(before)
 	if start < 0 || start > len(before) || start > 0 && before[start-1] >= utf8.RuneSelf {
 		return nil
 	}
@@ -109,7 +111,8 @@ func (l *Reader) suggestions() []Suggestion {
 		}
 	}
 	if len(rows) == 1 && rows[0].Text == before[start:] {
-		return nil // nothing is missing
+		l.whole = true
+		return nil
 	}
 	return rows
 }
@@ -121,6 +124,33 @@ func (l *Reader) withoutWord(now line) line {
 	}
 	start := min(l.word, now.at)
 	return line{slices.Concat(now.text[:start], now.text[now.at:]), start}
+}
+
+// boxIsOpen reports whether rows are shown that can be selected.
+func (l *Reader) boxIsOpen() bool {
+	return len(l.ui.shown) > 0 && strings.TrimSpace(l.ui.shown[0].Text) != ""
+}
+
+// completesAlone reports whether Tab leaves no choice: there is one suggestion, or the word is whole and needs a space.
+func (l *Reader) completesAlone() bool {
+	one := len(l.ui.shown) == 1 && l.boxIsOpen()
+	return one || l.whole && !l.plain && l.now.at == len(l.now.text)
+}
+
+// completeWord replaces the word by the only suggestion, and adds a space at the end of the line. A directory and an answer
+// to a question get none.
+func (l *Reader) completeWord() {
+	if len(l.ui.shown) == 1 {
+		text := []rune(l.ui.shown[0].Text)
+		l.ed.line = l.withoutWord(l.ed.line)
+		l.ed.insert(text)
+		if text[len(text)-1] == filepath.Separator {
+			return
+		}
+	}
+	if !l.plain && l.ed.at == len(l.ed.text) {
+		l.ed.insert([]rune{' '})
+	}
 }
 
 // openBox opens the box for a line for which it is closed.

@@ -50,6 +50,7 @@ func keymap() map[string]string {
 		"undo":           {"\x1f", "\x18\x15"},
 		"transpose":      {"\x14"},
 		"clear":          {"\x0c"},
+		"last-argument":  {"\x1b.", "\x1b_"},
 	} {
 		for _, s := range sequences {
 			keys[s] = name
@@ -71,14 +72,20 @@ func (l *Reader) actions() map[string]func() {
 		"cut-word-left":  func() { l.ed.cutWordLeft(l.count) },
 		"cut-word-right": func() { l.ed.cutWordRight(l.count) },
 		"yank":           l.ed.yank, "undo": l.ed.undone, "transpose": l.ed.transpose,
-		"put":    func() { l.ed.line, l.put = l.put, line{} },
-		"wake":   func() {},
-		"accept": func() {},
-		"cancel": l.cancel,
-		"search": l.startSearch,
-		"take":   l.takeFound,
-		"resize": l.unselect,
-		"clear":  l.clear,
+		"last-argument": func() {
+			if l.c.LastArgument != nil {
+				l.ed.insert([]rune(printable(l.c.LastArgument())))
+			}
+		},
+		"complete": l.completeWord,
+		"put":      func() { l.ed.line, l.put = l.put, line{} },
+		"wake":     func() {},
+		"accept":   func() {},
+		"cancel":   l.cancel,
+		"search":   l.startSearch,
+		"take":     l.takeFound,
+		"resize":   l.unselect,
+		"clear":    l.clear,
 	}
 }
 
@@ -170,6 +177,18 @@ func (l *Reader) key(tok token) string {
 	case "search":
 		if l.plain {
 			return ""
+		}
+	case "tab":
+		if l.search == nil && !selecting && l.completesAlone() {
+			return l.give("complete")
+		}
+	case "down":
+		if l.search == nil && !selecting && l.boxIsOpen() {
+			return l.move("tab")
+		}
+	case "cancel":
+		if l.plain && !selecting {
+			return l.finish(declined)
 		}
 	}
 	return l.move(name)

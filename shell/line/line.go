@@ -40,6 +40,9 @@ type Config struct {
 	// those that hold control characters are left out. Nil completes nothing.
 	Complete func(before string) (start int, list []Suggestion)
 
+	// LastArgument returns what Alt-. inserts; nil inserts nothing.
+	LastArgument func() string
+
 	History *History // walked with Up and Down and searched with Ctrl-R; Read adds nothing to it
 	Editor  string   // the command of Ctrl-X Ctrl-E, "vim -n"; empty for none
 	Color   bool     // false: NO_COLOR
@@ -74,7 +77,8 @@ type Reader struct {
 	begins string // the prefix
 	cols   int    // of the window, when last looked at
 	rows   int
-	plain  bool // no completion, history or paste
+	plain  bool                                               // an answer to a question: no history, paste or editor
+	offers func(before string) (start int, list []Suggestion) // Config.Complete, or of the question; nil completes nothing
 	why    ending
 	count  int    // keys given
 	begun  bool   // with put
@@ -89,6 +93,7 @@ type Reader struct {
 	idle   IdleTimer
 	past   []string
 	word   int     // where the word to complete begins
+	whole  bool    // the word is the only suggestion already
 	closed *string // the text for which the box stays closed
 	opened *string // the text for which Tab opened it
 
@@ -104,6 +109,7 @@ type ending int
 const (
 	submitted ending = iota + 1
 	discarded
+	declined // a question, with Esc
 	closedByUser
 	hungUp
 	suspended
@@ -141,13 +147,23 @@ func Open(c Config) (*Reader, error) {
 
 // Read reads a line. The error is io.EOF for Ctrl-D on an empty line and when the terminal
 // is gone, and ErrDiscarded for Ctrl-C. Lines pasted or typed ahead come one by one.
-func (l *Reader) Read() (string, error) { return l.read(l.c.Prefix(), false) }
+func (l *Reader) Read() (string, error) {
+	l.plain, l.offers = false, l.c.Complete
+	return l.read(l.c.Prefix())
+}
 
 // ReadMore reads the line that goes on where the last one left off.
-func (l *Reader) ReadMore() (string, error) { return l.read(morePrefix, false) }
+func (l *Reader) ReadMore() (string, error) {
+	l.plain, l.offers = false, l.c.Complete
+	return l.read(morePrefix)
+}
 
-// Ask reads an answer to a question: without completion and history, and not from a paste.
-func (l *Reader) Ask(question string) (string, error) { return l.read(question, true) }
+// Ask reads an answer to a question: without history, and not from a paste. Esc discards it, as Ctrl-C does. The box opens
+// with the question if complete is not nil; complete works as Config.Complete does.
+func (l *Reader) Ask(question string, complete func(before string) (start int, list []Suggestion)) (string, error) {
+	l.plain, l.offers = true, complete
+	return l.read(question)
+}
 
 // Pasted returns the lines of a paste that are still to be read; the caller may want to ask
 // before it runs them.
@@ -198,14 +214,14 @@ func (l *Reader) signalled(s os.Signal) {
 	l.tty.poke()
 }
 
-func (l *Reader) read(prefix string, plain bool) (string, error) {
-	l.begins, l.plain = printable(prefix), plain
+func (l *Reader) read(prefix string) (string, error) {
+	l.begins = printable(prefix)
 	if text, ok := l.waiting(); ok && !l.ended.Load() {
 		_, err := io.WriteString(l.c.Out, l.begins+text+"\n")
 		return text, err
 	}
 	l.put = line{}
-	if !plain {
+	if !l.plain {
 		l.put, l.tail = newLine(l.tail, len(l.tail)), ""
 	}
 	for {
@@ -213,7 +229,7 @@ func (l *Reader) read(prefix string, plain bool) (string, error) {
 		switch {
 		case err != nil || l.why == hungUp || l.why == closedByUser:
 			return "", io.EOF
-		case l.why == discarded:
+		case l.why == discarded || l.why == declined:
 			return "", ErrDiscarded
 		case l.why == submitted:
 			return asTyped(text), nil
