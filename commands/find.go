@@ -50,7 +50,7 @@ func cutShort(hits []hit) string {
 		count[h.noun]++
 	}
 	var full []string
-	for _, noun := range []string{"customer", "contract", "event", "user"} {
+	for _, noun := range repo.Nouns() {
 		if count[noun] >= mostFound {
 			full = append(full, noun+" list --search")
 		}
