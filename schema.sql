@@ -222,7 +222,9 @@ create table event (
 	name_tokens     integer[] not null default '{}',
 	location_tokens integer[] not null default '{}',
 	comments_tokens integer[] not null default '{}',
-	constraint event_tokens check (cardinality(name_tokens) <= 1500 and cardinality(location_tokens) <= 1500 and cardinality(comments_tokens) <= 1500),
+	-- A note of 10,000 characters has at most four tokens a character: three begin with it, and a word adds two.
+	constraint event_tokens check (cardinality(name_tokens) <= 1500 and cardinality(location_tokens) <= 1500
+		and cardinality(comments_tokens) <= 40000),
 	constraint event_attendees_negative check (attendees >= 0),
 	constraint event_ends_before_start check (end_date > start_date),
 	constraint event_dates check (start_date between '1900-01-01 UTC' and '9999-12-30 UTC' and end_date between '1900-01-01 UTC' and '9999-12-30 UTC')

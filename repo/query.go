@@ -16,13 +16,14 @@ func sq() squirrel.StatementBuilderType {
 
 // A Page is a part of a list, in an order that does not shift under the reader.
 type Page struct {
-	Search  string // text that a record must contain; empty for all
-	Limit   int    // at most so many rows
-	After   int64  // start behind the record with this ID; 0 from the beginning
-	Sort    string // a sortable column; empty is id
-	Desc    bool
-	Deleted bool // the deleted records instead of the live ones
-	Count   bool // count the records on all pages
+	Search   string // text that a record must contain; empty for all
+	Limit    int    // at most so many rows
+	After    int64  // start behind the record with this ID; 0 from the beginning
+	Sort     string // a sortable column; empty is id
+	Desc     bool
+	Deleted  bool   // the deleted records instead of the live ones
+	Count    bool   // count the records on all pages
+	Language string // of the alphabet that encrypted texts are sorted by (BCP 47); empty for Unicode's order
 }
 
 // A List is one page of records.
