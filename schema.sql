@@ -153,6 +153,12 @@ create function search_keys(tokens integer[], id bigint) returns integer[]
 language sql immutable strict parallel safe cost 1000
 return (select coalesce(array_agg(t # run_key(id >> 13)), '{}') from unnest(tokens) t);
 
+-- Return all search tokens of a row. The planner puts the body in place of the call (function inlining), so the views that
+-- call it can use the index, whose expression has to be the same. The app role needs the right to execute it for that.
+create function search_tokens(c customer) returns integer[]
+language sql immutable parallel safe
+return c.company_name_tokens || c.full_name_tokens || c.email_tokens || c.phone_tokens;
+
 -- fastupdate is off, so no search has to read a list of pending entries (PostgreSQL manual, 70.4.1 GIN Fast Update).
 create index customer_search on customer using gin (
 	search_keys(company_name_tokens || full_name_tokens || email_tokens || phone_tokens, id)) with (fastupdate = off);
@@ -225,6 +231,10 @@ create index event_contract_id on event (contract_id, id);
 create index event_support_id on event (support_id, start_date);
 create index event_support on event (support_id, id);
 create index event_start_date on event (start_date, id);
+
+create function search_tokens(e event) returns integer[]
+language sql immutable parallel safe
+return e.name_tokens || e.location_tokens || e.comments_tokens;
 create index event_search on event using gin (search_keys(name_tokens || location_tokens || comments_tokens, id)) with (fastupdate = off);
 
 -- 3 --------------------------------------------------------------------------- secrets
@@ -2102,8 +2112,8 @@ end $$;
 -- One view for each noun, with the names that users see. The gate of a view is evaluated once in a statement, before the
 -- first row is read; a filter on rows would keep text and array search from their indexes (PostgreSQL manual, 41.5 Rules
 -- and Privileges: leakproof), and so would security_barrier. The gate names no column, so the planner puts it above every
--- scan of the view. "one", a single row, keeps it there: without a second item in the from clause, PostgreSQL 16 and later
--- move the gate of a view in an outer join up to the join, and conditions of the query read rows first.
+-- scan of the view. "one", a single row, keeps it there: without a second item in the from clause, PostgreSQL 17 moves the
+-- gate of a view in an outer join up to the join, and conditions of the query read rows first. PostgreSQL 15 does not.
 
 create view users as
 select u.id, u.employee_number, u.first_name, u.last_name, u.email, u.role, u.created_at, u.updated_at, u.deleted_at
@@ -2113,7 +2123,7 @@ where (select reach('user.view')) = 0;
 create view customers as
 select c.id, c.company_name, c.full_name, c.email, c.phone, c.sales_id, s.first_name || ' ' || s.last_name as sales_contact,
 	c.created_at, c.updated_at, c.deleted_at,
-	search_keys(c.company_name_tokens || c.full_name_tokens || c.email_tokens || c.phone_tokens, c.id) as keys
+	search_keys(search_tokens(c), c.id) as keys
 from customer c left join collaborator s on s.id = c.sales_id, unnest('{1}'::integer[]) one
 where (select reach('customer.view')) = 0;
 
@@ -2121,7 +2131,7 @@ create view contracts as
 select k.id, k.customer_id, c.company_name as customer, c.full_name as customer_contact, c.email as customer_email, c.phone as customer_phone, k.sales_id,
 	s.first_name || ' ' || s.last_name as sales_contact, c.sales_id as customer_sales_id,
 	k.total_amount, k.remaining_amount, k.status, k.signed_at, k.created_at, k.updated_at, k.deleted_at,
-	c.company_name_tokens || c.full_name_tokens || c.email_tokens || c.phone_tokens as tokens
+	search_tokens(c) as tokens
 from contract k join customer c on c.id = k.customer_id left join collaborator s on s.id = k.sales_id, unnest('{1}'::integer[]) one
 where (select reach('contract.view')) = 0;
 
@@ -2130,15 +2140,15 @@ select e.id, e.name, e.contract_id, k.customer_id, c.company_name as customer, c
 	c.email as customer_email, c.phone as customer_phone, e.start_date, e.end_date, e.location, e.attendees, e.comments,
 	e.support_id, s.first_name || ' ' || s.last_name as support_contact, c.sales_id as customer_sales_id,
 	case when e.canceled_at is null then 'confirmed' else 'canceled' end as status, e.canceled_at, e.created_at, e.updated_at, e.deleted_at,
-	c.company_name_tokens || c.full_name_tokens || c.email_tokens || c.phone_tokens as tokens, e.name_tokens || e.location_tokens || e.comments_tokens as own_tokens,
-	search_keys(e.name_tokens || e.location_tokens || e.comments_tokens, e.id) as keys
+	search_tokens(c) as tokens, search_tokens(e) as own_tokens,
+	search_keys(search_tokens(e), e.id) as keys
 from event e join contract k on k.id = e.contract_id join customer c on c.id = k.customer_id
 	left join collaborator s on s.id = e.support_id, unnest('{1}'::integer[]) one
 where (select reach('event.view')) = 0;
 
 -- Events alone, to find them by their own texts or contract without a look at their customers.
 create view event_texts as
-select e.id, e.contract_id, e.deleted_at, search_keys(e.name_tokens || e.location_tokens || e.comments_tokens, e.id) as keys
+select e.id, e.contract_id, e.deleted_at, search_keys(search_tokens(e), e.id) as keys
 from event e, unnest('{1}'::integer[]) one
 where (select reach('event.view')) = 0;
 
@@ -2202,7 +2212,7 @@ grant execute on function
 	fate(uuid), known_fate(uuid), requested_id(), history(text, bigint), payments_of(bigint), my_last_change(),
 	note_refusal(text, text, bigint), note_export(text, bigint, text), export_customer(bigint), erase_customer(bigint, sealed, sealed),
 	contact_of_customer(bigint), contact_of_contract(bigint), contract_owners(bigint, bigint), owners_of(text, jsonb), payable(bigint),
-	search_keys(integer[], bigint), run_key(bigint)
+	search_keys(integer[], bigint), run_key(bigint), search_tokens(customer), search_tokens(event)
 	to :"app";
 
 grant select on users, customers, contracts, events, event_texts, audits to :"app";

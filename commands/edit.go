@@ -29,7 +29,7 @@ func editCommands() Table {
 		Name: "edit", Short: "Edit a record, or the last command, in your editor", Needs: security.SignedIn,
 		Args: []Arg{
 			{Name: "noun", Kind: editable, Help: "the kind of record", Optional: true},
-			{Name: "id", Kind: ID, Help: "its number", Optional: true},
+			{Name: "id", Kind: Words, Help: "its number, or words that name it", Optional: true},
 		},
 		Run: edit,
 	}}
@@ -87,13 +87,17 @@ func edit(ctx context.Context, s *Session, in Input) (Output, error) {
 		s.Retype(text)
 		return Output{}, nil
 	}
-	noun, id := Value[string](in, "noun"), Value[int64](in, "id")
-	if id == 0 {
+	noun := Value[string](in, "noun")
+	if !in.Has("id") {
 		return Output{}, usagef("edit %s needs an ID", noun)
 	}
 	update, _ := s.Table.named(noun + " update")
 	if !s.May(update.Needs) {
 		return Output{}, forbidden(s, update.Name)
+	}
+	id, err := update.Args[0].Kind.id(ctx, s, Value[string](in, "id"))
+	if err != nil {
+		return Output{}, err
 	}
 	get, _ := s.Table.named(noun + " get")
 	record, err := get.Run(ctx, s, Input{values: map[string]any{"id": id}})

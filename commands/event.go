@@ -7,25 +7,27 @@ import (
 	"time"
 
 	"crm/repo"
+	"crm/security"
 )
 
 var eventFields = fieldsOf[repo.Event]()
 
 // EventID is the kind of an event's number.
-var EventID = eventKind("EVENT_ID", func(repo.Event) bool { return true })
+var EventID = eventKind("event", "", func(repo.Event) bool { return true })
 
-// openEventID is the kind of the number of an event that can be changed: completion and words leave canceled ones out.
-var openEventID = eventKind("OPEN_EVENT_ID", func(e repo.Event) bool { return e.CanceledAt == nil })
+// openEventID is the kind of the number of an event that can be changed: not of a canceled one.
+var openEventID = eventKind("open event", action("event", "update"), func(e repo.Event) bool { return e.CanceledAt == nil })
 
-// eventKind is the kind of an event's number; completion and words find those that are fit.
-func eventKind(name string, fit func(repo.Event) bool) Kind {
+// eventKind is the kind of an event's number. Completion offers the events that fit and for which the session has the action;
+// a name finds those that fit.
+func eventKind(key string, needed security.Action, fit func(repo.Event) bool) Kind {
 	return Kind{
-		Name: name, Parse: ID.Parse,
+		Name: "EVENT_ID", Key: key, Noun: "event", Parse: ID.Parse,
 		Search: func(ctx context.Context, s *Session, text string) ([]Choice, error) {
 			return searchEvents(ctx, s, text, fit)
 		},
 		Live: func(ctx context.Context, s *Session) ([]Choice, error) {
-			found, err := s.DB.Events(ctx, repo.EventFilter{Page: recent})
+			found, err := s.DB.Events(ctx, repo.EventFilter{Page: recent, SupportID: s.owner(needed)})
 			fitting := slices.DeleteFunc(found.Rows, func(e repo.Event) bool { return !fit(e) })
 			return live(fitting, err, func(e repo.Event) Choice { return eventChoice(s, e) })
 		},
@@ -38,7 +40,7 @@ func eventCommands() Table {
 		{Name: "location", Kind: Text(textLimit), Help: "where it takes place; '' for none"},
 		{Name: "start-date", Kind: Moment, Help: "when it starts"},
 		{Name: "end-date", Kind: MomentEnd, Help: "when it ends: a date alone is the whole day, a time alone is on the day of the start"},
-		{Name: "contract-id", Kind: ContractID, Help: "the signed contract that it belongs to"},
+		{Name: "contract-id", Kind: signedContractID, Help: "the signed contract that it belongs to"},
 		{Name: "attendees", Kind: OrNone(Count), Help: "how many guests; '' for unknown"},
 		{Name: "comments", Kind: Note, Help: "notes, names of guests, in several lines; '' for none"},
 	}
@@ -78,7 +80,7 @@ func eventCommands() Table {
 		},
 		{
 			Name: "event update", Short: "Change an event", Needs: action("event", "update"),
-			Args: []Arg{idArg(EventID)}, Flags: changes,
+			Args: []Arg{idArg(openEventID)}, Flags: changes,
 			Examples: []string{`event update 1 --attendees 120 --comments "DJ at eight"`},
 			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
 				id := Value[int64](in, "id")

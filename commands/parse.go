@@ -4,6 +4,7 @@ package commands
 // wrong with values is repo.Invalid, all of them in one.
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -125,6 +126,9 @@ func wantsHelp(words []Word) bool {
 	}
 	return false
 }
+
+// lastID stands for the ID of the record that was shown alone or made last.
+const lastID = "$_"
 
 // A binding is the text given for an argument or flag.
 type binding struct {
@@ -327,6 +331,15 @@ func (b *binder) read() (Input, error) {
 		value, err := any(true), error(nil)
 		if !g.kind.IsSwitch() {
 			value, err = g.kind.Parse(b.session, g.text)
+			if err != nil && g.text == lastID && (g.kind.isID || g.kind.Noun != "") {
+				value, err = b.session.LastID, nil
+				if b.session.LastID == 0 {
+					err = errors.New("stands for the last ID that was shown alone or made, and there is none yet")
+				}
+			}
+			if err != nil && g.kind.refers(g.text) {
+				value, err = reference(g.text), nil
+			}
 		}
 		if err != nil {
 			invalid.Problems = append(invalid.Problems, repo.Problem{Field: g.label, Text: err.Error()})

@@ -24,7 +24,7 @@ var Role = Enum("ROLE", repo.Roles()...)
 
 func userKind(name, role string) Kind {
 	return Kind{
-		Name: name,
+		Name: name, Noun: "user",
 		Parse: func(s *Session, text string) (any, error) {
 			if text == "me" && s.Me != nil {
 				return s.Me.ID, nil

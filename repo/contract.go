@@ -24,7 +24,7 @@ type Contract struct {
 	SignedAt        *time.Time `db:"signed_at" show:"detail"`
 	CreatedAt       time.Time  `db:"created_at" show:"detail"`
 	UpdatedAt       time.Time  `db:"updated_at" show:"detail"`
-	DeletedAt       *time.Time `db:"deleted_at" show:"detail" sort:"-"`
+	DeletedAt       *time.Time `db:"deleted_at" show:"detail absent" sort:"-"`
 }
 
 var contracts = entityOf[Contract]("contract", "contract", "contracts", finder{mentionedBy: mentionedBy{

@@ -27,11 +27,11 @@ type Event struct {
 	Comments        *string    `db:"comments" search:"index" sort:"-" show:"detail"`
 	SupportID       *int64     `db:"support_id" show:"detail"`
 	SupportContact  *string    `db:"support_contact" search:"words"`
-	Status          string     `db:"status" show:"status wide"`          // confirmed or canceled
-	CanceledAt      *time.Time `db:"canceled_at" sort:"-" show:"detail"` // a canceled event has no support contact and does not change
+	Status          string     `db:"status" show:"status wide"`                 // confirmed or canceled
+	CanceledAt      *time.Time `db:"canceled_at" sort:"-" show:"detail absent"` // a canceled event has no support contact and does not change
 	CreatedAt       time.Time  `db:"created_at" show:"detail"`
 	UpdatedAt       time.Time  `db:"updated_at" show:"detail"`
-	DeletedAt       *time.Time `db:"deleted_at" show:"detail" sort:"-"`
+	DeletedAt       *time.Time `db:"deleted_at" show:"detail absent" sort:"-"`
 }
 
 var events = entityOf[Event]("event", "event", "events", finder{mentionedBy: mentionedBy{

@@ -1,41 +1,37 @@
 package repo
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"os/exec"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 )
 
-// This file restores a dump. pg_restore turns it into a script, which runs here, in one transaction with all checks: so nothing
-// of a restore that fails or is interrupted is there.
+// This file restores a dump. pg_restore converts it to a script, which runs here (restore_script.go) in one transaction
+// with all checks, so a restore that fails or is interrupted leaves nothing.
 
-// A Restorer is what [Admin.Restore] needs besides the database.
+// A Restorer has what [Admin.Restore] needs besides the database.
 type Restorer struct {
-	Manifest    Manifest
-	Archive     io.Reader                                                              // pg_dump's custom format
-	Whole       func() error                                                           // called when Archive was read: whether it was what it should be
-	Program     func(ctx context.Context, name string, major int) (string, int, error) // finds a program of PostgreSQL, at least of that major version
-	AppPassword string                                                                 // of the app role if it must be made; empty: none
-	Upgrade     func(context.Context) error                                            // brings an older schema to this version; nil: not needed
+	Manifest Manifest
+	Archive  io.Reader    // pg_dump's custom format
+	Whole    func() error // verifies the checksum of Archive after it was read
+	// Program returns the path and major version of a program of PostgreSQL, at least of version major.
+	Program     func(ctx context.Context, name string, major int) (string, int, error)
+	AppPassword string                      // of the app role, if Restore creates it; empty: none
+	Upgrade     func(context.Context) error // upgrades an older schema; nil: not needed
 }
 
-// Restored is what a restore made.
+// Restored lists what a restore created.
 type Restored struct {
-	Made []string // in words
+	Made []string // such as "role crm_app"
 	Head ChainHead
 }
 
-// Restore makes roles, database and schema as the manifest says. The database must be missing, or without the schema, else it is
-// ErrConflict. When it fails, what it made is gone again.
+// Restore creates roles, database and schema as the manifest names them. It returns ErrConflict if the schema exists.
+// If it fails, it removes what it created.
 func (a *Admin) Restore(ctx context.Context, r Restorer) (done Restored, err error) {
 	program, _, err := r.Program(ctx, "pg_restore", r.Manifest.DumpMajor)
 	if err == nil {
@@ -84,7 +80,7 @@ func (a *Admin) Restore(ctx context.Context, r Restorer) (done Restored, err err
 	return done, err
 }
 
-// head is the manifest's, nil where there was none or its chain was broken.
+// head returns the chain head of the manifest, nil if it has none or the chain was broken.
 func (m Manifest) head() *ChainHead {
 	head, err := ParseChainHead(m.ChainHead)
 	if err != nil || m.ChainFault != "" {
@@ -93,7 +89,7 @@ func (m Manifest) head() *ChainHead {
 	return &head
 }
 
-// CheckEmpty refuses a database that has the schema, as ErrConflict.
+// CheckEmpty returns ErrConflict if the database has the schema.
 func (a *Admin) CheckEmpty(ctx context.Context) error {
 	conn, err := a.connect(ctx, "")
 	if err != nil {
@@ -112,12 +108,13 @@ func (a *Admin) CheckEmpty(ctx context.Context) error {
 	defer target.Close(ctx)
 	err = target.QueryRow(ctx, "select exists (select from pg_namespace where nspname = $1)", a.names.Schema).Scan(&there)
 	if err == nil && there {
-		return say(ErrConflict, "the database %s has a schema %s already: restore into another database (database.url or database.name), "+
-			"or drop it first", a.names.Database, a.names.Schema)
+		return say(ErrConflict, "the database %s has a schema %s already: "+
+			"restore into another database (database.url or database.name), or drop it first", a.names.Database, a.names.Schema)
 	}
 	return translate(err)
 }
 
+// missingRoles returns the roles of crm that the server does not have.
 func (a *Admin) missingRoles(ctx context.Context, conn *pgx.Conn) (missing []string, err error) {
 	for _, role := range []string{a.names.App, a.names.Owner} {
 		there, err := hasRole(ctx, conn, role)
@@ -131,7 +128,7 @@ func (a *Admin) missingRoles(ctx context.Context, conn *pgx.Conn) (missing []str
 	return missing, nil
 }
 
-// unmake removes what a restore that failed has made, as far as it can.
+// unmake removes what a failed restore created, and ignores errors.
 func (a *Admin) unmake(ctx context.Context, created bool, committed, roles []string) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
@@ -154,7 +151,7 @@ func (a *Admin) unmake(ctx context.Context, created bool, committed, roles []str
 	}
 }
 
-// load runs the dump's script and checks what it made, in one transaction.
+// load runs the dump's script and checks the result, in one transaction.
 func (a *Admin) load(ctx context.Context, program string, r Restorer, done *Restored) error {
 	conn, err := a.connect(ctx, a.names.Database)
 	if err != nil {
@@ -169,8 +166,9 @@ func (a *Admin) load(ctx context.Context, program string, r Restorer, done *Rest
 	if err := a.admit(ctx, tx); err != nil {
 		return lacking(err)
 	}
-	// Part of schema.sql that belongs to the database, which pg_dump leaves out when it dumps one schema.
-	if _, err := tx.Exec(ctx, "set local role "+quote(a.names.Owner)+"; alter default privileges revoke execute on functions from public"); err != nil {
+	// The statement of schema.sql that concerns the whole database: pg_dump omits it from the dump of a schema.
+	const private = "alter default privileges revoke execute on functions from public"
+	if _, err := tx.Exec(ctx, "set local role "+quote(a.names.Owner)+"; "+private); err != nil {
 		return lacking(err)
 	}
 	if err := a.play(ctx, conn, program, r); err != nil {
@@ -182,7 +180,7 @@ func (a *Admin) load(ctx context.Context, program string, r Restorer, done *Rest
 	return translate(tx.Commit(ctx))
 }
 
-// check compares rows and chain with the manifest and gathers the planner's statistics.
+// check compares the counts of rows and the chain with the manifest, and analyzes the tables.
 func (a *Admin) check(ctx context.Context, tx pgx.Tx, r Restorer, done *Restored) error {
 	rows, err := a.countRows(ctx, tx)
 	if err != nil {
@@ -203,7 +201,7 @@ func (a *Admin) check(ctx context.Context, tx pgx.Tx, r Restorer, done *Restored
 	return err
 }
 
-// difference names the first table whose rows are not as many as the manifest says.
+// difference names the first table whose count of rows differs from the manifest.
 func difference(m Manifest, rows map[string]int64) string {
 	for _, table := range m.sortedTables() {
 		if rows[table] != m.Rows[table] {
@@ -211,114 +209,4 @@ func difference(m Manifest, rows map[string]int64) string {
 		}
 	}
 	return fmt.Sprintf("%d tables, want %d", len(rows), len(m.Rows))
-}
-
-// play has pg_restore write its script and runs it.
-func (a *Admin) play(ctx context.Context, conn *pgx.Conn, program string, r Restorer) error {
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	cmd := exec.CommandContext(ctx, program, "--file=-", "--no-owner")
-	cmd.Env = []string{"LC_ALL=C"}
-	words := &lastWords{}
-	cmd.Stdin, cmd.Stderr, cmd.WaitDelay = r.Archive, words, 5*time.Second
-	script, err := cmd.StdoutPipe()
-	if err == nil {
-		err = cmd.Start()
-	}
-	if err != nil {
-		return say(ErrUnavailable, "pg_restore does not start: %v", err)
-	}
-	failed := runScript(ctx, conn, bufio.NewReaderSize(script, 1<<16))
-	if failed != nil {
-		stop()
-	}
-	ended := cmd.Wait()
-	switch {
-	case errors.Is(context.Cause(ctx), context.Canceled) && failed == nil:
-		return context.Canceled
-	case failed != nil:
-		return failed
-	case ended != nil:
-		return say(ErrInvalid, "pg_restore cannot read the dump: %s", words.first(ended))
-	}
-	if _, err := io.Copy(io.Discard, r.Archive); err != nil { // what pg_restore did not need
-		return err
-	}
-	return r.Whole()
-}
-
-// runScript runs a script as pg_restore writes it: statements, and COPY with its rows behind it until a line with \. alone. Of
-// psql's own commands it holds \restrict and \unrestrict only.
-func runScript(ctx context.Context, conn *pgx.Conn, script *bufio.Reader) error {
-	var statements bytes.Buffer
-	run := func() error {
-		err := conn.PgConn().Exec(ctx, statements.String()).Close()
-		statements.Reset()
-		return refused(err)
-	}
-	for {
-		line, err := script.ReadString('\n')
-		switch {
-		case err != nil && !errors.Is(err, io.EOF):
-			return err
-		case strings.HasPrefix(line, `\restrict `), strings.HasPrefix(line, `\unrestrict `):
-		case strings.HasPrefix(line, "SET transaction_timeout = "): // of PostgreSQL 17 and newer
-		case strings.HasPrefix(line, "COPY ") && strings.HasSuffix(line, " FROM stdin;\n"):
-			if err := run(); err != nil {
-				return err
-			}
-			rows := &copiedRows{script: script}
-			if _, err := conn.PgConn().CopyFrom(ctx, rows, strings.TrimSuffix(line, ";\n")); err != nil {
-				return refused(err)
-			}
-			if !rows.ended {
-				return say(ErrInvalid, "the dump ends among the rows of a table")
-			}
-		default:
-			statements.WriteString(line)
-		}
-		if errors.Is(err, io.EOF) {
-			return run()
-		}
-	}
-}
-
-// refused is the words for a statement of a backup that failed.
-func refused(err error) error {
-	err = translate(err)
-	var fault Fault
-	switch {
-	case errors.As(err, &fault):
-		return say(ErrConflict, "the server refuses a statement of the backup (%s)", fault.Error())
-	case errors.Is(err, ErrDenied):
-		return lacking(err)
-	}
-	return err
-}
-
-// copiedRows reads the rows behind a COPY.
-type copiedRows struct {
-	script *bufio.Reader
-	left   []byte
-	ended  bool
-}
-
-func (r *copiedRows) Read(p []byte) (int, error) {
-	for len(r.left) == 0 && !r.ended {
-		line, err := r.script.ReadBytes('\n')
-		switch {
-		case string(line) == "\\.\n":
-			r.ended = true
-		case err != nil:
-			return 0, io.EOF
-		default:
-			r.left = line
-		}
-	}
-	if r.ended {
-		return 0, io.EOF
-	}
-	n := copy(p, r.left)
-	r.left = r.left[n:]
-	return n, nil
 }

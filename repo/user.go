@@ -18,7 +18,7 @@ type User struct {
 	Role           string     `db:"role" search:"words" show:"status"`
 	CreatedAt      time.Time  `db:"created_at" show:"detail"`
 	UpdatedAt      time.Time  `db:"updated_at" show:"detail"`
-	DeletedAt      *time.Time `db:"deleted_at" show:"detail" sort:"-"`
+	DeletedAt      *time.Time `db:"deleted_at" show:"detail absent" sort:"-"`
 }
 
 var users = entityOf[User]("user", "collaborator", "users", finder{}) // collaborators are few: a search reads all of them

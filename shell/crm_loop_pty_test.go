@@ -27,6 +27,8 @@ var loopPromises = map[string]func(*testing.T){
 	"300 pasted lines":                          loopPaste,
 	"a paste that writes asks":                  loopPasteAsks,
 	"a dumb terminal":                           loopDumb,
+	"next pages, last id, names":                loopPages,
+	"an answer in a file":                       loopToFile,
 }
 
 func loopEnds(t *testing.T) {
