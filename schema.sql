@@ -153,6 +153,12 @@ create function search_keys(tokens integer[], id bigint) returns integer[]
 language sql immutable strict parallel safe cost 1000
 return (select coalesce(array_agg(t # run_key(id >> 13)), '{}') from unnest(tokens) t);
 
+-- Return all search tokens of a row. The planner puts the body in place of the call (function inlining), so the views that
+-- call it can use the index, whose expression has to be the same. The app role needs the right to execute it for that.
+create function search_tokens(c customer) returns integer[]
+language sql immutable parallel safe
+return c.company_name_tokens || c.full_name_tokens || c.email_tokens || c.phone_tokens;
+
 -- fastupdate is off, so no search has to read a list of pending entries (PostgreSQL manual, 70.4.1 GIN Fast Update).
 create index customer_search on customer using gin (
 	search_keys(company_name_tokens || full_name_tokens || email_tokens || phone_tokens, id)) with (fastupdate = off);
@@ -225,6 +231,10 @@ create index event_contract_id on event (contract_id, id);
 create index event_support_id on event (support_id, start_date);
 create index event_support on event (support_id, id);
 create index event_start_date on event (start_date, id);
+
+create function search_tokens(e event) returns integer[]
+language sql immutable parallel safe
+return e.name_tokens || e.location_tokens || e.comments_tokens;
 create index event_search on event using gin (search_keys(name_tokens || location_tokens || comments_tokens, id)) with (fastupdate = off);
 
 -- 3 --------------------------------------------------------------------------- secrets
@@ -1493,7 +1503,16 @@ begin
 	return null;
 end $$;
 
--- The state machine, the contact and the amounts of a contract.
+create function check_priced(total numeric) returns void
+language plpgsql set search_path = :"schema", pg_temp as $$
+begin
+	if total = 0 then
+		raise exception using errcode = '23514', constraint = 'contract_unpriced', message = 'signed without a price';
+	end if;
+end $$;
+
+-- The state machine, the contact and the amounts of a contract. A contract is signed with a positive total, which stays
+-- positive. Contracts that were signed without one before version 5 can be given one, or finished.
 create function contract_rules() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -1512,7 +1531,10 @@ begin
 		if new.status not in ('to_send', 'pending', 'signed') then
 			raise exception using errcode = '23514', constraint = 'contract_state', message = 'not a first state', detail = 'new → ' || new.status;
 		end if;
-		new.signed_at := case when new.status = 'signed' then at end;
+		if new.status = 'signed' then
+			perform check_priced(new.total_amount);
+			new.signed_at := at;
+		end if;
 		perform check_contact(new.sales_id, 'sales');
 		return new;
 	end if;
@@ -1529,6 +1551,9 @@ begin
 		end if;
 		new.signed_at := case when new.status = 'signed' then at else old.signed_at end;
 	end if;
+	if new.status = 'signed' and (old.status <> 'signed' or old.total_amount > 0) then
+		perform check_priced(new.total_amount);
+	end if;
 	return new;
 end $$;
 
@@ -1539,12 +1564,13 @@ language plpgsql security definer set search_path = :"schema", pg_temp as $$
 declare
 	caller identity := me();
 	state  text;
+	remains numeric;
 begin
 	new.recorded_by := caller.id;
 	new.changed_in := caller.session_id;
 	new.created_at := moment(caller.seeding);
 	new.fictional := caller.seeding;
-	select c.status into state from contract c where c.id = new.contract_id and c.deleted_at is null for update;
+	select c.status, c.remaining_amount into state, remains from contract c where c.id = new.contract_id and c.deleted_at is null for update;
 	if not found then
 		raise exception using errcode = '23503', constraint = 'payment_contract_id_fkey', message = 'no such contract', detail = new.contract_id::text;
 	end if;
@@ -1553,6 +1579,12 @@ begin
 	end if;
 	if not payable(new.contract_id) then
 		raise exception using errcode = '42501', message = 'not permitted';
+	end if;
+	if new.amount > remains then
+		raise exception using errcode = '23514', constraint = 'payment_too_much', message = 'more than what remains', detail = remains::text;
+	end if;
+	if new.paid_on > (moment(caller.seeding) + interval '14 hours')::date then -- today has begun somewhere until UTC+14
+		raise exception using errcode = '23514', constraint = 'payment_future', message = 'paid in the future';
 	end if;
 	update contract c set remaining_amount = c.remaining_amount - new.amount, changed_in = -caller.session_id where c.id = new.contract_id;
 	return new;
@@ -1596,15 +1628,25 @@ begin
 end $$;
 
 -- The contract and the contact of an event. Canceling removes the support contact, so nothing that counts a collaborator's
--- events counts it; restoring takes the contact from the trail, unless they have left.
+-- events counts it; restoring takes the contact from the trail, unless they have left. A new event needs a name, a start and
+-- an end, and no change empties them. Events from before version 5 may lack them until they are set.
 create function event_rules() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp as $$
+declare
+	missing text;
 begin
 	if tg_op = 'INSERT' or new.contract_id <> old.contract_id then
 		perform from contract c where c.id = new.contract_id and c.deleted_at is null and c.status = 'signed' for share;
 		if not found then
 			raise exception using errcode = '23503', constraint = 'event_contract_signed', message = 'no such signed contract', detail = new.contract_id::text;
 		end if;
+	end if;
+	missing := concat_ws(', ',
+		case when new.name is null and (tg_op = 'INSERT' or old.name is not null) then '--name' end,
+		case when new.start_date is null and (tg_op = 'INSERT' or old.start_date is not null) then '--start-date' end,
+		case when new.end_date is null and (tg_op = 'INSERT' or old.end_date is not null) then '--end-date' end);
+	if missing <> '' then
+		raise exception using errcode = '23514', constraint = 'event_incomplete', message = 'an event without a name or dates', detail = missing;
 	end if;
 	if tg_op = 'INSERT' or new.support_id is distinct from old.support_id then
 		perform check_contact(new.support_id, 'support');
@@ -1976,6 +2018,16 @@ language sql stable security definer set search_path = :"schema", pg_temp as $$
 	order by a.id
 $$;
 
+-- The payments of a contract, oldest first, for whoever may view contracts.
+create function payments_of(of_contract bigint)
+returns table (id bigint, paid_on date, amount numeric, recorded_by text, created_at timestamptz)
+language sql stable security definer set search_path = :"schema", pg_temp as $$
+	select p.id, p.paid_on, p.amount, c.first_name || ' ' || c.last_name, p.created_at
+	from payment p left join collaborator c on c.id = p.recorded_by
+	where p.contract_id = of_contract and (select reach('contract.view')) = 0
+	order by p.id
+$$;
+
 -- The caller's last change of a record that can still be taken back: none that takes one back or was taken back itself, none that was seeded, and
 -- none of a session that is forgotten, 30 days after its end. changed_at and changed_by tell of the first change of the record by
 -- somebody else after it.
@@ -2071,7 +2123,7 @@ where (select reach('user.view')) = 0;
 create view customers as
 select c.id, c.company_name, c.full_name, c.email, c.phone, c.sales_id, s.first_name || ' ' || s.last_name as sales_contact,
 	c.created_at, c.updated_at, c.deleted_at,
-	search_keys(c.company_name_tokens || c.full_name_tokens || c.email_tokens || c.phone_tokens, c.id) as keys
+	search_keys(search_tokens(c), c.id) as keys
 from customer c left join collaborator s on s.id = c.sales_id, unnest('{1}'::integer[]) one
 where (select reach('customer.view')) = 0;
 
@@ -2079,7 +2131,7 @@ create view contracts as
 select k.id, k.customer_id, c.company_name as customer, c.full_name as customer_contact, c.email as customer_email, c.phone as customer_phone, k.sales_id,
 	s.first_name || ' ' || s.last_name as sales_contact, c.sales_id as customer_sales_id,
 	k.total_amount, k.remaining_amount, k.status, k.signed_at, k.created_at, k.updated_at, k.deleted_at,
-	c.company_name_tokens || c.full_name_tokens || c.email_tokens || c.phone_tokens as tokens
+	search_tokens(c) as tokens
 from contract k join customer c on c.id = k.customer_id left join collaborator s on s.id = k.sales_id, unnest('{1}'::integer[]) one
 where (select reach('contract.view')) = 0;
 
@@ -2088,15 +2140,15 @@ select e.id, e.name, e.contract_id, k.customer_id, c.company_name as customer, c
 	c.email as customer_email, c.phone as customer_phone, e.start_date, e.end_date, e.location, e.attendees, e.comments,
 	e.support_id, s.first_name || ' ' || s.last_name as support_contact, c.sales_id as customer_sales_id,
 	case when e.canceled_at is null then 'confirmed' else 'canceled' end as status, e.canceled_at, e.created_at, e.updated_at, e.deleted_at,
-	c.company_name_tokens || c.full_name_tokens || c.email_tokens || c.phone_tokens as tokens, e.name_tokens || e.location_tokens || e.comments_tokens as own_tokens,
-	search_keys(e.name_tokens || e.location_tokens || e.comments_tokens, e.id) as keys
+	search_tokens(c) as tokens, search_tokens(e) as own_tokens,
+	search_keys(search_tokens(e), e.id) as keys
 from event e join contract k on k.id = e.contract_id join customer c on c.id = k.customer_id
 	left join collaborator s on s.id = e.support_id, unnest('{1}'::integer[]) one
 where (select reach('event.view')) = 0;
 
 -- Events alone, to find them by their own texts or contract without a look at their customers.
 create view event_texts as
-select e.id, e.contract_id, e.deleted_at, search_keys(e.name_tokens || e.location_tokens || e.comments_tokens, e.id) as keys
+select e.id, e.contract_id, e.deleted_at, search_keys(search_tokens(e), e.id) as keys
 from event e, unnest('{1}'::integer[]) one
 where (select reach('event.view')) = 0;
 
@@ -2157,10 +2209,10 @@ grant execute on function
 	sessions_of(bigint), end_session(bigint), end_other_sessions(),
 	me(boolean), me_id(), my_session(), reach(text[]), reached(text[]), judged(text[]), within(bigint[], bigint[]),
 	admits(bigint[], bigint, bigint[]), my_account(), my_duty(), my_permissions(), hand_over(bigint, bigint),
-	fate(uuid), known_fate(uuid), requested_id(), history(text, bigint), my_last_change(),
+	fate(uuid), known_fate(uuid), requested_id(), history(text, bigint), payments_of(bigint), my_last_change(),
 	note_refusal(text, text, bigint), note_export(text, bigint, text), export_customer(bigint), erase_customer(bigint, sealed, sealed),
 	contact_of_customer(bigint), contact_of_contract(bigint), contract_owners(bigint, bigint), owners_of(text, jsonb), payable(bigint),
-	search_keys(integer[], bigint), run_key(bigint)
+	search_keys(integer[], bigint), run_key(bigint), search_tokens(customer), search_tokens(event)
 	to :"app";
 
 grant select on users, customers, contracts, events, event_texts, audits to :"app";

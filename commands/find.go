@@ -50,7 +50,7 @@ func cutShort(hits []hit) string {
 		count[h.noun]++
 	}
 	var full []string
-	for _, noun := range []string{"customer", "contract", "event", "user"} {
+	for _, noun := range repo.Nouns() {
 		if count[noun] >= mostFound {
 			full = append(full, noun+" list --search")
 		}
@@ -96,12 +96,13 @@ func searchCustomers(ctx context.Context, s *Session, text string) ([]Choice, er
 	return chosen(found, err, customerChoice)
 }
 
-func searchContracts(ctx context.Context, s *Session, text string) ([]Choice, error) {
+func searchContracts(ctx context.Context, s *Session, text string, unfit func(repo.Contract) bool) ([]Choice, error) {
 	of, err := s.DB.FindCustomers(ctx, text, mostFound)
 	if err != nil {
 		return nil, err
 	}
 	found, err := s.DB.FindContracts(ctx, text, mostFound, of)
+	found = slices.DeleteFunc(found, func(f repo.Found[repo.Contract]) bool { return unfit(f.Record) })
 	return chosen(found, err, contractChoice)
 }
 
