@@ -65,6 +65,9 @@ func (p *program) converse(ctx context.Context) error {
 		}
 		db.Resume(id)
 	}
+	if len(sources) > 0 {
+		sh.Session.Input = shell.UntilDone(ctx, os.Stdin)
+	}
 	if scripts != nil {
 		return sh.Run(ctx, scripts...)
 	}

@@ -1495,7 +1495,16 @@ begin
 	return null;
 end $$;
 
--- The state machine, the contact and the amounts of a contract.
+create function check_priced(total numeric) returns void
+language plpgsql set search_path = :"schema", pg_temp as $$
+begin
+	if total = 0 then
+		raise exception using errcode = '23514', constraint = 'contract_unpriced', message = 'signed without a price';
+	end if;
+end $$;
+
+-- The state machine, the contact and the amounts of a contract. A contract is signed with a positive total, which stays
+-- positive. Contracts that were signed without one before version 5 can be given one, or finished.
 create function contract_rules() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -1514,7 +1523,10 @@ begin
 		if new.status not in ('to_send', 'pending', 'signed') then
 			raise exception using errcode = '23514', constraint = 'contract_state', message = 'not a first state', detail = 'new → ' || new.status;
 		end if;
-		new.signed_at := case when new.status = 'signed' then at end;
+		if new.status = 'signed' then
+			perform check_priced(new.total_amount);
+			new.signed_at := at;
+		end if;
 		perform check_contact(new.sales_id, 'sales');
 		return new;
 	end if;
@@ -1531,6 +1543,9 @@ begin
 		end if;
 		new.signed_at := case when new.status = 'signed' then at else old.signed_at end;
 	end if;
+	if new.status = 'signed' and (old.status <> 'signed' or old.total_amount > 0) then
+		perform check_priced(new.total_amount);
+	end if;
 	return new;
 end $$;
 
@@ -1541,12 +1556,13 @@ language plpgsql security definer set search_path = :"schema", pg_temp as $$
 declare
 	caller identity := me();
 	state  text;
+	remains numeric;
 begin
 	new.recorded_by := caller.id;
 	new.changed_in := caller.session_id;
 	new.created_at := moment(caller.seeding);
 	new.fictional := caller.seeding;
-	select c.status into state from contract c where c.id = new.contract_id and c.deleted_at is null for update;
+	select c.status, c.remaining_amount into state, remains from contract c where c.id = new.contract_id and c.deleted_at is null for update;
 	if not found then
 		raise exception using errcode = '23503', constraint = 'payment_contract_id_fkey', message = 'no such contract', detail = new.contract_id::text;
 	end if;
@@ -1555,6 +1571,12 @@ begin
 	end if;
 	if not payable(new.contract_id) then
 		raise exception using errcode = '42501', message = 'not permitted';
+	end if;
+	if new.amount > remains then
+		raise exception using errcode = '23514', constraint = 'payment_too_much', message = 'more than what remains', detail = remains::text;
+	end if;
+	if new.paid_on > (moment(caller.seeding) + interval '14 hours')::date then -- today has begun somewhere until UTC+14
+		raise exception using errcode = '23514', constraint = 'payment_future', message = 'paid in the future';
 	end if;
 	update contract c set remaining_amount = c.remaining_amount - new.amount, changed_in = -caller.session_id where c.id = new.contract_id;
 	return new;
@@ -1598,15 +1620,25 @@ begin
 end $$;
 
 -- The contract and the contact of an event. Canceling removes the support contact, so nothing that counts a collaborator's
--- events counts it; restoring takes the contact from the trail, unless they have left.
+-- events counts it; restoring takes the contact from the trail, unless they have left. A new event needs a name, a start and
+-- an end, and no change empties them. Events from before version 5 may lack them until they are set.
 create function event_rules() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp as $$
+declare
+	missing text;
 begin
 	if tg_op = 'INSERT' or new.contract_id <> old.contract_id then
 		perform from contract c where c.id = new.contract_id and c.deleted_at is null and c.status = 'signed' for share;
 		if not found then
 			raise exception using errcode = '23503', constraint = 'event_contract_signed', message = 'no such signed contract', detail = new.contract_id::text;
 		end if;
+	end if;
+	missing := concat_ws(', ',
+		case when new.name is null and (tg_op = 'INSERT' or old.name is not null) then '--name' end,
+		case when new.start_date is null and (tg_op = 'INSERT' or old.start_date is not null) then '--start-date' end,
+		case when new.end_date is null and (tg_op = 'INSERT' or old.end_date is not null) then '--end-date' end);
+	if missing <> '' then
+		raise exception using errcode = '23514', constraint = 'event_incomplete', message = 'an event without a name or dates', detail = missing;
 	end if;
 	if tg_op = 'INSERT' or new.support_id is distinct from old.support_id then
 		perform check_contact(new.support_id, 'support');
@@ -1978,6 +2010,16 @@ language sql stable security definer set search_path = :"schema", pg_temp as $$
 	order by a.id
 $$;
 
+-- The payments of a contract, oldest first, for whoever may view contracts.
+create function payments_of(of_contract bigint)
+returns table (id bigint, paid_on date, amount numeric, recorded_by text, created_at timestamptz)
+language sql stable security definer set search_path = :"schema", pg_temp as $$
+	select p.id, p.paid_on, p.amount, c.first_name || ' ' || c.last_name, p.created_at
+	from payment p left join collaborator c on c.id = p.recorded_by
+	where p.contract_id = of_contract and (select reach('contract.view')) = 0
+	order by p.id
+$$;
+
 -- The caller's last change of a record that can still be taken back: none that takes one back or was taken back itself, none that was seeded, and
 -- none of a session that is forgotten, 30 days after its end. changed_at and changed_by tell of the first change of the record by
 -- somebody else after it.
@@ -2062,8 +2104,8 @@ end $$;
 -- One view for each noun, with the names that users see. The gate of a view is evaluated once in a statement, before the
 -- first row is read; a filter on rows would keep text and array search from their indexes (PostgreSQL manual, 41.5 Rules
 -- and Privileges: leakproof), and so would security_barrier. The gate names no column, so the planner puts it above every
--- scan of the view. "one", a single row, keeps it there: without a second item in the from clause, PostgreSQL 16 and later
--- move the gate of a view in an outer join up to the join, and conditions of the query read rows first.
+-- scan of the view. "one", a single row, keeps it there: without a second item in the from clause, PostgreSQL 17 moves the
+-- gate of a view in an outer join up to the join, and conditions of the query read rows first. PostgreSQL 15 does not.
 
 create view users as
 select u.id, u.employee_number, u.first_name, u.last_name, u.email, u.role, u.created_at, u.updated_at, u.deleted_at
@@ -2159,7 +2201,7 @@ grant execute on function
 	sessions_of(bigint), end_session(bigint), end_other_sessions(),
 	me(boolean), me_id(), my_session(), reach(text[]), reached(text[]), judged(text[]), within(bigint[], bigint[]),
 	admits(bigint[], bigint, bigint[]), my_account(), my_duty(), my_permissions(), hand_over(bigint, bigint),
-	fate(uuid), known_fate(uuid), requested_id(), history(text, bigint), my_last_change(),
+	fate(uuid), known_fate(uuid), requested_id(), history(text, bigint), payments_of(bigint), my_last_change(),
 	note_refusal(text, text, bigint), note_export(text, bigint, text), export_customer(bigint), erase_customer(bigint, sealed, sealed),
 	contact_of_customer(bigint), contact_of_contract(bigint), contract_owners(bigint, bigint), owners_of(text, jsonb), payable(bigint),
 	search_keys(integer[], bigint), run_key(bigint)

@@ -12,7 +12,8 @@ func accessCommands() Table {
 	return Table{
 		{
 			Name: "user reset-password", Short: "Give a collaborator a one-time password; their sessions end", Needs: action("user", "reset"),
-			Args: []Arg{idArg(UserID)}, Destructive: true, Run: resetPassword,
+			Args: []Arg{idArg(UserID)}, Destructive: true,
+			Question: aboutUser("reset the password of"), Run: resetPassword,
 		},
 		{
 			Name: "user unlock", Short: "Let a collaborator who failed to sign in try again at once", Needs: action("user", "unlock"),
@@ -29,7 +30,8 @@ func accessCommands() Table {
 		},
 		{
 			Name: "user clear-mfa", Short: "Remove the second factor of a collaborator who lost it; their sessions end", Needs: action("user", "mfa"),
-			Args: []Arg{idArg(UserID)}, Destructive: true, Run: clearFactor,
+			Args: []Arg{idArg(UserID)}, Destructive: true,
+			Question: aboutUser("remove the second factor of"), Run: clearFactor,
 		},
 	}
 }

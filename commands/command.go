@@ -6,6 +6,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"strings"
 
@@ -21,7 +22,11 @@ type Command struct {
 	Examples    []string        // whole lines that work on the demo data
 	Needs       security.Action // the zero value: nobody
 	Destructive bool            // asks first at the prompt, needs --yes in a script
+	Pays        bool            // asks first if a record is named instead of numbered
 	Run         func(ctx context.Context, s *Session, in Input) (Output, error)
+	// Question returns what a destructive command asks at the prompt, without "?"; nil: the line as it was typed. Before it is
+	// asked, Run is tried in a transaction that is rolled back, so that a command that would be refused is refused at once.
+	Question func(ctx context.Context, s *Session, in Input) (string, error)
 }
 
 // An Arg is a positional argument.
@@ -34,15 +39,18 @@ type Arg struct {
 
 // A Flag is a named argument, spelled with dashes; the parser accepts underscores too.
 type Flag struct {
-	Name    string // without dashes: "company-name"
-	Aliases []string
-	Kind    Kind // Switch takes no value
-	Help    string
+	Name     string // without dashes: "company-name"
+	Aliases  []string
+	Kind     Kind // Switch takes no value
+	Help     string
+	Required bool // a command without it is refused
 }
 
 // A Kind knows how to read an argument's text, complete it and explain it.
 type Kind struct {
 	Name   string                                                  // the placeholder of usage lines: "ID", "DATE"
+	Key    string                                                  // identifies the kind where several have the same Name; empty: Name does
+	Noun   string                                                  // of records that may be named instead of numbered, by what Search finds
 	Parse  func(s *Session, text string) (any, error)              // the error says what is wrong and how to write it
 	Values func(s *Session) []Choice                               // fixed values, from memory; nil for none
 	After  func(s *Session, before string) []Choice                // fixed values of an argument that the one before it decides; nil for none
@@ -62,7 +70,11 @@ type Kind struct {
 	Commas bool // several values separated by commas
 
 	noValue bool // of Switch
+	isID    bool // of ID: $_ stands for the last one
 }
+
+// Identity returns the name that no other kind has.
+func (k Kind) Identity() string { return cmp.Or(k.Key, k.Name) }
 
 // A Choice is one completion: what is inserted and what it means.
 type Choice struct {

@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"crm/repo"
@@ -11,11 +12,39 @@ import (
 
 var contractFields = fieldsOf[repo.Contract]()
 
-// ContractID is the kind of a contract's number.
-var ContractID = Kind{Name: "CONTRACT_ID", Parse: ID.Parse, Search: searchContracts, Live: func(ctx context.Context, s *Session) ([]Choice, error) {
-	found, err := s.DB.Contracts(ctx, repo.ContractFilter{Page: recent})
-	return live(found.Rows, err, contractChoice)
-}}
+// The kinds of a contract's number, by what a command can do with the contract.
+var (
+	ContractID         = contractKind("contract", "", repo.ContractFilter{}, nil)
+	openContractID     = contractKind("open contract", action("contract", "update"), repo.ContractFilter{}, hasStatus("to_send", "pending", "signed"))
+	unsignedContractID = contractKind("unsigned contract", action("contract", "update"), repo.ContractFilter{Unsigned: true}, hasStatus("to_send", "pending"))
+	unpaidContractID   = contractKind("unpaid contract", action("contract", "update"), repo.ContractFilter{Status: "signed", Unpaid: true},
+		func(c repo.Contract) bool { return c.Status == "signed" && c.RemainingAmount > 0 })
+	paidContractID = contractKind("paid contract", action("contract", "update"), repo.ContractFilter{Status: "signed"},
+		func(c repo.Contract) bool { return c.Status == "signed" && c.RemainingAmount == 0 })
+	signedContractID = contractKind("signed contract", action("event", "add"), repo.ContractFilter{Status: "signed"}, hasStatus("signed"))
+)
+
+func hasStatus(statuses ...string) func(repo.Contract) bool {
+	return func(c repo.Contract) bool { return slices.Contains(statuses, c.Status) }
+}
+
+// contractKind is the kind of a contract's number. Completion offers the contracts of the filter that fit and for which the
+// session has the action; a name finds those that fit.
+func contractKind(key string, needed security.Action, f repo.ContractFilter, fit func(repo.Contract) bool) Kind {
+	unfit := func(c repo.Contract) bool { return fit != nil && !fit(c) }
+	return Kind{
+		Name: "CONTRACT_ID", Key: key, Noun: "contract", Parse: ID.Parse,
+		Search: func(ctx context.Context, s *Session, text string) ([]Choice, error) {
+			return searchContracts(ctx, s, text, unfit)
+		},
+		Live: func(ctx context.Context, s *Session) ([]Choice, error) {
+			f := f
+			f.Page, f.Mine = recent, s.owner(needed)
+			found, err := s.DB.Contracts(ctx, f)
+			return live(slices.DeleteFunc(found.Rows, unfit), err, contractChoice)
+		},
+	}
+}
 
 // Status is the kind of a contract's state.
 var Status = Enum("STATUS", repo.ContractStatuses()...)
@@ -27,7 +56,7 @@ func contractCommands() Table {
 	}
 	changes := append([]Flag{
 		{Name: "customer-id", Kind: CustomerID, Help: "the customer"},
-		{Name: "sales-id", Kind: SalesID, Help: "the sales contact"},
+		{Name: "sales-id", Kind: OrNone(SalesID), Help: "the sales contact; '' for none"},
 		{Name: "remaining-amount", Kind: Amount, Help: "what is left to pay: adds the payment that makes it true"},
 	}, amounts...)
 	return Table{
@@ -43,7 +72,19 @@ func contractCommands() Table {
 			Examples: []string{"contract list --unsigned", "contract list --unpaid --mine --sort remaining_amount:desc"},
 			Run:      listContracts,
 		},
-		getCommand("contract", ContractID, contractFields, (*repo.DB).Contract),
+		{
+			Name: "contract get", Short: "Show one contract, with its last payments", Needs: action("contract", "view"),
+			Args: []Arg{idArg(ContractID)}, Examples: []string{"contract get 1"}, Run: getContract,
+		},
+		{
+			Name: "contract payments", Short: "List the payments of a contract", Needs: action("contract", "view"),
+			Args: []Arg{idArg(ContractID)}, Examples: []string{"contract payments 1"},
+			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
+				id := Value[int64](in, "id")
+				payments, err := s.DB.Payments(ctx, id)
+				return list(paymentFields, payments), named(err, "contract", id)
+			},
+		},
 		{
 			Name: "contract add", Short: "Add a contract", Needs: action("contract", "add"),
 			Args: []Arg{
@@ -60,7 +101,7 @@ func contractCommands() Table {
 		},
 		{
 			Name: "contract update", Short: "Change a contract", Needs: action("contract", "update"),
-			Args: []Arg{idArg(ContractID)}, Flags: append(changes, Flag{Name: "yes", Kind: Switch, Help: "give it to a customer of somebody else without asking"}),
+			Args: []Arg{idArg(openContractID)}, Flags: append(changes, Flag{Name: "yes", Kind: Switch, Help: "give it to a customer of somebody else without asking"}),
 			Examples: []string{"contract update 1 --total-amount 90000"},
 			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
 				id := Value[int64](in, "id")
@@ -75,10 +116,10 @@ func contractCommands() Table {
 				return reached(out, c, in), named(err, "contract", id)
 			},
 		},
-		step("sign", "Mark a contract as signed", "signed", "signed", false),
+		step("sign", unsignedContractID, "Mark a contract as signed", "signed", "signed", false),
 		{
-			Name: "contract pay", Short: "Record a payment", Needs: action("contract", "update"),
-			Args:  []Arg{idArg(ContractID), {Name: "amount", Kind: Payment, Help: "what was paid"}},
+			Name: "contract pay", Short: "Record a payment", Needs: action("contract", "update"), Pays: true,
+			Args:  []Arg{idArg(unpaidContractID), {Name: "amount", Kind: Payment, Help: "what was paid"}},
 			Flags: []Flag{{Name: "on", Kind: Day, Help: "the day of the payment (default today)"}},
 			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
 				id, amount := Value[int64](in, "id"), Value[repo.Money](in, "amount")
@@ -87,6 +128,9 @@ func contractCommands() Table {
 					today := s.Locale.Now().In(s.Locale.Zone)
 					on = &today
 				}
+				if on.After(s.Locale.Now()) {
+					return Output{}, repo.Invalid{Problems: []repo.Problem{{Field: "--on", Text: "is in the future"}}}
+				}
 				c, err := s.DB.PayContract(ctx, id, amount, on)
 				out := done(contractFields, c, "contract", id, "paid")
 				f := NewAmountFormat(s.Locale)
@@ -94,10 +138,40 @@ func contractCommands() Table {
 				return out, named(err, "contract", id)
 			},
 		},
-		step("cancel", "Cancel a contract that is not signed yet", "canceled", "canceled", true),
-		step("finish", "Mark a signed and fully paid contract as finished", "finished", "finished", false),
+		step("cancel", unsignedContractID, "Cancel a contract that is not signed yet", "canceled", "canceled", true),
+		step("finish", paidContractID, "Mark a signed and fully paid contract as finished", "finished", "finished", false),
 		historyCommand("contract", ContractID),
 	}
+}
+
+// paymentFields are the fields of a payment; its day has no time of day.
+var paymentFields = func() []Field[repo.Payment] {
+	fields := fieldsOf[repo.Payment]()
+	for i, f := range fields {
+		if f.Name == "paid_on" {
+			fields[i].Get = func(p repo.Payment) any { return p.PaidOn.Format(time.DateOnly) }
+		}
+	}
+	return fields
+}()
+
+// getContract shows a contract and, for people, its last three payments.
+func getContract(ctx context.Context, s *Session, in Input) (Output, error) {
+	id := Value[int64](in, "id")
+	c, err := s.DB.Contract(ctx, id)
+	if err != nil {
+		return Output{}, named(err, "contract", id)
+	}
+	payments, err := s.DB.Payments(ctx, id)
+	out := single(contractFields, c)
+	f, most := NewAmountFormat(s.Locale), 3
+	for i, p := range payments[max(0, len(payments)-most):] {
+		if i == 0 && len(payments) > most {
+			out.addMessage(fmt.Sprintf("the last %d of %d payments; contract payments %d lists all", most, len(payments), id))
+		}
+		out.addMessage(fmt.Sprintf("%s paid on %s", f.Format(p.Amount), p.PaidOn.Format(time.DateOnly)))
+	}
+	return out, err
 }
 
 // givesAway asks before a sales collaborator moves a contract of their own to a customer of somebody else, who may change it from
@@ -126,10 +200,10 @@ func givesAway(ctx context.Context, s *Session, in Input) error {
 }
 
 // step is a command that moves a contract to a state.
-func step(verb, short, status, what string, destructive bool) Command {
+func step(verb string, kind Kind, short, status, what string, destructive bool) Command {
 	return Command{
 		Name: "contract " + verb, Short: short, Needs: action("contract", "update"),
-		Args: []Arg{idArg(ContractID)}, Destructive: destructive,
+		Args: []Arg{idArg(kind)}, Destructive: destructive, Question: aboutContract(verb),
 		Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
 			id := Value[int64](in, "id")
 			was, err := s.DB.Contract(ctx, id)

@@ -4,15 +4,36 @@ import (
 	"context"
 
 	"crm/repo"
+	"crm/security"
 )
 
 var customerFields = fieldsOf[repo.Customer]()
 
 // CustomerID is the kind of a customer's number.
-var CustomerID = Kind{Name: "CUSTOMER_ID", Parse: ID.Parse, Search: searchCustomers, Live: func(ctx context.Context, s *Session) ([]Choice, error) {
-	found, err := s.DB.Customers(ctx, repo.CustomerFilter{Page: recent})
-	return live(found.Rows, err, customerChoice)
-}}
+var CustomerID = customerKind("customer", "")
+
+// ownCustomerID is the kind of the number of a customer that the session may change.
+var ownCustomerID = customerKind("own customer", action("customer", "update"))
+
+// customerKind is the kind of a customer's number. Completion offers the customers for which the session has the action;
+// all if it is "".
+func customerKind(key string, needed security.Action) Kind {
+	return Kind{
+		Name: "CUSTOMER_ID", Key: key, Noun: "customer", Parse: ID.Parse, Search: searchCustomers,
+		Live: func(ctx context.Context, s *Session) ([]Choice, error) {
+			found, err := s.DB.Customers(ctx, repo.CustomerFilter{Page: recent, SalesID: s.owner(needed)})
+			return live(found.Rows, err, customerChoice)
+		},
+	}
+}
+
+// owner returns the session's user if the action is permitted on their own records only, and 0 otherwise.
+func (s *Session) owner(needed security.Action) int64 {
+	if s.Me == nil || needed == "" || s.Matrix.Scope(needed) != security.Own {
+		return 0
+	}
+	return s.Me.ID
+}
 
 // recent are the newest records, for completion.
 var recent = repo.Page{Limit: 200, Desc: true}
@@ -30,7 +51,7 @@ func customerCommands() Table {
 	contact := []Flag{
 		{Name: "email", Kind: Email, Help: "where to write to; '' for none"},
 		{Name: "phone", Kind: Phone, Help: "where to call; '' for none"},
-		{Name: "sales-id", Kind: SalesID, Help: "the sales contact"},
+		{Name: "sales-id", Kind: OrNone(SalesID), Help: "the sales contact; '' for none"},
 	}
 	changes := append([]Flag{
 		{Name: "company-name", Kind: Required(Text(nameLimit)), Help: "the company"},
@@ -62,7 +83,7 @@ func customerCommands() Table {
 		},
 		{
 			Name: "customer update", Short: "Change a customer", Needs: action("customer", "update"),
-			Args: []Arg{idArg(CustomerID)}, Flags: changes,
+			Args: []Arg{idArg(ownCustomerID)}, Flags: changes,
 			Examples: []string{"customer update 1 --phone 0612345678"},
 			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
 				id := Value[int64](in, "id")
@@ -73,7 +94,7 @@ func customerCommands() Table {
 				return done(customerFields, c, "customer", id, "updated"), named(err, "customer", id)
 			},
 		},
-		deleteCommand("customer", CustomerID, customerFields, (*repo.DB).DeleteCustomer),
+		deleteCommand("customer", CustomerID, customerFields, (*repo.DB).DeleteCustomer, aboutCustomer("delete")),
 		restoreCommand("customer", customerFields, (*repo.DB).RestoreCustomer),
 		historyCommand("customer", CustomerID),
 	}

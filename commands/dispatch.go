@@ -8,7 +8,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"crm/repo"
@@ -20,6 +22,25 @@ type Answer struct {
 	Output  Output
 	Format  string // asked for with --format; empty for the session's
 	Raw     bool   // asked for with --raw
+	Used    []Use  // the values that a command that succeeded was given
+}
+
+// A Use is a value that was given to an argument or flag. All numbers of the records of a noun are of one kind here.
+type Use struct{ Kind, Text string }
+
+// Use returns the use of a value of the kind.
+func (k Kind) Use(text string) Use { return Use{cmp.Or(k.Noun, k.Identity()), text} }
+
+// uses returns the values of an input.
+func (in Input) uses() (all []Use) {
+	for _, g := range in.given {
+		text := g.text
+		if id, ok := in.values[g.name].(int64); ok {
+			text = strconv.FormatInt(id, 10) // also of a record that was named
+		}
+		all = append(all, g.kind.Use(text))
+	}
+	return all
 }
 
 // Dispatch runs the command that a line holds; an empty line or a comment answers nothing.
@@ -28,6 +49,12 @@ func Dispatch(ctx context.Context, s *Session, line string, typed bool) (Answer,
 	words, err := Split(line)
 	if err != nil || len(words) == 0 {
 		return Answer{}, err
+	}
+	if s.Next != "" && len(words) == 1 && words[0].Value == "next" {
+		line = s.Next
+		if words, err = Split(line); err != nil {
+			return Answer{}, err
+		}
 	}
 	if words[0].Value != "edit" && !HoldsSecret(line) {
 		s.Last = line
@@ -55,9 +82,13 @@ func Dispatch(ctx context.Context, s *Session, line string, typed bool) (Answer,
 		return s.help(strings.Fields(c.Name))
 	}
 	answer.Format, answer.Raw = Value[string](in, "format"), in.Has("raw")
-	if c.Destructive && !in.Has("yes") {
-		if err := s.confirm(ctx, c, rest); err != nil {
-			return answer, err
+	named, err := in.resolve(ctx, s, c, typed)
+	if err != nil {
+		return answer, err
+	}
+	if (c.Destructive || c.Pays && named != nil) && !in.Has("yes") {
+		if err := s.confirm(ctx, c, in, rest, named); err != nil {
+			return answer, s.noteRefusal(ctx, c, in, s.settle(ctx, err))
 		}
 	}
 	answer.Output, err = c.Run(ctx, s, in)
@@ -66,7 +97,11 @@ func Dispatch(ctx context.Context, s *Session, line string, typed bool) (Answer,
 		answer.Output, err = answer.Output.choose(Value[[]string](in, "columns"))
 	}
 	answer.Format = cmp.Or(answer.Format, answer.Output.Format)
+	s.Next = ""
 	if err == nil {
+		s.remember(answer.Output, line)
+		answer.Used = in.uses()
+		answer.Output.prependMessage(named...)
 		answer.Output.addMessage(in.inFull(s)...)
 		answer.Output.Warnings = append(answer.Output.Warnings, in.doubts()...)
 		answer.Output.warnOfUnopened()
@@ -75,6 +110,33 @@ func Dispatch(ctx context.Context, s *Session, line string, typed bool) (Answer,
 		}
 	}
 	return answer, err
+}
+
+// remember keeps the ID of a record that was answered alone, and the command for the next page of a list.
+func (s *Session) remember(out Output, line string) {
+	if i := slices.IndexFunc(out.Columns, func(c Column) bool { return c.Name == "id" }); out.Single && i >= 0 {
+		if id, ok := out.Rows[0][i].(int64); ok {
+			s.LastID = id
+		}
+	}
+	if out.Next == "" {
+		return
+	}
+	words, err := Split(line)
+	if err != nil {
+		return
+	}
+	var kept []string
+	for i := 0; i < len(words); i++ {
+		if name, _, assigned := strings.Cut(words[i].Value, "="); words[i].IsFlag() && name == "--after" {
+			if !assigned {
+				i++
+			}
+			continue
+		}
+		kept = append(kept, words[i].Raw)
+	}
+	s.Next = strings.Join(append(kept, out.Next), " ")
 }
 
 // forbidden is the error of a command, or of all commands of a noun, that the session may
@@ -102,12 +164,36 @@ func values(words []Word) []string {
 	return all
 }
 
-// confirm asks whether to run a destructive command as it was written.
-func (s *Session) confirm(ctx context.Context, c Command, rest []Word) error {
+// confirm asks whether to run a command, and says which records it names. It returns the error of a command that would be refused without asking.
+func (s *Session) confirm(ctx context.Context, c Command, in Input, rest []Word, named []string) error {
 	if s.Confirm == nil {
 		return usagef("%s needs --yes", c.Name)
 	}
-	return s.Confirm(ctx, strings.TrimSpace(c.Name+" "+joinRaw(rest))+"?")
+	if c.Question == nil || !s.Typed {
+		return s.Confirm(ctx, strings.Join(append(named, strings.TrimSpace(c.Name+" "+joinRaw(rest))+"?"), "\n"))
+	}
+	question, err := c.Question(ctx, s, in)
+	if err == nil {
+		err = s.rehearse(ctx, c, in)
+	}
+	if err != nil {
+		return err
+	}
+	return s.Confirm(ctx, question+"?")
+}
+
+// rehearse runs a command in a transaction that is rolled back, and returns its error.
+func (s *Session) rehearse(ctx context.Context, c Command, in Input) error {
+	db, _, rollback, err := s.DB.Atomic(ctx)
+	if err != nil {
+		return err
+	}
+	trial := *s
+	trial.DB = db
+	in.values = maps.Clone(in.values)
+	in.values["yes"] = true
+	_, refused := c.Run(ctx, &trial, in)
+	return cmp.Or(refused, rollback(ctx))
 }
 
 // choose keeps the named columns, in the order asked for.

@@ -3,7 +3,12 @@ package commands
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,7 +29,7 @@ func editCommands() Table {
 		Name: "edit", Short: "Edit a record, or the last command, in your editor", Needs: security.SignedIn,
 		Args: []Arg{
 			{Name: "noun", Kind: editable, Help: "the kind of record", Optional: true},
-			{Name: "id", Kind: ID, Help: "its number", Optional: true},
+			{Name: "id", Kind: Words, Help: "its number, or words that name it", Optional: true},
 		},
 		Run: edit,
 	}}
@@ -82,25 +87,115 @@ func edit(ctx context.Context, s *Session, in Input) (Output, error) {
 		s.Retype(text)
 		return Output{}, nil
 	}
-	noun, id := Value[string](in, "noun"), Value[int64](in, "id")
-	if id == 0 {
+	noun := Value[string](in, "noun")
+	if !in.Has("id") {
 		return Output{}, usagef("edit %s needs an ID", noun)
 	}
 	update, _ := s.Table.named(noun + " update")
 	if !s.May(update.Needs) {
 		return Output{}, forbidden(s, update.Name)
 	}
+	id, err := update.Args[0].Kind.id(ctx, s, Value[string](in, "id"))
+	if err != nil {
+		return Output{}, err
+	}
 	get, _ := s.Table.named(noun + " get")
 	record, err := get.Run(ctx, s, Input{values: map[string]any{"id": id}})
 	if err != nil {
 		return Output{}, err
 	}
-	sheet := newSheet(s, update, record)
-	text, err := s.Editor("yaml", sheet.text(noun, id))
-	if err != nil {
-		return Output{}, usagef("%v", err)
+	sh := newSheet(s, update, record)
+	if err := sh.permitted(ctx, s, id); err != nil {
+		return Output{}, err
 	}
-	return sheet.save(ctx, s, id, text)
+	return sh.edit(ctx, s, noun, id)
+}
+
+// edit opens the editor until the text can be saved. A text that cannot is opened again with the error above the line at
+// fault; one that is left as it was then, or that another change has overtaken, is kept in a file that the error names.
+func (sh sheet) edit(ctx context.Context, s *Session, noun string, id int64) (Output, error) {
+	shown := sh.text(noun, id)
+	for {
+		text, err := s.Editor("yaml", shown)
+		if err != nil {
+			return Output{}, keeping(usagef("%v", err), shown, sh.text(noun, id))
+		}
+		out, refused := sh.save(ctx, s, id, text)
+		if refused == nil || errors.Is(refused, context.Canceled) {
+			return out, refused
+		}
+		marked := withErrors(text, refused)
+		if errors.Is(refused, repo.ErrConflict) || !correctable(refused) || strings.TrimSpace(marked) == strings.TrimSpace(shown) {
+			return Output{}, keeping(refused, text, sh.text(noun, id))
+		}
+		shown = marked
+	}
+}
+
+// correctable reports whether another text might be saved.
+func correctable(err error) bool { return errors.Is(err, repo.ErrInvalid) || errors.Is(err, ErrUsage) }
+
+const errorMark = "# error: "
+
+// withErrors returns the text with the error in comments: each problem above the line of its field, other errors above the
+// line that they name, or at the top.
+func withErrors(text string, err error) string {
+	var lines []string
+	for line := range strings.SplitSeq(text, "\n") {
+		if !strings.HasPrefix(line, errorMark) {
+			lines = append(lines, line)
+		}
+	}
+	problems := []string{strings.ReplaceAll(err.Error(), "\n", " ")}
+	var invalid repo.Invalid
+	if errors.As(err, &invalid) {
+		problems = nil
+		for _, p := range invalid.Problems {
+			problems = append(problems, fmt.Sprintf("invalid %s: %s", p.Field, p.Text))
+		}
+	}
+	if _, hint := Describe(err); hint != "" {
+		problems[len(problems)-1] += "; " + strings.ReplaceAll(hint, "\n", " ")
+	}
+	for _, problem := range problems {
+		lines = slices.Insert(lines, lineOf(lines, problem), errorMark+problem)
+	}
+	return strings.Join(lines, "\n")
+}
+
+var namedLine = regexp.MustCompile(`\bline (\d+)\b`)
+
+// lineOf returns the index of the line that a problem is about, 0 if it names none.
+func lineOf(lines []string, problem string) int {
+	if n := namedLine.FindStringSubmatch(problem); n != nil {
+		at, _ := strconv.Atoi(n[1])
+		return min(max(at-1, 0), len(lines))
+	}
+	for i, line := range lines {
+		key, _, isField := strings.Cut(line, ":")
+		if isField && strings.Contains(problem+" ", "--"+strings.ReplaceAll(key, "_", "-")+": ") || isField && strings.Contains(problem, show(key)) {
+			return i
+		}
+	}
+	return 0
+}
+
+// keeping writes a text that could not be saved to a file that only its user may read, and adds its path to the error. A
+// text that is as it was opened is not kept.
+func keeping(err error, text, opened string) error {
+	if strings.TrimSpace(text) == strings.TrimSpace(opened) {
+		return err
+	}
+	f, failed := os.CreateTemp("", "crm-edit-*.yaml") // 0600
+	if failed == nil {
+		_, failed = f.WriteString(text + "\n")
+		failed = errors.Join(failed, f.Close())
+	}
+	words, hint := Describe(err)
+	if failed != nil {
+		return &worded{words, strings.TrimPrefix(hint+"\nyour text could not be kept: "+failed.Error(), "\n"), err}
+	}
+	return &worded{words, strings.TrimPrefix(hint+"\nyour text is kept in "+f.Name(), "\n"), err}
 }
 
 // A sheet is the changeable part of a record as text.
@@ -123,6 +218,20 @@ func newSheet(s *Session, update Command, record Output) sheet {
 		}
 	}
 	return sh
+}
+
+// permitted returns the error of a user who may not change the record: it tries an update that changes nothing.
+func (sh sheet) permitted(ctx context.Context, s *Session, id int64) error {
+	for _, f := range sh.flags {
+		words, err := Split(fmt.Sprintf("%d --%s %s", id, f.Name, Quote(sh.was[f.Name])))
+		if err != nil || sh.was[f.Name] == "" {
+			continue
+		}
+		if in, err := sh.update.Parse(s, words); err == nil {
+			return s.rehearse(ctx, sh.update, in)
+		}
+	}
+	return nil
 }
 
 // written is a cell as a user would type it.
@@ -148,7 +257,7 @@ func (sh sheet) text(noun string, id int64) string {
 
 // save writes what the text has changed, if nobody else has changed the record meanwhile.
 func (sh sheet) save(ctx context.Context, s *Session, id int64, text string) (Output, error) {
-	var is map[string]string
+	var is map[string]string // null is an empty text
 	if err := yaml.Unmarshal([]byte(text), &is); err != nil {
 		return Output{}, &worded{"the text is not YAML: nothing was changed", strings.TrimPrefix(err.Error(), "yaml: "), repo.ErrInvalid}
 	}

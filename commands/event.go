@@ -7,25 +7,27 @@ import (
 	"time"
 
 	"crm/repo"
+	"crm/security"
 )
 
 var eventFields = fieldsOf[repo.Event]()
 
 // EventID is the kind of an event's number.
-var EventID = eventKind("EVENT_ID", func(repo.Event) bool { return true })
+var EventID = eventKind("event", "", func(repo.Event) bool { return true })
 
-// openEventID is the kind of the number of an event that can be changed: completion and words leave canceled ones out.
-var openEventID = eventKind("OPEN_EVENT_ID", func(e repo.Event) bool { return e.CanceledAt == nil })
+// openEventID is the kind of the number of an event that can be changed: not of a canceled one.
+var openEventID = eventKind("open event", action("event", "update"), func(e repo.Event) bool { return e.CanceledAt == nil })
 
-// eventKind is the kind of an event's number; completion and words find those that are fit.
-func eventKind(name string, fit func(repo.Event) bool) Kind {
+// eventKind is the kind of an event's number. Completion offers the events that fit and for which the session has the action;
+// a name finds those that fit.
+func eventKind(key string, needed security.Action, fit func(repo.Event) bool) Kind {
 	return Kind{
-		Name: name, Parse: ID.Parse,
+		Name: "EVENT_ID", Key: key, Noun: "event", Parse: ID.Parse,
 		Search: func(ctx context.Context, s *Session, text string) ([]Choice, error) {
 			return searchEvents(ctx, s, text, fit)
 		},
 		Live: func(ctx context.Context, s *Session) ([]Choice, error) {
-			found, err := s.DB.Events(ctx, repo.EventFilter{Page: recent})
+			found, err := s.DB.Events(ctx, repo.EventFilter{Page: recent, SupportID: s.owner(needed)})
 			fitting := slices.DeleteFunc(found.Rows, func(e repo.Event) bool { return !fit(e) })
 			return live(fitting, err, func(e repo.Event) Choice { return eventChoice(s, e) })
 		},
@@ -34,15 +36,15 @@ func eventKind(name string, fit func(repo.Event) bool) Kind {
 
 func eventCommands() Table {
 	details := []Flag{
-		{Name: "name", Kind: Text(nameLimit), Help: "what it is called"},
-		{Name: "location", Kind: Text(textLimit), Help: "where it takes place"},
+		{Name: "name", Kind: Required(Text(nameLimit)), Help: "what it is called"},
+		{Name: "location", Kind: Text(textLimit), Help: "where it takes place; '' for none"},
 		{Name: "start-date", Kind: Moment, Help: "when it starts"},
 		{Name: "end-date", Kind: MomentEnd, Help: "when it ends: a date alone is the whole day, a time alone is on the day of the start"},
-		{Name: "contract-id", Kind: ContractID, Help: "the signed contract that it belongs to"},
-		{Name: "attendees", Kind: Count, Help: "how many guests"},
-		{Name: "comments", Kind: Text(textLimit), Help: "notes, names of guests"},
+		{Name: "contract-id", Kind: signedContractID, Help: "the signed contract that it belongs to"},
+		{Name: "attendees", Kind: OrNone(Count), Help: "how many guests; '' for unknown"},
+		{Name: "comments", Kind: Note, Help: "notes, names of guests, in several lines; '' for none"},
 	}
-	changes := append(details[:len(details):len(details)], Flag{Name: "support-id", Kind: SupportID, Help: "the support contact"})
+	changes := append(details[:len(details):len(details)], Flag{Name: "support-id", Kind: OrNone(SupportID), Help: "the support contact; '' for none"})
 	return Table{
 		{
 			Name: "event list", Short: "List events", Needs: action("event", "view"),
@@ -62,11 +64,9 @@ func eventCommands() Table {
 		getCommand("event", EventID, eventFields, (*repo.DB).Event),
 		{
 			Name: "event add", Short: "Add an event to a signed contract", Needs: action("event", "add"),
-			Flags: details,
+			Flags:    required(details, "contract-id", "name", "start-date", "end-date"),
+			Examples: []string{`event add --contract-id 3 --name Gala --start-date "+7d 18:00" --end-date 23:00`},
 			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
-				if !in.Has("contract-id") {
-					return Output{}, usagef("event add needs --contract-id CONTRACT_ID")
-				}
 				change, err := eventChange(s, in, Given[time.Time](in, "start-date"))
 				if err != nil {
 					return Output{}, err
@@ -80,7 +80,7 @@ func eventCommands() Table {
 		},
 		{
 			Name: "event update", Short: "Change an event", Needs: action("event", "update"),
-			Args: []Arg{idArg(EventID)}, Flags: changes,
+			Args: []Arg{idArg(openEventID)}, Flags: changes,
 			Examples: []string{`event update 1 --attendees 120 --comments "DJ at eight"`},
 			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
 				id := Value[int64](in, "id")
@@ -96,8 +96,21 @@ func eventCommands() Table {
 					return Output{}, err
 				}
 				e, err := s.DB.UpdateEvent(ctx, id, change)
-				return done(eventFields, e, "event", id, "updated"), named(err, "event", id)
+				if err != nil {
+					return Output{}, named(err, "event", id)
+				}
+				out := done(eventFields, e, "event", id, "updated")
+				if in.Has("support-id") || in.Has("start-date") || in.Has("end-date") {
+					out.Warnings, err = bookedTwice(ctx, s, e)
+				}
+				return out, err
 			},
+		},
+		{
+			Name: "event note", Short: "Append a note to an event, with the date and your name", Needs: action("event", "update"),
+			Args:     []Arg{idArg(openEventID), {Name: "text", Kind: someNote, Help: "what to note"}},
+			Examples: []string{`event note 1 "The caterer arrives at five"`},
+			Run:      noteEvent,
 		},
 		{
 			Name: "event assign", Short: "Assign a support collaborator", Needs: action("event", "update"),
@@ -107,16 +120,29 @@ func eventCommands() Table {
 		},
 		{
 			Name: "event cancel", Short: "Cancel an event and free its support contact; restore brings it back",
-			Needs: action("event", "cancel"), Args: []Arg{idArg(openEventID)}, Destructive: true,
+			Needs: action("event", "cancel"), Args: []Arg{idArg(openEventID)}, Destructive: true, Question: aboutEvent("cancel"),
 			Run: marked("event", "canceled", eventFields, (*repo.DB).CancelEvent),
 		},
-		deleteCommand("event", EventID, eventFields, (*repo.DB).DeleteEvent),
+		deleteCommand("event", EventID, eventFields, (*repo.DB).DeleteEvent, aboutEvent("delete")),
 		{
 			Name: "event restore", Short: "Bring a deleted or canceled event back", Needs: action("event", "delete"),
 			Args: []Arg{idArg(ID)}, Run: restoreEvent,
 		},
 		historyCommand("event", EventID),
 	}
+}
+
+// required returns the flags with the named ones required, which come first.
+func required(flags []Flag, names ...string) []Flag {
+	var first, rest []Flag
+	for _, f := range flags {
+		if f.Required = slices.Contains(names, f.Name); f.Required {
+			first = append(first, f)
+		} else {
+			rest = append(rest, f)
+		}
+	}
+	return append(first, rest...)
 }
 
 func listEvents(ctx context.Context, s *Session, in Input) (Output, error) {
@@ -194,16 +220,6 @@ func restoreEvent(ctx context.Context, s *Session, in Input) (Output, error) {
 	}
 	out.Warnings, err = bookedTwice(ctx, s, e)
 	return out, err
-}
-
-// bookedTwice warns of the other events of the event's support contact at overlapping times.
-func bookedTwice(ctx context.Context, s *Session, e repo.Event) (warnings []string, err error) {
-	clashes, err := s.DB.Overlapping(ctx, e)
-	for _, c := range clashes {
-		warnings = append(warnings, fmt.Sprintf("%v also looks after event %d from %s to %s", deref(e.SupportContact), c.ID,
-			clock(s, *c.StartDate), clock(s, *c.EndDate)))
-	}
-	return warnings, err
 }
 
 // startOfEvent is the start that an end of --end-date counts from: the new one, or where that is not given and the end

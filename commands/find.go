@@ -97,12 +97,13 @@ func searchCustomers(ctx context.Context, s *Session, text string) ([]Choice, er
 	return chosen(found, err, customerChoice)
 }
 
-func searchContracts(ctx context.Context, s *Session, text string) ([]Choice, error) {
+func searchContracts(ctx context.Context, s *Session, text string, unfit func(repo.Contract) bool) ([]Choice, error) {
 	customers, err := s.DB.FindCustomers(ctx, text, mostFound)
 	if err != nil {
 		return nil, err
 	}
 	found, err := s.DB.FindContracts(ctx, text, mostFound, customers)
+	found = slices.DeleteFunc(found, func(f repo.Found[repo.Contract]) bool { return unfit(f.Record) })
 	return chosen(found, err, contractChoice)
 }
 

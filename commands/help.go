@@ -12,14 +12,16 @@ import (
 
 const helpWidth = 80 // characters
 
-// Usage returns the command's usage line: contract pay ID AMOUNT [--on DATE]. Flags that
-// every command has are left out.
+// Usage returns the command's usage line: contract pay ID AMOUNT [--on DATE]. Optional arguments and flags are in
+// brackets. Flags that every command has are left out.
 func (c Command) Usage() string { return strings.Join(c.usageParts(), " ") }
 
 func (c Command) usageParts() []string {
 	parts := c.usageArgs()
 	for _, f := range c.AllFlags() {
-		if f.Name == "yes" || slices.ContainsFunc(c.Flags, func(own Flag) bool { return own.Name == f.Name }) {
+		if f.Required {
+			parts = append(parts, f.usage())
+		} else if f.Name == "yes" || slices.ContainsFunc(c.Flags, func(own Flag) bool { return own.Name == f.Name }) {
 			parts = append(parts, "["+f.usage()+"]")
 		}
 	}

@@ -98,7 +98,7 @@ func Number(name string, least, most int) Kind {
 }
 
 // ID is the kind of a record's number; its value is an int64.
-var ID = Kind{Name: "ID", Parse: func(_ *Session, text string) (any, error) {
+var ID = Kind{Name: "ID", isID: true, Parse: func(_ *Session, text string) (any, error) {
 	id, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || id < 1 || strconv.FormatInt(id, 10) != text {
 		return nil, errors.New("want a number as printed, like 12")

@@ -53,12 +53,24 @@ func (o *Output) addMessage(lines ...string) {
 	o.Message = strings.Join(lines, "\n")
 }
 
+// prependMessage adds lines before what the answer says to people.
+func (o *Output) prependMessage(lines ...string) {
+	if len(lines) > 0 {
+		message := o.Message
+		o.Message = ""
+		if o.addMessage(lines...); message != "" {
+			o.addMessage(message)
+		}
+	}
+}
+
 // A Column names one value of a record.
 type Column struct {
 	Name   string // the key in JSON and the header of CSV: "company_name"
 	Detail bool   // left out of a list's table unless asked for with --columns
 	Wide   bool   // left out of a list's table where it would not fit otherwise
 	Status bool   // a fixed word that tables may colour
+	Absent bool   // left out of a single record in a table if it has no value
 }
 
 // Nested is a cell that has parts: in JSON what it is made of, elsewhere its JSON as a text.
@@ -106,7 +118,7 @@ func fieldsOf[T any]() []Field[T] {
 			continue
 		}
 		column := Column{
-			Name: c.Name, Detail: slices.Contains(show, "detail"), Wide: slices.Contains(show, "wide"), Status: slices.Contains(show, "status"),
+			Name: c.Name, Detail: slices.Contains(show, "detail"), Wide: slices.Contains(show, "wide"), Status: slices.Contains(show, "status"), Absent: slices.Contains(show, "absent"),
 		}
 		fields = append(fields, Field[T]{column, func(record T) any { return c.Value(record) }})
 	}

@@ -4,6 +4,7 @@ package commands
 // wrong with values is repo.Invalid, all of them in one.
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -55,8 +56,8 @@ func Value[T any](in Input, name string) T {
 // Given returns the value of an argument or flag, nil if it was not given. It panics if
 // the value is there and of another type.
 func Given[T any](in Input, name string) *T {
-	v, ok := in.values[name]
-	if !ok {
+	v := in.values[name]
+	if v == nil { // not given, or given as none
 		return nil
 	}
 	t := v.(T)
@@ -126,6 +127,9 @@ func wantsHelp(words []Word) bool {
 	return false
 }
 
+// lastID stands for the ID of the record that was shown alone or made last.
+const lastID = "$_"
+
 // A binding is the text given for an argument or flag.
 type binding struct {
 	name  string // as declared
@@ -164,7 +168,7 @@ func (b *binder) bind(words []Word) error {
 	return b.missing()
 }
 
-// missing names the required arguments that no word was left for.
+// missing returns the usage error that names the required arguments and flags without a value; nil if there are none.
 func (b *binder) missing() error {
 	var labels []string
 	for _, a := range b.command.Args[b.args:] {
@@ -172,10 +176,24 @@ func (b *binder) missing() error {
 			labels = append(labels, a.label())
 		}
 	}
+	for _, f := range b.command.Flags {
+		if f.Required && !slices.ContainsFunc(b.bindings, func(g binding) bool { return g.label == "--"+f.Name }) {
+			labels = append(labels, f.usage())
+		}
+	}
 	if labels == nil {
 		return nil
 	}
-	return usageHint("usage: "+b.command.Usage(), "%s needs %s", b.command.Name, strings.Join(labels, " and "))
+	return usageHint("usage: "+b.command.Usage(), "%s needs %s", b.command.Name, allOf(labels))
+}
+
+// allOf joins words as a list: "a, b and c".
+func allOf(words []string) string {
+	last := len(words) - 1
+	if last < 1 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:last], ", ") + " and " + words[last]
 }
 
 // positional binds the first word to the argument that is due, and tells how many words
@@ -313,6 +331,15 @@ func (b *binder) read() (Input, error) {
 		value, err := any(true), error(nil)
 		if !g.kind.IsSwitch() {
 			value, err = g.kind.Parse(b.session, g.text)
+			if err != nil && g.text == lastID && (g.kind.isID || g.kind.Noun != "") {
+				value, err = b.session.LastID, nil
+				if b.session.LastID == 0 {
+					err = errors.New("stands for the last ID that was shown alone or made, and there is none yet")
+				}
+			}
+			if err != nil && g.kind.refers(g.text) {
+				value, err = reference(g.text), nil
+			}
 		}
 		if err != nil {
 			invalid.Problems = append(invalid.Problems, repo.Problem{Field: g.label, Text: err.Error()})

@@ -43,7 +43,7 @@ func privacyCommands() Table {
 		},
 		{
 			Name: "customer erase", Short: "Take the person out of a customer and its history, for good; contracts and amounts stay", Needs: action("customer", "erase"),
-			Args: []Arg{idArg(CustomerID)}, Destructive: true, Run: eraseCustomer,
+			Args: []Arg{idArg(CustomerID)}, Destructive: true, Question: aboutCustomer("erase"), Run: eraseCustomer,
 		},
 	}
 }

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"io"
 	"time"
 
 	"crm/repo"
@@ -24,12 +25,17 @@ type Session struct {
 	// What only the shell can do; all are set before the first command.
 	Secret  func(ctx context.Context, r SecretRequest) (string, error)
 	Confirm func(ctx context.Context, question string) error // nil: go on; else why not
-	Source  func(ctx context.Context, file string) error     // runs the commands of a file
-	Clear   func()                                           // empties the screen
-	Editor  func(kind, text string) (string, error)          // lets the user edit a text; nil without a terminal
-	Retype  func(text string)                                // begins the next line with text
+	// Choose asks which of several choices is meant; nil in a script.
+	Choose  func(ctx context.Context, question string, choices []Choice) (Choice, error)
+	Source  func(ctx context.Context, file string) error // runs the commands of a file
+	Clear   func()                                       // empties the screen
+	Editor  func(kind, text string) (string, error)      // lets the user edit a text; nil without a terminal
+	Retype  func(text string)                            // begins the next line with text
+	Input   io.Reader                                    // standard input, unless commands come from it; may be nil
 	Watch   func(ctx context.Context, every time.Duration, line string) error
 	Last    string   // the command before this one
+	LastID  int64    // of the record that was shown alone or made last; 0: none
+	Next    string   // the command for the next page of the last list; empty: it was not cut
 	Aliases *Aliases // the user's own names for commands
 
 	// Retyped asks for one of the words before what cannot be taken back; nil: go on; else why not.

@@ -73,6 +73,12 @@ var settingFields = []Field[shown]{
 func shellCommands() Table {
 	return Table{
 		{
+			Name: "next", Short: "Show the next page of the last list, as Enter on an empty line does", Needs: security.Public,
+			Run: func(context.Context, *Session, Input) (Output, error) {
+				return Output{}, &worded{"there is no next page: the last list was shown to its end", "", repo.ErrNotFound}
+			},
+		},
+		{
 			Name: "help", Short: "Show what can be said, or one command of it", Needs: security.Public,
 			Args: []Arg{
 				{Name: "noun", Kind: helpNoun, Help: "a noun or a session command", Optional: true},

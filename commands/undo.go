@@ -60,7 +60,8 @@ func undo(ctx context.Context, s *Session, _ Input) (Output, error) {
 		what = "added"
 	}
 	out.Events = []Event{happened(c.Entity, c.EntityID, what)}
-	return out, nil
+	out.Warnings, err = undoneOverlaps(ctx, s, c)
+	return out, err
 }
 
 // theChange names a change in a sentence.

@@ -24,7 +24,7 @@ var Role = Enum("ROLE", repo.Roles()...)
 
 func userKind(name, role string) Kind {
 	return Kind{
-		Name: name,
+		Name: name, Noun: "user",
 		Parse: func(s *Session, text string) (any, error) {
 			if text == "me" && s.Me != nil {
 				return s.Me.ID, nil
@@ -84,36 +84,33 @@ func userCommands() Table {
 				if err := nothingToChange(in, changes); err != nil {
 					return Output{}, err
 				}
-				u, err := s.DB.UpdateUser(ctx, id, changeOf(userFields, in), Value[int64](in, "reassign-to"))
-				return reassigned(done(userFields, u, "user", id, "updated"), in), named(err, "user", id)
+				return reassigning(ctx, s, in, func(r *repo.Reassignment) (Output, error) {
+					u, err := s.DB.UpdateUser(ctx, id, changeOf(userFields, in), r)
+					return done(userFields, u, "user", id, "updated"), err
+				})
 			},
 		},
 		{
 			Name: "user delete", Short: "Delete a collaborator; their sessions end", Needs: action("user", "delete"),
-			Args: []Arg{idArg(UserID)}, Flags: []Flag{reassign}, Destructive: true,
+			Args: []Arg{idArg(UserID)}, Flags: []Flag{reassign}, Destructive: true, Question: askToDelete,
 			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
 				id := Value[int64](in, "id")
-				u, err := s.DB.DeleteUser(ctx, id, Value[int64](in, "reassign-to"))
-				return reassigned(done(userFields, u, "user", id, "deleted"), in), named(err, "user", id)
+				return reassigning(ctx, s, in, func(r *repo.Reassignment) (Output, error) {
+					u, err := s.DB.DeleteUser(ctx, id, r)
+					return done(userFields, u, "user", id, "deleted"), err
+				})
 			},
 		},
 		{
 			Name: "user hand-over", Short: "Move somebody's customers, open contracts and coming events to another", Needs: action("user", "handover"),
-			Args: []Arg{idArg(UserID)}, Flags: []Flag{{Name: "to", Kind: UserID, Help: "who takes them over"}}, Destructive: true,
+			Args: []Arg{idArg(UserID)}, Flags: []Flag{{Name: "to", Kind: UserID, Help: "who takes them over", Required: true}}, Destructive: true,
+			Question: askToHandOver,
 			Examples: []string{"user hand-over 3 --to 4"},
 			Run:      handOverWork,
 		},
 		restoreCommand("user", userFields, (*repo.DB).RestoreUser),
 		historyCommand("user", UserID),
 	}
-}
-
-// reassigned adds to the message who took over with --reassign-to; audit list --action hand-over has the numbers.
-func reassigned(out Output, in Input) Output {
-	if to := Value[int64](in, "reassign-to"); to != 0 {
-		out.Message += fmt.Sprintf("; customers, open contracts and coming events handed over to user %d", to)
-	}
-	return out
 }
 
 var handedFields = []Field[repo.Handed]{
@@ -124,13 +121,14 @@ var handedFields = []Field[repo.Handed]{
 
 func handOverWork(ctx context.Context, s *Session, in Input) (Output, error) {
 	from, to := Value[int64](in, "id"), Value[int64](in, "to")
-	if to == 0 {
-		return Output{}, usagef("user hand-over needs --to USER_ID")
+	warnings, err := overlapsOf(ctx, s, from, to)
+	if err != nil {
+		return Output{}, err
 	}
 	moved, err := s.DB.HandOver(ctx, from, to)
 	out := done(handedFields, moved, "user", from, "handed over")
-	out.Message = fmt.Sprintf("user %d: %s, %s and %s handed over to user %d", from, Plural(moved.Customers, "customer"),
-		Plural(moved.Contracts, "open contract"), Plural(moved.Events, "coming event"), to)
+	out.Message = fmt.Sprintf("user %d: %s handed over to user %d", from, inWords(moved), to)
+	out.Warnings = warnings
 	return out, named(err, "user", from)
 }
 

@@ -23,10 +23,10 @@ func getCommand[T any](noun string, kind Kind, fields []Field[T], get func(*repo
 }
 
 // deleteCommand is `NOUN delete ID`.
-func deleteCommand[T any](noun string, kind Kind, fields []Field[T], remove func(*repo.DB, context.Context, int64) (T, error)) Command {
+func deleteCommand[T any](noun string, kind Kind, fields []Field[T], remove func(*repo.DB, context.Context, int64) (T, error), question question) Command {
 	return Command{
 		Name: noun + " delete", Short: "Delete " + withArticle(noun) + "; restore brings it back", Needs: action(noun, "delete"),
-		Args: []Arg{idArg(kind)}, Destructive: true,
+		Args: []Arg{idArg(kind)}, Destructive: true, Question: question,
 		Run: marked(noun, "deleted", fields, remove),
 	}
 }

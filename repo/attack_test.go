@@ -131,6 +131,31 @@ func TestLeaks(t *testing.T) {
 	t.Logf("%d statements tried", tried)
 }
 
+// TestEveryViewHasASecondItem finds in the catalogue what TestLeaks shows on PostgreSQL 17, but not on 15: a view whose gate
+// moves up to an outer join of the query, whose conditions then read rows before the gate. A second item in FROM prevents it.
+func TestEveryViewHasASecondItem(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	without := func() (names string) {
+		t.Helper()
+		const sql = `select coalesce(string_agg(relname, ' '), '') from pg_class
+			where relnamespace = 'crm'::regnamespace and relkind = 'v'
+			and pg_get_viewdef(oid) !~ (',\s+unnest\(''\{1\}''::integer\[\]\) one\(one\)\s+WHERE '
+			|| '\(\( SELECT (crm\.)?reach\(VARIADIC ARRAY\[''[a-z.]+''::text\]\) AS reach\) = 0\);$')`
+		if err := w.owner.QueryRow(context.Background(), sql).Scan(&names); err != nil {
+			t.Fatal(err)
+		}
+		return names
+	}
+	if names := without(); names != "" {
+		t.Errorf("views without \"unnest('{1}'::integer[]) one\" and a gate as the only condition: %s", names)
+	}
+	w.set("create view crm.roles as select name from crm.role where (select crm.reach('user.view')) = 0")
+	if names := without(); names != "roles" {
+		t.Errorf("found %q, want the view roles", names)
+	}
+}
+
 // told is everything that an error says.
 func told(err error) string {
 	if pg, is := err.(*pgconn.PgError); is {
@@ -149,18 +174,18 @@ func TestNothingToldOutside(t *testing.T) {
 		"select from customer where id = %d": customer, "select from customers where id = %d": customer,
 		"select from customer where id = %d for update": customer, "select from users where id = %d": w.ids["admin"],
 		"update customer set phone = null where id = %d": customer, "update customer set deleted_at = now() where id = %d": customer,
-		"update customer set sales_id = %d":                                                                    w.ids["sales1"],
-		"update contract set customer_id = %d":                                                                 customer,
-		"update contract set status = 'canceled' where id = %d":                                                contract,
-		"update event set support_id = %d":                                                                     w.ids["support1"],
-		"update event set contract_id = %d":                                                                    contract,
-		"update event set comments = 'x' where id = %d":                                                        event,
-		"update collaborator set role = 'admin' where id = %d":                                                 w.ids["sales1"],
-		"insert into contract (customer_id) values (%d)":                                                       customer,
-		"insert into payment (contract_id, amount) values (%d, 1)":                                             contract,
-		"insert into event (contract_id) values (%d)":                                                          contract,
-		"insert into customer values (default, " + sealed + ", " + sealed + ")":                                0,
-		"insert into customer (company_name, full_name, sales_id) values (" + sealed + ", " + sealed + ", %d)": w.ids["sales1"],
+		"update customer set sales_id = %d":                        w.ids["sales1"],
+		"update contract set customer_id = %d":                     customer,
+		"update contract set status = 'canceled' where id = %d":    contract,
+		"update event set support_id = %d":                         w.ids["support1"],
+		"update event set contract_id = %d":                        contract,
+		"update event set comments = 'x' where id = %d":            event,
+		"update collaborator set role = 'admin' where id = %d":     w.ids["sales1"],
+		"insert into contract (customer_id) values (%d)":           customer,
+		"insert into payment (contract_id, amount) values (%d, 1)": contract,
+		"insert into event (contract_id, name, start_date, end_date) values (%d, 'x', now(), now() + interval '1 hour')":                                                     contract,
+		"insert into customer values (default, " + sealed + ", " + sealed + ")":                                                                                              0,
+		"insert into customer (company_name, full_name, sales_id) values (" + sealed + ", " + sealed + ", %d)":                                                               w.ids["sales1"],
 		"insert into collaborator (employee_number, first_name, last_name, email, role) values ('E' || lpad('%d', 4, '0'), 'x', 'x', 'x@y', 'sales')":                        w.ids["sales1"],
 		"insert into collaborator (employee_number, first_name, last_name, email, role) values ('E' || lpad('%d', 4, '0'), 'x', 'x', 'x@y', 'sales') on conflict do nothing": w.ids["sales1"],
 		"merge into customer c using (values (%d)) v (i) on c.id = v.i when matched then update set phone = null when not matched then do nothing":                           customer,

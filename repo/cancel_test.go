@@ -92,7 +92,7 @@ func TestCancelFrees(t *testing.T) {
 	}
 	ok[repo.Event](t)(manage.DeleteEvent(ctx, canceled.ID))
 	ok[repo.Event](t)(manage.DeleteEvent(ctx, other.ID))
-	ok[repo.User](t)(manage.DeleteUser(ctx, w.ids["support1"], 0))
+	ok[repo.User](t)(manage.DeleteUser(ctx, w.ids["support1"], nil))
 	if e := ok[repo.Event](t)(manage.RestoreEvent(ctx, canceled.ID)); e.Status != "canceled" || e.DeletedAt != nil {
 		t.Errorf("restored once: %+v", e)
 	}

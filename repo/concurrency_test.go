@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -87,7 +88,7 @@ func TestAmountsTogether(t *testing.T) {
 func TestDeleteAndAssignTogether(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
-	k := w.contract(w.customer("sales1").ID, 0, "signed").ID
+	k := w.contract(w.customer("sales1").ID, 5000, "signed").ID
 	admin, manage := w.as("admin"), w.as("manage")
 	for i := range 8 {
 		seller, helper := fmt.Sprint("sales-", i), fmt.Sprint("support-", i)
@@ -95,12 +96,12 @@ func TestDeleteAndAssignTogether(t *testing.T) {
 		w.add(helper, "support")
 		c, e := w.customer("sales2").ID, w.event(k, "").ID
 		errs := together(
-			func() error { return failed(manage.DeleteUser(ctx, w.ids[seller], 0)) },
+			func() error { return failed(manage.DeleteUser(ctx, w.ids[seller], nil)) },
 			func() error {
 				return failed(admin.UpdateCustomer(ctx, c, repo.Change{"sales_id": ptr(w.ids[seller])}))
 			},
 			func() error {
-				return failed(manage.UpdateUser(ctx, w.ids[helper], repo.Change{"role": text("manage")}, 0))
+				return failed(manage.UpdateUser(ctx, w.ids[helper], repo.Change{"role": text("manage")}, nil))
 			},
 			func() error {
 				return failed(admin.UpdateEvent(ctx, e, repo.Change{"support_id": ptr(w.ids[helper])}))
@@ -124,7 +125,7 @@ func TestStepsTogether(t *testing.T) {
 	manage, sales, admin := w.as("manage"), w.as("sales1"), w.as("admin")
 	for range 8 {
 		c := w.customer("sales1").ID
-		k, signed := w.contract(c, 0, "pending").ID, w.contract(c, 0, "signed").ID
+		k, signed := w.contract(c, 5000, "pending").ID, w.contract(c, 5000, "signed").ID
 		empty := w.customer("sales1").ID
 		to := func(db *repo.DB, id int64, status string) func() error {
 			return func() error { return failed(db.UpdateContract(ctx, id, repo.Change{"status": &status})) }
@@ -136,7 +137,7 @@ func TestStepsTogether(t *testing.T) {
 			func() error { return failed(manage.AddContract(ctx, repo.Change{"customer_id": &empty})) }), repo.ErrConflict, repo.ErrNotFound); n != 1 {
 			t.Errorf("a customer deleted under a new contract: %d of 2", n)
 		}
-		succeeded(t, together(to(manage, signed, "finished"), func() error { return failed(sales.AddEvent(ctx, repo.Change{"contract_id": &signed})) }), repo.ErrConflict)
+		succeeded(t, together(to(manage, signed, "finished"), func() error { return failed(sales.AddEvent(ctx, newEvent(&signed))) }), repo.ErrConflict)
 	}
 }
 
@@ -151,9 +152,9 @@ func TestLastAdminTogether(t *testing.T) {
 		w.set("set session_replication_role = replica; update collaborator set deleted_at = now() where role = 'admin' and deleted_at is null and first_name not in ('" + a + "', '" + b + "'); set session_replication_role = origin")
 		first, second := w.as(a), w.as(b)
 		succeeded(t, together(
-			func() error { return failed(first.DeleteUser(ctx, w.ids[b], 0)) },
+			func() error { return failed(first.DeleteUser(ctx, w.ids[b], nil)) },
 			func() error {
-				return failed(second.UpdateUser(ctx, w.ids[a], repo.Change{"role": text("manage")}, 0))
+				return failed(second.UpdateUser(ctx, w.ids[a], repo.Change{"role": text("manage")}, nil))
 			},
 		), repo.ErrConflict, repo.ErrSignedOut, repo.ErrDenied)
 		if n := read[int](w, "select count(*) from collaborator where role = 'admin' and deleted_at is null"); n != 1 {
@@ -220,4 +221,27 @@ func TestDeadlock(t *testing.T) {
 	if n := succeeded(t, errs, repo.ErrConflict); n != 1 {
 		t.Errorf("%d of 2 were done: %v", n, errs)
 	}
+}
+
+// TestNotesTogether checks that notes that are appended at the same time are all kept.
+func TestNotesTogether(t *testing.T) {
+	t.Parallel()
+	ctx, w := t.Context(), newWorld(t)
+	id := w.event(w.contract(w.customer("sales1").ID, 5000, "signed").ID, "support1").ID
+	writers := []*repo.DB{w.as("manage"), w.as("support1"), w.as("admin")}
+	var all []func() error
+	for i := range 9 {
+		all = append(all, func() error { return failed(writers[i%3].AppendNote(ctx, id, fmt.Sprintf("note %d.", i))) })
+	}
+	if n := succeeded(t, together(all...)); n != 9 {
+		t.Errorf("%d of 9 notes were written", n)
+	}
+	notes := *ok[repo.Event](t)(writers[0].Event(ctx, id)).Comments
+	for i := range 9 {
+		if !strings.Contains(notes, fmt.Sprintf("note %d.", i)) {
+			t.Errorf("note %d is lost: %q", i, notes)
+		}
+	}
+	_, err := writers[0].AppendNote(ctx, id, strings.Repeat("x", repo.NoteLimit))
+	is(t, err, repo.ErrInvalid, "notes that are too long")
 }

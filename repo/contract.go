@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/Masterminds/squirrel"
+	"github.com/jackc/pgx/v5"
 )
 
 // A Contract belongs to a customer. The database computes RemainingAmount: the total minus the payments.
@@ -23,7 +24,7 @@ type Contract struct {
 	SignedAt        *time.Time `db:"signed_at" show:"detail"`
 	CreatedAt       time.Time  `db:"created_at" show:"detail"`
 	UpdatedAt       time.Time  `db:"updated_at" show:"detail"`
-	DeletedAt       *time.Time `db:"deleted_at" show:"detail" sort:"-"`
+	DeletedAt       *time.Time `db:"deleted_at" show:"detail absent" sort:"-"`
 }
 
 var contracts = entityOf[Contract]("contract", "contract", "contracts", finder{mentionedBy: mentionedBy{
@@ -103,6 +104,24 @@ func (db *DB) UpdateContract(ctx context.Context, id int64, c Change) (Contract,
 		return Contract{}, ErrDenied
 	}
 	return record, err
+}
+
+// A Payment is an entry of a contract's ledger. A negative amount corrects an earlier one.
+type Payment struct {
+	ID         int64     `db:"id"`
+	PaidOn     time.Time `db:"paid_on"` // a day, at midnight UTC
+	Amount     Money     `db:"amount"`
+	RecordedBy *string   `db:"recorded_by"` // nil: the company's set-up
+	CreatedAt  time.Time `db:"created_at" show:"detail"`
+}
+
+// Payments returns the payments of a contract, oldest first; ErrNotFound if there is no such contract.
+func (db *DB) Payments(ctx context.Context, contract int64) ([]Payment, error) {
+	if _, err := db.Contract(ctx, contract); err != nil {
+		return nil, err
+	}
+	q := sq().Select("id", "paid_on", "amount", "recorded_by", "created_at").Suffix("from payments_of(?)", contract)
+	return list(ctx, db, q, pgx.RowToStructByName[Payment])
 }
 
 // PayContract records a payment; on is its date, nil for today.

@@ -18,7 +18,7 @@ type Customer struct {
 	SalesContact *string    `db:"sales_contact"`
 	CreatedAt    time.Time  `db:"created_at" show:"detail"` // first contact
 	UpdatedAt    time.Time  `db:"updated_at" show:"detail"` // last contact
-	DeletedAt    *time.Time `db:"deleted_at" show:"detail" sort:"-"`
+	DeletedAt    *time.Time `db:"deleted_at" show:"detail absent" sort:"-"`
 }
 
 var customers = entityOf[Customer]("customer", "customer", "customers", finder{sealed: true})

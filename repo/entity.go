@@ -19,7 +19,7 @@ import (
 //	sort    "-": the column is no sort key; "text": lists are sorted by the column after opening it (sorted.go). Other
 //	        sealed columns are no sort keys, for ciphertexts have no order
 //	show    where answers leave the column out: "detail" in lists, "wide" in lists that do not fit, "hidden" everywhere;
-//	        "status" marks a fixed word
+//	        "absent" in a single record without a value; "status" marks a fixed word. Several are separated by blanks
 
 // A Column is one column of an entity.
 type Column struct {

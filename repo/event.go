@@ -2,7 +2,10 @@ package repo
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/Masterminds/squirrel"
 )
@@ -24,11 +27,11 @@ type Event struct {
 	Comments        *string    `db:"comments" search:"index" sort:"-" show:"detail"`
 	SupportID       *int64     `db:"support_id" show:"detail"`
 	SupportContact  *string    `db:"support_contact" search:"words"`
-	Status          string     `db:"status" show:"status wide"`          // confirmed or canceled
-	CanceledAt      *time.Time `db:"canceled_at" sort:"-" show:"detail"` // a canceled event has no support contact and does not change
+	Status          string     `db:"status" show:"status wide"`                 // confirmed or canceled
+	CanceledAt      *time.Time `db:"canceled_at" sort:"-" show:"detail absent"` // a canceled event has no support contact and does not change
 	CreatedAt       time.Time  `db:"created_at" show:"detail"`
 	UpdatedAt       time.Time  `db:"updated_at" show:"detail"`
-	DeletedAt       *time.Time `db:"deleted_at" show:"detail" sort:"-"`
+	DeletedAt       *time.Time `db:"deleted_at" show:"detail absent" sort:"-"`
 }
 
 var events = entityOf[Event]("event", "event", "events", finder{mentionedBy: mentionedBy{
@@ -105,6 +108,30 @@ func (db *DB) AddEvent(ctx context.Context, c Change) (Event, error) {
 // UpdateEvent writes the given columns.
 func (db *DB) UpdateEvent(ctx context.Context, id int64, c Change) (Event, error) {
 	return events.update(ctx, db, id, c)
+}
+
+// NoteLimit is the number of characters that the notes of an event may have.
+const NoteLimit = 10_000
+
+// AppendNote appends a note to an event as a line of its own. If another change comes between reading the event and writing
+// it, AppendNote reads it again: of two notes at the same time both are kept. It returns ErrInvalid for notes over NoteLimit.
+func (db *DB) AppendNote(ctx context.Context, id int64, note string) (Event, error) {
+	var before time.Time
+	for {
+		e, err := db.Event(ctx, id)
+		if err != nil {
+			return Event{}, err
+		}
+		notes := strings.TrimPrefix(orEmpty(e.Comments)+"\n"+note, "\n")
+		if n := utf8.RuneCountInString(notes); n > NoteLimit {
+			return Event{}, say(ErrInvalid, "the notes of event %d would have %d characters: at most %d are possible", id, n, NoteLimit)
+		}
+		noted, err := db.UpdateEvent(ctx, id, Change{"comments": notes, Seen: e.UpdatedAt})
+		if !errors.Is(err, ErrConflict) || before.Equal(e.UpdatedAt) {
+			return noted, err
+		}
+		before = e.UpdatedAt
+	}
 }
 
 // Overlapping returns the other live events of the event's support contact at overlapping times.

@@ -248,7 +248,7 @@ func TestNoChangeIsNone(t *testing.T) {
 		"event": failed(admin.UpdateEvent(ctx, e.ID, repo.Change{
 			"name": e.Name, "location": e.Location, "comments": e.Comments, "start_date": e.StartDate, "end_date": e.EndDate, "attendees": ptr(int64(10)), "support_id": ptr(w.ids["support1"]),
 		})),
-		"user": failed(admin.UpdateUser(ctx, u.ID, repo.Change{"first_name": &u.FirstName, "last_name": &u.LastName, "email": &u.Email, "role": &u.Role, "employee_number": &u.EmployeeNumber}, 0)),
+		"user": failed(admin.UpdateUser(ctx, u.ID, repo.Change{"first_name": &u.FirstName, "last_name": &u.LastName, "email": &u.Email, "role": &u.Role, "employee_number": &u.EmployeeNumber}, nil)),
 	} {
 		if err != nil {
 			t.Errorf("%s: %v", name, err)

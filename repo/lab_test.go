@@ -249,6 +249,12 @@ func (w *world) contract(customer int64, total repo.Money, status string) repo.C
 	}))
 }
 
+// newEvent is the change that adds an event of that contract, an hour long.
+func newEvent(contract *int64) repo.Change {
+	start := time.Now().Add(24 * time.Hour).Truncate(time.Second)
+	return repo.Change{"contract_id": contract, "name": text("Gala"), "start_date": start, "end_date": start.Add(time.Hour)}
+}
+
 // event of a contract in three days, with that support collaborator unless it is empty.
 func (w *world) event(contract int64, support string) repo.Event {
 	w.t.Helper()

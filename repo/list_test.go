@@ -31,9 +31,8 @@ func herd(t *testing.T, w *world) {
 			ok[repo.Contract](t)(admin.UpdateContract(ctx, k, repo.Change{"remaining_amount": ptr(repo.Money(0))}))
 		}
 		for j := range 3 {
-			e := repo.Change{"contract_id": &k, "name": text("Event %d%%_\\", i)}
+			e := repo.Change{"contract_id": &k, "name": text("Event %d%%_\\", i), "start_date": start.AddDate(0, 0, i), "end_date": start.AddDate(0, 0, i+j).Add(time.Hour)}
 			if j > 0 {
-				e["start_date"], e["end_date"] = start.AddDate(0, 0, i), start.AddDate(0, 0, i+j)
 				e["attendees"], e["location"] = j, "Lyon"
 			}
 			id := ok[repo.Event](t)(admin.AddEvent(ctx, e)).ID

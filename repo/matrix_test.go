@@ -117,9 +117,9 @@ func (w *world) trials(set int) []trial {
 			"insert into collaborator (first_name, last_name, email, role) values ('New', 'New', 'new@epic.example', 'sales')", nil,
 		},
 		{"user.update", set, func(db *repo.DB) error {
-			return failed(db.UpdateUser(ctx, user, repo.Change{"last_name": text("New")}, 0))
+			return failed(db.UpdateUser(ctx, user, repo.Change{"last_name": text("New")}, nil))
 		}, "update collaborator set last_name = 'New' where id = $1", []any{user}},
-		{"user.delete", set, func(db *repo.DB) error { return failed(db.DeleteUser(ctx, user, 0)) }, "update collaborator set deleted_at = now() where id = $1", []any{user}},
+		{"user.delete", set, func(db *repo.DB) error { return failed(db.DeleteUser(ctx, user, nil)) }, "update collaborator set deleted_at = now() where id = $1", []any{user}},
 		{"customer.add", set, func(db *repo.DB) error {
 			return failed(db.AddCustomer(ctx, repo.Change{"company_name": text("New"), "full_name": text("New")}))
 		}, "insert into customer (company_name, full_name) values ($1, $1)", []any{sealed}},
@@ -136,7 +136,7 @@ func (w *world) trials(set int) []trial {
 			return failed(db.UpdateContract(ctx, k, repo.Change{"remaining_amount": ptr(repo.Money(5))}))
 		}, "insert into payment (contract_id, amount) select id, remaining_amount from contracts where id = $1", []any{k}},
 		{"contract.delete", set, nil, "update contract set deleted_at = now() where id = $1", []any{k}},
-		{"event.add", set, func(db *repo.DB) error { return failed(db.AddEvent(ctx, repo.Change{"contract_id": &k})) }, "insert into event (contract_id) values ($1)", []any{k}},
+		{"event.add", set, func(db *repo.DB) error { return failed(db.AddEvent(ctx, newEvent(&k))) }, "insert into event (contract_id, name, start_date, end_date) values ($1, 'Gala', now(), now() + interval '1 hour')", []any{k}},
 		{"event.update", set, func(db *repo.DB) error {
 			return failed(db.UpdateEvent(ctx, e, repo.Change{"comments": text("New")}))
 		}, "update event set comments = 'New' where id = $1", []any{e}},
@@ -163,12 +163,12 @@ func (w *world) badTokens(person string) map[string]string {
 	w.add(leaver, role)
 	w.add(mover, role)
 	left, moved := w.open(leaver), w.open(mover)
-	ok[repo.User](w.t)(w.as("admin").DeleteUser(ctx, w.ids[leaver], 0))
+	ok[repo.User](w.t)(w.as("admin").DeleteUser(ctx, w.ids[leaver], nil))
 	to := map[string]string{"admin": "manage"}[role]
 	if to == "" {
 		to = "admin"
 	}
-	ok[repo.User](w.t)(w.as("admin").UpdateUser(ctx, w.ids[mover], repo.Change{"role": &to}, 0))
+	ok[repo.User](w.t)(w.as("admin").UpdateUser(ctx, w.ids[mover], repo.Change{"role": &to}, nil))
 	token, fresh, hour := good(mine), claims(mine, 0, 10*time.Minute), time.Hour
 	unsigned := token[:strings.LastIndex(token, ".")+1]
 	swapped := claims(repo.Opening{SessionID: mine.SessionID, UserID: other.UserID}, 0, hour)

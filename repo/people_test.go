@@ -18,9 +18,9 @@ func TestLeaving(t *testing.T) {
 	customer, contract, event := w.records()
 	sales1, sales2, support1, support2 := w.ids["sales1"], w.ids["sales2"], w.ids["support1"], w.ids["support2"]
 	manage := w.as("manage")
-	remove := func(id, to int64) error { return failed(manage.DeleteUser(ctx, id, to)) }
+	remove := func(id, to int64) error { return failed(manage.DeleteUser(ctx, id, handingTo(to))) }
 	move := func(id, to int64, role string) error {
-		return failed(manage.UpdateUser(ctx, id, repo.Change{"role": &role}, to))
+		return failed(manage.UpdateUser(ctx, id, repo.Change{"role": &role}, handingTo(to)))
 	}
 	w.as("sales2")
 	w.as("support1")
@@ -44,7 +44,7 @@ func TestLeaving(t *testing.T) {
 		}
 	}
 	for _, person := range []string{"sales2", "support1"} {
-		is(t, failed(w.as(person).DeleteUser(ctx, sales1, sales2)), repo.ErrDenied, "handed over by %s", person)
+		is(t, failed(w.as(person).DeleteUser(ctx, sales1, handingTo(sales2))), repo.ErrDenied, "handed over by %s", person)
 	}
 	if after := w.checksums(); after != before {
 		t.Fatalf("a refusal left something:\n%s\n%s", before, after)
@@ -66,17 +66,17 @@ func TestLeavingWhatIsOver(t *testing.T) {
 	ctx, w := t.Context(), newWorld(t)
 	c := w.customer("sales1").ID
 	ok[repo.Customer](t)(w.as("sales1").UpdateCustomer(ctx, c, repo.Change{"sales_id": ptr(w.ids["sales2"])}))
-	k := w.contract(c, 0, "signed").ID
+	k := w.contract(c, 5000, "signed").ID
 	ok[repo.Contract](t)(w.as("manage").UpdateContract(ctx, k, repo.Change{"sales_id": ptr(w.ids["sales1"])}))
 	e := w.event(k, "support1").ID
 	past := time.Now().Add(-48 * time.Hour)
 	ok[repo.Event](t)(w.as("support1").UpdateEvent(ctx, e, repo.Change{"start_date": &past, "end_date": ptr(past.Add(time.Hour))}))
-	ok[repo.Contract](t)(w.as("manage").UpdateContract(ctx, k, repo.Change{"status": text("finished")}))
-	gone, later := w.customer("sales1").ID, w.event(w.contract(c, 0, "signed").ID, "support1").ID
+	ok[repo.Contract](t)(w.as("manage").UpdateContract(ctx, k, repo.Change{"remaining_amount": repo.Money(0), "status": text("finished")}))
+	gone, later := w.customer("sales1").ID, w.event(w.contract(c, 5000, "signed").ID, "support1").ID
 	ok[repo.Customer](t)(w.as("admin").DeleteCustomer(ctx, gone))
 	ok[repo.Event](t)(w.as("admin").DeleteEvent(ctx, later))
 	for _, person := range []string{"sales1", "support1"} {
-		is(t, failed(w.as("manage").DeleteUser(ctx, w.ids[person], 0)), nil, "delete %s", person)
+		is(t, failed(w.as("manage").DeleteUser(ctx, w.ids[person], nil)), nil, "delete %s", person)
 	}
 	// Who left answers for nothing that comes back.
 	if c := ok[repo.Customer](t)(w.as("admin").RestoreCustomer(ctx, gone)); c.SalesID != nil {
@@ -95,7 +95,7 @@ func TestContacts(t *testing.T) {
 	w.add("sales9", "sales")
 	w.add("support9", "support")
 	for _, person := range []string{"sales9", "support9"} {
-		ok[repo.User](t)(w.as("admin").DeleteUser(ctx, w.ids[person], 0))
+		ok[repo.User](t)(w.as("admin").DeleteUser(ctx, w.ids[person], nil))
 	}
 	w.ids["missing"] = 999999
 	for person, id := range w.ids {
@@ -128,29 +128,29 @@ func TestReservedRole(t *testing.T) {
 	newcomer := repo.Change{"first_name": text("New"), "last_name": text("New"), "email": text("new@epic.example"), "role": text("admin")}
 	for what, err := range map[string]error{
 		"add":          failed(manage.AddUser(ctx, newcomer, nil)),
-		"promote":      failed(manage.UpdateUser(ctx, w.ids["sales1"], role("admin"), 0)),
-		"promote self": failed(manage.UpdateUser(ctx, w.ids["manage"], role("admin"), 0)),
-		"demote":       failed(manage.UpdateUser(ctx, id, role("sales"), 0)),
-		"rename":       failed(manage.UpdateUser(ctx, id, repo.Change{"email": text("mine@epic.example")}, 0)),
-		"delete":       failed(manage.DeleteUser(ctx, id, 0)),
+		"promote":      failed(manage.UpdateUser(ctx, w.ids["sales1"], role("admin"), nil)),
+		"promote self": failed(manage.UpdateUser(ctx, w.ids["manage"], role("admin"), nil)),
+		"demote":       failed(manage.UpdateUser(ctx, id, role("sales"), nil)),
+		"rename":       failed(manage.UpdateUser(ctx, id, repo.Change{"email": text("mine@epic.example")}, nil)),
+		"delete":       failed(manage.DeleteUser(ctx, id, nil)),
 	} {
 		is(t, err, repo.ErrDenied, what)
 	}
-	is(t, failed(admin.UpdateUser(ctx, id, role("manage"), 0)), repo.ErrConflict, "the last one steps down")
-	is(t, failed(admin.DeleteUser(ctx, id, 0)), repo.ErrConflict, "the last one leaves")
+	is(t, failed(admin.UpdateUser(ctx, id, role("manage"), nil)), repo.ErrConflict, "the last one steps down")
+	is(t, failed(admin.DeleteUser(ctx, id, nil)), repo.ErrConflict, "the last one leaves")
 	second := ok[repo.User](t)(admin.AddUser(ctx, newcomer, nil))
-	is(t, failed(admin.DeleteUser(ctx, id, 0)), repo.ErrConflict, "deleting oneself")
-	is(t, failed(manage.DeleteUser(ctx, w.ids["manage"], 0)), repo.ErrConflict, "deleting oneself")
+	is(t, failed(admin.DeleteUser(ctx, id, nil)), repo.ErrConflict, "deleting oneself")
+	is(t, failed(manage.DeleteUser(ctx, w.ids["manage"], nil)), repo.ErrConflict, "deleting oneself")
 	if _, err := w.try(w.token("manage"), "select set_first_password('new@epic.example', 64, 1, 1, $1, $2, false)", make([]byte, 16), make([]byte, 32)); sqlstate(err) != "42501" {
 		t.Errorf("a manager gives an administrator a password: %v", err)
 	}
 	if _, err := w.try(w.token("manage"), "select set_first_password('sales1@epic.example', 64, 1, 1, $1, $2, false)", make([]byte, 16), make([]byte, 32)); sqlstate(err) != "23505" {
 		t.Errorf("a password is replaced: %v", err)
 	}
-	is(t, failed(admin.DeleteUser(ctx, second.ID, 0)), nil, "one of two leaves")
+	is(t, failed(admin.DeleteUser(ctx, second.ID, nil)), nil, "one of two leaves")
 	is(t, failed(manage.RestoreUser(ctx, second.ID)), repo.ErrDenied, "restored by a manager")
 	is(t, failed(admin.RestoreUser(ctx, second.ID)), nil, "restored")
-	is(t, failed(admin.UpdateUser(ctx, w.ids["sales1"], role("chief"), 0)), repo.ErrInvalid, "an unknown role")
+	is(t, failed(admin.UpdateUser(ctx, w.ids["sales1"], role("chief"), nil)), repo.ErrInvalid, "an unknown role")
 }
 
 // R26, S11: emails are one person's, whatever their case, and free again once that person is deleted; employee numbers stay.
@@ -166,7 +166,7 @@ func TestUnique(t *testing.T) {
 		return c
 	}
 	is(t, failed(manage.AddUser(ctx, change("SALES1@Epic.Example", ""), nil)), repo.ErrConflict, "the email of another")
-	ok[repo.User](t)(manage.DeleteUser(ctx, w.ids["sales1"], 0))
+	ok[repo.User](t)(manage.DeleteUser(ctx, w.ids["sales1"], nil))
 	u := ok[repo.User](t)(manage.AddUser(ctx, change("SALES1@Epic.Example", "X-1"), nil))
 	is(t, failed(manage.RestoreUser(ctx, w.ids["sales1"])), repo.ErrConflict, "restored beside the new one")
 	is(t, failed(manage.AddUser(ctx, change("a@b", "X-1"), nil)), repo.ErrConflict, "the number of another")
@@ -179,4 +179,12 @@ func TestUnique(t *testing.T) {
 			t.Errorf("email %q was taken", c["email"])
 		}
 	}
+}
+
+// handingTo is a reassignment to a collaborator, nil for 0.
+func handingTo(to int64) *repo.Reassignment {
+	if to == 0 {
+		return nil
+	}
+	return &repo.Reassignment{To: to}
 }

@@ -47,7 +47,7 @@ func (w *world) addChain() (c chain) {
 	c.contract, err = manager.AddContract(ctx, repo.Change{"customer_id": &c.customer.ID, "total_amount": ptr(repo.Money(10000)), "status": ptr("signed")})
 	w.must(c, err)
 	w.must(seller.PayContract(ctx, c.contract.ID, 4000, nil))
-	c.event, err = seller.AddEvent(ctx, repo.Change{"contract_id": &c.contract.ID})
+	c.event, err = seller.AddEvent(ctx, newEvent(&c.contract.ID))
 	w.must(c, err)
 	w.must(manager.UpdateEvent(ctx, c.event.ID, repo.Change{"support_id": ptr(w.ids["helper"])}))
 	return c
@@ -71,7 +71,7 @@ func purgeCases() []purgeCase {
 			w.must(w.as("admin").AddCustomer(ctx, repo.Change{"company_name": ptr("Real SA"), "full_name": ptr("Real"), "sales_id": ptr(w.ids["seller"])}))
 		}, repo.Counts{Users: 1}},
 		{"event of a fictional contract", func(w *world, c chain) {
-			w.must(w.as("admin").AddEvent(ctx, repo.Change{"contract_id": &c.contract.ID}))
+			w.must(w.as("admin").AddEvent(ctx, newEvent(&c.contract.ID)))
 		}, repo.Counts{Users: 1, Customers: 1, Contracts: 1, Payments: 1}},
 		{"payment of a fictional contract", func(w *world, c chain) {
 			w.must(w.as("manage").DeleteEvent(ctx, c.event.ID))
@@ -80,9 +80,9 @@ func purgeCases() []purgeCase {
 		{"event with fictional support", func(w *world, c chain) {
 			customer, err := w.as("sales1").AddCustomer(ctx, repo.Change{"company_name": ptr("Real SA"), "full_name": ptr("Real")})
 			w.must(customer, err)
-			contract, err := w.as("manage").AddContract(ctx, repo.Change{"customer_id": &customer.ID, "status": ptr("signed")})
+			contract, err := w.as("manage").AddContract(ctx, repo.Change{"customer_id": &customer.ID, "total_amount": ptr(repo.Money(5000)), "status": ptr("signed")})
 			w.must(contract, err)
-			event, err := w.as("sales1").AddEvent(ctx, repo.Change{"contract_id": &contract.ID})
+			event, err := w.as("sales1").AddEvent(ctx, newEvent(&contract.ID))
 			w.must(event, err)
 			w.must(w.as("manage").UpdateEvent(ctx, event.ID, repo.Change{"support_id": ptr(w.ids["helper"])}))
 		}, repo.Counts{Users: 1}},

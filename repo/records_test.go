@@ -47,8 +47,8 @@ func TestSoftDelete(t *testing.T) {
 		remove, restore, get, update func() error
 	}{
 		{
-			"user", leaver, func() error { return failed(db.DeleteUser(ctx, leaver, 0)) }, func() error { return failed(db.RestoreUser(ctx, leaver)) },
-			func() error { return failed(db.User(ctx, leaver)) }, func() error { return failed(db.UpdateUser(ctx, leaver, repo.Change{"last_name": text("x")}, 0)) },
+			"user", leaver, func() error { return failed(db.DeleteUser(ctx, leaver, nil)) }, func() error { return failed(db.RestoreUser(ctx, leaver)) },
+			func() error { return failed(db.User(ctx, leaver)) }, func() error { return failed(db.UpdateUser(ctx, leaver, repo.Change{"last_name": text("x")}, nil)) },
 		},
 		{
 			"customer", free, func() error { return failed(db.DeleteCustomer(ctx, free)) }, func() error { return failed(db.RestoreCustomer(ctx, free)) },
@@ -76,7 +76,7 @@ func TestSoftDelete(t *testing.T) {
 	if after := ids(page); !reflect.DeepEqual(after, before) {
 		t.Errorf("at last %v, want %v", after, before)
 	}
-	for _, err := range []error{failed(db.DeleteUser(ctx, 999999, 0)), failed(db.DeleteCustomer(ctx, 999999)), failed(db.DeleteEvent(ctx, 999999)), failed(db.UpdateEvent(ctx, 999999, repo.Change{"name": text("x")}))} {
+	for _, err := range []error{failed(db.DeleteUser(ctx, 999999, nil)), failed(db.DeleteCustomer(ctx, 999999)), failed(db.DeleteEvent(ctx, 999999)), failed(db.UpdateEvent(ctx, 999999, repo.Change{"name": text("x")}))} {
 		is(t, err, repo.ErrNotFound, "a missing record")
 	}
 	if _, err := w.try(w.token("admin"), "update customer set deleted_at = now(), phone = null where id = $1", free); sqlstate(err) != "42501" {
@@ -143,11 +143,13 @@ func TestUpdateOnlyWhatIsGiven(t *testing.T) {
 			return failed(db.UpdateEvent(ctx, event, repo.Change{"support_id": ptr(w.ids["support2"])}))
 		}, "support_id"},
 		{"event", event, func() error { return failed(db.UpdateEvent(ctx, event, repo.Change{"contract_id": &other})) }, "contract_id"},
-		{"collaborator", second, func() error { return failed(db.UpdateUser(ctx, second, repo.Change{"first_name": text("N")}, 0)) }, "first_name"},
-		{"collaborator", second, func() error { return failed(db.UpdateUser(ctx, second, repo.Change{"last_name": text("N")}, 0)) }, "last_name"},
-		{"collaborator", second, func() error { return failed(db.UpdateUser(ctx, second, repo.Change{"employee_number": text("N")}, 0)) }, "employee_number"},
+		{"collaborator", second, func() error { return failed(db.UpdateUser(ctx, second, repo.Change{"first_name": text("N")}, nil)) }, "first_name"},
+		{"collaborator", second, func() error { return failed(db.UpdateUser(ctx, second, repo.Change{"last_name": text("N")}, nil)) }, "last_name"},
+		{"collaborator", second, func() error {
+			return failed(db.UpdateUser(ctx, second, repo.Change{"employee_number": text("N")}, nil))
+		}, "employee_number"},
 		{"collaborator", w.ids["manage"], func() error {
-			return failed(db.UpdateUser(ctx, w.ids["manage"], repo.Change{"email": text("n@x"), "role": text("support")}, 0))
+			return failed(db.UpdateUser(ctx, w.ids["manage"], repo.Change{"email": text("n@x"), "role": text("support")}, nil))
 		}, "email role"},
 	} {
 		before := w.row(c.table, c.id)
@@ -228,7 +230,7 @@ func TestHostileTexts(t *testing.T) {
 		s := hostile(i)
 		c := ok[repo.Customer](t)(db.UpdateCustomer(ctx, customer, repo.Change{"company_name": &s, "full_name": &s, "email": &s, "phone": &s}))
 		e := ok[repo.Event](t)(db.UpdateEvent(ctx, event, repo.Change{"name": &s, "location": &s, "comments": &s}))
-		u := ok[repo.User](t)(db.UpdateUser(ctx, w.ids["sales2"], repo.Change{"first_name": &s, "last_name": &s}, 0))
+		u := ok[repo.User](t)(db.UpdateUser(ctx, w.ids["sales2"], repo.Change{"first_name": &s, "last_name": &s}, nil))
 		for _, got := range []string{c.CompanyName, c.FullName, c.Email, c.Phone, *e.Name, *e.Location, *e.Comments, u.FirstName, u.LastName, e.Customer, e.CustomerPhone} {
 			if got != s {
 				t.Fatalf("stored %q, read %q", s, got)
@@ -239,7 +241,7 @@ func TestHostileTexts(t *testing.T) {
 		}
 		for _, f := range []error{
 			listed(db.Users(ctx, repo.UserFilter{Role: s, Page: repo.Page{Limit: 5}})), listed(db.Contracts(ctx, repo.ContractFilter{Status: s, Page: repo.Page{Limit: 5}})),
-			failed(db.Events(ctx, repo.EventFilter{Page: repo.Page{Limit: 5, Sort: s}})), failed(db.UpdateUser(ctx, w.ids["sales2"], repo.Change{"role": &s}, 0)), failed(db.History(ctx, s, 1)), w.signInAs(s, []byte(s)),
+			failed(db.Events(ctx, repo.EventFilter{Page: repo.Page{Limit: 5, Sort: s}})), failed(db.UpdateUser(ctx, w.ids["sales2"], repo.Change{"role": &s}, nil)), failed(db.History(ctx, s, 1)), w.signInAs(s, []byte(s)),
 		} {
 			if f != nil && f.Error() == "" || strings.Contains(fmt.Sprint(f), "SQLSTATE") {
 				t.Errorf("%q: %v", s, f)

@@ -34,9 +34,9 @@ func revocations(w *world) map[string]func(ctx context.Context) error {
 		},
 		"others": func(ctx context.Context) error { return failed(w.as("sales1").EndOtherSessions(ctx)) },
 		"role": func(ctx context.Context) error {
-			return failed(w.as("admin").UpdateUser(ctx, w.ids["sales1"], repo.Change{"role": text("support")}, 0))
+			return failed(w.as("admin").UpdateUser(ctx, w.ids["sales1"], repo.Change{"role": text("support")}, nil))
 		},
-		"deleted": func(ctx context.Context) error { return failed(w.as("admin").DeleteUser(ctx, w.ids["sales1"], 0)) },
+		"deleted": func(ctx context.Context) error { return failed(w.as("admin").DeleteUser(ctx, w.ids["sales1"], nil)) },
 	}
 }
 

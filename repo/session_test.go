@@ -55,12 +55,12 @@ func TestNothingOutlivesTheSession(t *testing.T) {
 		},
 		"deleted": func(w *world) {
 			w.add("admin2", "admin")
-			ok[repo.User](t)(w.as("admin2").DeleteUser(t.Context(), w.ids["admin"], 0))
+			ok[repo.User](t)(w.as("admin2").DeleteUser(t.Context(), w.ids["admin"], nil))
 		},
 		"expired": func(w *world) { w.set("update session set ends_at = now() where collaborator_id = $1", w.ids["admin"]) },
 		"role changed": func(w *world) {
 			w.add("admin2", "admin")
-			ok[repo.User](t)(w.as("admin2").UpdateUser(t.Context(), w.ids["admin"], repo.Change{"role": text("manage")}, 0))
+			ok[repo.User](t)(w.as("admin2").UpdateUser(t.Context(), w.ids["admin"], repo.Change{"role": text("manage")}, nil))
 		},
 	}
 	for how, end := range ends {

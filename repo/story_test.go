@@ -26,14 +26,14 @@ func TestStory(t *testing.T) {
 	if contract.SalesID == nil || *contract.SalesID != w.ids["sales1"] || contract.RemainingAmount != 100000 || contract.Status != "to_send" {
 		t.Fatalf("contract: %+v", contract)
 	}
-	if _, err := w.as("sales1").AddEvent(ctx, repo.Change{"contract_id": &contract.ID}); !errors.Is(err, repo.ErrConflict) {
+	if _, err := w.as("sales1").AddEvent(ctx, newEvent(&contract.ID)); !errors.Is(err, repo.ErrConflict) {
 		t.Fatalf("event on an unsigned contract: %v", err)
 	}
 	contract, err = w.as("sales1").UpdateContract(ctx, contract.ID, repo.Change{"status": ptr("signed"), "remaining_amount": ptr(repo.Money(60000))})
 	if err != nil || contract.Status != "signed" || contract.RemainingAmount != 60000 || contract.SignedAt == nil {
 		t.Fatalf("signed: %+v, %v", contract, err)
 	}
-	if _, err := w.as("sales2").AddEvent(ctx, repo.Change{"contract_id": &contract.ID}); !errors.Is(err, repo.ErrDenied) {
+	if _, err := w.as("sales2").AddEvent(ctx, newEvent(&contract.ID)); !errors.Is(err, repo.ErrDenied) {
 		t.Fatalf("event for another's customer: %v", err)
 	}
 	start := time.Now().Add(48 * time.Hour).Truncate(time.Second)

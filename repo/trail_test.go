@@ -24,8 +24,8 @@ func TestTrail(t *testing.T) {
 	ok[repo.Event](t)(w.as("admin").RestoreEvent(ctx, e))
 	ok[repo.Event](t)(w.as("manage").DeleteEvent(ctx, e))
 	ok[repo.Customer](t)(w.as("sales1").UpdateCustomer(ctx, c, repo.Change{"phone": text("")}))
-	ok[repo.User](t)(w.as("manage").UpdateUser(ctx, w.ids["sales2"], repo.Change{"email": text("two@epic.example")}, 0))
-	ok[repo.User](t)(w.as("manage").DeleteUser(ctx, w.ids["sales2"], 0))
+	ok[repo.User](t)(w.as("manage").UpdateUser(ctx, w.ids["sales2"], repo.Change{"email": text("two@epic.example")}, nil))
+	ok[repo.User](t)(w.as("manage").DeleteUser(ctx, w.ids["sales2"], nil))
 	for _, want := range []struct {
 		noun    string
 		id      int64

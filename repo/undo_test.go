@@ -65,9 +65,9 @@ func TestUndoEveryNoun(t *testing.T) {
 		{"event cancel", "event", e, func() error { return failed(admin.CancelEvent(ctx, e)) }},
 		{"event delete", "event", e, func() error { return failed(admin.DeleteEvent(ctx, e)) }},
 		{"user update", "collaborator", w.ids["sales2"], func() error {
-			return failed(admin.UpdateUser(ctx, w.ids["sales2"], repo.Change{"first_name": text("A"), "last_name": text("B"), "email": text("ab@epic.example"), "role": text("manage"), "employee_number": text("X1")}, 0))
+			return failed(admin.UpdateUser(ctx, w.ids["sales2"], repo.Change{"first_name": text("A"), "last_name": text("B"), "email": text("ab@epic.example"), "role": text("manage"), "employee_number": text("X1")}, nil))
 		}},
-		{"user delete", "collaborator", w.ids["support2"], func() error { return failed(admin.DeleteUser(ctx, w.ids["support2"], 0)) }},
+		{"user delete", "collaborator", w.ids["support2"], func() error { return failed(admin.DeleteUser(ctx, w.ids["support2"], nil)) }},
 	} {
 		before := w.rowOf(try.table, try.id)
 		if err := try.change(); err != nil {
@@ -132,11 +132,11 @@ func TestUndoGoesBack(t *testing.T) {
 func TestUndoOfNothing(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
-	e := w.event(w.contract(w.customer("sales1").ID, 0, "signed").ID, "").ID
+	e := w.event(w.contract(w.customer("sales1").ID, 5000, "signed").ID, "").ID
 	ok[repo.Event](t)(w.as("manage").UpdateEvent(ctx, e, repo.Change{"name": text("Gala")}))
 	ok[repo.Event](t)(w.as("manage").UpdateEvent(ctx, e, repo.Change{"support_id": ptr(w.ids["support2"])}))
 	ok[repo.Event](t)(w.as("manage").DeleteEvent(ctx, e))
-	ok[repo.User](t)(w.as("admin").DeleteUser(ctx, w.ids["support2"], 0))
+	ok[repo.User](t)(w.as("admin").DeleteUser(ctx, w.ids["support2"], nil))
 	w.undone("manage") // is back, without the contact who left meanwhile
 	w.undone("manage") // had no contact before
 	w.undone("manage")

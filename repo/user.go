@@ -18,7 +18,7 @@ type User struct {
 	Role           string     `db:"role" search:"words" show:"status"`
 	CreatedAt      time.Time  `db:"created_at" show:"detail"`
 	UpdatedAt      time.Time  `db:"updated_at" show:"detail"`
-	DeletedAt      *time.Time `db:"deleted_at" show:"detail" sort:"-"`
+	DeletedAt      *time.Time `db:"deleted_at" show:"detail absent" sort:"-"`
 }
 
 var users = entityOf[User]("user", "collaborator", "users", finder{}) // collaborators are few: a search reads all of them
@@ -56,15 +56,20 @@ func (db *DB) AddUser(ctx context.Context, c Change, p *Password) (User, error) 
 		c.given()["email"], p.MemoryKiB, p.Iterations, p.Parallelism, p.Salt, p.KeyHash, p.OneTime)})
 }
 
-// UpdateUser writes the given columns. Unless reassignTo is 0, that collaborator first takes over all open records.
-func (db *DB) UpdateUser(ctx context.Context, id int64, c Change, reassignTo int64) (User, error) {
-	return users.update(ctx, db, id, c, handOver(id, reassignTo)...)
+// A Reassignment hands over all open records to the collaborator To before a change, and counts them.
+type Reassignment struct {
+	To    int64
+	Moved Handed
 }
 
-// DeleteUser marks a collaborator as deleted and ends their sessions. Unless reassignTo is 0, that collaborator first
-// takes over all open records.
-func (db *DB) DeleteUser(ctx context.Context, id, reassignTo int64) (User, error) {
-	return users.mark(ctx, db, id, true, handOver(id, reassignTo)...)
+// UpdateUser writes the given columns, after the reassignment unless it is nil.
+func (db *DB) UpdateUser(ctx context.Context, id int64, c Change, r *Reassignment) (User, error) {
+	return users.update(ctx, db, id, c, r.steps(id)...)
+}
+
+// DeleteUser marks a collaborator as deleted and ends their sessions, after the reassignment unless it is nil.
+func (db *DB) DeleteUser(ctx context.Context, id int64, r *Reassignment) (User, error) {
+	return users.mark(ctx, db, id, true, r.steps(id)...)
 }
 
 // RestoreUser brings a deleted collaborator back.
@@ -81,16 +86,54 @@ type Handed struct {
 
 // HandOver moves a collaborator's customers, open contracts and coming events to another one.
 func (db *DB) HandOver(ctx context.Context, from, to int64) (moved Handed, err error) {
-	err = db.run(ctx, step{squirrel.Expr("select customers, contracts, events from hand_over($1, $2)", from, to), func(rows pgx.Rows) error {
-		moved, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[Handed])
-		return err
-	}})
+	err = db.run(ctx, moving(from, to, &moved))
 	return moved, err
 }
 
-func handOver(from, to int64) []step {
-	if to == 0 {
+// steps returns the step that hands over, none for nil.
+func (r *Reassignment) steps(from int64) []step {
+	if r == nil {
 		return nil
 	}
-	return []step{{query: squirrel.Expr("select hand_over($1, $2)", from, to)}}
+	return []step{moving(from, r.To, &r.Moved)}
+}
+
+// moving is the step that hands over and counts what it moves.
+func moving(from, to int64, moved *Handed) step {
+	return step{squirrel.Expr("select customers, contracts, events from hand_over($1, $2)", from, to), func(rows pgx.Rows) (err error) {
+		*moved, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[Handed])
+		return err
+	}}
+}
+
+// OpenWork counts what handing over would move.
+func (db *DB) OpenWork(ctx context.Context, id int64) (Handed, error) {
+	count := func(view, contact, more string) squirrel.Sqlizer {
+		q := squirrel.Select("count(*)").From(view).Where(squirrel.Eq{contact: id, "deleted_at": nil})
+		if more != "" {
+			q = q.Where(more)
+		}
+		return squirrel.Alias(q, view)
+	}
+	q := sq().Select().Column(count("customers", "sales_id", "")).
+		Column(count("contracts", "sales_id", "status not in ('finished', 'canceled')")).
+		Column(count("events", "support_id", "coalesce(end_date > now(), true)"))
+	return one(ctx, db, q, pgx.RowToStructByName[Handed])
+}
+
+// An Overlap is a coming event of one support contact at the time of another one's.
+type Overlap struct {
+	EventID int64     `db:"event_id"`
+	OtherID int64     `db:"other_id"`
+	Contact string    `db:"contact"` // of the other event
+	From    time.Time `db:"from_date"`
+	To      time.Time `db:"to_date"` // of the other event
+}
+
+// Overlaps returns the overlaps that handing over the events of one support contact to another makes, at most 20.
+func (db *DB) Overlaps(ctx context.Context, from, to int64) ([]Overlap, error) {
+	q := sq().Select("e.id as event_id", "o.id as other_id", "o.support_contact as contact", "o.start_date as from_date", "o.end_date as to_date").
+		From("events e").Join("events o on o.support_id = ? and o.deleted_at is null and o.start_date < e.end_date and o.end_date > e.start_date", to).
+		Where("e.support_id = ? and e.deleted_at is null and e.end_date > now()", from).OrderBy("o.start_date", "e.id", "o.id").Limit(20)
+	return list(ctx, db, q, pgx.RowToStructByName[Overlap])
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"reflect"
 	"testing"
+	"time"
 
 	"crm/repo"
 	"crm/seed"
@@ -20,7 +21,7 @@ func TestPurge(t *testing.T) {
 	must(t, err)
 	contract, err := manager.AddContract(ctx, repo.Change{"customer_id": &customer.ID, "total_amount": ptr(repo.Money(5000)), "status": ptr("signed")})
 	must(t, err)
-	event, err := seller.AddEvent(ctx, repo.Change{"contract_id": &contract.ID, "name": ptr("Real Event")})
+	event, err := seller.AddEvent(ctx, repo.Change{"contract_id": &contract.ID, "name": ptr("Real Event"), "start_date": time.Now(), "end_date": time.Now().Add(time.Hour)})
 	must(t, err)
 	builds, err := manager.AddContract(ctx, repo.Change{"customer_id": ptr(int64(3))})
 	must(t, err)

@@ -34,7 +34,7 @@ type completer struct {
 	now     func() time.Time
 	wake    func() // says that more is known
 
-	recency map[string]int // value → when it was last used, counted in commands
+	recency map[commands.Use]int // when a value was last used, counted in commands
 	count   int
 
 	mu         sync.Mutex
@@ -52,29 +52,29 @@ type answers struct {
 }
 
 func newCompleter(session func() *commands.Session, wake func()) *completer {
-	c := &completer{session: session, now: time.Now, wake: wake, recency: map[string]int{}}
+	c := &completer{session: session, now: time.Now, wake: wake, recency: map[commands.Use]int{}}
 	c.forget()
 	return c
 }
 
-// used remembers the words of a command: of two values that fit equally well, the one used last goes first.
-func (c *completer) used(line string) {
-	words, err := commands.Split(line)
-	if err != nil {
-		return
-	}
+// used remembers the values of a command that succeeded: of two values of a kind that fit equally well, the one that was
+// used last comes first.
+func (c *completer) used(values []commands.Use) {
 	c.count++
-	for _, w := range words {
-		if !w.IsFlag() && len(c.recency) < mostRecent {
-			c.recency[w.Value] = c.count
+	for _, v := range values {
+		if len(c.recency) < mostRecent {
+			c.recency[v] = c.count
 		}
 	}
 }
 
-// byUse sorts values by their last use, the others behind them as they were.
-func (c *completer) byUse(choices []commands.Choice) []commands.Choice {
+// byUse sorts values of a kind by their last use, the others behind them as they were.
+func (c *completer) byUse(k commands.Kind, choices []commands.Choice) []commands.Choice {
+	last := func(choice commands.Choice) int {
+		return c.recency[k.Use(choice.Text)]
+	}
 	sorted := slices.Clone(choices)
-	slices.SortStableFunc(sorted, func(a, b commands.Choice) int { return c.recency[b.Text] - c.recency[a.Text] })
+	slices.SortStableFunc(sorted, func(a, b commands.Choice) int { return last(b) - last(a) })
 	return sorted
 }
 
@@ -93,7 +93,7 @@ func (c *completer) complete(before string) (start int, list []line.Suggestion) 
 	choices := found.Choices
 	switch k := found.Kind; {
 	case k.Live != nil:
-		choices = append(found.Rank(c.byUse(c.recall(k.Name, k.Live))), choices...)
+		choices = append(found.Rank(c.byUse(k, c.recall(k.Identity(), k.Live))), choices...)
 		if found.Searchable() {
 			choices = found.With(c.search(k, found.Word), choices)
 		}
@@ -116,7 +116,7 @@ func (c *completer) complete(before string) (start int, list []line.Suggestion) 
 // search recalls what the database finds for a word. A newer word ends the search for an older one, and an answer is
 // kept under its own word: it never stands where another was asked for.
 func (c *completer) search(k commands.Kind, word string) []commands.Choice {
-	key := "search:" + k.Name + ":" + word
+	key := "search:" + k.Identity() + ":" + word
 	c.mu.Lock()
 	if c.searching != key {
 		if c.stopSearch != nil {

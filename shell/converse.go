@@ -62,8 +62,10 @@ func (sh *Shell) Converse(ctx context.Context, t Terminal) error {
 		switch {
 		case errors.Is(err, io.EOF):
 			return nil
-		case errors.Is(err, line.ErrDiscarded), err == nil && strings.TrimSpace(text) == "":
+		case errors.Is(err, line.ErrDiscarded), err == nil && strings.TrimSpace(text) == "" && c.Session.Next == "":
 			continue
+		case err == nil && strings.TrimSpace(text) == "":
+			text = "next"
 		case err != nil:
 			return err
 		}
@@ -83,7 +85,14 @@ func (c *conversation) run(ctx context.Context, text string) (leave bool) {
 		_ = c.history.Add(text)
 	}
 	before := c.Session.Me
-	err := c.do(ctx, text, true)
+	r, redirected, err := commands.ParseRedirection(text)
+	switch {
+	case err != nil:
+	case redirected:
+		err = c.redirect(ctx, r)
+	default:
+		err = c.do(ctx, text, true)
+	}
 	switch {
 	case errors.Is(err, commands.ErrExit):
 		return true
@@ -93,7 +102,7 @@ func (c *conversation) run(ctx context.Context, text string) (leave bool) {
 	if errors.Is(err, context.Canceled) {
 		c.reader.DropPasted()
 	}
-	c.completer.used(text)
+	c.completer.used(c.values)
 	if c.Session.Me != before {
 		c.reader.ResetIdle() // who signed in typed a password
 		c.completer.forget()
@@ -206,7 +215,7 @@ func (sh *Shell) prefix() string {
 // ConversePlainly is Converse for a terminal that cannot move its cursor: the prompt is text, and
 // nothing is completed.
 func (sh *Shell) ConversePlainly(ctx context.Context, in io.Reader) error {
-	from, away := newLines(untilDone(ctx, in)), line.NewIdleTimer(sh.idle, sh.Clock)
+	from, away := newLines(UntilDone(ctx, in)), line.NewIdleTimer(sh.idle, sh.Clock)
 	sh.asks = func(question string) (string, error) {
 		_, _ = io.WriteString(sh.Words, question)
 		return from.physical()

@@ -27,6 +27,8 @@ var loopPromises = map[string]func(*testing.T){
 	"300 pasted lines":                          loopPaste,
 	"a paste that writes asks":                  loopPasteAsks,
 	"a dumb terminal":                           loopDumb,
+	"next pages, last id, names":                loopPages,
+	"an answer in a file":                       loopToFile,
 }
 
 func loopEnds(t *testing.T) {
@@ -155,8 +157,10 @@ func loopDiscard(t *testing.T) {
 func loopAsks(t *testing.T) {
 	d := sit(t, deskConfig{login: "admin"})
 	for _, answer := range []string{"", "n", "no", "x", "\x03", "\x04"} {
+		asked := len(d.output())
 		d.send("event delete 1\r")
-		d.waitLine("event delete 1? [y/N]")
+		d.said(asked, "delete event 1 Lou Bouzin General Assembly (Bouzin SARL, ")
+		d.said(asked, "? [y/N]")
 		since := len(d.output())
 		d.send(answer)
 		if answer == "" || answer[0] > ' ' {
@@ -168,8 +172,19 @@ func loopAsks(t *testing.T) {
 	if n := d.number("select count(*) from event where deleted_at is not null"); n != 0 {
 		t.Errorf("%d events were deleted", n)
 	}
+	d.run("event delete 999", "error: there is no event 999") // refused before it is asked
+	d.run("user delete 3", "error: this collaborator still answers for")
+	d.run("user delete 1", "error: you cannot delete yourself")
+	since := len(d.output())
+	d.send("user hand-over 3 --to 4\r")
+	d.said(since, "over to Dawn Sanchez? [y/N]")
+	d.send("n\r")
+	d.wait("cancelled")
+	d.idle()
+	asked := len(d.output())
 	d.send("event delete 1\r")
-	d.waitLine("event delete 1? [y/N]")
+	d.said(asked, "delete event 1 Lou Bouzin General Assembly (Bouzin SARL, ")
+	d.said(asked, "? [y/N]")
 	d.send("y\r")
 	d.wait("event 1 deleted")
 	d.idle()
@@ -181,7 +196,7 @@ func loopAsksTwice(t *testing.T) {
 	const question = "to go on, type the number 31 or the company's name:"
 	ask := func() {
 		d.send("customer erase 31\r")
-		d.waitLine("customer erase 31? [y/N]")
+		d.wait("erase customer 31 Twice SARL (Tom Twice)? [y/N]")
 		d.send("y\r")
 		d.wait("Twice SARL, Tom Twice, will be gone for good")
 		d.waitLine(question)

@@ -217,7 +217,7 @@ func TestSentry(t *testing.T) {
 		{"contract finish 1", []string{"info contract finished contract/1 by id 2"}},
 		{"contract cancel 4", []string{"warning contract canceled contract/4 by id 2"}},
 		{"login sales@office.example", []string{"info signed in by id 3"}},
-		{"event add --contract-id 3 --name Secret --location Secret --comments Secret", []string{"info event added event/1 by id 3"}},
+		{"event add --contract-id 3 --name Secret --start-date today --end-date today --location Secret --comments Secret", []string{"info event added event/1 by id 3"}},
 		{"login manage@office.example", []string{"info signed in by id 2"}},
 		{"event assign 1 4", []string{"info event assigned event/1 by id 2"}},
 		{"event update 1 --attendees 3", []string{"info event updated event/1 by id 2"}},

@@ -126,7 +126,7 @@ func (sh *Shell) undo(ctx context.Context, rollback func(context.Context) error)
 // runScript runs one script, printing its errors; it returns the number of commands that did their work, whether
 // one of them was to leave, and the first error.
 func (sh *Shell) runScript(ctx context.Context, s Script) (ran int, left bool, first error) {
-	lines := newLines(untilDone(ctx, s.Text))
+	lines := newLines(UntilDone(ctx, s.Text))
 	for {
 		text, at, err := lines.next()
 		if errors.Is(err, io.EOF) {
@@ -293,7 +293,7 @@ func (sh *Shell) source(ctx context.Context, file string) error {
 	sh.depth++
 	ran := 0
 	defer func() { sh.depth, sh.sourced = sh.depth-1, &ran }()
-	lines := newLines(untilDone(ctx, f))
+	lines := newLines(UntilDone(ctx, f))
 	name := filepath.Base(file)
 	var first error // told already, of a script that keeps going
 	for {
@@ -338,8 +338,8 @@ func unreadableFile(file string, err error) error {
 	return fmt.Errorf("%w", repo.Invalid{Problems: []repo.Problem{{Field: "file " + file, Text: why.Error()}}})
 }
 
-// untilDone returns a reader that fails as soon as ctx ends, also while r waits for input.
-func untilDone(ctx context.Context, r io.Reader) io.Reader {
+// UntilDone returns a reader that fails as soon as ctx ends, also while r waits for input.
+func UntilDone(ctx context.Context, r io.Reader) io.Reader {
 	if _, ok := r.(*os.File); !ok {
 		return r
 	}

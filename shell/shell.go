@@ -47,6 +47,7 @@ type Shell struct {
 
 	asks    func(question string) (string, error) // at the prompt; nil in a script
 	did     commands.Command                      // the last one
+	values  []commands.Use                        // of the last command if it succeeded
 	depth   int                                   // of source
 	sourced *int                                  // the commands that the last source ran; nil if the last command was no source
 	speak   func()                                // ends a hush
@@ -68,6 +69,7 @@ func (sh *Shell) Attach() {
 		return sh.Secrets.Read(ctx, r)
 	}
 	sh.Session.Confirm = sh.confirm
+	sh.Session.Choose = sh.choose
 	sh.Session.Retyped = sh.retyped
 	sh.Session.Source = sh.source
 	if sh.Screen.Terminal {
@@ -93,7 +95,7 @@ func (sh *Shell) do(ctx context.Context, line string, typed bool) error {
 	defer sh.unhush()
 	before, began := sh.who(), time.Now()
 	answer, err := sh.dispatch(ctx, line, typed)
-	sh.did = answer.Command
+	sh.did, sh.values = answer.Command, answer.Used
 	took := time.Since(began)
 	if err != nil && ctx.Err() != nil && !errors.Is(err, commands.ErrExit) && !errors.Is(err, repo.ErrUnanswered) && !errors.As(err, new(repo.Uncertain)) {
 		err = context.Canceled // whatever the cancelled command made of it
@@ -309,6 +311,20 @@ func (sh *Shell) confirm(_ context.Context, question string) error {
 		return context.Canceled
 	}
 	return nil
+}
+
+// choose lists choices and asks for the number of one of them.
+func (sh *Shell) choose(_ context.Context, question string, choices []commands.Choice) (commands.Choice, error) {
+	lines := []string{question + ":"}
+	for _, c := range choices {
+		lines = append(lines, fmt.Sprintf("%6s  %s", c.Text, c.Help))
+	}
+	answer, err := sh.ask(strings.Join(append(lines, "number: "), "\n"))
+	i := slices.IndexFunc(choices, func(c commands.Choice) bool { return c.Text == answer })
+	if err != nil || i < 0 {
+		return commands.Choice{}, context.Canceled
+	}
+	return choices[i], nil
 }
 
 // retyped asks for one of the words; nothing else goes on. A script was asked for --yes before.

@@ -63,6 +63,13 @@ func (p painter) paint(page *bytes.Buffer, out commands.Output) error {
 }
 
 func (p painter) paintForPeople(page *bytes.Buffer, out commands.Output) error {
+	if out.Single && p.Format != "markdown" {
+		empty := map[string]bool{}
+		for i, c := range out.Columns {
+			empty[c.Name] = out.Rows[0][i] == nil
+		}
+		out = without(out, func(c commands.Column) bool { return c.Absent && empty[c.Name] })
+	}
 	switch p.Format {
 	case "vertical":
 		p.vertical(page, out)

@@ -1,6 +1,6 @@
-//go:build pgbouncer
+//go:build linux && pgbouncer
 
-package main
+package shell
 
 import (
 	"bytes"
@@ -38,30 +38,33 @@ customer export-data 2
 logout
 `
 
-// Twenty programs at once run scripts of every kind over two server connections of PgBouncer, every second as a whole.
+// TestProgramsThroughPgBouncer runs twenty programs at once over two server connections of PgBouncer: each runs a script with
+// commands of every kind, every second one as a single transaction.
 func TestProgramsThroughPgBouncer(t *testing.T) {
-	keyset, err := demo()
+	w, err := shared()
 	if err != nil {
 		t.Fatal(err)
 	}
-	database := pgtest.Database(t, "crm_demo")
-	url, stop, err := pgtest.StartPgBouncer("crm_app", 2, "server_reset_query = DISCARD ALL", "server_reset_query_always = 1")
+	crm, database := buildCRM(t), pgtest.Database(t, stock)
+	address, stop, err := pgtest.StartPgBouncer("crm_app", 2,
+		"server_reset_query = DISCARD ALL", "server_reset_query_always = 1")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer stop()
 	home := t.TempDir() // of one machine: its sign-ins take turns
 	run := func(args ...string) {
-		cmd := exec.Command("crm", append([]string{"--login", "admin@epic.example"}, args...)...)
+		cmd := exec.Command(crm, append([]string{"--login", "admin@epic.example"}, args...)...)
 		cmd.Env = append(os.Environ(), "HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_DATA_HOME="+home, "XDG_STATE_HOME="+home,
-			"CRM_DATABASE_URL="+url(database), "CRM_KEYSET="+keyset, "CRM_PASSWORD="+seed.DemoPassword, "CRM_PASSWORD_MEMORY_MIB=12")
+			"CRM_DATABASE_URL="+address(database), "CRM_KEYSET="+w.keyset, "CRM_PASSWORD="+seed.DemoPassword,
+			"CRM_PASSWORD_MEMORY_MIB=12")
 		var words bytes.Buffer
 		cmd.Stderr = &words
 		if err := cmd.Run(); err != nil || strings.Contains(words.String(), "pooler") {
 			t.Errorf("%s: %v\n%s", args, err, &words)
 		}
 	}
-	run("-c", "whoami") // the first sign-in keeps the password at a higher cost: one that overlaps with it fails
+	run("-c", "whoami") // the first sign-in stores the password at a higher cost, and sign-ins that overlap with it fail
 	const programs = 20
 	scripts := t.TempDir()
 	var all sync.WaitGroup

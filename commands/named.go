@@ -1,0 +1,110 @@
+package commands
+
+// This file finds the records that a line names instead of numbers: customer get bouzin, event assign 46 kate.
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"crm/repo"
+	"crm/security/finding"
+)
+
+// mostListed is the number of records that the refusal of an ambiguous name lists.
+const mostListed = 10
+
+// A reference is a text in the place of a record's ID, until resolve has found the record.
+type reference string
+
+// refers reports whether the text may name a record: it begins with a letter, so it is no mistyped number.
+func (k Kind) refers(text string) bool {
+	first, _ := utf8.DecodeRuneInString(text)
+	return k.Noun != "" && k.Search != nil && unicode.IsLetter(first)
+}
+
+// resolve replaces the references of an input by IDs, and returns a line for each that says which record it is. It returns
+// repo.ErrNotFound for a name that no record has, and repo.ErrInvalid for one that several have and nobody chooses among. A
+// command that destroys or pays takes a name only at the prompt, where it asks.
+func (in Input) resolve(ctx context.Context, s *Session, c Command, typed bool) (named []string, err error) {
+	for _, g := range in.given {
+		text, isReference := in.values[g.name].(reference)
+		if !isReference {
+			continue
+		}
+		if !typed && (c.Destructive || c.Pays) {
+			return nil, usageHint("find "+Quote(string(text))+" tells it", "%s wants the number of the %s in a script, not %s", c.Name, g.kind.Noun, show(string(text)))
+		}
+		choice, err := g.kind.one(ctx, s, string(text), typed)
+		if err != nil {
+			return nil, err
+		}
+		id, err := strconv.ParseInt(choice.Text, 10, 64)
+		if err != nil {
+			return nil, err
+		}
+		in.values[g.name] = id
+		named = append(named, fmt.Sprintf("%s %d: %s", g.kind.Noun, id, choice.Help))
+	}
+	return named, nil
+}
+
+// one returns the record of the kind that the text names. Of several it asks which, if the line was typed.
+func (k Kind) one(ctx context.Context, s *Session, text string, typed bool) (Choice, error) {
+	if s.DB == nil || s.Me == nil {
+		return Choice{}, forbidden(s, "")
+	}
+	found, err := k.Search(ctx, s, text)
+	if err != nil {
+		return Choice{}, err
+	}
+	found = slices.DeleteFunc(found, func(c Choice) bool { return finding.Score(text, c.Help) < finding.MatchStart }) // words begin words
+	if exact := slices.DeleteFunc(slices.Clone(found), func(c Choice) bool { return !c.isNamed(text) }); len(exact) > 0 {
+		found = exact
+	}
+	switch {
+	case len(found) == 0:
+		return Choice{}, &worded{fmt.Sprintf("no %s fits %s", k.Noun, show(text)), "find " + Quote(text) + " searches all records", repo.ErrNotFound}
+	case len(found) == 1:
+		return found[0], nil
+	case typed && s.Choose != nil:
+		return s.Choose(ctx, fmt.Sprintf("%s is the name of several %ss", show(text), k.Noun), found)
+	}
+	lines := make([]string, 0, mostListed)
+	for _, c := range found[:min(len(found), mostListed)] {
+		lines = append(lines, c.Text+" "+c.Help)
+	}
+	more := ""
+	if len(found) > mostListed {
+		more = "; and more"
+	}
+	return Choice{}, &worded{fmt.Sprintf("%s fits several %ss: %s%s", show(text), k.Noun, strings.Join(lines, "; "), more), "give the number", repo.ErrInvalid}
+}
+
+// isNamed reports whether the text is a whole name of the choice, regardless of case and accents.
+func (c Choice) isNamed(text string) bool {
+	is := strings.Join(finding.Words(text), " ")
+	return slices.ContainsFunc(strings.FieldsFunc(c.Help, func(r rune) bool { return r == '—' || r == ',' }), func(part string) bool {
+		return strings.Join(finding.Words(part), " ") == is
+	})
+}
+
+// id returns the ID that the text is, or that of the record which it names.
+func (k Kind) id(ctx context.Context, s *Session, text string) (int64, error) {
+	value, err := k.Parse(s, text)
+	if err == nil {
+		return value.(int64), nil
+	}
+	if !k.refers(text) {
+		return 0, repo.Invalid{Problems: []repo.Problem{{Field: "ID", Text: err.Error()}}}
+	}
+	choice, err := k.one(ctx, s, text, s.Typed)
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseInt(choice.Text, 10, 64)
+}

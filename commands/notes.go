@@ -1,0 +1,98 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"unicode/utf8"
+
+	"crm/repo"
+)
+
+// This file reads notes: texts of several lines, typed in quotes or read from a file or standard input.
+
+// Note is the kind of a text of several lines; its value is a string, in NFC, with line feeds as line ends. "-" stands for
+// standard input and @FILE for the text in a file.
+var Note = Kind{Name: "TEXT|@FILE|-", Parse: func(s *Session, text string) (any, error) {
+	text, err := noteSource(s, text)
+	if err != nil {
+		return nil, err
+	}
+	return cleanNote(text)
+}}
+
+// someNote is a note of several words, which need no quotes on one line.
+var someNote = func() Kind {
+	k := Required(Note)
+	k.Rest = true
+	return k
+}()
+
+// noteSource returns the text that is typed, or that the file or standard input holds.
+func noteSource(s *Session, typed string) (string, error) {
+	var from io.Reader
+	path, isFile := strings.CutPrefix(typed, "@")
+	switch {
+	case typed == "-" && s.Input == nil:
+		return "", errors.New("- reads standard input, which holds the commands here: name a file with @FILE")
+	case typed == "-":
+		from = s.Input
+	case isFile:
+		f, err := os.Open(path)
+		if err != nil {
+			return "", fmt.Errorf("cannot read the file %s: begin with a space to write a text that starts with @", show(path))
+		}
+		defer f.Close()
+		from = f
+	default:
+		return typed, nil
+	}
+	const most = 4*repo.NoteLimit + 1000 // bytes; a longer text is too long in any case
+	b, err := io.ReadAll(io.LimitReader(from, most))
+	if err != nil {
+		return "", fmt.Errorf("cannot be read: %w", err)
+	}
+	return strings.TrimPrefix(string(b), "\ufeff"), nil
+}
+
+// cleanNote cleans each line of a note as a text of one line.
+func cleanNote(text string) (string, error) {
+	text = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\t", "    ").Replace(text)
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		indent := line[:len(line)-len(strings.TrimLeft(line, " "))]
+		clean, err := cleanText(line, 5*repo.NoteLimit)
+		if err != nil {
+			return "", err
+		}
+		lines[i] = strings.TrimRight(indent+clean, " ")
+	}
+	text = strings.Trim(strings.Join(lines, "\n"), " \n")
+	if n := utf8.RuneCountInString(text); n > repo.NoteLimit {
+		return "", fmt.Errorf("has %d characters: at most %d are possible", n, repo.NoteLimit)
+	}
+	return text, nil
+}
+
+// noteEvent appends a note with date and author to the notes of an event.
+func noteEvent(ctx context.Context, s *Session, in Input) (Output, error) {
+	id := Value[int64](in, "id")
+	note := fmt.Sprintf("%s %s: %s", clock(s, s.Locale.Now()), fullName(*s.Me), Value[string](in, "text"))
+	e, err := s.DB.AppendNote(ctx, id, note)
+	return done(eventFields, e, "event", id, "noted"), named(err, "event", id)
+}
+
+// OrNone returns the kind with an empty text for no value; that value is nil.
+func OrNone(k Kind) Kind {
+	parse := k.Parse
+	k.Parse = func(s *Session, text string) (any, error) {
+		if strings.TrimSpace(text) == "" {
+			return nil, nil
+		}
+		return parse(s, text)
+	}
+	return k
+}

@@ -1,0 +1,65 @@
+//go:build linux
+
+package shell
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// loopPages shows the next pages of a list, uses the last ID, and chooses among records with one name.
+func loopPages(t *testing.T) {
+	d := sit(t, deskConfig{login: "manage"})
+	d.run("customer list --limit 1 --columns id", "next: --after 1")
+	d.run("", "next: --after 2")
+	d.run("next", "next: --after 3")
+	d.run("customer get 2 --format csv", "2,Bouzin SARL")
+	d.run("next", "there is no next page")
+	d.run("customer get $_ --format csv", "2,Bouzin SARL")
+	d.run("customer get bouzin --format csv", "2,Bouzin SARL", "customer 2: Bouzin SARL — Lou Bouzin")
+	since := len(d.output())
+	d.send("user get sales --format csv\r")
+	d.said(since, "number: ")
+	d.send("3\r")
+	d.said(since, "sales1@epic.example")
+	d.idle()
+}
+
+// loopToFile writes answers to files: data only, of mode 0600, whole or not at all, and over another file only after a yes.
+func loopToFile(t *testing.T) {
+	d := sit(t, deskConfig{login: "manage"})
+	file := filepath.Join(t.TempDir(), "out.csv")
+	held := func() string {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	d.run("customer list --columns id > "+file, "written to "+file)
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 || strings.Count(held(), "\n") != 31 {
+		t.Errorf("%v, %v, holds %q", info, err, held())
+	}
+	since := len(d.output())
+	d.send("customer get 2 > " + file + "\r")
+	d.said(since, "[y/N]")
+	d.send("n\r")
+	d.said(since, "cancelled")
+	d.idle()
+	d.run("customer get 999 >|"+file, "there is no customer 999")
+	if !strings.HasPrefix(held(), "id\n1\n") {
+		t.Errorf("a refused command left %q", held())
+	}
+	d.run("customer get 2 --format json >| "+file, "written to "+file)
+	if !strings.HasPrefix(held(), `{"id":2,`) {
+		t.Errorf("replaced by %q", held())
+	}
+	d.run("customer list >", "> needs the name of a file")
+	d.run("customer list > "+filepath.Dir(file), "directory:")
+	d.run("customer list > "+filepath.Join(filepath.Dir(file), "none", "x.csv"), "cannot", "such")
+	if names, err := os.ReadDir(filepath.Dir(file)); err != nil || len(names) != 1 {
+		t.Errorf("left over: %v, %v", names, err)
+	}
+}

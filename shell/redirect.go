@@ -1,0 +1,56 @@
+package shell
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"crm/commands"
+)
+
+// This file writes the answer of one command to a file: customer list > customers.csv.
+
+// redirect runs a command whose answer goes to a file. The file holds data only, has mode 0600, and appears when the answer
+// is complete. It replaces a file only after >| or a yes.
+func (sh *Shell) redirect(ctx context.Context, r commands.Redirection) error {
+	if info, err := os.Stat(r.File); err == nil && info.IsDir() {
+		return commands.Explain(r.File+" is a directory: name a file", "", commands.ErrUsage)
+	} else if err == nil && !r.Replace {
+		if err := sh.confirm(ctx, fmt.Sprintf("replace %s?", r.File)); err != nil {
+			return err
+		}
+	}
+	file, err := os.CreateTemp(filepath.Dir(r.File), "."+filepath.Base(r.File)+".*") // of mode 0600
+	if err != nil {
+		return unwritten(r.File, err)
+	}
+	defer func() { _ = os.Remove(file.Name()) }() // unless it has its name
+	defer func() { _ = file.Close() }()
+	data, screen, pager := sh.Data, sh.Screen, sh.Pager
+	sh.Data, sh.Screen, sh.Pager = file, Screen{}, nil
+	err = sh.do(ctx, r.Line, true)
+	sh.Data, sh.Screen, sh.Pager = data, screen, pager
+	if err != nil {
+		return err
+	}
+	if err := file.Close(); err != nil {
+		return unwritten(r.File, err)
+	}
+	if err := os.Rename(file.Name(), r.File); err != nil {
+		return unwritten(r.File, err)
+	}
+	sh.say("written to " + r.File)
+	return nil
+}
+
+// unwritten returns the error of a file that cannot be written.
+func unwritten(file string, err error) error {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		err = at.Err
+	}
+	return commands.Explain(fmt.Sprintf("cannot write %s: %v", file, err), "", commands.ErrOutput)
+}
