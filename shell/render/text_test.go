@@ -2,9 +2,11 @@ package render
 
 import (
 	"math"
+	"math/rand/v2"
 	"reflect"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"crm/commands"
 	"crm/repo"
@@ -105,4 +107,40 @@ func TestWrapText(t *testing.T) {
 			t.Errorf("%q at %d: got %q, want %q", tt.in, tt.width, got, tt.want)
 		}
 	}
+}
+
+// TestNarrowest writes characters of every width in the narrowest windows. Nothing of them is lost but spaces at breaks.
+func TestNarrowest(t *testing.T) {
+	for width := 1; width <= 20; width++ {
+		for _, format := range []string{"table", "vertical"} {
+			render(t, contracts(), Style{Format: format, Width: width})
+		}
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	pieces := []string{"a", " ", "日", "e\u0301", "👩🏽\u200d❤\u200d💋", "🇫🇷", "\u0301", "\u200d", "\u3000", "\n", "ﷺ", "\x1b", "\xff"}
+	for range 3000 {
+		var b strings.Builder
+		for range random.IntN(12) {
+			b.WriteString(pieces[random.IntN(len(pieces))])
+		}
+		text := Escape(b.String())
+		for width := 1; width <= 5; width++ {
+			lines := Wrap(text, width)
+			for _, line := range lines {
+				if Width(line) > width && Width(firstRune(line)) <= width {
+					t.Fatalf("%q at %d has the line %q", text, width, line)
+				}
+			}
+			squeeze := strings.NewReplacer(" ", "", "\n", "").Replace
+			if got := strings.Join(lines, ""); squeeze(got) != squeeze(text) {
+				t.Fatalf("%q at %d: got %q", text, width, lines)
+			}
+			Cut(text, width)
+		}
+	}
+}
+
+func firstRune(s string) string {
+	_, size := utf8.DecodeRuneInString(s)
+	return s[:size]
 }
