@@ -63,7 +63,8 @@ func exact(n json.Number) any {
 	return n
 }
 
-// History returns the trail of one record, oldest first; ErrNotFound if the record never existed. entity is one of Nouns.
+// History returns the trail of one record, oldest first; ErrNotFound if the record never existed. entity is one of
+// Nouns.
 func (db *DB) History(ctx context.Context, entity string, id int64) ([]Entry, error) {
 	if entity == "user" {
 		if err := db.noteFailures(ctx); err != nil {
@@ -79,7 +80,8 @@ func (db *DB) History(ctx context.Context, entity string, id int64) ([]Entry, er
 }
 
 func (db *DB) openEntry(entity string, r entryRow) Entry {
-	return Entry{r.ID, r.At, r.UserID, r.UserName, r.Action, db.openValues(entity, r.Before), db.openValues(entity, r.After)}
+	before, after := db.openValues(entity, r.Before), db.openValues(entity, r.After)
+	return Entry{r.ID, r.At, r.UserID, r.UserName, r.Action, before, after}
 }
 
 // Texts that stand for a personal value.
@@ -91,9 +93,9 @@ const (
 // SealedWith stands for a value whose key the keyset does not hold.
 func SealedWith(key uint32) string { return fmt.Sprintf("‹sealed with key %d›", key) }
 
-// openValues returns the values of a noun's entry with the sealed ones opened. The trail holds a sealed value as PostgreSQL
-// writes bytea in JSON: \x and hex digits, followed by a digest if it was re-encrypted. Of an erased one only the digest is
-// left.
+// openValues returns the values of a noun's entry with the sealed ones opened. The trail holds a sealed value as
+// PostgreSQL writes bytea in JSON: \x and hex digits, followed by a digest if it was re-encrypted. Of an erased one only
+// the digest is left.
 func (db *DB) openValues(noun string, kept map[string]any) map[string]any {
 	opened, e := maps.Clone(kept), storeOf(noun)
 	for column, v := range kept {
@@ -132,7 +134,7 @@ type AuditEntry struct {
 	Entry
 	Client    *string // the address of the machine; nil: the server's own
 	SessionID *int64
-	Entity    string // customer, contract, event, user, payment, role, keyset, schema, or the noun that was refused or exported
+	Entity    string // one of TrailEntities, or the noun that was refused or exported
 	EntityID  int64  // 0: no single record
 	Undoes    *int64 // the entry that it takes back
 }
@@ -158,7 +160,9 @@ type AuditFilter struct {
 
 // AuditSorts maps each column by which the trail can be sorted to SQL that is never null.
 func AuditSorts() map[string]string {
-	return map[string]string{"id": "id", "at": "at", "user_id": "coalesce(user_id, 0)", "entity": "entity", "action": "action"}
+	return map[string]string{
+		"id": "id", "at": "at", "user_id": "coalesce(user_id, 0)", "entity": "entity", "action": "action",
+	}
 }
 
 // Audits returns one page of the whole trail.
@@ -196,7 +200,8 @@ func (db *DB) Audits(ctx context.Context, f AuditFilter) (List[AuditEntry], erro
 		return fetch(f.Page)
 	}
 	// What is sealed in the trail has no tokens: entries are read, and what does not match is dropped.
-	return searched(f.Page, func(e AuditEntry) int64 { return e.ID }, fetch, func(e AuditEntry) bool { return db.vault.Score(f.Search, e.texts()...) > 0 })
+	matches := func(e AuditEntry) bool { return db.vault.Score(f.Search, e.texts()...) > 0 }
+	return searched(f.Page, func(e AuditEntry) int64 { return e.ID }, fetch, matches)
 }
 
 // noteFailures has failed sign-ins written to the trail that are not there yet.

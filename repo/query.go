@@ -108,7 +108,10 @@ func (e entity[T]) page(ctx context.Context, db *DB, q squirrel.SelectBuilder, p
 	return listPage(ctx, db, q, e.view, p, sorts, e.row(db))
 }
 
-func listPage[T any](ctx context.Context, db *DB, q squirrel.SelectBuilder, view string, p Page, sorts map[string]string, row pgx.RowToFunc[T]) (List[T], error) {
+// listPage is page for any query of rows with an id, out of the view.
+func listPage[T any](
+	ctx context.Context, db *DB, q squirrel.SelectBuilder, view string, p Page, sorts map[string]string, row pgx.RowToFunc[T],
+) (List[T], error) {
 	q = q.Where(isDeleted(p.Deleted))
 	found := List[T]{Total: -1}
 	var steps []step
@@ -154,8 +157,9 @@ func ordered(q squirrel.SelectBuilder, view string, p Page, sortable map[string]
 // isDeleted holds for deleted records, or for live ones.
 func isDeleted(deleted bool) squirrel.Sqlizer { return isSet("deleted_at", deleted) }
 
-// isSet holds where a column is not null, or where it is null. Without statistics the planner takes "deleted_at is null" for one row in 200
-// and would sort whole tables for a page; it takes "num_nonnulls(deleted_at) <> 1" for nearly all rows and "= 1" for one in 200.
+// isSet holds where a column is not null, or where it is null. Without statistics the planner takes "deleted_at is null"
+// for one row in 200 and would sort whole tables for a page; it takes "num_nonnulls(deleted_at) <> 1" for nearly all
+// rows and "= 1" for one in 200.
 func isSet(column string, set bool) squirrel.Sqlizer {
 	if set {
 		return squirrel.Expr("num_nonnulls(" + column + ") = 1")

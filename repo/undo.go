@@ -41,8 +41,9 @@ func (db *DB) LastChange(ctx context.Context) (LastChange, error) {
 	}))
 }
 
-// Undo takes a change back, as a change of its own: what was added is deleted, what was deleted or canceled restored, what was updated gets its
-// values from before, a payment its opposite. It is ErrConflict if it is not the last one any more or the record was changed meanwhile.
+// Undo takes a change back, by a change of its own: it deletes a record that was added, restores one that was deleted or
+// canceled, writes the values from before an update, and adds the opposite of a payment. It returns ErrConflict if the
+// change is not the caller's last one any more or somebody has changed the record since.
 func (db *DB) Undo(ctx context.Context, c LastChange) error {
 	table, id := c.record()
 	write, err := db.opposite(c, table, id)
@@ -51,7 +52,8 @@ func (db *DB) Undo(ctx context.Context, c LastChange) error {
 	}
 	current, touched := true, true // unless the rows say otherwise
 	err = db.run(ctx,
-		step{query: sq().Select("id").From(table).Where(squirrel.Eq{"id": id}).Suffix("for update")}, // who was faster is seen
+		// The lock waits for a change that is being made, so that the next step sees it.
+		step{query: sq().Select("id").From(table).Where(squirrel.Eq{"id": id}).Suffix("for update")},
 		step{sq().Select().Column(squirrel.Expr("coalesce(("+stillLast+") = ?, false)", c.ID)), value(&current)},
 		step{query: squirrel.Expr("select set_config('crm.undoes', $1, true)", strconv.FormatInt(c.ID, 10))},
 		step{write, sawRow(&touched)},
@@ -94,7 +96,8 @@ func (c LastChange) mark() string {
 	return "deleted_at"
 }
 
-// opposite is the statement that takes a change back, if it is still the last one. A payment's table and id are its contract's.
+// opposite returns the statement that takes a change back if it is still the last one. table and id are those of
+// LastChange.record.
 func (db *DB) opposite(c LastChange, table string, id int64) (squirrel.Sqlizer, error) {
 	last := squirrel.Expr("("+stillLast+") = ?", c.ID)
 	if c.Entity == "payment" {
@@ -127,7 +130,8 @@ func (db *DB) formerValues(c LastChange) (map[string]any, error) {
 		}
 		if e.column(column).Sealed != "" {
 			// The same bytes as in the trail: from them the database sees that the change is taken back.
-			former[column] = squirrel.Expr(`(select decode(substr(split_part(l.before->>?::text, ' ', 1), 3), 'hex') from my_last_change() l)`, column)
+			former[column] = squirrel.Expr(
+				`(select decode(substr(split_part(l.before->>?::text, ' ', 1), 3), 'hex') from my_last_change() l)`, column)
 		}
 	}
 	return former, nil
