@@ -66,7 +66,7 @@ func boxOffers(t *testing.T) {
 	d.offers("customer ", "list", "List customers", "get", "update", "history")
 	d.offers("customer u", "update", "Change a customer")
 	d.offers("cust u", "update", "Change a customer")
-	d.offers("event add --", "--name", "what it is called", "--location", "--start-date", "--contract-id")
+	d.offers("event add --", "--name", "what it is called", "--start-date", "--contract-id", "--location")
 	d.without("event add --name x --", "--location", "--name ")
 	d.without("event add --name=x --", "--location", "--name ")
 	d.offers("contract list --status ", "to_send", "pending", "signed", "finished", "canceled")
