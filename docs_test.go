@@ -103,7 +103,8 @@ func TestRequirementsResolve(t *testing.T) {
 				t.Errorf("%s cites %s, which docs/requirements.md does not have", path, cited)
 			}
 		}
-		if number, _, found := strings.Cut(d.Name(), "_"); found && filepath.Ext(path) == ".txtar" && citation.MatchString(unpadded(number)) {
+		if number, _, found := strings.Cut(d.Name(), "_"); found && filepath.Ext(path) == ".txtar" &&
+			citation.MatchString(unpadded(number)) {
 			if !rows[unpadded(number)] {
 				t.Errorf("%s is named after %s, which docs/requirements.md does not have", path, unpadded(number))
 			}

@@ -18,7 +18,9 @@ import (
 
 // arrows are the packages of crm that each package may import. docs/contributing.md has the same table.
 var arrows = map[string][]string{
-	".":                        {"commands", "commands/config", "commands/operator", "repo", "repo/place", "security", "seed", "shell"},
+	".": {
+		"commands", "commands/config", "commands/operator", "repo", "repo/place", "security", "seed", "shell",
+	},
 	"shell":                    {"commands", "repo", "shell/line", "shell/render"},
 	"shell/line":               {},
 	"shell/internal/linedemo":  {"commands", "shell", "shell/line"},

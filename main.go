@@ -1,7 +1,7 @@
 // Crm is a shell in which an event company runs its business on PostgreSQL.
 //
-// The files of this package wire it: main.go starts and ends a run, settings.go reads the config, conversation.go wires the
-// shell, operator.go the commands of the operator. See README.md.
+// The files of this package wire it: main.go starts and ends a run, settings.go reads the config, conversation.go wires
+// the shell, operator.go the commands of the operator. See README.md.
 package main
 
 import (
@@ -122,8 +122,10 @@ func (p *program) start(ctx context.Context, args []string) error {
 	}
 	p.closers = append(p.closers, func() { p.reporter.Close(2 * time.Second) })
 	return map[string]func(context.Context) error{
-		"": p.converse, "init": p.init, "upgrade": p.upgrade, "backup": p.backup, "restore": p.restore, "seed": p.seed, "rotate-keys": p.rotateKeys,
-		"keyset list": p.keyset, "keyset import": p.keyset, "keyset fingerprint": p.keyset, "verify-audit": p.verifyAudit, "config check": p.checkConfig,
+		"": p.converse, "init": p.init, "upgrade": p.upgrade, "backup": p.backup, "restore": p.restore, "seed": p.seed,
+		"rotate-keys": p.rotateKeys,
+		"keyset list": p.keyset, "keyset import": p.keyset, "keyset fingerprint": p.keyset, "verify-audit": p.verifyAudit,
+		"config check": p.checkConfig,
 	}[p.line.Command](ctx)
 }
 

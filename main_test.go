@@ -70,7 +70,8 @@ var demo = sync.OnceValues(func() (keyset string, err error) {
 		return "", err
 	}
 	_, err = seed.Fill(ctx, admin, db, seed.Config{
-		Customers: 40, Contracts: 60, Events: 45, Demo: true, Params: security.Params{Memory: 12 << 10, Iterations: 3, Parallelism: 1}, Now: demoTime, Zone: zone, Seed: 1,
+		Customers: 40, Contracts: 60, Events: 45, Demo: true,
+		Params: security.Params{Memory: 12 << 10, Iterations: 3, Parallelism: 1}, Now: demoTime, Zone: zone, Seed: 1,
 	}, nil)
 	return string(keys), err
 })
@@ -90,10 +91,14 @@ func TestExamples(t *testing.T) {
 	}
 	database := pgtest.Database(t, "crm_demo")
 	var roles strings.Builder // action, then who may do it, the widest scope first
-	if err := query(&roles, pgtest.URL(database), "select action, min(scope || ' ' || role) from permission group by action"); err != nil {
+	if err := query(&roles, pgtest.URL(database), "select action, min(scope || ' ' || role) from permission group by "+
+		"action"); err != nil {
 		t.Fatal(err)
 	}
-	may := map[security.Action]string{security.Public: "sales1", security.SignedIn: "sales1", security.Limited: "sales1", security.Enrol: "sales1"}
+	may := map[security.Action]string{
+		security.Public: "sales1", security.SignedIn: "sales1",
+		security.Limited: "sales1", security.Enrol: "sales1",
+	}
 	for line := range strings.Lines(roles.String()) {
 		words := strings.Fields(line)
 		may[security.Action(words[0])] = words[2]
@@ -132,7 +137,10 @@ func TestBoundaries(t *testing.T) {
 		t.Fatal(err)
 	}
 	database := pgtest.Database(t, "crm_demo")
-	for who, role := range map[string]string{"": "", "admin": "admin", "manage": "manage", "sales1": "sales", "support1": "support"} {
+	for who, role := range map[string]string{
+		"": "", "admin": "admin", "manage": "manage", "sales1": "sales",
+		"support1": "support",
+	} {
 		var rights strings.Builder
 		if err := query(&rights, pgtest.URL(database), "select action from permission where role = '"+role+"'"); err != nil {
 			t.Fatal(err)
@@ -158,8 +166,10 @@ func TestBoundaries(t *testing.T) {
 		var data, words strings.Builder
 		crm.Stdout, crm.Stderr = &data, &words
 		err := crm.Run()
-		refused := strings.Count(words.String(), " is not permitted to the role "+role+"\n") + strings.Count(words.String(), "error: not signed in: use \"login EMAIL\"\n")
-		if (err == nil) != (forbidden == 0) || crm.ProcessState.ExitCode() != min(forbidden, 1)*commands.StatusDenied || refused != forbidden || data.Len() > 0 {
+		refused := strings.Count(words.String(), " is not permitted to the role "+role+"\n") +
+			strings.Count(words.String(), "error: not signed in: use \"login EMAIL\"\n")
+		if (err == nil) != (forbidden == 0) || crm.ProcessState.ExitCode() != min(forbidden, 1)*commands.StatusDenied ||
+			refused != forbidden || data.Len() > 0 {
 			t.Errorf("%q: %d of %d commands refused: %v\n%s%s", who, refused, forbidden, err, words.String(), data.String())
 		}
 	}
@@ -170,6 +180,7 @@ func command(t *testing.T, database, keyset string, args ...string) *exec.Cmd {
 	crm := exec.Command("crm", args...)
 	home := t.TempDir()
 	crm.Env = append(os.Environ(), "HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_DATA_HOME="+home, "XDG_STATE_HOME="+home,
-		"CRM_DATABASE_URL="+appURL(database), "CRM_KEYSET="+keyset, "CRM_PASSWORD="+seed.DemoPassword, "CRM_PASSWORD_MEMORY_MIB=12", "GORACE="+noNap)
+		"CRM_DATABASE_URL="+appURL(database), "CRM_KEYSET="+keyset, "CRM_PASSWORD="+seed.DemoPassword,
+		"CRM_PASSWORD_MEMORY_MIB=12", "GORACE="+noNap)
 	return crm
 }

@@ -42,7 +42,10 @@ func TestDeploymentScripts(t *testing.T) {
 	}
 	dir, database := t.TempDir(), pgtest.Database(t, "crm_demo")
 	byHand := pgtest.Database(t, "")
-	for name, text := range map[string]string{"recipient": identity.Recipient().String() + "\n", "identity": identity.String() + "\n"} {
+	for name, text := range map[string]string{
+		"recipient": identity.Recipient().String() + "\n",
+		"identity":  identity.String() + "\n",
+	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -58,7 +61,8 @@ func TestDeploymentScripts(t *testing.T) {
 	run := func(name string, more ...string) {
 		t.Helper()
 		script := exec.Command("sh", "-c", scripts[name])
-		script.Env = append(command(t, database, keyset).Env, "BACKUPS="+dir, "PATH="+filepath.Dir(programs)+":"+os.Getenv("PATH"), "CRM_DATABASE_ADMIN_URL="+pgtest.URL("postgres"))
+		script.Env = append(command(t, database, keyset).Env, "BACKUPS="+dir, "PATH="+filepath.Dir(programs)+":"+
+			os.Getenv("PATH"), "CRM_DATABASE_ADMIN_URL="+pgtest.URL("postgres"))
 		script.Env = append(script.Env, more...)
 		if out, err := script.CombinedOutput(); scripts[name] == "" || err != nil {
 			t.Fatalf("%s: %v\n%s", name, err, out)
@@ -70,13 +74,17 @@ func TestDeploymentScripts(t *testing.T) {
 	if out, err := exec.Command("sh", "-c", `ls "$0"/crm-*.crm`, dir).Output(); err != nil || strings.Count(string(out), "\n") != 1 {
 		t.Errorf("backups: %s, %v", out, err)
 	}
-	admin := repo.NewAdmin(pgtest.URL("postgres"), repo.Names{Database: byHand, Schema: "crm", Owner: "crm_owner", App: "crm_app"})
+	admin := repo.NewAdmin(pgtest.URL("postgres"), repo.Names{
+		Database: byHand, Schema: "crm", Owner: "crm_owner",
+		App: "crm_app",
+	})
 	if err := query(io.Discard, pgtest.URL("postgres"), "drop database "+byHand); err != nil {
 		t.Fatal(err)
 	}
 	scripts["plain"] = `crm backup "$FILE"`
 	run("plain", "FILE="+plain)
-	run("crm-restore-by-hand", "FILE="+plain, "NEW="+byHand, "PGHOST="+conf.Host, fmt.Sprint("PGPORT=", conf.Port), "PGUSER="+conf.User)
+	run("crm-restore-by-hand", "FILE="+plain, "NEW="+byHand, "PGHOST="+conf.Host, fmt.Sprint("PGPORT=", conf.Port),
+		"PGUSER="+conf.User)
 	if head, _, err := admin.VerifyChain(t.Context(), nil); err != nil || head.Position == 0 {
 		t.Errorf("restored by hand: %v, %v", head, err)
 	}
@@ -86,7 +94,8 @@ func TestDeploymentScripts(t *testing.T) {
 	}
 }
 
-// TestPrivateServerUpgrades starts crm on a private server of the first release: it keeps a dump, upgrades and says so, once.
+// TestPrivateServerUpgrades starts crm on a private server of the first release: it keeps a dump, upgrades and says so,
+// once.
 func TestPrivateServerUpgrades(t *testing.T) {
 	home, err := os.MkdirTemp("", "crm-up-") // short: it holds a socket
 	if err != nil {
@@ -122,7 +131,8 @@ func TestPrivateServerUpgrades(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command(list, "--list", file[1]).CombinedOutput(); err != nil || !strings.Contains(string(out), "TABLE DATA crm customer ") {
+	if out, err := exec.Command(list, "--list", file[1]).CombinedOutput(); err != nil || !strings.Contains(string(out),
+		"TABLE DATA crm customer ") {
 		t.Errorf("the dump holds: %v\n%s", err, out)
 	}
 	if said := start(); strings.Contains(said, "upgrade") {
@@ -143,7 +153,8 @@ func fillPrivate(t *testing.T, dir string) {
 		}
 	}()
 	execute(t, server.URL("postgres", ""),
-		"create role crm_owner nologin noinherit", "create role crm_app login noinherit", "create database crm owner crm_owner")
+		"create role crm_owner nologin noinherit", "create role crm_app login noinherit",
+		"create database crm owner crm_owner")
 	execute(t, server.URL("crm", ""), releaseDump(t, "3"))
 }
 

@@ -19,8 +19,8 @@
 -- replaced by the names in the config (psql's own variables do the same: psql -v schema=crm …).
 -- Function bodies name tables without a schema: every function fixes its search_path.
 --
--- A change of this file needs a step in repo/upgrade/steps, see docs/contributing.md. `crm upgrade` runs the steps that a
--- database lacks and lays functions, views, triggers, policies and grants again from this file.
+-- A change of this file needs a step in repo/upgrade/steps, see docs/contributing.md. `crm upgrade` runs the steps
+-- that a database lacks and lays functions, views, triggers, policies and grants again from this file.
 
 set local role :"owner";
 create schema :"schema";
@@ -85,7 +85,8 @@ insert into permission (role, action, scope) values
 	('admin',  'customer.export', 'all'), ('manage',  'customer.export', 'all'),
 	('admin',  'customer.erase',  'all');
 
--- A collaborator is a user of crm. `crm seed` marks the rows that it adds as fictional, and `crm seed --purge` deletes these.
+-- A collaborator is a user of crm. `crm seed` marks the rows that it adds as fictional, and `crm seed --purge`
+-- deletes these.
 create table collaborator (
 	id              bigint generated always as identity primary key,
 	employee_number text not null check (employee_number ~ '^[A-Za-z0-9][A-Za-z0-9_./-]{0,29}$'),
@@ -153,6 +154,13 @@ create function search_keys(tokens integer[], id bigint) returns integer[]
 language sql immutable strict parallel safe cost 1000
 return (select coalesce(array_agg(t # run_key(id >> 13)), '{}') from unnest(tokens) t);
 
+-- Return all search tokens of a row. The planner puts the body in place of the call (function inlining), so the views
+-- that call it can use the index, whose expression has to be the same. The app role needs the right to execute it for
+-- that.
+create function search_tokens(c customer) returns integer[]
+language sql immutable parallel safe
+return c.company_name_tokens || c.full_name_tokens || c.email_tokens || c.phone_tokens;
+
 -- fastupdate is off, so no search has to read a list of pending entries (PostgreSQL manual, 70.4.1 GIN Fast Update).
 create index customer_search on customer using gin (
 	search_keys(company_name_tokens || full_name_tokens || email_tokens || phone_tokens, id)) with (fastupdate = off);
@@ -216,7 +224,9 @@ create table event (
 	name_tokens     integer[] not null default '{}',
 	location_tokens integer[] not null default '{}',
 	comments_tokens integer[] not null default '{}',
-	constraint event_tokens check (cardinality(name_tokens) <= 1500 and cardinality(location_tokens) <= 1500 and cardinality(comments_tokens) <= 1500),
+	-- A note of 10,000 characters has at most four tokens a character: three begin with it, and a word adds two.
+	constraint event_tokens check (cardinality(name_tokens) <= 1500 and cardinality(location_tokens) <= 1500
+		and cardinality(comments_tokens) <= 40000),
 	constraint event_attendees_negative check (attendees >= 0),
 	constraint event_ends_before_start check (end_date > start_date),
 	constraint event_dates check (start_date between '1900-01-01 UTC' and '9999-12-30 UTC' and end_date between '1900-01-01 UTC' and '9999-12-30 UTC')
@@ -225,6 +235,10 @@ create index event_contract_id on event (contract_id, id);
 create index event_support_id on event (support_id, start_date);
 create index event_support on event (support_id, id);
 create index event_start_date on event (start_date, id);
+
+create function search_tokens(e event) returns integer[]
+language sql immutable parallel safe
+return e.name_tokens || e.location_tokens || e.comments_tokens;
 create index event_search on event using gin (search_keys(name_tokens || location_tokens || comments_tokens, id)) with (fastupdate = off);
 
 -- 3 --------------------------------------------------------------------------- secrets
@@ -291,7 +305,8 @@ create table session_use (
 );
 
 -- One row for each attempt to sign in, with the arguments of sign_in(), for known and unknown addresses alike.
--- redeem() verifies it in a later transaction and writes the outcome. The width of a row does not depend on the outcome.
+-- redeem() verifies it in a later transaction and writes the outcome. The width of a row does not depend on the
+-- outcome.
 create table sign_in_attempt (
 	id           bigint generated always as identity primary key,
 	address      bytea    not null check (length(address) = 32),      -- SHA-256 of the lower-case email
@@ -433,8 +448,8 @@ create type identity as (id bigint, role text, session_id bigint, seeding boolea
 -- The header is compared as text, which pins the algorithm; so is the signature, which admits only the canonical
 -- base64url form. Role and deletion come from the tables, not from the claims. Time is the wall clock, not the
 -- transaction's start, and only READ COMMITTED is accepted, whose statements have snapshots of their own: an open
--- transaction outlives neither its token nor a revocation. The function is parallel unsafe, since its exception block is
--- a subtransaction (PostgreSQL manual, 15.4 Parallel Safety).
+-- transaction outlives neither its token nor a revocation. The function is parallel unsafe, since its exception block
+-- is a subtransaction (PostgreSQL manual, 15.4 Parallel Safety).
 create function caller(limited_too boolean default false) returns identity
 language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -594,8 +609,9 @@ return coalesce(case when seeding then nullif(current_setting('crm.clock', true)
 --   session key = HMAC(K, 'session' || auth), never sent
 --   signature   = HMAC(K, 'server' || auth), by which the client knows the server
 --
--- The first transaction, sign_in(), records the attempt and compares nothing. A later one, redeem(), verifies it. What
--- sign_in() reads, writes and locks does not depend on any secret; redeem()'s depends only on what its result shows anyway.
+-- The first transaction, sign_in(), records the attempt and compares nothing. A later one, redeem(), verifies it.
+-- What sign_in() reads, writes and locks does not depend on any secret; redeem()'s depends only on what its result
+-- shows anyway.
 
 -- Returns the account whose address has this SHA-256, or known = false and another account as a decoy. It always reads
 -- the whole (small) table, so neither its duration nor the statistics views show whether the address is known.
@@ -624,8 +640,8 @@ language sql stable set search_path = :"schema", pg_temp
 return sha256(nonce) = sha256(sign_in_nonce(address, substr(nonce, 1, 24)))
 	and extract(epoch from moment) * 1000 - ('x' || encode(substr(nonce, 1, 8), 'hex'))::bit(64)::bigint between -1000 and 120000;
 
--- Returns the cost and salt with which the client derives its key, and the nonce of its next attempt. An unknown address
--- gets the usual cost and an invented salt, which is always the same for the same address.
+-- Returns the cost and salt with which the client derives its key, and the nonce of its next attempt. An unknown
+-- address gets the usual cost and an invented salt, which is always the same for the same address.
 create function sign_in_params(email text, out memory_kib integer, out iterations integer, out parallelism smallint, out salt bytea, out nonce bytea)
 language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -664,11 +680,11 @@ begin
 	return case when last.counter = of_counter then last.at else '-infinity' end;
 end $$;
 
--- Returns the end of the lockout that a counter's attempts cause: those after since and up to as_of, except but_attempt;
--- the first `free` ones cause none. Attempts during a lockout are not counted, so repeating them does not prolong it.
--- Concurrent attempts cannot see each other when they are recorded, so this is decided when they are read. Each step
--- reads one row and skips to the next attempt that counts; at most 40 count in a day. Unless hurried, all 40 steps are
--- made, so the duration does not show how many attempts there were.
+-- Returns the end of the lockout that a counter's attempts cause: those after since and up to as_of, except
+-- but_attempt; the first `free` ones cause none. Attempts during a lockout are not counted, so repeating them does
+-- not prolong it. Concurrent attempts cannot see each other when they are recorded, so this is decided when they are
+-- read. Each step reads one row and skips to the next attempt that counts; at most 40 count in a day. Unless hurried,
+-- all 40 steps are made, so the duration does not show how many attempts there were.
 create function wait_of(of_counter bytea, since timestamptz, as_of timestamptz, free integer, but_attempt bigint, hurried boolean) returns timestamptz
 language plpgsql stable set search_path = :"schema", pg_temp set plan_cache_mode = force_generic_plan set enable_indexscan = on
 set enable_seqscan = off set enable_bitmapscan = off set enable_indexonlyscan = off set enable_sort = off set enable_incremental_sort = off as $$
@@ -700,9 +716,10 @@ begin
 	return until;
 end $$;
 
--- Returns the end of the lockout of an address, without counting but_attempt and attempts after as_of. A device that has
--- signed in to the address within 30 days is locked out by its own failures only, so a stranger cannot lock it out by
--- failing on purpose, nor can anybody who shares its network address. Everybody else is locked out by two counts:
+-- Returns the end of the lockout of an address, without counting but_attempt and attempts after as_of. A device that
+-- has signed in to the address within 30 days is locked out by its own failures only, so a stranger cannot lock it
+-- out by failing on purpose, nor can anybody who shares its network address. Everybody else is locked out by two
+-- counts:
 --
 --   failures of the address from anywhere, since its last successful sign-in;
 --   failures of the network client for any address in the last hour, beyond 20: this ends trying one password on all.
@@ -773,8 +790,8 @@ begin
 	return lpad(((('x' || encode(substr(mac, at + 1, 4), 'hex'))::bit(32)::bigint & 2147483647) % 1000000)::text, 6, '0');
 end $$;
 
--- Returns the time step whose code this is, out of the step at the moment, the previous and the next one; otherwise null.
--- It always computes all three.
+-- Returns the time step whose code this is, out of the step at the moment, the previous and the next one; otherwise
+-- null. It always computes all three.
 create function totp_step(secret bytea, code bytea, moment timestamptz) returns bigint
 language plpgsql stable set search_path = :"schema", pg_temp as $$
 declare
@@ -819,15 +836,16 @@ create function proven_device(a sign_in_attempt) returns bytea
 language sql immutable set search_path = :"schema", pg_temp
 return case when sha256(xor_bytes(a.device_proof, hmac_sha256(a.device, transcript(a)))) = a.device then a.device else '' end;
 
--- The result of redeem(). The outcome is 'opened', 'refused' or 'code_due'. The signature is null if it is 'refused', the
--- other columns are null unless it is 'opened'.
+-- The result of redeem(). The outcome is 'opened', 'refused' or 'code_due'. The signature is null if it is 'refused',
+-- the other columns are null unless it is 'opened'.
 create type judgement as (outcome text, signature bytea, attempt_id bigint, collaborator_id bigint, key bytea, auth bytea,
 	transcript bytea, password_at timestamptz, factor_at timestamptz);
 
 -- Verifies an attempt that another transaction recorded, once, within a minute, for one purpose. An unknown ticket is
--- error 28P01. 'refused' is the same result for an unknown address, a wrong key, a wrong or used code and a lockout, and
--- all of them take the same time. 'code_due': the key was right, no code was sent and one is required. None of these is
--- an error, so the transaction commits. If the caller rolls back, the attempt stays unverified and counts as a failure.
+-- error 28P01. 'refused' is the same result for an unknown address, a wrong key, a wrong or used code and a lockout,
+-- and all of them take the same time. 'code_due': the key was right, no code was sent and one is required. None of
+-- these is an error, so the transaction commits. If the caller rolls back, the attempt stays unverified and counts as
+-- a failure.
 create function redeem(of_ticket bytea, purpose bytea) returns judgement
 language plpgsql volatile set search_path = :"schema", pg_temp as $$
 declare
@@ -933,9 +951,9 @@ create function purpose_of(what text, memory_kib integer, iterations integer, pa
 language sql immutable parallel safe
 return sha256(convert_to(what, 'UTF8') || int4send(memory_kib) || int4send(iterations) || int4send(parallelism) || salt || key_hash);
 
--- Writes failed attempts of all accounts to the trail, with the time of the attempt: those that were verified, and those
--- that were not within their minute. The transactions of an attempt itself write none: what they write would show the
--- outcome before it is counted. It writes at most 200, and concurrent calls never write the same one.
+-- Writes failed attempts of all accounts to the trail, with the time of the attempt: those that were verified, and
+-- those that were not within their minute. The transactions of an attempt itself write none: what they write would
+-- show the outcome before it is counted. It writes at most 200, and concurrent calls never write the same one.
 create function write_failures() returns void
 language plpgsql volatile set search_path = :"schema", pg_temp as $$
 declare
@@ -978,9 +996,9 @@ begin
 	insert into session_use (session_id) values (new_session.session_id);
 end $$;
 
--- Redeems the ticket of sign_in() and opens a session; both ends derive its key. The last five arguments store the same
--- password at a higher cost, or are all null. The cost is never lowered. The database cannot verify that the password is
--- the same, so the change is noted on the trail.
+-- Redeems the ticket of sign_in() and opens a session; both ends derive its key. The last five arguments store the
+-- same password at a higher cost, or are all null. The cost is never lowered. The database cannot verify that the
+-- password is the same, so the change is noted on the trail.
 create function open_session(ticket bytea, lifetime interval, memory_kib integer default null, iterations integer default null,
 	parallelism integer default null, salt bytea default null, key_hash bytea default null,
 	out outcome text, out signature bytea, out session_id bigint, out collaborator_id bigint, out ends timestamptz, out server_time timestamptz)
@@ -1052,7 +1070,8 @@ begin
 	end if;
 end $$;
 
--- Reports whether a session was not ended and has not expired. caller() checks the other conditions, such as the password.
+-- Reports whether a session was not ended and has not expired. caller() checks the other conditions, such as the
+-- password.
 create function is_open(i session) returns boolean
 language sql stable
 return i.ends_at > clock_timestamp() and not exists (select from session_end e where e.session_id = i.id);
@@ -1185,7 +1204,8 @@ begin
 	end if;
 end $$;
 
--- Gives a collaborator a one-time password, ends their sessions and their lockout, and returns when the password expires.
+-- Gives a collaborator a one-time password, ends their sessions and their lockout, and returns when the password
+-- expires.
 create function reset_password(of_collaborator bigint, memory_kib integer, iterations integer, parallelism integer, salt bytea, key_hash bytea)
 returns timestamptz
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
@@ -1279,8 +1299,8 @@ begin
 	perform note('user', caller.id, 'mfa-on', null);
 end $$;
 
--- Removes the caller's second factor; the ticket comes from sign_in() with password and code. The outcome is redeem()'s,
--- 'mfa_required' if the role must have a second factor, or 'mfa_none' if there is none.
+-- Removes the caller's second factor; the ticket comes from sign_in() with password and code. The outcome is
+-- redeem()'s, 'mfa_required' if the role must have a second factor, or 'mfa_none' if there is none.
 create function disable_mfa(ticket bytea, out outcome text, out signature bytea)
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -1341,14 +1361,15 @@ language sql stable security definer set search_path = :"schema", pg_temp as $$
 $$;
 
 -- 6 ----------------------------------------------------------------------------- rules
--- An error names a constraint, for which the program has a message (repo/constraints.go). DETAIL holds its variable part.
+-- An error names a constraint, for which the program has a message (repo/constraints.go). DETAIL holds its variable
+-- part.
 
--- The first trigger of every table, with the caller's own rights. It verifies the token once, judges the action and whether the row
--- is the caller's, and stamps the judged session on the row. Later triggers and the trail read that stamp: the statement
--- can change crm.token between the row policy and the trail, but not the stamp.
+-- The first trigger of every table; it runs with the caller's own rights. It verifies the token once, checks the
+-- action and whether the caller owns the row, and stamps the session on the row. Later triggers and the trail read
+-- that stamp: the statement can change crm.token between the row policy and the trail, but not the stamp.
 --
--- The owner's functions give the session on whose behalf they change a row as changed_in = -session. Anything else is the
--- owner's own work and bears no session; only members of the owner role do such work.
+-- The owner's functions pass the session for which they change a row as changed_in = -session. Any other change of
+-- theirs has no session; only members of the owner role may make one.
 create function guard() returns trigger
 language plpgsql set search_path = :"schema", pg_temp as $$
 declare
@@ -1399,12 +1420,13 @@ begin
 	return new;
 end $$;
 
--- Whether the owner is re-encrypting: no text changes, so it is neither stamped nor noted.
+-- Reports whether the owner is re-encrypting. No text changes then, so the change is neither stamped nor noted.
 create function resealing(session bigint) returns boolean
 language sql stable
 return session is null and coalesce(current_setting('crm.reseal', true) = 'on', false);
 
--- Stamps who and when; the client has no say in it. An update that sets every column to what it is moves no timestamp.
+-- Sets the timestamps and the mark of fictional rows; clients cannot. An update that changes no value moves no
+-- timestamp.
 create function stamp() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -1425,7 +1447,8 @@ begin
 	return new;
 end $$;
 
--- The contact, or null for one who is deleted or whose role is another. The lock makes a simultaneous deletion wait.
+-- Returns the contact, or null if they are deleted or their role may not be that contact. The lock makes a concurrent
+-- deletion wait.
 create function standing_contact(contact bigint, kind text) returns bigint
 language sql volatile security definer set search_path = :"schema", pg_temp as $$
 	select c.id from collaborator c join role r on r.name = c.role
@@ -1443,8 +1466,9 @@ begin
 	end if;
 end $$;
 
--- Refuses values that are not sealed with a key in use, see sealing_key; nulls are skipped. DETAIL: the id of their key, or nothing
--- if they have not the form of a sealed value; and that of the present key, or nothing if none is registered.
+-- Refuses values that are not sealed with a key in use, see sealing_key; nulls are skipped. DETAIL: the id of their
+-- key, or nothing if they have not the form of a sealed value; and that of the present key, or nothing if none is
+-- registered.
 create function check_sealed(variadic written bytea[]) returns void
 language plpgsql stable set search_path = :"schema", pg_temp as $$
 declare
@@ -1484,7 +1508,7 @@ begin
 	return new;
 end $$;
 
--- When a customer changes hands, the contracts that had the old contact follow.
+-- When a customer gets another sales contact, contracts with the former contact get the new one too.
 create function customer_follow() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp as $$
 begin
@@ -1580,8 +1604,8 @@ begin
 	return new;
 end $$;
 
--- The sales contact of a customer, and of the customer of a contract, for policies. They answer null,
--- and payable() false, to whoever is not signed in: an error would tell what exists.
+-- Return the sales contact of a customer, and of the customer of a contract, for policies. If nobody is signed in they
+-- return null, and payable() false: an error would reveal which rows exist.
 create function contact_of_customer(of_customer bigint) returns bigint
 language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
 begin
@@ -1594,12 +1618,12 @@ begin
 		where k.id = of_contract and (select reached('contract.view')) = 0);
 end $$;
 
--- The owners of a contract: its sales contact and its customer's.
+-- Returns the owners of a contract: its sales contact and its customer's.
 create function contract_owners(sales_id bigint, of_customer bigint) returns bigint[]
 language sql stable
 return array[sales_id, contact_of_customer(of_customer)];
 
--- The owners of a record of any noun, as its row policy for updates has them.
+-- Returns the owners of a record of any noun; the row policies for updates use the same ones.
 create function owners_of(noun text, kept jsonb) returns bigint[]
 language sql stable
 return case noun
@@ -1608,7 +1632,7 @@ return case noun
 	when 'event' then array[(kept->>'support_id')::bigint]
 	else array[(kept->>'id')::bigint] end;
 
--- Whether the caller may add to a contract's ledger: whoever may update the contract.
+-- Reports whether the caller may add to a contract's ledger. It needs the right to update the contract.
 create function payable(of_contract bigint) returns boolean
 language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
 begin
@@ -1617,9 +1641,10 @@ begin
 		from contract k join customer c on c.id = k.customer_id where k.id = of_contract), false);
 end $$;
 
--- The contract and the contact of an event. Canceling removes the support contact, so nothing that counts a collaborator's
--- events counts it; restoring takes the contact from the trail, unless they have left. A new event needs a name, a start and
--- an end, and no change empties them. Events from before version 5 may lack them until they are set.
+-- The contract and the contact of an event. Canceling removes the support contact, so nothing that counts a
+-- collaborator's events counts it; restoring takes the contact from the trail, unless they have left. A new event
+-- needs a name, a start and an end, and no change empties them. Events from before version 5 may lack them until they
+-- are set.
 create function event_rules() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -1654,7 +1679,7 @@ begin
 	return new;
 end $$;
 
--- What a collaborator still answers for, in words; null if nothing.
+-- Returns the open work of a collaborator in words, or null if there is none.
 create function open_work(of_collaborator bigint) returns text
 language sql stable security definer set search_path = :"schema", pg_temp as $$
 	select nullif(concat_ws(', ',
@@ -1702,7 +1727,8 @@ begin
 	return new;
 end $$;
 
--- Moves a collaborator's customers, open contracts and coming events to another one, and answers how many. It is on the trail by name.
+-- Moves a collaborator's customers, open contracts and coming events to another one and returns how many there were.
+-- The trail has an entry of its own for it.
 create function hand_over(from_id bigint, to_id bigint, out customers bigint, out contracts bigint, out events bigint)
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -1745,7 +1771,8 @@ create trigger d_follow after update of sales_id on customer for each row
 
 -- 7 ------------------------------------------------------------------------- the trail
 
--- Who, when, from where, what, before and after. Sealed columns stay sealed; only changed columns are kept.
+-- The trail: who did what, when and from where, and the values before and after. Sealed values stay sealed; an update
+-- stores only the columns that changed.
 create table audit (
 	id              bigint generated always as identity primary key,
 	at              timestamptz not null default clock_timestamp(),
@@ -1763,8 +1790,8 @@ create table audit (
 create index audit_entity on audit (entity, entity_id, id);
 create index audit_collaborator on audit (collaborator_id, id);
 
--- Whether a value of the trail is the one that a row has now. A sealed value is the same if its bytes are, without the digest
--- that the trail adds when it is re-encrypted; a timestamp may be written in any time zone.
+-- Reports whether a value of the trail equals the value of a row. Sealed values are compared without the digest that
+-- the trail adds when it re-encrypts them, timestamps regardless of their time zone.
 create function is_value(of_entity text, name text, kept jsonb, is_now jsonb) returns boolean
 language sql stable
 return case
@@ -1772,9 +1799,9 @@ return case
 	when name in ('start_date', 'end_date') then (kept #>> '{}')::timestamptz is not distinct from (is_now #>> '{}')::timestamptz
 	else kept = coalesce(is_now, 'null') end;
 
--- Whether a change takes back the one of an entry, judged from the row before and after it: afterwards every value is as it was before
--- the entry, and nothing else changes but what the database maintains itself. So a false claim neither hides a change nor
--- keeps the entry from being undone.
+-- Reports whether a change takes back the change of an entry, from the row before and after it: every value must
+-- become what it was before the entry, and only values that the database maintains may change besides. So a false
+-- claim neither hides a change nor keeps the entry from being undone.
 create function takes_back(entry audit, of_id bigint, what text, changed jsonb, is_now jsonb) returns boolean
 language sql stable
 return entry.undoes is null and not entry.derived and case
@@ -1791,7 +1818,8 @@ return entry.undoes is null and not entry.derived and case
 			where was.key not in ('remaining_amount', 'signed_at') and not is_value(entry.entity, was.key, was.value, is_now->was.key))
 end;
 
--- Bytes are written as hex digits, whatever the caller's settings say: so they are recognised as sealed, opened and erased.
+-- Writes an entry for a changed row. Bytes are always written as hex digits, whatever bytea_output says, so that sealed
+-- values are recognised, opened and erased.
 create function trail() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp set bytea_output = 'hex' as $$
 declare
@@ -1826,7 +1854,7 @@ begin
 	return null;
 end $$;
 
--- Notes what is no change of a record, with the caller's name.
+-- Writes an entry of the caller's about something that is no change of a record.
 create function note(of_entity text, of_id bigint, what text, details jsonb) returns void
 language plpgsql volatile set search_path = :"schema", pg_temp as $$
 declare
@@ -1836,20 +1864,22 @@ begin
 	values (caller.id, caller.session_id, of_entity, of_id, what, details);
 end $$;
 
--- The name of a noun, a command or a format as the program says it; whoever goes past the program writes no text of their own into the trail.
+-- Returns a noun, command or format if it looks like one, and otherwise 'other'. So a client cannot write text of its
+-- own into the trail.
 create function plain_name(said text) returns text
 language sql immutable parallel safe
 return case when said ~ '^[a-z]{1,20}([ -][a-z]{1,20}){0,3}$' then said else 'other' end;
 
--- Notes that the caller was refused an action. The refused statement's transaction is lost with all that it wrote, so the program
--- says it afterwards; who goes past the program can leave it out.
+-- Writes an entry that the caller was refused an action. The transaction of the refused statement is rolled back, so
+-- the program calls this afterwards; other clients can omit it.
 create function note_refusal(refused text, of_entity text, of_id bigint) returns void
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 begin
 	perform note(plain_name(of_entity), coalesce(of_id, 0), 'refuse', jsonb_build_object('action', plain_name(refused)));
 end $$;
 
--- Notes that the caller was given so many rows of a list in a form for other programs; also said by the program.
+-- Writes an entry that the caller got rows of a list in a format for programs. The program calls it; other clients can
+-- omit it.
 create function note_export(of_entity text, rows bigint, format text) returns void
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 begin
@@ -1862,8 +1892,8 @@ create trigger z_trail after insert or update or delete on contract for each row
 create trigger z_trail after insert or update or delete on event for each row execute function trail('event');
 create trigger z_trail after insert or update or delete on payment for each row execute function trail('payment');
 
--- What the chain holds of a sealed value: the SHA-256 of its bytes when it was written. So it can be sealed anew, \x… sha256:…, or be
--- erased, sha256:…, and the chain stays whole.
+-- Returns what the chain hashes of a sealed value: the SHA-256 of its bytes when it was written. So the value can be
+-- re-encrypted (\x… sha256:…) or erased (sha256:…) without breaking the chain.
 create function sealed_digest(value text) returns text
 language sql immutable strict parallel safe
 return case
@@ -1877,7 +1907,8 @@ return case when of_entity <> 'customer' or kept is null then kept else (
 	select jsonb_object_agg(k.key, case when jsonb_typeof(k.value) = 'string' then to_jsonb(sealed_digest(k.value #>> '{}')) else k.value end)
 	from jsonb_each(kept) k) end;
 
--- Nothing of the trail changes, not even for its owner, but the form of a sealed value. Whoever gets rid of this trigger breaks the chain.
+-- Refuses changes of the trail, also by its owner, except of the form of a sealed value. Changes made without this
+-- trigger break the chain.
 create function append_only() returns trigger
 language plpgsql set search_path = :"schema", pg_temp as $$
 begin
@@ -1891,9 +1922,9 @@ end $$;
 create trigger append_only before delete or truncate on audit for each statement execute function append_only();
 create trigger append_only_row before update on audit for each row execute function append_only();
 
--- The hash chain: every entry's link holds the SHA-256 of the link before it and of the entry, so that an entry that is altered, taken out
--- or put in breaks it from there on. Links are made at the commit, in its order; nobody waits for a turn: who does not get it
--- leaves the entry to the next, which links a thousand of them at most.
+-- The hash chain: the link of an entry holds the SHA-256 of the previous link and of the entry, so an entry that is
+-- changed, removed or inserted breaks the chain from there on. Entries are linked at commit. Linking never blocks: if
+-- another commit holds the lock, the entry is queued, and the next commit links it (at most 1,000 of them).
 create table audit_link (
 	position bigint primary key,
 	audit_id bigint not null unique,
@@ -1932,9 +1963,10 @@ begin
 end $$;
 create constraint trigger link_entry after insert on audit deferrable initially deferred for each row execute function link_entry();
 
--- One row a transaction that the program may have to ask for, because the answer to it can be lost with the connection: the
--- first entry that it wrote to the trail. The transaction itself writes the row, so both are there or none. Without an entry
--- the row says that no transaction with this key was committed, and keeps one from being committed later.
+-- The requests of programs. If a connection is lost at commit, the program asks whether the transaction was
+-- committed. The transaction inserts the row together with its first entry of the trail, so both exist or neither. A
+-- row without an entry says that no transaction with this key was committed, and prevents one from being committed
+-- later.
 create table request (
 	key             uuid primary key, -- chosen by the client
 	collaborator_id bigint,           -- who wrote the entry, or asked
@@ -1944,8 +1976,8 @@ create table request (
 );
 create index request_at on request (at);
 
--- Keeps the request of a transaction with its first entry. Error 23505 if the key was used before. Now and then it
--- deletes what is older than 30 days.
+-- Stores the request of a transaction with its first entry. It raises 23505 if the key was used before. In one of 100
+-- calls it deletes requests older than 30 days.
 create function keep_request() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -1964,8 +1996,8 @@ end $$;
 create trigger keep_request before insert on audit for each row
 	when (coalesce(current_setting('crm.request', true), '') <> '') execute function keep_request();
 
--- Whether the caller's request was committed. It waits for one that is still running; if there is none, it leaves a row
--- that refuses it should it come later. So false is final.
+-- Reports whether the caller's request was committed. It waits for a running one. If there is none, it inserts a row
+-- that refuses a later one, so false is final.
 create function fate(of_request uuid) returns boolean
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -1975,8 +2007,8 @@ begin
 	return exists (select from request r where r.key = of_request and r.collaborator_id = caller.id and r.entry is not null);
 end $$;
 
--- The same without waiting for anything or leaving anything: null if nothing is known of the caller's request. It judges the
--- caller first: a condition of the query would be tested only where there is such a key, and tell a stranger so.
+-- Reports the same without waiting or inserting: null if the caller has no such request. It verifies the caller
+-- first: a condition in the query would be tested only if the key exists, and so reveal that to a stranger.
 create function known_fate(of_request uuid) returns boolean
 language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -1985,7 +2017,7 @@ begin
 	return (select r.entry is not null from request r where r.key = of_request and r.collaborator_id = caller.id);
 end $$;
 
--- The first record that the caller's current request changed, which is the one that it added if it added any.
+-- Returns the ID of the first record that the caller's current request changed: the added one if it added a record.
 create function requested_id() returns bigint
 language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -1995,8 +2027,8 @@ begin
 		where r.key = current_setting('crm.request')::uuid and r.collaborator_id = caller.id);
 end $$;
 
--- The changes of one record, oldest first, for whoever may view such records. The rest of its trail, such as sign-ins and refusals, is for
--- who may view all of it, and one's own for oneself.
+-- Returns the changes of one record, oldest first; it needs the right to view such records. Other entries, such as
+-- sign-ins and refusals, need audit.view, except about the caller's own account.
 create function history(of_entity text, of_id bigint)
 returns table (id bigint, at timestamptz, user_id bigint, user_name text, action text, before jsonb, after jsonb)
 language sql stable security definer set search_path = :"schema", pg_temp as $$
@@ -2018,9 +2050,9 @@ language sql stable security definer set search_path = :"schema", pg_temp as $$
 	order by p.id
 $$;
 
--- The caller's last change of a record that can still be taken back: none that takes one back or was taken back itself, none that was seeded, and
--- none of a session that is forgotten, 30 days after its end. changed_at and changed_by tell of the first change of the record by
--- somebody else after it.
+-- Returns the caller's last change of a record that can be taken back. It leaves out changes that take one back, were
+-- taken back or were seeded, and those of sessions that were deleted 30 days after their end. changed_at and
+-- changed_by are of the first later change of the record by somebody else.
 create function my_last_change()
 returns table (id bigint, at timestamptz, entity text, entity_id bigint, action text, before jsonb, after jsonb, changed_at timestamptz, changed_by text)
 language sql stable security definer set search_path = :"schema", pg_temp as $$
@@ -2037,7 +2069,7 @@ language sql stable security definer set search_path = :"schema", pg_temp as $$
 	order by a.id desc limit 1
 $$;
 
--- Everything that is held on a customer, and an entry of the trail that says so. Sealed values are as to_jsonb() writes them.
+-- Returns all data about a customer and writes an entry to the trail. Sealed values are as to_jsonb() writes them.
 create function export_customer(of_customer bigint) returns jsonb
 language plpgsql volatile security definer set search_path = :"schema", pg_temp set bytea_output = 'hex' as $$
 declare
@@ -2066,8 +2098,9 @@ begin
 				or a.entity = 'event' and a.entity_id in (select e.id from event e join contract k on k.id = e.contract_id where k.customer_id = of_customer)));
 end $$;
 
--- Takes the person out of a customer: every sealed column is emptied, but for the names of company and person, which get what the
--- client gives for "erased"; their forms in the trail become digests. Contracts, events and amounts stay. How many entries of the trail were changed.
+-- Erases the person of a customer: every sealed column becomes null, except the names of company and person, which
+-- become the given values; in the trail, digests replace sealed values. Contracts, events and amounts stay. It
+-- returns the number of entries that were changed.
 create function erase_customer(of_customer bigint, company sealed, name sealed) returns bigint
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -2099,11 +2132,12 @@ begin
 end $$;
 
 -- 8 --------------------------------------------------------------------------- reading
--- One view for each noun, with the names that users see. The gate of a view is evaluated once in a statement, before the
--- first row is read; a filter on rows would keep text and array search from their indexes (PostgreSQL manual, 41.5 Rules
--- and Privileges: leakproof), and so would security_barrier. The gate names no column, so the planner puts it above every
--- scan of the view. "one", a single row, keeps it there: without a second item in the from clause, PostgreSQL 17 moves the
--- gate of a view in an outer join up to the join, and conditions of the query read rows first. PostgreSQL 15 does not.
+-- One view for each noun, with the names that users see. The gate of a view is evaluated once in a statement, before
+-- the first row is read; a filter on rows would keep text and array search from their indexes (PostgreSQL manual,
+-- 41.5 Rules and Privileges: leakproof), and so would security_barrier. The gate names no column, so the planner puts
+-- it above every scan of the view. "one", a single row, keeps it there: without a second item in the from clause,
+-- PostgreSQL 17 moves the gate of a view in an outer join up to the join, and conditions of the query read rows
+-- first. PostgreSQL 15 does not.
 
 create view users as
 select u.id, u.employee_number, u.first_name, u.last_name, u.email, u.role, u.created_at, u.updated_at, u.deleted_at
@@ -2113,7 +2147,7 @@ where (select reach('user.view')) = 0;
 create view customers as
 select c.id, c.company_name, c.full_name, c.email, c.phone, c.sales_id, s.first_name || ' ' || s.last_name as sales_contact,
 	c.created_at, c.updated_at, c.deleted_at,
-	search_keys(c.company_name_tokens || c.full_name_tokens || c.email_tokens || c.phone_tokens, c.id) as keys
+	search_keys(search_tokens(c), c.id) as keys
 from customer c left join collaborator s on s.id = c.sales_id, unnest('{1}'::integer[]) one
 where (select reach('customer.view')) = 0;
 
@@ -2121,7 +2155,7 @@ create view contracts as
 select k.id, k.customer_id, c.company_name as customer, c.full_name as customer_contact, c.email as customer_email, c.phone as customer_phone, k.sales_id,
 	s.first_name || ' ' || s.last_name as sales_contact, c.sales_id as customer_sales_id,
 	k.total_amount, k.remaining_amount, k.status, k.signed_at, k.created_at, k.updated_at, k.deleted_at,
-	c.company_name_tokens || c.full_name_tokens || c.email_tokens || c.phone_tokens as tokens
+	search_tokens(c) as tokens
 from contract k join customer c on c.id = k.customer_id left join collaborator s on s.id = k.sales_id, unnest('{1}'::integer[]) one
 where (select reach('contract.view')) = 0;
 
@@ -2130,19 +2164,19 @@ select e.id, e.name, e.contract_id, k.customer_id, c.company_name as customer, c
 	c.email as customer_email, c.phone as customer_phone, e.start_date, e.end_date, e.location, e.attendees, e.comments,
 	e.support_id, s.first_name || ' ' || s.last_name as support_contact, c.sales_id as customer_sales_id,
 	case when e.canceled_at is null then 'confirmed' else 'canceled' end as status, e.canceled_at, e.created_at, e.updated_at, e.deleted_at,
-	c.company_name_tokens || c.full_name_tokens || c.email_tokens || c.phone_tokens as tokens, e.name_tokens || e.location_tokens || e.comments_tokens as own_tokens,
-	search_keys(e.name_tokens || e.location_tokens || e.comments_tokens, e.id) as keys
+	search_tokens(c) as tokens, search_tokens(e) as own_tokens,
+	search_keys(search_tokens(e), e.id) as keys
 from event e join contract k on k.id = e.contract_id join customer c on c.id = k.customer_id
 	left join collaborator s on s.id = e.support_id, unnest('{1}'::integer[]) one
 where (select reach('event.view')) = 0;
 
--- Events alone, to find them by their own texts or contract without a look at their customers.
+-- Events without their customers, to search their own texts.
 create view event_texts as
-select e.id, e.contract_id, e.deleted_at, search_keys(e.name_tokens || e.location_tokens || e.comments_tokens, e.id) as keys
+select e.id, e.contract_id, e.deleted_at, search_keys(search_tokens(e), e.id) as keys
 from event e, unnest('{1}'::integer[]) one
 where (select reach('event.view')) = 0;
 
--- Every entry of the trail, for who may view it.
+-- All entries of the trail.
 create view audits as
 select a.id, a.at, a.collaborator_id as user_id, u.first_name || ' ' || u.last_name as user_name, host(a.client) as client, a.session_id,
 	a.entity, a.entity_id, a.action, a.before, a.after, a.undoes, null::timestamptz as deleted_at
@@ -2150,8 +2184,8 @@ from audit a left join collaborator u on u.id = a.collaborator_id, unnest('{1}':
 where (select reach('audit.view')) = 0;
 
 -- 9 --------------------------------------------------------------------------- writing
--- Rows that an update's or insert's caller reaches. Of the tables themselves only what an update names can be
--- read, by whoever may view such records.
+-- The rows that a caller may insert and update. Of the tables themselves a caller can read only the columns that an
+-- update needs in its conditions, with the right to view such records.
 
 alter table collaborator enable row level security;
 alter table customer enable row level security;
@@ -2185,7 +2219,7 @@ create policy changing on event for update to :"app"
 	using (within((select judged('event.update', 'event.delete', 'event.cancel')), array[support_id])) with check (changed_in = (select my_session()));
 
 -- 10 --------------------------------------------------------------------------- grants
--- All that the app role may do. Columns that are not named here are kept by triggers.
+-- Everything that the app role may do. Triggers maintain the columns that are not named here.
 
 grant usage on schema :"schema" to :"app";
 
@@ -2202,7 +2236,7 @@ grant execute on function
 	fate(uuid), known_fate(uuid), requested_id(), history(text, bigint), payments_of(bigint), my_last_change(),
 	note_refusal(text, text, bigint), note_export(text, bigint, text), export_customer(bigint), erase_customer(bigint, sealed, sealed),
 	contact_of_customer(bigint), contact_of_contract(bigint), contract_owners(bigint, bigint), owners_of(text, jsonb), payable(bigint),
-	search_keys(integer[], bigint), run_key(bigint)
+	search_keys(integer[], bigint), run_key(bigint), search_tokens(customer), search_tokens(event)
 	to :"app";
 
 grant select on users, customers, contracts, events, event_texts, audits to :"app";
@@ -2225,8 +2259,8 @@ grant update (name, contract_id, start_date, end_date, location, attendees, comm
 
 insert into secret values ('made_up_salt', random_key()), ('sign_in_nonce', random_key());
 
--- Every table with sealed columns takes values under known keys only. The triggers are generated, one function a table, so that
--- they name their columns and cost nothing to look them up.
+-- Tables with sealed columns accept values under known keys only. The triggers are generated, with one function for
+-- each table that names its columns, so that no statement has to look them up.
 do $$
 declare
 	tab record;
@@ -2243,9 +2277,9 @@ begin
 	end loop;
 end $$;
 
--- The server sends a caller who asks for it (debug_print_plan, trace_sort, client_min_messages) the plans of the statements
--- inside functions, with the values of their variables: which collaborator an address belongs to, or why a try is refused. So
--- functions with the owner's rights send warnings and errors only.
+-- With debug_print_plan, trace_sort or client_min_messages a caller can have the server send plans of the statements
+-- inside functions, with the values of variables: which collaborator an address belongs to, or why an attempt is
+-- refused. So functions with the owner's rights send only warnings and errors.
 do $$
 declare
 	f regprocedure;

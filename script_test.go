@@ -155,7 +155,8 @@ func runTogether(ts *testscript.TestScript, count string, args []string) {
 	}
 }
 
-// allThatIsStored answers one value that differs when any record, rule or right does. Signing in leaves it alone, also where it raises the cost of a password.
+// allThatIsStored answers one value that differs when any record, rule or right does. Signing in leaves it alone, also
+// where it raises the cost of a password.
 const allThatIsStored = `
 	select md5(concat(
 		(select string_agg(t::text, '' order by id) from collaborator t), (select string_agg(t::text, '' order by id) from customer t),
@@ -196,7 +197,8 @@ func runNowhere(ts *testscript.TestScript, text string) {
 		}
 		return err
 	}))
-	for table := range strings.FieldsSeq(answer(ts, "select relname from pg_class where relnamespace = 'crm'::regnamespace and relkind = 'r'")) {
+	for table := range strings.FieldsSeq(answer(ts, "select relname from pg_class where relnamespace = "+
+		"'crm'::regnamespace and relkind = 'r'")) {
 		rows := answer(ts, "select t::text from "+table+" t")
 		if strings.Contains(rows, text) || strings.Contains(rows, hex.EncodeToString([]byte(text))) {
 			ts.Fatalf("the table %s holds %q", table, text)

@@ -65,7 +65,7 @@ func eventCommands() Table {
 		{
 			Name: "event add", Short: "Add an event to a signed contract", Needs: action("event", "add"),
 			Flags:    required(details, "contract-id", "name", "start-date", "end-date"),
-			Examples: []string{`event add --contract-id 3 --name Gala --start-date "+7d 18:00" --end-date 23:00`},
+			Examples: []string{`event add --contract-id 1 --name Gala --start-date "+7d 18:00" --end-date 23:00`},
 			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
 				change, err := eventChange(s, in, Given[time.Time](in, "start-date"))
 				if err != nil {

@@ -11,11 +11,11 @@ import (
 	"crm/repo"
 )
 
-// This file finds records by what they are about, for the command find and for completion.
+// This file searches records of all nouns, for the command find and for completion.
 
-const mostFound = 20 // records of a noun
+const mostFound = 20 // records of each noun that a search returns
 
-// A hit is one record that was found.
+// A hit is a record that a search found.
 type hit struct {
 	noun string
 	Choice
@@ -43,14 +43,14 @@ func findCommands() Table {
 	}}
 }
 
-// cutShort says that there may be more of a noun than what is shown, and how to see it.
+// cutShort returns the message that names the lists with further matches, or "" if every match is shown.
 func cutShort(hits []hit) string {
 	count := map[string]int{}
 	for _, h := range hits {
 		count[h.noun]++
 	}
 	var full []string
-	for _, noun := range []string{"customer", "contract", "event", "user"} {
+	for _, noun := range repo.Nouns() {
 		if count[noun] >= mostFound {
 			full = append(full, noun+" list --search")
 		}
@@ -61,17 +61,18 @@ func cutShort(hits []hit) string {
 	return fmt.Sprintf("the best %d of each are shown: all are in %s", mostFound, strings.Join(full, ", "))
 }
 
-// findAll finds records of every noun that the session may view, the best first whatever they are.
+// findAll returns matches of every noun that the session may view, the best first across nouns.
 func findAll(ctx context.Context, s *Session, text string) ([]hit, error) {
 	found, err := s.DB.Find(ctx, text, mostFound)
 	all := slices.Concat(
 		hits(s, "customer", found.Customers, customerChoice), hits(s, "contract", found.Contracts, contractChoice),
-		hits(s, "event", found.Events, func(e repo.Event) Choice { return eventChoice(s, e) }), hits(s, "user", found.Users, userChoice))
+		hits(s, "event", found.Events, func(e repo.Event) Choice { return eventChoice(s, e) }),
+		hits(s, "user", found.Users, userChoice))
 	slices.SortStableFunc(all, func(a, b hit) int { return b.score - a.score })
 	return all, err
 }
 
-// hits are what was found of a noun, unless the session may not view it.
+// hits returns the matches of a noun; none if the session may not view it.
 func hits[T any](s *Session, noun string, found []repo.Found[T], choice func(T) Choice) (all []hit) {
 	if !s.May(action(noun, "view")) {
 		return nil
@@ -82,7 +83,7 @@ func hits[T any](s *Session, noun string, found []repo.Found[T], choice func(T) 
 	return all
 }
 
-// chosen are the choices of what was found.
+// chosen returns matches as choices.
 func chosen[T any](found []repo.Found[T], err error, choice func(T) Choice) ([]Choice, error) {
 	all := make([]Choice, len(found))
 	for i, f := range found {
@@ -97,21 +98,21 @@ func searchCustomers(ctx context.Context, s *Session, text string) ([]Choice, er
 }
 
 func searchContracts(ctx context.Context, s *Session, text string, unfit func(repo.Contract) bool) ([]Choice, error) {
-	of, err := s.DB.FindCustomers(ctx, text, mostFound)
+	customers, err := s.DB.FindCustomers(ctx, text, mostFound)
 	if err != nil {
 		return nil, err
 	}
-	found, err := s.DB.FindContracts(ctx, text, mostFound, of)
+	found, err := s.DB.FindContracts(ctx, text, mostFound, customers)
 	found = slices.DeleteFunc(found, func(f repo.Found[repo.Contract]) bool { return unfit(f.Record) })
 	return chosen(found, err, contractChoice)
 }
 
 func searchEvents(ctx context.Context, s *Session, text string, fit func(repo.Event) bool) ([]Choice, error) {
-	of, err := s.DB.FindCustomers(ctx, text, mostFound)
+	customers, err := s.DB.FindCustomers(ctx, text, mostFound)
 	if err != nil {
 		return nil, err
 	}
-	found, err := s.DB.FindEvents(ctx, text, mostFound, of)
+	found, err := s.DB.FindEvents(ctx, text, mostFound, customers)
 	found = slices.DeleteFunc(found, func(f repo.Found[repo.Event]) bool { return !fit(f.Record) })
 	return chosen(found, err, func(e repo.Event) Choice { return eventChoice(s, e) })
 }
@@ -128,7 +129,8 @@ func customerChoice(c repo.Customer) Choice {
 }
 
 func contractChoice(c repo.Contract) Choice {
-	return Choice{strconv.FormatInt(c.ID, 10), fmt.Sprintf("%s — %s, %s, %s to pay", c.Customer, c.CustomerContact, c.Status, c.RemainingAmount)}
+	help := fmt.Sprintf("%s — %s, %s, %s to pay", c.Customer, c.CustomerContact, c.Status, c.RemainingAmount)
+	return Choice{strconv.FormatInt(c.ID, 10), help}
 }
 
 func eventChoice(s *Session, e repo.Event) Choice {
@@ -149,12 +151,12 @@ func userChoice(u repo.User) Choice {
 	return Choice{strconv.FormatInt(u.ID, 10), fmt.Sprintf("%s %s, %s", u.FirstName, u.LastName, u.Role)}
 }
 
-// Searchable tells whether enough is typed to search the database for it.
+// Searchable reports whether the word is long enough for a search of the database.
 func (c Completion) Searchable() bool {
 	return c.Kind.Search != nil && utf8.RuneCountInString(c.Word) >= 2
 }
 
-// With puts what a search for the word found before the other choices, each once.
+// With returns the choices that a search for the word found, followed by the others, each once.
 func (c Completion) With(found, others []Choice) []Choice {
 	seen := map[string]bool{}
 	var all []Choice

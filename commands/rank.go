@@ -1,6 +1,6 @@
 package commands
 
-// This file ranks what may come next on a line by what is typed of it.
+// This file ranks the values that may complete a word.
 
 import (
 	"cmp"
@@ -12,10 +12,9 @@ import (
 	"crm/security/finding"
 )
 
-// Rank returns the values that match the word being typed, ready to be put at Start: the
-// word itself, what begins with it, what has a word that does, what is explained by one
-// that does; if there is nothing of that, what has its letters in that order. Case and
-// accents do not matter.
+// Rank returns the values that match the word being typed, quoted, so that the caller can put them at Start. Values equal
+// to the word come first, then values that begin with it, values with a word that does, and values whose help has such a
+// word. If there are none, Rank returns values that hold its letters in their order. Case and accents do not matter.
 func (c Completion) Rank(values []Choice) []Choice {
 	ranked := rank(values, strings.TrimPrefix(c.Word, c.base), true)
 	for i := range ranked {
@@ -32,38 +31,39 @@ func (c Completion) inserted(value string) string {
 	return Quote(c.base + value)
 }
 
-// offer ranks words of the language, which need no quotes.
+// offer returns the completion with those words of the language that match, ranked. They need no quotes.
 func (c Completion) offer(words []Choice) Completion {
 	c.Choices = rank(words, c.Word, false)
 	return c
 }
 
 func rank(choices []Choice, typed string, explained bool) []Choice {
-	var by [4][]Choice
+	var ranks [4][]Choice
 	var loose []Choice
 	typed = finding.Fold(typed)
 	for _, c := range choices {
 		text := finding.Fold(c.Text)
 		switch {
 		case text == typed:
-			by[0] = append(by[0], c)
+			ranks[0] = append(ranks[0], c)
 		case strings.HasPrefix(text, typed):
-			by[1] = append(by[1], c)
+			ranks[1] = append(ranks[1], c)
 		case hasWord(text, typed):
-			by[2] = append(by[2], c)
+			ranks[2] = append(ranks[2], c)
 		case len(typed) < 2: // a letter is somewhere in nearly everything
 		case explained && hasWord(finding.Fold(c.Help), typed):
-			by[3] = append(by[3], c)
+			ranks[3] = append(ranks[3], c)
 		case hasLetters(text, typed):
 			loose = append(loose, c)
 		}
 	}
-	all := slices.Concat(by[:]...)
+	all := slices.Concat(ranks[:]...)
 	if all == nil {
 		all = loose
 	}
 	if all == nil && explained && len(typed) > 2 && !strings.ContainsAny(typed, "0123456789") { // boui finds Bouzin
-		all = slices.DeleteFunc(slices.Clone(choices), func(c Choice) bool { return !hasLetters(finding.Fold(c.Help), typed) })
+		hasNone := func(c Choice) bool { return !hasLetters(finding.Fold(c.Help), typed) }
+		all = slices.DeleteFunc(slices.Clone(choices), hasNone)
 		slices.SortStableFunc(all, func(a, b Choice) int {
 			return cmp.Compare(spread(finding.Fold(a.Help), typed), spread(finding.Fold(b.Help), typed))
 		})
@@ -86,10 +86,12 @@ func hasWord(text, prefix string) bool {
 	}
 }
 
-// spread is over how much of a text the letters are: 0 in one word that begins with the first of them, 1 in one word, 2 in several.
+// spread returns 0 if one word of the text holds the letters and begins with the first of them, 1 if one word holds them,
+// and 2 if they stand in several words.
 func spread(text, letters string) int {
 	least := 2
-	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
+	isBlank := func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }
+	for _, word := range strings.FieldsFunc(text, isBlank) {
 		if hasLetters(word, letters) {
 			first, _ := utf8.DecodeRuneInString(letters)
 			begin, _ := utf8.DecodeRuneInString(word)

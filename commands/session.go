@@ -72,7 +72,7 @@ type Locale struct {
 	Zone     *time.Location
 	Region   string // of phone numbers without a country code: "FR"
 	Currency string // ISO 4217: "EUR"
-	Language string // BCP 47: "fr", for the signs in amounts
+	Language string // BCP 47: "fr", for the signs in amounts and the order of names
 	Now      func() time.Time
 }
 

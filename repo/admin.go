@@ -88,7 +88,8 @@ func hasRole(ctx context.Context, conn *pgx.Conn, name string) (there bool, err 
 	return there, translate(err)
 }
 
-// checkVersion reports whether the schema is there. One of another version is ErrUnavailable, one that is not crm's ErrConflict.
+// checkVersion reports whether the schema is there. One of another version is ErrUnavailable, one that is not crm's
+// ErrConflict.
 func (a *Admin) checkVersion(ctx context.Context, conn querier) (there bool, err error) {
 	version, err := a.version(ctx, conn)
 	if version != 0 && err == nil {
@@ -113,7 +114,8 @@ func (a *Admin) asOwnerOn(ctx context.Context, conn *pgx.Conn, do func(pgx.Tx) e
 		return translate(err)
 	}
 	defer func() { _ = tx.Rollback(ctx) }()
-	if _, err := tx.Exec(ctx, "set local role "+quote(a.names.Owner)+"; set local search_path = pg_catalog, "+quote(a.names.Schema)+", pg_temp"); err != nil {
+	if _, err := tx.Exec(ctx, "set local role "+quote(a.names.Owner)+"; set local search_path = pg_catalog, "+
+		quote(a.names.Schema)+", pg_temp"); err != nil {
 		return translate(err)
 	}
 	if _, err := a.checkVersion(ctx, tx); err != nil {
@@ -128,7 +130,8 @@ func (a *Admin) asOwnerOn(ctx context.Context, conn *pgx.Conn, do func(pgx.Tx) e
 // HasRole reports whether a live collaborator has the role.
 func (a *Admin) HasRole(ctx context.Context, role string) (there bool, err error) {
 	err = a.asOwner(ctx, func(tx pgx.Tx) error {
-		return tx.QueryRow(ctx, "select exists (select from collaborator where role = $1 and deleted_at is null)", role).Scan(&there)
+		return tx.QueryRow(ctx, "select exists (select from collaborator where role = $1 and deleted_at is null)",
+			role).Scan(&there)
 	})
 	return there, err
 }
@@ -150,7 +153,8 @@ func (a *Admin) AddUser(ctx context.Context, u User, p *Password, fictional bool
 		if p == nil {
 			return nil
 		}
-		_, err = tx.Exec(ctx, "insert into credential (collaborator_id, memory_kib, iterations, parallelism, salt, key_hash) values ($1, $2, $3, $4, $5, $6)", id, p.MemoryKiB, p.Iterations, p.Parallelism, p.Salt, p.KeyHash)
+		_, err = tx.Exec(ctx, "insert into credential (collaborator_id, memory_kib, iterations, parallelism, salt, "+
+			"key_hash) values ($1, $2, $3, $4, $5, $6)", id, p.MemoryKiB, p.Iterations, p.Parallelism, p.Salt, p.KeyHash)
 		return err
 	})
 	return id, err
@@ -172,7 +176,8 @@ func (a *Admin) SetLimit(ctx context.Context, setting string, limit time.Duratio
 func (a *Admin) OpenSeedingSession(ctx context.Context, userID int64) (o Opening, err error) {
 	o.UserID = userID
 	err = a.asOwner(ctx, func(tx pgx.Tx) error {
-		return tx.QueryRow(ctx, "select session_id, session_key, ends, clock_timestamp() from open_seeding_session($1)", userID).
+		return tx.QueryRow(ctx, "select session_id, session_key, ends, clock_timestamp() from open_seeding_session($1)",
+			userID).
 			Scan(&o.SessionID, &o.Key, &o.Ends, &o.ServerTime)
 	})
 	return o, err
@@ -244,7 +249,8 @@ func (a *Admin) DropDatabase(ctx context.Context) error {
 // Noted reports whether the name was noted with Note, alone or with a space and more behind it.
 func (a *Admin) Noted(ctx context.Context, name string) (noted bool, err error) {
 	err = a.asOwner(ctx, func(tx pgx.Tx) error {
-		return tx.QueryRow(ctx, "select exists (select from setting where name = $1 or starts_with(name, $1 || ' '))", name).Scan(&noted)
+		return tx.QueryRow(ctx, "select exists (select from setting where name = $1 or starts_with(name, $1 || ' '))",
+			name).Scan(&noted)
 	})
 	return noted, err
 }

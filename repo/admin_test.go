@@ -51,7 +51,10 @@ func companyOf(t *testing.T, name string) repo.Names {
 		}
 		defer conn.Close(context.Background())
 		quoted := func(s string) string { return pgx.Identifier{s}.Sanitize() }
-		for _, s := range []string{"drop database if exists " + quoted(n.Database) + " with (force)", "drop role if exists " + quoted(n.App), "drop role if exists " + quoted(n.Owner)} {
+		for _, s := range []string{
+			"drop database if exists " + quoted(n.Database) + " with (force)",
+			"drop role if exists " + quoted(n.App), "drop role if exists " + quoted(n.Owner),
+		} {
 			if _, err := conn.Exec(context.Background(), s); err != nil {
 				t.Errorf("%s: %v", s, err)
 			}
@@ -161,7 +164,10 @@ func TestSetupWithoutSuperuser(t *testing.T) {
 			t.Errorf("%+v: %v, %v", limit, changed, err)
 		}
 	}
-	if _, err := admin.AddUser(t.Context(), repo.User{FirstName: "A", LastName: "B", Email: "a@b.example", Role: "admin"}, nil, false); err != nil {
+	if _, err := admin.AddUser(t.Context(), repo.User{
+		FirstName: "A", LastName: "B", Email: "a@b.example",
+		Role: "admin",
+	}, nil, false); err != nil {
 		t.Error(err)
 	}
 	if there, err := admin.HasRole(t.Context(), "admin"); err != nil || !there {
@@ -172,19 +178,23 @@ func TestSetupWithoutSuperuser(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer app.Close(t.Context())
-	for _, statement := range []string{"create schema mine", "create table public.mine (id int)", "create temp table mine (id int)", "set role " + pgx.Identifier{n.Owner}.Sanitize()} {
+	for _, statement := range []string{
+		"create schema mine", "create table public.mine (id int)",
+		"create temp table mine (id int)", "set role " + pgx.Identifier{n.Owner}.Sanitize(),
+	} {
 		if _, err := app.Exec(t.Context(), statement); err == nil {
 			t.Errorf("the app role may: %s", statement)
 		}
 	}
 }
 
-// TestSetupIntoExistingDatabase puts the schema into a database that somebody else made and uses: what lets everybody make
-// something in it is taken from them, each time, or named where the administrator may not take it.
+// TestSetupIntoExistingDatabase puts the schema into a database that somebody else made and uses: what lets everybody
+// make something in it is taken from them, each time, or named where the administrator may not take it.
 func TestSetupIntoExistingDatabase(t *testing.T) {
 	n := companyOf(t, "tenant")
 	super(t, "postgres", "create database \"tenant db\"")
-	opened := []string{"grant create on schema public to public", "grant temporary, create on database \"tenant db\" to public"}
+	opened := []string{"grant create on schema public to public", "grant temporary, create on database \"tenant " +
+		"db\" to public"}
 	super(t, n.Database, append(opened, "create table public.theirs (id int)")...)
 	admin := repo.NewAdmin(pgtest.URL("postgres"), n)
 	made, err := admin.Setup(t.Context(), schemaSQL(), "")
@@ -200,7 +210,8 @@ func TestSetupIntoExistingDatabase(t *testing.T) {
 			t.Errorf("a second time: %q, %v", made, err)
 		}
 	}
-	super(t, n.Database, append(opened, "create role tenant_admin login createrole createdb", "grant \"tenant owner\" to tenant_admin")...)
+	super(t, n.Database, append(opened, "create role tenant_admin login createrole createdb",
+		"grant \"tenant owner\" to tenant_admin")...)
 	t.Cleanup(func() { super(t, "postgres", "drop role tenant_admin") })
 	modest := repo.NewAdmin(account("tenant_admin", "", "postgres"), n)
 	if _, err := modest.Setup(t.Context(), schemaSQL(), ""); err != nil {
@@ -223,7 +234,8 @@ func TestSetupIntoExistingDatabase(t *testing.T) {
 func TestSetupThroughPooler(t *testing.T) {
 	p := pgtest.StartPooler(t, pgtest.URL("postgres"), 2)
 	n := names("never")
-	if _, err := repo.NewAdmin(p.URL, n).Setup(t.Context(), schemaSQL(), ""); !errors.Is(err, repo.ErrInvalid) || !strings.Contains(err.Error(), "database.admin_url leads to a connection pooler") {
+	if _, err := repo.NewAdmin(p.URL, n).Setup(t.Context(), schemaSQL(), ""); !errors.Is(err, repo.ErrInvalid) ||
+		!strings.Contains(err.Error(), "database.admin_url leads to a connection pooler") {
 		t.Errorf("%v", err)
 	}
 }

@@ -63,8 +63,8 @@ func exact(n json.Number) any {
 	return n
 }
 
-// History is the trail of one record, oldest first; ErrNotFound if it never existed. Entity is "customer",
-// "contract", "event" or "user".
+// History returns the trail of one record, oldest first; ErrNotFound if the record never existed. entity is one of
+// Nouns.
 func (db *DB) History(ctx context.Context, entity string, id int64) ([]Entry, error) {
 	if entity == "user" {
 		if err := db.noteFailures(ctx); err != nil {
@@ -80,7 +80,8 @@ func (db *DB) History(ctx context.Context, entity string, id int64) ([]Entry, er
 }
 
 func (db *DB) openEntry(entity string, r entryRow) Entry {
-	return Entry{r.ID, r.At, r.UserID, r.UserName, r.Action, db.openValues(entity, r.Before), db.openValues(entity, r.After)}
+	before, after := db.openValues(entity, r.Before), db.openValues(entity, r.After)
+	return Entry{r.ID, r.At, r.UserID, r.UserName, r.Action, before, after}
 }
 
 // Texts that stand for a personal value.
@@ -92,15 +93,17 @@ const (
 // SealedWith stands for a value whose key the keyset does not hold.
 func SealedWith(key uint32) string { return fmt.Sprintf("‹sealed with key %d›", key) }
 
-// openValues returns values with the sealed ones opened. The trail holds them as PostgreSQL writes bytea in JSON, \x and hex digits,
-// followed by a digest if they were re-encrypted. Of an erased one only the digest is left.
-func (db *DB) openValues(entity string, kept map[string]any) map[string]any {
-	opened := maps.Clone(kept)
+// openValues returns the values of a noun's entry with the sealed ones opened. The trail holds a sealed value as
+// PostgreSQL writes bytea in JSON: \x and hex digits, followed by a digest if it was re-encrypted. Of an erased one only
+// the digest is left.
+func (db *DB) openValues(noun string, kept map[string]any) map[string]any {
+	opened, e := maps.Clone(kept), storeOf(noun)
 	for column, v := range kept {
 		switch v := v.(type) {
 		case string:
-			if entity == "customer" {
-				opened[column] = db.openValue("customer."+column, v)
+			if e != nil && e.sealed() {
+				_, table := e.nounAndTable()
+				opened[column] = db.openValue(table+"."+column, v)
 			}
 		case json.Number:
 			opened[column] = exact(v)
@@ -109,7 +112,7 @@ func (db *DB) openValues(entity string, kept map[string]any) map[string]any {
 	return opened
 }
 
-// openValue opens one value of a customer's entry.
+// openValue opens one value of an entry about a table with sealed columns.
 func (db *DB) openValue(column, kept string) string {
 	digits, isBytes := strings.CutPrefix(kept, `\x`)
 	switch {
@@ -131,7 +134,7 @@ type AuditEntry struct {
 	Entry
 	Client    *string // the address of the machine; nil: the server's own
 	SessionID *int64
-	Entity    string // customer, contract, event, user, payment, role, keyset, schema, or the noun that was refused or exported
+	Entity    string // one of TrailEntities, or the noun that was refused or exported
 	EntityID  int64  // 0: no single record
 	Undoes    *int64 // the entry that it takes back
 }
@@ -155,23 +158,11 @@ type AuditFilter struct {
 	Since, Until *time.Time // from the first moment on, before the second
 }
 
-// TrailEntities returns the kinds of records that the trail's entries are about. Refusals may name other nouns.
-func TrailEntities() []string {
-	return []string{"customer", "contract", "event", "user", "payment", "role", "keyset", "schema", "audit"}
-}
-
-// TrailActions returns the actions of the trail's entries.
-func TrailActions() []string {
-	return []string{
-		"add", "update", "delete", "cancel", "restore", "purge", "sign-in", "sign-in-failed", "sign-out", "session-end", "refuse", "export", "erase",
-		"password", "password-cost", "password-reset", "unlock", "mfa-on", "mfa-off", "mfa-clear", "mfa-require", "recovery-code", "hand-over",
-		"rotate", "rotated", "upgrade",
-	}
-}
-
 // AuditSorts maps each column by which the trail can be sorted to SQL that is never null.
 func AuditSorts() map[string]string {
-	return map[string]string{"id": "id", "at": "at", "user_id": "coalesce(user_id, 0)", "entity": "entity", "action": "action"}
+	return map[string]string{
+		"id": "id", "at": "at", "user_id": "coalesce(user_id, 0)", "entity": "entity", "action": "action",
+	}
 }
 
 // Audits returns one page of the whole trail.
@@ -209,7 +200,8 @@ func (db *DB) Audits(ctx context.Context, f AuditFilter) (List[AuditEntry], erro
 		return fetch(f.Page)
 	}
 	// What is sealed in the trail has no tokens: entries are read, and what does not match is dropped.
-	return searched(f.Page, func(e AuditEntry) int64 { return e.ID }, fetch, func(e AuditEntry) bool { return db.vault.Score(f.Search, e.texts()...) > 0 })
+	matches := func(e AuditEntry) bool { return db.vault.Score(f.Search, e.texts()...) > 0 }
+	return searched(f.Page, func(e AuditEntry) int64 { return e.ID }, fetch, matches)
 }
 
 // noteFailures has failed sign-ins written to the trail that are not there yet.

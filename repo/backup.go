@@ -37,14 +37,17 @@ type Manifest struct {
 
 // A Dumper is what [Admin.Dump] needs besides the database.
 type Dumper struct {
-	Out     io.Writer                                                              // takes pg_dump's custom format
-	Program func(ctx context.Context, name string, major int) (string, int, error) // finds a program of PostgreSQL, at least of that major version
-	Newest  func(schemaVersion string) error                                       // refuses a schema version that is too new
-	Begun   func(Manifest)                                                         // may be nil; called before pg_dump runs
+	Out io.Writer // takes pg_dump's custom format
+	// finds a program of PostgreSQL, at least of that major version
+	Program func(ctx context.Context, name string, major int) (string, int, error)
+	// refuses a schema version that is too new
+	Newest func(schemaVersion string) error
+	// may be nil; called before pg_dump runs
+	Begun func(Manifest)
 }
 
-// Dump writes a dump of the schema and returns its manifest. Both show one snapshot, also while others write. Nothing waits
-// for it but changes of the schema.
+// Dump writes a dump of the schema and returns its manifest. Both show one snapshot, also while others write. Nothing
+// waits for it but changes of the schema.
 func (a *Admin) Dump(ctx context.Context, d Dumper) (m Manifest, err error) {
 	conn, err := a.connect(ctx, a.names.Database)
 	if err != nil {
@@ -87,14 +90,19 @@ func (a *Admin) Dump(ctx context.Context, d Dumper) (m Manifest, err error) {
 
 // describe fills the manifest with everything but the trail.
 func (a *Admin) describe(ctx context.Context, tx pgx.Tx) (Manifest, error) {
-	m := Manifest{Database: a.names.Database, Schema: a.names.Schema, Owner: a.names.Owner, App: a.names.App, Rows: map[string]int64{}}
+	m := Manifest{
+		Database: a.names.Database, Schema: a.names.Schema, Owner: a.names.Owner, App: a.names.App,
+		Rows: map[string]int64{},
+	}
 	if _, err := tx.Exec(ctx, "set local role "+quote(a.names.Owner)); err != nil {
 		return m, a.notOwner(err)
 	}
-	err := tx.QueryRow(ctx, "select value, now(), current_setting('server_version') from "+a.table("setting")+" where name = 'schema_version'").
+	err := tx.QueryRow(ctx, "select value, now(), current_setting('server_version') from "+
+		a.table("setting")+" where name = 'schema_version'").
 		Scan(&m.SchemaVersion, &m.At, &m.Server)
 	if isCode(err, "3F000", "42P01") || errors.Is(err, pgx.ErrNoRows) {
-		return m, say(ErrUnavailable, "the database %s does not hold crm's schema %s: run crm init", a.names.Database, a.names.Schema)
+		return m, say(ErrUnavailable, "the database %s does not hold crm's schema %s: run crm init", a.names.Database,
+			a.names.Schema)
 	}
 	if err != nil {
 		return m, a.notOwner(err)
@@ -113,8 +121,8 @@ func (a *Admin) describe(ctx context.Context, tx pgx.Tx) (Manifest, error) {
 	return m, translate(err)
 }
 
-// sessionTables lists the tables whose rows stay out of a dump: sessions, because who reads the key of one that lives can act for its
-// user, and what refers to them.
+// sessionTables lists the tables whose rows stay out of a dump: sessions, because who reads the key of one that lives
+// can act for its user, and what refers to them.
 func (a *Admin) sessionTables(ctx context.Context, tx pgx.Tx) ([]string, error) {
 	return queryAll[string](ctx, tx, `with recursive tied (oid) as (select to_regclass($1)::oid
 			union select c.conrelid from pg_constraint c join tied t on c.confrelid = t.oid and c.contype = 'f')
@@ -134,7 +142,8 @@ func (a *Admin) describeTrail(ctx context.Context, tx pgx.Tx, m *Manifest) error
 	}
 	var head ChainHead
 	var hash []byte
-	err := tx.QueryRow(ctx, "select position, hash from "+a.table("audit_link")+" order by position desc limit 1").Scan(&head.Position, &hash)
+	err := tx.QueryRow(ctx, "select position, hash from "+a.table("audit_link")+" order by position desc limit "+
+		"1").Scan(&head.Position, &hash)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil
 	}
@@ -167,8 +176,8 @@ func (a *Admin) countRows(ctx context.Context, tx pgx.Tx) (map[string]int64, err
 	return rows, err
 }
 
-// keysInUse lists the ids of the keys that values of the domain sealed, and the trail's copies of them, were sealed with:
-// bytes 2 to 5 of a value (Tink's key prefix).
+// keysInUse lists the ids of the keys that values of the domain sealed, and the trail's copies of them, were sealed
+// with: bytes 2 to 5 of a value (Tink's key prefix).
 func (a *Admin) keysInUse(ctx context.Context, tx pgx.Tx) ([]uint32, error) {
 	columns, err := queryAll[string](ctx, tx, `select format('select substr(%1$I, 2, 4) from %2$s where %1$I is not null', c.attname, c.attrelid::regclass)
 		from pg_attribute c join pg_class t on t.oid = c.attrelid and t.relkind = 'r'
@@ -200,10 +209,11 @@ func majorOf(conn *pgx.Conn) (major int) {
 	return major
 }
 
-// dump runs pg_dump in the snapshot. It acts for the owner, whom the row policies do not bind. The way to the server is in its
-// environment, which other users cannot read, and not among its arguments.
+// dump runs pg_dump in the snapshot. It acts for the owner, whom the row policies do not bind. The way to the server is
+// in its environment, which other users cannot read, and not among its arguments.
 func (a *Admin) dump(ctx context.Context, conn *pgx.Conn, out io.Writer, program, snapshot string, left []string) error {
-	cmd := exec.CommandContext(ctx, program, "--format=custom", "--no-password", "--snapshot="+snapshot, "--role="+a.names.Owner,
+	cmd := exec.CommandContext(ctx, program, "--format=custom", "--no-password", "--snapshot="+snapshot, "--role="+
+		a.names.Owner,
 		"--schema="+quote(a.names.Schema), "--strict-names", "--no-tablespaces", "--no-security-labels")
 	for _, table := range left {
 		cmd.Args = append(cmd.Args, "--exclude-table-data="+a.table(table))

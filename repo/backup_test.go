@@ -42,8 +42,8 @@ func another(t *testing.T) string {
 	return name
 }
 
-// catalogue describes every object of crm's schema and who may do what with it. Parentheses in constraints are not compared: PostgreSQL
-// leaves out those that it does not need when it reads its own text.
+// catalogue describes every object of crm's schema and who may do what with it. Parentheses in constraints are not
+// compared: PostgreSQL leaves out those that it does not need when it reads its own text.
 const catalogue = `
 	select string_agg(line, e'\n' order by line) from (
 		select concat_ws(' ', 'schema', nspname, nspowner::regrole, nspacl) from pg_namespace where oid = $1::regnamespace
@@ -74,14 +74,16 @@ func stored(t *testing.T, n repo.Names) (objects string, rows map[string]string)
 	if err := conn.QueryRow(t.Context(), catalogue, pgx.Identifier{n.Schema}.Sanitize()).Scan(&objects); err != nil {
 		t.Fatal(err)
 	}
-	tables, err := conn.Query(t.Context(), "select relname from pg_class where relkind = 'r' and relnamespace = (select oid from pg_namespace where nspname = $1)", n.Schema)
+	tables, err := conn.Query(t.Context(), "select relname from pg_class where relkind = 'r' and relnamespace = "+
+		"(select oid from pg_namespace where nspname = $1)", n.Schema)
 	if err != nil {
 		t.Fatal(err)
 	}
 	rows = map[string]string{}
 	for _, table := range ok[[]string](t)(pgx.CollectRows(tables, pgx.RowTo[string])) {
 		var sum string
-		if err := conn.QueryRow(t.Context(), "select concat(count(*), ' ', md5(string_agg(x::text, e'\\n' order by x::text))) from "+pgx.Identifier{n.Schema, table}.Sanitize()+" x").Scan(&sum); err != nil {
+		if err := conn.QueryRow(t.Context(), "select concat(count(*), ' ', md5(string_agg(x::text, e'\\n' order by "+
+			"x::text))) from "+pgx.Identifier{n.Schema, table}.Sanitize()+" x").Scan(&sum); err != nil {
 			t.Fatal(err)
 		}
 		rows[table] = sum
@@ -92,15 +94,19 @@ func stored(t *testing.T, n repo.Names) (objects string, rows map[string]string)
 	return objects, rows
 }
 
-// TestRestore wants a restored database to be the one that was backed up: objects, rights, rows, sequences, chain, and what the
-// program reads; sessions do not live on. The administrator is no superuser.
+// TestRestore wants a restored database to be the one that was backed up: objects, rights, rows, sequences, chain, and
+// what the program reads; sessions do not live on. The administrator is no superuser.
 func TestRestore(t *testing.T) {
 	w := newWorld(t)
 	keys := w.vault
 	super(t, "postgres", "create role backup_admin login createdb createrole", "grant crm_owner to backup_admin")
 	t.Cleanup(func() { dropRole(t, "backup_admin") })
 	ctx := t.Context()
-	for _, s := range []string{"alter database %s owner to crm_owner", "revoke all on database %s from public", "grant connect on database %s to crm_app"} { // which a clone of the template lacks
+	// which a clone of the template lacks
+	for _, s := range []string{
+		"alter database %s owner to crm_owner", "revoke all on database %s from public",
+		"grant connect on database %s to crm_app",
+	} {
 		super(t, "postgres", fmt.Sprintf(s, w.database))
 	}
 	c := w.customer("sales1")
@@ -111,7 +117,8 @@ func TestRestore(t *testing.T) {
 	admin := repo.NewAdmin(account("backup_admin", "", "postgres"), from)
 	m, dump := dumpOf(t, admin)
 	head, _, err := admin.VerifyChain(ctx, nil)
-	if err != nil || m.ChainHead != head.String() || len(m.Keys) != 1 || m.SchemaVersion != fmt.Sprint(repo.SchemaVersion) || m.Rows["customer"] != 1 || m.ChainFault != "" {
+	if err != nil || m.ChainHead != head.String() || len(m.Keys) != 1 ||
+		m.SchemaVersion != fmt.Sprint(repo.SchemaVersion) || m.Rows["customer"] != 1 || m.ChainFault != "" {
 		t.Fatalf("the manifest %+v; the head is %s, %v", m, head, err)
 	}
 	to := names(another(t))
@@ -131,7 +138,8 @@ func TestRestore(t *testing.T) {
 	if _, err := w.as("sales1").Customer(ctx, c.ID); err != nil {
 		t.Errorf("a session of the original: %v", err)
 	}
-	if m.Rows["session"]+m.Rows["session_use"]+m.Rows["session_end"] > 0 || read[int](w, "select count(*) from session") == 0 {
+	if m.Rows["session"]+m.Rows["session_use"]+m.Rows["session_end"] > 0 || read[int](w,
+		"select count(*) from session") == 0 {
 		t.Error("sessions are in the dump, or there are none")
 	}
 	copied := *w
@@ -140,7 +148,8 @@ func TestRestore(t *testing.T) {
 	if _, err := copied.db.As(w.signers["sales1"].Token).Customer(ctx, c.ID); !errors.Is(err, repo.ErrSignedOut) {
 		t.Errorf("a session of the original in the copy: %v, want ErrSignedOut", err)
 	}
-	if got, err := copied.db.As(copied.signIn("sales1").Token).Customer(ctx, c.ID); err != nil || got.FullName != c.FullName || got.Email != c.Email {
+	if got, err := copied.db.As(copied.signIn("sales1").Token).Customer(ctx, c.ID); err != nil ||
+		got.FullName != c.FullName || got.Email != c.Email {
 		t.Errorf("read from the copy: %+v, %v", got, err)
 	}
 	if done, err := target.Restore(ctx, restorer(m, dump)); !errors.Is(err, repo.ErrConflict) {
@@ -224,9 +233,13 @@ func TestRestoreNothing(t *testing.T) {
 		change func(*repo.Restorer)
 		want   string
 	}{
-		"rows":      {func(r *repo.Restorer) { r.Manifest = other }, "the backup does not hold what its manifest says: 4 rows of role, want 5"},
-		"chain":     {func(r *repo.Restorer) { r.Manifest = forked }, "the chain"},
-		"cut off":   {func(r *repo.Restorer) { r.Archive = bytes.NewReader(dump[:len(dump)/2]) }, "pg_restore cannot read the dump"},
+		"rows": {func(r *repo.Restorer) { r.Manifest = other }, "the backup does not hold what its manifest says: 4 " +
+			"rows of role, want 5"},
+		"chain": {func(r *repo.Restorer) { r.Manifest = forked }, "the chain"},
+		"cut off": {
+			func(r *repo.Restorer) { r.Archive = bytes.NewReader(dump[:len(dump)/2]) },
+			"pg_restore cannot read the dump",
+		},
 		"no dump":   {func(r *repo.Restorer) { r.Archive = strings.NewReader("PGDMP") }, "pg_restore cannot read the dump"},
 		"not whole": {func(r *repo.Restorer) { r.Whole = func() error { return broken } }, "broken"},
 		"upgrade":   {func(r *repo.Restorer) { r.Upgrade = func(context.Context) error { return broken } }, "broken"},
@@ -244,7 +257,8 @@ func TestRestoreNothing(t *testing.T) {
 			conn := ok[*pgx.Conn](t)(pgx.Connect(context.Background(), pgtest.URL("postgres")))
 			defer conn.Close(context.Background())
 			var left int
-			err = conn.QueryRow(context.Background(), "select (select count(*) from pg_database where datname = $1) + (select count(*) from pg_roles where rolname in ($2, $3))", n.Database, n.App, n.Owner).Scan(&left)
+			err = conn.QueryRow(context.Background(), "select (select count(*) from pg_database where datname = $1) + "+
+				"(select count(*) from pg_roles where rolname in ($2, $3))", n.Database, n.App, n.Owner).Scan(&left)
 			if err != nil || left != 0 {
 				t.Errorf("%d objects are left, %v", left, err)
 			}
@@ -283,16 +297,20 @@ func TestDumpWhileOthersWrite(t *testing.T) {
 	w.customer("sales1")
 	admin := repo.NewAdmin(pgtest.URL("postgres"), names(w.database))
 	var out bytes.Buffer
-	m, err := admin.Dump(t.Context(), repo.Dumper{Out: &out, Program: program, Newest: func(string) error { return nil }, Begun: func(repo.Manifest) {
-		for range 20 {
-			w.customer("sales1")
-		}
-	}})
+	m, err := admin.Dump(t.Context(), repo.Dumper{
+		Out: &out, Program: program,
+		Newest: func(string) error { return nil }, Begun: func(repo.Manifest) {
+			for range 20 {
+				w.customer("sales1")
+			}
+		},
+	})
 	if err != nil || m.Rows["customer"] != 1 || read[int](w, "select count(*) from customer") != 21 {
 		t.Fatalf("%+v, %v", m, err)
 	}
 	to := names(another(t))
-	if done, err := repo.NewAdmin(pgtest.URL("postgres"), to).Restore(t.Context(), restorer(m, out.Bytes())); err != nil || done.Head.String() != m.ChainHead {
+	if done, err := repo.NewAdmin(pgtest.URL("postgres"), to).Restore(t.Context(), restorer(m,
+		out.Bytes())); err != nil || done.Head.String() != m.ChainHead {
 		t.Errorf("%+v, %v", done, err)
 	}
 }
@@ -301,12 +319,14 @@ func TestDumpWhileOthersWrite(t *testing.T) {
 func TestDumpBrokenChain(t *testing.T) {
 	w := newWorld(t)
 	w.customer("sales1")
-	w.set("alter table audit disable trigger user; update audit set action = 'purge' where id = (select min(id) from audit); alter table audit enable trigger user")
+	w.set("alter table audit disable trigger user; update audit set action = 'purge' where id = (select min(id) from " +
+		"audit); alter table audit enable trigger user")
 	m, dump := dumpOf(t, repo.NewAdmin(pgtest.URL("postgres"), names(w.database)))
 	if !strings.HasPrefix(m.ChainFault, "the chain is broken at position") {
 		t.Fatalf("%+v", m)
 	}
-	if _, err := repo.NewAdmin(pgtest.URL("postgres"), names(another(t))).Restore(t.Context(), restorer(m, dump)); err != nil {
+	if _, err := repo.NewAdmin(pgtest.URL("postgres"), names(another(t))).Restore(t.Context(), restorer(m,
+		dump)); err != nil {
 		t.Error(err)
 	}
 }
@@ -325,12 +345,27 @@ func TestDumpRefused(t *testing.T) {
 		kind    error
 		text    string
 	}{
-		"a stranger":  {repo.NewAdmin(account("dump_stranger", "topsecret", "postgres"), here), program, repo.ErrDenied, "the account of database.admin_url may not act for the role crm_owner"},
-		"no schema":   {repo.NewAdmin(pgtest.URL("postgres"), names("postgres")), program, repo.ErrUnavailable, "the database postgres does not hold crm's schema crm"},
-		"no database": {repo.NewAdmin(pgtest.URL("postgres"), names("nowhere")), program, repo.ErrUnavailable, "there is no database nowhere"},
-		"away":        {repo.NewAdmin("postgres://a:topsecret@127.0.0.1:1/postgres", here), program, repo.ErrUnavailable, "no database listens at 127.0.0.1:1"},
-		"pg_dump":     {repo.NewAdmin(pgtest.URL("postgres"), here), failing, repo.ErrUnavailable, "pg_dump failed: exit status 1"},
-		"disk":        {repo.NewAdmin(pgtest.URL("postgres"), here), program, full, "full"},
+		"a stranger": {
+			repo.NewAdmin(account("dump_stranger", "topsecret", "postgres"), here), program, repo.ErrDenied,
+			"the account of database.admin_url may not act for the role crm_owner",
+		},
+		"no schema": {
+			repo.NewAdmin(pgtest.URL("postgres"), names("postgres")), program, repo.ErrUnavailable,
+			"the database postgres does not hold crm's schema crm",
+		},
+		"no database": {
+			repo.NewAdmin(pgtest.URL("postgres"), names("nowhere")), program, repo.ErrUnavailable,
+			"there is no database nowhere",
+		},
+		"away": {
+			repo.NewAdmin("postgres://a:topsecret@127.0.0.1:1/postgres", here), program, repo.ErrUnavailable,
+			"no database listens at 127.0.0.1:1",
+		},
+		"pg_dump": {
+			repo.NewAdmin(pgtest.URL("postgres"), here), failing, repo.ErrUnavailable,
+			"pg_dump failed: exit status 1",
+		},
+		"disk": {repo.NewAdmin(pgtest.URL("postgres"), here), program, full, "full"},
 	} {
 		out := writer(func(p []byte) (int, error) {
 			if name == "disk" {
@@ -338,8 +373,12 @@ func TestDumpRefused(t *testing.T) {
 			}
 			return len(p), nil
 		})
-		_, err := test.admin.Dump(t.Context(), repo.Dumper{Out: out, Program: test.program, Newest: func(string) error { return nil }})
-		if !errors.Is(err, test.kind) || !strings.HasPrefix(err.Error(), test.text) || strings.Contains(err.Error(), "topsecret") {
+		_, err := test.admin.Dump(t.Context(), repo.Dumper{
+			Out: out, Program: test.program,
+			Newest: func(string) error { return nil },
+		})
+		if !errors.Is(err, test.kind) || !strings.HasPrefix(err.Error(), test.text) || strings.Contains(err.Error(),
+			"topsecret") {
 			t.Errorf("%s: %v, want %s", name, err, test.text)
 		}
 	}
@@ -349,7 +388,8 @@ type writer func([]byte) (int, error)
 
 func (w writer) Write(p []byte) (int, error) { return w(p) }
 
-// attributeOptions are the options of a column but pg_attver, by which PostgreSQL 17 counts the changes of a column itself.
+// attributeOptions are the options of a column but pg_attver, by which PostgreSQL 17 counts the changes of a column
+// itself.
 const attributeOptions = "(select array_agg(option) from unnest(attoptions) option where option not like 'pg_attver=%')"
 
 // TestDumpHidesPassword reads what others can see of pg_dump: its arguments.
@@ -367,20 +407,25 @@ func TestDumpHidesPassword(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	script := fmt.Sprintf("#!/bin/sh\nprintf '%%s\\n' \"$0\" \"$@\" >%s\nenv | grep -c '^CRM_' >>%[1]s\nexec %s \"$@\"\n", seen, real)
+	script := fmt.Sprintf("#!/bin/sh\nprintf '%%s\\n' \"$0\" \"$@\" >%s\nenv | grep -c '^CRM_' >>%[1]s\nexec %s "+
+		"\"$@\"\n", seen, real)
 	if err := os.WriteFile(spy, []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	admin := repo.NewAdmin(account("dump_admin", password, "postgres"), names(w.database))
 	var out bytes.Buffer
-	_, err = admin.Dump(t.Context(), repo.Dumper{Out: &out, Newest: func(string) error { return nil }, Program: func(context.Context, string, int) (string, int, error) {
-		return spy, version, nil
-	}})
+	_, err = admin.Dump(t.Context(), repo.Dumper{
+		Out: &out, Newest: func(string) error { return nil },
+		Program: func(context.Context, string, int) (string, int, error) {
+			return spy, version, nil
+		},
+	})
 	arguments, readErr := os.ReadFile(seen)
 	if err != nil || readErr != nil || !bytes.HasPrefix(out.Bytes(), []byte("PGDMP")) {
 		t.Fatal(err, readErr)
 	}
-	if bytes.Contains(arguments, []byte(password)) || bytes.Contains(arguments, []byte("dump_admin")) || !bytes.HasSuffix(arguments, []byte("\n0\n")) {
+	if bytes.Contains(arguments, []byte(password)) || bytes.Contains(arguments, []byte("dump_admin")) ||
+		!bytes.HasSuffix(arguments, []byte("\n0\n")) {
 		t.Errorf("others see %s", arguments)
 	}
 }

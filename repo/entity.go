@@ -11,7 +11,8 @@ import (
 )
 
 // This file reads how the records of an entity are stored from the tags of its struct. There is no other list of an
-// entity's columns: rows, sealing, search tokens, changes, sort keys, scores and the fields of answers come from the tags.
+// entity's columns: rows, sealing, search tokens, changes, sort keys, scores and the fields of answers come from the
+// tags.
 //
 //	db      the column of the entity's view; a field without it is no column
 //	sealed  the column is encrypted; the value names it in the ciphertext's associated data: "customer.phone"
@@ -42,7 +43,10 @@ func ColumnsOf[T any]() []Column {
 		if name == "" {
 			continue
 		}
-		c := Column{Name: name, Sealed: f.Tag.Get("sealed"), Show: f.Tag.Get("show"), search: f.Tag.Get("search"), field: i, sortsByText: f.Tag.Get("sort") == "text"}
+		c := Column{
+			Name: name, Sealed: f.Tag.Get("sealed"), Show: f.Tag.Get("show"),
+			search: f.Tag.Get("search"), sortsByText: f.Tag.Get("sort") == "text", field: i,
+		}
 		if c.Sealed == "" && f.Tag.Get("sort") != "-" {
 			c.sort = sortKey(name, f.Type)
 		}
@@ -51,13 +55,15 @@ func ColumnsOf[T any]() []Column {
 	return all
 }
 
-// sortKey returns SQL that orders by a column and is never null: null sorts before every number and text, and after every
-// time.
+// sortKey returns SQL that orders by a column and is never null: null sorts before every number and text, and after
+// every time.
 func sortKey(name string, t reflect.Type) string {
 	if t.Kind() != reflect.Pointer {
 		return name
 	}
-	null := map[reflect.Type]string{reflect.TypeFor[int64](): "-1", reflect.TypeFor[string](): "''", reflect.TypeFor[time.Time](): "'infinity'"}
+	null := map[reflect.Type]string{
+		reflect.TypeFor[int64](): "-1", reflect.TypeFor[string](): "''", reflect.TypeFor[time.Time](): "'infinity'",
+	}
 	return fmt.Sprintf("coalesce(%s, %s)", name, null[t.Elem()])
 }
 
@@ -85,8 +91,8 @@ func SortKeys[T any]() map[string]string {
 }
 
 // A Change maps columns of an entity to their new values. nil and an empty text become NULL. A pointer stands for its
-// value; a nil pointer leaves the column as it is. Under Seen it may hold the updated_at of the record that the caller has read: if
-// the record was changed since, the change fails with ErrConflict.
+// value; a nil pointer leaves the column as it is. Under Seen it may hold the updated_at of the record that the caller
+// has read: if the record was changed since, the change fails with ErrConflict.
 type Change map[string]any
 
 // Seen is the key of a Change that is no column.
@@ -172,8 +178,8 @@ func (e entity[T]) id(record T) int64 {
 	return id
 }
 
-// score returns how well a record matches a needle; 0 is not at all. Without an index of sealed texts of its own, a record
-// also matches by its number, and by its total if it has one.
+// score returns how well a record matches a needle; 0 means not at all. Without an index of sealed texts of its own, a
+// record also matches by its number, and by its total if it has one.
 func (e entity[T]) score(db *DB, needle string, record T) int {
 	if e.finder.sealed {
 		return db.vault.Score(needle, e.texts(record)...)
@@ -208,7 +214,8 @@ func (e entity[T]) column(name string) Column {
 	return Column{}
 }
 
-// write sets a column, and its search tokens if it has any, in the values of an insert or update. An empty text is NULL.
+// write sets a column, and its search tokens if it has any, in the values of an insert or update. An empty text becomes
+// NULL.
 func (e entity[T]) write(db *DB, values map[string]any, name string, value any) (err error) {
 	text, isText := value.(string)
 	if isText {

@@ -64,3 +64,13 @@ func (e Entity[T]) Update(ctx context.Context, db *DB, id int64, c Change) (T, e
 func (e Entity[T]) Search(ctx context.Context, db *DB, p Page) (List[T], error) {
 	return e.search(ctx, db, nil, p, e.sorts())
 }
+
+// NounTables returns the table of each noun.
+func NounTables() map[string]string {
+	tables := map[string]string{}
+	for _, e := range stores() {
+		noun, table := e.nounAndTable()
+		tables[noun] = table
+	}
+	return tables
+}

@@ -11,9 +11,9 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// This file finds the best matches of every noun: first by number, whole address or phone number, then by the beginnings of
-// words, then inside of words. Read it downwards: Find asks for each noun, each noun collects candidates with the searches
-// of its list, and best scores and sorts them.
+// This file finds the best matches of every noun: first by number, whole address or phone number, then by the
+// beginnings of words, then inside of words. Read it downwards: Find asks for each noun, each noun collects
+// candidates with the searches of its list, and best scores and sorts them.
 
 // A Found is a record with its score.
 type Found[T any] struct {
@@ -62,7 +62,8 @@ func (db *DB) Find(ctx context.Context, needle string, limit int) (all Everythin
 	return all, err
 }
 
-// together runs the functions on several connections at once; in the transaction of an atomic script one after the other.
+// together runs the functions on several connections at once; in the transaction of an atomic script one after the
+// other.
 func (db *DB) together(ctx context.Context, asks ...func(context.Context) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	if db.tx != nil {
@@ -106,9 +107,11 @@ func (db *DB) FindCustomers(ctx context.Context, needle string, limit int) ([]Fo
 	})
 }
 
-// FindContracts returns at most limit live contracts that match, the best first: by number or total, by their customers out
-// of matching, or by several words in several places.
-func (db *DB) FindContracts(ctx context.Context, needle string, limit int, matching []Found[Customer]) ([]Found[Contract], error) {
+// FindContracts returns at most limit live contracts that match, the best first: by number or total, by their
+// customers out of matching, or by several words in several places.
+func (db *DB) FindContracts(
+	ctx context.Context, needle string, limit int, matching []Found[Customer],
+) ([]Found[Contract], error) {
 	all, err := numbered(ctx, needle, db.Contract)
 	if err != nil {
 		return nil, err
@@ -121,13 +124,14 @@ func (db *DB) FindContracts(ctx context.Context, needle string, limit int, match
 		all = append(all, found.Rows...)
 	}
 	related, err := db.Contracts(ctx, ContractFilter{Page: Page{Limit: mostRelated}, Customers: idsOf(matching)})
-	score := byCustomer(matching, func(c Contract) int64 { return c.CustomerID }, func(c Contract) int { return contracts.score(db, needle, c) })
-	return best(append(all, related.Rows...), limit, contracts.id, score), err
+	return best(append(all, related.Rows...), limit, contracts.id, contracts.scoreWith(db, needle, matching)), err
 }
 
 // FindEvents returns at most limit live events that match, the best first: by number, by texts of their own, by their
 // customers out of matching, or by several words in several places.
-func (db *DB) FindEvents(ctx context.Context, needle string, limit int, matching []Found[Customer]) ([]Found[Event], error) {
+func (db *DB) FindEvents(
+	ctx context.Context, needle string, limit int, matching []Found[Customer],
+) ([]Found[Event], error) {
 	events, err := db.matchingEvents(ctx, needle, limit)
 	if err != nil {
 		return nil, err
@@ -156,14 +160,17 @@ func (db *DB) eventsByTexts(ctx context.Context, needle string, limit int) (List
 	fetch := func(p Page) (List[Event], error) {
 		return events.page(ctx, db, events.from().Where(m.candidates(p, nil)), p, events.sorts())
 	}
-	return searched(Page{Limit: limit, Search: needle}, events.id, fetch, func(e Event) bool { return events.score(db, needle, e) > 0 })
+	matches := func(e Event) bool { return events.score(db, needle, e) > 0 }
+	return searched(Page{Limit: limit, Search: needle}, events.id, fetch, matches)
 }
 
 // bestEvents returns the best of some events and of those of matching customers.
-func (db *DB) bestEvents(ctx context.Context, needle string, limit int, found []Event, matching []Found[Customer]) ([]Found[Event], error) {
+func (db *DB) bestEvents(
+	ctx context.Context, needle string, limit int, found []Event, matching []Found[Customer],
+) ([]Found[Event], error) {
 	related, err := db.Events(ctx, EventFilter{Page: Page{Limit: mostRelated}, Customers: idsOf(matching)})
-	score := byCustomer(matching, func(e Event) int64 { return e.CustomerID }, func(e Event) int { return events.score(db, needle, e) })
-	return best(slices.Concat(found, related.Rows), limit, events.id, score), err
+	all := slices.Concat(found, related.Rows)
+	return best(all, limit, events.id, events.scoreWith(db, needle, matching)), err
 }
 
 // FindUsers returns at most limit live collaborators that match, the best first; with a role unless it is empty.
@@ -199,14 +206,17 @@ func idsOf(found []Found[Customer]) []int64 {
 	return ids
 }
 
-// byCustomer returns a score of records: their own, or their customer's if that is better. The number of a customer is not
-// the number of the record.
-func byCustomer[T any](matching []Found[Customer], customer func(T) int64, own func(T) int) func(T) int {
-	scores := map[int64]int{}
+// scoreWith returns a score of records that have a customer: their own, or their customer's out of matching if that is
+// better. The number of a customer is not the number of the record.
+func (e entity[T]) scoreWith(db *DB, needle string, matching []Found[Customer]) func(T) int {
+	customer, scores := e.column("customer_id"), map[int64]int{}
 	for _, f := range matching {
 		scores[f.Record.ID] = min(f.Score, exactly-1)
 	}
-	return func(r T) int { return max(own(r), scores[customer(r)]) }
+	return func(r T) int {
+		id, _ := customer.Value(r).(int64)
+		return max(e.score(db, needle, r), scores[id])
+	}
 }
 
 // best returns at most limit of the records that have a score, each once, the best first and equals by their ids.
@@ -225,7 +235,8 @@ func best[T any](all []T, limit int, id func(T) int64, score func(T) int) []Foun
 	return found[:min(len(found), limit)]
 }
 
-// scoreRecord returns how well a record matches: by its number, by its total, or with every word somewhere in its texts.
+// scoreRecord returns how well a record matches: by its number, by its total, or with every word somewhere in its
+// texts.
 func (db *DB) scoreRecord(needle string, id int64, total *Money, texts ...string) int {
 	number := strconv.FormatInt(id, 10)
 	if strings.TrimSpace(needle) == number {

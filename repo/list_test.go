@@ -22,7 +22,7 @@ func herd(t *testing.T, w *world) {
 			change["sales_id"] = w.ids[fmt.Sprint("sales", 1+i%2)]
 		}
 		c := ok[repo.Customer](t)(admin.AddCustomer(ctx, change)).ID
-		total := repo.Money(i % 4 * 1000)
+		total := repo.Money((1 + i%4) * 1000)
 		k := ok[repo.Contract](t)(admin.AddContract(ctx, repo.Change{"customer_id": &c, "total_amount": &total, "status": ptr(repo.ContractStatuses()[i%3])})).ID
 		if i%3 != 2 {
 			continue

@@ -1,9 +1,10 @@
 package repo
 
-// This file finds the contracts and events that mention a needle: by their number or total, by texts of their own, by their
-// contact, or by their customer. Each word of the needle may be mentioned in another of these. Read it downwards: readings
-// of the needle become words, words are looked up, lookups become parts, and the union of the parts are the candidates of
-// search.go. PostgreSQL reaches each part by one index, or reads records in the order of the page where a word is frequent.
+// This file finds the contracts and events that mention a needle: by their number or total, by texts of their own, by
+// their contact, or by their customer. Each word of the needle may be mentioned in another of these. Read it
+// downwards: readings of the needle become words, words are looked up, lookups become parts, and the union of the
+// parts are the candidates of search.go. PostgreSQL reaches each part by one index, or reads records in the order of
+// the page where a word is frequent.
 
 import (
 	"context"
@@ -37,13 +38,13 @@ type mentions struct {
 	parts []part
 }
 
-// A part is one way to find candidates. One of three is used: the indexed condition by; the sets of tokens of the records'
-// own texts; or, with walk, the condition by checked on records in the order of the page. filters narrow the result.
+// A part is one way to find candidates: by an indexed condition; by sets of tokens of the records' own texts; or, with
+// walk, by the condition checked on records in the order of the page. filters narrow the result.
 type part struct {
-	by      squirrel.Sqlizer
-	sets    [][]int32
-	walk    bool
-	filters squirrel.And
+	condition squirrel.Sqlizer
+	sets      [][]int32
+	walk      bool
+	filters   squirrel.And
 }
 
 // A word of a needle and where it is mentioned.
@@ -55,24 +56,25 @@ type word struct {
 }
 
 // mentions returns the candidates of a needle.
-func (db *DB) mentions(ctx context.Context, needle string, by mentionedBy) (mentions, error) {
-	m := mentions{mentionedBy: by}
+func (db *DB) mentions(ctx context.Context, needle string, source mentionedBy) (mentions, error) {
+	m := mentions{mentionedBy: source}
 	var colleagues []User
 	if err := db.ask(ctx, step{users.from(), collect(&colleagues, users.row(db))}); err != nil {
 		return m, err
 	}
-	readings := db.readings(needle, by.total)
+	readings := db.readings(needle, source.total)
 	whole := make([]part, len(readings)) // customers that mention all words of a reading
 	words := make([][]word, len(readings))
 	lookups := []step{inOrder()}
 	for i, reading := range readings {
 		if reading.amount == nil {
-			lookups = append(lookups, db.customersWith(by.view, reading.words, func(by squirrel.Sqlizer, few bool) { whole[i] = part{by: by, walk: !few} }))
+			found := func(customer squirrel.Sqlizer, few bool) { whole[i] = part{condition: customer, walk: !few} }
+			lookups = append(lookups, db.customersWith(source.view, reading.words, found))
 		}
 		for _, text := range reading.words {
-			words[i] = append(words[i], word{text: text, own: db.ownParts(text, by, colleagues)})
+			words[i] = append(words[i], word{text: text, own: db.ownParts(text, source, colleagues)})
 		}
-		lookups = append(lookups, db.lookUp(words[i], by.view)...)
+		lookups = append(lookups, db.lookUp(words[i], source.view)...)
 	}
 	if err := db.ask(ctx, lookups...); err != nil {
 		return m, err
@@ -93,8 +95,8 @@ type reading struct {
 	amount *Money // nil: none
 }
 
-// readings returns the ways to read a needle. With amounts it is also read as an amount, alone or with a decimal sign among
-// words.
+// readings returns the ways to read a needle. With amounts it is also read as an amount, alone or with a decimal sign
+// among words.
 func (db *DB) readings(needle string, amounts bool) (all []reading) {
 	for _, words := range db.vault.Readings(needle) {
 		all = append(all, reading{words: words})
@@ -117,10 +119,10 @@ func (db *DB) readings(needle string, amounts bool) (all []reading) {
 	return all
 }
 
-// ownParts returns the ways to find a word in the record itself. A part for one contact can be read from an index in the
-// order of the page.
-func (db *DB) ownParts(text string, by mentionedBy, colleagues []User) (ways []part) {
-	add := func(sql string, value any) { ways = append(ways, part{by: squirrel.Expr(sql, value)}) }
+// ownParts returns the ways to find a word in the record itself. A part for one contact can be read from an index in
+// the order of the page.
+func (db *DB) ownParts(text string, source mentionedBy, colleagues []User) (ways []part) {
+	add := func(sql string, value any) { ways = append(ways, part{condition: squirrel.Expr(sql, value)}) }
 	var contacts []int64
 	for _, u := range colleagues {
 		if db.vault.Score(text, u.FirstName+" "+u.LastName) > 0 {
@@ -128,35 +130,36 @@ func (db *DB) ownParts(text string, by mentionedBy, colleagues []User) (ways []p
 		}
 	}
 	for _, id := range contacts[:min(len(contacts), mostContacts)] {
-		add(by.contact+" = ?", id)
+		add(source.contact+" = ?", id)
 	}
 	if len(contacts) > mostContacts {
-		add(by.contact+" = any(?)", contacts[mostContacts:])
+		add(source.contact+" = any(?)", contacts[mostContacts:])
 	}
-	states := slices.DeleteFunc(slices.Clone(by.states), func(s string) bool { return db.vault.Score(text, s) == 0 })
+	states := slices.DeleteFunc(slices.Clone(source.states), func(s string) bool { return db.vault.Score(text, s) == 0 })
 	if len(states) > 0 {
-		ways = append(ways, part{by: squirrel.Expr("status = any(?)", states), walk: true})
+		ways = append(ways, part{condition: squirrel.Expr("status = any(?)", states), walk: true})
 	}
 	if id, err := strconv.ParseInt(text, 10, 64); err == nil {
 		add("id = ?", id)
 	}
-	if amount, err := ParseMoney(text); err == nil && by.total {
+	if amount, err := ParseMoney(text); err == nil && source.total {
 		add("total_amount = ?", amount)
 	}
-	if by.alone != "" {
+	if source.alone != "" {
 		ways = append(ways, part{sets: db.vault.PlainNeedle(text)})
 	}
 	return ways
 }
 
-// lookUp returns the steps that look the words up among customers. A word is looked up if another one may be mentioned in
-// the record itself; the others are found by the part for all words.
+// lookUp returns the steps that look the words up among customers. A word is looked up if another one may be
+// mentioned in the record itself; the others are found by the part for all words.
 func (db *DB) lookUp(words []word, view string) (lookups []step) {
 	for i := range words {
 		w := &words[i]
 		w.customer = holdsAny("tokens", db.anywhere([]string{w.text}))
 		if i < mostLooked && othersHaveOwn(words, i) {
-			lookups = append(lookups, db.customersWith(view, []string{w.text}, func(by squirrel.Sqlizer, few bool) { w.customer, w.few = by, few }))
+			found := func(customer squirrel.Sqlizer, few bool) { w.customer, w.few = customer, few }
+			lookups = append(lookups, db.customersWith(view, []string{w.text}, found))
 		}
 	}
 	return lookups
@@ -172,9 +175,9 @@ func othersHaveOwn(words []word, i int) bool {
 	return false
 }
 
-// customersWith looks up the customers that the index offers for all of the words, deleted ones too. found gets a condition
-// for their records, by their ids if few.
-func (db *DB) customersWith(view string, words []string, found func(by squirrel.Sqlizer, few bool)) step {
+// customersWith looks up the customers that the index offers for all of the words, deleted ones too. found gets a
+// condition for their records, by their ids if few.
+func (db *DB) customersWith(view string, words []string, found func(customer squirrel.Sqlizer, few bool)) step {
 	sets := db.anywhere(words)
 	offer := offered("customers", "customer_id_seq", sets, Page{Limit: fewCustomers}, squirrel.Expr("true"))
 	return step{toDollar{offer}, func(rows pgx.Rows) error {
@@ -188,8 +191,8 @@ func (db *DB) customersWith(view string, words []string, found func(by squirrel.
 	}}
 }
 
-// anywhere returns sets of tokens: records that mention all of the words have all tokens of one set. Words whose ways to be
-// read would make too many sets are left to the score.
+// anywhere returns sets of tokens: records that mention all of the words have all tokens of one set. Words whose ways
+// to be read would make too many sets are left to the score.
 func (db *DB) anywhere(words []string) [][]int32 {
 	sets := [][]int32{nil}
 	for _, w := range words {
@@ -220,7 +223,8 @@ func holdsAny(column string, sets [][]int32) squirrel.Sqlizer {
 // ofCustomers is the condition for the contracts or events of customers. "offset 0" has PostgreSQL look up one customer
 // after the other by the indexes: without statistics it expects one row in 200 for each and would read whole tables.
 func ofCustomers(view string, ids []int64) squirrel.Sqlizer {
-	const contracts = "unnest(?::bigint[]) c (id) cross join lateral (select id from contracts where customer_id = c.id offset 0) k"
+	const contracts = "unnest(?::bigint[]) c (id) cross join lateral " +
+		"(select id from contracts where customer_id = c.id offset 0) k"
 	if view == "contracts" {
 		return squirrel.Expr("id = any(array(select k.id from "+contracts+"))", ids)
 	}
@@ -248,7 +252,7 @@ func wordParts(words []word) (parts []part) {
 
 // amountPart returns the part for records of an amount that mention all words.
 func amountPart(amount Money, words []word) part {
-	p := part{by: squirrel.Eq{"total_amount": amount}}
+	p := part{condition: squirrel.Eq{"total_amount": amount}}
 	for _, w := range words {
 		p.filters = append(p.filters, w.anywhere())
 	}
@@ -259,8 +263,8 @@ func amountPart(amount Money, words []word) part {
 func (w word) anywhere() squirrel.Sqlizer {
 	or := squirrel.Or{w.customer}
 	for _, p := range w.own {
-		if p.by != nil {
-			or = append(or, p.by)
+		if p.condition != nil {
+			or = append(or, p.condition)
 		} else {
 			or = append(or, holdsAny("own_tokens", p.sets))
 		}
@@ -287,12 +291,12 @@ func (m mentions) selected(part part, p Page, where squirrel.And) squirrel.Sqliz
 	case part.sets != nil:
 		return offered(m.view, m.sequence, part.sets, p, narrowed)
 	case !p.byID():
-		return squirrel.Select("id").From(m.view).Where(part.by).Where(narrowed)
+		return squirrel.Select("id").From(m.view).Where(part.condition).Where(narrowed)
 	case part.walk: // offset 0 keeps PostgreSQL from reading another table first, and from sorting
 		all := ordered(squirrel.Select("*").From(m.view).Where(where), m.view, p, nil).RemoveLimit().Suffix("offset 0")
-		return squirrel.Select("id").FromSelect(all, "walk").Where(part.by).Where(part.filters).Limit(uint64(p.Limit) + 1)
+		return squirrel.Select("id").FromSelect(all, "walk").Where(part.condition).Where(part.filters).Limit(uint64(p.Limit) + 1)
 	}
-	return ordered(squirrel.Select("id").From(m.view).Where(part.by).Where(narrowed), m.view, p, nil)
+	return ordered(squirrel.Select("id").From(m.view).Where(part.condition).Where(narrowed), m.view, p, nil)
 }
 
 // toDollar writes PostgreSQL's placeholders for a statement that is not from one of squirrel's builders.

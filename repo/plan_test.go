@@ -2,8 +2,11 @@ package repo_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"crm/repo"
 )
@@ -35,6 +38,25 @@ func TestSearchesUseTheirIndexes(t *testing.T) {
 	}
 	if whole := read[string](w, "select coalesce(string_agg(relname || ' ' || seq_scan, ', '), '') from pg_stat_user_tables where relname in ('customer', 'contract', 'event') and seq_scan > 0"); whole != "" {
 		t.Errorf("read from end to end: %s", whole)
+	}
+}
+
+// The planner inlines search_tokens() for the app role: the plans of the views name the columns and call no function for them.
+func TestSearchTokensAreInlined(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for sql, column := range map[string]string{
+		"select keys from customers":          "phone_tokens",
+		"select tokens from contracts":        "phone_tokens",
+		"select tokens from events":           "phone_tokens",
+		"select own_tokens, keys from events": "comments_tokens",
+		"select keys from event_texts":        "comments_tokens",
+	} {
+		rows := ok[pgx.Rows](t)(w.pool.Query(t.Context(), "explain (verbose, costs off) "+sql))
+		plan := strings.Join(ok[[]string](t)(pgx.CollectRows(rows, pgx.RowTo[string])), "\n")
+		if strings.Contains(plan, "search_tokens") || !strings.Contains(plan, column) {
+			t.Errorf("%s is planned as\n%s", sql, plan)
+		}
 	}
 }
 

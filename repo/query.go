@@ -16,13 +16,14 @@ func sq() squirrel.StatementBuilderType {
 
 // A Page is a part of a list, in an order that does not shift under the reader.
 type Page struct {
-	Search  string // text that a record must contain; empty for all
-	Limit   int    // at most so many rows
-	After   int64  // start behind the record with this ID; 0 from the beginning
-	Sort    string // a sortable column; empty is id
-	Desc    bool
-	Deleted bool // the deleted records instead of the live ones
-	Count   bool // count the records on all pages
+	Search   string // text that a record must contain; empty for all
+	Limit    int    // at most so many rows
+	After    int64  // start behind the record with this ID; 0 from the beginning
+	Sort     string // a sortable column; empty is id
+	Desc     bool
+	Deleted  bool   // the deleted records instead of the live ones
+	Count    bool   // count the records on all pages
+	Language string // of the alphabet that encrypted texts are sorted by (BCP 47); empty for Unicode's order
 }
 
 // A List is one page of records.
@@ -107,7 +108,10 @@ func (e entity[T]) page(ctx context.Context, db *DB, q squirrel.SelectBuilder, p
 	return listPage(ctx, db, q, e.view, p, sorts, e.row(db))
 }
 
-func listPage[T any](ctx context.Context, db *DB, q squirrel.SelectBuilder, view string, p Page, sorts map[string]string, row pgx.RowToFunc[T]) (List[T], error) {
+// listPage is page for any query of rows with an id, out of the view.
+func listPage[T any](
+	ctx context.Context, db *DB, q squirrel.SelectBuilder, view string, p Page, sorts map[string]string, row pgx.RowToFunc[T],
+) (List[T], error) {
 	q = q.Where(isDeleted(p.Deleted))
 	found := List[T]{Total: -1}
 	var steps []step
@@ -153,8 +157,9 @@ func ordered(q squirrel.SelectBuilder, view string, p Page, sortable map[string]
 // isDeleted holds for deleted records, or for live ones.
 func isDeleted(deleted bool) squirrel.Sqlizer { return isSet("deleted_at", deleted) }
 
-// isSet holds where a column is not null, or where it is null. Without statistics the planner takes "deleted_at is null" for one row in 200
-// and would sort whole tables for a page; it takes "num_nonnulls(deleted_at) <> 1" for nearly all rows and "= 1" for one in 200.
+// isSet holds where a column is not null, or where it is null. Without statistics the planner takes "deleted_at is null"
+// for one row in 200 and would sort whole tables for a page; it takes "num_nonnulls(deleted_at) <> 1" for nearly all
+// rows and "= 1" for one in 200.
 func isSet(column string, set bool) squirrel.Sqlizer {
 	if set {
 		return squirrel.Expr("num_nonnulls(" + column + ") = 1")

@@ -77,7 +77,8 @@ type version struct {
 
 // unchanged is the condition that the record was not changed since it was read, except by this transaction.
 func (v version) unchanged(view string) squirrel.Sqlizer {
-	return squirrel.Expr("(?::timestamptz is null or (select updated_at from "+view+" where id = ?) in (?, now()))", v.seen, v.id, v.seen)
+	return squirrel.Expr("(?::timestamptz is null or (select updated_at from "+view+" where id = ?) in (?, now()))",
+		v.seen, v.id, v.seen)
 }
 
 // lock selects the record for update, which locks its row until the transaction ends.
@@ -86,9 +87,11 @@ func (v version) lock(table string) squirrel.Sqlizer {
 }
 
 // change updates columns of a live record, with steps before and after, in one transaction, and returns the record. It
-// returns ErrNotFound for a missing record, ErrConflict for one that was changed since it was read, and ErrDenied for one
-// that the caller may not change.
-func (e entity[T]) change(ctx context.Context, db *DB, v version, values map[string]any, before, after []step) (T, error) {
+// returns ErrNotFound for a missing record, ErrConflict for one that was changed since it was read, and ErrDenied for
+// one that the caller may not change.
+func (e entity[T]) change(
+	ctx context.Context, db *DB, v version, values map[string]any, before, after []step,
+) (T, error) {
 	var steps []step
 	touched, current := true, true
 	if v.seen != nil {
@@ -96,12 +99,14 @@ func (e entity[T]) change(ctx context.Context, db *DB, v version, values map[str
 	}
 	steps = append(steps, before...)
 	if len(values) > 0 {
-		update := sq().Update(e.table).SetMap(values).Where(squirrel.Eq{"id": v.id, "deleted_at": nil}).Where(v.unchanged(e.view))
+		update := sq().Update(e.table).SetMap(values).
+			Where(squirrel.Eq{"id": v.id, "deleted_at": nil}).Where(v.unchanged(e.view))
 		steps = append(steps, step{update.Suffix("returning id"), sawRow(&touched)})
 	}
 	steps = append(steps, after...)
 	if v.seen != nil {
-		steps = append(steps, step{sq().Select("id").From(e.view).Where(squirrel.Eq{"id": v.id}).Where(v.unchanged(e.view)), sawRow(&current)})
+		unchanged := sq().Select("id").From(e.view).Where(squirrel.Eq{"id": v.id}).Where(v.unchanged(e.view))
+		steps = append(steps, step{unchanged, sawRow(&current)})
 	}
 	record, err := one(ctx, db, e.live(v.id), e.row(db), steps...)
 	switch {
@@ -132,7 +137,8 @@ func (e entity[T]) mark(ctx context.Context, db *DB, id int64, deleted bool, bef
 		Where("id = ? and (deleted_at is null) = ?", id, deleted).Suffix("returning id")
 	there := sq().Select("id").From(e.view).Where("id = ? and (deleted_at is null) = ?", id, deleted)
 	steps := append([]step{{there, sawRow(&wasThere)}}, before...)
-	record, err := one(ctx, db, e.from().Where(squirrel.Eq{"id": id}), e.row(db), append(steps, step{update, sawRow(&touched)})...)
+	steps = append(steps, step{update, sawRow(&touched)})
+	record, err := one(ctx, db, e.from().Where(squirrel.Eq{"id": id}), e.row(db), steps...)
 	switch {
 	case err != nil || touched:
 		return record, err

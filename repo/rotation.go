@@ -1,8 +1,8 @@
 package repo
 
-// This file re-encrypts what an older key has sealed, while others work: every column of the domain sealed, which it finds
-// in the catalogue, and the values that the trail holds of them. Batches are short, so nobody waits for long; rows that
-// somebody has locked are left for the next round.
+// This file re-encrypts what an older key has sealed, while others work: every column of the domain sealed, which it
+// finds in the catalogue, and the values that the trail holds of them. Batches are short, so nobody waits for long;
+// rows that somebody has locked are left for the next round.
 
 import (
 	"bytes"
@@ -154,7 +154,8 @@ func (t sealedTable) reseal(ctx context.Context, tx pgx.Tx, r *Resealing, after 
 	for i, c := range t.Columns {
 		columns[i] = quote(c)
 	}
-	rows, err := tx.Query(ctx, "select id, array["+strings.Join(columns, ", ")+"]::bytea[] from "+quote(t.Name)+" where id > $2 and "+t.stale()+
+	rows, err := tx.Query(ctx, "select id, array["+strings.Join(columns, ", ")+"]::bytea[] from "+
+		quote(t.Name)+" where id > $2 and "+t.stale()+
 		" order by id limit $3 for no key update skip locked", r.Prefix, after, resealBatch)
 	if err != nil {
 		return b, err
@@ -218,7 +219,8 @@ func resealTrail(ctx context.Context, tx pgx.Tx, r *Resealing, after int64) (b r
 		ID            int64
 		Before, After values
 	}
-	rows, err := tx.Query(ctx, "select id, before, after from audit where id > $2 and "+staleEntry+" order by id limit $3 for no key update", r.Prefix, after, resealBatch)
+	rows, err := tx.Query(ctx, "select id, before, after from audit where id > $2 and "+
+		staleEntry+" order by id limit $3 for no key update", r.Prefix, after, resealBatch)
 	if err != nil {
 		return b, err
 	}

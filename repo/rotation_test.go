@@ -32,7 +32,8 @@ func rotating(t *testing.T, n int) (w *world, r operator.Rotation, ids []int64) 
 	w.openWith(ok[repo.Vault](t)(commands.Unseal(nil, file)))
 	for i := range n {
 		c := ok[repo.Customer](t)(w.as("sales1").AddCustomer(ctx, repo.Change{
-			"company_name": text("Company %s", nobodysWord(i)), "full_name": text("Lou Bouzin"), "email": text("%s@bouzin.example", nobodysWord(i)), "phone": text("+336%08d", i),
+			"company_name": text("Company %s", nobodysWord(i)), "full_name": text("Lou Bouzin"),
+			"email": text("%s@bouzin.example", nobodysWord(i)), "phone": text("+336%08d", i),
 		}))
 		ids = append(ids, c.ID)
 	}
@@ -73,7 +74,8 @@ func TestRotationWhileOthersWork(t *testing.T) {
 					stop.Store(true)
 				}
 				if worker == 0 { // the same text again: sealed with whatever key is in use
-					if _, err := db.UpdateCustomer(ctx, ids[i], repo.Change{"company_name": text("Company %s", nobodysWord(i))}); err != nil && !errors.Is(err, repo.ErrConflict) {
+					if _, err := db.UpdateCustomer(ctx, ids[i], repo.Change{"company_name": text("Company %s",
+						nobodysWord(i))}); err != nil && !errors.Is(err, repo.ErrConflict) {
 						t.Error(err)
 					}
 				}
@@ -120,7 +122,10 @@ func look(ctx context.Context, db *repo.DB, id int64, i int) error {
 	if err != nil || c.CompanyName != "Company "+nobodysWord(i) || c.Phone != fmt.Sprintf("+336%08d", i) {
 		return fmt.Errorf("customer %d reads as %+v, %v", id, c, err)
 	}
-	for _, needle := range []string{nobodysWord(i), strings.ToUpper(nobodysWord(i)) + "@bouzin.example", fmt.Sprintf("06%08d", i), "company " + nobodysWord(i)[:4]} {
+	for _, needle := range []string{
+		nobodysWord(i), strings.ToUpper(nobodysWord(i)) + "@bouzin.example",
+		fmt.Sprintf("06%08d", i), "company " + nobodysWord(i)[:4],
+	} {
 		found, err := db.Customers(ctx, repo.CustomerFilter{Page: repo.Page{Search: needle, Limit: 50}})
 		if err != nil || !slices.ContainsFunc(found.Rows, func(f repo.Customer) bool { return f.ID == id }) {
 			return fmt.Errorf("%q does not find customer %d: %d found, %v", needle, id, len(found.Rows), err)
@@ -196,12 +201,16 @@ func TestRotationPrepared(t *testing.T) {
 	if next == 0 || keyOf(t, r.KeysetFile) != old {
 		t.Fatalf("the next key is %d, in use is %d, was %d", next, keyOf(t, r.KeysetFile), old)
 	}
-	// Another machine may seal with it already: here nothing is sealed back with the older key, and the newer one is not dropped.
+	// Another machine may seal with it already: here nothing is sealed back with the older key, and the newer one is not
+	// dropped.
 	is(t, r.Retire(ctx), repo.ErrConflict, "retiring with a key that is not in use yet")
 	if got := ok[[]byte](t)(security.ReadKeysetFile(r.KeysetFile)); !bytes.Equal(got, content) {
 		t.Error("the keyset has changed")
 	}
-	elsewhere := ok[*repo.DB](t)(repo.Open(repo.Config{URL: appURL(w.database), Schema: "crm", Vault: ok[repo.Vault](t)(commands.Unseal(content, ""))}))
+	elsewhere := ok[*repo.DB](t)(repo.Open(repo.Config{
+		URL: appURL(w.database), Schema: "crm",
+		Vault: ok[repo.Vault](t)(commands.Unseal(content, "")),
+	}))
 	defer elsewhere.Close()
 	if err := r.Run(ctx); err != nil {
 		t.Fatal(err)
@@ -216,16 +225,18 @@ func TestRotationPrepared(t *testing.T) {
 	}
 }
 
-// A value whose key is missing shows as such and stops nobody; neither does a damaged one. Rotating goes on and names the key in
-// the end; with the key imported, the next rotation re-encrypts it.
+// A value whose key is missing shows as such and stops nobody; neither does a damaged one. Rotating goes on and names
+// the key in the end; with the key imported, the next rotation re-encrypts it.
 func TestRotationWithoutTheKey(t *testing.T) {
 	w, r, ids := rotating(t, 3)
 	ctx := context.Background()
-	w.set("set session_replication_role = replica; update crm.customer set email = decode(repeat('02', 40), 'hex') where id = " + fmt.Sprint(ids[1]))
+	w.set("set session_replication_role = replica; update crm.customer set email = decode(repeat('02', 40), 'hex') " +
+		"where id = " + fmt.Sprint(ids[1]))
 	if err := r.Run(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if c, err := w.as("sales1").Customer(ctx, ids[1]); err != nil || c.Email != "‹unreadable›" || c.CompanyName != "Company "+nobodysWord(1) {
+	if c, err := w.as("sales1").Customer(ctx, ids[1]); err != nil || c.Email != "‹unreadable›" ||
+		c.CompanyName != "Company "+nobodysWord(1) {
 		t.Errorf("%+v, %v", c, err)
 	}
 	lost, former := keyOf(t, r.KeysetFile), ok[[]byte](t)(security.ReadKeysetFile(r.KeysetFile))
@@ -236,7 +247,8 @@ func TestRotationWithoutTheKey(t *testing.T) {
 		t.Errorf("a program that has the keys reads on: %+v, %v", c, err)
 	}
 	w.openWith(ok[repo.Vault](t)(commands.Unseal(nil, r.KeysetFile)))
-	if c, err := w.as("sales1").Customer(ctx, ids[0]); err != nil || c.CompanyName != fmt.Sprintf("‹sealed with key %d›", lost) {
+	if c, err := w.as("sales1").Customer(ctx, ids[0]); err != nil || c.CompanyName != fmt.Sprintf("‹sealed with key "+
+		"%d›", lost) {
 		t.Errorf("reading without the key: %+v, %v", c, err)
 	}
 	for name, err := range map[string]error{
@@ -250,7 +262,8 @@ func TestRotationWithoutTheKey(t *testing.T) {
 	}
 	w.takeKey(keyOf(t, r.KeysetFile)) // as if it had been in use
 	err := r.Run(ctx)
-	if text, hint := commands.Describe(err); !errors.Is(err, repo.ErrConflict) || !strings.Contains(text, fmt.Sprint(lost)) || hint == "" {
+	if text, hint := commands.Describe(err); !errors.Is(err, repo.ErrConflict) || !strings.Contains(text,
+		fmt.Sprint(lost)) || hint == "" {
 		t.Errorf("rotating without the key: %s %s", text, hint)
 	}
 	file := filepath.Join(t.TempDir(), "former.json")
@@ -269,7 +282,8 @@ func TestRotationWithoutTheKey(t *testing.T) {
 	if err := r.Run(ctx); err != nil {
 		t.Error(err)
 	}
-	w.set("set session_replication_role = replica; update crm.customer set email = company_name where id = " + fmt.Sprint(ids[1]))
+	w.set("set session_replication_role = replica; update crm.customer set email = company_name where id = " +
+		fmt.Sprint(ids[1]))
 	if left := w.foreign(keyOf(t, r.KeysetFile)); left != 0 {
 		t.Errorf("%d values are left under other keys", left)
 	}

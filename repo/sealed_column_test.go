@@ -33,7 +33,7 @@ func withVATNumber(t *testing.T) string {
 	for _, change := range [][2]string{
 		{"	phone        sealed,\n", "	phone        sealed,\n	vat_number   sealed,\n	vat_number_tokens integer[] not null default '{}',\n"},
 		{" || phone_tokens", " || phone_tokens || vat_number_tokens"},
-		{" || c.phone_tokens", " || c.phone_tokens || c.vat_number_tokens"},
+		{" || c.phone_tokens", " || c.phone_tokens || c.vat_number_tokens"}, // search_tokens(), which the views call
 		{"phone_tokens, sales_id", "phone_tokens, vat_number, vat_number_tokens, sales_id"},
 		{"select c.id, c.company_name, c.full_name, c.email, c.phone,", "select c.id, c.company_name, c.full_name, c.email, c.phone, c.vat_number,"},
 	} {
@@ -65,16 +65,17 @@ func checkSealedColumns(t *testing.T, w *world, declared map[string]bool) {
 	}
 	for _, column := range columns {
 		table, name, _ := strings.Cut(column, ".")
+		if table != "customer" {
+			t.Errorf("the trail keeps %s in plain bytes: audit_digests() in schema.sql and rotation.go treat customers only", column)
+		}
 		if !declared[column] {
 			t.Errorf("no struct declares %s", column)
 		}
 		if index := read[string](w, "select pg_get_indexdef($1::text::regclass)", "crm."+table+"_search"); !strings.Contains(index, name+"_tokens") {
 			t.Errorf("the index of %s leaves %s out", table, name)
 		}
-		views := read[[]string](w, `select array_agg(relname::text) from pg_class where relkind = 'v' and relnamespace = 'crm'::regnamespace
-			and pg_get_viewdef(oid) like '%full_name_tokens%' and pg_get_viewdef(oid) not like $1`, "%"+name+"_tokens%")
-		if len(views) > 0 {
-			t.Errorf("the views %v search without %s", views, name)
+		if body := read[string](w, "select pg_get_functiondef(format('crm.search_tokens(crm.%I)', $1::text)::regprocedure)", table); !strings.Contains(body, name+"_tokens") {
+			t.Errorf("search_tokens(%s) leaves %s out", table, name)
 		}
 		for _, written := range []string{name, name + "_tokens"} {
 			if !read[bool](w, "select has_column_privilege('crm_app', $1, $2, 'insert') and has_column_privilege('crm_app', $1, $2, 'update')", "crm."+table, written) {

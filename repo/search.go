@@ -1,8 +1,8 @@
 package repo
 
-// This file searches the list of one entity. Read it downwards: a needle selects candidates, candidates come in pages, each
-// page is compared exactly. How a needle selects candidates depends on the entity's finder: the index of its own sealed
-// texts (below), what its records mention (mention.go), or all records.
+// This file searches the list of one entity. Read it downwards: a needle selects candidates, candidates come in
+// pages, each page is compared exactly. How a needle selects candidates depends on the entity's finder: the index of
+// its own sealed texts (below), what its records mention (mention.go), or all records.
 
 import (
 	"context"
@@ -22,9 +22,11 @@ type finder struct {
 	mentionedBy
 }
 
-// search returns one page of the records that hold for where and, if the page has a needle, match it. The total is known if
-// all matches are on this page, and otherwise -1.
-func (e entity[T]) search(ctx context.Context, db *DB, where squirrel.And, p Page, sorts map[string]string) (List[T], error) {
+// search returns one page of the records that hold for where and, if the page has a needle, match it. The total is
+// known if all matches are on this page, and otherwise -1.
+func (e entity[T]) search(
+	ctx context.Context, db *DB, where squirrel.And, p Page, sorts map[string]string,
+) (List[T], error) {
 	if e.column(p.Sort).sortsByText {
 		return e.sortedByText(ctx, db, where, p, sorts)
 	}
@@ -53,9 +55,11 @@ func steady[T any](db *DB, search func() (T, error)) (T, error) {
 	}
 }
 
-// candidates returns the condition that selects the candidates of a page, or at least its first ones. A page stops at its
-// limit, so where is part of the condition: candidates that it drops afterwards would leave a page incomplete.
-func (e entity[T]) candidates(ctx context.Context, db *DB, needle string, where squirrel.And) (func(Page) squirrel.Sqlizer, error) {
+// candidates returns the condition that selects the candidates of a page, or at least its first ones. A page stops at
+// its limit, so where is part of the condition: candidates that it drops afterwards would leave a page incomplete.
+func (e entity[T]) candidates(
+	ctx context.Context, db *DB, needle string, where squirrel.And,
+) (func(Page) squirrel.Sqlizer, error) {
 	switch {
 	case e.finder.sealed:
 		_, _, anywhere := db.vault.Needle(needle)
@@ -75,13 +79,15 @@ func (e entity[T]) withTokens(sets [][]int32, where squirrel.And) func(Page) squ
 	}
 }
 
-// offered selects the IDs of records that have all tokens of one of the sets, from the index of a view. It reads run after
-// run of ids, so where the page is in the order of ids it stops when the page is full. Nested loops keep that order.
+// offered selects the IDs of records that have all tokens of one of the sets, from the index of a view. It reads run
+// after run of ids, so where the page is in the order of ids it stops when the page is full. Nested loops keep that
+// order.
 func offered(view, sequence string, sets [][]int32, p Page, where squirrel.Sqlizer) squirrel.Sqlizer {
 	or, keys := squirrel.Or{squirrel.Expr("false")}, squirrel.Select()
 	for i, tokens := range sets { // the keys are computed once for each run
 		or = append(or, squirrel.Expr(fmt.Sprintf("keys @> needle.set%d", i)))
-		keys = keys.Column(fmt.Sprintf("(select array_agg(t # run_key(run)) from unnest(?::integer[]) t) as set%d", i), tokens)
+		const key = "(select array_agg(t # run_key(run)) from unnest(?::integer[]) t) as set%d"
+		keys = keys.Column(fmt.Sprintf(key, i), tokens)
 	}
 	inner := squirrel.Select("id").From(view).Where(or).
 		Where(squirrel.Expr("id >> ? = run", runBits)). // two runs may have the same key
@@ -94,9 +100,11 @@ func offered(view, sequence string, sets [][]int32, p Page, where squirrel.Sqliz
 	if !p.byID() {
 		return squirrel.Expr(runs, squirrel.Expr("0::bigint"), squirrel.Expr(last, runBits), 1, keys, inner)
 	}
-	first, end, direction, compare, by := squirrel.Expr("?::bigint", p.After>>runBits), squirrel.Expr(last, runBits), "", ">", 1
+	first, end := squirrel.Expr("?::bigint", p.After>>runBits), squirrel.Expr(last, runBits)
+	direction, compare, increment := "", ">", 1
 	if p.Desc {
-		first, end, direction, compare, by = end, squirrel.Expr("0::bigint"), " desc", "<", -1
+		first, end = end, squirrel.Expr("0::bigint")
+		direction, compare, increment = " desc", "<", -1
 		if p.After > 0 {
 			first = squirrel.Expr("?::bigint", p.After>>runBits)
 		}
@@ -104,24 +112,27 @@ func offered(view, sequence string, sets [][]int32, p Page, where squirrel.Sqliz
 	if p.After > 0 {
 		inner = inner.Where("id + 0 "+compare+" ?", p.After)
 	}
-	inner = inner.OrderBy("id + 0" + direction).Limit(uint64(p.Limit) + 1) // + 0 keeps PostgreSQL from walking the table in order
-	return squirrel.Expr(runs+" limit ?", first, end, by, keys, inner, p.Limit+1)
+	// + 0 keeps PostgreSQL from walking the table in order.
+	inner = inner.OrderBy("id + 0" + direction).Limit(uint64(p.Limit) + 1)
+	return squirrel.Expr(runs+" limit ?", first, end, increment, keys, inner, p.Limit+1)
 }
 
-// inOrder makes PostgreSQL read indexes in the order of the page and stop early. It cannot know how few rows of a frequent
-// word a page needs, and would hash whole tables. JIT is off: these statements finish sooner than they compile. The
-// settings last as long as the transaction (PostgreSQL manual, 20.7 Query Planning).
+// inOrder makes PostgreSQL read indexes in the order of the page and stop early. It cannot know how few rows of a
+// frequent word a page needs, and would hash whole tables. JIT is off: these statements finish sooner than they
+// compile. The settings last as long as the transaction (PostgreSQL manual, 20.7 Query Planning).
 func inOrder() step {
 	return step{query: squirrel.Expr(`select set_config('jit', 'off', true), set_config('enable_hashjoin', 'off', true),
-		set_config('enable_mergejoin', 'off', true), set_config('enable_seqscan', 'off', true), set_config('random_page_cost', '1', true),
-		set_config('plan_cache_mode', 'force_generic_plan', true)`)}
+		set_config('enable_mergejoin', 'off', true), set_config('enable_seqscan', 'off', true),
+		set_config('random_page_cost', '1', true), set_config('plan_cache_mode', 'force_generic_plan', true)`)}
 }
 
 // byID reports whether the page is in the order of IDs.
 func (p Page) byID() bool { return p.Sort == "" || p.Sort == "id" }
 
 // searched fills a page with those records of fetch's pages that match.
-func searched[T any](p Page, id func(T) int64, fetch func(Page) (List[T], error), matches func(T) bool) (List[T], error) {
+func searched[T any](
+	p Page, id func(T) int64, fetch func(Page) (List[T], error), matches func(T) bool,
+) (List[T], error) {
 	found := List[T]{Total: -1}
 	ask := p
 	ask.Count = false

@@ -18,9 +18,9 @@ func benchCustomers() int {
 	return 100_000
 }
 
-// What a search costs, for needles of 2, 3, 5 and 8 letters that a tenth of the table holds, that one row holds, or none: the first 20 answers
-// through the program, opened and checked, beside the same rows fetched raw by their ids. First customer list --search, then what
-// completion asks for each noun, then find.
+// What a search costs, for needles of 2, 3, 5 and 8 letters that a tenth of the table holds, that one row holds, or
+// none: the first 20 answers through the program, opened and checked, beside the same rows fetched raw by their ids.
+// First customer list --search, then what completion asks for each noun, then find.
 func BenchmarkSearch(b *testing.B) {
 	w, ctx := newWorld(b), context.Background()
 	stock(b, w, benchCustomers())

@@ -35,7 +35,7 @@ func TestSearchIsAScan(t *testing.T) {
 	t.Parallel()
 	ctx, w, r := t.Context(), newWorld(t), rand.New(rand.NewPCG(3, 4))
 	admin := w.as("admin")
-	pieces := []string{"Lou", "bouzin", "Éric", "Straße", "Øre", "東京", "🎉", "A", "b", "Cœur", "startup", "Casey", strings.Repeat("long", 60)}
+	pieces := []string{"Lou", "bouzin", "Éric", "Straße", "strasse", "Øre", "Oere", "Müller", "mueller", "Århus", "aarh", "東京", "🎉", "A", "b", "Cœur", "startup", "Casey", strings.Repeat("long", 60)}
 	number := func() *string { return text("+336%08d", r.IntN(100)*1000) }
 	text := func() *string {
 		return ptr(pieces[r.IntN(len(pieces))] + []string{" ", "-", "", "@"}[r.IntN(4)] + pieces[r.IntN(len(pieces))])
@@ -83,6 +83,40 @@ func TestSearchIsAScan(t *testing.T) {
 		for _, c := range records(ok[[]repo.Found[repo.Customer]](t)(admin.FindCustomers(ctx, needle, 5))) {
 			if finding.Score(needle, c.CompanyName, c.FullName, c.Email, c.Phone) == 0 && fmt.Sprint(c.ID) != needle {
 				t.Errorf("%q found customer %d", needle, c.ID)
+			}
+		}
+	}
+}
+
+// Every part of a note of 10,000 characters is found, also where nearly every character makes several tokens.
+func TestFindsLongNotes(t *testing.T) {
+	t.Parallel()
+	ctx, w, r := t.Context(), newWorld(t), rand.New(rand.NewPCG(5, 6))
+	admin := w.as("admin")
+	event := w.event(w.contract(w.customer("sales1").ID, 100, "signed").ID, "")
+	for script, letter := range map[string]func(i int) rune{
+		"latin": func(i int) rune { return []rune("abcdefghijklmnopqrstuvwxyz ")[r.IntN(27)] },
+		"words of two": func(i int) rune {
+			if i%3 == 2 {
+				return ' '
+			}
+			return 0x4e00 + rune(r.IntN(20_000))
+		},
+		"han":    func(int) rune { return 0x4e00 + rune(r.IntN(20_000)) },
+		"hangul": func(int) rune { return 0xac00 + rune(r.IntN(11_172)) },
+	} {
+		note := make([]rune, 10_000)
+		for i := range note {
+			note[i] = letter(i)
+		}
+		note[0], note[len(note)-1] = 'x', 'x'
+		ok[repo.Event](t)(admin.UpdateEvent(ctx, event.ID, repo.Change{"comments": string(note)}))
+		for range 20 {
+			at := r.IntN(len(note) - 12)
+			needle := string(note[at : at+12])
+			found := ok[repo.List[repo.Event]](t)(admin.Events(ctx, repo.EventFilter{Page: repo.Page{Search: needle, Limit: 5}}))
+			if len(found.Rows) != 1 && finding.Score(needle, string(note)) != finding.NoMatch {
+				t.Errorf("%s: %q is not found", script, needle)
 			}
 		}
 	}

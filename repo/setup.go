@@ -41,7 +41,8 @@ func (a *Admin) Setup(ctx context.Context, schemaSQL, appPassword string) (made 
 // lacking says what an administrator's account needs that was refused something.
 func lacking(err error) error {
 	if err = translate(err); errors.Is(err, ErrDenied) {
-		return say(ErrDenied, "the account of database.admin_url may not set up crm: it needs CREATEROLE and CREATEDB, and must own the database or be a member of the owner role if they are there already; a superuser may in any case")
+		return say(ErrDenied, "the account of database.admin_url may not set up crm: it needs CREATEROLE and CREATEDB, "+
+			"and must own the database or be a member of the owner role if they are there already; a superuser may in any case")
 	}
 	return err
 }
@@ -114,7 +115,8 @@ func (a *Admin) createDatabase(ctx context.Context, conn *pgx.Conn) (created boo
 func (a *Admin) admit(ctx context.Context, tx pgx.Tx) error {
 	database, owner, app := quote(a.names.Database), quote(a.names.Owner), quote(a.names.App)
 	var own bool
-	err := tx.QueryRow(ctx, "select datdba = (select oid from pg_roles where rolname = $1) from pg_database where datname = current_database()", a.names.Owner).Scan(&own)
+	err := tx.QueryRow(ctx, "select datdba = (select oid from pg_roles where rolname = $1) from pg_database where "+
+		"datname = current_database()", a.names.Owner).Scan(&own)
 	if err != nil {
 		return err
 	}
@@ -240,7 +242,8 @@ func (a *Admin) beforeRestore(missing []string) string {
 	if make != "" {
 		make = "run " + strings.TrimSuffix(make, "; ") + ", then "
 	}
-	return fmt.Sprintf("if database.owner and database.app name the roles of the backup, drop the database %s and restore it again: "+
+	return fmt.Sprintf("if database.owner and database.app name the roles of the backup, drop the database %s and "+
+		"restore it again: "+
 		"crm restore makes the roles; before pg_restore %srestore with owners and privileges", a.names.Database, make)
 }
 

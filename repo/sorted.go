@@ -1,8 +1,11 @@
 package repo
 
-// This file sorts lists by encrypted texts, which PostgreSQL cannot compare: the records are read, opened and sorted here.
+// This file sorts lists by encrypted texts. PostgreSQL cannot compare them, so the program reads, opens and sorts the
+// records.
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"slices"
 
@@ -11,7 +14,7 @@ import (
 	"golang.org/x/text/language"
 )
 
-// MostSorted is the number of records up to which a list can be sorted by an encrypted text.
+// MostSorted is the largest number of records that a list sorts by an encrypted text.
 const MostSorted = 10_000
 
 // SortsByText reports whether lists of an entity are sorted by the column after opening it.
@@ -19,39 +22,75 @@ func SortsByText[T any](column string) bool {
 	return slices.ContainsFunc(ColumnsOf[T](), func(c Column) bool { return c.Name == column && c.sortsByText })
 }
 
-// sortedByText returns a page of records in the order of an encrypted text, by the Unicode Collation Algorithm (UTS 10);
-// equal texts by their IDs. It returns ErrInvalid if more than MostSorted records hold for where and match the needle.
-func (e entity[T]) sortedByText(ctx context.Context, db *DB, where squirrel.And, p Page, sorts map[string]string) (List[T], error) {
-	column, all := e.column(p.Sort), p
+// A sortable is a record with its sort key.
+type sortable[T any] struct {
+	key    []byte
+	id     int64
+	record T
+}
+
+func (s sortable[T]) compare(other sortable[T]) int {
+	return cmp.Or(bytes.Compare(s.key, other.key), cmp.Compare(s.id, other.id))
+}
+
+// sortedByText returns a page of records in the order of an encrypted text, as dictionaries of p.Language sort it
+// (Unicode Collation Algorithm, UTS 10), equal texts by their IDs. As in lists that PostgreSQL sorts, the record
+// p.After need not be in the list any more. It returns ErrInvalid if more than MostSorted records hold for where and
+// match the needle.
+func (e entity[T]) sortedByText(
+	ctx context.Context, db *DB, where squirrel.And, p Page, sorts map[string]string,
+) (List[T], error) {
+	all := p
 	all.Sort, all.Desc, all.After, all.Limit, all.Count = "", false, 0, MostSorted, false
 	found, err := e.search(ctx, db, where, all, sorts)
 	if err != nil {
 		return List[T]{}, err
 	}
 	if len(found.Rows) > MostSorted {
-		return List[T]{}, say(ErrInvalid, "at most 10,000 records can be sorted by %s, and there are more: narrow the list, for example with --search, or sort by another column", p.Sort)
+		return List[T]{}, say(ErrInvalid, "at most 10,000 records can be sorted by %s, and there are more: "+
+			"narrow the list, for example with --search, or sort by another column", p.Sort)
 	}
-	collator, buffer := collate.New(language.Und), collate.Buffer{}
-	type keyed struct {
-		key    []byte
-		record T
+	rows := e.sortables(found.Rows, p)
+	slices.SortFunc(rows, sortable[T].compare)
+	if p.After > 0 {
+		after, err := list(ctx, db, e.from().Where(squirrel.Eq{"id": p.After}), e.row(db))
+		if err != nil {
+			return List[T]{}, err
+		}
+		rows = behind(rows, e.sortables(after, p), p.Desc)
 	}
-	rows := make([]keyed, len(found.Rows))
-	for i, r := range found.Rows {
-		text, _ := column.Value(r).(string)
-		rows[i] = keyed{collator.KeyFromString(&buffer, text), r}
-	}
-	slices.SortStableFunc(rows, func(a, b keyed) int { return slices.Compare(a.key, b.key) })
 	if p.Desc {
 		slices.Reverse(rows)
 	}
-	first := 1 + slices.IndexFunc(rows, func(r keyed) bool { return e.id(r.record) == p.After })
-	if p.After > 0 && first == 0 {
-		first = len(rows) // the record is not in the list any more
-	}
-	page := List[T]{Total: int64(len(rows))}
-	for _, r := range rows[first:min(len(rows), first+p.Limit+1)] {
+	page := List[T]{Total: int64(len(found.Rows))}
+	for _, r := range rows[:min(len(rows), p.Limit+1)] {
 		page.Rows = append(page.Rows, r.record)
 	}
 	return page, nil
+}
+
+// sortables returns the records with the sort keys of a page.
+func (e entity[T]) sortables(records []T, p Page) []sortable[T] {
+	column, collator, buffer := e.column(p.Sort), collate.New(language.Make(p.Language)), collate.Buffer{}
+	all := make([]sortable[T], len(records))
+	for i, r := range records {
+		text, _ := column.Value(r).(string)
+		all[i] = sortable[T]{collator.KeyFromString(&buffer, text), e.id(r), r}
+	}
+	return all
+}
+
+// behind returns the sorted rows that follow a record, or precede it if desc; none if the record does not exist.
+func behind[T any](rows, record []sortable[T], desc bool) []sortable[T] {
+	if len(record) == 0 {
+		return nil
+	}
+	at, found := slices.BinarySearchFunc(rows, record[0], sortable[T].compare)
+	switch {
+	case desc:
+		return rows[:at]
+	case found:
+		return rows[at+1:]
+	}
+	return rows[at:]
 }

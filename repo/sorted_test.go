@@ -47,6 +47,20 @@ func TestSortByName(t *testing.T) {
 			test.f.After = 0
 		}
 	}
+	f := repo.CustomerFilter{Page: repo.Page{Sort: "company_name", Limit: 100, Language: "sv"}}
+	swedish := ok[repo.List[repo.Customer]](t)(admin.Customers(ctx, f)).Rows
+	if got := company(swedish[len(swedish)-1]); got != "Øre" && got != "ÖBB" { // after z
+		t.Errorf("the last one in Swedish is %q", got)
+	}
+	gone := ok[repo.Customer](t)(admin.AddCustomer(ctx, repo.Change{"company_name": "ebb", "full_name": "Lou"})).ID
+	ok[repo.Customer](t)(admin.DeleteCustomer(ctx, gone))
+	f = repo.CustomerFilter{Page: repo.Page{Sort: "company_name", Limit: 1, After: gone}}
+	for desc, next := range map[bool]string{false: "eclair", true: "ábaco"} {
+		f.Desc = desc
+		if got := company(ok[repo.List[repo.Customer]](t)(admin.Customers(ctx, f)).Rows[0]); got != next {
+			t.Errorf("behind a deleted customer, desc %t: %q, want %q", desc, got, next)
+		}
+	}
 	found := ok[repo.List[repo.Contract]](t)(admin.Contracts(ctx, repo.ContractFilter{Page: repo.Page{Sort: "customer", Limit: 1, Count: true}}))
 	if found.Total != int64(len(names)) || found.Rows[0].Customer != "Abaco" {
 		t.Errorf("contracts by customer: %+v", found)

@@ -41,24 +41,19 @@ func (db *DB) LastChange(ctx context.Context) (LastChange, error) {
 	}))
 }
 
-// Undo takes a change back, as a change of its own: what was added is deleted, what was deleted or canceled restored, what was updated gets its
-// values from before, a payment its opposite. It is ErrConflict if it is not the last one any more or the record was changed meanwhile.
+// Undo takes a change back, by a change of its own: it deletes a record that was added, restores one that was deleted or
+// canceled, writes the values from before an update, and adds the opposite of a payment. It returns ErrConflict if the
+// change is not the caller's last one any more or somebody has changed the record since.
 func (db *DB) Undo(ctx context.Context, c LastChange) error {
-	table, id := c.Entity, c.EntityID
-	switch c.Entity {
-	case "user":
-		table = "collaborator"
-	case "payment":
-		table = "contract"
-		id, _ = strconv.ParseInt(plainText(c.After["contract_id"]), 10, 64)
-	}
+	table, id := c.record()
 	write, err := db.opposite(c, table, id)
 	if err != nil {
 		return err
 	}
 	current, touched := true, true // unless the rows say otherwise
 	err = db.run(ctx,
-		step{query: sq().Select("id").From(table).Where(squirrel.Eq{"id": id}).Suffix("for update")}, // who was faster is seen
+		// The lock waits for a change that is being made, so that the next step sees it.
+		step{query: sq().Select("id").From(table).Where(squirrel.Eq{"id": id}).Suffix("for update")},
 		step{sq().Select().Column(squirrel.Expr("coalesce(("+stillLast+") = ?, false)", c.ID)), value(&current)},
 		step{query: squirrel.Expr("select set_config('crm.undoes', $1, true)", strconv.FormatInt(c.ID, 10))},
 		step{write, sawRow(&touched)},
@@ -70,6 +65,18 @@ func (db *DB) Undo(ctx context.Context, c LastChange) error {
 		return ErrDenied
 	}
 	return err
+}
+
+// record returns the table and the ID of the record that an undo writes to or adds to: of a payment, its contract.
+func (c LastChange) record() (table string, id int64) {
+	if c.Entity == "payment" {
+		id, _ = strconv.ParseInt(plainText(c.After["contract_id"]), 10, 64)
+		return contracts.table, id
+	}
+	if e := storeOf(c.Entity); e != nil {
+		_, table = e.nounAndTable()
+	}
+	return table, c.EntityID
 }
 
 // stillLast is the entry that can be taken back now.
@@ -89,7 +96,8 @@ func (c LastChange) mark() string {
 	return "deleted_at"
 }
 
-// opposite is the statement that takes a change back, if it is still the last one. A payment's table and id are its contract's.
+// opposite returns the statement that takes a change back if it is still the last one. table and id are those of
+// LastChange.record.
 func (db *DB) opposite(c LastChange, table string, id int64) (squirrel.Sqlizer, error) {
 	last := squirrel.Expr("("+stillLast+") = ?", c.ID)
 	if c.Entity == "payment" {
@@ -112,20 +120,18 @@ func (db *DB) opposite(c LastChange, table string, id int64) (squirrel.Sqlizer, 
 
 // formerValues returns the columns of an update as they were before it, without those that the database maintains.
 func (db *DB) formerValues(c LastChange) (map[string]any, error) {
-	former := map[string]any{}
-	write := map[string]func(*DB, map[string]any, string, any) error{
-		"customer": customers.write, "contract": contracts.write, "event": events.write, "user": users.write,
-	}[c.Entity]
+	former, e := map[string]any{}, storeOf(c.Entity)
 	for column, v := range c.Before {
 		if column == "remaining_amount" || column == "signed_at" {
 			continue
 		}
-		if err := write(db, former, column, plainText(v)); err != nil {
+		if err := e.write(db, former, column, plainText(v)); err != nil {
 			return nil, err
 		}
-		if c.Entity == "customer" && customers.column(column).Sealed != "" {
+		if e.column(column).Sealed != "" {
 			// The same bytes as in the trail: from them the database sees that the change is taken back.
-			former[column] = squirrel.Expr(`(select decode(substr(split_part(l.before->>?::text, ' ', 1), 3), 'hex') from my_last_change() l)`, column)
+			former[column] = squirrel.Expr(
+				`(select decode(substr(split_part(l.before->>?::text, ' ', 1), 3), 'hex') from my_last_change() l)`, column)
 		}
 	}
 	return former, nil

@@ -26,9 +26,10 @@ import (
 	"crm/security"
 )
 
-// A release is what the program of version 3 read from the database of v3.sql, and the secrets to open it. A test of that
-// version filled the database through the program: customers with names in several scripts, contracts in every state,
-// payments, events, deleted and erased records, a second factor, a used recovery code, failed sign-ins, a key rotation.
+// A release is what the program of version 3 read from the database of v3.sql, and the secrets to open it. A test of
+// that version filled the database through the program: customers with names in several scripts, contracts in every
+// state, payments, events, deleted and erased records, a second factor, a used recovery code, failed sign-ins, a key
+// rotation.
 type release struct {
 	Keyset string           `json:"keyset"`
 	IDs    map[string]int64 `json:"ids"`
@@ -117,13 +118,18 @@ func TestUpgradeKeepsEverything(t *testing.T) {
 		{true, r.DeletedCustomers, r.DeletedContracts, r.DeletedEvents, r.DeletedUsers},
 	} {
 		p := repo.Page{Limit: 1000, Deleted: list.deleted}
-		sameRecords(t, ok[repo.List[repo.Customer]](t)(admin.Customers(ctx, repo.CustomerFilter{Page: p})).Rows, list.customers)
-		sameRecords(t, ok[repo.List[repo.Contract]](t)(admin.Contracts(ctx, repo.ContractFilter{Page: p})).Rows, list.contracts)
+		sameRecords(t, ok[repo.List[repo.Customer]](t)(admin.Customers(ctx, repo.CustomerFilter{Page: p})).Rows,
+			list.customers)
+		sameRecords(t, ok[repo.List[repo.Contract]](t)(admin.Contracts(ctx, repo.ContractFilter{Page: p})).Rows,
+			list.contracts)
 		sameRecords(t, ok[repo.List[repo.Event]](t)(admin.Events(ctx, repo.EventFilter{Page: p})).Rows, list.events)
 		sameRecords(t, ok[repo.List[repo.User]](t)(admin.Users(ctx, repo.UserFilter{Page: p})).Rows, list.users)
 	}
 	for _, c := range r.Customers {
-		found := ok[repo.List[repo.Customer]](t)(admin.Customers(ctx, repo.CustomerFilter{Page: repo.Page{Limit: 100, Search: c["CompanyName"].(string)}})).Rows
+		found := ok[repo.List[repo.Customer]](t)(admin.Customers(ctx, repo.CustomerFilter{Page: repo.Page{
+			Limit:  100,
+			Search: c["CompanyName"].(string),
+		}})).Rows
 		if !slices.ContainsFunc(found, func(f repo.Customer) bool { return float64(f.ID) == c["ID"] }) {
 			t.Errorf("a search for %s does not find customer %v", c["CompanyName"], c["ID"])
 		}
@@ -152,7 +158,8 @@ func (w *world) signInEverybody(r release) {
 			}
 		}
 	}
-	if _, err := w.db.SignIn(w.t.Context(), claim("manage@epic.example", key("nobody"), ""), time.Hour, nil); !errors.Is(err, repo.ErrCredentials) {
+	if _, err := w.db.SignIn(w.t.Context(), claim("manage@epic.example", key("nobody"), ""), time.Hour,
+		nil); !errors.Is(err, repo.ErrCredentials) {
 		w.t.Errorf("with a wrong password: %v", err)
 	}
 	if err := d.signIn(""); !errors.Is(err, repo.ErrCode) {
@@ -175,7 +182,8 @@ func (w *world) signInEverybody(r release) {
 		w.t.Errorf("%d of %d codes for recovery are used, want 1", used, len(d.codes))
 	}
 	token := w.token("sales1")
-	w.set("insert into session_end select id from session where collaborator_id = (select id from collaborator where email = 'sales1@epic.example')")
+	w.set("insert into session_end select id from session where collaborator_id = (select id from collaborator where " +
+		"email = 'sales1@epic.example')")
 	db := w.db.As(func() (string, error) { return token, nil })
 	if _, _, _, err := db.Whoami(w.t.Context()); !errors.Is(err, repo.ErrSignedOut) {
 		w.t.Errorf("an ended session: %v", err)
@@ -212,8 +220,8 @@ func inUTC(value any) any {
 	return value
 }
 
-// TestUpgradeMakesTheSameSchema compares an upgraded database with a new one, object by object. It fails when schema.sql was
-// changed and the step for databases that exist was forgotten: see docs/contributing.md.
+// TestUpgradeMakesTheSameSchema compares an upgraded database with a new one, object by object. It fails when
+// schema.sql was changed and the step for databases that exist was forgotten: see docs/contributing.md.
 func TestUpgradeMakesTheSameSchema(t *testing.T) {
 	w, _ := released(t)
 	ok[repo.Upgraded](t)(w.admin.Upgrade(t.Context(), schemaSQL(), false))
@@ -239,7 +247,8 @@ func sameCatalogue(t *testing.T, got, want map[string]string) {
 }
 
 // catalogue holds every object of the schema with all that the catalogue says of it, but for oids, columns' order, the
-// difference between a right that is the default and the same that is written down, and the parentheses that a dump adds or drops.
+// difference between a right that is the default and the same that is written down, and the parentheses that a dump
+// adds or drops.
 func (w *world) catalogue() map[string]string {
 	w.t.Helper()
 	rows, err := w.owner.Query(w.t.Context(), catalogueSQL)
@@ -248,7 +257,8 @@ func (w *world) catalogue() map[string]string {
 	}
 	all := map[string]string{}
 	var name, definition string
-	if _, err := pgx.ForEachRow(rows, []any{&name, &definition}, func() error { all[name] = definition; return nil }); err != nil {
+	if _, err := pgx.ForEachRow(rows, []any{&name, &definition},
+		func() error { all[name] = definition; return nil }); err != nil {
 		w.t.Fatal(err)
 	}
 	return all
@@ -318,14 +328,16 @@ union all select 'role ' || name, title || sells || supports || reserved || mfa_
 union all select 'setting ' || name, case when name = 'schema_version' then value else '' end from crm.setting
 union all select 'secret ' || name, length(value)::text from crm.secret`
 
-// TestSchemaHasAStep holds schema.sql against the digest of each version. A database of the same version as the program is
-// never upgraded, so the version rises with every release that changes schema.sql.
+// TestSchemaHasAStep holds schema.sql against the digest of each version. A database of the same version as the program
+// is never upgraded, so the version rises with every release that changes schema.sql.
 func TestSchemaHasAStep(t *testing.T) {
 	known := strings.Fields(string(ok[[]byte](t)(os.ReadFile("upgrade/testdata/digests"))))
 	digest := upgrade.Digest(ok[[]upgrade.Statement](t)(upgrade.Read(schemaSQL())))
 	last, version := steps(t)[len(steps(t))-1], strconv.Itoa(repo.SchemaVersion)
-	if last.Version != repo.SchemaVersion || !strings.Contains(schemaSQL(), "('schema_version', '"+version+"')") || !strings.Contains(schemaSQL(), answers(repo.SchemaVersion)) {
-		t.Errorf("repo.SchemaVersion is %s, the last step is %s, schema.sql must insert the same as schema_version and schema_version() return it", version, last.Name)
+	if last.Version != repo.SchemaVersion || !strings.Contains(schemaSQL(), "('schema_version', '"+version+"')") ||
+		!strings.Contains(schemaSQL(), answers(repo.SchemaVersion)) {
+		t.Errorf("repo.SchemaVersion is %s, the last step is %s, schema.sql must insert the same as schema_version and "+
+			"schema_version() return it", version, last.Name)
 	}
 	if i := slices.Index(known, version); i < 0 || known[i+1] != digest {
 		t.Errorf(`schema.sql has changed: its digest is now
@@ -336,15 +348,20 @@ If it was not, bring its step up to date and replace its line. See docs/contribu
 	}
 }
 
-// later is schema.sql and the steps of an invented next version: one more column, one more function, one less policy's function.
+// later is schema.sql and the steps of an invented next version: one more column, one more function, one less policy's
+// function.
 func later(t *testing.T) (string, []upgrade.Step) {
 	t.Helper()
 	next := repo.SchemaVersion + 1
-	sql := strings.Replace(schemaSQL(), "	phone        sealed,\n", "	phone        sealed,\n	vat_number   text check (length(vat_number) < 20),\n", 1)
-	sql = strings.Replace(sql, "create view users as", "create function greeting(whom text default 'you') returns text language sql immutable return 'hello ' || whom;\ncreate view users as", 1)
-	sql = strings.Replace(sql, "'schema_version', '"+strconv.Itoa(repo.SchemaVersion)+"'", "'schema_version', '"+strconv.Itoa(next)+"'", 1)
+	sql := strings.Replace(schemaSQL(), "	phone        sealed,\n", "	phone        sealed,\n	vat_number   text check "+
+		"(length(vat_number) < 20),\n", 1)
+	sql = strings.Replace(sql, "create view users as", "create function greeting(whom text default 'you') returns "+
+		"text language sql immutable return 'hello ' || whom;\ncreate view users as", 1)
+	sql = strings.Replace(sql, "'schema_version', '"+strconv.Itoa(repo.SchemaVersion)+"'", "'schema_version', '"+
+		strconv.Itoa(next)+"'", 1)
 	sql = strings.Replace(sql, answers(repo.SchemaVersion), answers(next), 1)
-	more := upgrade.Step{Version: next, Name: "later", SQL: "alter table customer add vat_number text check (length(vat_number) < 20); update customer set vat_number = 'FR1';"}
+	more := upgrade.Step{Version: next, Name: "later", SQL: "alter table customer add vat_number text check " +
+		"(length(vat_number) < 20); update customer set vat_number = 'FR1';"}
 	return sql, append(steps(t), more)
 }
 
@@ -353,8 +370,8 @@ func answers(version int) string {
 	return strings.ReplaceAll(" and N then N else refuse_program(N,", "N", strconv.Itoa(version))
 }
 
-// TestUpgradeByModestAdmin takes an invented step as an administrator who is no superuser, in names that need quotes: a dry run
-// changes nothing, a second run finds nothing to do.
+// TestUpgradeByModestAdmin takes an invented step as an administrator who is no superuser, in names that need quotes: a
+// dry run changes nothing, a second run finds nothing to do.
 func TestUpgradeByModestAdmin(t *testing.T) {
 	n := companyOf(t, "up")
 	super(t, "postgres", "create role up_admin login createdb createrole")
@@ -374,16 +391,19 @@ func TestUpgradeByModestAdmin(t *testing.T) {
 		if err != nil || len(u.Steps) != test.steps || u.To != repo.SchemaVersion+1 {
 			t.Fatalf("dry %t: %+v, %v", test.dry, u, err)
 		}
-		if test.steps > 0 && (!slices.Contains(u.Added, "function greeting(whom text)") || !slices.Contains(u.Changed, "table customer") || len(u.Dropped) > 0) {
+		if test.steps > 0 && (!slices.Contains(u.Added, "function greeting(whom text)") || !slices.Contains(u.Changed,
+			"table customer") || len(u.Dropped) > 0) {
 			t.Errorf("%+v", u)
 		}
 	}
-	if _, err := admin.HasSchema(t.Context()); !errors.Is(err, repo.ErrUnavailable) || !strings.Contains(err.Error(), "install a newer crm") {
+	if _, err := admin.HasSchema(t.Context()); !errors.Is(err, repo.ErrUnavailable) || !strings.Contains(err.Error(),
+		"install a newer crm") {
 		t.Errorf("a newer schema: %v", err)
 	}
 }
 
-// TestUpgradeFails leaves everything as it was: a broken step, a cancelled run, a newer schema, a view of somebody else.
+// TestUpgradeFails leaves everything as it was: a broken step, a cancelled run, a newer schema, a view of somebody
+// else.
 func TestUpgradeFails(t *testing.T) {
 	w := newWorld(t)
 	sql, all := later(t)
@@ -407,7 +427,8 @@ func TestUpgradeFails(t *testing.T) {
 	}
 	sameCatalogue(t, w.catalogue(), before)
 	super(t, w.database, "create view public.theirs as select id from crm.users")
-	if _, err := w.admin.UpgradeBy(t.Context(), sql, all, false); !errors.Is(err, repo.ErrConflict) || !strings.Contains(err.Error(), "theirs") {
+	if _, err := w.admin.UpgradeBy(t.Context(), sql, all, false); !errors.Is(err, repo.ErrConflict) ||
+		!strings.Contains(err.Error(), "theirs") {
 		t.Errorf("a view of somebody else: %v", err)
 	}
 	super(t, w.database, "drop view public.theirs")
@@ -416,7 +437,8 @@ func TestUpgradeFails(t *testing.T) {
 	if after["column vat_number of customer"] == "" {
 		t.Error("the column is missing")
 	}
-	if _, err := w.admin.Upgrade(t.Context(), schemaSQL(), false); !errors.Is(err, repo.ErrUnavailable) || !strings.Contains(err.Error(), "install a newer crm") {
+	if _, err := w.admin.Upgrade(t.Context(), schemaSQL(), false); !errors.Is(err, repo.ErrUnavailable) ||
+		!strings.Contains(err.Error(), "install a newer crm") {
 		t.Errorf("a newer schema: %v", err)
 	}
 }
@@ -448,7 +470,8 @@ func TestUpgradeWaits(t *testing.T) {
 		_, err := w.admin.UpgradeBy(context.Background(), sql, all, false)
 		done <- err
 	}()
-	for read[int](w, "select count(*) from pg_stat_activity where application_name = 'crm init' and wait_event_type = 'Lock' and datname = current_database()") == 0 {
+	for read[int](w, "select count(*) from pg_stat_activity where application_name = 'crm init' and wait_event_type = "+
+		"'Lock' and datname = current_database()") == 0 {
 		if t.Context().Err() != nil {
 			t.Fatal(t.Context().Err())
 		}
@@ -465,7 +488,10 @@ func TestUpgradeWaits(t *testing.T) {
 func TestVersionsMeet(t *testing.T) {
 	w := newWorld(t)
 	newer := 0
-	db := ok[*repo.DB](t)(repo.Open(repo.Config{URL: appURL(w.database), Schema: "crm", Vault: w.vault, Newer: func() { newer++ }}))
+	db := ok[*repo.DB](t)(repo.Open(repo.Config{
+		URL: appURL(w.database), Schema: "crm", Vault: w.vault,
+		Newer: func() { newer++ },
+	}))
 	t.Cleanup(db.Close)
 	w.db = db
 	sales := w.as("sales1")
@@ -493,7 +519,8 @@ func TestVersionsMeet(t *testing.T) {
 		"an open shell": func() error { return add("unserved") },
 		"a sign-in":     func() error { _, err := db.SignInParams(t.Context(), "a@b.example"); return err },
 	} {
-		if err := do(); !errors.Is(err, repo.ErrUnavailable) || !strings.Contains(err.Error(), "schema version "+next+" and this crm of "+strconv.Itoa(repo.SchemaVersion)+": install crm 0.3.0") {
+		if err := do(); !errors.Is(err, repo.ErrUnavailable) || !strings.Contains(err.Error(), "schema version "+
+			next+" and this crm of "+strconv.Itoa(repo.SchemaVersion)+": install crm 0.3.0") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -501,10 +528,12 @@ func TestVersionsMeet(t *testing.T) {
 		t.Errorf("%d customers were added", after-before)
 	}
 	old, _ := released(t)
-	if _, err := old.db.SignInParams(t.Context(), "a@b.example"); !errors.Is(err, repo.ErrUnavailable) || !strings.HasSuffix(err.Error(), "run crm upgrade") {
+	if _, err := old.db.SignInParams(t.Context(), "a@b.example"); !errors.Is(err, repo.ErrUnavailable) ||
+		!strings.HasSuffix(err.Error(), "run crm upgrade") {
 		t.Errorf("an older schema: %v", err)
 	}
-	if _, err := old.admin.HasRole(t.Context(), "admin"); !errors.Is(err, repo.ErrUnavailable) || !strings.HasSuffix(err.Error(), "run crm upgrade") {
+	if _, err := old.admin.HasRole(t.Context(), "admin"); !errors.Is(err, repo.ErrUnavailable) ||
+		!strings.HasSuffix(err.Error(), "run crm upgrade") {
 		t.Errorf("an administrator's work on an older schema: %v", err)
 	}
 }

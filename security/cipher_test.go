@@ -37,7 +37,8 @@ func FuzzSealOpen(f *testing.F) {
 			return
 		}
 		want := "cannot unseal " + other + ": was altered, or sealed for another column"
-		if got, err := cipher.Open(other, sealed); got != "" || message(err) != want || !errors.Is(err, security.ErrUnsealed) {
+		if got, err := cipher.Open(other, sealed); got != "" || message(err) != want || !errors.Is(err,
+			security.ErrUnsealed) {
 			t.Errorf("Open for another column = %q, %v", got, err)
 		}
 	})
@@ -90,7 +91,8 @@ func TestOpenRefusesEveryTruncation(t *testing.T) {
 func TestOpenNamesTheKeyThatIsMissing(t *testing.T) {
 	ours, theirs := loadCipher(t, newKeyset(t)), loadCipher(t, newKeyset(t))
 	_, err := ours.Open("customer.phone", seal(t, theirs, "customer.phone", "+33 1 23 45 67 89"))
-	want := fmt.Sprintf("cannot unseal customer.phone: sealed with key %d, which this keyset does not hold", theirs.PrimaryKeyID())
+	want := fmt.Sprintf("cannot unseal customer.phone: sealed with key %d, which this keyset does not hold",
+		theirs.PrimaryKeyID())
 	if message(err) != want || !errors.Is(err, security.ErrUnsealed) {
 		t.Errorf("got %v, want %s", err, want)
 	}

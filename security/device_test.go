@@ -27,7 +27,8 @@ func TestOpenDevice(t *testing.T) {
 	if again, err := security.OpenDevice(file); err != nil || !bytes.Equal(first.Key().Hash(), again.Key().Hash()) {
 		t.Errorf("another key the next time: %v", err)
 	}
-	if other, err := security.OpenDevice(filepath.Join(t.TempDir(), "device")); err != nil || bytes.Equal(first.Key().Hash(), other.Key().Hash()) {
+	if other, err := security.OpenDevice(filepath.Join(t.TempDir(), "device")); err != nil ||
+		bytes.Equal(first.Key().Hash(), other.Key().Hash()) {
 		t.Errorf("two devices with one key: %v", err)
 	}
 	unknown := func(file string) {

@@ -48,8 +48,8 @@ var surnames = []struct {
 	{"Mercier", 45},
 }
 
-// The holder of a dump, without the keyset, counts how often each set of tokens occurs and gives the n-th commonest set the n-th commonest
-// name of the list. It prints the share of customers whose name is right; docs/security.md says it.
+// The holder of a dump, without the keyset, counts how often each set of tokens occurs and gives the n-th commonest set
+// the n-th commonest name of the list. It prints the share of customers whose name is right; docs/security.md says it.
 func TestFrequencyAttack(t *testing.T) {
 	t.Parallel()
 	keyset, err := security.NewKeyset()

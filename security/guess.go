@@ -1,7 +1,7 @@
 package security
 
-// This file refuses the passwords that are guessed first (OWASP ASVS 5, 6.2.4 and 6.2.11): the commonest ones, also in the
-// dress that people put on them to please a rule, and what can be known of their owner.
+// This file refuses the passwords that are guessed first (OWASP ASVS 5, 6.2.4 and 6.2.11): the commonest ones, also in
+// the dress that people put on them to please a rule, and what can be known of their owner.
 
 import (
 	"bytes"
@@ -16,8 +16,8 @@ import (
 	"crm/security/finding"
 )
 
-// The 10,000 commonest passwords of the frequency list of zxcvbn (Daniel Lowe Wheeler, Dropbox, MIT licence; counted in leaks
-// by Mark Burnett), folded, one a line, as github.com/trustelem/zxcvbn v1.0.1 holds them:
+// The 10,000 commonest passwords of the frequency list of zxcvbn (Daniel Lowe Wheeler, Dropbox, MIT licence; counted in
+// leaks by Mark Burnett), folded, one a line, as github.com/trustelem/zxcvbn v1.0.1 holds them:
 //
 //	head -10000 data/passwords.txt | awk '{print $1}' | sort | gzip -9n > commonest.gz
 //
@@ -40,8 +40,8 @@ var commonest = sync.OnceValue(func() map[string]bool {
 	return all
 })
 
-// Guessable returns why a new password would be guessed soon, in words that follow "must not", and nothing if it may be used. About
-// are its owner's names and email.
+// Guessable returns why a new password would be guessed soon, in words that follow "must not", and nothing if it may be
+// used. About are its owner's names and email.
 func Guessable(password string, about ...string) []string {
 	password = normalise(password)
 	if utf8.RuneCountInString(password) > maxPassword {
@@ -92,8 +92,8 @@ func plainly(text string) []string {
 	return []string{text, drawn("l"), drawn("i")}
 }
 
-// holdsAny tells whether a word of at least four letters of any of the texts stands in the password. Of an email only what stands
-// before the @ counts.
+// holdsAny tells whether a word of at least four letters of any of the texts stands in the password. Of an email only
+// what stands before the @ counts.
 func holdsAny(password string, about []string) bool {
 	for _, text := range about {
 		local, _, _ := strings.Cut(text, "@")

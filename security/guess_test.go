@@ -55,7 +55,8 @@ func TestOneTimePassword(t *testing.T) {
 	seen := map[string]bool{}
 	for range 1000 {
 		p := security.OneTimePassword()
-		if seen[p] || len(p) != 23 || security.CheckPolicy(p) != nil || security.Guessable(p) != nil || strings.ContainsAny(p, "lI1O0") {
+		if seen[p] || len(p) != 23 || security.CheckPolicy(p) != nil || security.Guessable(p) != nil ||
+			strings.ContainsAny(p, "lI1O0") {
 			t.Fatalf("%s", p)
 		}
 		seen[p] = true
@@ -64,6 +65,7 @@ func TestOneTimePassword(t *testing.T) {
 
 func BenchmarkGuessable(b *testing.B) {
 	for b.Loop() {
-		security.Guessable("1111111111111111111111111111111111111a1111111111111111111111111111111111111111111!", "Ada", "Lovelace")
+		security.Guessable("1111111111111111111111111111111111111a1111111111111111111111111111111111111111111!", "Ada",
+			"Lovelace")
 	}
 }

@@ -68,7 +68,8 @@ func (k *Keyring) take(content []byte, generation int, info os.FileInfo) error {
 	return nil
 }
 
-// keys are the file's keys of this moment. While the file cannot be read the last ones are used: they open what they did.
+// keys are the file's keys of this moment. While the file cannot be read the last ones are used: they open what they
+// did.
 func (k *Keyring) keys() *keys {
 	now := k.now.Load()
 	if k.file == "" || !k.changed(now) {
@@ -84,11 +85,12 @@ func (k *Keyring) keys() *keys {
 
 func (k *Keyring) changed(since *keys) bool {
 	info, err := os.Stat(k.file)
-	return err == nil && !(os.SameFile(info, since.info) && info.Size() == since.info.Size() && info.ModTime().Equal(since.info.ModTime()))
+	return err == nil && !(os.SameFile(info, since.info) && info.Size() == since.info.Size() &&
+		info.ModTime().Equal(since.info.ModTime()))
 }
 
-// Generation is how often the keys have changed. What was searched with the keys of one generation, while another began, may have
-// missed what was rewritten meanwhile.
+// Generation is how often the keys have changed. What was searched with the keys of one generation, while another
+// began, may have missed what was rewritten meanwhile.
 func (k *Keyring) Generation() int { return k.keys().generation }
 
 // Seal encrypts a text for a column, see [Cipher.Seal], and answers the tokens that it is found by.

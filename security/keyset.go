@@ -157,7 +157,8 @@ func indexSecrets(content []byte) ([]indexSecret, error) {
 	if err != nil {
 		return nil, err
 	}
-	const fix = "copy the member \"index\" from the keyset that the others use; if nobody has one, from a new keyset of crm init"
+	const fix = "copy the member \"index\" from the keyset that the others use; if nobody has one, from a new keyset " +
+		"of crm init"
 	member, ok := all[indexMember]
 	if !ok {
 		return nil, fmt.Errorf("keyset has no member %q, the key that sealed data is found with\nhint: %s", indexMember, fix)
@@ -181,7 +182,8 @@ func indexSecrets(content []byte) ([]indexSecret, error) {
 	}
 	first := slices.IndexFunc(secrets, func(s indexSecret) bool { return s.KeyID == primary })
 	if first < 0 {
-		return nil, fmt.Errorf("keyset member %q holds no key of %d bytes for the key %d that seals\nhint: %s", indexMember, indexKeySize, primary, fix)
+		return nil, fmt.Errorf("keyset member %q holds no key of %d bytes for the key %d that seals\nhint: %s",
+			indexMember, indexKeySize, primary, fix)
 	}
 	secrets[0], secrets[first] = secrets[first], secrets[0]
 	return secrets, nil
@@ -207,10 +209,12 @@ func checkSealing(handle *keyset.Handle) error {
 	for _, key := range handle.KeysetInfo().GetKeyInfo() {
 		kind := key.GetTypeUrl()[strings.LastIndexByte(key.GetTypeUrl(), '.')+1:]
 		if kind != "AesGcmKey" {
-			return fmt.Errorf("keyset member %q holds key %d of the wrong kind: %s, want AesGcmKey", sealingMember, key.GetKeyId(), kind)
+			return fmt.Errorf("keyset member %q holds key %d of the wrong kind: %s, want AesGcmKey", sealingMember,
+				key.GetKeyId(), kind)
 		}
 		if prefix := key.GetOutputPrefixType().String(); prefix != "TINK" {
-			return fmt.Errorf("keyset member %q holds key %d with the output prefix %s, want TINK", sealingMember, key.GetKeyId(), prefix)
+			return fmt.Errorf("keyset member %q holds key %d with the output prefix %s, want TINK", sealingMember,
+				key.GetKeyId(), prefix)
 		}
 	}
 	return nil

@@ -27,7 +27,8 @@ func TestNewKeysetIsFresh(t *testing.T) {
 		t.Error("two keysets hold the same key")
 	}
 	var members map[string]json.RawMessage
-	if err := json.Unmarshal(first, &members); err != nil || len(members) != 2 || members["sealing"] == nil || members["index"] == nil {
+	if err := json.Unmarshal(first, &members); err != nil || len(members) != 2 || members["sealing"] == nil ||
+		members["index"] == nil {
 		t.Errorf("members %v, %v; want sealing and index", members, err)
 	}
 }
@@ -71,7 +72,8 @@ func TestLoadCipherRefusesOtherKeys(t *testing.T) {
 		message string // after "holds key <id>"
 	}{
 		{"MAC", keysetOf(t, mac.HMACSHA256Tag256KeyTemplate()), "of the wrong kind: HmacKey, want AesGcmKey"},
-		{"other AEAD", keysetOf(t, aead.ChaCha20Poly1305KeyTemplate()), "of the wrong kind: ChaCha20Poly1305Key, want AesGcmKey"},
+		{"other AEAD", keysetOf(t, aead.ChaCha20Poly1305KeyTemplate()), "of the wrong kind: ChaCha20Poly1305Key, want " +
+			"AesGcmKey"},
 		{"no prefix", keysetOf(t, aead.AES256GCMNoPrefixKeyTemplate()), "with the output prefix RAW, want TINK"},
 	}
 	for _, test := range tests {

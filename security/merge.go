@@ -51,8 +51,8 @@ func Keys(content []byte) ([]Key, error) {
 	return keys, nil
 }
 
-// MergeKeysets returns ours with the keys of theirs that it lacks, and their ids. The key that seals stays. Two different keys
-// of one id are an error.
+// MergeKeysets returns ours with the keys of theirs that it lacks, and their ids. The key that seals stays. Two
+// different keys of one id are an error.
 func MergeKeysets(ours, theirs []byte) (fresh []byte, added []uint32, err error) {
 	their, err := sealingKeyset(theirs)
 	if err != nil {
@@ -79,7 +79,8 @@ func MergeKeysets(ours, theirs []byte) (fresh []byte, added []uint32, err error)
 			missing = append(missing, key)
 			added = append(added, key.GetKeyId())
 		case !bytes.Equal(held.GetKey()[at].GetKeyData().GetValue(), key.GetKeyData().GetValue()):
-			return nil, nil, fmt.Errorf("the keyset to import holds another key %d than this one: it is of another company's data", key.GetKeyId())
+			return nil, nil, fmt.Errorf("the keyset to import holds another key %d than this one: it is of another "+
+				"company's data", key.GetKeyId())
 		}
 	}
 	for _, s := range theirIndex {
@@ -101,8 +102,8 @@ func MergeKeysets(ours, theirs []byte) (fresh []byte, added []uint32, err error)
 	return fresh, added, err
 }
 
-// Fingerprint returns a digest of a keyset file's content: of the ids and bytes of all keys and which one seals, not of the form
-// in which they are written. The keys cannot be computed from it.
+// Fingerprint returns a digest of a keyset file's content: of the ids and bytes of all keys and which one seals, not of
+// the form in which they are written. The keys cannot be computed from it.
 func Fingerprint(content []byte) (string, error) {
 	handle, err := sealingKeyset(content)
 	if err != nil {
@@ -113,7 +114,11 @@ func Fingerprint(content []byte) (string, error) {
 		return "", err
 	}
 	material := insecurecleartextkeyset.KeysetMaterial(handle)
-	keys := slices.SortedFunc(slices.Values(material.GetKey()), func(a, b *tinkpb.Keyset_Key) int { return cmp.Compare(a.GetKeyId(), b.GetKeyId()) })
+	keys := slices.SortedFunc(slices.Values(material.GetKey()), func(a,
+		b *tinkpb.Keyset_Key,
+	) int {
+		return cmp.Compare(a.GetKeyId(), b.GetKeyId())
+	})
 	var all bytes.Buffer
 	add := func(id uint32, secret []byte) {
 		digest := sha256.Sum256(secret)

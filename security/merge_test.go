@@ -21,7 +21,8 @@ func keysOf(t *testing.T, content []byte) map[uint32]string {
 	return uses
 }
 
-// Merging adds the keys that are missing, sealing and index keys alike, changes nothing else, and refuses what is no keyset of ours.
+// Merging adds the keys that are missing, sealing and index keys alike, changes nothing else, and refuses what is no
+// keyset of ours.
 func TestMergeKeysets(t *testing.T) {
 	fresh := func() []byte {
 		content, err := security.NewKeyset()
@@ -60,7 +61,8 @@ func TestMergeKeysets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if ring.KeyID() != own.KeyID() || keysOf(t, merged)[their.KeyID()] != "opens" || keysOf(t, merged)[own.KeyID()] != "seals" {
+	if ring.KeyID() != own.KeyID() || keysOf(t, merged)[their.KeyID()] != "opens" || keysOf(t,
+		merged)[own.KeyID()] != "seals" {
 		t.Errorf("keys: %v", keysOf(t, merged))
 	}
 	if next, err := security.NextKey(merged); next != 0 || err != nil {

@@ -101,7 +101,13 @@ func DeriveKey(password string, p Params, salt []byte) ([]byte, error) {
 // leastCosts are what argon2id must cost at least, one of them: memory in KiB and
 // iterations (OWASP Password Storage Cheat Sheet). A hostile server that offers less
 // would learn a key from which passwords are guessed quickly.
-var leastCosts = [...]struct{ memory, iterations uint32 }{{46 << 10, 1}, {19 << 10, 2}, {12 << 10, 3}, {9 << 10, 4}, {7 << 10, 5}}
+var leastCosts = [...]struct{ memory, iterations uint32 }{
+	{46 << 10, 1},
+	{19 << 10, 2},
+	{12 << 10, 3},
+	{9 << 10, 4},
+	{7 << 10, 5},
+}
 
 // ErrCheap is returned for argon2id parameters that cost less than every one of leastCosts.
 var ErrCheap = errors.New("want at least 46 MiB and 1 iteration, 19 and 2, 12 and 3, 9 and 4, or 7 and 5")

@@ -33,10 +33,16 @@ func TestDeriveKeyVector(t *testing.T) {
 
 // TestVerifier covers R25: what is kept is salted, and proves the password's key.
 func TestVerifier(t *testing.T) {
-	for _, password := range []string{"Correct-horse-42", "Élan-vital-2026!", "パスワード-Aa1", "", "\xff\x00 not UTF-8"} {
+	for _, password := range []string{
+		"Correct-horse-42", "Élan-vital-2026!", "パスワード-Aa1", "",
+		"\xff\x00 not UTF-8",
+	} {
 		v := newVerifier(t, password)
 		keyHash := sha256.Sum256(deriveKey(t, password, quick, v.Salt))
-		want := security.Verifier{Memory: quick.Memory, Iterations: quick.Iterations, Parallelism: quick.Parallelism, Salt: v.Salt, KeyHash: keyHash[:]}
+		want := security.Verifier{
+			Memory: quick.Memory, Iterations: quick.Iterations, Parallelism: quick.Parallelism,
+			Salt: v.Salt, KeyHash: keyHash[:],
+		}
 		if !reflect.DeepEqual(v, want) || len(v.Salt) != 16 {
 			t.Errorf("the verifier of %q does not match the key that signs in", password)
 		}
@@ -81,18 +87,23 @@ func TestParamsOutOfBounds(t *testing.T) {
 		{security.Params{Memory: 64, Parallelism: 1}, "argon2id iterations 0: want 1 to 100"},
 		{security.Params{Memory: 64, Iterations: 101, Parallelism: 1}, "argon2id iterations 101: want 1 to 100"},
 		{security.Params{Memory: 1<<20 + 1, Iterations: 1, Parallelism: 1}, "argon2id memory 1048577 KiB: want 8 to 1048576"},
-		{security.Params{Memory: 1<<32 - 1, Iterations: 1, Parallelism: 1}, "argon2id memory 4294967295 KiB: want 8 to 1048576"},
+		{security.Params{Memory: 1<<32 - 1, Iterations: 1, Parallelism: 1}, "argon2id memory 4294967295 KiB: want 8 to " +
+			"1048576"},
 		{security.Params{Memory: 31, Iterations: 1, Parallelism: 4}, "argon2id memory 31 KiB: want 32 to 1048576"},
 		{security.Params{Memory: 2039, Iterations: 1, Parallelism: 255}, "argon2id memory 2039 KiB: want 2040 to 1048576"},
-		{security.Params{Memory: 46<<10 - 1, Iterations: 1, Parallelism: 1}, "argon2id memory 47103 KiB, iterations 1: " + cheap},
-		{security.Params{Memory: 19<<10 - 1, Iterations: 2, Parallelism: 1}, "argon2id memory 19455 KiB, iterations 2: " + cheap},
-		{security.Params{Memory: 7<<10 - 1, Iterations: 100, Parallelism: 1}, "argon2id memory 7167 KiB, iterations 100: " + cheap},
+		{security.Params{Memory: 46<<10 - 1, Iterations: 1, Parallelism: 1}, "argon2id memory 47103 KiB, iterations 1: " +
+			cheap},
+		{security.Params{Memory: 19<<10 - 1, Iterations: 2, Parallelism: 1}, "argon2id memory 19455 KiB, iterations 2: " +
+			cheap},
+		{security.Params{Memory: 7<<10 - 1, Iterations: 100, Parallelism: 1}, "argon2id memory 7167 KiB, iterations 100: " +
+			"" + cheap},
 	}
 	for _, test := range tests {
 		if key, err := security.DeriveKey("p", test.params, salt); key != nil || message(err) != test.message {
 			t.Errorf("DeriveKey with %+v: %v, %v; want %s", test.params, key, err, test.message)
 		}
-		if v, err := security.NewVerifier("p", test.params); !reflect.DeepEqual(v, security.Verifier{}) || message(err) != test.message {
+		if v, err := security.NewVerifier("p", test.params); !reflect.DeepEqual(v, security.Verifier{}) ||
+			message(err) != test.message {
 			t.Errorf("NewVerifier with %+v: %v, %v; want %s", test.params, v, err, test.message)
 		}
 	}

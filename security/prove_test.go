@@ -46,7 +46,8 @@ func TestProve(t *testing.T) {
 		if !bytes.Equal(proof[:length], secret) || !bytes.Equal(proof[length:], make([]byte, 32-length)) {
 			t.Errorf("%d bytes: recovered %x", length, proof)
 		}
-		if bytes.Equal(s.Derive("a", []byte("m")), s.Derive("b", []byte("m"))) || bytes.Equal(s.Derive("a", []byte("m")), s.Derive("a", []byte("n"))) {
+		if bytes.Equal(s.Derive("a", []byte("m")), s.Derive("b", []byte("m"))) || bytes.Equal(s.Derive("a", []byte("m")),
+			s.Derive("a", []byte("n"))) {
 			t.Errorf("%d bytes: two derived values are equal", length)
 		}
 	}

@@ -86,9 +86,9 @@ func rewritten(content []byte, change func(m *keyset.Manager, index []indexSecre
 	return written(m, index)
 }
 
-// ReplaceKeysetFile puts content in the place of the keyset file at path, as a whole or not at all; mode 0600. Where path is a
-// link, the file that it leads to is replaced: others may share it. What is sealed from then on is lost without the new
-// content, so that is on the disk, under its name, before it answers.
+// ReplaceKeysetFile puts content in the place of the keyset file at path, as a whole or not at all; mode 0600. Where
+// path is a link, the file that it leads to is replaced: others may share it. What is sealed from then on is lost
+// without the new content, so that is on the disk, under its name, before it answers.
 func ReplaceKeysetFile(path string, content []byte) error {
 	path, err := filepath.EvalSymlinks(path)
 	if err != nil {

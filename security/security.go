@@ -19,7 +19,8 @@ import (
 
 // String describes the verifier without its salt and hash.
 func (v Verifier) String() string {
-	return fmt.Sprintf("password verifier (argon2id, %d KiB, %d iterations, %d lanes)", v.Memory, v.Iterations, v.Parallelism)
+	return fmt.Sprintf("password verifier (argon2id, %d KiB, %d iterations, %d lanes)", v.Memory, v.Iterations,
+		v.Parallelism)
 }
 
 // Format writes String for every verb.

@@ -163,9 +163,17 @@ func TestTokenWithoutKey(t *testing.T) {
 		message string
 	}{
 		{"none", security.Session{Ends: c.Now().Add(time.Hour)}, "session ended"},
-		{"short", security.Session{Key: make([]byte, 31), Ends: c.Now().Add(time.Hour)}, "session key of 31 bytes: HS256 needs at least 32"},
+		{
+			"short",
+			security.Session{Key: make([]byte, 31), Ends: c.Now().Add(time.Hour)},
+			"session key of 31 bytes: HS256 needs at least 32",
+		},
 		{"session is over", security.Session{Key: testKey(), Ends: c.Now()}, "session ended"},
-		{"session ends within the second", security.Session{Key: testKey(), Ends: c.Now().Add(time.Millisecond)}, "session ended"},
+		{
+			"session ends within the second",
+			security.Session{Key: testKey(), Ends: c.Now().Add(time.Millisecond)},
+			"session ended",
+		},
 	}
 	for _, test := range tests {
 		token, err := security.NewSigner(test.session, time.Minute, c.Now).Token()

@@ -109,15 +109,23 @@ func (w *world) signIn(email, password string) (*repo.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := security.DeriveKey(password, security.Params{Memory: d.MemoryKiB, Iterations: d.Iterations, Parallelism: d.Parallelism}, d.Salt)
+	key, err := security.DeriveKey(password, security.Params{
+		Memory: d.MemoryKiB, Iterations: d.Iterations,
+		Parallelism: d.Parallelism,
+	}, d.Salt)
 	if err != nil {
 		return nil, err
 	}
-	o, err := w.db.SignIn(ctx, repo.Claim{Email: email, Key: func(repo.Derivation) (repo.Secret, error) { return security.NewSecret(key), nil }}, time.Hour, nil)
+	o, err := w.db.SignIn(ctx, repo.Claim{Email: email, Key: func(repo.Derivation) (repo.Secret,
+		error,
+	) {
+		return security.NewSecret(key), nil
+	}}, time.Hour, nil)
 	if err != nil {
 		return nil, err
 	}
-	signer := security.NewSigner(security.Session{ID: o.SessionID, UserID: o.UserID, Key: o.Key, Ends: o.Ends}, 10*time.Minute, time.Now)
+	signer := security.NewSigner(security.Session{ID: o.SessionID, UserID: o.UserID, Key: o.Key, Ends: o.Ends},
+		10*time.Minute, time.Now)
 	return w.db.As(signer.Token), nil
 }
 
@@ -126,8 +134,14 @@ func (w *world) addUser(email, role string) int64 {
 	w.t.Helper()
 	v, err := security.NewVerifier(seed.DemoPassword, cheap())
 	must(w.t, err)
-	id, err := w.admin.AddUser(context.Background(), repo.User{FirstName: "Real", LastName: "Person", Email: email, Role: role},
-		&repo.Password{MemoryKiB: v.Memory, Iterations: v.Iterations, Parallelism: v.Parallelism, Salt: v.Salt, KeyHash: v.KeyHash}, false)
+	id, err := w.admin.AddUser(context.Background(), repo.User{
+		FirstName: "Real", LastName: "Person", Email: email,
+		Role: role,
+	},
+		&repo.Password{
+			MemoryKiB: v.Memory, Iterations: v.Iterations, Parallelism: v.Parallelism, Salt: v.Salt,
+			KeyHash: v.KeyHash,
+		}, false)
 	must(w.t, err)
 	return id
 }

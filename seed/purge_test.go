@@ -17,9 +17,15 @@ func TestPurge(t *testing.T) {
 	w.addUser("manager@real.example", "manage")
 	w.addUser("seller@real.example", "sales")
 	manager, seller := w.as("manager@real.example", seed.DemoPassword), w.as("seller@real.example", seed.DemoPassword)
-	customer, err := seller.AddCustomer(ctx, repo.Change{"company_name": ptr("Real SA"), "full_name": ptr("Réelle Personne")})
+	customer, err := seller.AddCustomer(ctx, repo.Change{
+		"company_name": ptr("Real SA"),
+		"full_name":    ptr("Réelle Personne"),
+	})
 	must(t, err)
-	contract, err := manager.AddContract(ctx, repo.Change{"customer_id": &customer.ID, "total_amount": ptr(repo.Money(5000)), "status": ptr("signed")})
+	contract, err := manager.AddContract(ctx, repo.Change{
+		"customer_id":  &customer.ID,
+		"total_amount": ptr(repo.Money(5000)), "status": ptr("signed"),
+	})
 	must(t, err)
 	event, err := seller.AddEvent(ctx, repo.Change{"contract_id": &contract.ID, "name": ptr("Real Event"), "start_date": time.Now(), "end_date": time.Now().Add(time.Hour)})
 	must(t, err)
@@ -46,7 +52,8 @@ func TestPurge(t *testing.T) {
 		len(events.Rows) != 1 || !reflect.DeepEqual(events.Rows[0], event) {
 		t.Errorf("left: %+v, %+v, %+v", customers, contracts, events)
 	}
-	if n := w.count("select count(*) from audit where action = 'purge'"); n != want.Removed.Users+want.Removed.Customers+made.Contracts+made.Payments+made.Events {
+	if n := w.count("select count(*) from audit where action = " +
+		"'purge'"); n != want.Removed.Users+want.Removed.Customers+made.Contracts+made.Payments+made.Events {
 		t.Errorf("the trail notes %d removals", n)
 	}
 	if again, err := w.admin.Purge(ctx); err != nil || again != (repo.Purged{Kept: want.Kept}) {

@@ -37,8 +37,9 @@ const (
 type Config struct {
 	Customers, Contracts, Events int
 
-	Demo     bool            // the accounts at epic.example with DemoPassword; else those at fictional.example
-	Password string          // of the accounts at fictional.example; empty: nobody can sign in, and there is no administrator
+	Demo bool // the accounts at epic.example with DemoPassword; else those at fictional.example
+	// of the accounts at fictional.example; empty: nobody can sign in, and there is no administrator
+	Password string
 	Params   security.Params // what the passwords cost; zero is security.DefaultParams, and little in a demo
 
 	Now  time.Time      // no record is stamped later; all dates are relative to it

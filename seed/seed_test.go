@@ -38,7 +38,8 @@ func TestAmounts(t *testing.T) {
 		if made != want || made != w.counts() || last != calls {
 			t.Errorf("%+v: made %+v, found %+v, %d of %d steps", c, made, w.counts(), calls, last)
 		}
-		if w.count("select count(*) from session where seeding and not exists (select from session_end where session_id = id)") != 0 {
+		if w.count("select count(*) from session where seeding and not exists (select from session_end where session_id "+
+			"= id)") != 0 {
 			t.Error("a seeding session is still open")
 		}
 	}
@@ -53,13 +54,19 @@ func (w *world) counts() seed.Made {
 		}
 		return w.count("select count(*) from " + table)
 	}
-	return seed.Made{Users: n("collaborator"), Customers: n("customer"), Contracts: n("contract"), Payments: n("payment"), Events: n("event")}
+	return seed.Made{
+		Users: n("collaborator"), Customers: n("customer"), Contracts: n("contract"),
+		Payments: n("payment"), Events: n("event"),
+	}
 }
 
 func TestImpossible(t *testing.T) {
 	w := newWorld(t)
 	for _, c := range []seed.Config{
-		{Customers: -1, Now: time.Now()}, {Contracts: 1, Now: time.Now()}, {Customers: 1, Events: 1, Now: time.Now()}, {Customers: 1},
+		{Customers: -1, Now: time.Now()},
+		{Contracts: 1, Now: time.Now()},
+		{Customers: 1, Events: 1, Now: time.Now()},
+		{Customers: 1},
 	} {
 		made, err := seed.Fill(context.Background(), w.admin, w.db, c, nil)
 		if err == nil || made != (seed.Made{}) || w.count("select count(*) from collaborator") != 0 {
@@ -72,7 +79,8 @@ func TestImpossible(t *testing.T) {
 func TestRepeatable(t *testing.T) {
 	var all [4]everything
 	for i, change := range []func(*seed.Config){
-		func(*seed.Config) {}, func(*seed.Config) {}, func(c *seed.Config) { c.Seed++ }, func(c *seed.Config) { c.Now = c.Now.Add(80 * time.Hour) },
+		func(*seed.Config) {}, func(*seed.Config) {}, func(c *seed.Config) { c.Seed++ },
+		func(c *seed.Config) { c.Now = c.Now.Add(80 * time.Hour) },
 	} {
 		w, c := newWorld(t), demo()
 		c.Customers, c.Contracts, c.Events = 20, 30, 120 // many overlap
@@ -119,8 +127,10 @@ func TestStory(t *testing.T) {
 		*lou.Location != "Salle des fêtes de Mufflins" || *lou.Attendees != 200 || all.contracts[0].Status != "signed" {
 		t.Errorf("event 1: %+v", lou)
 	}
-	if wedding.ID != 2 || wedding.CustomerID != 3 || wedding.ContractID != 2 || *wedding.Name != "John Quick Wedding" || *wedding.Attendees != 75 ||
-		*wedding.Location != "53 Rue du Château, 41120 Candé-sur-Beuvron, France" || *wedding.SupportContact != "Kate Hastroff" {
+	if wedding.ID != 2 || wedding.CustomerID != 3 || wedding.ContractID != 2 || *wedding.Name != "John Quick Wedding" ||
+		*wedding.Attendees != 75 ||
+		*wedding.Location != "53 Rue du Château, 41120 Candé-sur-Beuvron, France" ||
+		*wedding.SupportContact != "Kate Hastroff" {
 		t.Errorf("event 2: %+v", wedding)
 	}
 }
@@ -137,7 +147,8 @@ func TestContracts(t *testing.T) {
 		signed := k.Status == "signed" || k.Status == "finished"
 		switch {
 		case k.CreatedAt.Before(of.CreatedAt), k.UpdatedAt.Before(k.CreatedAt), k.UpdatedAt.After(c.Now),
-			signed != (k.SignedAt != nil), signed && k.SignedAt.Before(k.CreatedAt), of.CreatedAt.Before(c.Now.AddDate(0, -19, 0)):
+			signed != (k.SignedAt != nil), signed && k.SignedAt.Before(k.CreatedAt), of.CreatedAt.Before(c.Now.AddDate(0, -19,
+				0)):
 			t.Errorf("contract %d: %+v of customer %+v", k.ID, k, of)
 		case k.Status == "signed" && k.RemainingAmount == 0:
 			paid["all"]++
@@ -171,7 +182,8 @@ func TestEvents(t *testing.T) {
 	var coming, open, past int
 	for _, e := range all.events {
 		k := all.contracts[e.ContractID-1]
-		if e.CreatedAt.Before(*k.SignedAt) || e.UpdatedAt.After(c.Now) || !e.StartDate.Before(*e.EndDate) || e.CreatedAt.After(*e.StartDate) {
+		if e.CreatedAt.Before(*k.SignedAt) || e.UpdatedAt.After(c.Now) || !e.StartDate.Before(*e.EndDate) ||
+			e.CreatedAt.After(*e.StartDate) {
 			t.Errorf("event %d at a wrong time: %+v of contract %+v", e.ID, e, k)
 		}
 		if e.EndDate.Before(c.Now) {

@@ -12,7 +12,8 @@ func (p *plan) story(c Config) (customers []*customer, contracts []*contract) {
 	sales := p.team.sales
 	if c.Customers > 0 {
 		cool := p.addCustomer(beginning, sales[0], "Cool Startup", "Kevin Casey", repo.Change{
-			"company_name": "Cool Startup LLC", "full_name": "Kevin Casey", "email": "kevin@startup.example", "phone": "+67812345678",
+			"company_name": "Cool Startup LLC", "full_name": "Kevin Casey", "email": "kevin@startup.example",
+			"phone": "+67812345678",
 		})
 		customers = append(customers, cool)
 	}
@@ -23,7 +24,8 @@ func (p *plan) story(c Config) (customers []*customer, contracts []*contract) {
 	}
 	if c.Customers > 2 {
 		customers = append(customers, p.addCustomer(beginning+2, sales[1], "Quick", "John Quick", repo.Change{
-			"company_name": "Quick & Daughters Ltd", "full_name": "John Quick", "email": "john@quick.example", "phone": "+12025550123",
+			"company_name": "Quick & Daughters Ltd", "full_name": "John Quick", "email": "john@quick.example",
+			"phone": "+12025550123",
 		}))
 	}
 	if c.Customers > 1 && c.Contracts > 0 {
@@ -57,7 +59,8 @@ func (p *plan) wedding(john *customer, withEvent bool) *contract {
 	if withEvent {
 		p.storyEvent(k, p.weekday(45, true), 13, 13*time.Hour, 75, repo.Change{
 			"name": "John Quick Wedding", "location": "53 Rue du Château, 41120 Candé-sur-Beuvron, France",
-			"comments": "Ceremony at 3 PM by the river, catering is arranged. Reception from 5 PM: Kate books the DJ for the party.",
+			"comments": "Ceremony at 3 PM by the river, catering is arranged. Reception from 5 PM: Kate books the DJ for " +
+				"the party.",
 		}, p.team.support[0])
 	}
 	return k

@@ -118,7 +118,10 @@ func (c Config) verifier() (*repo.Password, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &repo.Password{MemoryKiB: v.Memory, Iterations: v.Iterations, Parallelism: v.Parallelism, Salt: v.Salt, KeyHash: v.KeyHash}, nil
+	return &repo.Password{
+		MemoryKiB: v.Memory, Iterations: v.Iterations, Parallelism: v.Parallelism, Salt: v.Salt,
+		KeyHash: v.KeyHash,
+	}, nil
 }
 
 // enter opens the seeding session of a collaborator; its tokens are dated by the database's clock.

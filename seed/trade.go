@@ -34,18 +34,23 @@ func venues() []string {
 	return []string{
 		"Salle des fêtes, %", "Château des Tilleuls, %", "Domaine de la Roseraie, %",
 		"Grand Hôtel, salon Élysée, %", "Théâtre de verdure, %", "Musée des Beaux-Arts, %",
-		"Jardin botanique, orangerie, %", "Péniche L'Étoile, quai n° 7, %", "12 bis Rue de l'Église, %", "Ferme du Vieux-Pré, route de l'Étang, %",
+		"Jardin botanique, orangerie, %", "Péniche L'Étoile, quai n° 7, %", "12 bis Rue de l'Église, %",
+		"Ferme du Vieux-Pré, route de l'Étang, %",
 	}
 }
 
 // grounds are places for thousands.
 func grounds() []string {
-	return []string{"Palais des congrès, %", "Parc des expositions, hall 3, %", "Halle aux grains, %", "Plaine des sports, %"}
+	return []string{
+		"Palais des congrès, %", "Parc des expositions, hall 3, %", "Halle aux grains, %",
+		"Plaine des sports, %",
+	}
 }
 
 func cities() []string {
 	return []string{
-		"Paris", "Lyon", "Nantes", "Bordeaux", "Lille", "Strasbourg", "Besançon", "Orléans", "Angoulême", "Nîmes", "Évreux",
+		"Paris", "Lyon", "Nantes", "Bordeaux", "Lille", "Strasbourg", "Besançon", "Orléans", "Angoulême", "Nîmes",
+		"Évreux",
 		"Saint-Étienne", "Genève", "Liège", "Köln", "Århus", "Malmö", "London", "Kraków", "Montréal", "京都",
 	}
 }

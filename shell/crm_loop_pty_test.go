@@ -241,7 +241,7 @@ func loopResize(t *testing.T) {
 	}
 	d.clean()
 	d.send("customer get ")
-	d.wait("Crèmerie")
+	d.wait("Callaghan")
 	d.resize(40, 20)
 	d.waitLine(d.prompt + " customer get")
 	d.send("1\r")

@@ -32,13 +32,17 @@ func Weak(get func(key string) Setting, configFile, keysetFile string) (all []st
 		weak(f.file != "" && OpenToOthers(f.file), "%s holds %s and is open to others: chmod 600 %[1]s", f.file, f.holds)
 	}
 	for _, key := range []string{"database.url", "database.admin_url"} {
-		weak(holdsPassword(cast.ToString(get(key).File)), "%s: %s holds a password in plain text: name a passfile in it, or set %s from a secret store", configFile, key, Option{Key: key}.Env())
+		weak(holdsPassword(cast.ToString(get(key).File)), "%s: %s holds a password in plain text: name a passfile in it, "+
+			"or set %s from a secret store", configFile, key, Option{Key: key}.Env())
 	}
-	weak(cast.ToString(get("database.admin_url").File) != "", "%s: database.admin_url is there for every run: set %s for crm init, upgrade, backup, restore, seed, rotate-keys, verify-audit and config check alone", configFile, Option{Key: "database.admin_url"}.Env())
+	weak(cast.ToString(get("database.admin_url").File) != "", "%s: database.admin_url is there for every run: set %s "+
+		"for crm init, upgrade, backup, restore, seed, rotate-keys, verify-audit and config check alone", configFile,
+		Option{Key: "database.admin_url"}.Env())
 	lifetime, token := cast.ToDuration(get("session.lifetime").Value), cast.ToDuration(get("session.token").Value)
 	weak(lifetime > 24*time.Hour, "session.lifetime %v is longer than a day: a stolen session lives as long", lifetime)
 	weak(token > time.Hour, "session.token %v is longer than an hour: a stolen token lives as long", token)
-	weak(cast.ToDuration(get("session.idle").Value) == 0, "session.idle is 0: a shell that is left open never locks itself")
+	weak(cast.ToDuration(get("session.idle").Value) == 0,
+		"session.idle is 0: a shell that is left open never locks itself")
 	weak(cast.ToBool(get("yes").File), "%s: yes is true: nothing asks before it destroys", configFile)
 	weak(strings.HasPrefix(text("sentry.dsn"), "http://"), "sentry.dsn is not encrypted: want https")
 	return all

@@ -14,7 +14,8 @@ func TestDefaults(t *testing.T) {
 		if err := o.Check(o.Default); err != nil {
 			t.Errorf("%s: %v", o.Key, err)
 		}
-		if seen[o.Key] || seen[o.Env()] || o.Flag != "" && seen["--"+o.Flag] || o.Help == "" || !strings.Contains(Example(), "# "+o.Help+"\n") {
+		if seen[o.Key] || seen[o.Env()] || o.Flag != "" && seen["--"+o.Flag] || o.Help == "" ||
+			!strings.Contains(Example(), "# "+o.Help+"\n") {
 			t.Errorf("%s: twice, or not explained", o.Key)
 		}
 		seen[o.Key], seen[o.Env()], seen["--"+o.Flag] = true, true, true
@@ -43,17 +44,20 @@ func TestWritten(t *testing.T) {
 
 func TestParseLine(t *testing.T) {
 	l, err := Parse([]string{"seed", "--customers", "3"})
-	if err != nil || l.Command != "seed" || *l.Number("customers") != 3 || l.Number("contracts") != nil || l.Is("purge") || l.Text("config") != "" || l.Help {
+	if err != nil || l.Command != "seed" || *l.Number("customers") != 3 || l.Number("contracts") != nil ||
+		l.Is("purge") || l.Text("config") != "" || l.Help {
 		t.Errorf("%+v, %v", l, err)
 	}
-	if l, err := Parse([]string{"-c", "a", "-c", "b,c", "--demo"}); err != nil || l.Command != "" || !slices.Equal(l.Scripts, []Script{{Text: "a"}, {Text: "b,c"}}) || !l.Is("demo") {
+	if l, err := Parse([]string{"-c", "a", "-c", "b,c", "--demo"}); err != nil || l.Command != "" ||
+		!slices.Equal(l.Scripts, []Script{{Text: "a"}, {Text: "b,c"}}) || !l.Is("demo") {
 		t.Errorf("%+v, %v", l, err)
 	}
 	l, err = Parse([]string{"backup", "--force", "a b.crm", "--recipient", "age1x", "--recipient", "age1y"})
 	if err != nil || l.Command != "backup" || l.File != "a b.crm" || !l.Is("force") || len(l.Texts("recipient")) != 2 {
 		t.Errorf("%+v, %v", l, err)
 	}
-	if l, err := Parse([]string{"restore", "f", "--passphrase-file", "p"}); err != nil || l.Command != "restore" || l.File != "f" || l.Text("passphrase-file") != "p" {
+	if l, err := Parse([]string{"restore", "f", "--passphrase-file", "p"}); err != nil || l.Command != "restore" ||
+		l.File != "f" || l.Text("passphrase-file") != "p" {
 		t.Errorf("%+v, %v", l, err)
 	}
 	l, err = Parse([]string{"--help", "nonsense"})

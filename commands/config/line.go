@@ -84,15 +84,18 @@ var flags = []flag{
 	{"force", "", "backup", false, "crm backup: write over a file that is there"},
 	{"recipient", "", "backup", []string(nil), "crm backup: encrypt to this public key of age, age1…; may be repeated"},
 	{"identity", "", "restore", "", "crm restore: the file with the private key of age that opens the backup"},
-	{"passphrase-file", "", "backup|restore", "", "crm backup and restore: encrypt or open with the first line of this file"},
+	{"passphrase-file", "", "backup|restore", "", "crm backup and restore: encrypt or open with the first line of " +
+		"this file"},
 	{"dry-run", "", "upgrade", false, "crm upgrade: change nothing, say what would change"},
 	{"customers", "", "seed", 0, "crm seed: how many customers (default 40)"},
 	{"contracts", "", "seed", 0, "crm seed: how many contracts (default 3 for 2 customers)"},
 	{"events", "", "seed", 0, "crm seed: how many events (default 3 for 4 contracts)"},
 	{"purge", "", "seed", false, "crm seed: take all fictional data out again"},
-	{"prepare", "", "rotate-keys", false, "crm rotate-keys: only make the next key, to be copied to other machines before it is used"},
+	{"prepare", "", "rotate-keys", false, "crm rotate-keys: only make the next key, to be copied to other machines " +
+		"before it is used"},
 	{"retire", "", "rotate-keys", false, "crm rotate-keys: drop the older keys"},
-	{"expect-head", "", "verify-audit", "", "crm verify-audit: the head that it printed at an earlier time, POSITION:HASH; nothing up to there may be missing"},
+	{"expect-head", "", "verify-audit", "", "crm verify-audit: the head that it printed at an earlier time, " +
+		"POSITION:HASH; nothing up to there may be missing"},
 }
 
 // Parse reads the command line; its errors are commands.ErrUsage.

@@ -63,7 +63,8 @@ func (l Lock) identities() ([]age.Identity, error) {
 	}
 	identities, err := age.ParseIdentities(bytes.NewReader(text))
 	if err != nil { // whose text may quote the key
-		return nil, say(ErrUsage, "--identity: %s holds no private key of age, AGE-SECRET-KEY-1…, as age-keygen writes it", l.IdentityFile)
+		return nil, say(ErrUsage,
+			"--identity: %s holds no private key of age, AGE-SECRET-KEY-1…, as age-keygen writes it", l.IdentityFile)
 	}
 	return identities, nil
 }
@@ -96,8 +97,8 @@ type plain struct{ io.Writer }
 
 func (plain) Close() error { return nil }
 
-// open returns what a file holds, decrypted if it is encrypted. It takes a passphrase's 256 MiB and second once, also for who reads
-// the file twice.
+// open returns what a file holds, decrypted if it is encrypted. It takes a passphrase's 256 MiB and second once, also
+// for who reads the file twice.
 func open(file io.ReaderAt, size int64, identities []age.Identity) (*io.SectionReader, error) {
 	start := make([]byte, len(ageMagic))
 	n, err := file.ReadAt(start, 0)

@@ -29,7 +29,8 @@ type Backup struct {
 	Say           func(string)
 }
 
-// Run writes the backup beside the file and renames it when it is whole: the file is there complete, or as it was before.
+// Run writes the backup beside the file and renames it when it is whole: the file is there complete, or as it was
+// before.
 func (b Backup) Run(ctx context.Context) (err error) {
 	if err := b.checkFile(); err != nil {
 		return err
@@ -147,5 +148,6 @@ func number(version string) int {
 }
 
 func newer(what, version, known string) error {
-	return say(repo.ErrConflict, "%s has schema version %s, this crm knows up to %s: use a newer crm", what, version, known)
+	return say(repo.ErrConflict, "%s has schema version %s, this crm knows up to %s: use a newer crm", what, version,
+		known)
 }

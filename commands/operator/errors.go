@@ -7,7 +7,8 @@ import (
 	"crm/repo"
 )
 
-// ErrUsage is wrapped by errors of what the caller gave: flags, and files that cannot be read or written. Their text names it.
+// ErrUsage is wrapped by errors of what the caller gave: flags, and files that cannot be read or written. Their text
+// names it.
 var ErrUsage = errors.New("usage")
 
 // What can be wrong with a backup file; see [Source.worded] for the words.

@@ -21,8 +21,8 @@ import (
 //	{the manifest as JSON}
 //	sha256:{64 hex digits, of every byte before this line}
 //
-// pg_restore reads what it needs from the front and takes no notice of the rest, so it restores a backup without crm. An
-// encrypted backup is all of that in an age file (age-encryption.org/v1).
+// pg_restore reads what it needs from the front and takes no notice of the rest, so it restores a backup without crm.
+// An encrypted backup is all of that in an age file (age-encryption.org/v1).
 
 const (
 	format       = 1

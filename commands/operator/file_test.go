@@ -35,7 +35,10 @@ func written(t *testing.T, size int, m repo.Manifest, l Lock) []byte {
 	return file.Bytes()
 }
 
-var manifest = repo.Manifest{Format: 1, Program: "0.1.0", SchemaVersion: "3", Keys: []uint32{1, 4294967295}, Rows: map[string]int64{"customer": 1}}
+var manifest = repo.Manifest{
+	Format: 1, Program: "0.1.0", SchemaVersion: "3", Keys: []uint32{1, 4294967295},
+	Rows: map[string]int64{"customer": 1},
+}
 
 // TestBackupFile wants what was written to be read again, whatever the sizes of dump and reads.
 func TestBackupFile(t *testing.T) {
@@ -149,9 +152,12 @@ func TestLock(t *testing.T) {
 		lock Lock
 		want error
 	}{
-		"identity":             {both, identity, nil},
-		"another identity":     {both, Lock{IdentityFile: file("theirs", theirs.String())}, nil},
-		"a stranger's":         {written(t, 3, manifest, Lock{Recipients: []string{theirs.Recipient().String()}}), identity, errOtherKey},
+		"identity":         {both, identity, nil},
+		"another identity": {both, Lock{IdentityFile: file("theirs", theirs.String())}, nil},
+		"a stranger's": {
+			written(t, 3, manifest, Lock{Recipients: []string{theirs.Recipient().String()}}),
+			identity, errOtherKey,
+		},
 		"phrase":               {byPhrase, phrase, nil},
 		"another phrase":       {byPhrase, Lock{PassphraseFile: file("wrong", "short")}, errOtherKey},
 		"phrase for a key":     {both, phrase, errOtherKey},
@@ -170,12 +176,14 @@ func TestLock(t *testing.T) {
 				_, err = examine(in)
 			}
 		}
-		if !errors.Is(err, test.want) || err != nil && strings.Contains(err.Error(), "AGE-SECRET-KEY-1"+mine.String()[16:20]) {
+		if !errors.Is(err, test.want) || err != nil && strings.Contains(err.Error(), "AGE-SECRET-KEY-1"+
+			mine.String()[16:20]) {
 			t.Errorf("%s: %v, want %v", name, err, test.want)
 		}
 	}
 	for _, text := range []string{"", "age1x", mine.String()} {
-		if _, err := (Lock{Recipients: []string{text}}).recipients(); !errors.Is(err, ErrUsage) || len(text) > 9 && strings.Contains(err.Error(), text) {
+		if _, err := (Lock{Recipients: []string{text}}).recipients(); !errors.Is(err, ErrUsage) || len(text) > 9 &&
+			strings.Contains(err.Error(), text) {
 			t.Errorf("the recipient %q: %v", text, err)
 		}
 	}

@@ -98,8 +98,8 @@ func (k Keyset) Fingerprint() error {
 	return err
 }
 
-// Import adds the keys of another keyset file that this one lacks, so that it opens what they sealed. If one of its keys is the one
-// that the database takes, it becomes the key that seals here.
+// Import adds the keys of another keyset file that this one lacks, so that it opens what they sealed. If one of its
+// keys is the one that the database takes, it becomes the key that seals here.
 func (k Keyset) Import(ctx context.Context, file string) error {
 	ours, err := readKeyset(k.File)
 	if err != nil {
@@ -133,8 +133,8 @@ func (k Keyset) Import(ctx context.Context, file string) error {
 	return nil
 }
 
-// usePresent makes the database's present key the one that seals, if the keyset holds it and another one seals. key is 0 if
-// nothing changed.
+// usePresent makes the database's present key the one that seals, if the keyset holds it and another one seals. key is
+// 0 if nothing changed.
 func (k Keyset) usePresent(ctx context.Context, content []byte) (fresh []byte, key uint32, err error) {
 	if k.Admin == nil {
 		return content, 0, nil

@@ -20,12 +20,14 @@ type Restore struct {
 	Source        *Source
 	SchemaVersion string
 	Program       Finder
-	AppPassword   string                                                // of the app role if it must be made
-	Configure     func(context.Context) ([]string, error)               // writes what is missing of the config, says what that was; before the app role is made
-	Try           func(context.Context) error                           // connects as crm will
-	Keys          func() ([]uint32, error)                              // ids of the keys of the configured keyset
-	Upgrade       func(ctx context.Context, schemaVersion string) error // brings an older schema to this version; nil: that is not possible
-	Say           func(string)
+	AppPassword   string // of the app role, if it must be created
+	// Configure writes the missing keys of the config and names them; it runs before the app role is created.
+	Configure func(context.Context) ([]string, error)
+	Try       func(context.Context) error // connects as crm will
+	Keys      func() ([]uint32, error)    // ids of the keys of the configured keyset
+	// Upgrade upgrades an older schema to this version; nil: impossible.
+	Upgrade func(ctx context.Context, schemaVersion string) error
+	Say     func(string)
 }
 
 // A Source is a backup that was read to its end and found whole.
@@ -90,14 +92,17 @@ func (r Restore) admit(m repo.Manifest) error {
 	}
 	var wrong []string
 	for _, n := range []struct{ key, backup, config string }{
-		{"database.schema", m.Schema, r.Names.Schema}, {"database.owner", m.Owner, r.Names.Owner}, {"database.app", m.App, r.Names.App},
+		{"database.schema", m.Schema, r.Names.Schema},
+		{"database.owner", m.Owner, r.Names.Owner},
+		{"database.app", m.App, r.Names.App},
 	} {
 		if n.backup != n.config {
 			wrong = append(wrong, fmt.Sprintf("%s is %q here and %q in the backup", n.key, n.config, n.backup))
 		}
 	}
 	if wrong != nil {
-		return say(repo.ErrConflict, "a backup is restored under its own names: %s: set them so; database.name is free", strings.Join(wrong, ", "))
+		return say(repo.ErrConflict, "a backup is restored under its own names: %s: set them so; database.name is free",
+			strings.Join(wrong, ", "))
 	}
 	return nil
 }
@@ -114,7 +119,10 @@ func (r Restore) restore(ctx context.Context, m repo.Manifest) error {
 	if err != nil {
 		return err
 	}
-	restorer := repo.Restorer{Manifest: m, Archive: dump, Whole: dump.whole, Program: r.Program, AppPassword: r.AppPassword}
+	restorer := repo.Restorer{
+		Manifest: m, Archive: dump, Whole: dump.whole, Program: r.Program,
+		AppPassword: r.AppPassword,
+	}
 	if m.SchemaVersion != r.SchemaVersion {
 		restorer.Upgrade = func(ctx context.Context) error { return r.Upgrade(ctx, m.SchemaVersion) }
 	}
@@ -141,7 +149,8 @@ func (r Restore) tell(done repo.Restored, m repo.Manifest) {
 	}
 	r.Say("no session is in a backup: everybody signs in again")
 	if !r.holdsKeys(m) {
-		r.Say("warning: " + keysNeeded(m) + ", and the keyset here does not have it: copy the keyset that belongs to the backup to encryption.keyset_file")
+		r.Say("warning: " + keysNeeded(m) + ", and the keyset here does not have it: copy the keyset that belongs to the " +
+			"backup to encryption.keyset_file")
 	}
 }
 
@@ -157,7 +166,8 @@ func (r Restore) holdsKeys(m repo.Manifest) bool {
 // summary says what a backup is.
 func summary(m repo.Manifest) string {
 	return fmt.Sprintf("backup of %s at %s by crm %s, schema version %s, PostgreSQL %s; %s",
-		strconv.Quote(m.Database), m.At.UTC().Format("2006-01-02 15:04:05 UTC"), m.Program, m.SchemaVersion, m.Server, keysNeeded(m))
+		strconv.Quote(m.Database), m.At.UTC().Format("2006-01-02 15:04:05 UTC"), m.Program, m.SchemaVersion, m.Server,
+		keysNeeded(m))
 }
 
 // worded names the file in an error of reading it.

@@ -15,11 +15,11 @@ import (
 	"crm/security"
 )
 
-// A Rotation is what `crm rotate-keys` does: a new key takes the place of the one that seals, and everything is sealed and
-// indexed anew with it, while others work. It may be interrupted, and is taken up where it stopped.
+// A Rotation is what `crm rotate-keys` does: a new key takes the place of the one that seals, and everything is sealed
+// and indexed anew with it, while others work. It may be interrupted, and is taken up where it stopped.
 //
-// Whoever shares the keyset file follows it at once. Machines with a copy of it get the new key before it is used: Prepare makes
-// it, Run then uses it. Old keys stay, for what somebody with an older keyset still writes, until Retire.
+// Whoever shares the keyset file follows it at once. Machines with a copy of it get the new key before it is used:
+// Prepare makes it, Run then uses it. Old keys stay, for what somebody with an older keyset still writes, until Retire.
 type Rotation struct {
 	Admin      *repo.Admin
 	KeysetFile string
@@ -40,14 +40,15 @@ func (r Rotation) Prepare(ctx context.Context) error {
 				return err
 			}
 		}
-		r.Say(fmt.Sprintf("key %d is in %s and not in use yet: copy the file to every machine, then run crm rotate-keys", next, r.KeysetFile))
+		r.Say(fmt.Sprintf("key %d is in %s and not in use yet: copy the file to every machine, then run crm rotate-keys",
+			next, r.KeysetFile))
 		return nil
 	})
 }
 
-// Run takes the next key into use, made now if Prepare has not, and re-encrypts everything. The order leaves no moment at
-// which a key is in use that the keyset's file or the database does not know. Values whose key is missing stay; then it
-// is ErrConflict, after all the rest is done.
+// Run takes the next key into use, made now if Prepare has not, and re-encrypts everything. The order leaves no moment
+// at which a key is in use that the keyset's file or the database does not know. Values whose key is missing stay; then
+// it is ErrConflict, after all the rest is done.
 func (r Rotation) Run(ctx context.Context) error {
 	return r.alone(ctx, func(content []byte) error {
 		key, err := r.begin(ctx, content)
@@ -116,10 +117,12 @@ func (r Rotation) begin(ctx context.Context, content []byte) (key uint32, err er
 func (r Rotation) Retire(ctx context.Context) error {
 	return r.alone(ctx, func(content []byte) error {
 		if key, err := r.Admin.Rotating(ctx); err != nil || key != 0 {
-			return errors.Join(err, commands.Explain("a rotation is not finished", "run crm rotate-keys first", repo.ErrConflict))
+			return errors.Join(err, commands.Explain("a rotation is not finished", "run crm rotate-keys first",
+				repo.ErrConflict))
 		}
 		if next, err := security.NextKey(content); err != nil || next != 0 { // which others may seal with already
-			return errors.Join(err, commands.Explain(fmt.Sprintf("key %d is in the keyset and not in use yet", next), "run crm rotate-keys first", repo.ErrConflict))
+			return errors.Join(err, commands.Explain(fmt.Sprintf("key %d is in the keyset and not in use yet", next),
+				"run crm rotate-keys first", repo.ErrConflict))
 		}
 		lost, err := r.reseal(ctx, true)
 		if err != nil {
@@ -191,8 +194,8 @@ func withNextKey(content []byte) (with []byte, next uint32, err error) {
 	return with, next, err
 }
 
-// reseal re-encrypts and indexes whatever is not sealed with the present key. lost is an ErrConflict that names the missing keys of
-// values that stay as they are. Nothing is said of nothing to do unless always.
+// reseal re-encrypts and indexes whatever is not sealed with the present key. lost is an ErrConflict that names the
+// missing keys of values that stay as they are. Nothing is said of nothing to do unless always.
 func (r Rotation) reseal(ctx context.Context, always bool) (lost, err error) {
 	keyring, err := security.OpenKeyring(r.KeysetFile)
 	if err != nil {
@@ -200,20 +203,23 @@ func (r Rotation) reseal(ctx context.Context, always bool) (lost, err error) {
 	}
 	missing := map[uint32]bool{}
 	prefix := binary.BigEndian.AppendUint32([]byte{1}, keyring.KeyID())
-	changed, unopened, err := r.Admin.Reseal(ctx, repo.Resealing{Prefix: prefix, Progress: r.Progress, Reseal: func(column string, sealed []byte) ([]byte, []int32, error) {
-		text, err := keyring.Open(column, sealed)
-		if err != nil {
-			if key, ok := security.KeyID(sealed); ok && !errors.Is(err, security.ErrAltered) {
-				missing[key] = true
+	changed, unopened, err := r.Admin.Reseal(ctx, repo.Resealing{
+		Prefix: prefix, Progress: r.Progress,
+		Reseal: func(column string, sealed []byte) ([]byte, []int32, error) {
+			text, err := keyring.Open(column, sealed)
+			if err != nil {
+				if key, ok := security.KeyID(sealed); ok && !errors.Is(err, security.ErrAltered) {
+					missing[key] = true
+				}
+				return nil, nil, nil
 			}
-			return nil, nil, nil
-		}
-		fresh, tokens, err := keyring.Seal(column, text)
-		if err == nil && !bytes.HasPrefix(fresh, prefix) {
-			err = fmt.Errorf("%w: the keyset has changed meanwhile", commands.ErrUsage)
-		}
-		return fresh, tokens, err
-	}})
+			fresh, tokens, err := keyring.Seal(column, text)
+			if err == nil && !bytes.HasPrefix(fresh, prefix) {
+				err = fmt.Errorf("%w: the keyset has changed meanwhile", commands.ErrUsage)
+			}
+			return fresh, tokens, err
+		},
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,13 @@ func Tell(c repo.Counts) string {
 	for _, n := range []struct {
 		count int
 		noun  string
-	}{{c.Customers, "customer"}, {c.Contracts, "contract"}, {c.Payments, "payment"}, {c.Events, "event"}, {c.Users, "account"}} {
+	}{
+		{c.Customers, "customer"},
+		{c.Contracts, "contract"},
+		{c.Payments, "payment"},
+		{c.Events, "event"},
+		{c.Users, "account"},
+	} {
 		if n.count > 0 {
 			words = append(words, commands.Plural(int64(n.count), n.noun))
 		}

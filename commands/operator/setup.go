@@ -33,8 +33,10 @@ type Setup struct {
 	SessionIdle     time.Duration // without being used; 0: for ever
 	Cost            security.Params
 
-	First  repo.User                                                     // the first administrator, as far as they are known
-	Ask    func(ctx context.Context, question string) (string, error)    // asks for the rest; nil where nobody can be asked
+	// the first administrator, as far as they are known
+	First repo.User
+	// asks for the rest; nil where nobody can be asked
+	Ask    func(ctx context.Context, question string) (string, error)
 	Secret func(context.Context, commands.SecretRequest) (string, error) // asks for their password
 	Say    func(string)
 
@@ -214,7 +216,8 @@ func (c Setup) firstAdmin(ctx context.Context, schemaIsThere bool) (u repo.User,
 		{"--admin-last-name", "last name: ", &u.LastName, name},
 	} {
 		if *field.text == "" && c.Ask == nil {
-			return u, nil, fmt.Errorf("%w: %s is needed for the first administrator: there is no terminal to ask at", commands.ErrUsage, field.flag)
+			return u, nil, fmt.Errorf("%w: %s is needed for the first administrator: there is no terminal to ask at",
+				commands.ErrUsage, field.flag)
 		}
 		asks := *field.text == ""
 		var value any
@@ -237,7 +240,10 @@ func (c Setup) firstAdmin(ctx context.Context, schemaIsThere bool) (u repo.User,
 	if len(invalid.Problems) > 0 {
 		return u, nil, invalid
 	}
-	password, err := c.Secret(ctx, commands.SecretRequest{Question: "password for " + u.Email, Env: true, Twice: true, Check: func(text string) error { return commands.CheckPassword(text, u) }})
+	password, err := c.Secret(ctx, commands.SecretRequest{
+		Question: "password for " + u.Email, Env: true, Twice: true,
+		Check: func(text string) error { return commands.CheckPassword(text, u) },
+	})
 	if err != nil {
 		return u, nil, err
 	}

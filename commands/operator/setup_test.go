@@ -24,8 +24,12 @@ func TestTell(t *testing.T) {
 		{Tell(repo.Counts{}), "nothing"},
 		{TellPurged(repo.Purged{}), "no fictional data to remove"},
 		{TellPurged(repo.Purged{Removed: repo.Counts{Events: 1}}), "removed 1 event"},
-		{TellPurged(repo.Purged{Removed: repo.Counts{Events: 2}, Kept: repo.Counts{Customers: 1}}), "removed 2 events; kept 1 customer, because real records build on them"},
-		{TellPurged(repo.Purged{Kept: repo.Counts{Customers: 1}}), "removed nothing; kept 1 customer, because real records build on them"},
+		{
+			TellPurged(repo.Purged{Removed: repo.Counts{Events: 2}, Kept: repo.Counts{Customers: 1}}),
+			"removed 2 events; kept 1 customer, because real records build on them",
+		},
+		{TellPurged(repo.Purged{Kept: repo.Counts{Customers: 1}}), "removed nothing; kept 1 customer, because real " +
+			"records build on them"},
 	} {
 		if test.got != test.want {
 			t.Errorf("%q, want %q", test.got, test.want)
@@ -50,7 +54,8 @@ func TestFirstAdmin(t *testing.T) {
 	}
 	u, p, err := c.firstAdmin(t.Context(), false)
 	want := []string{
-		"email of the first administrator: boss", "invalid: want an address like ada@example.com", "email of the first administrator: boss@epic.example",
+		"email of the first administrator: boss", "invalid: want an address like ada@example.com",
+		"email of the first administrator: boss@epic.example",
 		"first name: ", "invalid: may not be empty", "first name: Bo", "last name: Ss",
 	}
 	if err != nil || p == nil || u.Email != "boss@epic.example" || u.FirstName != "Bo" || !slices.Equal(dialogue, want) {
@@ -69,7 +74,8 @@ func TestWriteConfig(t *testing.T) {
 		t.Fatal(err)
 	}
 	text, err := os.ReadFile(file)
-	const want = "# crm's config; config.yaml.example explains every key\ndatabase:\n  url: 'postgres://it''s'\n  schema: 's'\nencryption:\n  keyset_file: '/k'\n"
+	const want = "# crm's config; config.yaml.example explains every key\ndatabase:\n  url: 'postgres://it''s'\n  " +
+		"schema: 's'\nencryption:\n  keyset_file: '/k'\n"
 	if err != nil || string(text) != want {
 		t.Errorf("%s, %v; want %s", text, err, want)
 	}

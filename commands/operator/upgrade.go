@@ -34,7 +34,8 @@ func (u Upgrade) run(ctx context.Context, dry bool) error {
 	if dry {
 		would = "would be "
 	}
-	u.Say(fmt.Sprintf("schema %supgraded from version %d to %d: steps %s", would, done.From, done.To, strings.Join(done.Steps, ", ")))
+	u.Say(fmt.Sprintf("schema %supgraded from version %d to %d: steps %s", would, done.From, done.To,
+		strings.Join(done.Steps, ", ")))
 	for _, list := range []struct {
 		verb    string
 		objects []string
@@ -49,8 +50,8 @@ func (u Upgrade) run(ctx context.Context, dry bool) error {
 	return nil
 }
 
-// Private upgrades a private server by itself when it is older. dump keeps the old state first; it is given the beginning of a
-// file's name and returns the file.
+// Private upgrades a private server by itself when it is older. dump keeps the old state first; it is given the
+// beginning of a file's name and returns the file.
 func (u Upgrade) Private(ctx context.Context, dump func(ctx context.Context, prefix string) (string, error)) error {
 	version, err := u.Admin.Version(ctx)
 	if err != nil || version == 0 || version >= repo.SchemaVersion {

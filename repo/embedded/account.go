@@ -42,7 +42,8 @@ func serverAccount(data string) (account, error) {
 			return account{name, uint32(uid), uint32(gid)}, nil
 		}
 	}
-	return account{}, errors.New("root cannot run PostgreSQL and there is no user postgres or nobody: run as an ordinary user")
+	return account{}, errors.New("root cannot run PostgreSQL and there is no user postgres or nobody: run as an " +
+		"ordinary user")
 }
 
 // own gives path to the account.

@@ -17,9 +17,10 @@ type client struct {
 	major int
 }
 
-// Client returns the path of a client program, pg_dump or pg_restore, and its major version. It chooses the oldest one that is
-// at least major: the nearest to the server understands it best, and writes what its own tools read. binDir is the only place
-// to search if it is not empty; else the places where [Start] finds the server's programs are searched, and PATH.
+// Client returns the path of a client program, pg_dump or pg_restore, and its major version. It chooses the oldest one
+// that is at least major: the nearest to the server understands it best, and writes what its own tools read. binDir is
+// the only place to search if it is not empty; else the places where [Start] finds the server's programs are searched,
+// and PATH.
 func Client(ctx context.Context, name, binDir string, major int) (path string, version int, err error) {
 	dirs := []string{binDir}
 	if binDir == "" {
@@ -42,12 +43,14 @@ func nearest(ctx context.Context, name string, dirs []string, major int) (path s
 			return c.path, c.major, nil
 		}
 	}
-	fix := fmt.Sprintf("install postgresql-client-%[1]d (Debian, Ubuntu; Fedora: postgresql; macOS: brew install postgresql@%[1]d), "+
+	fix := fmt.Sprintf("install postgresql-client-%[1]d (Debian, Ubuntu; Fedora: postgresql; macOS: brew install "+
+		"postgresql@%[1]d), "+
 		"or set embedded.bin_dir to the directory that holds it", max(major, oldest))
 	if len(found) == 0 {
 		return "", 0, fmt.Errorf("the program %s of PostgreSQL is not found: %s", name, fix)
 	}
-	return "", 0, fmt.Errorf("%s is of PostgreSQL %d, %d or newer is needed: %s", name, found[len(found)-1].major, major, fix)
+	return "", 0, fmt.Errorf("%s is of PostgreSQL %d, %d or newer is needed: %s", name, found[len(found)-1].major,
+		major, fix)
 }
 
 var clientLine = regexp.MustCompile(`^pg_\w+ \(PostgreSQL\) ([0-9]+)`)

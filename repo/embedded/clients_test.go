@@ -38,7 +38,8 @@ func TestClient(t *testing.T) {
 			t.Errorf("%s: %v, want %s", name, err, want)
 		}
 	}
-	if path, version, err := Client(t.Context(), "pg_restore", "", 14); err != nil || version < 14 || filepath.Base(path) != "pg_restore" {
+	if path, version, err := Client(t.Context(), "pg_restore", "", 14); err != nil || version < 14 ||
+		filepath.Base(path) != "pg_restore" {
 		t.Errorf("on this machine: %s of %d, %v", path, version, err)
 	}
 }

@@ -102,7 +102,8 @@ func (f finder) find(ctx context.Context, c Config, p place, major int) (program
 
 func mismatch(p place, want int, have []int) error {
 	slices.Sort(have)
-	return fmt.Errorf("the data in %s needs PostgreSQL %d and only %s is here: install postgresql-%[2]d or set embedded.bin_dir to its programs",
+	return fmt.Errorf("the data in %s needs PostgreSQL %d and only %s is here: install postgresql-%[2]d or set "+
+		"embedded.bin_dir to its programs",
 		p.data(), want, strings.Trim(fmt.Sprint(slices.Compact(have)), "[]"))
 }
 

@@ -64,7 +64,8 @@ func TestFind(t *testing.T) {
 		{name: "bin_dir or nothing", bin: half, path: []string{v15}, errors: "no program initdb in"},
 		{name: "bin_dir too old", bin: old, errors: "is PostgreSQL 13: install 14 or newer"},
 		{name: "bin_dir of another version", bin: v15, major: 17, errors: "needs PostgreSQL 17 and only 15 is here"},
-		{name: "no matching version", path: []string{v17, v15, v17}, major: 16, errors: "needs PostgreSQL 16 and only 15 17 is here: install postgresql-16 or set"},
+		{name: "no matching version", path: []string{v17, v15, v17}, major: 16, errors: "needs PostgreSQL 16 and only 15 " +
+			"17 is here: install postgresql-16 or set"},
 		{name: "none", errors: "no PostgreSQL programs found: install postgresql"},
 	}
 	acct, err := serverAccount("")
@@ -77,7 +78,8 @@ func TestFind(t *testing.T) {
 			f.path = func() []string { return test.path }
 			c := Config{BinDir: test.bin, CacheDir: t.TempDir()}
 			got, err := f.find(t.Context(), c, place{dir: "d", home: "d", account: acct}, test.major)
-			if got != test.want || (err == nil) != (test.errors == "") || err != nil && !strings.Contains(err.Error(), test.errors) {
+			if got != test.want || (err == nil) != (test.errors == "") || err != nil && !strings.Contains(err.Error(),
+				test.errors) {
 				t.Errorf("got %v, %v, want %v, %s", got, err, test.want, test.errors)
 			}
 		})
@@ -200,7 +202,10 @@ func TestFetch(t *testing.T) {
 			return &http.Response{StatusCode: http.StatusNotFound, Body: http.NoBody}, nil
 		}
 		jar := archive(t)
-		return &http.Response{StatusCode: http.StatusOK, ContentLength: int64(len(jar)), Body: io.NopCloser(bytes.NewReader(jar))}, nil
+		return &http.Response{
+			StatusCode: http.StatusOK, ContentLength: int64(len(jar)),
+			Body: io.NopCloser(bytes.NewReader(jar)),
+		}, nil
 	})
 	want := programs{filepath.Join(cache, "postgresql-18.3.0", "bin"), 18}
 	for range 2 {

@@ -9,7 +9,8 @@ import (
 	"path/filepath"
 )
 
-var errSystem = errors.New("the private server does not run on this system yet: set database.url to a PostgreSQL server")
+var errSystem = errors.New("the private server does not run on this system yet: set database.url to a PostgreSQL " +
+	"server")
 
 // Server is a private PostgreSQL server; on this system there is none.
 type Server struct {

@@ -82,12 +82,16 @@ func Find(ctx context.Context, c Config) (Place, error) {
 func private(ctx context.Context, c Config) (Place, error) {
 	at := Place{Names: c.Names}
 	if _, err := os.Stat(c.Dir); err != nil && !c.Demo && !c.Create {
-		return at, worded{errors.New("there is no database yet: crm init makes one on this machine, or set database.url; crm --demo needs nothing"), repo.ErrUnavailable}
+		return at, worded{errors.New("there is no database yet: crm init makes one on this machine, or set database.url; " +
+			"crm --demo needs nothing"), repo.ErrUnavailable}
 	}
 	h := &hold{conf: embedded.Config{Dir: c.Dir, BinDir: c.BinDir, Fast: c.Demo}}
 	server, err := embedded.Start(ctx, h.conf)
 	if errors.Is(err, fs.ErrPermission) {
-		err = fmt.Errorf("%w: set %s to a directory of yours", err, map[bool]string{true: "XDG_DATA_HOME", false: "embedded.dir or XDG_DATA_HOME"}[c.Demo])
+		err = fmt.Errorf("%w: set %s to a directory of yours", err, map[bool]string{
+			true:  "XDG_DATA_HOME",
+			false: "embedded.dir or XDG_DATA_HOME",
+		}[c.Demo])
 	}
 	if err != nil {
 		return at, worded{err, repo.ErrUnavailable}
@@ -100,7 +104,8 @@ func private(ctx context.Context, c Config) (Place, error) {
 	return at, nil
 }
 
-// Program finds a program of PostgreSQL, pg_dump or pg_restore, see [embedded.Client]. Its errors are repo.ErrUnavailable.
+// Program finds a program of PostgreSQL, pg_dump or pg_restore, see [embedded.Client]. Its errors are
+// repo.ErrUnavailable.
 func Program(binDir string) func(ctx context.Context, name string, major int) (string, int, error) {
 	return func(ctx context.Context, name string, major int) (string, int, error) {
 		path, version, err := embedded.Client(ctx, name, binDir, major)
@@ -140,8 +145,8 @@ func (h *hold) close() error {
 // Private reports whether the place is the private server.
 func (p Place) Private() bool { return p.dump != nil }
 
-// Dump writes the database of the private server to a new file beside its data and returns the file's path. prefix begins the
-// file's name, the time follows. Its errors are repo.ErrUnavailable.
+// Dump writes the database of the private server to a new file beside its data and returns the file's path. prefix
+// begins the file's name, the time follows. Its errors are repo.ErrUnavailable.
 func (p Place) Dump(ctx context.Context, prefix string) (file string, err error) {
 	file, err = p.dump(ctx, fmt.Sprintf("%s-%s.dump", prefix, time.Now().UTC().Format("20060102T150405.000Z")))
 	if err != nil && ctx.Err() == nil {

@@ -36,24 +36,74 @@ func TestFindGivenServer(t *testing.T) {
 		user, password, host, dbname string
 		tls                          bool
 	}{
-		"whole URL":         {Config{URL: "postgres://me:pw@there:1/mine?sslmode=disable"}, "me", "pw", "there", "mine", false},
+		"whole URL": {
+			Config{URL: "postgres://me:pw@there:1/mine?sslmode=disable"},
+			"me", "pw", "there", "mine",
+			false,
+		},
 		"no user, database": {Config{URL: "postgres://there/?sslmode=disable"}, "crm_app", "", "there", "crm", false},
-		"only a password":   {Config{URL: "postgres://:p%20w@there?sslmode=disable"}, "crm_app", "p w", "there", "crm", false},
-		"in the query":      {Config{URL: "postgresql:///?host=/a%20b&user=me&dbname=mine"}, "me", "", "/a b", "mine", false},
-		"keywords":          {Config{URL: `host=there sslmode=disable password='p\'w'`}, "crm_app", "p'w", "there", "crm", false},
-		"whole keywords":    {Config{URL: "host=there user=me dbname=mine sslmode=disable"}, "me", "", "there", "mine", false},
-		"with a timeout":    {Config{URL: "postgres://there/?sslmode=disable&connect_timeout=7"}, "crm_app", "", "there", "crm", false},
-		"TLS over the URL":  {Config{URL: "postgres://there/?sslmode=disable", SSLMode: "require", From: environment("sslmode")}, "crm_app", "", "there", "crm", true},
-		"TLS over keywords": {Config{URL: "host=there sslmode=disable", SSLMode: "require", From: environment("sslmode")}, "crm_app", "", "there", "crm", true},
-		"the URL over TLS":  {Config{URL: "postgres://there/?sslmode=disable", SSLMode: "require", From: environment("url")}, "crm_app", "", "there", "crm", false},
-		"name over the URL": {Config{URL: "postgres://me:pw@there/mine?sslmode=disable", From: environment("name")}, "me", "pw", "there", "crm", false},
-		"name over query":   {Config{URL: "postgres://me:pw@there/mine?dbname=other&sslmode=disable", From: environment("name")}, "me", "pw", "there", "crm", false},
-		"app over the URL":  {Config{URL: "postgres://me:pw@there/mine?sslmode=disable", From: environment("app")}, "crm_app", "pw", "there", "mine", false},
-		"app over keywords": {Config{URL: "host=there user = me password=pw dbname=mine sslmode=disable", From: environment("app")}, "crm_app", "pw", "there", "mine", false},
-		"the URL over both": {Config{URL: "postgres://me:pw@there/mine?sslmode=disable", From: environment("url")}, "me", "pw", "there", "mine", false},
-		"a directory":       {Config{URL: "postgres://u:p%40@%2Fa%20dir%2fb:5433/mine"}, "u", "p@", "/a dir/b", "mine", false},
+		"only a password": {
+			Config{URL: "postgres://:p%20w@there?sslmode=disable"},
+			"crm_app", "p w", "there", "crm",
+			false,
+		},
+		"in the query": {Config{URL: "postgresql:///?host=/a%20b&user=me&dbname=mine"}, "me", "", "/a b", "mine", false},
+		"keywords":     {Config{URL: `host=there sslmode=disable password='p\'w'`}, "crm_app", "p'w", "there", "crm", false},
+		"whole keywords": {
+			Config{URL: "host=there user=me dbname=mine sslmode=disable"},
+			"me", "", "there", "mine",
+			false,
+		},
+		"with a timeout": {
+			Config{URL: "postgres://there/?sslmode=disable&connect_timeout=7"},
+			"crm_app", "", "there",
+			"crm", false,
+		},
+		"TLS over the URL": {Config{
+			URL: "postgres://there/?sslmode=disable", SSLMode: "require",
+			From: environment("sslmode"),
+		}, "crm_app", "", "there", "crm", true},
+		"TLS over keywords": {
+			Config{URL: "host=there sslmode=disable", SSLMode: "require", From: environment("sslmode")},
+			"crm_app", "", "there", "crm", true,
+		},
+		"the URL over TLS": {Config{
+			URL: "postgres://there/?sslmode=disable", SSLMode: "require",
+			From: environment("url"),
+		}, "crm_app", "", "there", "crm", false},
+		"name over the URL": {
+			Config{URL: "postgres://me:pw@there/mine?sslmode=disable", From: environment("name")},
+			"me",
+			"pw", "there", "crm", false,
+		},
+		"name over query": {Config{
+			URL:  "postgres://me:pw@there/mine?dbname=other&sslmode=disable",
+			From: environment("name"),
+		}, "me", "pw", "there", "crm", false},
+		"app over the URL": {
+			Config{URL: "postgres://me:pw@there/mine?sslmode=disable", From: environment("app")},
+			"crm_app", "pw", "there", "mine", false,
+		},
+		"app over keywords": {Config{
+			URL:  "host=there user = me password=pw dbname=mine sslmode=disable",
+			From: environment("app"),
+		}, "crm_app", "pw", "there", "mine", false},
+		"the URL over both": {
+			Config{URL: "postgres://me:pw@there/mine?sslmode=disable", From: environment("url")},
+			"me",
+			"pw", "there", "mine", false,
+		},
+		"a directory": {
+			Config{URL: "postgres://u:p%40@%2Fa%20dir%2fb:5433/mine"},
+			"u", "p@", "/a dir/b", "mine",
+			false,
+		},
 		"a directory alone": {Config{URL: "postgres://%2Fdir"}, "crm_app", "", "/dir", "crm", false},
-		"several hosts":     {Config{URL: "postgres://there:1,here:2/mine?sslmode=disable&target_session_attrs=read-write"}, "crm_app", "", "there", "mine", false},
+		"several " +
+			"hosts": {
+			Config{URL: "postgres://there:1,here:2/mine?sslmode=disable&target_session_attrs=read-write"},
+			"crm_app", "", "there", "mine", false,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("PGUSER", "somebody")
@@ -67,11 +117,14 @@ func TestFindGivenServer(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if conf.ConnectTimeout != 3*time.Second && name != "with a timeout" || name == "with a timeout" && conf.ConnectTimeout != 7*time.Second {
+			if conf.ConnectTimeout != 3*time.Second && name != "with a timeout" || name == "with a timeout" &&
+				conf.ConnectTimeout != 7*time.Second {
 				t.Errorf("connect timeout %v", conf.ConnectTimeout)
 			}
-			if conf.User != test.user || conf.Password != test.password || conf.Host != test.host || conf.Database != test.dbname || (conf.TLSConfig != nil) != test.tls {
-				t.Errorf("%s: %s, %s, %s, %s, TLS %v", at.URL, conf.User, conf.Password, conf.Host, conf.Database, conf.TLSConfig != nil)
+			if conf.User != test.user || conf.Password != test.password || conf.Host != test.host ||
+				conf.Database != test.dbname || (conf.TLSConfig != nil) != test.tls {
+				t.Errorf("%s: %s, %s, %s, %s, TLS %v", at.URL, conf.User, conf.Password, conf.Host, conf.Database,
+					conf.TLSConfig != nil)
 			}
 			if at.Names.App != test.user || at.Names.Database != test.dbname || at.Password() != test.password {
 				t.Errorf("names %+v, password %s", at.Names, at.Password())
@@ -83,22 +136,39 @@ func TestFindGivenServer(t *testing.T) {
 
 func TestFindRefuses(t *testing.T) {
 	for text, c := range map[string]Config{
-		"database.url cannot be read":                                                {URL: "postgres://me:secret@[/x"},
-		"database.admin_url cannot be read":                                          {AdminURL: "secret"},
-		"database.sslrootcert cannot be read":                                        {URL: "postgres://there/x", SSLMode: "verify-full", SSLRootCert: "missing.pem"},
-		"there is no database yet: crm init":                                         {Dir: filepath.Join(t.TempDir(), "none")},
-		"database.url cannot be read: want post":                                     {URL: "postgres://me:secret@there/x", SSLMode: "nonsense"},
-		"database.url: unknown parameter schema: set database.schema":                {URL: "postgres://there/x?schema=mine&password=secret"},
-		"database.url: unknown parameter statement_timeout: a setting of the server": {URL: "host=there statement_timeout=5 password='secret'"},
-		"database.url: unknown parameter default_query_exec_mode: take it out":       {URL: "postgres://there/x?default_query_exec_mode=exec"},
-		"database.admin_url: unknown parameter pool_max_conns":                       {AdminURL: "postgres://there/x?pool_max_conns=secret"},
-		"database.url and database.name say different things in the same place":      {URL: "postgres://there/x?password=secret", From: func(string) Source { return File }},
-		"database.url and database.sslmode say different things in the same":         {URL: "postgres://there/crm?sslmode=disable", SSLMode: "require", From: func(string) Source { return Environment }},
-		"database.url cannot be read: want postgres://USER":                          {URL: "host='secret"},
+		"database.url cannot be read":       {URL: "postgres://me:secret@[/x"},
+		"database.admin_url cannot be read": {AdminURL: "secret"},
+		"database.sslrootcert cannot be read": {
+			URL:     "postgres://there/x",
+			SSLMode: "verify-full", SSLRootCert: "missing.pem",
+		},
+		"there is no database yet: crm init": {Dir: filepath.Join(t.TempDir(),
+			"none")},
+		"database.url cannot be read: want post": {
+			URL:     "postgres://me:secret@there/x",
+			SSLMode: "nonsense",
+		},
+		"database.url: unknown parameter schema: set " +
+			"database.schema": {URL: "postgres://there/x?schema=mine&password=secret"},
+		"database.url: unknown parameter statement_timeout: a setting of the server": {URL: "host=there " +
+			"statement_timeout=5 password='secret'"},
+		"database.url: unknown parameter default_query_exec_mode: take it " +
+			"out": {URL: "postgres://there/x?default_query_exec_mode=exec"},
+		"database.admin_url: unknown parameter " +
+			"pool_max_conns": {AdminURL: "postgres://there/x?pool_max_conns=secret"},
+		"database.url and database.name say different things in the same " +
+			"place": {URL: "postgres://there/x?password=secret", From: func(string) Source { return File }},
+		"database.url and database.sslmode say different things in the " +
+			"same": {
+			URL: "postgres://there/crm?sslmode=disable", SSLMode: "require",
+			From: func(string) Source { return Environment },
+		},
+		"database.url cannot be read: want postgres://USER": {URL: "host='secret"},
 	} {
 		c.Names = usual
 		_, err := Find(t.Context(), c)
-		if err == nil || !strings.HasPrefix(err.Error(), text) || strings.Contains(err.Error(), "secret") || !errors.Is(err, ErrConfig) && !errors.Is(err, repo.ErrUnavailable) {
+		if err == nil || !strings.HasPrefix(err.Error(), text) || strings.Contains(err.Error(), "secret") ||
+			!errors.Is(err, ErrConfig) && !errors.Is(err, repo.ErrUnavailable) {
 			t.Errorf("%v, want %s", err, text)
 		}
 	}
@@ -114,7 +184,8 @@ func TestInvent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if conf.User != "crm_app" || len(conf.Password) < 26 || conf.Host != "there" || conf.Port != 5 || conf.Database != "crm" || conf.TLSConfig == nil ||
+	if conf.User != "crm_app" || len(conf.Password) < 26 || conf.Host != "there" || conf.Port != 5 ||
+		conf.Database != "crm" || conf.TLSConfig == nil ||
 		strings.Contains(at.URL, "topsecret") || strings.Contains(at.URL, "boss") {
 		t.Errorf("invented %s", at.URL)
 	}
@@ -124,14 +195,16 @@ func TestInvent(t *testing.T) {
 	}
 }
 
-// A server elsewhere that may be reached without TLS is warned of; one that does not prove who it is is weak; this machine is neither.
+// A server elsewhere that may be reached without TLS is warned of; one that does not prove who it is is weak; this
+// machine is neither.
 func TestWeakTLS(t *testing.T) {
 	for text, want := range map[string]struct {
 		weak        string
 		unencrypted bool
 	}{
-		"postgres://there/x?sslmode=disable":          {"the way to the database at there may be unencrypted", true},
-		"postgres://there/x":                          {"the way to the database at there may be unencrypted", true}, // prefer
+		"postgres://there/x?sslmode=disable": {"the way to the database at there may be unencrypted", true},
+		// prefer
+		"postgres://there/x":                          {"the way to the database at there may be unencrypted", true},
 		"postgres://there/x?sslmode=allow":            {"the way to the database at there may be unencrypted", true},
 		"postgres://there/x?sslmode=require":          {"the database at there does not prove who it is", false},
 		"postgres://there/x?sslmode=verify-ca":        {},

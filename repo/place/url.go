@@ -25,8 +25,8 @@ func unreadable(key string) error {
 	return worded{fmt.Errorf("%s cannot be read: want postgres://USER:PASSWORD@HOST:PORT/DATABASE", key), ErrConfig}
 }
 
-// complete merges the config's other keys into a connection string, the value of key, and returns it with the names that
-// hold in the end. A part that the string states yields to a key from a higher place: D19.
+// complete merges the config's other keys into a connection string, the value of key, and returns it with the names
+// that hold in the end. A part that the string states yields to a key from a higher place: D19.
 func (c Config) complete(key, text string, n repo.Names) (string, repo.Names, error) {
 	if err := c.checkFiles(); err != nil {
 		return "", n, err
@@ -87,7 +87,10 @@ func (c Config) checkFiles() error {
 	if (c.SSLCert == "") != (c.SSLKey == "") {
 		return worded{errors.New("database.sslcert and database.sslkey go together: set both or none"), ErrConfig}
 	}
-	for key, file := range map[string]string{"database.sslrootcert": c.SSLRootCert, "database.sslcert": c.SSLCert, "database.sslkey": c.SSLKey} {
+	for key, file := range map[string]string{
+		"database.sslrootcert": c.SSLRootCert, "database.sslcert": c.SSLCert,
+		"database.sslkey": c.SSLKey,
+	} {
 		if file == "" || key == "database.sslrootcert" && file == "system" {
 			continue
 		}
@@ -97,7 +100,8 @@ func (c Config) checkFiles() error {
 		}
 		info, err := f.Stat()
 		_ = f.Close()
-		if err == nil && key == "database.sslkey" && runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 && info.Mode().Perm() != 0o640 {
+		if err == nil && key == "database.sslkey" && runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 &&
+			info.Mode().Perm() != 0o640 {
 			return worded{fmt.Errorf("%s is open to others: chmod 600 %s", key, file), ErrConfig}
 		}
 	}
@@ -109,7 +113,8 @@ func (c Config) checkFiles() error {
 	return nil
 }
 
-// WeakTLS tells what a listener between here and the server could do; empty where the server is on this machine or proves who it is.
+// WeakTLS tells what a listener between here and the server could do; empty where the server is on this machine or
+// proves who it is.
 func WeakTLS(text string) (weak string, unencrypted bool) {
 	conf, err := pgx.ParseConfig(text)
 	if err != nil {
@@ -120,7 +125,8 @@ func WeakTLS(text string) (weak string, unencrypted bool) {
 		switch {
 		case isLocal(way.Host):
 		case way.TLSConfig == nil:
-			return fmt.Sprintf("the way to the database at %s may be unencrypted: set database.sslmode to verify-full", way.Host), true
+			return fmt.Sprintf("the way to the database at %s may be unencrypted: set database.sslmode to verify-full",
+				way.Host), true
 		case way.TLSConfig.InsecureSkipVerify && way.TLSConfig.VerifyPeerCertificate == nil:
 			weak = fmt.Sprintf("the database at %s does not prove who it is: set database.sslmode to verify-full", way.Host)
 		}
@@ -142,14 +148,19 @@ func (c Config) seconds() string {
 	return strconv.Itoa(int(math.Ceil(c.ConnectTimeout.Seconds())))
 }
 
-// as is the connection string for somebody else on the same server: nothing that proves who the first one is stays in it.
+// as is the connection string for somebody else on the same server: nothing that proves who the first one is stays in
+// it.
 func as(text, user, password, database string) (string, error) {
 	u, err := url.Parse(text)
 	if !isURL(text) || err != nil {
-		return "", worded{errors.New("database.url cannot be made from database.admin_url: write that as postgres://USER:PASSWORD@HOST:PORT/DATABASE, or set database.url"), ErrConfig}
+		return "", worded{errors.New("database.url cannot be made from database.admin_url: write that as " +
+			"postgres://USER:PASSWORD@HOST:PORT/DATABASE, or set database.url"), ErrConfig}
 	}
 	q := u.Query()
-	for _, name := range []string{"user", "password", "dbname", "database", "passfile", "service", "servicefile", "sslcert", "sslkey", "sslpassword", "connect_timeout"} {
+	for _, name := range []string{
+		"user", "password", "dbname", "database", "passfile", "service", "servicefile",
+		"sslcert", "sslkey", "sslpassword", "connect_timeout",
+	} {
 		q.Del(name)
 	}
 	u.User, u.Path, u.RawQuery = url.UserPassword(user, password), "/"+database, strings.ReplaceAll(q.Encode(), "+", "%20")

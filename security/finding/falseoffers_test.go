@@ -8,13 +8,17 @@ import (
 	"crm/security/finding"
 )
 
-// How many rows a search is offered that do not match, by the width of a token: thirty thousand customers with names of random
-// syllables, needles of each length, half of them cut out of names, half made up. What is offered has all tokens of the needle; what does not match is
-// dropped after it was opened, so false offers cost time and nothing else.
+// How many rows a search is offered that do not match, by the width of a token: thirty thousand customers with names
+// of random syllables, needles of each length, half of them cut out of names, half made up. What is offered has all
+// tokens of the needle; what does not match is dropped after it was opened, so false offers cost time and nothing
+// else.
 func BenchmarkFalseOffers(b *testing.B) {
 	const customers, needles = 30_000, 100
 	r := rand.New(rand.NewPCG(1, 2))
-	syllables := []string{"ba", "ron", "mi", "chel", "tou", "le", "gar", "nier", "pa", "vi", "dor", "sen", "ka", "zel", "quin", "lo", "fre", "mont", "bel", "ri", "an", "e", "stru", "ph"}
+	syllables := []string{
+		"ba", "ron", "mi", "chel", "tou", "le", "gar", "nier", "pa", "vi", "dor", "sen", "ka", "zel", "quin",
+		"lo", "fre", "mont", "bel", "ri", "an", "e", "stru", "ph",
+	}
 	word := func() (w string) {
 		for range 2 + r.IntN(3) {
 			w += syllables[r.IntN(len(syllables))]
@@ -26,7 +30,10 @@ func BenchmarkFalseOffers(b *testing.B) {
 	tokens := make([][]int32, customers)
 	for i := range texts {
 		last := word()
-		texts[i] = []string{word() + " " + word(), word() + " " + last, last + "@" + word() + ".example", fmt.Sprintf("+336%08d", r.IntN(100_000_000))}
+		texts[i] = []string{
+			word() + " " + word(), word() + " " + last, last + "@" + word() + ".example",
+			fmt.Sprintf("+336%08d", r.IntN(100_000_000)),
+		}
 		for _, t := range texts[i] {
 			tokens[i] = append(tokens[i], x.Tokens(t)...)
 		}

@@ -1,6 +1,6 @@
-// Package finding decides what a search finds. fold.go says which spellings are the same, match.go compares a needle with
-// the fields of a record, and index.go makes the tokens by which a database offers records that may match. The arrow is
-// one way: a needle becomes terms, terms become tokens, offered records are scored.
+// Package finding decides what a search finds. fold.go says which spellings are the same, match.go compares a needle
+// with the fields of a record, and index.go makes the tokens by which a database offers records that may match. The
+// arrow is one way: a needle becomes terms, terms become tokens, offered records are scored.
 package finding
 
 import (
@@ -100,10 +100,11 @@ func spelled(r rune) string {
 // mark stands between the letters of a digraph that transcribed inserts. It is a letter, so that words keep it.
 const mark = "\ua788"
 
-// transcriptions maps letters to the digraphs that stand for them where a keyboard lacks them (DIN 5007-2, and the customs
-// of Danish, Norwegian and Swedish). Fold maps the same letters to the first letter of the digraph.
-var transcriptions = strings.NewReplacer("ä", "a"+mark+"e", "Ä", "a"+mark+"e", "ö", "o"+mark+"e", "Ö", "o"+mark+"e", "ü", "u"+mark+"e", "Ü", "u"+mark+"e",
-	"å", "a"+mark+"a", "Å", "a"+mark+"a", "ø", "o"+mark+"e", "Ø", "o"+mark+"e")
+// transcriptions maps letters to the digraphs that stand for them where a keyboard lacks them (DIN 5007-2, and the
+// customs of Danish, Norwegian and Swedish). Fold maps the same letters to the first letter of the digraph.
+var transcriptions = strings.NewReplacer(
+	"ä", "a"+mark+"e", "ö", "o"+mark+"e", "ü", "u"+mark+"e", "å", "a"+mark+"a", "ø", "o"+mark+"e",
+	"Ä", "a"+mark+"e", "Ö", "o"+mark+"e", "Ü", "u"+mark+"e", "Å", "a"+mark+"a", "Ø", "o"+mark+"e")
 
 // transcribed returns the text with its umlauts transcribed and marked, or "" if it has none.
 func transcribed(text string) string {
@@ -158,7 +159,8 @@ func isASCII(text string) bool {
 
 // dense reports whether a character means as much as a word: scripts without spaces, and pictures.
 func dense(r rune) bool {
-	return r >= 0x1100 && (unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul) || unicode.Is(unicode.So, r))
+	return r >= 0x1100 &&
+		unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul, unicode.So)
 }
 
 // isDense reports whether every character of a word is dense.
@@ -171,8 +173,8 @@ func isDense(word string) bool {
 	return true
 }
 
-// phoneForms returns the digits of a number in E.164 and as it is dialled in its own country. ok is false unless the text
-// is + and at least four digits.
+// phoneForms returns the digits of a number in E.164 and as it is dialled in its own country. ok is false unless the
+// text is + and at least four digits.
 func phoneForms(text string) (international, national string, ok bool) {
 	digits, plus := strings.CutPrefix(text, "+")
 	if !plus || len(digits) < phoneGram || strings.Trim(digits, "0123456789") != "" {
@@ -186,10 +188,11 @@ func phoneForms(text string) (international, national string, ok bool) {
 	return digits, trunk + digits[code:], true
 }
 
-// callingCode returns the number of digits of the country code (ITU-T E.164: codes are prefix-free; one digit for 1 and 7,
-// two for those listed, three for all others).
+// callingCode returns the number of digits of the country code (ITU-T E.164: codes are prefix-free; one digit for 1
+// and 7, two for those listed, three for all others).
 func callingCode(digits string) int {
-	const two = "20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 60 61 62 63 64 65 66 81 82 84 86 90 91 92 93 94 95 98 "
+	const two = "20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 " +
+		"60 61 62 63 64 65 66 81 82 84 86 90 91 92 93 94 95 98 "
 	switch {
 	case digits[0] == '1' || digits[0] == '7':
 		return 1

@@ -1,8 +1,8 @@
 package finding
 
-// This file makes the tokens of the blind index, by which a database finds encrypted text without decrypting it. A token
-// is a keyed hash of a part of a word, cut to 32 bits; docs/security.md says what a reader of the table learns from tokens
-// and why 32 bits are enough. Parts are:
+// This file makes the tokens of the blind index, by which a database finds encrypted text without decrypting it. A
+// token is a keyed hash of a part of a word, cut to 32 bits; docs/security.md says what a reader of the table learns
+// from tokens and why 32 bits are enough. Parts are:
 //
 //	beginnings   the first letter and the first two of every word
 //	trigrams     of the text without blanks, so that loubouzin finds Lou Bouzin
@@ -88,9 +88,9 @@ func (x *Index) Tokens(text string) []int32 {
 	return t.sorted()
 }
 
-// Needle returns sets of tokens for a needle. The fields of a record that matches hold all tokens of at least one set:
-// of anywhere, of starts if the score is MatchStart, of exact if it is a whole address. Not every record that holds them
-// matches, so the caller checks with Score. A needle without words has no sets.
+// Needle returns sets of tokens for a needle. The fields of a record that matches hold all tokens of at least one
+// set: of anywhere, of starts if the score is MatchStart, of exact if it is a whole address. Not every record that
+// holds them matches, so the caller checks with Score. A needle without words has no sets.
 func (x *Index) Needle(text string) (exact, starts, anywhere [][]int32) {
 	for _, terms := range alternatives(text) {
 		starts = append(starts, x.asked(terms, true)...)
@@ -110,9 +110,9 @@ func (x *Index) Needle(text string) (exact, starts, anywhere [][]int32) {
 // keys are the index itself and those of the keyset's other keys.
 func (x *Index) keys() []*Index { return append([]*Index{x}, x.others...) }
 
-// asked returns sets of tokens for terms; with starts also the tokens of the words' beginnings. A term may be stored under
-// any key and in any spelling, also within one record, so there is one set for each combination. Terms that would make
-// too many sets are left to Score.
+// asked returns sets of tokens for terms; with starts also the tokens of the words' beginnings. A term may be stored
+// under any key and in any spelling, also within one record, so there is one set for each combination. Terms that
+// would make too many sets are left to Score.
 func (x *Index) asked(terms []term, starts bool) [][]int32 {
 	sets := [][]int32{nil}
 	for _, term := range terms {
@@ -226,17 +226,17 @@ func (t *taker) characters(text string) {
 }
 
 // ask adds the tokens that a term asks for.
-func (t *taker) ask(of term, starts bool) {
+func (t *taker) ask(wanted term, starts bool) {
 	before := len(t.tokens)
-	switch n := utf8.RuneCountInString(of.text); {
-	case of.digits:
-		t.parts(phone, of.text, phoneGram)
+	switch n := utf8.RuneCountInString(wanted.text); {
+	case wanted.digits:
+		t.parts(phone, wanted.text, phoneGram)
 	case n >= gram:
-		t.parts(inside, of.text, gram)
-	case isDense(of.text):
-		t.take(inside, of.text)
+		t.parts(inside, wanted.text, gram)
+	case isDense(wanted.text):
+		t.take(inside, wanted.text)
 	default:
-		t.take(beginning, of.text)
+		t.take(beginning, wanted.text)
 		return
 	}
 	if asked := t.tokens[before:]; len(asked) > mostAsked { // spread over the word
@@ -245,7 +245,7 @@ func (t *taker) ask(of term, starts bool) {
 		}
 		t.tokens = t.tokens[:before+mostAsked]
 	}
-	if starts && !of.digits {
-		t.beginnings(of.text)
+	if starts && !wanted.digits {
+		t.beginnings(wanted.text)
 	}
 }

@@ -19,7 +19,7 @@ func newIndex(t testing.TB) *finding.Index {
 	return finding.NewIndex(secret)
 }
 
-// offers tells whether the index would offer the fields for the needle.
+// offers reports whether the index would offer the fields for the needle.
 func offers(x *finding.Index, sets [][]int32, fields ...string) bool {
 	var tokens []int32
 	for _, f := range fields {
@@ -152,7 +152,8 @@ func TestNothingIsMissed(t *testing.T) {
 		}
 		score := finding.Score(needle, fields...)
 		_, starts, anywhere := x.Needle(needle)
-		if score > finding.NoMatch && !offers(x, anywhere, fields...) || score == finding.MatchStart && !offers(x, starts, fields...) {
+		missed := score > finding.NoMatch && !offers(x, anywhere, fields...)
+		if missed || score == finding.MatchStart && !offers(x, starts, fields...) {
 			t.Fatalf("%q in %q: score %d, not offered", needle, fields, score)
 		}
 		if score > finding.NoMatch {
@@ -164,6 +165,39 @@ func TestNothingIsMissed(t *testing.T) {
 	}
 }
 
+// TestTranscriptions writes random names with their umlauts and transcribed: each finds the other by every part of it
+// that is long enough, through the index too, however many umlauts it has.
+func TestTranscriptions(t *testing.T) {
+	x, r := newIndex(t), rand.New(rand.NewPCG(3, 4))
+	letters := []string{"b", "l", "n", "t", "ä", "ö", "ü", "å", "ø", "æ", "œ", "ß", "Ä", "Ö", "Ü", "Å", "Ø"}
+	plain := strings.NewReplacer("ä", "ae", "ö", "oe", "ü", "ue", "å", "aa", "ø", "oe",
+		"æ", "ae", "œ", "oe", "ß", "ss", "Ä", "Ae", "Ö", "Oe", "Ü", "Ue", "Å", "Aa", "Ø", "Oe")
+	check := func(needle, field string, least int) {
+		score := finding.Score(needle, field)
+		_, starts, anywhere := x.Needle(needle)
+		if score < least {
+			t.Fatalf("%q in %q: score %d, want %d", needle, field, score, least)
+		}
+		if !offers(x, anywhere, field) || score == finding.MatchStart && !offers(x, starts, field) {
+			t.Fatalf("%q in %q: not offered", needle, field)
+		}
+	}
+	for range 5_000 {
+		var name []string
+		for range 5 + r.IntN(5) {
+			name = append(name, letters[r.IntN(len(letters))])
+		}
+		whole := strings.Join(name, "")
+		from := r.IntN(len(name) - 4)
+		part := strings.Join(name[from:from+4+r.IntN(len(name)-from-3)], "")
+		check(plain.Replace(whole), whole, finding.MatchStart)
+		check(whole, plain.Replace(whole), finding.MatchStart)
+		check(strings.ToUpper(plain.Replace(whole)), whole, finding.MatchStart)
+		check(plain.Replace(part), whole, finding.MatchInside)
+		check(part, plain.Replace(whole), finding.MatchInside)
+	}
+}
+
 func TestIndexKey(t *testing.T) {
 	x, y := newIndex(t), newIndex(t)
 	if slices.Equal(x.Tokens("Bouzin"), y.Tokens("Bouzin")) {
@@ -172,7 +206,8 @@ func TestIndexKey(t *testing.T) {
 	if !slices.Equal(x.Tokens("Bouzin"), x.Tokens("BOUZÏN")) {
 		t.Error("tokens depend on case and accents")
 	}
-	if got := fmt.Sprintf("%v %+v %#v %s", x, x, x, must(json.Marshal(x))); strings.Count(got, "blind index (HMAC-SHA256)") != 4 {
+	got := fmt.Sprintf("%v %+v %#v %s", x, x, x, must(json.Marshal(x)))
+	if strings.Count(got, "blind index (HMAC-SHA256)") != 4 {
 		t.Errorf("printed as %s", got)
 	}
 }

@@ -1,7 +1,7 @@
 package finding
 
-// This file compares a needle with the fields of a record and so decides what a search finds. The tokens of index.go only
-// narrow down where to look: every record that matches here has all tokens of a set.
+// This file compares a needle with the fields of a record and so decides what a search finds. The tokens of index.go
+// only narrow down where to look: every record that matches here has all tokens of a set.
 
 import (
 	"slices"
@@ -100,8 +100,8 @@ func onlyDigits(text string) string {
 	}, text)
 }
 
-// withoutAccess returns the digits without a leading 00, the prefix for calls abroad in most countries (ITU-T E.123), which
-// stands for the + of E.164. If fewer than phoneGram digits would be left it returns them unchanged.
+// withoutAccess returns the digits without a leading 00, the prefix for calls abroad in most countries (ITU-T E.123),
+// which stands for the + of E.164. If fewer than phoneGram digits would be left it returns them unchanged.
 func withoutAccess(digits string) string {
 	if rest, found := strings.CutPrefix(digits, "00"); found && len(rest) >= phoneGram {
 		return rest
@@ -116,9 +116,9 @@ type haystack struct {
 	phone          [2]string // both forms of a phone number instead
 }
 
-// Score returns how well the fields of a record match a needle. A word of one or two letters must begin a word of a field;
-// a longer one may stand anywhere, regardless of blanks and punctuation, and so may a character that means as much as a
-// word. Four digits or more may stand anywhere in a phone number.
+// Score returns how well the fields of a record match a needle. A word of one or two letters must begin a word of a
+// field; a longer one may stand anywhere, regardless of blanks and punctuation, and so may a character that means as
+// much as a word. Four digits or more may stand anywhere in a phone number.
 func Score(needle string, fields ...string) int {
 	hay := make([]haystack, len(fields))
 	for i, f := range fields {
@@ -196,15 +196,16 @@ func (t term) scoreIn(h haystack) int {
 	return NoMatch
 }
 
-// isInside reports whether the term stands in words with marked digraphs, beginning outside of a digraph. The letters that
-// it then stands for must be enough for a token of the index.
+// isInside reports whether the term stands in words with marked digraphs, beginning outside of a digraph. The letters
+// that it then stands for must be enough for a token of the index.
 func (t term) isInside(marked string) bool {
-	readings := untranscribed(t.text)
-	if readings == nil || slices.ContainsFunc(readings, func(r string) bool { return utf8.RuneCountInString(r) < gram && !isDense(r) }) {
+	isShort := func(reading string) bool { return utf8.RuneCountInString(reading) < gram && !isDense(reading) }
+	if slices.ContainsFunc(append(untranscribed(t.text), t.text), isShort) {
 		return false
 	}
 	for at := range marked {
-		if strings.HasPrefix(strings.ReplaceAll(marked[at:], mark, ""), t.text) && !strings.HasSuffix(marked[:at], mark) && !strings.HasPrefix(marked[at:], mark) {
+		isInDigraph := strings.HasSuffix(marked[:at], mark) || strings.HasPrefix(marked[at:], mark)
+		if !isInDigraph && strings.HasPrefix(strings.ReplaceAll(marked[at:], mark, ""), t.text) {
 			return true
 		}
 	}

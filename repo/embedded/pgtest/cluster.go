@@ -126,7 +126,8 @@ func (c *Cluster) Restart() {
 	c.start(c.Primary())
 }
 
-// KillOne kills a server process of the database as by kill -9, if there is one: the primary ends all others and recovers.
+// KillOne kills a server process of the database as by kill -9, if there is one: the primary ends all others and
+// recovers.
 func (c *Cluster) KillOne(database string) {
 	c.t.Helper()
 	conn, err := pgx.Connect(c.t.Context(), c.URL(c.Primary(), "postgres"))
@@ -135,7 +136,8 @@ func (c *Cluster) KillOne(database string) {
 	}
 	defer conn.Close(context.WithoutCancel(c.t.Context()))
 	var pid int
-	err = conn.QueryRow(c.t.Context(), "select pid from pg_stat_activity where datname = $1 order by random() limit 1", database).Scan(&pid)
+	err = conn.QueryRow(c.t.Context(), "select pid from pg_stat_activity where datname = $1 order by random() limit 1",
+		database).Scan(&pid)
 	if err == nil {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
@@ -145,9 +147,11 @@ func (c *Cluster) data(port int) string { return filepath.Join(c.Dir, fmt.Sprint
 
 func (c *Cluster) start(port int) {
 	c.t.Helper()
-	options := fmt.Sprintf("-c port=%d -c listen_addresses= -c unix_socket_directories=%s -c wal_level=replica -c fsync=off "+
+	options := fmt.Sprintf("-c port=%d -c listen_addresses= -c unix_socket_directories=%s -c wal_level=replica -c "+
+		"fsync=off "+
 		"-c wal_retrieve_retry_interval=200ms", port, c.Dir)
-	c.run("pg_ctl", "-D", c.data(port), "-w", "-l", filepath.Join(c.Dir, fmt.Sprintf("log%d", port)), "-o", options, "start")
+	c.run("pg_ctl", "-D", c.data(port), "-w", "-l", filepath.Join(c.Dir, fmt.Sprintf("log%d", port)), "-o", options,
+		"start")
 }
 
 // SQL runs statements on one of the two, as the superuser.

@@ -36,7 +36,8 @@ func StartPgBouncer(role string, size int, settings ...string) (url func(databas
 	remove := func() { _ = os.RemoveAll(dir) }
 	lines := append([]string{
 		"[databases]", fmt.Sprintf("* = host=%s port=%d", conf.Host, conf.Port), "[pgbouncer]", "pool_mode = transaction",
-		fmt.Sprintf("default_pool_size = %d", size), "max_client_conn = 500", "listen_port = 6432", "unix_socket_dir = " + dir,
+		fmt.Sprintf("default_pool_size = %d", size), "max_client_conn = 500", "listen_port = 6432", "unix_socket_dir = " +
+			dir,
 		"auth_type = trust", "auth_file = " + filepath.Join(dir, "users"), "server_round_robin = 0",
 	}, settings...)
 	for name, text := range map[string]string{"users": `"` + role + `" ""` + "\n", "ini": strings.Join(lines, "\n") + "\n"} {

@@ -114,17 +114,24 @@ func (p *Pooler) admit(client *pgproto3.Backend) bool {
 	}
 	for name := range startup.Parameters {
 		if !slices.Contains(poolerAccepts, name) {
-			client.Send(&pgproto3.ErrorResponse{Severity: "FATAL", Code: "08P01", Message: "unsupported startup parameter: " + name})
+			client.Send(&pgproto3.ErrorResponse{Severity: "FATAL", Code: "08P01", Message: "unsupported startup parameter: " +
+				name})
 			_ = client.Flush()
 			return false
 		}
 	}
 	client.Send(&pgproto3.AuthenticationOk{})
-	for name, value := range map[string]string{"server_version": "15.0", "client_encoding": "UTF8", "standard_conforming_strings": "on"} {
+	for name, value := range map[string]string{
+		"server_version": "15.0", "client_encoding": "UTF8",
+		"standard_conforming_strings": "on",
+	} {
 		client.Send(&pgproto3.ParameterStatus{Name: name, Value: value})
 	}
 	// No process of this machine has such a number.
-	client.Send(&pgproto3.BackendKeyData{ProcessID: 1<<30 + p.clients.Add(1), SecretKey: binary.BigEndian.AppendUint32(nil, 7)})
+	client.Send(&pgproto3.BackendKeyData{
+		ProcessID: 1<<30 + p.clients.Add(1),
+		SecretKey: binary.BigEndian.AppendUint32(nil, 7),
+	})
 	client.Send(&pgproto3.ReadyForQuery{TxStatus: 'I'})
 	return client.Flush() == nil
 }

@@ -1,0 +1,62 @@
+package repo
+
+import (
+	"slices"
+	"strings"
+)
+
+// This file lists what the program has records of. Undo, the trail and find take their nouns from it.
+
+// A stored is an entity whatever the type of its records.
+type stored interface {
+	nounAndTable() (noun, table string)
+	column(name string) Column
+	write(db *DB, values map[string]any, name string, value any) error
+	sealed() bool
+}
+
+// stores returns the entities, in the order in which lists name their nouns.
+func stores() []stored { return []stored{customers, contracts, events, users} }
+
+// storeOf returns the entity with a noun, or nil.
+func storeOf(noun string) stored {
+	for _, e := range stores() {
+		if own, _ := e.nounAndTable(); own == noun {
+			return e
+		}
+	}
+	return nil
+}
+
+// Nouns returns the nouns of the records that have an ID: "customer", "contract", "event" and "user".
+func Nouns() []string {
+	var nouns []string
+	for _, e := range stores() {
+		noun, _ := e.nounAndTable()
+		nouns = append(nouns, noun)
+	}
+	return nouns
+}
+
+// nounAndTable returns the entity's noun and the table that its records are written to.
+func (e entity[T]) nounAndTable() (noun, table string) { return e.noun, e.table }
+
+// sealed reports whether the entity's own table has sealed columns.
+func (e entity[T]) sealed() bool {
+	return slices.ContainsFunc(e.columns, func(c Column) bool { return strings.HasPrefix(c.Sealed, e.table+".") })
+}
+
+// TrailEntities returns the kinds of records that the trail's entries are about. Refusals may name other nouns.
+func TrailEntities() []string {
+	return append(Nouns(), "payment", "role", "keyset", "schema", "audit")
+}
+
+// TrailActions returns the actions of the trail's entries.
+func TrailActions() []string {
+	return []string{
+		"add", "update", "delete", "cancel", "restore", "purge",
+		"sign-in", "sign-in-failed", "sign-out", "session-end", "refuse", "export", "erase",
+		"password", "password-cost", "password-reset", "unlock", "recovery-code",
+		"mfa-on", "mfa-off", "mfa-clear", "mfa-require", "hand-over", "rotate", "rotated", "upgrade",
+	}
+}
