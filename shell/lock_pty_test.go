@@ -91,7 +91,7 @@ func testLockElsewhere(t *testing.T, demo string) {
 	s.send("\t")
 	s.waitLine("crm> customer")
 	lock("x", "open\r")
-	s.waitLine("crm> cust")
+	s.waitLine("crm> customer")
 	s.send("\x15next\x12one")
 	s.waitLine("(history) nextone")
 	lock("\r", "open\r")

@@ -199,9 +199,9 @@ func testResize(t *testing.T, demo string) {
 	s.send("\t")
 	s.waitLine("crm> customer")
 	s.resize(40, 12)
-	s.waitLine("crm> cus") // the selection is given up
+	s.waitLine("crm> customer") // Tab has taken the only suggestion
 	s.send("x\r")
-	s.got("cusx")
+	s.got("customer x")
 }
 
 func testGrowth(t *testing.T, demo string) {
