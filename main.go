@@ -26,7 +26,7 @@ import (
 	"crm/shell"
 )
 
-const version = "0.3.0"
+const version = "0.4.0"
 
 //go:embed schema.sql
 var schemaSQL string

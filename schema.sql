@@ -374,7 +374,7 @@ create table setting (
 	name  text primary key,
 	value text not null
 );
-insert into setting values ('schema_version', '5'), ('session_lifetime', '12 hours'), ('session_idle', '30 minutes');
+insert into setting values ('schema_version', '6'), ('session_lifetime', '12 hours'), ('session_idle', '30 minutes');
 
 -- Refuses a program that cannot work with this schema: error 55000.
 create function refuse_program(version integer, release text) returns integer
@@ -389,7 +389,7 @@ end $$;
 -- first number. The release is the first crm with this version.
 create function schema_version(program integer) returns integer
 language sql stable parallel safe
-return case when program between 4 and 5 then 5 else refuse_program(5, '0.3.0') end;
+return case when program between 4 and 6 then 6 else refuse_program(6, '0.4.0') end;
 
 -- 4 --------------------------------------------------------------------- who is asking
 

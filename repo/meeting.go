@@ -15,7 +15,7 @@ import (
 // schema_version() of schema.sql, which fails for a program that the schema does not serve: the rest of the batch is not executed.
 
 // SchemaVersion is the version of schema.sql that this program works with.
-const SchemaVersion = 5
+const SchemaVersion = 6
 
 // FirstVersion is the first version that was released, from which a database can be upgraded.
 const FirstVersion = 3

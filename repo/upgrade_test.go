@@ -520,7 +520,7 @@ func TestVersionsMeet(t *testing.T) {
 		"a sign-in":     func() error { _, err := db.SignInParams(t.Context(), "a@b.example"); return err },
 	} {
 		if err := do(); !errors.Is(err, repo.ErrUnavailable) || !strings.Contains(err.Error(), "schema version "+
-			next+" and this crm of "+strconv.Itoa(repo.SchemaVersion)+": install crm 0.3.0") {
+			next+" and this crm of "+strconv.Itoa(repo.SchemaVersion)+": install crm 0.4.0") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
