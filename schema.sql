@@ -113,13 +113,19 @@ create domain sealed as bytea check (length(value) between 33 and 2048);
 -- 53.7 pg_attribute).
 create function sealed_columns(of_table regclass) returns name[]
 language sql stable set search_path = :"schema", pg_temp as $$
-	select coalesce(array_agg(a.attname order by a.attnum), '{}') from pg_attribute a
+	select coalesce(array_agg(a.attname order by a.attname), '{}') from pg_attribute a
 	where a.attrelid = of_table and a.atttypid = 'sealed'::regtype and a.attnum > 0 and not a.attisdropped
 $$;
 create function token_columns(of_table regclass) returns name[]
 language sql stable set search_path = :"schema", pg_temp as $$
-	select coalesce(array_agg(a.attname order by a.attnum), '{}') from pg_attribute a
+	select coalesce(array_agg(a.attname order by a.attname), '{}') from pg_attribute a
 	where a.attrelid = of_table and right(a.attname, 7) = '_tokens' and a.attnum > 0 and not a.attisdropped
+$$;
+
+-- Returns the noun under which the trail keeps changes of a table; null if it keeps none.
+create function trail_noun(of_table regclass) returns text
+language sql stable set search_path = :"schema", pg_temp as $$
+	select split_part(encode(t.tgargs, 'escape'), '\000', 1) from pg_trigger t where t.tgrelid = of_table and t.tgname = 'z_trail'
 $$;
 
 create table customer (
@@ -1790,34 +1796,6 @@ create table audit (
 create index audit_entity on audit (entity, entity_id, id);
 create index audit_collaborator on audit (collaborator_id, id);
 
--- Reports whether a value of the trail equals the value of a row. Sealed values are compared without the digest that
--- the trail adds when it re-encrypts them, timestamps regardless of their time zone.
-create function is_value(of_entity text, name text, kept jsonb, is_now jsonb) returns boolean
-language sql stable
-return case
-	when of_entity = 'customer' and name <> 'sales_id' then split_part(kept #>> '{}', ' ', 1) is not distinct from is_now #>> '{}'
-	when name in ('start_date', 'end_date') then (kept #>> '{}')::timestamptz is not distinct from (is_now #>> '{}')::timestamptz
-	else kept = coalesce(is_now, 'null') end;
-
--- Reports whether a change takes back the change of an entry, from the row before and after it: every value must
--- become what it was before the entry, and only values that the database maintains may change besides. So a false
--- claim neither hides a change nor keeps the entry from being undone.
-create function takes_back(entry audit, of_id bigint, what text, changed jsonb, is_now jsonb) returns boolean
-language sql stable
-return entry.undoes is null and not entry.derived and case
-	when entry.entity = 'payment' then entry.action = 'add' and what = 'add' and is_now->'contract_id' = entry.after->'contract_id'
-		and (is_now->>'amount')::numeric = - (entry.after->>'amount')::numeric
-	when entry.entity_id <> of_id then false
-	when entry.action = 'add' then what = 'delete'
-	when entry.action = 'restore' then what = case when entry.before ? 'canceled_at' then 'cancel' else 'delete' end
-	when entry.action = 'delete' then what = 'restore' and changed ? 'deleted_at'
-	when entry.action = 'cancel' then what = 'restore' and changed ? 'canceled_at'
-	else entry.action = 'update' and what = 'update'
-		and not exists (select from jsonb_object_keys(coalesce(changed, '{}')) name where not entry.before ? name and name not in ('remaining_amount', 'signed_at'))
-		and not exists (select from jsonb_each(entry.before) was
-			where was.key not in ('remaining_amount', 'signed_at') and not is_value(entry.entity, was.key, was.value, is_now->was.key))
-end;
-
 -- Writes an entry for a changed row. Bytes are always written as hex digits, whatever bytea_output says, so that sealed
 -- values are recognised, opened and erased.
 create function trail() returns trigger
@@ -1892,6 +1870,45 @@ create trigger z_trail after insert or update or delete on contract for each row
 create trigger z_trail after insert or update or delete on event for each row execute function trail('event');
 create trigger z_trail after insert or update or delete on payment for each row execute function trail('payment');
 
+-- sealed_in() returns the names of a noun's sealed columns. It is generated from the catalogue, so that it is immutable
+-- and reads no table: the hash chain calls it for every entry.
+do $$
+begin
+	execute 'create or replace function sealed_in(of_entity text) returns text[] language sql immutable parallel safe return case of_entity '
+		|| (select string_agg(format('when %L then %L::text[]', trail_noun(c.oid), sealed_columns(c.oid)), ' ' order by c.relname)
+			from pg_class c where c.relnamespace = quote_ident(current_schema())::regnamespace and c.relkind = 'r'
+				and sealed_columns(c.oid) <> '{}' and trail_noun(c.oid) is not null)
+		|| ' else ''{}''::text[] end';
+end $$;
+
+-- Reports whether a value of the trail equals the value of a row. Sealed values are compared without the digest that
+-- the trail adds when it re-encrypts them, timestamps regardless of their time zone.
+create function is_value(of_entity text, name text, kept jsonb, is_now jsonb) returns boolean
+language sql stable
+return case
+	when name = any (sealed_in(of_entity)) then split_part(kept #>> '{}', ' ', 1) is not distinct from is_now #>> '{}'
+	when name in ('start_date', 'end_date') then (kept #>> '{}')::timestamptz is not distinct from (is_now #>> '{}')::timestamptz
+	else kept = coalesce(is_now, 'null') end;
+
+-- Reports whether a change takes back the change of an entry, from the row before and after it: every value must
+-- become what it was before the entry, and only values that the database maintains may change besides. So a false
+-- claim neither hides a change nor keeps the entry from being undone.
+create function takes_back(entry audit, of_id bigint, what text, changed jsonb, is_now jsonb) returns boolean
+language sql stable
+return entry.undoes is null and not entry.derived and case
+	when entry.entity = 'payment' then entry.action = 'add' and what = 'add' and is_now->'contract_id' = entry.after->'contract_id'
+		and (is_now->>'amount')::numeric = - (entry.after->>'amount')::numeric
+	when entry.entity_id <> of_id then false
+	when entry.action = 'add' then what = 'delete'
+	when entry.action = 'restore' then what = case when entry.before ? 'canceled_at' then 'cancel' else 'delete' end
+	when entry.action = 'delete' then what = 'restore' and changed ? 'deleted_at'
+	when entry.action = 'cancel' then what = 'restore' and changed ? 'canceled_at'
+	else entry.action = 'update' and what = 'update'
+		and not exists (select from jsonb_object_keys(coalesce(changed, '{}')) name where not entry.before ? name and name not in ('remaining_amount', 'signed_at'))
+		and not exists (select from jsonb_each(entry.before) was
+			where was.key not in ('remaining_amount', 'signed_at') and not is_value(entry.entity, was.key, was.value, is_now->was.key))
+end;
+
 -- Returns what the chain hashes of a sealed value: the SHA-256 of its bytes when it was written. So the value can be
 -- re-encrypted (\x… sha256:…) or erased (sha256:…) without breaking the chain.
 create function sealed_digest(value text) returns text
@@ -1901,10 +1918,13 @@ return case
 	when value ~ '^\\x([0-9a-f]{2}){33,}$' then 'sha256:' || encode(sha256(decode(substr(value, 3), 'hex')), 'hex')
 	else value end;
 
+-- Returns values of the trail as the chain hashes them: with digests in place of sealed values. An empty object of a
+-- customer is null, as in the first release.
 create function audit_digests(of_entity text, kept jsonb) returns jsonb
 language sql immutable parallel safe
-return case when of_entity <> 'customer' or kept is null then kept else (
-	select jsonb_object_agg(k.key, case when jsonb_typeof(k.value) = 'string' then to_jsonb(sealed_digest(k.value #>> '{}')) else k.value end)
+return case when kept is null or sealed_in(of_entity) = '{}' then kept else (
+	select coalesce(jsonb_object_agg(k.key, case when k.key = any (sealed_in(of_entity)) and jsonb_typeof(k.value) = 'string'
+		then to_jsonb(sealed_digest(k.value #>> '{}')) else k.value end), case when of_entity <> 'customer' then '{}'::jsonb end)
 	from jsonb_each(kept) k) end;
 
 -- Refuses changes of the trail, also by its owner, except of the form of a sealed value. Changes made without this
@@ -2040,16 +2060,6 @@ language sql stable security definer set search_path = :"schema", pg_temp as $$
 	order by a.id
 $$;
 
--- The payments of a contract, oldest first, for whoever may view contracts.
-create function payments_of(of_contract bigint)
-returns table (id bigint, paid_on date, amount numeric, recorded_by text, created_at timestamptz)
-language sql stable security definer set search_path = :"schema", pg_temp as $$
-	select p.id, p.paid_on, p.amount, c.first_name || ' ' || c.last_name, p.created_at
-	from payment p left join collaborator c on c.id = p.recorded_by
-	where p.contract_id = of_contract and (select reach('contract.view')) = 0
-	order by p.id
-$$;
-
 -- Returns the caller's last change of a record that can be taken back. It leaves out changes that take one back, were
 -- taken back or were seeded, and those of sessions that were deleted 30 days after their end. changed_at and
 -- changed_by are of the first later change of the record by somebody else.
@@ -2069,12 +2079,44 @@ language sql stable security definer set search_path = :"schema", pg_temp as $$
 	order by a.id desc limit 1
 $$;
 
--- Returns all data about a customer and writes an entry to the trail. Sealed values are as to_jsonb() writes them.
+-- Returns the records that belong to a customer, by table: the customer, and the rows whose foreign keys lead to one of
+-- these records, deleted ones too. It reads the keys in the catalogue, so a new table needs no list.
+create function records_of(of_customer bigint) returns table (tab regclass, noun text, ids bigint[])
+language plpgsql stable set search_path = :"schema", pg_temp as $$
+declare
+	found jsonb := jsonb_build_object('customer', jsonb_build_array(of_customer)); -- ids by table
+begin
+	tab := 'customer';
+	noun := 'customer';
+	ids := array[of_customer];
+	return next;
+	for tab, noun, ids in
+		with recursive walk (child, depth) as (
+			select 'customer'::regclass::oid, 0
+			union
+			select f.conrelid, w.depth + 1 from pg_constraint f join walk w on f.confrelid = w.child
+			where f.contype = 'f' and f.conrelid <> f.confrelid and w.depth < 8)
+		select w.child, trail_noun(w.child), null from walk w where w.depth > 0 group by w.child order by max(w.depth), w.child
+	loop
+		execute (select format('select coalesce(array_agg(t.id order by t.id), ''{}'') from %s t where %s', tab, string_agg(
+				format('t.%I = any (array(select v::bigint from jsonb_array_elements_text($1->%L) v))', a.attname, f.confrelid::regclass::text), ' or '))
+			from pg_constraint f join pg_attribute a on a.attrelid = f.conrelid and a.attnum = f.conkey[1]
+			where f.contype = 'f' and f.conrelid = tab and f.confrelid <> f.conrelid and found ? f.confrelid::regclass::text) into ids using found;
+		found := found || jsonb_build_object(tab::text, to_jsonb(ids));
+		return next;
+	end loop;
+end $$;
+
+-- Returns all data about a customer and writes an entry to the trail. Sealed values are as to_jsonb() writes them; under
+-- records are the rows that belong to the customer, by noun.
 create function export_customer(of_customer bigint) returns jsonb
 language plpgsql volatile security definer set search_path = :"schema", pg_temp set bytea_output = 'hex' as $$
 declare
-	unkept   text[] := '{fictional,changed_in}'::text[] || token_columns('customer')::text[] || token_columns('event')::text[];
-	customer jsonb := (select to_jsonb(c) - unkept from customer c where c.id = of_customer);
+	unkept   text[] := '{fictional,changed_in}';
+	customer jsonb := (select to_jsonb(c) - (unkept || token_columns('customer')::text[]) from customer c where c.id = of_customer);
+	records  jsonb := '{}';
+	kind     record;
+	found    jsonb;
 begin
 	if reach('customer.export') is distinct from 0 then
 		raise exception using errcode = '42501', message = 'not permitted';
@@ -2083,30 +2125,28 @@ begin
 		raise exception using errcode = 'P0002', message = 'no such customer';
 	end if;
 	perform note('customer', of_customer, 'export', null);
-	return jsonb_build_object('customer', customer,
+	for kind in select r.* from records_of(of_customer) r where r.noun <> 'customer' loop
+		execute format('select coalesce(jsonb_agg(to_jsonb(t) - $1 order by t.id), ''[]'') from %s t where t.id = any ($2)', kind.tab)
+		into found using unkept || token_columns(kind.tab)::text[], kind.ids;
+		records := records || jsonb_build_object(kind.noun, found);
+	end loop;
+	return jsonb_build_object('customer', customer, 'records', records,
 		'sales_contact', (select to_jsonb(s) - '{fictional,changed_in,created_at,updated_at,deleted_at}'::text[] from collaborator s where s.id = (customer->>'sales_id')::bigint),
-		'contracts', (select coalesce(jsonb_agg(to_jsonb(k) - unkept order by k.id), '[]') from contract k where k.customer_id = of_customer),
-		'payments', (select coalesce(jsonb_agg(to_jsonb(p) - unkept order by p.id), '[]') from payment p
-			join contract k on k.id = p.contract_id where k.customer_id = of_customer),
-		'events', (select coalesce(jsonb_agg(to_jsonb(e) - unkept order by e.id), '[]') from event e
-			join contract k on k.id = e.contract_id where k.customer_id = of_customer),
 		'trail', (select coalesce(jsonb_agg(jsonb_build_object('id', a.id, 'at', a.at, 'user_id', a.collaborator_id, 'entity', a.entity, 'entity_id', a.entity_id,
-				'action', a.action, 'before', a.before, 'after', a.after) order by a.id), '[]') from audit a
-			where a.entity = 'customer' and a.entity_id = of_customer
-				or a.entity = 'contract' and a.entity_id in (select k.id from contract k where k.customer_id = of_customer)
-				or a.entity = 'payment' and a.entity_id in (select p.id from payment p join contract k on k.id = p.contract_id where k.customer_id = of_customer)
-				or a.entity = 'event' and a.entity_id in (select e.id from event e join contract k on k.id = e.contract_id where k.customer_id = of_customer)));
+				'action', a.action, 'before', a.before, 'after', a.after) order by a.id), '[]')
+			from records_of(of_customer) r join audit a on a.entity = r.noun and a.entity_id = any (r.ids)));
 end $$;
 
--- Erases the person of a customer: every sealed column becomes null, except the names of company and person, which
--- become the given values; in the trail, digests replace sealed values. Contracts, events and amounts stay. It
--- returns the number of entries that were changed.
-create function erase_customer(of_customer bigint, company sealed, name sealed) returns bigint
+-- Erases the person of a customer: in all records that belong to it, every sealed column becomes null, or the value that
+-- erased has for it if it may not be null ({"customer.full_name": "\x01…"}); in the trail, digests replace sealed values.
+-- Contracts, events and amounts stay. It returns the number of entries that were changed.
+create function erase_customer(of_customer bigint, erased jsonb) returns bigint
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 declare
 	caller     identity := me();
 	unfinished bigint;
 	changed    bigint;
+	kind       record;
 begin
 	if reach('customer.erase') is distinct from 0 then
 		raise exception using errcode = '42501', message = 'not permitted';
@@ -2119,15 +2159,18 @@ begin
 	if unfinished > 0 then
 		raise exception using errcode = '23503', constraint = 'customer_has_contracts', message = 'unfinished contracts', detail = unfinished::text;
 	end if;
-	execute (select format('update customer set changed_in = -$4, %s where id = $1', string_agg(e.change, ', '))
-		from (select case s when 'company_name' then 'company_name = $2' when 'full_name' then 'full_name = $3' else format('%I = null', s) end as change
-			from unnest(sealed_columns('customer')) s
-			union all select format('%I = ''{}''', t) from unnest(token_columns('customer')) t) e)
-	using of_customer, company, name, caller.session_id;
+	for kind in select r.* from records_of(of_customer) r where sealed_columns(r.tab) <> '{}' loop
+		execute (select format('update %s set changed_in = -$1, %s where id = any ($2)', kind.tab, string_agg(e.change, ', '))
+			from (select case when a.attnotnull then format('%I = ($3->>%L)::bytea', s, kind.tab || '.' || s) else format('%I = null', s) end as change
+				from unnest(sealed_columns(kind.tab)) s join pg_attribute a on a.attrelid = kind.tab and a.attname = s
+				union all select format('%I = ''{}''', t) from unnest(token_columns(kind.tab)) t) e)
+		using caller.session_id, kind.ids, erased;
+	end loop;
 	update audit a set before = audit_digests(a.entity, a.before), after = audit_digests(a.entity, a.after)
-	where a.entity = 'customer' and a.entity_id = of_customer and (a.before is not null or a.after is not null);
+	from records_of(of_customer) r
+	where sealed_in(r.noun) <> '{}' and a.entity = r.noun and a.entity_id = any (r.ids) and (a.before is not null or a.after is not null);
 	get diagnostics changed = row_count;
-	perform note('customer', of_customer, 'erase', null);
+	perform note(r.noun, i, 'erase', null) from records_of(of_customer) r, unnest(r.ids) i where sealed_in(r.noun) <> '{}';
 	return changed;
 end $$;
 
@@ -2175,6 +2218,11 @@ create view event_texts as
 select e.id, e.contract_id, e.deleted_at, search_keys(search_tokens(e), e.id) as keys
 from event e, unnest('{1}'::integer[]) one
 where (select reach('event.view')) = 0;
+
+create view payments as
+select p.id, p.contract_id, p.paid_on, p.amount, u.first_name || ' ' || u.last_name as recorded_by, p.created_at
+from payment p left join collaborator u on u.id = p.recorded_by, unnest('{1}'::integer[]) one
+where (select reach('contract.view')) = 0;
 
 -- All entries of the trail.
 create view audits as
@@ -2233,13 +2281,13 @@ grant execute on function
 	sessions_of(bigint), end_session(bigint), end_other_sessions(),
 	me(boolean), me_id(), my_session(), reach(text[]), reached(text[]), judged(text[]), within(bigint[], bigint[]),
 	admits(bigint[], bigint, bigint[]), my_account(), my_duty(), my_permissions(), hand_over(bigint, bigint),
-	fate(uuid), known_fate(uuid), requested_id(), history(text, bigint), payments_of(bigint), my_last_change(),
-	note_refusal(text, text, bigint), note_export(text, bigint, text), export_customer(bigint), erase_customer(bigint, sealed, sealed),
+	fate(uuid), known_fate(uuid), requested_id(), history(text, bigint), my_last_change(),
+	note_refusal(text, text, bigint), note_export(text, bigint, text), export_customer(bigint), erase_customer(bigint, jsonb),
 	contact_of_customer(bigint), contact_of_contract(bigint), contract_owners(bigint, bigint), owners_of(text, jsonb), payable(bigint),
 	search_keys(integer[], bigint), run_key(bigint), search_tokens(customer), search_tokens(event)
 	to :"app";
 
-grant select on users, customers, contracts, events, event_texts, audits to :"app";
+grant select on users, customers, contracts, payments, events, event_texts, audits to :"app";
 -- What an update names; everything else is read through the views.
 grant select (id, deleted_at) on collaborator, customer, contract, event to :"app";
 grant select (canceled_at) on event to :"app";

@@ -3,6 +3,8 @@ package commands
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 
 	"crm/repo"
@@ -10,13 +12,19 @@ import (
 
 // This file answers a person who asks what is held on them, or wants it gone.
 
-var personalFields = []Field[repo.PersonalData]{
-	{Column{Name: "customer"}, func(p repo.PersonalData) any { return Nested{p.Customer} }},
-	{Column{Name: "sales_contact"}, func(p repo.PersonalData) any { return nested(p.SalesContact) }},
-	{Column{Name: "contracts"}, func(p repo.PersonalData) any { return Nested{p.Contracts} }},
-	{Column{Name: "payments"}, func(p repo.PersonalData) any { return Nested{p.Payments} }},
-	{Column{Name: "events"}, func(p repo.PersonalData) any { return Nested{p.Events} }},
-	{Column{Name: "trail"}, func(p repo.PersonalData) any { return Nested{p.Trail} }},
+// personalFields returns the fields of what is held on a customer: the customer, the records that belong to it, a field a
+// noun, and the trail.
+func personalFields(p repo.PersonalData) []Field[repo.PersonalData] {
+	fields := []Field[repo.PersonalData]{
+		{Column{Name: "customer"}, func(p repo.PersonalData) any { return Nested{p.Customer} }},
+		{Column{Name: "sales_contact"}, func(p repo.PersonalData) any { return nested(p.SalesContact) }},
+	}
+	for _, noun := range slices.Sorted(maps.Keys(p.Records)) {
+		fields = append(fields, Field[repo.PersonalData]{
+			Column{Name: noun + "s"}, func(p repo.PersonalData) any { return Nested{p.Records[noun]} },
+		})
+	}
+	return append(fields, Field[repo.PersonalData]{Column{Name: "trail"}, func(p repo.PersonalData) any { return Nested{p.Trail} }})
 }
 
 // An erasure is what became of a customer.
@@ -35,7 +43,7 @@ func privacyCommands() Table {
 			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
 				id := Value[int64](in, "id")
 				data, err := s.DB.ExportCustomer(ctx, id)
-				out := single(personalFields, data)
+				out := single(personalFields(data), data)
 				out.Format = "json"
 				out.Events = []Event{happened("customer", id, "exported")}
 				return out, named(err, "customer", id)

@@ -101,7 +101,7 @@ func (db *DB) openValues(noun string, kept map[string]any) map[string]any {
 	for column, v := range kept {
 		switch v := v.(type) {
 		case string:
-			if e != nil && e.sealed() {
+			if e != nil && !isPlain(e.column(column)) {
 				_, table := e.nounAndTable()
 				opened[column] = db.openValue(table+"."+column, v)
 			}
@@ -111,6 +111,9 @@ func (db *DB) openValues(noun string, kept map[string]any) map[string]any {
 	}
 	return opened
 }
+
+// isPlain reports whether a column is declared and not sealed. A column that this program does not know may be sealed.
+func isPlain(c Column) bool { return c.Name != "" && c.Sealed == "" }
 
 // openValue opens one value of an entry about a table with sealed columns.
 func (db *DB) openValue(column, kept string) string {

@@ -179,16 +179,19 @@ func (a *Admin) countRows(ctx context.Context, tx pgx.Tx) (map[string]int64, err
 // keysInUse lists the ids of the keys that values of the domain sealed, and the trail's copies of them, were sealed
 // with: bytes 2 to 5 of a value (Tink's key prefix).
 func (a *Admin) keysInUse(ctx context.Context, tx pgx.Tx) ([]uint32, error) {
-	columns, err := queryAll[string](ctx, tx, `select format('select substr(%1$I, 2, 4) from %2$s where %1$I is not null', c.attname, c.attrelid::regclass)
-		from pg_attribute c join pg_class t on t.oid = c.attrelid and t.relkind = 'r'
-		where c.atttypid = to_regtype($1) and not c.attisdropped`, a.table("sealed"))
+	tables, err := sealedTables(ctx, tx, a.names.Schema)
 	if err != nil {
 		return nil, err
 	}
-	trail := `select decode(sealed[1], 'hex') from ` + a.table("audit") + ` a, unnest(array[a.before::text, a.after::text]) kept,
-		regexp_matches(kept, '"\\\\x01([0-9a-f]{8})[0-9a-f]{48,}', 'g') sealed`
+	sources := []string{"select decode(substr(v.value, 5, 8), 'hex') from " + a.table("audit") + " a, " + sealedValues +
+		` where v.value ~ '^\\x01[0-9a-f]{56,}'`}
+	for _, t := range tables {
+		for _, column := range t.Columns {
+			sources = append(sources, fmt.Sprintf("select substr(%[1]s, 2, 4) from %[2]s where %[1]s is not null", quote(column), a.table(t.Name)))
+		}
+	}
 	ids, err := queryAll[int64](ctx, tx, `select distinct ('x' || encode(key, 'hex'))::bit(32)::bigint from (`+
-		strings.Join(append(columns, trail), " union all ")+`) keys (key) order by 1`)
+		strings.Join(sources, " union all ")+`) keys (key) order by 1`, sealedColumns(tables))
 	keys := make([]uint32, len(ids))
 	for i, id := range ids {
 		keys[i] = uint32(id)

@@ -49,23 +49,25 @@ const (
 	chainTables   = `select count(*) = 3 from pg_class where relkind = 'r' and oid in (select to_regclass(n) from unnest(array[$1::text, $2, $3]) n)`
 
 	// What the chain holds of an entry, as schema.sql writes it when it links one; and whether a person was erased from it without an
-	// entry that says so.
+	// entry that says so. $1 is sealedColumns of the catalogue.
 	chainRows = `
 		select l.position, l.audit_id, l.hash, case when a.id is null then '' else jsonb_build_array(a.id, a.at, a.collaborator_id, a.session_id, a.client, a.entity, a.entity_id,
-				a.action, case when a.entity = 'customer' then d.before else a.before end, case when a.entity = 'customer' then d.after else a.after end,
+				a.action, case when $1::jsonb ? a.entity and a.before is not null then coalesce(d.before, d.none) else a.before end,
+				case when $1::jsonb ? a.entity and a.after is not null then coalesce(d.after, d.none) else a.after end,
 				a.undoes, a.derived)::text end as kept,
 			coalesce(d.erased, false) and not exists (select from %[1]s e where e.entity = a.entity and e.entity_id = a.entity_id and e.action = 'erase') as erased
 		from %[2]s l left join %[1]s a on a.id = l.audit_id left join lateral (
-			select jsonb_object_agg(key, digest) filter (where side = 1) as before, jsonb_object_agg(key, digest) filter (where side = 2) as after, bool_or(erased) as erased
+			select jsonb_object_agg(key, digest) filter (where side = 1) as before, jsonb_object_agg(key, digest) filter (where side = 2) as after, bool_or(erased) as erased,
+				case when a.entity <> 'customer' then '{}'::jsonb end as none
 			from (
 				select side, key, case
-						when jsonb_typeof(value) <> 'string' then value
+						when jsonb_typeof(value) <> 'string' or not $1::jsonb -> a.entity ? key then value
 						when value #>> '{}' ~ '^(\\x01([0-9a-f]{2})+ )?sha256:[0-9a-f]{64}$' then to_jsonb(right(value #>> '{}', 71))
 						when value #>> '{}' ~ '^\\x([0-9a-f]{2}){33,}$' then to_jsonb('sha256:' || encode(sha256(decode(substr(value #>> '{}', 3), 'hex')), 'hex'))
 						else value end as digest,
-					value #>> '{}' like 'sha256:%%' as erased
+					value #>> '{}' like 'sha256:%%' and $1::jsonb -> a.entity ? key as erased
 				from (values (1, a.before), (2, a.after)) sides (side, kept), jsonb_each(case jsonb_typeof(kept) when 'object' then kept end)) digests
-		) d on a.entity = 'customer'
+		) d on $1::jsonb ? a.entity
 		order by l.position`
 
 	// Entries outside of the chain: the first that does not even wait for its link, how many wait, and since when.
@@ -115,7 +117,11 @@ func (a *Admin) verifyChain(ctx context.Context, tx pgx.Tx, expected *ChainHead)
 	if !real {
 		return head, waiting, say(ErrConflict, "the trail is not what crm init made: audit, audit_link and audit_unlinked must be tables of the schema %s", a.names.Schema)
 	}
-	if head, err = followChain(ctx, tx, fmt.Sprintf(chainRows, names...), expected); err != nil {
+	tables, err := sealedTables(ctx, tx, a.names.Schema)
+	if err != nil {
+		return head, waiting, translate(err)
+	}
+	if head, err = followChain(ctx, tx, fmt.Sprintf(chainRows, names...), sealedColumns(tables), expected); err != nil {
 		return head, waiting, err
 	}
 	var stray *int64
@@ -131,8 +137,10 @@ func (a *Admin) verifyChain(ctx context.Context, tx pgx.Tx, expected *ChainHead)
 func (a *Admin) table(name string) string { return quote(a.names.Schema) + "." + quote(name) }
 
 // followChain recomputes link after link, holding one at a time.
-func followChain(ctx context.Context, tx pgx.Tx, query string, expected *ChainHead) (head ChainHead, err error) {
-	rows, err := tx.Query(ctx, query)
+func followChain(
+	ctx context.Context, tx pgx.Tx, query string, sealed map[string][]string, expected *ChainHead,
+) (head ChainHead, err error) {
+	rows, err := tx.Query(ctx, query, sealed)
 	if err != nil {
 		return head, translate(err)
 	}

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/Masterminds/squirrel"
-	"github.com/jackc/pgx/v5"
 )
 
 // A Contract belongs to a customer. The database computes RemainingAmount: the total minus the payments.
@@ -19,9 +18,9 @@ type Contract struct {
 	SalesID         *int64     `db:"sales_id" show:"detail"`
 	SalesContact    *string    `db:"sales_contact" search:"words"`
 	TotalAmount     Money      `db:"total_amount"`
-	RemainingAmount Money      `db:"remaining_amount"`
+	RemainingAmount Money      `db:"remaining_amount" by:"database"`
 	Status          string     `db:"status" show:"status" search:"words"`
-	SignedAt        *time.Time `db:"signed_at" show:"detail"`
+	SignedAt        *time.Time `db:"signed_at" by:"database" show:"detail"`
 	CreatedAt       time.Time  `db:"created_at" show:"detail"`
 	UpdatedAt       time.Time  `db:"updated_at" show:"detail"`
 	DeletedAt       *time.Time `db:"deleted_at" show:"detail absent" sort:"-"`
@@ -111,17 +110,18 @@ type Payment struct {
 	ID         int64     `db:"id"`
 	PaidOn     time.Time `db:"paid_on"` // a day, at midnight UTC
 	Amount     Money     `db:"amount"`
-	RecordedBy *string   `db:"recorded_by"` // nil: the company's set-up
-	CreatedAt  time.Time `db:"created_at" show:"detail"`
+	RecordedBy *string   `db:"recorded_by" by:"database"` // nil: the company's set-up
+	CreatedAt  time.Time `db:"created_at" by:"database" show:"detail"`
 }
+
+var payments = entityOf[Payment]("payment", "payment", "payments", finder{})
 
 // Payments returns the payments of a contract, oldest first; ErrNotFound if there is no such contract.
 func (db *DB) Payments(ctx context.Context, contract int64) ([]Payment, error) {
 	if _, err := db.Contract(ctx, contract); err != nil {
 		return nil, err
 	}
-	q := sq().Select("id", "paid_on", "amount", "recorded_by", "created_at").Suffix("from payments_of(?)", contract)
-	return list(ctx, db, q, pgx.RowToStructByName[Payment])
+	return list(ctx, db, payments.from().Where(squirrel.Eq{"contract_id": contract}).OrderBy("id"), payments.row(db))
 }
 
 // PayContract records a payment; on is its date, nil for today.
@@ -130,5 +130,5 @@ func (db *DB) PayContract(ctx context.Context, id int64, amount Money, on *time.
 	if on != nil {
 		values["paid_on"] = on.Format(time.DateOnly)
 	}
-	return one(ctx, db, contracts.live(id), contracts.row(db), step{query: sq().Insert("payment").SetMap(values)})
+	return one(ctx, db, contracts.live(id), contracts.row(db), step{query: sq().Insert(payments.table).SetMap(values)})
 }

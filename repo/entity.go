@@ -19,6 +19,7 @@ import (
 //	search  "words": a search compares the column; "index": it does, and changes write the column's search tokens
 //	sort    "-": the column is no sort key; "text": lists are sorted by the column after opening it (sorted.go). Other
 //	        sealed columns are no sort keys, for ciphertexts have no order
+//	by      "database": the database maintains the column, so undo does not write it
 //	show    where answers leave the column out: "detail" in lists, "wide" in lists that do not fit, "hidden" everywhere;
 //	        "absent" in a single record without a value; "status" marks a fixed word. Several are separated by blanks
 
@@ -28,6 +29,7 @@ type Column struct {
 	Sealed      string // as the tag
 	Show        string // as the tag
 	search      string // as the tag
+	computed    bool   // by the database
 	sort        string // SQL that is never null; empty: no sort key of PostgreSQL
 	sortsByText bool
 	field       int // of the struct
@@ -45,7 +47,8 @@ func ColumnsOf[T any]() []Column {
 		}
 		c := Column{
 			Name: name, Sealed: f.Tag.Get("sealed"), Show: f.Tag.Get("show"),
-			search: f.Tag.Get("search"), sortsByText: f.Tag.Get("sort") == "text", field: i,
+			search: f.Tag.Get("search"), sortsByText: f.Tag.Get("sort") == "text",
+			computed: f.Tag.Get("by") == "database", field: i,
 		}
 		if c.Sealed == "" && f.Tag.Get("sort") != "-" {
 			c.sort = sortKey(name, f.Type)

@@ -52,6 +52,18 @@ func SealedEntity[T any](noun, table, view string) Entity[T] {
 	return Entity[T]{entityOf[T](noun, table, view, finder{sealed: true})}
 }
 
+// View returns the entity's view.
+func (e Entity[T]) View() string { return e.view }
+
+// SealedColumns returns the sealed columns that the entities declare.
+func SealedColumns() []string {
+	var columns []string
+	for _, e := range stores() {
+		columns = append(columns, e.sealed()...)
+	}
+	return columns
+}
+
 // Add is add.
 func (e Entity[T]) Add(ctx context.Context, db *DB, c Change) (T, error) { return e.add(ctx, db, c) }
 

@@ -24,7 +24,7 @@ crm.disable_mfa(bytea)
 crm.enable_mfa(bytea,bytea,bytea,bytea[])
 crm.end_other_sessions()
 crm.end_session(bigint)
-crm.erase_customer(bigint,crm.sealed,crm.sealed)
+crm.erase_customer(bigint,jsonb)
 crm.export_customer(bigint)
 crm.fate(uuid)
 crm.hand_over(bigint,bigint)
@@ -45,7 +45,6 @@ crm.note_refusal(text,text,bigint)
 crm.open_session(bytea,interval,integer,integer,integer,bytea,bytea)
 crm.owners_of(text,jsonb)
 crm.payable(bigint)
-crm.payments_of(bigint)
 crm.reach(text[])
 crm.reached(text[])
 crm.refuse_program(integer,text)
@@ -90,6 +89,7 @@ event_id_seq SELECT
 event_texts SELECT
 events SELECT
 payment INSERT(amount,contract_id,paid_on)
+payments SELECT
 users SELECT`
 
 // realDatabase is one that crm init made, not a clone: a clone has lost the database's own grants.

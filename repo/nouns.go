@@ -1,10 +1,5 @@
 package repo
 
-import (
-	"slices"
-	"strings"
-)
-
 // This file lists what the program has records of. Undo, the trail and find take their nouns from it.
 
 // A stored is an entity whatever the type of its records.
@@ -12,7 +7,7 @@ type stored interface {
 	nounAndTable() (noun, table string)
 	column(name string) Column
 	write(db *DB, values map[string]any, name string, value any) error
-	sealed() bool
+	sealed() []string
 }
 
 // stores returns the entities, in the order in which lists name their nouns.
@@ -20,7 +15,7 @@ func stores() []stored { return []stored{customers, contracts, events, users} }
 
 // storeOf returns the entity with a noun, or nil.
 func storeOf(noun string) stored {
-	for _, e := range stores() {
+	for _, e := range append(stores(), payments) {
 		if own, _ := e.nounAndTable(); own == noun {
 			return e
 		}
@@ -41,14 +36,19 @@ func Nouns() []string {
 // nounAndTable returns the entity's noun and the table that its records are written to.
 func (e entity[T]) nounAndTable() (noun, table string) { return e.noun, e.table }
 
-// sealed reports whether the entity's own table has sealed columns.
-func (e entity[T]) sealed() bool {
-	return slices.ContainsFunc(e.columns, func(c Column) bool { return strings.HasPrefix(c.Sealed, e.table+".") })
+// sealed returns the sealed columns of the entity's own table, as the ciphertext's associated data names them.
+func (e entity[T]) sealed() (columns []string) {
+	for _, c := range e.columns {
+		if c.Sealed == e.table+"."+c.Name {
+			columns = append(columns, c.Sealed)
+		}
+	}
+	return columns
 }
 
 // TrailEntities returns the kinds of records that the trail's entries are about. Refusals may name other nouns.
 func TrailEntities() []string {
-	return append(Nouns(), "payment", "role", "keyset", "schema", "audit")
+	return append(Nouns(), payments.noun, "role", "keyset", "schema", "audit")
 }
 
 // TrailActions returns the actions of the trail's entries.

@@ -11,12 +11,10 @@ import (
 
 // A PersonalData is everything that is held on a customer, deleted records too. Values are as in an Entry.
 type PersonalData struct {
-	Customer     map[string]any   `json:"customer"`
-	SalesContact map[string]any   `json:"sales_contact"`
-	Contracts    []map[string]any `json:"contracts"`
-	Payments     []map[string]any `json:"payments"`
-	Events       []map[string]any `json:"events"`
-	Trail        []map[string]any `json:"trail"` // of the customer and of all the records above
+	Customer     map[string]any              `json:"customer"`
+	SalesContact map[string]any              `json:"sales_contact"`
+	Records      map[string][]map[string]any `json:"records"` // that belong to the customer, by noun
+	Trail        []map[string]any            `json:"trail"`   // of the customer and of all the records above
 }
 
 // ExportCustomer returns all that is held on a customer, and records on the trail that it did. If an atomic script is
@@ -41,9 +39,9 @@ func (db *DB) ExportCustomer(ctx context.Context, id int64) (data PersonalData, 
 	}
 	data.Customer = db.openValues("customer", data.Customer)
 	data.SalesContact = db.openValues("", data.SalesContact)
-	for _, records := range [][]map[string]any{data.Contracts, data.Payments, data.Events} {
+	for noun, records := range data.Records {
 		for i, r := range records {
-			records[i] = db.openValues("", r)
+			records[i] = db.openValues(noun, r)
 		}
 	}
 	for _, entry := range data.Trail {
@@ -57,16 +55,24 @@ func (db *DB) ExportCustomer(ctx context.Context, id int64) (data PersonalData, 
 	return data, nil
 }
 
-// EraseCustomer takes the person out of a customer, for good: the sealed columns read Erased or nothing, no token finds them, and the
-// trail keeps digests only. Contracts, events and amounts stay. It answers how many entries of the trail it changed.
+// EraseCustomer takes the person out of a customer and the records that belong to it, for good: their sealed columns read
+// Erased or nothing, no token finds them, and the trail keeps digests only. Contracts, events and amounts stay. It
+// returns how many entries of the trail it changed.
 func (db *DB) EraseCustomer(ctx context.Context, id int64) (entries int64, err error) {
-	company, _, err := db.vault.Seal("customer.company_name", Erased)
-	if err != nil {
-		return 0, err
+	erased := map[string]string{} // for columns that may not be null
+	for _, e := range stores() {
+		for _, column := range e.sealed() {
+			value, _, err := db.vault.Seal(column, Erased)
+			if err != nil {
+				return 0, err
+			}
+			erased[column] = fmt.Sprintf(`\x%x`, value)
+		}
 	}
-	name, _, err := db.vault.Seal("customer.full_name", Erased)
+	placeholders, err := json.Marshal(erased)
 	if err != nil {
-		return 0, err
+		return 0, fmt.Errorf("%w: %w", ErrInternal, err)
 	}
-	return entries, db.run(ctx, step{unrepeatable{squirrel.Expr("select erase_customer($1, $2::bytea, $3::bytea)", id, company, name)}, value(&entries)})
+	erase := squirrel.Expr("select erase_customer($1, $2::jsonb)", id, string(placeholders))
+	return entries, db.run(ctx, step{unrepeatable{erase}, value(&entries)})
 }

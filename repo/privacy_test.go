@@ -36,8 +36,9 @@ func TestExportCustomer(t *testing.T) {
 	if data.Customer["company_name"] != "Company of sales1" || data.Customer["phone"] != "+33699999999" || data.Customer["id"] != json.Number(fmt.Sprint(c)) {
 		t.Errorf("the customer: %v", data.Customer)
 	}
-	if len(data.Contracts) != 1 || data.Contracts[0]["remaining_amount"] != "1190.40" || len(data.Payments) != 1 || data.Payments[0]["amount"] != "10.10" ||
-		len(data.Events) != 1 || data.Events[0]["comments"] != "none" || data.SalesContact["email"] != "sales1@epic.example" {
+	contracts, payments, events := data.Records["contract"], data.Records["payment"], data.Records["event"]
+	if len(contracts) != 1 || contracts[0]["remaining_amount"] != "1190.40" || len(payments) != 1 || payments[0]["amount"] != "10.10" ||
+		len(events) != 1 || events[0]["comments"] != "none" || data.SalesContact["email"] != "sales1@epic.example" {
 		t.Errorf("the rest: %+v", data)
 	}
 	var trail []string

@@ -3,6 +3,9 @@ package repo
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -35,28 +38,47 @@ func (a *Admin) FictionalUser(ctx context.Context, email string, p *Password) (u
 	return u, err
 }
 
+// of returns the count of the records of a table, or one that nobody reads.
+func (c *Counts) of(table string) *int {
+	counts := map[string]*int{
+		users.table: &c.Users, customers.table: &c.Customers, contracts.table: &c.Contracts, payments.table: &c.Payments,
+		events.table: &c.Events,
+	}
+	if count, ok := counts[table]; ok {
+		return count
+	}
+	return new(int)
+}
+
 // Purge deletes, for good and in one transaction, the fictional records, except those that a real record
 // points to, itself or over other fictional ones, and the payments of a contract that stays: they
 // are why its remaining amount is what it is. Credentials and sessions go with their accounts. The
 // trail stays and notes every removal.
 func (a *Admin) Purge(ctx context.Context) (p Purged, err error) {
 	err = a.asOwner(ctx, func(tx pgx.Tx) error {
-		// Writers wait: none of them builds on a record that is about to go.
-		if _, err := tx.Exec(ctx, "lock table collaborator, customer, contract, payment, event in share row exclusive mode"); err != nil {
+		tables, err := seededTables(ctx, tx, a.names.Schema)
+		if err != nil {
 			return err
 		}
-		for _, step := range purgeSteps(&p.Removed) {
-			tag, err := tx.Exec(ctx, step.sql)
+		// Writers wait: none of them builds on a record that is about to go.
+		names := make([]string, len(tables))
+		for i, t := range tables {
+			names[i] = quote(t.Name)
+		}
+		if _, err := tx.Exec(ctx, "lock table "+strings.Join(names, ", ")+" in share row exclusive mode"); err != nil {
+			return err
+		}
+		for _, t := range childrenFirst(tables) {
+			tag, err := tx.Exec(ctx, t.purge())
 			if err != nil {
 				return err
 			}
-			*step.count = int(tag.RowsAffected())
+			*p.Removed.of(t.Name) = int(tag.RowsAffected())
+			if err := tx.QueryRow(ctx, "select count(*) from "+quote(t.Name)+" where fictional").Scan(p.Kept.of(t.Name)); err != nil {
+				return err
+			}
 		}
-		return tx.QueryRow(ctx, `select
-			(select count(*) from collaborator where fictional), (select count(*) from customer where fictional),
-			(select count(*) from contract where fictional), (select count(*) from payment where fictional),
-			(select count(*) from event where fictional)`).
-			Scan(&p.Kept.Users, &p.Kept.Customers, &p.Kept.Contracts, &p.Kept.Payments, &p.Kept.Events)
+		return nil
 	})
 	if err != nil {
 		return Purged{}, err
@@ -64,29 +86,66 @@ func (a *Admin) Purge(ctx context.Context) (p Purged, err error) {
 	return p, nil
 }
 
-// A purgeStep deletes the fictional records of one noun that nothing points to any more.
-type purgeStep struct {
-	count *int
-	sql   string
+// A seededTable is a table that marks fictional rows.
+type seededTable struct {
+	Name              string
+	Children, Columns []string // seeded tables that refer to it, and the columns by which they do
 }
 
-// purgeSteps are in the order children first: what still points to a record then is real or stays.
-func purgeSteps(removed *Counts) []purgeStep {
-	return []purgeStep{
-		{&removed.Events, "delete from event where fictional"},
-		{&removed.Payments, `delete from payment p using contract k
-			where p.fictional and k.id = p.contract_id and k.fictional
-			and not exists (select from payment o where o.contract_id = k.id and not o.fictional)
-			and not exists (select from event e where e.contract_id = k.id)`},
-		{&removed.Contracts, `delete from contract k where k.fictional
-			and not exists (select from payment p where p.contract_id = k.id)
-			and not exists (select from event e where e.contract_id = k.id)`},
-		{&removed.Customers, `delete from customer c where c.fictional
-			and not exists (select from contract k where k.customer_id = c.id)`},
-		{&removed.Users, `delete from collaborator u where u.fictional
-			and not exists (select from customer c where c.sales_id = u.id)
-			and not exists (select from contract k where k.sales_id = u.id)
-			and not exists (select from payment p where p.recorded_by = u.id)
-			and not exists (select from event e where e.support_id = u.id)`},
+// seededTables reads them and their foreign keys from the catalogue.
+func seededTables(ctx context.Context, tx pgx.Tx, schema string) ([]seededTable, error) {
+	rows, err := tx.Query(ctx, `with seeded as (
+			select c.oid, c.relname::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
+			join pg_attribute a on a.attrelid = c.oid and a.attname = 'fictional' and not a.attisdropped
+			where n.nspname = $1 and c.relkind = 'r')
+		select s.relname, coalesce(array_agg(o.relname) filter (where o.oid is not null), '{}'),
+			coalesce(array_agg(a.attname::text) filter (where o.oid is not null), '{}')
+		from seeded s left join (pg_constraint f join seeded o on o.oid = f.conrelid and f.contype = 'f'
+			join pg_attribute a on a.attrelid = f.conrelid and a.attnum = f.conkey[1]) on f.confrelid = s.oid and f.conrelid <> s.oid
+		group by s.relname order by s.relname`, schema)
+	if err != nil {
+		return nil, err
 	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[seededTable])
+}
+
+// childrenFirst orders tables so that whatever still points to a record when it is its turn is real or stays. Payments
+// come last of the children of contracts: whether their contract stays is known then.
+func childrenFirst(tables []seededTable) (ordered []seededTable) {
+	done := map[string]bool{}
+	var add func(t seededTable)
+	add = func(t seededTable) {
+		if done[t.Name] {
+			return
+		}
+		done[t.Name] = true
+		for _, last := range []bool{false, true} {
+			for _, child := range tables {
+				if slices.Contains(t.Children, child.Name) && (child.Name == payments.table) == last {
+					add(child)
+				}
+			}
+		}
+		ordered = append(ordered, t)
+	}
+	for _, t := range tables {
+		if t.Name != payments.table {
+			add(t)
+		}
+	}
+	return ordered
+}
+
+// purge returns the statement that deletes the fictional rows that nothing points to.
+func (t seededTable) purge() string {
+	sql := "delete from " + quote(t.Name) + " t where t.fictional"
+	for i, child := range t.Children {
+		sql += fmt.Sprintf(" and not exists (select from %s c where c.%s = t.id)", quote(child), quote(t.Columns[i]))
+	}
+	if t.Name == payments.table {
+		sql += ` and exists (select from contract k where k.id = t.contract_id and k.fictional
+			and not exists (select from payment o where o.contract_id = k.id and not o.fictional)
+			and not exists (select from event e where e.contract_id = k.id))`
+	}
+	return sql
 }

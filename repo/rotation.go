@@ -36,26 +36,44 @@ type Resealing struct {
 // A sealedTable is a table with sealed columns.
 type sealedTable struct {
 	Name    string
+	Noun    string // of its entries in the trail
 	Columns []string
 	Tokens  []string // the columns of search tokens: NAME_tokens goes with the column NAME
 }
 
-// sealedTables reads them from the catalogue.
+// sealedTables reads them from the catalogue. It calls no function of the schema, so that it can also check one.
 func sealedTables(ctx context.Context, tx pgx.Tx, schema string) ([]sealedTable, error) {
-	rows, err := tx.Query(ctx, `select c.relname::text, sealed_columns(c.oid)::text[], token_columns(c.oid)::text[]
-		from pg_class c join pg_namespace n on n.oid = c.relnamespace
-		where n.nspname = $1 and c.relkind = 'r' and sealed_columns(c.oid) <> '{}' order by c.relname`, schema)
+	rows, err := tx.Query(ctx, `with sealed as (
+			select a.attrelid, array_agg(a.attname::text order by a.attname) as columns
+			from pg_attribute a join pg_type d on d.oid = a.atttypid join pg_namespace n on n.oid = d.typnamespace
+			where n.nspname = $1 and d.typname = 'sealed' and not a.attisdropped group by a.attrelid)
+		select c.relname::text, coalesce((select split_part(encode(t.tgargs, 'escape'), '\000', 1) from pg_trigger t
+				where t.tgrelid = c.oid and t.tgname = 'z_trail'), ''), s.columns,
+			array(select a.attname::text from pg_attribute a
+				where a.attrelid = c.oid and right(a.attname, 7) = '_tokens' and not a.attisdropped)
+		from sealed s join pg_class c on c.oid = s.attrelid and c.relkind = 'r' order by c.relname`, schema)
 	if err != nil {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[sealedTable])
 }
 
-// stale is the condition on rows with values of another key than the present one, whose prefix is $1.
-func (t sealedTable) stale() string {
+// sealedColumns maps the noun of each table to its sealed columns.
+func sealedColumns(tables []sealedTable) map[string][]string {
+	columns := map[string][]string{}
+	for _, t := range tables {
+		if t.Noun != "" {
+			columns[t.Noun] = t.Columns
+		}
+	}
+	return columns
+}
+
+// stale is the condition on rows with values of another key than the present one, whose prefix is the parameter.
+func (t sealedTable) stale(prefix string) string {
 	conditions := make([]string, len(t.Columns))
 	for i, column := range t.Columns {
-		conditions[i] = "substr(" + quote(column) + ", 1, 5) <> $1"
+		conditions[i] = "substr(" + quote(column) + ", 1, 5) <> " + prefix
 	}
 	return "(" + strings.Join(conditions, " or ") + ")"
 }
@@ -68,7 +86,7 @@ func (a *Admin) Reseal(ctx context.Context, r Resealing) (changed, damaged int64
 	if err != nil {
 		return 0, 0, err
 	}
-	batches := []batch{resealTrail}
+	batches := []batch{trailOf(tables).reseal}
 	for _, t := range tables {
 		batches = append(batches, t.reseal)
 	}
@@ -135,16 +153,24 @@ func (a *Admin) resealAll(ctx context.Context, r *Resealing, next batch) (damage
 	}
 }
 
-// staleEntry is the condition on entries of the trail with values of another key; $1 is the present key's prefix.
-const staleEntry = `concat_ws(' ', before::text, after::text) ~ ('"\\\\x01(?!' || substr(encode($1::bytea, 'hex'), 3) || ')') and entity = 'customer'`
+// sealedValues is a from item: the values that an entry a of the trail holds of sealed columns. $1 is sealedColumns.
+const sealedValues = `jsonb_array_elements_text($1::jsonb -> a.entity) c (name),
+	unnest(array[a.before ->> c.name, a.after ->> c.name]) v (value)`
+
+// staleEntry is the condition on entries of the trail with values of another key; $1 is sealedColumns, $2 the present
+// key's prefix.
+const staleEntry = `$1::jsonb ? a.entity and exists (select from ` + sealedValues + `
+	where v.value like '\\x01%' and substr(v.value, 3, 10) <> encode($2::bytea, 'hex'))`
 
 // unsealed counts the rows that are left.
 func (a *Admin) unsealed(ctx context.Context, tables []sealedTable, prefix []byte) (rows int64, err error) {
-	query := "select (select count(*) from audit where " + staleEntry + ")"
+	query := "select (select count(*) from audit a where " + staleEntry + ")"
 	for _, t := range tables {
-		query += " + (select count(*) from " + quote(t.Name) + " where " + t.stale() + ")"
+		query += " + (select count(*) from " + quote(t.Name) + " where " + t.stale("$2") + ")"
 	}
-	err = a.asOwner(ctx, func(tx pgx.Tx) error { return tx.QueryRow(ctx, query, prefix).Scan(&rows) })
+	err = a.asOwner(ctx, func(tx pgx.Tx) error {
+		return tx.QueryRow(ctx, query, sealedColumns(tables), prefix).Scan(&rows)
+	})
 	return rows, err
 }
 
@@ -155,7 +181,7 @@ func (t sealedTable) reseal(ctx context.Context, tx pgx.Tx, r *Resealing, after 
 		columns[i] = quote(c)
 	}
 	rows, err := tx.Query(ctx, "select id, array["+strings.Join(columns, ", ")+"]::bytea[] from "+
-		quote(t.Name)+" where id > $2 and "+t.stale()+
+		quote(t.Name)+" where id > $2 and "+t.stale("$1")+
 		" order by id limit $3 for no key update skip locked", r.Prefix, after, resealBatch)
 	if err != nil {
 		return b, err
@@ -213,14 +239,18 @@ func (t sealedTable) changes(r *Resealing, values [][]byte) (changes map[string]
 	return changes, whole, nil
 }
 
-// resealTrail re-encrypts the values in the next batch of the trail's entries.
-func resealTrail(ctx context.Context, tx pgx.Tx, r *Resealing, after int64) (b resealed, err error) {
+// trailOf is the trail of tables.
+type trailOf []sealedTable
+
+// reseal re-encrypts the values in the next batch of the trail's entries.
+func (tables trailOf) reseal(ctx context.Context, tx pgx.Tx, r *Resealing, after int64) (b resealed, err error) {
 	type entry struct {
 		ID            int64
+		Entity        string
 		Before, After values
 	}
-	rows, err := tx.Query(ctx, "select id, before, after from audit where id > $2 and "+
-		staleEntry+" order by id limit $3 for no key update", r.Prefix, after, resealBatch)
+	rows, err := tx.Query(ctx, "select id, entity, before, after from audit a where id > $3 and "+
+		staleEntry+" order by id limit $4 for no key update", sealedColumns(tables), r.Prefix, after, resealBatch)
 	if err != nil {
 		return b, err
 	}
@@ -232,8 +262,9 @@ func resealTrail(ctx context.Context, tx pgx.Tx, r *Resealing, after int64) (b r
 	for _, e := range found {
 		b.rows, b.last = b.rows+1, e.ID
 		whole := true
+		table := tables[slices.IndexFunc(tables, func(t sealedTable) bool { return t.Noun == e.Entity })]
 		for _, kept := range []values{e.Before, e.After} {
-			all, err := r.resealValues(kept)
+			all, err := table.resealValues(r, kept)
 			if err != nil {
 				return b, err
 			}
@@ -247,12 +278,12 @@ func resealTrail(ctx context.Context, tx pgx.Tx, r *Resealing, after int64) (b r
 	return b, tx.SendBatch(ctx, updates).Close()
 }
 
-// resealValues re-encrypts a customer's values in the trail, each with the digest of its first form, which is what the
+// resealValues re-encrypts a record's values in the trail, each with the digest of its first form, which is what the
 // hash chain holds of it. whole is false if one of them cannot be opened.
-func (r *Resealing) resealValues(kept values) (whole bool, err error) {
+func (t sealedTable) resealValues(r *Resealing, kept values) (whole bool, err error) {
 	whole = true
-	for column, v := range kept {
-		text, _ := v.(string)
+	for _, column := range t.Columns {
+		text, _ := kept[column].(string)
 		digits, digest, _ := strings.Cut(strings.TrimPrefix(text, `\x`), " ")
 		if !strings.HasPrefix(text, `\x01`) {
 			continue
@@ -262,7 +293,7 @@ func (r *Resealing) resealValues(kept values) (whole bool, err error) {
 			whole = whole && err == nil
 			continue
 		}
-		fresh, _, err := r.Reseal("customer."+column, sealed)
+		fresh, _, err := r.Reseal(t.Name+"."+column, sealed)
 		if err != nil {
 			return false, err
 		}

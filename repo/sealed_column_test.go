@@ -3,7 +3,9 @@ package repo_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -26,8 +28,15 @@ type taxedCustomer struct {
 	UpdatedAt   time.Time `db:"updated_at"`
 }
 
-// withVATNumber is schema.sql with that column: in the table, the index, the views and the grants.
-func withVATNumber(t *testing.T) string {
+// A cateredEvent is an Event with a sealed column of its own: the table has had none.
+type cateredEvent struct {
+	ID        int64     `db:"id"`
+	Chef      string    `db:"chef" sealed:"event.chef"`
+	UpdatedAt time.Time `db:"updated_at"`
+}
+
+// withSealedColumns is schema.sql with both columns: in the tables, the indexes, the views and the grants.
+func withSealedColumns(t *testing.T) string {
 	t.Helper()
 	sql := schemaSQL()
 	for _, change := range [][2]string{
@@ -36,6 +45,11 @@ func withVATNumber(t *testing.T) string {
 		{" || c.phone_tokens", " || c.phone_tokens || c.vat_number_tokens"}, // search_tokens(), which the views call
 		{"phone_tokens, sales_id", "phone_tokens, vat_number, vat_number_tokens, sales_id"},
 		{"select c.id, c.company_name, c.full_name, c.email, c.phone,", "select c.id, c.company_name, c.full_name, c.email, c.phone, c.vat_number,"},
+		{"	attendees   integer,\n", "	attendees   integer,\n	chef        sealed,\n	chef_tokens integer[] not null default '{}',\n"},
+		{"|| comments_tokens", "|| comments_tokens || chef_tokens"},
+		{"|| e.comments_tokens", "|| e.comments_tokens || e.chef_tokens"},
+		{"location_tokens, comments_tokens", "location_tokens, comments_tokens, chef, chef_tokens"},
+		{"e.attendees, e.comments,", "e.attendees, e.comments, e.chef,"},
 	} {
 		if !strings.Contains(sql, change[0]) {
 			t.Fatalf("schema.sql has no %q", change[0])
@@ -50,8 +64,8 @@ func TestSealedColumns(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	declared := map[string]bool{}
-	for _, c := range repo.ColumnsOf[repo.Customer]() {
-		declared[c.Sealed] = true
+	for _, column := range repo.SealedColumns() {
+		declared[column] = true
 	}
 	checkSealedColumns(t, w, declared)
 }
@@ -65,8 +79,8 @@ func checkSealedColumns(t *testing.T, w *world, declared map[string]bool) {
 	}
 	for _, column := range columns {
 		table, name, _ := strings.Cut(column, ".")
-		if table != "customer" {
-			t.Errorf("the trail keeps %s in plain bytes: audit_digests() in schema.sql and rotation.go treat customers only", column)
+		if !read[bool](w, "select $2 = any (crm.sealed_in(crm.trail_noun($1::text::regclass)))", "crm."+table, name) {
+			t.Errorf("no trigger z_trail writes changes of %s", column)
 		}
 		if !declared[column] {
 			t.Errorf("no struct declares %s", column)
@@ -85,11 +99,12 @@ func checkSealedColumns(t *testing.T, w *world, declared map[string]bool) {
 	}
 }
 
-// S10: a further sealed column is written, read, searched, kept sealed on the trail without its search tokens, and is
-// exported, re-encrypted by a rotation and erased, by its declarations alone. It takes values under known keys only.
+// S10: further sealed columns, one of them in a table that had none, are written, read, searched, kept sealed on the trail
+// without their search tokens, and are exported, counted in a backup, re-encrypted by a rotation and erased, by their
+// declarations alone. They take values under known keys only.
 func TestNewSealedColumn(t *testing.T) {
 	t.Parallel()
-	ctx, schema := t.Context(), withVATNumber(t)
+	ctx, schema := t.Context(), withSealedColumns(t)
 	if err := prepare(); err != nil { // the roles
 		t.Fatal(err)
 	}
@@ -105,50 +120,31 @@ func TestNewSealedColumn(t *testing.T) {
 	keyring := ok[*security.Keyring](t)(security.OpenKeyring(file))
 	w.takeKey(keyring.KeyID())
 	w.openWith(ok[repo.Vault](t)(commands.Unseal(nil, file)))
-	customers, sales := repo.SealedEntity[taxedCustomer]("customer", "customer", "customers"), w.as("sales1")
-	declared := map[string]bool{"customer.email": true, "customer.phone": true}
-	for _, c := range repo.ColumnsOf[taxedCustomer]() {
-		declared[c.Sealed] = true
+	declared := map[string]bool{"customer.vat_number": true, "event.chef": true}
+	for _, column := range repo.SealedColumns() {
+		declared[column] = true
 	}
 	checkSealedColumns(t, w, declared)
-	first := ok[taxedCustomer](t)(customers.Add(ctx, sales, repo.Change{"company_name": "Bouzin SARL", "full_name": "Lou Bouzin"}))
-	id := first.ID
-	changed := ok[taxedCustomer](t)(customers.Update(ctx, sales, id, repo.Change{"vat_number": "FR12345678901"}))
-	same := ok[taxedCustomer](t)(customers.Update(ctx, sales, id, repo.Change{"vat_number": "FR12345678901"}))
-	if first.VATNumber != "" || changed.VATNumber != "FR12345678901" || same != changed {
-		t.Errorf("added %+v, changed %+v, not changed %+v", first, changed, same)
+
+	id := w.customer("sales1").ID
+	contract := w.contract(id, 100, "signed").ID
+	event := w.event(contract, "support1").ID
+	vat := newColumn(w, repo.SealedEntity[taxedCustomer]("customer", "customer", "customers"), "vat_number", id, "sales1",
+		func(c taxedCustomer) string { return c.VATNumber })
+	chef := newColumn(w, repo.SealedEntity[cateredEvent]("event", "event", "events"), "chef", event, "support1",
+		func(e cateredEvent) string { return e.Chef })
+	for _, c := range []newSealedColumn{vat, chef} {
+		c.isWritten(keyring)
 	}
-	finds := func(when, needle string, want int) {
-		t.Helper()
-		if found := ok[repo.List[taxedCustomer]](t)(customers.Search(ctx, sales, repo.Page{Search: needle, Limit: 5})); len(found.Rows) != want {
-			t.Errorf("%s, %q finds %+v", when, needle, found.Rows)
-		}
-	}
-	finds("added", "fr12345678901", 1)
-	finds("added", "lou 345678", 1)
-	finds("added", "FR99", 0)
-	sealed := read[[]byte](w, "select vat_number from customer where id = $1", id)
-	_, tokens, err := keyring.Seal("customer.vat_number", "FR12345678901")
-	if err != nil {
-		t.Fatal(err)
-	}
-	foreign, _, err := newKeyring(t).Seal("customer.vat_number", "FR12345678901")
-	if err != nil {
-		t.Fatal(err)
-	}
-	const write = "update customer set vat_number = $2, vat_number_tokens = $3 where id = $1"
-	if err := w.asOwner(write, id, foreign, tokens); constraint(err) != "customer_sealing_key" {
-		t.Errorf("a value under an unknown key: %v", err)
-	}
-	const entry = "select coalesce(after::text, '') from audit where entity = 'customer' order by id desc limit 1"
-	if kept := read[string](w, entry); !strings.Contains(kept, `"vat_number": "\\x01`) || strings.Contains(kept, "tokens") {
-		t.Errorf("the trail keeps %s", kept)
-	}
+	// A text that looks like a sealed value is none.
+	plain := `\x01` + strings.Repeat("ab", 40)
+	ok[repo.Event](t)(w.as("support1").UpdateEvent(ctx, event, repo.Change{"comments": plain}))
 	data := ok[repo.PersonalData](t)(w.as("admin").ExportCustomer(ctx, id))
-	if data.Customer["vat_number"] != "FR12345678901" {
-		t.Errorf("exported is %v", data.Customer)
+	if data.Customer["vat_number"] != vat.value || data.Records["event"][0]["chef"] != chef.value || data.Records["event"][0]["comments"] != plain {
+		t.Errorf("exported is %v, %v", data.Customer, data.Records["event"])
 	}
 
+	oldKey := fmt.Sprintf(`\\x01%08x`, keyring.KeyID()) // as a pattern
 	r := operator.Rotation{Admin: w.admin, KeysetFile: file, Say: func(string) {}, Happened: func(commands.Event) {}}
 	if err := r.Run(ctx); err != nil {
 		t.Fatal(err)
@@ -156,22 +152,105 @@ func TestNewSealedColumn(t *testing.T) {
 	if err := r.Retire(ctx); err != nil {
 		t.Fatal(err)
 	}
-	now := read[[]byte](w, "select vat_number from customer where id = $1", id)
-	text, err := ok[*security.Keyring](t)(security.OpenKeyring(file)).Open("customer.vat_number", now)
-	if bytes.Equal(now, sealed) || text != "FR12345678901" || err != nil {
-		t.Errorf("after a rotation and the end of the old key: %q, %v", text, err)
+	rotated := ok[*security.Keyring](t)(security.OpenKeyring(file))
+	if n := read[int](w, "select count(*) from audit where concat(before, after) like '%' || $1 || '%'", oldKey); n != 0 {
+		t.Errorf("%d entries of the trail hold values under the old key", n)
 	}
-
 	w.openWith(ok[repo.Vault](t)(commands.Unseal(nil, file)))
-	sales = w.as("sales1")
-	finds("rotated", "FR12345678901", 1)
-	ok[int64](t)(w.as("admin").EraseCustomer(ctx, id))
-	finds("erased", "FR12345678901", 0)
-	if !read[bool](w, "select vat_number is null and vat_number_tokens = '{}' and company_name is not null from customer where id = $1", id) {
-		t.Error("erasing leaves the column as it was")
+	for _, c := range []newSealedColumn{vat, chef} {
+		c.isRotated(rotated)
 	}
-	if n := read[int](w, `select count(*) from audit where entity = 'customer' and concat(before, after) like '%vat_number": "\\\\x%'`); n != 0 {
-		t.Errorf("%d entries of the trail hold the value after erasing", n)
+	ok[repo.Contract](t)(w.as("manage").PayContract(ctx, contract, 100, nil))
+	ok[repo.Contract](t)(w.as("manage").UpdateContract(ctx, contract, repo.Change{"status": "finished"}))
+	ok[int64](t)(w.as("admin").EraseCustomer(ctx, id))
+	for _, c := range []newSealedColumn{vat, chef} {
+		c.isErased()
+	}
+	if got := ok[repo.Event](t)(w.as("admin").Event(ctx, event)); *got.Comments != plain {
+		t.Errorf("the notes after erasing: %s", *got.Comments)
+	}
+	w.verify()
+}
+
+// A newSealedColumn is a sealed column of a record that holds the value.
+type newSealedColumn struct {
+	w                    *world
+	table, column, value string
+	id                   int64
+	finds                func(when, needle string, want int)
+	sealed               []byte // as the record holds it
+}
+
+// newColumn writes a value into the column of a record, twice, the second time without a change.
+func newColumn[T comparable](w *world, e repo.Entity[T], column string, id int64, person string, value func(T) string) newSealedColumn {
+	w.t.Helper()
+	ctx, table := w.t.Context(), strings.TrimSuffix(e.View(), "s")
+	c := newSealedColumn{w: w, table: table, column: column, id: id, value: "FR12345678901 of " + table}
+	changed := ok[T](w.t)(e.Update(ctx, w.as(person), id, repo.Change{column: c.value}))
+	same := ok[T](w.t)(e.Update(ctx, w.as(person), id, repo.Change{column: c.value}))
+	if value(changed) != c.value || same != changed {
+		w.t.Errorf("changed %+v, not changed %+v", changed, same)
+	}
+	c.finds = func(when, needle string, want int) {
+		w.t.Helper()
+		if found := ok[repo.List[T]](w.t)(e.Search(ctx, w.as(person), repo.Page{Search: needle, Limit: 5})); len(found.Rows) != want {
+			w.t.Errorf("%s, %q finds %+v", when, needle, found.Rows)
+		}
+	}
+	return c
+}
+
+// read returns the sealed value.
+func (c newSealedColumn) read() []byte {
+	return read[[]byte](c.w, fmt.Sprintf("select %s from %s where id = $1", c.column, c.table), c.id)
+}
+
+func (c *newSealedColumn) isWritten(keyring *security.Keyring) {
+	c.w.t.Helper()
+	c.finds("added", "fr12345678901", 1)
+	c.finds("added", "345678", 1)
+	c.finds("added", "FR99", 0)
+	c.sealed = c.read()
+	associated := c.table + "." + c.column
+	_, tokens, err := keyring.Seal(associated, c.value)
+	if err != nil {
+		c.w.t.Fatal(err)
+	}
+	foreign, _, err := newKeyring(c.w.t).Seal(associated, c.value)
+	if err != nil {
+		c.w.t.Fatal(err)
+	}
+	write := fmt.Sprintf("update %[1]s set %[2]s = $2, %[2]s_tokens = $3 where id = $1", c.table, c.column)
+	if err := c.w.asOwner(write, c.id, foreign, tokens); constraint(err) != "customer_sealing_key" {
+		c.w.t.Errorf("%s under an unknown key: %v", associated, err)
+	}
+	kept := read[string](c.w, "select coalesce(after::text, '') from audit where entity = $1 order by id desc limit 1", c.table)
+	if !strings.Contains(kept, fmt.Sprintf(`"%s": "\\x01`, c.column)) || strings.Contains(kept, "tokens") {
+		c.w.t.Errorf("the trail keeps %s", kept)
+	}
+}
+
+func (c newSealedColumn) isRotated(keyring *security.Keyring) {
+	c.w.t.Helper()
+	now := c.read()
+	if text, err := keyring.Open(c.table+"."+c.column, now); bytes.Equal(now, c.sealed) || text != c.value || err != nil {
+		c.w.t.Errorf("%s after a rotation and the end of the old key: %q, %v", c.column, text, err)
+	}
+	c.finds("rotated", "FR12345678901", 1)
+	entries := ok[[]repo.Entry](c.w.t)(c.w.as("admin").History(c.w.t.Context(), c.table, c.id))
+	if !slices.ContainsFunc(entries, func(e repo.Entry) bool { return e.After[c.column] == c.value }) {
+		c.w.t.Errorf("the history of %s %d after a rotation: %+v", c.table, c.id, entries)
+	}
+}
+
+func (c newSealedColumn) isErased() {
+	c.w.t.Helper()
+	c.finds("erased", "FR12345678901", 0)
+	if !read[bool](c.w, fmt.Sprintf("select %[2]s is null and %[2]s_tokens = '{}' from %[1]s where id = $1", c.table, c.column), c.id) {
+		c.w.t.Errorf("erasing leaves %s as it was", c.column)
+	}
+	if n := read[int](c.w, "select count(*) from audit where concat(before, after) like '%' || $1 || '%'", c.column+`": "\\x`); n != 0 {
+		c.w.t.Errorf("%d entries of the trail hold %s after erasing", n, c.column)
 	}
 }
 

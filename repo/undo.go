@@ -69,7 +69,7 @@ func (db *DB) Undo(ctx context.Context, c LastChange) error {
 
 // record returns the table and the ID of the record that an undo writes to or adds to: of a payment, its contract.
 func (c LastChange) record() (table string, id int64) {
-	if c.Entity == "payment" {
+	if c.Entity == payments.noun {
 		id, _ = strconv.ParseInt(plainText(c.After["contract_id"]), 10, 64)
 		return contracts.table, id
 	}
@@ -100,10 +100,10 @@ func (c LastChange) mark() string {
 // LastChange.record.
 func (db *DB) opposite(c LastChange, table string, id int64) (squirrel.Sqlizer, error) {
 	last := squirrel.Expr("("+stillLast+") = ?", c.ID)
-	if c.Entity == "payment" {
+	if c.Entity == payments.noun {
 		entry := squirrel.Select().Column("?::bigint", id).Column("- ?::numeric", c.After["amount"]).
 			Column("?::date", c.After["paid_on"]).Where(last)
-		return sq().Insert("payment").Columns("contract_id", "amount", "paid_on").Select(entry).Suffix("returning true"), nil
+		return sq().Insert(payments.table).Columns("contract_id", "amount", "paid_on").Select(entry).Suffix("returning true"), nil
 	}
 	values := map[string]any{c.mark(): nil}
 	switch c.Action {
@@ -122,7 +122,7 @@ func (db *DB) opposite(c LastChange, table string, id int64) (squirrel.Sqlizer, 
 func (db *DB) formerValues(c LastChange) (map[string]any, error) {
 	former, e := map[string]any{}, storeOf(c.Entity)
 	for column, v := range c.Before {
-		if column == "remaining_amount" || column == "signed_at" {
+		if e.column(column).computed {
 			continue
 		}
 		if err := e.write(db, former, column, plainText(v)); err != nil {
