@@ -5,7 +5,7 @@
 -- grants: to read and write as a signed-in collaborator. Only this file decides who may do what.
 --
 --   1  people        role, permission, collaborator
---   2  records       customer, contract, payment, event, and the keys that they are searched by
+--   2  records       customer, contact, contract, payment, event, and the keys that they are searched by
 --   3  secrets       credential, second_factor, session, sign_in_attempt and its counts, secret, setting, schema_version()
 --   4  who is asking me(), reach(), and for policies reached(); one's own account, the time
 --   5  signing in    sign_in_params(), sign_in(), open_session(), passwords, second factors, sessions
@@ -47,7 +47,7 @@ insert into role (name, title, sells, supports, reserved) values
 	('support', 'Support',        false, true,  false);
 
 -- The responsibility matrix. Its scope is 'all' or 'own'; without a row the action is refused.
--- The owner of a row is the customer's sales contact, the contract's or its customer's sales contact,
+-- The owner of a row is the customer's sales contact, also of its contacts, the contract's or its customer's sales contact,
 -- or the event's support contact; of a new event, its customer's sales contact. There is no other copy.
 create table permission (
 	role   text not null references role,
@@ -58,7 +58,7 @@ create table permission (
 
 insert into permission (role, action, scope)
 select r.name, noun || '.view', 'all'
-from role r, unnest(array['user', 'customer', 'contract', 'event']) noun;
+from role r, unnest(array['user', 'customer', 'contact', 'contract', 'event']) noun;
 
 insert into permission (role, action, scope) values
 	('admin',  'user.add',        'all'), ('manage',  'user.add',        'all'),
@@ -67,6 +67,9 @@ insert into permission (role, action, scope) values
 	('admin',  'customer.add',    'all'), ('sales',   'customer.add',    'all'),
 	('admin',  'customer.update', 'all'), ('sales',   'customer.update', 'own'),
 	('admin',  'customer.delete', 'all'),
+	('admin',  'contact.add',     'all'), ('sales',   'contact.add',     'own'),
+	('admin',  'contact.update',  'all'), ('sales',   'contact.update',  'own'),
+	('admin',  'contact.delete',  'all'), ('sales',   'contact.delete',  'own'),
 	('admin',  'contract.add',    'all'), ('manage',  'contract.add',    'all'),
 	('admin',  'contract.update', 'all'), ('manage',  'contract.update', 'all'),
 	('sales',  'contract.update', 'own'),
@@ -134,6 +137,8 @@ create table customer (
 	full_name    sealed not null,
 	email        sealed,
 	phone        sealed,
+	address      sealed,
+	language     sealed, -- is not searched, so it has no tokens
 	sales_id     bigint references collaborator,
 	created_at   timestamptz not null default now(), -- first contact
 	updated_at   timestamptz not null default now(), -- last contact
@@ -145,8 +150,10 @@ create table customer (
 	full_name_tokens    integer[] not null default '{}',
 	email_tokens        integer[] not null default '{}',
 	phone_tokens        integer[] not null default '{}',
+	address_tokens      integer[] not null default '{}',
+	contact_tokens      integer[] not null default '{}', -- of the live contacts together; index_contact() keeps them
 	constraint customer_tokens check (cardinality(company_name_tokens) <= 1500 and cardinality(full_name_tokens) <= 1500
-		and cardinality(email_tokens) <= 1500 and cardinality(phone_tokens) <= 1500)
+		and cardinality(email_tokens) <= 1500 and cardinality(phone_tokens) <= 1500 and cardinality(address_tokens) <= 1500)
 );
 
 -- The search index of customers holds their tokens, each mixed with the number of the run of 8192 ids that the row is
@@ -165,12 +172,41 @@ return (select coalesce(array_agg(t # run_key(id >> 13)), '{}') from unnest(toke
 -- that.
 create function search_tokens(c customer) returns integer[]
 language sql immutable parallel safe
-return c.company_name_tokens || c.full_name_tokens || c.email_tokens || c.phone_tokens;
+return c.company_name_tokens || c.full_name_tokens || c.email_tokens || c.phone_tokens || c.address_tokens || c.contact_tokens;
 
 -- fastupdate is off, so no search has to read a list of pending entries (PostgreSQL manual, 70.4.1 GIN Fast Update).
 create index customer_search on customer using gin (
-	search_keys(company_name_tokens || full_name_tokens || email_tokens || phone_tokens, id)) with (fastupdate = off);
+	search_keys(company_name_tokens || full_name_tokens || email_tokens || phone_tokens || address_tokens || contact_tokens, id)) with (fastupdate = off);
 create index customer_sales_id on customer (sales_id, id);
+
+-- A further person of a customer. The first contact is the live one with the latest first_at, else the one that was
+-- added first: so taking a change of it back needs no change of another contact.
+create table contact (
+	id           bigint generated always as identity primary key,
+	customer_id  bigint not null references customer,
+	full_name    sealed not null,
+	role         sealed,
+	email        sealed,
+	phone        sealed,
+	first_at     timestamptz, -- when it became the first contact
+	created_at   timestamptz not null default now(),
+	updated_at   timestamptz not null default now(),
+	deleted_at   timestamptz,
+	changed_in   bigint,
+	fictional    boolean not null default false,
+	full_name_tokens integer[] not null default '{}',
+	role_tokens      integer[] not null default '{}',
+	email_tokens     integer[] not null default '{}',
+	phone_tokens     integer[] not null default '{}',
+	constraint contact_tokens check (cardinality(full_name_tokens) <= 1500 and cardinality(role_tokens) <= 1500
+		and cardinality(email_tokens) <= 1500 and cardinality(phone_tokens) <= 1500)
+);
+
+create function search_tokens(n contact) returns integer[]
+language sql immutable parallel safe
+return n.full_name_tokens || n.role_tokens || n.email_tokens || n.phone_tokens;
+create index contact_search on contact using gin (search_keys(full_name_tokens || role_tokens || email_tokens || phone_tokens, id)) with (fastupdate = off);
+create index contact_customer_id on contact (customer_id, id);
 
 create table contract (
 	id               bigint generated always as identity primary key,
@@ -219,6 +255,7 @@ create table event (
 	location    text check (length(location) between 1 and 255),
 	attendees   integer,
 	comments    text check (length(comments) between 1 and 10000),
+	contact_id  bigint references contact, -- of the customer; null, or of another customer since: the customer's own person
 	support_id  bigint references collaborator,
 	created_at  timestamptz not null default now(),
 	updated_at  timestamptz not null default now(),
@@ -241,6 +278,7 @@ create index event_contract_id on event (contract_id, id);
 create index event_support_id on event (support_id, start_date);
 create index event_support on event (support_id, id);
 create index event_start_date on event (start_date, id);
+create index event_contact_id on event (contact_id);
 
 create function search_tokens(e event) returns integer[]
 language sql immutable parallel safe
@@ -1523,6 +1561,38 @@ begin
 	return null;
 end $$;
 
+-- A contact belongs to a live customer, which has at most 100.
+create function contact_rules() returns trigger
+language plpgsql security definer set search_path = :"schema", pg_temp as $$
+begin
+	if tg_op = 'INSERT' then
+		perform from customer c where c.id = new.customer_id and c.deleted_at is null for no key update;
+		if not found then
+			raise exception using errcode = '23503', constraint = 'contact_customer_id_fkey', message = 'no such customer', detail = new.customer_id::text;
+		end if;
+		if (select count(*) >= 100 from contact n where n.customer_id = new.customer_id and n.deleted_at is null) then
+			raise exception using errcode = '23514', constraint = 'contact_too_many', message = 'too many contacts', detail = new.customer_id::text;
+		end if;
+	end if;
+	return new;
+end $$;
+
+-- Keeps customer.contact_tokens, so that a customer is found by its contacts. The lock makes a concurrent change of
+-- another contact wait; without it each would leave the tokens of the other out.
+create function index_contact() returns trigger
+language plpgsql security definer set search_path = :"schema", pg_temp as $$
+declare
+	of_customer bigint := case when tg_op = 'DELETE' then old.customer_id else new.customer_id end;
+	session     bigint := case when tg_op <> 'DELETE' then -new.changed_in end;
+	tokens      integer[];
+begin
+	perform from customer c where c.id = of_customer for no key update;
+	tokens := (select coalesce(array_agg(distinct t), '{}') from contact n, unnest(search_tokens(n)) t
+		where n.customer_id = of_customer and n.deleted_at is null);
+	update customer c set contact_tokens = tokens, changed_in = session where c.id = of_customer and c.contact_tokens <> tokens;
+	return null;
+end $$;
+
 create function check_priced(total numeric) returns void
 language plpgsql set search_path = :"schema", pg_temp as $$
 begin
@@ -1635,6 +1705,7 @@ language sql stable
 return case noun
 	when 'customer' then array[(kept->>'sales_id')::bigint]
 	when 'contract' then contract_owners((kept->>'sales_id')::bigint, (kept->>'customer_id')::bigint)
+	when 'contact' then array[contact_of_customer((kept->>'customer_id')::bigint)]
 	when 'event' then array[(kept->>'support_id')::bigint]
 	else array[(kept->>'id')::bigint] end;
 
@@ -1668,6 +1739,13 @@ begin
 		case when new.end_date is null and (tg_op = 'INSERT' or old.end_date is not null) then '--end-date' end);
 	if missing <> '' then
 		raise exception using errcode = '23514', constraint = 'event_incomplete', message = 'an event without a name or dates', detail = missing;
+	end if;
+	if new.contact_id is not null and (tg_op = 'INSERT' or new.contact_id is distinct from old.contact_id or new.contract_id <> old.contract_id) then
+		perform from contact n join contract k on k.id = new.contract_id
+		where n.id = new.contact_id and n.customer_id = k.customer_id and n.deleted_at is null for share of n;
+		if not found then
+			raise exception using errcode = '23514', constraint = 'event_contact', message = 'not a contact of the customer', detail = new.contact_id::text;
+		end if;
 	end if;
 	if tg_op = 'INSERT' or new.support_id is distinct from old.support_id then
 		perform check_contact(new.support_id, 'support');
@@ -1761,17 +1839,25 @@ end $$;
 -- Triggers of one event fire in the order of their names.
 create trigger a_guard before insert or update on collaborator for each row execute function guard('user');
 create trigger a_guard before insert or update on customer for each row execute function guard('customer');
+create trigger a_guard before insert or update on contact for each row execute function guard('contact');
 create trigger a_guard before insert or update on contract for each row execute function guard('contract');
 create trigger a_guard before insert or update on event for each row execute function guard('event');
 create trigger b_stamp before insert or update on collaborator for each row execute function stamp();
-create trigger b_stamp before insert or update on customer for each row execute function stamp();
+-- Not when only contact_tokens change: that is no change of the customer's.
+create trigger b_stamp before insert on customer for each row execute function stamp();
+create trigger b_stamp_update before update on customer for each row
+	when (old.contact_tokens is not distinct from new.contact_tokens or old.full_name is distinct from new.full_name) execute function stamp();
+create trigger b_stamp before insert or update on contact for each row execute function stamp();
 create trigger b_stamp before insert or update on contract for each row execute function stamp();
 create trigger b_stamp before insert or update on event for each row execute function stamp();
 create trigger c_rules before insert or update on collaborator for each row execute function collaborator_rules();
 create trigger c_rules before insert or update on customer for each row execute function customer_rules();
+create trigger c_rules before insert or update on contact for each row execute function contact_rules();
 create trigger c_rules before insert or update on contract for each row execute function contract_rules();
 create trigger c_rules before insert or update on event for each row execute function event_rules();
 create trigger c_rules before insert on payment for each row execute function payment_rules();
+create trigger d_index after insert or delete or update of deleted_at, full_name_tokens, role_tokens, email_tokens, phone_tokens on contact
+	for each row execute function index_contact();
 create trigger d_follow after update of sales_id on customer for each row
 	when (old.sales_id is distinct from new.sales_id) execute function customer_follow();
 
@@ -1785,7 +1871,7 @@ create table audit (
 	collaborator_id bigint, -- null: the owner's own work (init, purge), or nobody signed in; no foreign key, for the trail outlives all
 	session_id      bigint,
 	client          inet default inet_client_addr(),
-	entity          text not null, -- customer, contract, event, user, payment; role, keyset, schema; of refusals and exports any noun
+	entity          text not null, -- customer, contact, contract, event, user, payment; role, keyset, schema; of refusals and exports any noun
 	entity_id       bigint not null,
 	action          text not null check (action ~ '^[a-z]+(-[a-z]+)*$'),
 	before          jsonb,
@@ -1866,6 +1952,7 @@ end $$;
 
 create trigger z_trail after insert or update or delete on collaborator for each row execute function trail('user');
 create trigger z_trail after insert or update or delete on customer for each row execute function trail('customer');
+create trigger z_trail after insert or update or delete on contact for each row execute function trail('contact');
 create trigger z_trail after insert or update or delete on contract for each row execute function trail('contract');
 create trigger z_trail after insert or update or delete on event for each row execute function trail('event');
 create trigger z_trail after insert or update or delete on payment for each row execute function trail('payment');
@@ -1887,7 +1974,7 @@ create function is_value(of_entity text, name text, kept jsonb, is_now jsonb) re
 language sql stable
 return case
 	when name = any (sealed_in(of_entity)) then split_part(kept #>> '{}', ' ', 1) is not distinct from is_now #>> '{}'
-	when name in ('start_date', 'end_date') then (kept #>> '{}')::timestamptz is not distinct from (is_now #>> '{}')::timestamptz
+	when name in ('start_date', 'end_date', 'first_at') then (kept #>> '{}')::timestamptz is not distinct from (is_now #>> '{}')::timestamptz
 	else kept = coalesce(is_now, 'null') end;
 
 -- Reports whether a change takes back the change of an entry, from the row before and after it: every value must
@@ -2073,7 +2160,7 @@ language sql stable security definer set search_path = :"schema", pg_temp as $$
 			and n.undoes is null and n.action in ('add', 'update', 'delete', 'cancel', 'restore') and not exists (select from audit u where u.undoes = n.id)
 		order by n.id limit 1) later on true
 	where a.collaborator_id = (select me_id()) and a.action in ('add', 'update', 'delete', 'cancel', 'restore')
-		and a.entity in ('user', 'customer', 'contract', 'event', 'payment')
+		and a.entity in ('user', 'customer', 'contact', 'contract', 'event', 'payment')
 		and a.undoes is null and not a.derived and not exists (select from audit u where u.undoes = a.id)
 		and exists (select from session i where i.id = a.session_id and not i.seeding)
 	order by a.id desc limit 1
@@ -2188,11 +2275,23 @@ from collaborator u, unnest('{1}'::integer[]) one
 where (select reach('user.view')) = 0;
 
 create view customers as
-select c.id, c.company_name, c.full_name, c.email, c.phone, c.sales_id, s.first_name || ' ' || s.last_name as sales_contact,
+select c.id, c.company_name, c.full_name, c.email, c.phone, c.address, c.language, c.sales_id, s.first_name || ' ' || s.last_name as sales_contact,
 	c.created_at, c.updated_at, c.deleted_at,
+	array(select n.full_name::bytea from contact n where n.customer_id = c.id and n.deleted_at is null) as contact_names,
+	array(select n.role::bytea from contact n where n.customer_id = c.id and n.deleted_at is null) as contact_roles,
+	array(select n.email::bytea from contact n where n.customer_id = c.id and n.deleted_at is null) as contact_emails,
+	array(select n.phone::bytea from contact n where n.customer_id = c.id and n.deleted_at is null) as contact_phones,
 	search_keys(search_tokens(c), c.id) as keys
 from customer c left join collaborator s on s.id = c.sales_id, unnest('{1}'::integer[]) one
 where (select reach('customer.view')) = 0;
+
+create view contacts as
+select n.id, n.customer_id, c.company_name as customer, n.full_name, n.role, n.email, n.phone,
+	n.deleted_at is null and n.id = (select f.id from contact f where f.customer_id = n.customer_id and f.deleted_at is null
+		order by f.first_at desc nulls last, f.id limit 1) as first,
+	n.first_at, c.sales_id as customer_sales_id, n.created_at, n.updated_at, n.deleted_at, search_keys(search_tokens(n), n.id) as keys
+from contact n join customer c on c.id = n.customer_id, unnest('{1}'::integer[]) one
+where (select reach('contact.view')) = 0;
 
 create view contracts as
 select k.id, k.customer_id, c.company_name as customer, c.full_name as customer_contact, c.email as customer_email, c.phone as customer_phone, k.sales_id,
@@ -2205,11 +2304,13 @@ where (select reach('contract.view')) = 0;
 create view events as
 select e.id, e.name, e.contract_id, k.customer_id, c.company_name as customer, c.full_name as customer_contact,
 	c.email as customer_email, c.phone as customer_phone, e.start_date, e.end_date, e.location, e.attendees, e.comments,
+	n.id as contact_id, n.full_name as contact_name, n.email as contact_email, n.phone as contact_phone,
 	e.support_id, s.first_name || ' ' || s.last_name as support_contact, c.sales_id as customer_sales_id,
 	case when e.canceled_at is null then 'confirmed' else 'canceled' end as status, e.canceled_at, e.created_at, e.updated_at, e.deleted_at,
 	search_tokens(c) as tokens, search_tokens(e) as own_tokens,
 	search_keys(search_tokens(e), e.id) as keys
 from event e join contract k on k.id = e.contract_id join customer c on c.id = k.customer_id
+	left join contact n on n.id = e.contact_id and n.customer_id = k.customer_id and n.deleted_at is null
 	left join collaborator s on s.id = e.support_id, unnest('{1}'::integer[]) one
 where (select reach('event.view')) = 0;
 
@@ -2237,6 +2338,7 @@ where (select reach('audit.view')) = 0;
 
 alter table collaborator enable row level security;
 alter table customer enable row level security;
+alter table contact enable row level security;
 alter table contract enable row level security;
 alter table payment enable row level security;
 alter table event enable row level security;
@@ -2250,6 +2352,13 @@ create policy reading on customer for select to :"app" using ((select reached('c
 create policy adding on customer for insert to :"app" with check (admits((select judged('customer.add')), changed_in, array[sales_id]));
 create policy changing on customer for update to :"app"
 	using (within((select judged('customer.update', 'customer.delete')), array[sales_id])) with check (changed_in = (select my_session()));
+
+create policy reading on contact for select to :"app" using ((select reached('contact.view')) = 0);
+create policy adding on contact for insert to :"app"
+	with check (admits((select judged('contact.add')), changed_in, array[contact_of_customer(customer_id)]));
+create policy changing on contact for update to :"app"
+	using (within((select judged('contact.update', 'contact.delete')), array[contact_of_customer(customer_id)]))
+	with check (changed_in = (select my_session()));
 
 create policy reading on contract for select to :"app" using ((select reached('contract.view')) = 0);
 create policy adding on contract for insert to :"app"
@@ -2284,26 +2393,28 @@ grant execute on function
 	fate(uuid), known_fate(uuid), requested_id(), history(text, bigint), my_last_change(),
 	note_refusal(text, text, bigint), note_export(text, bigint, text), export_customer(bigint), erase_customer(bigint, jsonb),
 	contact_of_customer(bigint), contact_of_contract(bigint), contract_owners(bigint, bigint), owners_of(text, jsonb), payable(bigint),
-	search_keys(integer[], bigint), run_key(bigint), search_tokens(customer), search_tokens(event)
+	search_keys(integer[], bigint), run_key(bigint), search_tokens(customer), search_tokens(contact), search_tokens(event)
 	to :"app";
 
-grant select on users, customers, contracts, payments, events, event_texts, audits to :"app";
+grant select on users, customers, contacts, contracts, payments, events, event_texts, audits to :"app";
 -- What an update names; everything else is read through the views.
-grant select (id, deleted_at) on collaborator, customer, contract, event to :"app";
+grant select (id, deleted_at) on collaborator, customer, contact, contract, event to :"app";
 grant select (canceled_at) on event to :"app";
 
 -- For currval() of what the app role itself has just added.
-grant select on sequence collaborator_id_seq, customer_id_seq, contract_id_seq, event_id_seq to :"app";
+grant select on sequence collaborator_id_seq, customer_id_seq, contact_id_seq, contract_id_seq, event_id_seq to :"app";
 
 grant insert (employee_number, first_name, last_name, email, role) on collaborator to :"app";
 grant update (employee_number, first_name, last_name, email, role, deleted_at) on collaborator to :"app";
-grant insert (company_name, full_name, email, phone, company_name_tokens, full_name_tokens, email_tokens, phone_tokens, sales_id) on customer to :"app";
-grant update (company_name, full_name, email, phone, company_name_tokens, full_name_tokens, email_tokens, phone_tokens, sales_id, deleted_at) on customer to :"app";
+grant insert (company_name, full_name, email, phone, address, language, company_name_tokens, full_name_tokens, email_tokens, phone_tokens, address_tokens, sales_id) on customer to :"app";
+grant update (company_name, full_name, email, phone, address, language, company_name_tokens, full_name_tokens, email_tokens, phone_tokens, address_tokens, sales_id, deleted_at) on customer to :"app";
+grant insert (customer_id, full_name, role, email, phone, first_at, full_name_tokens, role_tokens, email_tokens, phone_tokens) on contact to :"app";
+grant update (full_name, role, email, phone, first_at, full_name_tokens, role_tokens, email_tokens, phone_tokens, deleted_at) on contact to :"app";
 grant insert (customer_id, sales_id, total_amount, status) on contract to :"app";
 grant update (customer_id, sales_id, total_amount, status) on contract to :"app";
 grant insert (contract_id, amount, paid_on) on payment to :"app";
-grant insert (name, contract_id, start_date, end_date, location, attendees, comments, name_tokens, location_tokens, comments_tokens) on event to :"app";
-grant update (name, contract_id, start_date, end_date, location, attendees, comments, name_tokens, location_tokens, comments_tokens, support_id, deleted_at, canceled_at) on event to :"app";
+grant insert (name, contract_id, contact_id, start_date, end_date, location, attendees, comments, name_tokens, location_tokens, comments_tokens) on event to :"app";
+grant update (name, contract_id, contact_id, start_date, end_date, location, attendees, comments, name_tokens, location_tokens, comments_tokens, support_id, deleted_at, canceled_at) on event to :"app";
 
 insert into secret values ('made_up_salt', random_key()), ('sign_in_nonce', random_key());
 

@@ -18,7 +18,7 @@ func TestFlagsHaveColumns(t *testing.T) {
 		"contract update": {"yes"},
 	}
 	columns := map[string][]repo.Column{
-		"customer": repo.ColumnsOf[repo.Customer](), "contract": repo.ColumnsOf[repo.Contract](),
+		"customer": repo.ColumnsOf[repo.Customer](), "contact": repo.ColumnsOf[repo.Contact](), "contract": repo.ColumnsOf[repo.Contract](),
 		"event": repo.ColumnsOf[repo.Event](), "user": repo.ColumnsOf[repo.User](),
 	}
 	checked := 0

@@ -51,6 +51,8 @@ func customerCommands() Table {
 	contact := []Flag{
 		{Name: "email", Kind: Email, Help: "where to write to; '' for none"},
 		{Name: "phone", Kind: Phone, Help: "where to call; '' for none"},
+		{Name: "address", Kind: Text(textLimit), Help: "the postal address; '' for none"},
+		{Name: "language", Kind: Language, Help: "the language to write in, like fr or en-GB; '' for unknown"},
 		{Name: "sales-id", Kind: OrNone(SalesID), Help: "the sales contact; '' for none"},
 	}
 	changes := append([]Flag{
@@ -63,7 +65,7 @@ func customerCommands() Table {
 			Flags: listFlags(customerFields, repo.SortKeys[repo.Customer](),
 				Flag{Name: "mine", Kind: Switch, Help: "only those whose sales contact you are"},
 				Flag{Name: "sales-id", Kind: SalesID, Help: "only those with this sales contact"},
-				searchFlag("company, name, email or phone")),
+				searchFlag("company, name, email, phone, address or a contact")),
 			Examples: []string{"customer list", "customer list --search bouzin", "customer list --mine --columns id,company_name,phone"},
 			Run:      listCustomers,
 		},

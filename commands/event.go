@@ -41,6 +41,7 @@ func eventCommands() Table {
 		{Name: "start-date", Kind: Moment, Help: "when it starts"},
 		{Name: "end-date", Kind: MomentEnd, Help: "when it ends: a date alone is the whole day, a time alone is on the day of the start"},
 		{Name: "contract-id", Kind: signedContractID, Help: "the signed contract that it belongs to"},
+		{Name: "contact-id", Kind: OrNone(ContactID), Help: "the customer's contact to talk to; '' for the customer's own person"},
 		{Name: "attendees", Kind: OrNone(Count), Help: "how many guests; '' for unknown"},
 		{Name: "comments", Kind: Note, Help: "notes, names of guests, in several lines; '' for none"},
 	}

@@ -65,7 +65,8 @@ func cutShort(hits []hit) string {
 func findAll(ctx context.Context, s *Session, text string) ([]hit, error) {
 	found, err := s.DB.Find(ctx, text, mostFound)
 	all := slices.Concat(
-		hits(s, "customer", found.Customers, customerChoice), hits(s, "contract", found.Contracts, contractChoice),
+		hits(s, "customer", found.Customers, customerChoice), hits(s, "contact", found.Contacts, contactChoice),
+		hits(s, "contract", found.Contracts, contractChoice),
 		hits(s, "event", found.Events, func(e repo.Event) Choice { return eventChoice(s, e) }),
 		hits(s, "user", found.Users, userChoice))
 	slices.SortStableFunc(all, func(a, b hit) int { return b.score - a.score })
@@ -97,6 +98,11 @@ func searchCustomers(ctx context.Context, s *Session, text string) ([]Choice, er
 	return chosen(found, err, customerChoice)
 }
 
+func searchContacts(ctx context.Context, s *Session, text string) ([]Choice, error) {
+	found, err := s.DB.FindContacts(ctx, text, mostFound)
+	return chosen(found, err, contactChoice)
+}
+
 func searchContracts(ctx context.Context, s *Session, text string, unfit func(repo.Contract) bool) ([]Choice, error) {
 	customers, err := s.DB.FindCustomers(ctx, text, mostFound)
 	if err != nil {
@@ -126,6 +132,14 @@ func searchUsers(role string) func(context.Context, *Session, string) ([]Choice,
 
 func customerChoice(c repo.Customer) Choice {
 	return Choice{strconv.FormatInt(c.ID, 10), fmt.Sprintf("%s — %s", c.CompanyName, c.FullName)}
+}
+
+func contactChoice(c repo.Contact) Choice {
+	help := fmt.Sprintf("%s — %s", c.FullName, c.Customer)
+	if c.Role != "" {
+		help += ", " + c.Role
+	}
+	return Choice{strconv.FormatInt(c.ID, 10), help}
 }
 
 func contractChoice(c repo.Contract) Choice {

@@ -14,6 +14,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/text/language"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -188,6 +189,39 @@ func mailDomain(address string) bool {
 			return r != '-' && !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsDigit(r)
 		})
 	})
+}
+
+// Language is the kind of a language tag (BCP 47), which may be empty; its value is a string in the usual case: "en-GB".
+var Language = Kind{
+	Name: "LANGUAGE",
+	Parse: func(_ *Session, text string) (any, error) {
+		text, err := cleanText(text, 35)
+		if err != nil || text == "" {
+			return "", err
+		}
+		tag, err := language.Parse(text)
+		if err != nil {
+			return nil, errors.New("want the code of a language like fr, de or en-GB")
+		}
+		return tag.String(), nil
+	},
+	Values: func(*Session) []Choice { return languages },
+}
+
+// languages are the languages that completion offers.
+var languages = []Choice{
+	{"cs", "Czech"},
+	{"da", "Danish"},
+	{"de", "German"},
+	{"en", "English"},
+	{"es", "Spanish"},
+	{"fr", "French"},
+	{"it", "Italian"},
+	{"ja", "Japanese"},
+	{"nl", "Dutch"},
+	{"pl", "Polish"},
+	{"pt", "Portuguese"},
+	{"sv", "Swedish"},
 }
 
 // Path is the kind of a file's name; its value is a string, exactly as written.

@@ -114,7 +114,7 @@ func fieldsOf[T any]() []Field[T] {
 	var fields []Field[T]
 	for _, c := range repo.ColumnsOf[T]() {
 		show := strings.Fields(c.Show)
-		if slices.Contains(show, "hidden") {
+		if slices.Contains(show, "hidden") || c.IsForSearch() {
 			continue
 		}
 		column := Column{

@@ -45,6 +45,14 @@ func aboutCustomer(verb string) question {
 	}
 }
 
+func aboutContact(verb string) question {
+	return func(ctx context.Context, s *Session, in Input) (string, error) {
+		id := Value[int64](in, "id")
+		c, err := s.DB.Contact(ctx, id)
+		return fmt.Sprintf("%s contact %d %s", verb, id, c.FullName) + inBrackets(c.Customer), named(err, "contact", id)
+	}
+}
+
 func aboutContract(verb string) question {
 	return func(ctx context.Context, s *Session, in Input) (string, error) {
 		id := Value[int64](in, "id")

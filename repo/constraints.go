@@ -46,6 +46,10 @@ var wordings = map[string]wording{
 	"payment_not_zero":               {ErrInvalid, "invalid amount: a payment is not 0"},
 	"payment_date":                   {ErrInvalid, "invalid date of the payment: between 1900 and 9999"},
 
+	"contact_customer_id_fkey": {ErrNotFound, "no customer %s"},
+	"contact_too_many":         {ErrConflict, "customer %s has 100 contacts, and no more are possible: delete some"},
+
+	"event_contact":            {ErrInvalid, "invalid --contact-id: contact %s is not one of the event's customer"},
 	"event_contract_signed":    {ErrConflict, "contract %s is not a signed contract: only a signed one can have events"},
 	"event_incomplete":         {ErrInvalid, "an event needs %s"},
 	"event_ends_before_start":  {ErrInvalid, "invalid --end-date: an event ends after it starts"},

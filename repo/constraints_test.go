@@ -23,7 +23,7 @@ var functionsOnly = []string{
 // unbreakable are the other constraints without an error for users, each with the reason.
 var unbreakable = map[string]string{
 	"collaborator_pkey": "identity column", "customer_pkey": "identity column", "contract_pkey": "identity column",
-	"payment_pkey": "identity column", "event_pkey": "identity column",
+	"payment_pkey": "identity column", "event_pkey": "identity column", "contact_pkey": "identity column",
 	"collaborator_first_name_check": "the program checks it first (S11)",
 	"collaborator_last_name_check":  "the program checks it first (S11)",
 	"collaborator_email_check":      "the program checks it first (S11)",
@@ -32,6 +32,8 @@ var unbreakable = map[string]string{
 	"event_comments_check":          "the program checks it first (S11)",
 	"sealed_check":                  "S11 limits the texts that the program seals",
 	"customer_tokens":               "S11 limits the texts that the program makes tokens of",
+	"contact_tokens":                "S11 limits the texts that the program makes tokens of",
+	"event_contact_id_fkey":         "event_contact is raised first",
 	"event_tokens":                  "S11 limits the texts that the program makes tokens of",
 	"contract_status_check":         "the program checks it first (D4)",
 	"customer_sales_id_fkey":        "sales_contact_role is raised first",

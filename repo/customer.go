@@ -14,11 +14,19 @@ type Customer struct {
 	FullName     string     `db:"full_name" sealed:"customer.full_name" sort:"text"`
 	Email        string     `db:"email" sealed:"customer.email"` // empty: none
 	Phone        string     `db:"phone" sealed:"customer.phone"` // E.164; empty: none
+	Address      string     `db:"address" sealed:"customer.address" show:"detail"`
+	Language     string     `db:"language" sealed:"customer.language" search:"-" show:"detail"` // BCP 47; empty: unknown
 	SalesID      *int64     `db:"sales_id" show:"detail"`
 	SalesContact *string    `db:"sales_contact"`
 	CreatedAt    time.Time  `db:"created_at" show:"detail"` // first contact
 	UpdatedAt    time.Time  `db:"updated_at" show:"detail"` // last contact
 	DeletedAt    *time.Time `db:"deleted_at" show:"detail absent" sort:"-"`
+
+	// The texts of the contacts, by which a customer is found too.
+	ContactNames  []string `db:"contact_names" sealed:"contact.full_name" search:"only" show:"hidden"`
+	ContactRoles  []string `db:"contact_roles" sealed:"contact.role" search:"only" show:"hidden"`
+	ContactEmails []string `db:"contact_emails" sealed:"contact.email" search:"only" show:"hidden"`
+	ContactPhones []string `db:"contact_phones" sealed:"contact.phone" search:"only" show:"hidden"`
 }
 
 var customers = entityOf[Customer]("customer", "customer", "customers", finder{sealed: true})

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/Masterminds/squirrel"
@@ -16,7 +17,9 @@ import (
 //
 //	db      the column of the entity's view; a field without it is no column
 //	sealed  the column is encrypted; the value names it in the ciphertext's associated data: "customer.phone"
-//	search  "words": a search compares the column; "index": it does, and changes write the column's search tokens
+//	search  "words": a search compares the column; "index": it does, and changes write the column's search tokens; "-":
+//	        a search leaves the sealed column out, and it has no tokens; "only": the column is read for searches only, and
+//	        may be a list of texts
 //	sort    "-": the column is no sort key; "text": lists are sorted by the column after opening it (sorted.go). Other
 //	        sealed columns are no sort keys, for ciphertexts have no order
 //	by      "database": the database maintains the column, so undo does not write it
@@ -140,40 +143,64 @@ func entityOf[T any](noun, table, view string, by finder) entity[T] {
 	return entity[T]{noun, table, view, by, ColumnsOf[T]()}
 }
 
-// from selects the entity's columns from its view.
+// from selects the entity's columns from its view, without those that only searches need.
 func (e entity[T]) from() squirrel.SelectBuilder {
-	names := make([]string, len(e.columns))
-	for i, c := range e.columns {
+	return selected(e.columns[:slices.IndexFunc(append(e.columns, Column{search: "only"}), Column.IsForSearch)]).From(e.view)
+}
+
+// compared selects all of the entity's columns.
+func (e entity[T]) compared() squirrel.SelectBuilder { return selected(e.columns).From(e.view) }
+
+func selected(columns []Column) squirrel.SelectBuilder {
+	names := make([]string, len(columns))
+	for i, c := range columns {
 		names[i] = c.Name
 	}
-	return sq().Select(names...).From(e.view)
+	return sq().Select(names...)
 }
+
+// IsForSearch reports whether the column is read for searches only. Such columns are the last ones of an entity.
+func (c Column) IsForSearch() bool { return c.search == "only" }
 
 // sorts returns the SQL of each sort key.
 func (e entity[T]) sorts() map[string]string { return SortKeys[T]() }
 
-// row returns a function that reads a row of from and opens its sealed columns.
+// row returns a function that reads a row of from or compared and opens its sealed columns.
 func (e entity[T]) row(db *DB) pgx.RowToFunc[T] {
 	return func(row pgx.CollectableRow) (T, error) {
 		var record T
-		v := reflect.ValueOf(&record).Elem()
-		targets, sealed := make([]any, len(e.columns)), make([][]byte, len(e.columns))
-		for i, c := range e.columns {
-			if targets[i] = v.Field(c.field).Addr().Interface(); c.Sealed != "" {
+		v, columns := reflect.ValueOf(&record).Elem(), e.columns[:len(row.FieldDescriptions())]
+		targets, sealed, lists := make([]any, len(columns)), make([][]byte, len(columns)), make([][][]byte, len(columns))
+		for i, c := range columns {
+			switch {
+			case c.Sealed != "" && c.IsForSearch():
+				targets[i] = &lists[i]
+			case c.Sealed != "":
 				targets[i] = &sealed[i]
+			default:
+				targets[i] = v.Field(c.field).Addr().Interface()
 			}
 		}
 		if err := row.Scan(targets...); err != nil {
 			return record, err
 		}
-		for i, c := range e.columns {
-			if c.Sealed != "" {
+		for i, c := range columns {
+			switch {
+			case c.Sealed != "" && c.IsForSearch():
+				v.Field(c.field).Set(reflect.ValueOf(db.openAll(c.Sealed, lists[i])))
+			case c.Sealed != "":
 				v.Field(c.field).SetString(db.open(c.Sealed, sealed[i]))
 			}
+		}
+		if d, ok := any(&record).(derived); ok {
+			d.derive()
 		}
 		return record, nil
 	}
 }
+
+// A derived record computes fields from others after it was read.
+type derived interface{ derive() }
 
 // id returns the ID of a record.
 func (e entity[T]) id(record T) int64 {
@@ -199,9 +226,14 @@ func (e entity[T]) score(db *DB, needle string, record T) int {
 func (e entity[T]) texts(record T) []string {
 	var texts []string
 	for _, c := range e.columns {
-		if c.Sealed != "" || c.search != "" {
-			text, _ := c.Value(record).(string)
-			texts = append(texts, text)
+		if c.search == "-" || c.Sealed == "" && c.search == "" {
+			continue
+		}
+		switch value := c.Value(record).(type) {
+		case string:
+			texts = append(texts, value)
+		case []string:
+			texts = append(texts, value...)
 		}
 	}
 	return texts
@@ -226,6 +258,10 @@ func (e entity[T]) write(db *DB, values map[string]any, name string, value any) 
 	}
 	c := e.column(name)
 	switch {
+	case c.Sealed != "" && c.search == "-":
+		if values[name] = nil; text != "" {
+			values[name], _, err = db.vault.Seal(c.Sealed, text)
+		}
 	case c.Sealed != "" && text == "":
 		values[name], values[name+"_tokens"] = nil, []int32{}
 	case c.Sealed != "":

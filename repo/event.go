@@ -10,7 +10,8 @@ import (
 	"github.com/Masterminds/squirrel"
 )
 
-// An Event belongs to a signed contract. It carries its customer's name and contact.
+// An Event belongs to a signed contract. It carries its customer's name and the person to talk to: the contact that it
+// names or, without one, the customer's person.
 type Event struct {
 	ID              int64      `db:"id"`
 	Name            *string    `db:"name" search:"index"`
@@ -20,6 +21,10 @@ type Event struct {
 	CustomerContact string     `db:"customer_contact" sealed:"customer.full_name" show:"detail"`
 	CustomerEmail   string     `db:"customer_email" sealed:"customer.email" show:"detail"`
 	CustomerPhone   string     `db:"customer_phone" sealed:"customer.phone" show:"detail"`
+	ContactID       *int64     `db:"contact_id" show:"detail"`
+	ContactName     string     `db:"contact_name" sealed:"contact.full_name" show:"hidden"`
+	ContactEmail    string     `db:"contact_email" sealed:"contact.email" show:"hidden"`
+	ContactPhone    string     `db:"contact_phone" sealed:"contact.phone" show:"hidden"`
 	StartDate       *time.Time `db:"start_date"`
 	EndDate         *time.Time `db:"end_date" show:"wide"`
 	Location        *string    `db:"location" search:"index"`
@@ -37,6 +42,16 @@ type Event struct {
 var events = entityOf[Event]("event", "event", "events", finder{mentionedBy: mentionedBy{
 	view: "events", sequence: "event_id_seq", contact: "support_id", alone: "event_texts",
 }})
+
+// derive puts the contact in the place of the customer's person (R11), who stays in the hidden fields: a search finds the
+// event by both.
+func (e *Event) derive() {
+	if e.ContactID != nil {
+		e.CustomerContact, e.ContactName = e.ContactName, e.CustomerContact
+		e.CustomerEmail, e.ContactEmail = e.ContactEmail, e.CustomerEmail
+		e.CustomerPhone, e.ContactPhone = e.ContactPhone, e.CustomerPhone
+	}
+}
 
 // EventStatuses are the states of an event.
 func EventStatuses() []string { return []string{"confirmed", "canceled"} }

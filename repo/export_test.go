@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -55,11 +56,14 @@ func SealedEntity[T any](noun, table, view string) Entity[T] {
 // View returns the entity's view.
 func (e Entity[T]) View() string { return e.view }
 
-// SealedColumns returns the sealed columns that the entities declare.
-func SealedColumns() []string {
-	var columns []string
+// SealedColumns returns the sealed columns that the entities declare, and whether they have search tokens.
+func SealedColumns() map[string]bool {
+	columns := map[string]bool{}
 	for _, e := range stores() {
-		columns = append(columns, e.sealed()...)
+		for _, column := range e.sealed() {
+			_, name, _ := strings.Cut(column, ".")
+			columns[column] = e.column(name).search != "-"
+		}
 	}
 	return columns
 }

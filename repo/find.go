@@ -24,6 +24,7 @@ type Found[T any] struct {
 // Everything is what was found of each noun, the best first.
 type Everything struct {
 	Customers []Found[Customer]
+	Contacts  []Found[Contact]
 	Contracts []Found[Contract]
 	Events    []Found[Event]
 	Users     []Found[User]
@@ -40,6 +41,10 @@ func (db *DB) Find(ctx context.Context, needle string, limit int) (all Everythin
 	err = db.together(ctx,
 		func(ctx context.Context) (err error) {
 			all.Customers, err = db.FindCustomers(ctx, needle, limit)
+			return err
+		},
+		func(ctx context.Context) (err error) {
+			all.Contacts, err = db.FindContacts(ctx, needle, limit)
 			return err
 		},
 		func(ctx context.Context) (err error) { events, err = db.matchingEvents(ctx, needle, limit); return err },
@@ -77,8 +82,18 @@ func (db *DB) together(ctx context.Context, asks ...func(context.Context) error)
 
 // FindCustomers returns at most limit live customers that match, the best first.
 func (db *DB) FindCustomers(ctx context.Context, needle string, limit int) ([]Found[Customer], error) {
-	return steady(db, func() ([]Found[Customer], error) {
-		all, err := numbered(ctx, needle, db.Customer)
+	return customers.find(ctx, db, needle, limit)
+}
+
+// FindContacts returns at most limit live contacts that match, the best first.
+func (db *DB) FindContacts(ctx context.Context, needle string, limit int) ([]Found[Contact], error) {
+	return contacts.find(ctx, db, needle, limit)
+}
+
+// find returns at most limit live records with sealed texts that match, the best first.
+func (e entity[T]) find(ctx context.Context, db *DB, needle string, limit int) ([]Found[T], error) {
+	return steady(db, func() ([]Found[T], error) {
+		all, err := numbered(ctx, needle, func(ctx context.Context, id int64) (T, error) { return e.get(ctx, db, id) })
 		if err != nil {
 			return nil, err
 		}
@@ -88,21 +103,21 @@ func (db *DB) FindCustomers(ctx context.Context, needle string, limit int) ([]Fo
 			if len(sets) == 0 || len(all) >= limit {
 				continue
 			}
-			p, candidates := Page{Search: needle, Limit: limit}, customers.withTokens(sets, nil)
-			fetch := func(p Page) (List[Customer], error) {
-				return customers.page(ctx, db, customers.from().Where(candidates(p)), p, customers.sorts())
+			p, candidates := Page{Search: needle, Limit: limit}, e.withTokens(sets, nil)
+			fetch := func(p Page) (List[T], error) {
+				return e.page(ctx, db, e.compared().Where(candidates(p)), p, e.sorts())
 			}
-			found, err := searched(p, customers.id, fetch, func(c Customer) bool { return customers.score(db, needle, c) > 0 })
+			found, err := searched(p, e.id, fetch, func(record T) bool { return e.score(db, needle, record) > 0 })
 			if err != nil {
 				return nil, err
 			}
 			all = append(all, found.Rows...)
 		}
-		return best(all, limit, customers.id, func(c Customer) int {
-			if number > 0 && c.ID == all[0].ID {
+		return best(all, limit, e.id, func(record T) int {
+			if number > 0 && e.id(record) == e.id(all[0]) {
 				return exactly
 			}
-			return customers.score(db, needle, c)
+			return e.score(db, needle, record)
 		}), nil
 	})
 }

@@ -54,6 +54,7 @@ crm.reset_password(bigint,integer,integer,integer,bytea,bytea)
 crm.run_key(bigint)
 crm.schema_version(integer)
 crm.search_keys(integer[],bigint)
+crm.search_tokens(crm.contact)
 crm.search_tokens(crm.customer)
 crm.search_tokens(crm.event)
 crm.sessions_of(bigint)
@@ -72,19 +73,24 @@ collaborator INSERT(email,employee_number,first_name,last_name,role)
 collaborator SELECT(deleted_at,id)
 collaborator UPDATE(deleted_at,email,employee_number,first_name,last_name,role)
 collaborator_id_seq SELECT
+contact INSERT(customer_id,email,email_tokens,first_at,full_name,full_name_tokens,phone,phone_tokens,role,role_tokens)
+contact SELECT(deleted_at,id)
+contact UPDATE(deleted_at,email,email_tokens,first_at,full_name,full_name_tokens,phone,phone_tokens,role,role_tokens)
+contact_id_seq SELECT
+contacts SELECT
 contract INSERT(customer_id,sales_id,status,total_amount)
 contract SELECT(deleted_at,id)
 contract UPDATE(customer_id,sales_id,status,total_amount)
 contract_id_seq SELECT
 contracts SELECT
-customer INSERT(company_name,company_name_tokens,email,email_tokens,full_name,full_name_tokens,phone,phone_tokens,sales_id)
+customer INSERT(address,address_tokens,company_name,company_name_tokens,email,email_tokens,full_name,full_name_tokens,language,phone,phone_tokens,sales_id)
 customer SELECT(deleted_at,id)
-customer UPDATE(company_name,company_name_tokens,deleted_at,email,email_tokens,full_name,full_name_tokens,phone,phone_tokens,sales_id)
+customer UPDATE(address,address_tokens,company_name,company_name_tokens,deleted_at,email,email_tokens,full_name,full_name_tokens,language,phone,phone_tokens,sales_id)
 customer_id_seq SELECT
 customers SELECT
-event INSERT(attendees,comments,comments_tokens,contract_id,end_date,location,location_tokens,name,name_tokens,start_date)
+event INSERT(attendees,comments,comments_tokens,contact_id,contract_id,end_date,location,location_tokens,name,name_tokens,start_date)
 event SELECT(canceled_at,deleted_at,id)
-event UPDATE(attendees,canceled_at,comments,comments_tokens,contract_id,deleted_at,end_date,location,location_tokens,name,name_tokens,start_date,support_id)
+event UPDATE(attendees,canceled_at,comments,comments_tokens,contact_id,contract_id,deleted_at,end_date,location,location_tokens,name,name_tokens,start_date,support_id)
 event_id_seq SELECT
 event_texts SELECT
 events SELECT

@@ -241,6 +241,14 @@ func (w *world) customer(sales string) repo.Customer {
 	}))
 }
 
+// contact of a customer.
+func (w *world) contact(customer int64) repo.Contact {
+	w.t.Helper()
+	return ok[repo.Contact](w.t)(w.as("admin").AddContact(context.Background(), repo.Change{
+		"customer_id": customer, "full_name": "Jane Plume", "role": "buyer", "email": "jane@plume.example", "phone": "+33698765432",
+	}))
+}
+
 // contract of a customer, in that state.
 func (w *world) contract(customer int64, total repo.Money, status string) repo.Contract {
 	w.t.Helper()

@@ -16,6 +16,7 @@ import (
 const responsibilities = `
 user.view        A A A A
 customer.view    A A A A
+contact.view     A A A A
 contract.view    A A A A
 event.view       A A A A
 user.add         A A - -
@@ -24,6 +25,9 @@ user.delete      A A - -
 customer.add     A - A -
 customer.update  A - O -
 customer.delete  A - - -
+contact.add      A - O -
+contact.update   A - O -
+contact.delete   A - O -
 contract.add     A A - -
 contract.update  A A O -
 contract.delete  - - - -
@@ -92,6 +96,8 @@ func (w *world) trials(set int) []trial {
 	e, off := w.event(k, support).ID, w.event(k, support).ID
 	ok[repo.Event](w.t)(w.as("manage").CancelEvent(ctx, off))
 	ids := []any{c}
+	n, gone := w.contact(c).ID, w.contact(c).ID
+	ok[repo.Contact](w.t)(w.as("admin").DeleteContact(ctx, gone))
 	list := []trial{
 		{"user.view", set, func(db *repo.DB) error { return listed(db.Users(ctx, repo.UserFilter{Page: repo.Page{Limit: 9}})) }, "select * from users", nil},
 		{"user.view", set, func(db *repo.DB) error { return failed(db.User(ctx, user)) }, "select id, deleted_at from collaborator where id = $1", []any{user}},
@@ -101,6 +107,11 @@ func (w *world) trials(set int) []trial {
 		}, "select * from customers", nil},
 		{"customer.view", set, func(db *repo.DB) error { return failed(db.Customer(ctx, c)) }, "select id, deleted_at from customer where id = $1", ids},
 		{"customer.view", set, func(db *repo.DB) error { return failed(db.History(ctx, "customer", c)) }, "select * from history('customer', $1)", ids},
+		{"contact.view", set, func(db *repo.DB) error {
+			return listed(db.Contacts(ctx, repo.ContactFilter{Page: repo.Page{Limit: 9}}))
+		}, "select * from contacts", nil},
+		{"contact.view", set, func(db *repo.DB) error { return failed(db.Contact(ctx, n)) }, "select id, deleted_at from contact where id = $1", []any{n}},
+		{"contact.view", set, func(db *repo.DB) error { return failed(db.History(ctx, "contact", n)) }, "select * from history('contact', $1)", []any{n}},
 		{"contract.view", set, func(db *repo.DB) error {
 			return listed(db.Contracts(ctx, repo.ContractFilter{Page: repo.Page{Limit: 9}}))
 		}, "select * from contracts", nil},
@@ -127,6 +138,14 @@ func (w *world) trials(set int) []trial {
 			return failed(db.UpdateCustomer(ctx, c, repo.Change{"phone": text("")}))
 		}, "update customer set phone = null where id = $1", ids},
 		{"customer.delete", set, func(db *repo.DB) error { return failed(db.DeleteCustomer(ctx, free)) }, "update customer set deleted_at = now() where id = $1", []any{free}},
+		{"contact.add", set, func(db *repo.DB) error {
+			return failed(db.AddContact(ctx, repo.Change{"customer_id": c, "full_name": "New"}))
+		}, "insert into contact (customer_id, full_name) values ($1, $2)", []any{c, sealed}},
+		{"contact.update", set, func(db *repo.DB) error {
+			return failed(db.UpdateContact(ctx, n, repo.Change{"first": true}))
+		}, "update contact set first_at = now() where id = $1", []any{n}},
+		{"contact.delete", set, func(db *repo.DB) error { return failed(db.DeleteContact(ctx, n)) }, "update contact set deleted_at = now() where id = $1", []any{n}},
+		{"contact.delete", set, func(db *repo.DB) error { return failed(db.RestoreContact(ctx, gone)) }, "update contact set deleted_at = null where id = $1", []any{gone}},
 		{"contract.add", set, func(db *repo.DB) error { return failed(db.AddContract(ctx, repo.Change{"customer_id": &c})) }, "insert into contract (customer_id) values ($1)", ids},
 		{"contract.update", set, func(db *repo.DB) error {
 			return failed(db.UpdateContract(ctx, k, repo.Change{"total_amount": ptr(repo.Money(200000))}))
@@ -145,7 +164,7 @@ func (w *world) trials(set int) []trial {
 	list = append(list,
 		trial{"event.cancel", set, func(db *repo.DB) error { return failed(db.CancelEvent(ctx, e)) }, "update event set canceled_at = now() where id = $1", []any{e}},
 		trial{"event.cancel", set, func(db *repo.DB) error { return failed(db.RestoreEvent(ctx, off)) }, "update event set canceled_at = null where id = $1", []any{off}})
-	for _, table := range []string{"collaborator", "customer", "contract", "event"} { // nothing is ever really deleted
+	for _, table := range []string{"collaborator", "customer", "contact", "contract", "event"} { // nothing is ever really deleted
 		noun := strings.Replace(table, "collaborator", "user", 1)
 		list = append(list, trial{noun + ".destroy", set, nil, "delete from " + table, nil})
 	}

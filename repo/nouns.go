@@ -11,7 +11,7 @@ type stored interface {
 }
 
 // stores returns the entities, in the order in which lists name their nouns.
-func stores() []stored { return []stored{customers, contracts, events, users} }
+func stores() []stored { return []stored{customers, contacts, contracts, events, users} }
 
 // storeOf returns the entity with a noun, or nil.
 func storeOf(noun string) stored {
@@ -23,7 +23,7 @@ func storeOf(noun string) stored {
 	return nil
 }
 
-// Nouns returns the nouns of the records that have an ID: "customer", "contract", "event" and "user".
+// Nouns returns the nouns of the records that have an ID, such as "customer".
 func Nouns() []string {
 	var nouns []string
 	for _, e := range stores() {

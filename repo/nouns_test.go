@@ -47,7 +47,7 @@ func TestWritableColumnsAreDeclared(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for noun, columns := range map[string][]repo.Column{
-		"customer": repo.ColumnsOf[repo.Customer](), "contract": repo.ColumnsOf[repo.Contract](),
+		"customer": repo.ColumnsOf[repo.Customer](), "contact": repo.ColumnsOf[repo.Contact](), "contract": repo.ColumnsOf[repo.Contract](),
 		"event": repo.ColumnsOf[repo.Event](), "user": repo.ColumnsOf[repo.User](),
 	} {
 		writable := read[[]string](w, `select array_agg(a.attname::text) from pg_attribute a

@@ -11,7 +11,7 @@ import (
 )
 
 // Counts are numbers of records by noun.
-type Counts struct{ Users, Customers, Contracts, Payments, Events int }
+type Counts struct{ Users, Customers, Contacts, Contracts, Payments, Events int }
 
 // Purged is what a purge did: how many fictional records it removed, and how many it kept
 // because real ones build on them.
@@ -41,7 +41,7 @@ func (a *Admin) FictionalUser(ctx context.Context, email string, p *Password) (u
 // of returns the count of the records of a table, or one that nobody reads.
 func (c *Counts) of(table string) *int {
 	counts := map[string]*int{
-		users.table: &c.Users, customers.table: &c.Customers, contracts.table: &c.Contracts, payments.table: &c.Payments,
+		users.table: &c.Users, customers.table: &c.Customers, contacts.table: &c.Contacts, contracts.table: &c.Contracts, payments.table: &c.Payments,
 		events.table: &c.Events,
 	}
 	if count, ok := counts[table]; ok {

@@ -20,6 +20,15 @@ func (db *DB) open(column string, sealed []byte) string {
 	return db.vault.Open(column, sealed)
 }
 
+// openAll returns the texts of sealed values.
+func (db *DB) openAll(column string, sealed [][]byte) []string {
+	texts := make([]string, len(sealed))
+	for i, s := range sealed {
+		texts[i] = db.open(column, s)
+	}
+	return texts
+}
+
 // live selects the record with the ID unless it is deleted.
 func (e entity[T]) live(id int64) squirrel.SelectBuilder {
 	return e.from().Where(squirrel.Eq{"id": id, "deleted_at": nil})

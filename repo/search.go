@@ -30,10 +30,10 @@ func (e entity[T]) search(
 	if e.column(p.Sort).sortsByText {
 		return e.sortedByText(ctx, db, where, p, sorts)
 	}
-	q := e.from().Where(where)
 	if p.Search == "" {
-		return e.page(ctx, db, q, p, sorts)
+		return e.page(ctx, db, e.from().Where(where), p, sorts)
 	}
+	q := e.compared().Where(where)
 	return steady(db, func() (List[T], error) {
 		candidates, err := e.candidates(ctx, db, p.Search, where)
 		if err != nil {

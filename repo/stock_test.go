@@ -18,6 +18,7 @@ func stock(b testing.TB, w *world, n int) {
 	w.openWith(vault{keyring})
 	conn := ok[*pgx.Conn](b)(pgx.ConnectConfig(ctx, w.owner.Config().ConnConfig))
 	defer conn.Close(ctx)
+	index := read[string](w, "select pg_get_indexdef('crm.customer_search'::regclass)")
 	if _, err := conn.Exec(ctx, "set session_replication_role = replica; set maintenance_work_mem = '256MB'; drop index crm.customer_search"); err != nil {
 		b.Fatal(err)
 	}
@@ -49,8 +50,7 @@ func stock(b testing.TB, w *world, n int) {
 	if _, err := conn.CopyFrom(ctx, pgx.Identifier{"crm", "customer"}, columns, pgx.CopyFromSlice(n, row)); err != nil {
 		b.Fatal(err)
 	}
-	if _, err := conn.Exec(ctx, `set search_path = crm; create index customer_search on customer using gin (
-		search_keys(company_name_tokens || full_name_tokens || email_tokens || phone_tokens, id)) with (fastupdate = off)`); err != nil {
+	if _, err := conn.Exec(ctx, "set search_path = crm; "+index); err != nil {
 		b.Fatal(err)
 	}
 	if _, err := conn.Exec(ctx, `insert into contract (customer_id, sales_id, total_amount, remaining_amount, status, signed_at)

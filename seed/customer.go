@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"crm/repo"
 )
@@ -24,6 +25,22 @@ func (p *plan) addCustomer(day int, owner *member, brand, fullName string, c rep
 	p.made.Customers++
 	p.then(who.since, owner, func(ctx context.Context, db *repo.DB) error {
 		added, err := db.AddCustomer(ctx, c)
+		who.id = added.ID
+		return err
+	})
+	return who
+}
+
+// A contact as planned. The ID is known once the step was taken.
+type contact struct{ id int64 }
+
+// addContact plans a contact of a customer, shortly after the customer is added. Chance is not asked.
+func (p *plan) addContact(of *customer, c repo.Change) *contact {
+	who := &contact{}
+	p.made.Contacts++
+	p.then(moment{of.since.order + 1, of.since.time.Add(10 * time.Minute)}, of.owner, func(ctx context.Context, db *repo.DB) error {
+		c["customer_id"] = of.id
+		added, err := db.AddContact(ctx, c)
 		who.id = added.ID
 		return err
 	})
@@ -63,6 +80,13 @@ func (p *plan) someCustomer(i, n int) *customer {
 		delete(c, "email")
 	}
 	who := p.addCustomer(day, owner, brand, first+" "+last, c)
+	if i%4 == 2 {
+		first, last := home.firsts[i%len(home.firsts)], home.lasts[i*7%len(home.lasts)]
+		p.addContact(who, repo.Change{
+			"full_name": first + " " + last, "role": duties()[i%len(duties())],
+			"email": mailbox(first) + "@" + mailbox(brand) + ".example",
+		})
+	}
 	if i%3 == 1 {
 		p.changeCustomer(p.between(who.day+5, -1), who, repo.Change{"phone": p.phone(home)})
 	}

@@ -66,14 +66,17 @@ func (p *plan) free(turn int, begins, ends time.Time) *member {
 }
 
 // addEvent plans that the sales contact books an event, that management assigns its support, if any,
-// and that the support notes how it goes on, now and then.
-func (p *plan) addEvent(day, start int, k *contract, at booking, e repo.Change, support *member) {
+// and that the support notes how it goes on, now and then. talksTo has the contact of the event, if it names one.
+func (p *plan) addEvent(day, start int, k *contract, at booking, e repo.Change, support *member, talksTo ...*contact) {
 	var id int64
 	added := p.at(day, k.signed)
 	p.made.Events++
 	k.booked, k.lastEvent = later(k.booked, added), max(k.lastEvent, start+7)
 	p.then(added, k.customer.owner, func(ctx context.Context, db *repo.DB) error {
 		e["contract_id"] = k.id
+		for _, c := range talksTo {
+			e["contact_id"] = c.id
+		}
 		made, err := db.AddEvent(ctx, e)
 		id = made.ID
 		return err

@@ -83,3 +83,8 @@ func news() []string {
 		"Number of guests to be confirmed on Friday.",
 	}
 }
+
+// duties are what contacts do at a customer's.
+func duties() []string {
+	return []string{"accounting", "purchasing", "assistant", "communication", "human resources", "facilities"}
+}

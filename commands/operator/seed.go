@@ -25,6 +25,7 @@ func Tell(c repo.Counts) string {
 		noun  string
 	}{
 		{c.Customers, "customer"},
+		{c.Contacts, "contact"},
 		{c.Contracts, "contract"},
 		{c.Payments, "payment"},
 		{c.Events, "event"},

@@ -1,0 +1,88 @@
+package commands
+
+import (
+	"context"
+
+	"crm/repo"
+	"crm/security"
+)
+
+var contactFields = fieldsOf[repo.Contact]()
+
+// ContactID is the kind of a contact's number.
+var ContactID = contactKind("contact", "")
+
+// ownContactID is the kind of the number of a contact that the session may change.
+var ownContactID = contactKind("own contact", action("contact", "update"))
+
+// contactKind is the kind of a contact's number. Completion offers the contacts for which the session has the action; all
+// if it is "".
+func contactKind(key string, needed security.Action) Kind {
+	return Kind{
+		Name: "CONTACT_ID", Key: key, Noun: "contact", Parse: ID.Parse, Search: searchContacts,
+		Live: func(ctx context.Context, s *Session) ([]Choice, error) {
+			found, err := s.DB.Contacts(ctx, repo.ContactFilter{Page: recent, SalesID: s.owner(needed)})
+			return live(found.Rows, err, contactChoice)
+		},
+	}
+}
+
+func contactCommands() Table {
+	details := []Flag{
+		{Name: "role", Kind: Text(nameLimit), Help: "what they do at the customer's; '' for unknown"},
+		{Name: "email", Kind: Email, Help: "where to write to; '' for none"},
+		{Name: "phone", Kind: Phone, Help: "where to call; '' for none"},
+		{Name: "first", Kind: Switch, Help: "make it the customer's first contact"},
+	}
+	changes := append([]Flag{{Name: "full-name", Kind: Required(Text(nameLimit)), Help: "the person"}}, details...)
+	return Table{
+		{
+			Name: "contact list", Short: "List the contacts of customers", Needs: action("contact", "view"),
+			Flags: listFlags(contactFields, repo.SortKeys[repo.Contact](),
+				Flag{Name: "customer-id", Kind: CustomerID, Help: "only those of this customer"},
+				Flag{Name: "first", Kind: Switch, Help: "only the first one of each customer"},
+				searchFlag("name, role, email or phone")),
+			Examples: []string{"contact list --customer-id 3", "contact list --search quick"},
+			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
+				f := repo.ContactFilter{CustomerID: Value[int64](in, "customer-id"), First: in.Has("first")}
+				return pages(ctx, s, in, contactFields, func(ctx context.Context, p repo.Page) (repo.List[repo.Contact], error) {
+					f.Page = p
+					return s.DB.Contacts(ctx, f)
+				})
+			},
+		},
+		getCommand("contact", ContactID, contactFields, (*repo.DB).Contact),
+		{
+			Name: "contact add", Short: "Add a contact to a customer", Needs: action("contact", "add"),
+			Args: []Arg{
+				{Name: "customer-id", Kind: contactCustomerID, Help: "the customer"},
+				{Name: "full-name", Kind: Required(Text(nameLimit)), Help: "the person"},
+			},
+			Flags:    details,
+			Examples: []string{`contact add 1 "Ada Casey" --role accounting --email ada@startup.example`},
+			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
+				c, err := s.DB.AddContact(ctx, changeOf(contactFields, in))
+				return done(contactFields, c, "contact", c.ID, "added"), named(err, "customer", Value[int64](in, "customer-id"))
+			},
+		},
+		{
+			Name: "contact update", Short: "Change a contact", Needs: action("contact", "update"),
+			Args: []Arg{idArg(ownContactID)}, Flags: changes,
+			Examples: []string{"contact update 1 --first"},
+			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
+				id := Value[int64](in, "id")
+				if err := nothingToChange(in, changes); err != nil {
+					return Output{}, err
+				}
+				c, err := s.DB.UpdateContact(ctx, id, changeOf(contactFields, in))
+				return done(contactFields, c, "contact", id, "updated"), named(err, "contact", id)
+			},
+		},
+		deleteCommand("contact", ownContactID, contactFields, (*repo.DB).DeleteContact, aboutContact("delete")),
+		restoreCommand("contact", contactFields, (*repo.DB).RestoreContact),
+		historyCommand("contact", ContactID),
+	}
+}
+
+// contactCustomerID is the kind of the number of a customer to which the session may add a contact.
+var contactCustomerID = customerKind("customer of a contact", action("contact", "add"))
