@@ -1583,13 +1583,13 @@ create function index_contact() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp as $$
 declare
 	of_customer bigint := case when tg_op = 'DELETE' then old.customer_id else new.customer_id end;
-	session     bigint := case when tg_op <> 'DELETE' then -new.changed_in end;
+	session     bigint := case when tg_op <> 'DELETE' then new.changed_in end;
 	tokens      integer[];
 begin
 	perform from customer c where c.id = of_customer for no key update;
 	tokens := (select coalesce(array_agg(distinct t), '{}') from contact n, unnest(search_tokens(n)) t
 		where n.customer_id = of_customer and n.deleted_at is null);
-	update customer c set contact_tokens = tokens, changed_in = session where c.id = of_customer and c.contact_tokens <> tokens;
+	update customer c set contact_tokens = tokens, changed_in = -session where c.id = of_customer and c.contact_tokens <> tokens;
 	return null;
 end $$;
 

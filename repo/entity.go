@@ -145,7 +145,11 @@ func entityOf[T any](noun, table, view string, by finder) entity[T] {
 
 // from selects the entity's columns from its view, without those that only searches need.
 func (e entity[T]) from() squirrel.SelectBuilder {
-	return selected(e.columns[:slices.IndexFunc(append(e.columns, Column{search: "only"}), Column.IsForSearch)]).From(e.view)
+	columns := e.columns
+	if i := slices.IndexFunc(columns, Column.IsForSearch); i >= 0 {
+		columns = columns[:i]
+	}
+	return selected(columns).From(e.view)
 }
 
 // compared selects all of the entity's columns.

@@ -23,6 +23,13 @@ var guesses = map[string][]guess{
 		guess{"starts_with(%s, 'sig')", "starts_with(%s, 'zzz')"}, guess{"%s similar to 'sig%%'", "%s similar to 'zzz%%'"}),
 	"bytea":                    append(numbers("bytea", "decode(repeat('01', 40), 'hex')", "decode(repeat('ff', 40), 'hex')"), guess{`%s like '\\001%%'::bytea`, `%s like '\\377%%'::bytea`}),
 	"timestamp with time zone": numbers("timestamptz", "'2020-01-01 UTC'", "'2029-01-01 UTC'"),
+	"date":                     numbers("date", "'2020-01-01'", "'2029-01-01'"),
+	"boolean":                  {{"%s::text = 'true'", "%s::text = 'false'"}},
+	"bytea[]": {
+		{"%s = array[decode(repeat('01', 40), 'hex')]", "%s = array[decode(repeat('ff', 40), 'hex')]"},
+		{"decode(repeat('01', 40), 'hex') = any (%s)", "decode(repeat('ff', 40), 'hex') = any (%s)"},
+		{"cardinality(%s) = 1", "cardinality(%s) = 77"},
+	},
 	"integer[]": {
 		{"%s @> '{7}'", "%s @> '{1234567}'"},
 		{"%s && '{7}'", "%s && '{1234567}'"},
@@ -56,9 +63,11 @@ func (w *world) skewed() {
 		`insert into collaborator (employee_number, first_name, last_name, email, role, created_at) select 'E' || 1000 + i, 'signed', 'signed', 'signed' || i || '@x', 'sales', '2020-01-01 UTC' from generate_series(1, 500) i`,
 		`insert into customer (company_name, full_name, email, phone, sales_id, created_at, updated_at, company_name_tokens, full_name_tokens, email_tokens, phone_tokens)
 			select s, s, s, s, 7, '2020-01-01 UTC', '2020-01-01 UTC', '{7}', '{7}', '{7}', '{7}' from generate_series(1, 3000), decode(repeat('01', 40), 'hex') s`,
+		`insert into contact (customer_id, full_name, role, email, phone, first_at, created_at, updated_at, full_name_tokens)
+			select 7, s, s, s, s, '2020-01-01 UTC', '2020-01-01 UTC', '2020-01-01 UTC', '{7}' from generate_series(1, 3000), decode(repeat('01', 40), 'hex') s`,
 		`insert into contract (customer_id, sales_id, total_amount, remaining_amount, status, signed_at, created_at, updated_at, deleted_at)
 			select 7, 7, 7, 7, 'signed', '2020-01-01 UTC', '2020-01-01 UTC', '2020-01-01 UTC', case when i % 2 = 0 then '2020-01-01 UTC'::timestamptz end from generate_series(1, 3000) i`,
-		`insert into payment (contract_id, amount, recorded_by) select 7, 7, 7 from generate_series(1, 3000)`,
+		`insert into payment (contract_id, amount, recorded_by, paid_on) select 7, 7, 7, '2020-01-01' from generate_series(1, 3000)`,
 		`insert into event (name, contract_id, start_date, end_date, location, attendees, comments, support_id, name_tokens, location_tokens, comments_tokens, created_at, updated_at)
 			select 'signed', 7, '2020-01-01 UTC', '2020-01-02 UTC', 'signed', 7, 'signed', 7, '{7}', '{7}', '{7}', '2020-01-01 UTC', '2020-01-01 UTC' from generate_series(1, 3000)`,
 		`insert into audit (at, collaborator_id, session_id, entity, entity_id, action, before, after) select '2020-01-01 UTC', 7, 7, 'signed', 7, 'signed', '{"status": "signed"}', '{"status": "signed"}' from generate_series(1, 3000)`,

@@ -160,16 +160,16 @@ func boxKeys(t *testing.T) {
 	d.send("\r")
 	d.wait("kevin@startup.example")
 	d.idle()
-	d.send("con")
+	d.send("contr")
 	d.wait("contract  list")
 	d.send("\x1b")
 	d.until("closed box", func() bool { return strings.TrimSpace(d.below()) == "" })
-	d.send("t")
+	d.send("a")
 	d.wait("contract  list")
 	d.send("\x1b[B") // enters the box
 	d.waitLine(d.prompt + " contract")
 	d.send("\x1b") // leaves the selection
-	d.waitLine(d.prompt + " cont")
+	d.waitLine(d.prompt + " contra")
 	d.until("closed box", func() bool { return strings.TrimSpace(d.below()) == "" })
 	d.send("\t\t") // opens the box and takes its only row, with a space
 	d.waitLine(d.prompt + " contract")
