@@ -70,6 +70,9 @@ func (w *world) skewed() {
 		`insert into payment (contract_id, amount, recorded_by, paid_on) select 7, 7, 7, '2020-01-01' from generate_series(1, 3000)`,
 		`insert into event (name, contract_id, start_date, end_date, location, attendees, comments, support_id, name_tokens, location_tokens, comments_tokens, created_at, updated_at)
 			select 'signed', 7, '2020-01-01 UTC', '2020-01-02 UTC', 'signed', 7, 'signed', 7, '{7}', '{7}', '{7}', '2020-01-01 UTC', '2020-01-01 UTC' from generate_series(1, 3000)`,
+		`insert into note (customer_id, text, due, author_id, created_at, updated_at, text_tokens)
+			select 7, decode(repeat('01', 40), 'hex'), '2020-01-01', 7, '2020-01-01 UTC', '2020-01-01 UTC', '{7}' from generate_series(1, 3000) i`,
+		"insert into tag (name, customer_id, created_at, updated_at) select 'signed', i, '2020-01-01 UTC', '2020-01-01 UTC' from generate_series(1, 3000) i",
 		`insert into audit (at, collaborator_id, session_id, entity, entity_id, action, before, after) select '2020-01-01 UTC', 7, 7, 'signed', 7, 'signed', '{"status": "signed"}', '{"status": "signed"}' from generate_series(1, 3000)`,
 		`insert into sign_in_attempt (address, name_hash, nonce, client_nonce, proof, device, device_proof, ticket, outcome)
 			select sha256('7'), sha256('7'), sha256(i::text::bytea) || '12345678', sha256('7'), sha256('7'), sha256('7'), sha256('7'), sha256(i::text::bytea), 1

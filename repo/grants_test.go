@@ -57,6 +57,7 @@ crm.search_keys(integer[],bigint)
 crm.search_tokens(crm.contact)
 crm.search_tokens(crm.customer)
 crm.search_tokens(crm.event)
+crm.search_tokens(crm.note)
 crm.sessions_of(bigint)
 crm.set_first_password(text,integer,integer,integer,bytea,bytea,boolean)
 crm.sign_in(text,bytea,bytea,bytea,bytea,bytea,bytea)
@@ -94,8 +95,18 @@ event UPDATE(attendees,canceled_at,comments,comments_tokens,contact_id,contract_
 event_id_seq SELECT
 event_texts SELECT
 events SELECT
+note INSERT(contract_id,customer_id,due,event_id,text,text_tokens)
+note SELECT(deleted_at,id)
+note UPDATE(deleted_at,done_at,due,text,text_tokens)
+note_id_seq SELECT
+notes SELECT
 payment INSERT(amount,contract_id,paid_on)
 payments SELECT
+tag INSERT(contract_id,customer_id,event_id,name)
+tag SELECT(deleted_at,id)
+tag UPDATE(deleted_at)
+tag_id_seq SELECT
+tags SELECT
 users SELECT`
 
 // realDatabase is one that crm init made, not a clone: a clone has lost the database's own grants.
