@@ -62,7 +62,7 @@ from role r, unnest(array['user', 'customer', 'contact', 'contract', 'event', 'n
 -- Everybody may write notes and tags; a note is its author's.
 insert into permission (role, action, scope)
 select r.name, a.action, case when a.scope = 'own' and r.name in ('admin', 'manage') then 'all' else a.scope end
-from role r, (values ('note.add', 'all'), ('note.update', 'own'), ('note.delete', 'own'), ('tag.add', 'all'), ('tag.delete', 'all')) a (action, scope);
+from role r, (values ('note.add', 'all'), ('note.update', 'own'), ('note.delete', 'own'), ('tag.view', 'all'), ('tag.add', 'all'), ('tag.delete', 'all')) a (action, scope);
 
 insert into permission (role, action, scope) values
 	('admin',  'user.add',        'all'), ('manage',  'user.add',        'all'),
@@ -2431,12 +2431,11 @@ from note n left join event e on e.id = n.event_id left join contract k on k.id 
 	left join collaborator u on u.id = n.author_id, unnest('{1}'::integer[]) one
 where (select reach('note.view')) = 0;
 
--- Tags are shown to whoever may view customers, contracts and events.
 create view tags as
 select t.id, t.name, case when t.customer_id is not null then 'customer' when t.contract_id is not null then 'contract' else 'event' end as noun,
 	coalesce(t.customer_id, t.contract_id, t.event_id) as record_id, t.customer_id, t.contract_id, t.event_id, t.created_at, t.updated_at, t.deleted_at
 from tag t, unnest('{1}'::integer[]) one
-where (select reach('customer.view')) = 0 and (select reach('contract.view')) = 0 and (select reach('event.view')) = 0;
+where (select reach('tag.view')) = 0;
 
 create view payments as
 select p.id, p.contract_id, p.paid_on, p.amount, u.first_name || ' ' || u.last_name as recorded_by, p.created_at
@@ -2503,7 +2502,7 @@ create policy adding on note for insert to :"app"
 create policy changing on note for update to :"app"
 	using (within((select judged('note.update', 'note.delete')), array[author_id])) with check (changed_in = (select my_session()));
 
-create policy reading on tag for select to :"app" using ((select reached('customer.view')) = 0);
+create policy reading on tag for select to :"app" using ((select reached('tag.view')) = 0);
 create policy adding on tag for insert to :"app"
 	with check (admits((select judged('tag.add')), changed_in, '{}') and case when customer_id is not null then (select reached('customer.view'))
 		when contract_id is not null then (select reached('contract.view')) else (select reached('event.view')) end = 0);

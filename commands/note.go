@@ -207,7 +207,7 @@ func tagCommands() Table {
 	}
 	return Table{
 		{
-			Name: "tag list", Short: "List the tags of a record, or all", Needs: action("customer", "view"),
+			Name: "tag list", Short: "List the tags of a record, or all", Needs: action("tag", "view"),
 			Args: recordArgs(true), Examples: []string{"tag list", "tag list customer 2"},
 			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
 				found, err := s.DB.Tags(ctx, Value[string](in, "noun"), Value[int64](in, "record-id"))

@@ -39,6 +39,7 @@ event.cancel     A A - -
 note.add         A A A A
 note.update      A A O O
 note.delete      A A O O
+tag.view         A A A A
 tag.add          A A A A
 tag.delete       A A A A
 user.unlock      A A - -
@@ -190,6 +191,7 @@ func (w *world) trials(set int) []trial {
 		trial{"note.add", set, func(db *repo.DB) error {
 			return failed(db.AddNote(ctx, "event", e, repo.Change{"text": "New"}))
 		}, "insert into note (event_id, text) values ($1, $2)", []any{e, sealed}},
+		trial{"tag.view", set, func(db *repo.DB) error { return failed(db.Tags(ctx, "", 0)) }, "select * from tags", nil},
 		trial{"tag.add", set, func(db *repo.DB) error { return failed(db.AddTag(ctx, "contract", k, "new")) }, "insert into tag (contract_id, name) values ($1, 'new')", []any{k}},
 		trial{
 			"tag.delete", set, func(db *repo.DB) error { return failed(db.RemoveTag(ctx, "customer", c, "old")) },

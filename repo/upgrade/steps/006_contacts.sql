@@ -47,7 +47,7 @@ create index event_contact_id on event (contact_id);
 -- Notes, follow-ups and tags on customers, contracts and events. A note of 10,000 characters needs longer sealed values.
 
 insert into permission (role, action, scope)
-select p.role, 'note.view', p.scope from permission p where p.action = 'customer.view';
+select p.role, a.action, p.scope from permission p, unnest(array['note.view', 'tag.view']) a (action) where p.action = 'customer.view';
 insert into permission (role, action, scope)
 select r.name, a.action, case when a.scope = 'own' and r.name in ('admin', 'manage') then 'all' else a.scope end
 from role r, (values ('note.add', 'all'), ('note.update', 'own'), ('note.delete', 'own'), ('tag.add', 'all'), ('tag.delete', 'all')) a (action, scope);
