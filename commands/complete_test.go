@@ -72,7 +72,7 @@ func TestComplete(t *testing.T) {
 		`barn open 'O`:                       {10, "O'Hara's", "", ""},
 		"barn open lake":                     {10, "O'Hara's", "", ""},
 		"barn open rf":                       {10, "red-roof", "", ""},
-		"barn note c":                        {10, "contract customer", "", ""},
+		"barn note c":                        {10, "customer contract", "", ""},
 		"barn note event ":                   {16, "", "EVENT_ID", "RECORD_ID: its number, as printed"},
 		"barn note customer ":                {19, "", "CUSTOMER_ID", "RECORD_ID: its number, as printed"},
 		"barn note barn ":                    {15, "", "", "RECORD_ID: its number, as printed"},
