@@ -123,7 +123,7 @@ func TestPages(t *testing.T) {
 
 // viewSQL is a view's query without its gate, for the superuser.
 func viewSQL(w *world, view string) string {
-	return read[string](w, "select regexp_replace(regexp_replace(pg_get_viewdef($1::text::regclass), '(.*)WHERE .*', '\1'), ';$', '')", "crm."+view)
+	return read[string](w, "select regexp_replace(regexp_replace(pg_get_viewdef($1::text::regclass), '(.*)WHERE .*', '\\1'), ';$', '')", "crm."+view)
 }
 
 // R14, R19, R21: filters say what they say, and several hold together.
