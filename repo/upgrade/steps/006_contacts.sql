@@ -43,3 +43,8 @@ create index contact_customer_id on contact (customer_id, id);
 
 alter table event add contact_id bigint references contact;
 create index event_contact_id on event (contact_id);
+
+-- Changes that were made together are taken back together.
+
+alter table audit add batch bigint;
+create index audit_batch on audit (batch, id) where batch is not null;
