@@ -76,7 +76,7 @@ func TestTrailActions(t *testing.T) {
 	}
 	var written []string
 	for _, pattern := range []string{
-		`perform (?:note|lead)\([^,]+(?:\(of_entity\))?, [^']*?'([a-z-]+)'`,                           // what is no change of a record
+		`perform (?:note|lead)\([^,]+(?:\(of_entity\))?, [^']*?'([a-z-]+)'`,                  // what is no change of a record
 		`insert into audit \([^)]*\)\s+values \([^;]*?'(?:user|schema)',\s[^;]*?'([a-z-]+)'`, // what the owner's functions note
 		`noteRotation\(ctx, key, "([a-z]+)"`,
 		`(?:then|when 'INSERT' then|when 'DELETE' then|else) '(add|purge|update|restore|delete|cancel)'`, // trail()

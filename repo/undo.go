@@ -40,18 +40,6 @@ type lastChangeRow struct {
 	ChangedBy *string    `db:"changed_by"`
 }
 
-// LastChange returns the first of LastChanges; ErrNotFound if there is none.
-func (db *DB) LastChange(ctx context.Context) (LastChange, error) {
-	changes, err := db.LastChanges(ctx)
-	if err == nil && len(changes) == 0 {
-		err = ErrNotFound
-	}
-	if err != nil {
-		return LastChange{}, err
-	}
-	return changes[0], nil
-}
-
 // mostUndone is how many of their last changes a user can take back.
 const mostUndone = 100
 
