@@ -198,7 +198,7 @@ func TestNothingToldOutside(t *testing.T) {
 		"select reset_password(%d, 64, 1, 1, '0123456789abcdef', 'x')":                              w.ids["sales1"], "select unlock_user(%d)": w.ids["sales1"],
 		"select clear_mfa(%d)": w.ids["sales1"], "select end_session(%d)": 1, "select * from sessions_of(%d)": w.ids["sales1"],
 		"select export_customer(%d)": customer, "select erase_customer(%d, '{}')": customer,
-		"select note_refusal('x', 'customer', %d)": customer, "select * from my_last_change(), generate_series(1, %d)": 1,
+		"select note_refusal('x', 'customer', %d)": customer, "select * from my_changes(9), generate_series(1, %d)": 1,
 		"select note_failures(), %d": 1, "select disable_mfa('x'), %d": 1, "select enable_mfa('x', 'x', '%d', null)": 1, "select touch(), %d": 1,
 	} {
 		answers := map[string]bool{}

@@ -65,6 +65,7 @@ var wordings = map[string]wording{
 
 	"deleted_record":   {ErrNotFound, ""},
 	"request_pkey":     {ErrRepeated, ""},
+	"undo_changed":     {ErrConflict, "it has been changed in this moment: nothing was taken back"},
 	"audit_undoes_key": {ErrConflict, "it has just been undone already"},
 }
 

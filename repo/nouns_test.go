@@ -23,10 +23,10 @@ func TestNounsAreTheDatabases(t *testing.T) {
 	if !maps.Equal(inTrail, tables) {
 		t.Errorf("the trail holds %v, the program has %v", inTrail, tables)
 	}
-	undo := read[string](w, "select prosrc from pg_proc where proname = 'my_last_change'")
+	undo := read[string](w, "select prosrc from pg_proc where proname = 'my_changes'")
 	for noun := range tables {
 		if !strings.Contains(undo, "'"+noun+"'") {
-			t.Errorf("my_last_change() leaves %s out", noun)
+			t.Errorf("my_changes() leaves %s out", noun)
 		}
 		if !slices.Contains(repo.TrailEntities(), noun) {
 			t.Errorf("audit list does not offer %s", noun)
@@ -76,7 +76,7 @@ func TestTrailActions(t *testing.T) {
 	}
 	var written []string
 	for _, pattern := range []string{
-		`perform note\([^,]+(?:\(of_entity\))?, [^']*?'([a-z-]+)'`,                           // what is no change of a record
+		`perform (?:note|lead)\([^,]+(?:\(of_entity\))?, [^']*?'([a-z-]+)'`,                  // what is no change of a record
 		`insert into audit \([^)]*\)\s+values \([^;]*?'(?:user|schema)',\s[^;]*?'([a-z-]+)'`, // what the owner's functions note
 		`noteRotation\(ctx, key, "([a-z]+)"`,
 		`(?:then|when 'INSERT' then|when 'DELETE' then|else) '(add|purge|update|restore|delete|cancel)'`, // trail()

@@ -99,3 +99,8 @@ create unique index tag_of_customer on tag (customer_id, name) where deleted_at 
 create unique index tag_of_contract on tag (contract_id, name) where deleted_at is null;
 create unique index tag_of_event on tag (event_id, name) where deleted_at is null;
 create index tag_name on tag (name);
+
+-- Changes that were made together are taken back together.
+
+alter table audit add batch bigint;
+create index audit_batch on audit (batch, id) where batch is not null;
