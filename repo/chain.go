@@ -48,13 +48,17 @@ const (
 	chainSettings = `set local search_path = pg_catalog, pg_temp; set local timezone = 'UTC'; set local row_security = off; set local standard_conforming_strings = on`
 	chainTables   = `select count(*) = 3 from pg_class where relkind = 'r' and oid in (select to_regclass(n) from unnest(array[$1::text, $2, $3]) n)`
 
+	// The batch of an entry; before version 6 the trail has no such column.
+	chainBatches = `select case when exists (select from pg_attribute where attrelid = to_regclass($1) and attname = 'batch' and not attisdropped)
+		then 'a.batch' else 'null::bigint' end`
+
 	// What the chain holds of an entry, as schema.sql writes it when it links one; and whether a person was erased from it without an
 	// entry that says so. $1 is sealedColumns of the catalogue.
 	chainRows = `
 		select l.position, l.audit_id, l.hash, case when a.id is null then '' else (jsonb_build_array(a.id, a.at, a.collaborator_id, a.session_id, a.client, a.entity, a.entity_id,
 				a.action, case when $1::jsonb ? a.entity and a.before is not null then coalesce(d.before, d.none) else a.before end,
 				case when $1::jsonb ? a.entity and a.after is not null then coalesce(d.after, d.none) else a.after end,
-				a.undoes, a.derived) || case when a.batch is null then '[]' else to_jsonb(a.batch) end)::text end as kept,
+				a.undoes, a.derived) || case when %[4]s is null then '[]' else to_jsonb(%[4]s) end)::text end as kept,
 			coalesce(d.erased, false) and not exists (select from %[1]s e where e.entity = a.entity and e.entity_id = a.entity_id and e.action = 'erase') as erased
 		from %[2]s l left join %[1]s a on a.id = l.audit_id left join lateral (
 			select jsonb_object_agg(key, digest) filter (where side = 1) as before, jsonb_object_agg(key, digest) filter (where side = 2) as after, bool_or(erased) as erased,
@@ -121,7 +125,11 @@ func (a *Admin) verifyChain(ctx context.Context, tx pgx.Tx, expected *ChainHead)
 	if err != nil {
 		return head, waiting, translate(err)
 	}
-	if head, err = followChain(ctx, tx, fmt.Sprintf(chainRows, names...), sealedColumns(tables), expected); err != nil {
+	var batch string
+	if err := tx.QueryRow(ctx, chainBatches, names[0]).Scan(&batch); err != nil {
+		return head, waiting, translate(err)
+	}
+	if head, err = followChain(ctx, tx, fmt.Sprintf(chainRows, append(names, batch)...), sealedColumns(tables), expected); err != nil {
 		return head, waiting, err
 	}
 	var stray *int64
