@@ -94,8 +94,8 @@ const (
 func SealedWith(key uint32) string { return fmt.Sprintf("‹sealed with key %d›", key) }
 
 // openValues returns the values of a noun's entry with the sealed ones opened. The trail holds a sealed value as
-// PostgreSQL writes bytea in JSON: \x and hex digits, followed by a digest if it was re-encrypted. Of an erased one only
-// the digest is left.
+// PostgreSQL writes bytea in JSON: \x and hex digits, followed by a digest if it was re-encrypted. Of an erased one
+// only the digest is left.
 func (db *DB) openValues(noun string, kept map[string]any) map[string]any {
 	opened, e := maps.Clone(kept), storeOf(noun)
 	for column, v := range kept {

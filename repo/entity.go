@@ -174,7 +174,8 @@ func (e entity[T]) row(db *DB) pgx.RowToFunc[T] {
 	return func(row pgx.CollectableRow) (T, error) {
 		var record T
 		v, columns := reflect.ValueOf(&record).Elem(), e.columns[:len(row.FieldDescriptions())]
-		targets, sealed, lists := make([]any, len(columns)), make([][]byte, len(columns)), make([][][]byte, len(columns))
+		targets, sealed, lists := make([]any, len(columns)), make([][]byte, len(columns)),
+			make([][][]byte, len(columns))
 		for i, c := range columns {
 			switch {
 			case c.Sealed != "" && c.IsForSearch():

@@ -41,9 +41,9 @@ func (db *DB) LastChange(ctx context.Context) (LastChange, error) {
 	}))
 }
 
-// Undo takes a change back, by a change of its own: it deletes a record that was added, restores one that was deleted or
-// canceled, writes the values from before an update, and adds the opposite of a payment. It returns ErrConflict if the
-// change is not the caller's last one any more or somebody has changed the record since.
+// Undo takes a change back, by a change of its own: it deletes a record that was added, restores one that was deleted
+// or canceled, writes the values from before an update, and adds the opposite of a payment. It returns ErrConflict if
+// the change is not the caller's last one any more or somebody has changed the record since.
 func (db *DB) Undo(ctx context.Context, c LastChange) error {
 	table, id := c.record()
 	write, err := db.opposite(c, table, id)
@@ -103,7 +103,8 @@ func (db *DB) opposite(c LastChange, table string, id int64) (squirrel.Sqlizer, 
 	if c.Entity == payments.noun {
 		entry := squirrel.Select().Column("?::bigint", id).Column("- ?::numeric", c.After["amount"]).
 			Column("?::date", c.After["paid_on"]).Where(last)
-		return sq().Insert(payments.table).Columns("contract_id", "amount", "paid_on").Select(entry).Suffix("returning true"), nil
+		return sq().Insert(payments.table).Columns("contract_id", "amount",
+			"paid_on").Select(entry).Suffix("returning true"), nil
 	}
 	values := map[string]any{c.mark(): nil}
 	switch c.Action {
@@ -131,7 +132,8 @@ func (db *DB) formerValues(c LastChange) (map[string]any, error) {
 		if e.column(column).Sealed != "" {
 			// The same bytes as in the trail: from them the database sees that the change is taken back.
 			former[column] = squirrel.Expr(
-				`(select decode(substr(split_part(l.before->>?::text, ' ', 1), 3), 'hex') from my_last_change() l)`, column)
+				`(select decode(substr(split_part(l.before->>?::text, ' ', 1), 3), 'hex') from my_last_change() l)`,
+				column)
 		}
 	}
 	return former, nil

@@ -31,10 +31,14 @@ func (w *world) undone(person string) {
 // rowOf is a record as it is stored, without its stamps and what is derived from sealed bytes.
 func (w *world) rowOf(table string, id int64) string {
 	w.t.Helper()
-	return read[string](w, "select (to_jsonb(t) - '{created_at,updated_at,changed_in,company_name,full_name,email,phone}'::text[])::text from "+table+" t where id = $1", id)
+	return read[string](w,
+		"select (to_jsonb(t) - "+
+			"'{created_at,updated_at,changed_in,company_name,full_name,email,phone}'::text[])::text from "+table+
+			" t where id = $1", id)
 }
 
-// Undoing, noun by noun: after each change and its undoing the record is as before, tokens included, and the trail tells both.
+// Undoing, noun by noun: after each change and its undoing the record is as before, tokens included, and the trail
+// tells both.
 func TestUndoEveryNoun(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -50,24 +54,37 @@ func TestUndoEveryNoun(t *testing.T) {
 		change      func() error
 	}{
 		{"customer update", "customer", c, func() error {
-			return failed(admin.UpdateCustomer(ctx, c, repo.Change{"company_name": text("Other"), "full_name": text("Somebody"), "email": &none, "phone": text("+33699999999"), "sales_id": ptr(w.ids["sales2"])}))
+			return failed(admin.UpdateCustomer(ctx, c, repo.Change{
+				"company_name": text("Other"), "full_name": text("Somebody"), "email": &none,
+				"phone": text("+33699999999"), "sales_id": ptr(w.ids["sales2"]),
+			}))
 		}},
 		{"customer delete", "customer", other, func() error { return failed(admin.DeleteCustomer(ctx, other)) }},
 		{"contract update", "contract", k, func() error {
-			return failed(admin.UpdateContract(ctx, k, repo.Change{"customer_id": &other, "sales_id": ptr(w.ids["sales2"]), "total_amount": ptr(repo.Money(5000))}))
+			return failed(admin.UpdateContract(ctx, k, repo.Change{
+				"customer_id": &other, "sales_id": ptr(w.ids["sales2"]), "total_amount": ptr(repo.Money(5000)),
+			}))
 		}},
 		{"contract pay", "contract", k, func() error { return failed(admin.PayContract(ctx, k, 2500, nil)) }},
 		{"event update", "event", e, func() error {
 			return failed(admin.UpdateEvent(ctx, e, repo.Change{
-				"name": text("Gala"), "location": &none, "comments": text("x"), "attendees": ptr(int64(7)), "end_date": &later, "support_id": ptr(w.ids["support2"]),
+				"name": text("Gala"), "location": &none, "comments": text("x"), "attendees": ptr(int64(7)),
+				"end_date": &later, "support_id": ptr(w.ids["support2"]),
 			}))
 		}},
 		{"event cancel", "event", e, func() error { return failed(admin.CancelEvent(ctx, e)) }},
 		{"event delete", "event", e, func() error { return failed(admin.DeleteEvent(ctx, e)) }},
 		{"user update", "collaborator", w.ids["sales2"], func() error {
-			return failed(admin.UpdateUser(ctx, w.ids["sales2"], repo.Change{"first_name": text("A"), "last_name": text("B"), "email": text("ab@epic.example"), "role": text("manage"), "employee_number": text("X1")}, nil))
+			return failed(
+				admin.UpdateUser(ctx, w.ids["sales2"],
+					repo.Change{
+						"first_name": text("A"), "last_name": text("B"), "email": text("ab@epic.example"),
+						"role": text("manage"), "employee_number": text("X1"),
+					}, nil))
 		}},
-		{"user delete", "collaborator", w.ids["support2"], func() error { return failed(admin.DeleteUser(ctx, w.ids["support2"], nil)) }},
+		{"user delete", "collaborator", w.ids["support2"], func() error {
+			return failed(admin.DeleteUser(ctx, w.ids["support2"], nil))
+		}},
 	} {
 		before := w.rowOf(try.table, try.id)
 		if err := try.change(); err != nil {
@@ -81,36 +98,50 @@ func TestUndoEveryNoun(t *testing.T) {
 		if after := w.rowOf(try.table, try.id); after != before {
 			t.Errorf("%s undone:\n%s\nwas\n%s", try.name, after, before)
 		}
-		if n := read[int](w, "select count(*) from audit where undoes = $1 and collaborator_id = $2", entry, w.ids["admin"]); n != 1 {
+		if n := read[int](w, "select count(*) from audit where undoes = $1 and collaborator_id = $2", entry,
+			w.ids["admin"]); n != 1 {
 			t.Errorf("%s: %d entries say that it was undone", try.name, n)
 		}
 	}
 	got := ok[repo.Customer](t)(admin.Customer(ctx, c))
-	if got.CompanyName != "Company of sales1" || got.FullName != "Lou of sales1" || got.Email != "lou@sales1.example" || got.Phone != "+33612345678" {
+	if got.CompanyName != "Company of sales1" || got.FullName != "Lou of sales1" || got.Email != "lou@sales1.example" ||
+		got.Phone != "+33612345678" {
 		t.Errorf("the customer is %+v", got)
 	}
-	found := ok[repo.List[repo.Customer]](t)(admin.Customers(ctx, repo.CustomerFilter{Page: repo.Page{Limit: 9, Search: "somebody"}})).Rows
+	found := ok[repo.List[repo.Customer]](t)(admin.Customers(ctx, repo.CustomerFilter{
+		Page: repo.Page{Limit: 9, Search: "somebody"},
+	})).Rows
 	if len(found) != 0 {
 		t.Error("the name that was taken back is still found")
 	}
-	if n := read[int](w, "select count(*) from payment where contract_id = $1 having sum(amount) = 0 and count(distinct paid_on) = 1", k); n != 2 {
+	if n := read[int](w,
+		"select count(*) from payment where contract_id = $1 having sum(amount) = 0 and count(distinct paid_on) = 1",
+		k); n != 2 {
 		t.Errorf("%d payments, want one and its opposite of the same day", n)
 	}
 }
 
-// What was added is deleted, what was deleted or restored is the other again, and each `undo` goes one further back, never over an undoing.
+// What was added is deleted, what was deleted or restored is the other again, and each `undo` goes one further back,
+// never over an undoing.
 func TestUndoGoesBack(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
 	admin := w.as("admin")
-	u := ok[repo.User](t)(admin.AddUser(ctx, repo.Change{"first_name": text("New"), "last_name": text("New"), "email": text("new@epic.example"), "role": text("sales")}, nil)).ID
-	c := ok[repo.Customer](t)(admin.AddCustomer(ctx, repo.Change{"company_name": text("New"), "full_name": text("New")})).ID
+	u := ok[repo.User](t)(
+		admin.AddUser(ctx,
+			repo.Change{
+				"first_name": text("New"), "last_name": text("New"), "email": text("new@epic.example"),
+				"role": text("sales"),
+			}, nil)).ID
+	c := ok[repo.Customer](t)(
+		admin.AddCustomer(ctx, repo.Change{"company_name": text("New"), "full_name": text("New")})).ID
 	ok[repo.Customer](t)(admin.UpdateCustomer(ctx, c, repo.Change{"phone": text("+33611111111")}))
 	ok[repo.Customer](t)(admin.UpdateCustomer(ctx, c, repo.Change{"phone": text("+33622222222")}))
 	ok[repo.Customer](t)(admin.DeleteCustomer(ctx, c))
 	ok[repo.Customer](t)(admin.RestoreCustomer(ctx, c))
 	state := func() string {
-		rows := ok[repo.List[repo.Customer]](t)(admin.Customers(ctx, repo.CustomerFilter{Page: repo.Page{Limit: 9}})).Rows
+		rows := ok[repo.List[repo.Customer]](t)(admin.Customers(ctx, repo.CustomerFilter{Page: repo.Page{Limit: 9}})).
+			Rows
 		if len(rows) == 0 {
 			return "deleted"
 		}
@@ -145,7 +176,8 @@ func TestUndoOfNothing(t *testing.T) {
 	}
 }
 
-// A change of what was changed by somebody else since is not taken back, be it in the same moment; once they have taken theirs back, it is.
+// A change of what was changed by somebody else since is not taken back, be it in the same moment; once they have taken
+// theirs back, it is.
 func TestUndoChangedSince(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -161,7 +193,8 @@ func TestUndoChangedSince(t *testing.T) {
 	is(t, sales.Undo(ctx, mine), repo.ErrConflict, "undoing what was changed since it was looked at")
 	is(t, admin.Undo(ctx, mine), repo.ErrConflict, "undoing another's change")
 	w.undone("admin")
-	errs := together(func() error { return sales.Undo(ctx, mine) }, func() error { return sales.Undo(ctx, mine) }, func() error { return sales.Undo(ctx, mine) })
+	errs := together(func() error { return sales.Undo(ctx, mine) }, func() error { return sales.Undo(ctx, mine) },
+		func() error { return sales.Undo(ctx, mine) })
 	if n := succeeded(t, errs, repo.ErrConflict); n != 1 {
 		t.Errorf("%d of three undid the same change", n)
 	}
@@ -240,7 +273,10 @@ func TestUndoClaimed(t *testing.T) {
 		})
 		return err
 	}
-	for name, err := range map[string]error{"another's": claim("sales1", others, a), "another record's": claim("sales1", own, a), "none": claim("sales1", 999999, a)} {
+	for name, err := range map[string]error{
+		"another's": claim("sales1", others, a), "another record's": claim("sales1", own, a),
+		"none": claim("sales1", 999999, a),
+	} {
 		if sqlstate(err) != "42501" {
 			t.Errorf("%s: %v", name, err)
 		}

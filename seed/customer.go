@@ -38,12 +38,13 @@ type contact struct{ id int64 }
 func (p *plan) addContact(of *customer, c repo.Change) *contact {
 	who := &contact{}
 	p.made.Contacts++
-	p.then(moment{of.since.order + 1, of.since.time.Add(10 * time.Minute)}, of.owner, func(ctx context.Context, db *repo.DB) error {
-		c["customer_id"] = of.id
-		added, err := db.AddContact(ctx, c)
-		who.id = added.ID
-		return err
-	})
+	p.then(moment{of.since.order + 1, of.since.time.Add(10 * time.Minute)},
+		of.owner, func(ctx context.Context, db *repo.DB) error {
+			c["customer_id"] = of.id
+			added, err := db.AddContact(ctx, c)
+			who.id = added.ID
+			return err
+		})
 	return who
 }
 
