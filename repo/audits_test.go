@@ -53,9 +53,8 @@ func TestAudits(t *testing.T) {
 	}
 	// Sealed anew: another sealed form of the same text, with the digest of the first.
 	ok[repo.Customer](t)(w.as("sales1").UpdateCustomer(ctx, c, repo.Change{"full_name": text("Lou of sales1")}))
-	w.set(`update audit
-		set after = jsonb_set(after, '{full_name}',
-			to_jsonb((select full_name::text from customer where id = $1) || ' ' || sealed_digest(after->>'full_name')))
+	w.set(`update audit set after = jsonb_set(after, '{full_name}',
+		to_jsonb((select full_name::text from customer where id = $1) || ' ' || sealed_digest(after->>'full_name')))
 		where entity = 'customer' and entity_id = $1 and action = 'add'`, c)
 	if name := ok[[]repo.Entry](t)(
 		w.as("support1").History(ctx, "customer", c))[0].After["full_name"]; name != "Lou of sales1" {

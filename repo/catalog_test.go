@@ -224,7 +224,9 @@ func TestEverySchema(t *testing.T) {
 	w := canaryWorld(t)
 	before, k := w.kept(), w.walk(t, "", append(w.hidden(), w.values()...))
 	for r := range strings.FieldsSeq(read[string](w, `select string_agg(oid::regclass::text, ' ') from pg_class
-		where relkind in ('r', 'v', 'm', 'f', 't') and relnamespace in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace, 'pg_toast'::regnamespace)`)) {
+		where relkind in ('r', 'v', 'm', 'f', 't')
+		and relnamespace in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace,
+			'pg_toast'::regnamespace)`)) {
 		_ = k.send("select x::text from " + r + " x")
 	}
 	for s := range strings.FieldsSeq(

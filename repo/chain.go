@@ -54,8 +54,9 @@ const (
 	// What the chain holds of an entry, as schema.sql writes it when it links one; and whether a person was erased from
 	// it without an entry that says so. $1 is sealedColumns of the catalogue.
 	chainRows = `
-		select l.position, l.audit_id, l.hash, case when a.id is null then ''
-			else jsonb_build_array(a.id, a.at, a.collaborator_id, a.session_id, a.client, a.entity, a.entity_id,
+		select l.position, l.audit_id, l.hash,
+			case when a.id is null then ''
+				else jsonb_build_array(a.id, a.at, a.collaborator_id, a.session_id, a.client, a.entity, a.entity_id,
 				a.action, case when $1::jsonb ? a.entity and a.before is not null then coalesce(d.before, d.none)
 					else a.before end,
 				case when $1::jsonb ? a.entity and a.after is not null then coalesce(d.after, d.none) else a.after end,
@@ -64,8 +65,8 @@ const (
 				and not exists (select from %[1]s e where e.entity = a.entity and e.entity_id = a.entity_id
 					and e.action = 'erase') as erased
 		from %[2]s l left join %[1]s a on a.id = l.audit_id left join lateral (
-			select jsonb_object_agg(key, digest) filter (where side = 1) as before, jsonb_object_agg(key, digest)
-				filter (where side = 2) as after, bool_or(erased) as erased,
+			select jsonb_object_agg(key, digest) filter (where side = 1) as before,
+				jsonb_object_agg(key, digest) filter (where side = 2) as after, bool_or(erased) as erased,
 				case when a.entity <> 'customer' then '{}'::jsonb end as none
 			from (
 				select side, key, case

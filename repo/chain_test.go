@@ -103,10 +103,8 @@ func TestChainTampered(t *testing.T) {
 	swap := `update audit_link set position = -position where position in (%[2]d, %[2]d + 1);
 		update audit_link set position = case when position = -%[2]d then %[2]d + 1 else %[2]d end where position < 0`
 	for name, try := range map[string]struct{ sql, want string }{
-		"value": {`update audit
-			set after = jsonb_set(after, '{full_name}',
-				'"\\x01` + strings.Repeat("ab", 40) + `"') where id = %[1]d`, "position %[2]d: entry %[1]d is " +
-			"not what"},
+		"value": {`update audit set after = jsonb_set(after, '{full_name}',
+			'"\\x01` + strings.Repeat("ab", 40) + `"') where id = %[1]d`, "position %[2]d: entry %[1]d is not what"},
 		"plain value": {`update audit set after = after || '{"sales_id": 1}'
 			where id = %[1]d`, "position %[2]d: entry %[1]d is not what"},
 		"time": {
@@ -125,9 +123,10 @@ func TestChainTampered(t *testing.T) {
 			"position %[2]d: its link was taken out",
 		},
 		"closed up": {
-			"delete from audit where id = %[1]d; delete from audit_link where audit_id = %[1]d; update audit_link " +
-				"set position = -position where position > %[2]d; update audit_link set position = -position - 1 " +
-				"where position < 0", "position %[2]d: entry ",
+			"delete from audit where id = %[1]d; delete from audit_link " +
+				"where audit_id = %[1]d; update audit_link set position = -position " +
+				"where position > %[2]d; update audit_link set position = -position - 1 where position < 0",
+			"position %[2]d: entry ",
 		},
 		"put in": {
 			"insert into audit (id, entity, entity_id, action) overriding system value " +
@@ -198,11 +197,10 @@ func TestChainDoesNotTrustFunctions(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
 	c := w.customer("sales1").ID
-	w.set(`create
-		or replace function sealed_digest(value text) returns text language sql immutable strict return 'sha256:x';
-		create
-			or replace function audit_digests(of_entity text,
-				kept jsonb) returns jsonb language sql immutable return kept;
+	w.set(
+		`create or replace function sealed_digest(value text) returns text language sql immutable strict return 'sha256:x';
+		create or replace function audit_digests(of_entity text,
+			kept jsonb) returns jsonb language sql immutable return kept;
 		create function jsonb_build_array(variadic a "any") returns jsonb language internal immutable as 'jsonb_build_array_noargs';
 		create function sha256(b bytea) returns bytea language sql immutable return '\x00'::bytea`)
 	w.verify()

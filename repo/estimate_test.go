@@ -83,8 +83,8 @@ func (w *world) skewed() {
 				from generate_series(1, 3000), decode(repeat('01', 40), 'hex') s`,
 		`insert into contract (customer_id, sales_id, total_amount, remaining_amount, status, signed_at, created_at,
 			updated_at, deleted_at)
-			select 7, 7, 7, 7, 'signed', '2020-01-01 UTC', '2020-01-01 UTC', '2020-01-01 UTC', case
-				when i % 2 = 0 then '2020-01-01 UTC'::timestamptz end from generate_series(1, 3000) i`,
+			select 7, 7, 7, 7, 'signed', '2020-01-01 UTC', '2020-01-01 UTC', '2020-01-01 UTC',
+				case when i % 2 = 0 then '2020-01-01 UTC'::timestamptz end from generate_series(1, 3000) i`,
 		`insert into payment (contract_id, amount, recorded_by, paid_on) select 7, 7, 7, '2020-01-01'
 			from generate_series(1, 3000)`,
 		`insert into event (name, contract_id, start_date, end_date, location, attendees, comments, support_id,

@@ -240,8 +240,8 @@ func TestForbidden(t *testing.T) {
 		tried++
 	}
 	var public, statistics int
-	err := app.QueryRow(context.Background(),
-		`select (select count(*) from information_schema.table_privileges where grantee = 'PUBLIC' and table_schema = 'crm'),
+	err := app.QueryRow(context.Background(), `select (select count(*) from information_schema.table_privileges
+		where grantee = 'PUBLIC' and table_schema = 'crm'),
 		(select count(*) from pg_stats where schemaname = 'crm')`).Scan(&public, &statistics)
 	if fmt.Sprint(public, statistics, err) != "0 0 <nil>" {
 		t.Errorf("%d privileges of public, %d statistics, %v", public, statistics, err)

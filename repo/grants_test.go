@@ -148,10 +148,10 @@ func TestGrants(t *testing.T) {
 			select relname || ' ' || p
 				from pg_class, unnest(case relkind when 'S' then array['SELECT', 'USAGE', 'UPDATE']
 				else array['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER'] || case
-				when current_setting('server_version_num')::int >= 170000 then array['MAINTAIN'] end end) p
+					when current_setting('server_version_num')::int >= 170000 then array['MAINTAIN'] end end) p
 			where relnamespace = 'crm'::regnamespace and relkind not in ('i', 'I', 'c', 't')
 				and case relkind when 'S' then has_sequence_privilege('crm_app', oid, p)
-				else has_table_privilege('crm_app', oid, p) end
+					else has_table_privilege('crm_app', oid, p) end
 			union all
 			select relname || ' ' || p || '(' || string_agg(attname, ',' order by attname) || ')'
 			from pg_class c join pg_attribute a on a.attrelid = c.oid and attnum > 0 and not attisdropped,

@@ -165,9 +165,8 @@ func TestFalseServer(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
 	for _, said := range []string{"opened", "code_due"} {
-		w.set(fmt.Sprintf(`create
-			or replace function open_session(ticket bytea, lifetime interval, memory_kib integer default null,
-				iterations integer default null,
+		w.set(fmt.Sprintf(`create or replace function open_session(ticket bytea, lifetime interval,
+			memory_kib integer default null, iterations integer default null,
 			parallelism integer default null, salt bytea default null, key_hash bytea default null,
 			out outcome text, out signature bytea, out session_id bigint, out collaborator_id bigint,
 				out ends timestamptz, out server_time timestamptz)

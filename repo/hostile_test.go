@@ -231,8 +231,8 @@ func TestSettingsDoNotShapeTheTrail(t *testing.T) {
 		t.Errorf("exported: %v", data.Customer)
 	}
 	ok[int64](t)(w.as("admin").EraseCustomer(ctx, c))
-	if n := read[int](w, `select count(*) from audit a,
-		lateral (select * from jsonb_each_text(coalesce(a.before, '{}')) union all select *
+	if n := read[int](w, `select count(*)
+		from audit a, lateral (select * from jsonb_each_text(coalesce(a.before, '{}')) union all select *
 			from jsonb_each_text(coalesce(a.after, '{}'))) v
 		where a.entity = 'customer' and a.entity_id = $1 and v.key in ('company_name', 'full_name', 'email', 'phone')
 		and v.value !~ '^sha256:'`, c); n != 0 {

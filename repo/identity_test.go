@@ -209,8 +209,8 @@ func (w *world) checkIdentity(
 func (w *world) restoreRecords(contract int64) {
 	w.set(fmt.Sprintf(`set session_replication_role = replica;
 		update customer set deleted_at = null, sales_id = %[1]d;
-		update contract set sales_id = %[1]d, total_amount = 50, remaining_amount = 50, status = case
-			when id = %[3]d then 'pending' else status end;
+		update contract set sales_id = %[1]d, total_amount = 50, remaining_amount = 50,
+			status = case when id = %[3]d then 'pending' else status end;
 		update event set deleted_at = null, support_id = %[2]d;
 		update collaborator set deleted_at = null, last_name = 'Test';
 		set session_replication_role = origin`, w.ids["sales1"], w.ids["support1"], contract))
@@ -258,10 +258,10 @@ func TestNoChangeWithoutASession(t *testing.T) {
 		t.Errorf("changes without a session:\n%s", got)
 	}
 	customer, _, _ := w.records()
-	w.set("create function crm.careless(of_id bigint) returns void language sql security definer " +
-		"set search_path = crm as 'update customer set phone = null " +
-		"where id = of_id'; alter function crm.careless(bigint) owner to crm_owner; grant execute on function " +
-		"crm.careless(bigint) to crm_app")
+	w.set(
+		"create function crm.careless(of_id bigint) returns void language sql security definer set search_path = crm " +
+			"as 'update customer set phone = null where id = of_id'; alter function crm.careless(bigint) owner to " +
+			"crm_owner; grant execute on function crm.careless(bigint) to crm_app")
 	if _, err := w.try(w.token("sales1"), "select careless($1)", customer); sqlstate(err) != "42501" {
 		t.Errorf("a function that names no session: %v", err)
 	}

@@ -22,13 +22,13 @@ func crowd(t testing.TB, w *world, n int) {
 	for _, sql := range []string{
 		"set session_replication_role = replica",
 		`insert into customer (company_name, full_name, email, phone, sales_id, deleted_at, created_at, updated_at)
-			select c.company_name, c.full_name, c.email, c.phone, case when i % 100 = 0 then $2::bigint
-				else $3 end, case when i % 50 = 7 then now() end,
+			select c.company_name, c.full_name, c.email, c.phone, case when i % 100 = 0 then $2::bigint else $3 end,
+				case when i % 50 = 7 then now() end,
 				now() - i * interval '1 minute', now() - i * interval '1 second'
 			from customer c, generate_series(1, $1::integer) i`,
 		`insert into contract (customer_id, sales_id, total_amount, remaining_amount, status, signed_at, deleted_at)
-			select i, case when i % 100 = 0 then $2::bigint else $3 end, i % 10000 + 1, case when i % 20 = 2 then 1
-				else 0 end,
+			select i, case when i % 100 = 0 then $2::bigint else $3 end, i % 10000 + 1,
+				case when i % 20 = 2 then 1 else 0 end,
 				case when i % 1000 = 0 then 'to_send' when i % 1000 = 1 then 'pending' when i % 10 = 2 then 'signed'
 					when i % 10 = 3 then 'canceled' else 'finished' end,
 				now(), case when i % 50 = 7 then now() end
@@ -36,8 +36,8 @@ func crowd(t testing.TB, w *world, n int) {
 		`insert into event (name, contract_id, start_date, end_date, location, attendees, support_id, deleted_at)
 			select 'Event ' || i, i, now() + (i - 0.9 * $1) * interval '10 minutes',
 				now() + (i - 0.9 * $1) * interval '10 minutes' + interval '5 hours', 'Place ' || i % 100, i % 300,
-				case when i % 1000 = 0 then null when i % 100 = 1 then $2::bigint else $3 end, case
-					when i % 50 = 7 then now() end
+				case when i % 1000 = 0 then null when i % 100 = 1 then $2::bigint else $3 end,
+					case when i % 50 = 7 then now() end
 			from generate_series(1, $1::integer) i`,
 		"vacuum analyze customer", "vacuum analyze contract", "vacuum analyze event",
 	} {

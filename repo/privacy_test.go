@@ -89,13 +89,12 @@ func TestEraseCustomer(t *testing.T) {
 	k := w.contract(c, 1000, "signed").ID
 	e := w.event(k, "").ID
 	// One of the trail's values is sealed anew already.
-	w.set(`update audit
-		set after = jsonb_set(after, '{full_name}',
-			to_jsonb((select full_name::text from customer where id = $1) || ' ' || sealed_digest(after->>'full_name')))
+	w.set(`update audit set after = jsonb_set(after, '{full_name}',
+		to_jsonb((select full_name::text from customer where id = $1) || ' ' || sealed_digest(after->>'full_name')))
 		where entity = 'customer' and entity_id = $1 and action = 'add'`, c)
-	sealed := strings.Fields(read[string](w, `select string_agg(substr(v, 3), ' ') from audit a,
-		lateral (select value #>> '{}' from jsonb_each(coalesce(a.before, '{}')) union all select value #>> '{}'
-			from jsonb_each(a.after)) x (v)
+	sealed := strings.Fields(read[string](w, `select string_agg(substr(v, 3), ' ')
+		from audit a, lateral (select value #>> '{}' from jsonb_each(coalesce(a.before, '{}'))
+			union all select value #>> '{}' from jsonb_each(a.after)) x (v)
 		where a.entity = 'customer' and a.entity_id = $1 and v like '\\x%'`, c))
 	sealed = append(sealed,
 		strings.Fields(

@@ -99,8 +99,8 @@ func (a *Admin) Rotating(ctx context.Context) (key uint32, err error) {
 func (a *Admin) BeginRotation(ctx context.Context, key uint32) error {
 	return a.noteRotation(ctx, key, "rotate",
 		"update sealing_key set state = 'retired', since = now() where state = 'next' and id <> $1",
-		"insert into sealing_key (id, state) values ($1, 'next') on conflict (id) do update "+
-			"set state = 'next', since = now()")
+		"insert into sealing_key (id, state) values ($1, 'next') on conflict (id) do update set state = 'next', "+
+			"since = now()")
 }
 
 // EndRotation makes key the present one and refuses values under any other from then on.

@@ -286,50 +286,65 @@ with mine as (select oid from pg_namespace where nspname = 'crm'), acls (class, 
 		jsonb_build_object('kind', c.relkind, 'owner', c.relowner::regrole::text, 'options', c.reloptions,
 		'persistence', c.relpersistence, 'rls', c.relrowsecurity, 'forced', c.relforcerowsecurity, 'replica',
 			c.relreplident,
-		'view', case c.relkind when 'v' then pg_get_viewdef(c.oid) end, 'index', case c.relkind
-			when 'i' then pg_get_indexdef(c.oid) end,
+		'view', case c.relkind when 'v' then pg_get_viewdef(c.oid) end, 'index',
+			case c.relkind when 'i' then pg_get_indexdef(c.oid) end,
 		'index flags', (select to_jsonb(i) - '{indexrelid,indrelid,indkey,indexprs,indpred,indcheckxmin}'::text[]
 			from pg_index i where i.indexrelid = c.oid))
 	from pg_class c where c.relnamespace = (select oid from mine)
 	union all
-	select 'pg_class', a.attrelid, 'column ' || case c.relkind when 'i' then a.attnum::text
-		else a.attname end || ' of ' || c.relname,
+	select 'pg_class', a.attrelid,
+		'column ' || case c.relkind when 'i' then a.attnum::text else a.attname end || ' of ' || c.relname,
 		jsonb_build_object('type', format_type(a.atttypid, a.atttypmod), 'not null', a.attnotnull, 'identity',
 			a.attidentity, 'generated', a.attgenerated,
 		'statistics', nullif(to_jsonb(a)->>'attstattarget', '-1'), 'storage', a.attstorage, 'compression',
 			a.attcompression, 'options', ` + attributeOptions + `,
-		'collation', a.attcollation::regcollation::text, 'default', pg_get_expr(d.adbin, d.adrelid), 'rights', (select r.words from rights r
-			where r.class = 'pg_class' and r.id = a.attrelid and r.sub = a.attnum), 'comment', col_description(a.attrelid, a.attnum))
-	from pg_attribute a join pg_class c on c.oid = a.attrelid left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+		'collation', a.attcollation::regcollation::text, 'default', pg_get_expr(d.adbin, d.adrelid), 'rights',
+			(select r.words from rights r
+			where r.class = 'pg_class' and r.id = a.attrelid and r.sub = a.attnum), 'comment',
+			col_description(a.attrelid, a.attnum))
+	from pg_attribute a join pg_class c on c.oid = a.attrelid left join pg_attrdef d on d.adrelid = a.attrelid
+	and d.adnum = a.attnum
 	where c.relnamespace = (select oid from mine) and a.attnum > 0 and not a.attisdropped
 	union all
-	select 'pg_constraint', o.oid, 'constraint ' || o.conname || ' of ' || coalesce(nullif(o.conrelid, 0)::regclass::text, format_type(o.contypid, null)),
-		jsonb_build_object('is', translate(pg_get_constraintdef(o.oid), '()', ''), 'type', o.contype, 'valid', o.convalidated, 'deferrable', o.condeferrable, 'deferred', o.condeferred)
+	select 'pg_constraint', o.oid,
+		'constraint ' || o.conname || ' of ' || coalesce(nullif(o.conrelid, 0)::regclass::text,
+			format_type(o.contypid, null)),
+		jsonb_build_object('is', translate(pg_get_constraintdef(o.oid), '()', ''), 'type', o.contype, 'valid',
+			o.convalidated, 'deferrable', o.condeferrable, 'deferred', o.condeferred)
 	from pg_constraint o where o.connamespace = (select oid from mine)
 	union all
-	select 'pg_proc', p.oid, 'function ' || p.oid::regprocedure, jsonb_build_object('is', pg_get_functiondef(p.oid), 'owner', p.proowner::regrole::text)
+	select 'pg_proc', p.oid, 'function ' || p.oid::regprocedure,
+		jsonb_build_object('is', pg_get_functiondef(p.oid), 'owner', p.proowner::regrole::text)
 	from pg_proc p where p.pronamespace = (select oid from mine)
 	union all
-	select 'pg_trigger', t.oid, 'trigger ' || t.tgname || ' of ' || c.relname, jsonb_build_object('is', pg_get_triggerdef(t.oid), 'enabled', t.tgenabled)
-	from pg_trigger t join pg_class c on c.oid = t.tgrelid where c.relnamespace = (select oid from mine) and not t.tgisinternal
+	select 'pg_trigger', t.oid, 'trigger ' || t.tgname || ' of ' || c.relname,
+		jsonb_build_object('is', pg_get_triggerdef(t.oid), 'enabled', t.tgenabled)
+	from pg_trigger t join pg_class c on c.oid = t.tgrelid where c.relnamespace = (select oid from mine)
+	and not t.tgisinternal
 	union all
-	select 'pg_policy', p.oid, 'policy ' || p.polname || ' of ' || c.relname, jsonb_build_object('cmd', p.polcmd, 'permissive', p.polpermissive,
-		'roles', p.polroles::regrole[]::text, 'using', pg_get_expr(p.polqual, p.polrelid), 'check', pg_get_expr(p.polwithcheck, p.polrelid))
+	select 'pg_policy', p.oid, 'policy ' || p.polname || ' of ' || c.relname,
+		jsonb_build_object('cmd', p.polcmd, 'permissive', p.polpermissive,
+		'roles', p.polroles::regrole[]::text, 'using', pg_get_expr(p.polqual, p.polrelid), 'check',
+			pg_get_expr(p.polwithcheck, p.polrelid))
 	from pg_policy p join pg_class c on c.oid = p.polrelid where c.relnamespace = (select oid from mine)
 	union all
-	select 'pg_type', t.oid, 'type ' || t.typname, jsonb_build_object('kind', t.typtype, 'base', nullif(t.typbasetype, 0)::regtype::text, 'not null', t.typnotnull,
+	select 'pg_type', t.oid, 'type ' || t.typname,
+		jsonb_build_object('kind', t.typtype, 'base', nullif(t.typbasetype, 0)::regtype::text, 'not null', t.typnotnull,
 		'owner', t.typowner::regrole::text, 'default', t.typdefault)
 	from pg_type t where t.typnamespace = (select oid from mine)
 	union all
 	select 'pg_class', s.seqrelid, 'sequence ' || c.relname, to_jsonb(s) - '{seqrelid}'::text[]
 	from pg_sequence s join pg_class c on c.oid = s.seqrelid where c.relnamespace = (select oid from mine)
 	union all
-	select 'pg_statistic_ext', s.oid, 'statistics ' || s.stxname, jsonb_build_object('is', pg_get_statisticsobjdef(s.oid), 'target', to_jsonb(s)->'stxstattarget')
+	select 'pg_statistic_ext', s.oid, 'statistics ' || s.stxname,
+		jsonb_build_object('is', pg_get_statisticsobjdef(s.oid), 'target', to_jsonb(s)->'stxstattarget')
 	from pg_statistic_ext s where s.stxnamespace = (select oid from mine)
 	union all
-	select 'pg_namespace', n.oid, 'schema', jsonb_build_object('owner', n.nspowner::regrole::text) from pg_namespace n where n.oid = (select oid from mine)
+	select 'pg_namespace', n.oid, 'schema', jsonb_build_object('owner', n.nspowner::regrole::text) from pg_namespace n
+		where n.oid = (select oid from mine)
 	union all
-	select 'pg_default_acl', d.oid, 'default rights of ' || d.defaclrole::regrole || ' ' || d.defaclobjtype::text, to_jsonb(d.defaclnamespace::regnamespace::text) from pg_default_acl d
+	select 'pg_default_acl', d.oid, 'default rights of ' || d.defaclrole::regrole || ' ' || d.defaclobjtype::text,
+		to_jsonb(d.defaclnamespace::regnamespace::text) from pg_default_acl d
 )
 select o.name, jsonb_pretty(jsonb_build_object('is', o.definition, 'comment', obj_description(o.id, o.class),
 	'rights', (select r.words from rights r where r.class = o.class and r.id = o.id and r.sub = 0)))

@@ -98,15 +98,20 @@ func (k *walker) must(sql string) {
 // hidden are values of the rows that no app role may read, whoever is signed in.
 func (w *world) hidden() []string {
 	return strings.Fields(read[string](w, `
-		select concat_ws(' ', (select string_agg(encode(key_hash, 'hex'), ' ') from credential), (select string_agg(encode(inner_key, 'hex') || ' ' || encode(outer_key, 'hex'), ' ') from session),
-			(select string_agg(encode(value, 'hex'), ' ') from secret), (select string_agg(encode(ticket, 'hex'), ' ') from sign_in_attempt))`))
+		select concat_ws(' ', (select string_agg(encode(key_hash, 'hex'), ' ') from credential),
+			(select string_agg(encode(inner_key, 'hex') || ' ' || encode(outer_key, 'hex'), ' ') from session),
+			(select string_agg(encode(value, 'hex'), ' ') from secret),
+				(select string_agg(encode(ticket, 'hex'), ' ') from sign_in_attempt))`))
 }
 
 // values are those of the records, which a stranger must not see.
 func (w *world) values() []string {
 	return strings.Fields(read[string](w, `
-		select concat_ws(' ', (select string_agg(encode(company_name, 'hex') || ' ' || encode(full_name, 'hex') || ' ' || encode(email, 'hex') || ' ' || encode(phone, 'hex'), ' ') from customer),
-			(select string_agg(name || ' ' || location || ' ' || comments, ' ') from event), (select string_agg(email, ' ') from collaborator),
+		select concat_ws(' ',
+			(select string_agg(encode(company_name, 'hex') || ' ' || encode(full_name, 'hex') || ' ' || encode(email,
+				'hex') || ' ' || encode(phone, 'hex'), ' ') from customer),
+			(select string_agg(name || ' ' || location || ' ' || comments, ' ') from event),
+				(select string_agg(email, ' ') from collaborator),
 			(select string_agg(total_amount::text, ' ') from contract))`))
 }
 
@@ -223,11 +228,15 @@ func (w *world) routines(t *testing.T, schema string) []routine {
 	t.Helper()
 	r, err := w.owner.Query(t.Context(), `
 		select format('%I.%I', p.pronamespace::regnamespace, p.proname), p.prokind::text, p.provariadic <> 0,
-			coalesce((select array_agg(t.typname::text order by o) from unnest(p.proargtypes) with ordinality a (id, o) join pg_type t on t.oid = a.id), '{}'),
-			coalesce((select array_agg(t.typnamespace::regnamespace::text order by o) from unnest(p.proargtypes) with ordinality a (id, o) join pg_type t on t.oid = a.id), '{}')
+			coalesce((select array_agg(t.typname::text order by o) from unnest(p.proargtypes) with ordinality a (id, o)
+				join pg_type t on t.oid = a.id), '{}'),
+			coalesce((select array_agg(t.typnamespace::regnamespace::text order by o)
+				from unnest(p.proargtypes) with ordinality a (id, o) join pg_type t on t.oid = a.id), '{}')
 		from pg_proc p
-		where p.pronamespace = $1::regnamespace and p.proname !~ '^(pg_sleep|pg_terminate_backend$)' and p.prokind <> 'a'
-			and not 'internal'::regtype = any (p.proargtypes) and p.prorettype not in ('trigger'::regtype, 'event_trigger'::regtype, 'internal'::regtype)
+		where p.pronamespace = $1::regnamespace and p.proname !~ '^(pg_sleep|pg_terminate_backend$)'
+		and p.prokind <> 'a'
+			and not 'internal'::regtype = any (p.proargtypes)
+			and p.prorettype not in ('trigger'::regtype, 'event_trigger'::regtype, 'internal'::regtype)
 		order by 1`, schema)
 	if err != nil {
 		t.Fatal(err)
