@@ -43,8 +43,8 @@ var arrows = map[string][]string{
 // TestHouse guards the arrows of the house: a package imports only the packages of crm that arrows lists for it. SQL,
 // viper and go-prompt have one place each.
 func TestHouse(t *testing.T) {
-	statement := regexp.MustCompile(
-		`(?i)\b(select\b.*\bfrom|insert\s+into|update\s+\w+\s+set|delete\s+from|(create|alter|drop)\s+(table|role|schema|database|index|function)\s+["\w]|truncate\s+\w)`)
+	statement := regexp.MustCompile(`(?i)\b(select\b.*\bfrom|insert\s+into|update\s+\w+\s+set|delete\s+from|` +
+		`(create|alter|drop)\s+(table|role|schema|database|index|function)\s+["\w]|truncate\s+\w)`)
 	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 			return err

@@ -35,14 +35,16 @@ import (
 //	refuse N WHO LINE…  the same, and wants status N
 //	sql STATEMENT    runs it as the superuser; rows go to stdout, tab-separated
 //	raw STATEMENT    runs it as the app role without a token; its error goes to stderr
-//	pooler N [reset] puts a pooler with N connections before the database, which discards what clients leave if it resets
+//	pooler N [reset] puts a pooler with N connections before the database, which discards what clients leave if
+//	                 it resets
 //	together N ARG…  runs crm N times at once and wants the status 0 of each
 //	find NAME STATEMENT  sets the variable to the one value that it answers
 //	keep             remembers all that is stored; unchanged wants it to be still so
 //	nowhere TEXT     wants it in no file of the user and in no row of the database
 //	bytes FILE TEXT [COUNT]  writes TEXT, with Go's escapes, so many times
 //	once FILE FROM   writes the one-time password that FROM holds as JSON; it is $ONCE too
-//	enrol WHO        gives WHO a second factor with the codes abcd… and abcd…2222 for recovery; unused forgets which codes were used
+//	enrol WHO        gives WHO a second factor with the recovery codes abcd… and abcd…2222; unused forgets which
+//	                 codes were used
 //	release N        puts the database and keyset of the first program of schema version N in the place of the demo's
 //	code FILE [N]    writes the code that the device of the last enrol shows in N steps; it is $CODE too
 func TestScripts(t *testing.T) {

@@ -220,8 +220,8 @@ func (a *Admin) hasDatabase(ctx context.Context) (there bool, err error) {
 		return false, err
 	}
 	defer conn.Close(ctx)
-	err = conn.QueryRow(ctx, "select exists (select from pg_database where datname = $1)",
-		a.names.Database).Scan(&there)
+	err = conn.QueryRow(ctx, "select exists (select from pg_database where datname = $1)", a.names.Database).
+		Scan(&there)
 	return there, translate(err)
 }
 

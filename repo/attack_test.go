@@ -195,8 +195,9 @@ func TestNothingToldOutside(t *testing.T) {
 		"insert into payment (contract_id, amount) values (%d, 1)": contract,
 		"insert into event (contract_id, name, start_date, end_date) values (%d, 'x', now(), now() + interval " +
 			"'1 hour')": contract,
-		"insert into customer values (default, " + sealed + ", " + sealed + ")":                                0,
-		"insert into customer (company_name, full_name, sales_id) values (" + sealed + ", " + sealed + ", %d)": w.ids["sales1"],
+		"insert into customer values (default, " + sealed + ", " + sealed + ")": 0,
+		"insert into customer (company_name, full_name, sales_id) values (" + sealed +
+			", " + sealed + ", %d)": w.ids["sales1"],
 		"insert into collaborator (employee_number, first_name, last_name, email, role) " +
 			"values ('E' || lpad('%d', 4, '0'), 'x', 'x', 'x@y', 'sales')": w.ids["sales1"],
 		"insert into collaborator (employee_number, first_name, last_name, email, role) " +
@@ -219,7 +220,8 @@ func TestNothingToldOutside(t *testing.T) {
 		"select export_customer(%d)":    customer, "select erase_customer(%d, '{}')": customer,
 		"select note_refusal('x', 'customer', %d)":               customer,
 		"select * from my_last_change(), generate_series(1, %d)": 1,
-		"select note_failures(), %d":                             1, "select disable_mfa('x'), %d": 1, "select enable_mfa('x', 'x', '%d', null)": 1,
+		"select note_failures(), %d":                             1,
+		"select disable_mfa('x'), %d":                            1, "select enable_mfa('x', 'x', '%d', null)": 1,
 		"select touch(), %d": 1,
 	} {
 		answers := map[string]bool{}

@@ -182,8 +182,7 @@ func unanswered(err *pgconn.ConnectError, key string) string {
 	case demandsTLS(err.Config) && !is(io.ErrUnexpectedEOF):
 		return fmt.Sprintf(
 			"the database at %s cannot be reached: is it running, does it offer the TLS that database.sslmode "+
-				"wants, and "+
-				"is %s right", err.Config.Host, key)
+				"wants, and is %s right", err.Config.Host, key)
 	}
 	return fmt.Sprintf("the database at %s cannot be reached: is it running, is it PostgreSQL, and is %s right",
 		err.Config.Host, key)

@@ -71,8 +71,10 @@ const (
 			from (
 				select side, key, case
 						when jsonb_typeof(value) <> 'string' or not $1::jsonb -> a.entity ? key then value
-						when value #>> '{}' ~ '^(\\x01([0-9a-f]{2})+ )?sha256:[0-9a-f]{64}$' then to_jsonb(right(value #>> '{}', 71))
-						when value #>> '{}' ~ '^\\x([0-9a-f]{2}){33,}$' then to_jsonb('sha256:' || encode(sha256(decode(substr(value #>> '{}', 3), 'hex')), 'hex'))
+						when value #>> '{}' ~ '^(\\x01([0-9a-f]{2})+ )?sha256:[0-9a-f]{64}$'
+							then to_jsonb(right(value #>> '{}', 71))
+						when value #>> '{}' ~ '^\\x([0-9a-f]{2}){33,}$'
+							then to_jsonb('sha256:' || encode(sha256(decode(substr(value #>> '{}', 3), 'hex')), 'hex'))
 						else value end as digest,
 					value #>> '{}' like 'sha256:%%' and $1::jsonb -> a.entity ? key as erased
 				from (values (1, a.before), (2, a.after)) sides (side, kept),
@@ -141,8 +143,8 @@ func (a *Admin) verifyChain(
 		return head, waiting, err
 	}
 	var stray *int64
-	if err := tx.QueryRow(ctx, fmt.Sprintf(chainStrays, names...)).Scan(&stray, &waiting.Entries,
-		&waiting.Since); err != nil {
+	if err := tx.QueryRow(ctx, fmt.Sprintf(chainStrays, names...)).
+		Scan(&stray, &waiting.Entries, &waiting.Since); err != nil {
 		return head, waiting, translate(err)
 	}
 	if stray != nil {

@@ -198,10 +198,12 @@ func TestChainDoesNotTrustFunctions(t *testing.T) {
 	ctx, w := t.Context(), newWorld(t)
 	c := w.customer("sales1").ID
 	w.set(
-		`create or replace function sealed_digest(value text) returns text language sql immutable strict return 'sha256:x';
-		create or replace function audit_digests(of_entity text,
-			kept jsonb) returns jsonb language sql immutable return kept;
-		create function jsonb_build_array(variadic a "any") returns jsonb language internal immutable as 'jsonb_build_array_noargs';
+		`create or replace function sealed_digest(value text) returns text
+			language sql immutable strict return 'sha256:x';
+		create or replace function audit_digests(of_entity text, kept jsonb) returns jsonb
+			language sql immutable return kept;
+		create function jsonb_build_array(variadic a "any") returns jsonb
+			language internal immutable as 'jsonb_build_array_noargs';
 		create function sha256(b bytea) returns bytea language sql immutable return '\x00'::bytea`)
 	w.verify()
 	w.asSuperuser(fmt.Sprintf("update audit set entity_id = 0 where entity = 'customer' and entity_id = %d", c))

@@ -179,8 +179,8 @@ func (db *DB) RestoreEvent(ctx context.Context, id int64) (Event, error) {
 	const marked = "id = ? and (deleted_at is not null or canceled_at is not null)"
 	wasThere, touched := true, true // unless the rows say otherwise
 	restore := sq().Update("event").Set("deleted_at", nil).
-		Set("canceled_at", squirrel.Expr("case when deleted_at is not null then canceled_at end")).Where(marked,
-		id).Suffix("returning id")
+		Set("canceled_at", squirrel.Expr("case when deleted_at is not null then canceled_at end")).
+		Where(marked, id).Suffix("returning id")
 	e, err := one(ctx, db, events.from().Where(squirrel.Eq{"id": id}), events.row(db),
 		step{sq().Select("id").From("events").Where(marked, id), sawRow(&wasThere)}, step{restore, sawRow(&touched)})
 	switch {

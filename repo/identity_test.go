@@ -40,7 +40,8 @@ func identityAttacks(w *world) (all []identityAttack) {
 				u.table, u.column, u.value),
 			"set subselect": fmt.Sprintf("update %s set %s = (select %s where %%[1]s <> '?') where id = %%[2]d",
 				u.table, u.column, u.value),
-			"from":           set + fmt.Sprintf("from (select %%[1]s as t) x where %s.id = %%[2]d and t <> '?'", u.table),
+			"from": set + fmt.Sprintf("from (select %%[1]s as t) x where %s.id = %%[2]d and t <> '?'",
+				u.table),
 			"where":          set + "where id = %[2]d and %[1]s <> '?'",
 			"where volatile": set + "where id = %[2]d and case when random() < 2 then %[1]s <> '?' end",
 			"returning":      set + "where id = %[2]d returning %[1]s",
@@ -291,12 +292,18 @@ func TestNoChangeIsNone(t *testing.T) {
 			"email": text("lou@sales1.example"), "phone": text("+33612345678"), "sales_id": ptr(w.ids["sales1"]),
 		})),
 		"customer's name": failed(admin.UpdateCustomer(ctx, c, repo.Change{"company_name": text("Company of sales1")})),
-		"contract":        failed(admin.UpdateContract(ctx, k, repo.Change{"customer_id": &c, "sales_id": ptr(w.ids["sales1"]), "total_amount": ptr(repo.Money(5000)), "status": text("pending")})),
+		"contract": failed(admin.UpdateContract(ctx, k, repo.Change{
+			"customer_id": &c, "sales_id": ptr(w.ids["sales1"]),
+			"total_amount": ptr(repo.Money(5000)), "status": text("pending"),
+		})),
 		"event": failed(admin.UpdateEvent(ctx, e.ID, repo.Change{
 			"name": e.Name, "location": e.Location, "comments": e.Comments, "start_date": e.StartDate,
 			"end_date": e.EndDate, "attendees": ptr(int64(10)), "support_id": ptr(w.ids["support1"]),
 		})),
-		"user": failed(admin.UpdateUser(ctx, u.ID, repo.Change{"first_name": &u.FirstName, "last_name": &u.LastName, "email": &u.Email, "role": &u.Role, "employee_number": &u.EmployeeNumber}, nil)),
+		"user": failed(admin.UpdateUser(ctx, u.ID, repo.Change{
+			"first_name": &u.FirstName, "last_name": &u.LastName, "email": &u.Email, "role": &u.Role,
+			"employee_number": &u.EmployeeNumber,
+		}, nil)),
 	} {
 		if err != nil {
 			t.Errorf("%s: %v", name, err)

@@ -252,13 +252,15 @@ func TestRotationWithoutTheKey(t *testing.T) {
 		t.Errorf("a program that has the keys reads on: %+v, %v", c, err)
 	}
 	w.openWith(ok[repo.Vault](t)(commands.Unseal(nil, r.KeysetFile)))
-	if c, err := w.as("sales1").Customer(ctx, ids[0]); err != nil || c.CompanyName != fmt.Sprintf("‹sealed with key "+
-		"%d›", lost) {
+	if c, err := w.as("sales1").Customer(ctx, ids[0]); err != nil ||
+		c.CompanyName != fmt.Sprintf("‹sealed with key %d›", lost) {
 		t.Errorf("reading without the key: %+v, %v", c, err)
 	}
 	for name, err := range map[string]error{
 		"rotating": r.Run(ctx), "retiring": r.Retire(ctx), "preparing": r.Prepare(ctx),
-		"adding": failed(w.as("sales1").AddCustomer(ctx, repo.Change{"company_name": text("A"), "full_name": text("B")})),
+		"adding": failed(w.as("sales1").AddCustomer(ctx, repo.Change{
+			"company_name": text("A"), "full_name": text("B"),
+		})),
 	} {
 		is(t, err, repo.ErrConflict, "%s with a keyset that the database does not know", name)
 		if text, hint := commands.Describe(err); !strings.Contains(text, fmt.Sprint(lost)) || hint == "" {

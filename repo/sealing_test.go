@@ -72,7 +72,9 @@ func TestOnlyKnownKeys(t *testing.T) {
 	used := fmt.Sprint(other.KeyID())
 	w.openWith(vault{other})
 	for name, err := range map[string]error{
-		"add":    failed(w.as("sales1").AddCustomer(ctx, repo.Change{"company_name": text("A"), "full_name": text("B")})),
+		"add": failed(w.as("sales1").AddCustomer(ctx, repo.Change{
+			"company_name": text("A"), "full_name": text("B"),
+		})),
 		"update": failed(w.as("sales1").UpdateCustomer(ctx, c, repo.Change{"phone": text("+33611111111")})),
 		"erase":  failed(w.as("admin").EraseCustomer(ctx, c)),
 	} {

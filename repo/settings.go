@@ -62,7 +62,8 @@ func applyIdentity(schema string) string {
 func applySettings(schema string) string {
 	return `select ` + serverClock + `, pg_catalog.current_setting('transaction_isolation'),
 			(select ` + quote(schema) + `.schema_version($1)), pg_catalog.set_config(name, value, true)
-		from rows from (pg_catalog.unnest($2::pg_catalog.text[]), pg_catalog.unnest($3::pg_catalog.text[])) s (name, value)`
+		from rows from (pg_catalog.unnest($2::pg_catalog.text[]), pg_catalog.unnest($3::pg_catalog.text[]))
+			s (name, value)`
 }
 
 // readFirst reads the answer of a batch's first statement: the database's time and the schema's version, which hear and

@@ -370,8 +370,9 @@ func TestSchemaHasAStep(t *testing.T) {
 	if i := slices.Index(known, version); i < 0 || known[i+1] != digest {
 		t.Errorf(`schema.sql has changed: its digest is now
 %s %s
-If version %[1]s was released, add the step to the next version in repo/upgrade/steps (only what changes tables and data; a comment alone
-if nothing does), raise repo.SchemaVersion and schema_version in schema.sql, and add the line to repo/upgrade/testdata/digests.
+If version %[1]s was released, add the step to the next version in repo/upgrade/steps (only what changes tables and
+data; a comment alone if nothing does), raise repo.SchemaVersion and schema_version in schema.sql, and add the line to
+repo/upgrade/testdata/digests.
 If it was not, bring its step up to date and replace its line. See docs/contributing.md.`, version, digest)
 	}
 }

@@ -70,7 +70,8 @@ func TestLoadCipherErrors(t *testing.T) {
 		},
 		{
 			"disabled primary", strings.Replace(good, "ENABLED", "DISABLED", 1),
-			`keyset member "sealing" is not a keyset of Tink: invalid keyset: keyset contains a non-ENABLED primary key`,
+			`keyset member "sealing" is not a keyset of Tink: ` +
+				`invalid keyset: keyset contains a non-ENABLED primary key`,
 		},
 	}
 	for _, test := range tests {

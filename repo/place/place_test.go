@@ -178,7 +178,9 @@ func TestFindRefuses(t *testing.T) {
 // TestInvent keeps everything of the administrator's out of the connection string of the app role.
 func TestInvent(t *testing.T) {
 	at := Place{
-		AdminURL: "postgres://boss:topsecret@there:5/postgres?user=boss&password=topsecret&sslmode=require&sslkey=topsecret&passfile=topsecret", Names: usual,
+		AdminURL: "postgres://boss:topsecret@there:5/postgres?user=boss&password=topsecret" +
+			"&sslmode=require&sslkey=topsecret&passfile=topsecret",
+		Names: usual,
 	}
 	if err := at.Invent(); err != nil {
 		t.Fatal(err)
