@@ -5,7 +5,7 @@
 -- grants: to read and write as a signed-in collaborator. Only this file decides who may do what.
 --
 --   1  people        role, permission, collaborator
---   2  records       customer, contact, contract, payment, event, and the keys that they are searched by
+--   2  records       customer, contact, contract, payment, event, note, tag, and the keys that they are searched by
 --   3  secrets       credential, second_factor, session, sign_in_attempt and its counts, secret, setting, schema_version()
 --   4  who is asking me(), reach(), and for policies reached(); one's own account, the time
 --   5  signing in    sign_in_params(), sign_in(), open_session(), passwords, second factors, sessions
@@ -48,7 +48,7 @@ insert into role (name, title, sells, supports, reserved) values
 
 -- The responsibility matrix. Its scope is 'all' or 'own'; without a row the action is refused.
 -- The owner of a row is the customer's sales contact, also of its contacts, the contract's or its customer's sales contact,
--- or the event's support contact; of a new event, its customer's sales contact. There is no other copy.
+-- the event's support contact, or the note's author; of a new event, its customer's sales contact. There is no other copy.
 create table permission (
 	role   text not null references role,
 	action text not null check (action ~ '^[a-z]+\.[a-z]+$'),
@@ -58,7 +58,11 @@ create table permission (
 
 insert into permission (role, action, scope)
 select r.name, noun || '.view', 'all'
-from role r, unnest(array['user', 'customer', 'contact', 'contract', 'event']) noun;
+from role r, unnest(array['user', 'customer', 'contact', 'contract', 'event', 'note']) noun;
+-- Everybody may write notes and tags; a note is its author's.
+insert into permission (role, action, scope)
+select r.name, a.action, case when a.scope = 'own' and r.name in ('admin', 'manage') then 'all' else a.scope end
+from role r, (values ('note.add', 'all'), ('note.update', 'own'), ('note.delete', 'own'), ('tag.view', 'all'), ('tag.add', 'all'), ('tag.delete', 'all')) a (action, scope);
 
 insert into permission (role, action, scope) values
 	('admin',  'user.add',        'all'), ('manage',  'user.add',        'all'),
@@ -108,8 +112,9 @@ create unique index collaborator_email_key on collaborator (lower(email)) where 
 
 -- 2 --------------------------------------------------------------------------- records
 
--- A sealed value is Tink AEAD ciphertext, at least 33 bytes; the key is never in the database.
-create domain sealed as bytea check (length(value) between 33 and 2048);
+-- A sealed value is Tink AEAD ciphertext, at least 33 bytes; the key is never in the database. A note of 10,000
+-- characters has up to 40,000 bytes; tables limit shorter texts.
+create domain sealed as bytea check (length(value) between 33 and 40100);
 
 -- Return the sealed columns of a table, and its columns of search tokens: NAME_tokens holds the tokens of the column
 -- NAME. Code that treats all of them alike reads the catalogue, so a new column needs no list (PostgreSQL manual,
@@ -153,7 +158,8 @@ create table customer (
 	address_tokens      integer[] not null default '{}',
 	contact_tokens      integer[] not null default '{}', -- of the live contacts together; index_contact() keeps them
 	constraint customer_tokens check (cardinality(company_name_tokens) <= 1500 and cardinality(full_name_tokens) <= 1500
-		and cardinality(email_tokens) <= 1500 and cardinality(phone_tokens) <= 1500 and cardinality(address_tokens) <= 1500)
+		and cardinality(email_tokens) <= 1500 and cardinality(phone_tokens) <= 1500 and cardinality(address_tokens) <= 1500),
+	constraint customer_lengths check (greatest(length(company_name), length(full_name), length(email), length(phone), length(address), length(language)) <= 2048)
 );
 
 -- The search index of customers holds their tokens, each mixed with the number of the run of 8192 ids that the row is
@@ -199,7 +205,8 @@ create table contact (
 	email_tokens     integer[] not null default '{}',
 	phone_tokens     integer[] not null default '{}',
 	constraint contact_tokens check (cardinality(full_name_tokens) <= 1500 and cardinality(role_tokens) <= 1500
-		and cardinality(email_tokens) <= 1500 and cardinality(phone_tokens) <= 1500)
+		and cardinality(email_tokens) <= 1500 and cardinality(phone_tokens) <= 1500),
+	constraint contact_lengths check (greatest(length(full_name), length(role), length(email), length(phone)) <= 2048)
 );
 
 create function search_tokens(n contact) returns integer[]
@@ -284,6 +291,56 @@ create function search_tokens(e event) returns integer[]
 language sql immutable parallel safe
 return e.name_tokens || e.location_tokens || e.comments_tokens;
 create index event_search on event using gin (search_keys(name_tokens || location_tokens || comments_tokens, id)) with (fastupdate = off);
+
+-- A note on a customer, contract or event, and a follow-up if it has a due day. It may name persons, so it is sealed
+-- wherever it is.
+create table note (
+	id          bigint generated always as identity primary key,
+	customer_id bigint references customer,
+	contract_id bigint references contract,
+	event_id    bigint references event,
+	text        sealed not null,
+	due         date,
+	done_at     timestamptz,
+	author_id   bigint references collaborator, -- null: the owner's own work
+	created_at  timestamptz not null default now(),
+	updated_at  timestamptz not null default now(),
+	deleted_at  timestamptz,
+	changed_in  bigint,
+	fictional   boolean not null default false,
+	text_tokens integer[] not null default '{}',
+	constraint note_tokens check (cardinality(text_tokens) <= 40000),
+	constraint note_record check (num_nonnulls(customer_id, contract_id, event_id) = 1),
+	constraint note_due check (due between '1900-01-01' and '9999-12-30')
+);
+
+create function search_tokens(n note) returns integer[]
+language sql immutable parallel safe
+return n.text_tokens;
+create index note_search on note using gin (search_keys(text_tokens, id)) with (fastupdate = off);
+create index note_customer_id on note (customer_id);
+create index note_contract_id on note (contract_id);
+create index note_event_id on note (event_id);
+create index note_author_id on note (author_id, due);
+
+-- A tag is a word on a customer, contract or event. It is not sealed.
+create table tag (
+	id          bigint generated always as identity primary key,
+	name        text not null check (name ~ '^[^[:space:],]{1,50}$' and lower(name) = name),
+	customer_id bigint references customer,
+	contract_id bigint references contract,
+	event_id    bigint references event,
+	created_at  timestamptz not null default now(),
+	updated_at  timestamptz not null default now(),
+	deleted_at  timestamptz,
+	changed_in  bigint,
+	fictional   boolean not null default false,
+	constraint tag_record check (num_nonnulls(customer_id, contract_id, event_id) = 1)
+);
+create unique index tag_of_customer on tag (customer_id, name) where deleted_at is null;
+create unique index tag_of_contract on tag (contract_id, name) where deleted_at is null;
+create unique index tag_of_event on tag (event_id, name) where deleted_at is null;
+create index tag_name on tag (name);
 
 -- 3 --------------------------------------------------------------------------- secrets
 -- The app role is granted nothing on these tables.
@@ -1443,7 +1500,8 @@ begin
 	if judgement[1] is null then
 		perform me();
 	end if;
-	if judgement[2] is null or verb <> 'add' and judgement[2] <> 0 and within(judgement, owners_of(noun, was)) is not true then
+	if (judgement[2] is null or verb <> 'add' and judgement[2] <> 0 and within(judgement, owners_of(noun, was)) is not true)
+		and not (verb = 'delete' and is_now->>'deleted_at' is not null and own_addition(noun, new.id)) then
 		raise exception using errcode = '42501', message = 'not permitted';
 	end if;
 	if verb <> 'add' and old.deleted_at is not null and new.deleted_at is not null then
@@ -1552,10 +1610,14 @@ begin
 	return new;
 end $$;
 
--- When a customer gets another sales contact, contracts with the former contact get the new one too.
+-- When a customer gets another sales contact, contracts with the former contact get the new one too. They do not while
+-- a change that was made together with others is taken back: those that followed it are among them.
 create function customer_follow() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp as $$
 begin
+	if exists (select from audit a where a.id = nullif(current_setting('crm.undoes', true), '')::bigint and a.batch is not null) then
+		return null;
+	end if;
 	update contract c set sales_id = new.sales_id, changed_in = -new.changed_in
 	where c.customer_id = new.id and c.sales_id is not distinct from old.sales_id;
 	return null;
@@ -1601,7 +1663,8 @@ begin
 	end if;
 end $$;
 
--- The state machine, the contact and the amounts of a contract. A contract is signed with a positive total, which stays
+-- The state machine, the contact and the amounts of a contract. Only taking the canceling back leads out of canceled;
+-- trail() verifies that it does. A contract is signed with a positive total, which stays
 -- positive. Contracts that were signed without one before version 5 can be given one, or finished.
 create function contract_rules() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp as $$
@@ -1635,7 +1698,9 @@ begin
 	if new.status <> old.status then
 		if (old.status, new.status) not in (
 			('to_send', 'pending'), ('to_send', 'signed'), ('to_send', 'canceled'),
-			('pending', 'signed'), ('pending', 'canceled'), ('signed', 'finished')) then
+			('pending', 'signed'), ('pending', 'canceled'), ('signed', 'finished'))
+			and not (old.status = 'canceled' and exists (select from audit a where a.id = nullif(current_setting('crm.undoes', true), '')::bigint
+				and a.entity = 'contract' and a.entity_id = new.id and a.before->>'status' = new.status)) then
 			raise exception using errcode = '23514', constraint = 'contract_state', message = 'no such step',
 				detail = old.status || ' → ' || new.status;
 		end if;
@@ -1707,6 +1772,7 @@ return case noun
 	when 'contract' then contract_owners((kept->>'sales_id')::bigint, (kept->>'customer_id')::bigint)
 	when 'contact' then array[contact_of_customer((kept->>'customer_id')::bigint)]
 	when 'event' then array[(kept->>'support_id')::bigint]
+	when 'note' then array[(kept->>'author_id')::bigint]
 	else array[(kept->>'id')::bigint] end;
 
 -- Reports whether the caller may add to a contract's ledger. It needs the right to update the contract.
@@ -1763,6 +1829,41 @@ begin
 	return new;
 end $$;
 
+-- Refuses a note or tag on a record that does not exist or is deleted. DETAIL: the record.
+create function check_record(of_customer bigint, of_contract bigint, of_event bigint) returns void
+language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
+begin
+	if num_nonnulls(of_customer, of_contract, of_event) <> 1 or not exists (
+		select from customer c where c.id = of_customer and c.deleted_at is null
+		union all select from contract k where k.id = of_contract and k.deleted_at is null
+		union all select from event e where e.id = of_event and e.deleted_at is null) then
+		raise exception using errcode = '23503', constraint = 'no_such_record', message = 'no such record',
+			detail = coalesce('customer ' || of_customer, 'contract ' || of_contract, 'event ' || of_event, 'record');
+	end if;
+end $$;
+
+create function note_rules() returns trigger
+language plpgsql security definer set search_path = :"schema", pg_temp as $$
+declare
+	caller identity := stamped(new.changed_in);
+begin
+	if tg_op = 'INSERT' then
+		new.author_id := caller.id;
+		perform check_record(new.customer_id, new.contract_id, new.event_id);
+	end if;
+	if new.done_at is not null and (tg_op = 'INSERT' or old.done_at is null) then
+		new.done_at := moment(caller.seeding);
+	end if;
+	return new;
+end $$;
+
+create function tag_rules() returns trigger
+language plpgsql security definer set search_path = :"schema", pg_temp as $$
+begin
+	perform check_record(new.customer_id, new.contract_id, new.event_id);
+	return new;
+end $$;
+
 -- Returns the open work of a collaborator in words, or null if there is none.
 create function open_work(of_collaborator bigint) returns text
 language sql stable security definer set search_path = :"schema", pg_temp as $$
@@ -1812,7 +1913,7 @@ begin
 end $$;
 
 -- Moves a collaborator's customers, open contracts and coming events to another one and returns how many there were.
--- The trail has an entry of its own for it.
+-- The trail has an entry of its own for it, which leads all the changes; see lead().
 create function hand_over(from_id bigint, to_id bigint, out customers bigint, out contracts bigint, out events bigint)
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -1825,15 +1926,15 @@ begin
 	if not found or to_id is null then
 		raise exception using errcode = 'P0002', message = 'no such collaborator';
 	end if;
+	customers := (select count(*) from customer c where c.sales_id = from_id and c.deleted_at is null);
 	contracts := (select count(*) from contract c where c.sales_id = from_id and c.deleted_at is null and c.status not in ('finished', 'canceled'));
+	events := (select count(*) from event e where e.support_id = from_id and e.deleted_at is null and coalesce(e.end_date > now(), true));
+	perform lead('user', from_id, 'hand-over', jsonb_build_object('to', to_id, 'customers', customers, 'contracts', contracts, 'events', events));
 	update customer c set sales_id = to_id, changed_in = -caller.session_id where c.sales_id = from_id and c.deleted_at is null;
-	get diagnostics customers = row_count;
 	update contract c set sales_id = to_id, changed_in = -caller.session_id
 	where c.sales_id = from_id and c.deleted_at is null and c.status not in ('finished', 'canceled');
 	update event e set support_id = to_id, changed_in = -caller.session_id
 	where e.support_id = from_id and e.deleted_at is null and coalesce(e.end_date > now(), true);
-	get diagnostics events = row_count;
-	perform note('user', from_id, 'hand-over', jsonb_build_object('to', to_id, 'customers', customers, 'contracts', contracts, 'events', events));
 end $$;
 
 -- Triggers of one event fire in the order of their names.
@@ -1842,6 +1943,8 @@ create trigger a_guard before insert or update on customer for each row execute 
 create trigger a_guard before insert or update on contact for each row execute function guard('contact');
 create trigger a_guard before insert or update on contract for each row execute function guard('contract');
 create trigger a_guard before insert or update on event for each row execute function guard('event');
+create trigger a_guard before insert or update on note for each row execute function guard('note');
+create trigger a_guard before insert or update on tag for each row execute function guard('tag');
 create trigger b_stamp before insert or update on collaborator for each row execute function stamp();
 -- Not when only contact_tokens change: that is no change of the customer's.
 create trigger b_stamp before insert on customer for each row execute function stamp();
@@ -1850,11 +1953,15 @@ create trigger b_stamp_update before update on customer for each row
 create trigger b_stamp before insert or update on contact for each row execute function stamp();
 create trigger b_stamp before insert or update on contract for each row execute function stamp();
 create trigger b_stamp before insert or update on event for each row execute function stamp();
+create trigger b_stamp before insert or update on note for each row execute function stamp();
+create trigger b_stamp before insert or update on tag for each row execute function stamp();
 create trigger c_rules before insert or update on collaborator for each row execute function collaborator_rules();
 create trigger c_rules before insert or update on customer for each row execute function customer_rules();
 create trigger c_rules before insert or update on contact for each row execute function contact_rules();
 create trigger c_rules before insert or update on contract for each row execute function contract_rules();
 create trigger c_rules before insert or update on event for each row execute function event_rules();
+create trigger c_rules before insert or update on note for each row execute function note_rules();
+create trigger c_rules before insert on tag for each row execute function tag_rules();
 create trigger c_rules before insert on payment for each row execute function payment_rules();
 create trigger d_index after insert or delete or update of deleted_at, full_name_tokens, role_tokens, email_tokens, phone_tokens on contact
 	for each row execute function index_contact();
@@ -1871,16 +1978,37 @@ create table audit (
 	collaborator_id bigint, -- null: the owner's own work (init, purge), or nobody signed in; no foreign key, for the trail outlives all
 	session_id      bigint,
 	client          inet default inet_client_addr(),
-	entity          text not null, -- customer, contact, contract, event, user, payment; role, keyset, schema; of refusals and exports any noun
+	entity          text not null, -- customer, contact, contract, event, note, tag, user, payment; role, keyset, schema; of refusals and exports any noun
 	entity_id       bigint not null,
 	action          text not null check (action ~ '^[a-z]+(-[a-z]+)*$'),
 	before          jsonb,
 	after           jsonb,
 	undoes          bigint unique, -- the entry that this one takes back
-	derived         boolean not null default false -- a consequence of another change
+	derived         boolean not null default false, -- a consequence of another change
+	batch           bigint -- the entry that leads this change and others, which are taken back together; null: none
 );
 create index audit_entity on audit (entity, entity_id, id);
 create index audit_collaborator on audit (collaborator_id, id);
+create index audit_batch on audit (batch, id) where batch is not null;
+
+-- Reports whether an entry with this action leads changes.
+create function leads(action text) returns boolean
+language sql immutable parallel safe
+return action in ('hand-over', 'update-many');
+
+-- Writes an entry of the caller's that leads the changes that follow in the transaction, until crm.batch is empty
+-- again. It returns the entry.
+create function lead(of_entity text, of_id bigint, what text, details jsonb) returns bigint
+language plpgsql volatile set search_path = :"schema", pg_temp as $$
+declare
+	caller identity := me();
+	entry  bigint;
+begin
+	insert into audit (collaborator_id, session_id, entity, entity_id, action, after)
+	values (caller.id, caller.session_id, of_entity, of_id, what, details) returning id into entry;
+	perform set_config('crm.batch', entry::text, true);
+	return entry;
+end $$;
 
 -- Writes an entry for a changed row. Bytes are always written as hex digits, whatever bytea_output says, so that sealed
 -- values are recognised, opened and erased.
@@ -1895,6 +2023,8 @@ declare
 	what   text := case tg_op when 'INSERT' then 'add' when 'DELETE' then 'purge' else 'update' end;
 	which  bigint := case when tg_op = 'DELETE' then old.id else new.id end;
 	undone bigint := case when pg_trigger_depth() = 1 then nullif(current_setting('crm.undoes', true), '')::bigint end;
+	led    bigint := (select a.id from audit a where a.id = nullif(current_setting('crm.batch', true), '')::bigint
+		and a.session_id = caller.session_id and leads(a.action));
 begin
 	if tg_op = 'UPDATE' then
 		what := case
@@ -1913,8 +2043,8 @@ begin
 		where a.id = undone and a.collaborator_id = caller.id and a.entity = tg_argv[0] and takes_back(a, which, what, was, whole)) then
 		raise exception using errcode = '42501', message = 'one undoes what one did';
 	end if;
-	insert into audit (collaborator_id, session_id, entity, entity_id, action, before, after, undoes, derived)
-	values (caller.id, caller.session_id, tg_argv[0], which, what, was, jsonb_strip_nulls(is_now), undone, pg_trigger_depth() > 1);
+	insert into audit (collaborator_id, session_id, entity, entity_id, action, before, after, undoes, derived, batch)
+	values (caller.id, caller.session_id, tg_argv[0], which, what, was, jsonb_strip_nulls(is_now), undone, pg_trigger_depth() > 1, led);
 	return null;
 end $$;
 
@@ -1955,6 +2085,8 @@ create trigger z_trail after insert or update or delete on customer for each row
 create trigger z_trail after insert or update or delete on contact for each row execute function trail('contact');
 create trigger z_trail after insert or update or delete on contract for each row execute function trail('contract');
 create trigger z_trail after insert or update or delete on event for each row execute function trail('event');
+create trigger z_trail after insert or update or delete on note for each row execute function trail('note');
+create trigger z_trail after insert or update or delete on tag for each row execute function trail('tag');
 create trigger z_trail after insert or update or delete on payment for each row execute function trail('payment');
 
 -- sealed_in() returns the names of a noun's sealed columns. It is generated from the catalogue, so that it is immutable
@@ -1974,7 +2106,7 @@ create function is_value(of_entity text, name text, kept jsonb, is_now jsonb) re
 language sql stable
 return case
 	when name = any (sealed_in(of_entity)) then split_part(kept #>> '{}', ' ', 1) is not distinct from is_now #>> '{}'
-	when name in ('start_date', 'end_date', 'first_at') then (kept #>> '{}')::timestamptz is not distinct from (is_now #>> '{}')::timestamptz
+	when name in ('start_date', 'end_date', 'first_at', 'done_at') then (kept #>> '{}')::timestamptz is not distinct from (is_now #>> '{}')::timestamptz
 	else kept = coalesce(is_now, 'null') end;
 
 -- Reports whether a change takes back the change of an entry, from the row before and after it: every value must
@@ -1982,7 +2114,7 @@ return case
 -- claim neither hides a change nor keeps the entry from being undone.
 create function takes_back(entry audit, of_id bigint, what text, changed jsonb, is_now jsonb) returns boolean
 language sql stable
-return entry.undoes is null and not entry.derived and case
+return entry.undoes is null and (not entry.derived or entry.batch is not null) and case
 	when entry.entity = 'payment' then entry.action = 'add' and what = 'add' and is_now->'contract_id' = entry.after->'contract_id'
 		and (is_now->>'amount')::numeric = - (entry.after->>'amount')::numeric
 	when entry.entity_id <> of_id then false
@@ -2046,10 +2178,10 @@ language plpgsql volatile set search_path = :"schema", pg_temp set timezone = 'U
 declare
 	last audit_link := (select l from audit_link l order by l.position desc limit 1);
 begin
-	insert into audit_link values (coalesce(last.position, 0) + 1, of_entry.id, sha256(coalesce(last.hash, '') || convert_to(jsonb_build_array(
+	insert into audit_link values (coalesce(last.position, 0) + 1, of_entry.id, sha256(coalesce(last.hash, '') || convert_to((jsonb_build_array(
 		of_entry.id, of_entry.at, of_entry.collaborator_id, of_entry.session_id, of_entry.client, of_entry.entity, of_entry.entity_id,
 		of_entry.action, audit_digests(of_entry.entity, of_entry.before), audit_digests(of_entry.entity, of_entry.after),
-		of_entry.undoes, of_entry.derived)::text, 'UTF8')));
+		of_entry.undoes, of_entry.derived) || case when of_entry.batch is null then '[]' else to_jsonb(of_entry.batch) end)::text, 'UTF8')));
 end $$;
 
 create function link_entry() returns trigger
@@ -2147,24 +2279,132 @@ language sql stable security definer set search_path = :"schema", pg_temp as $$
 	order by a.id
 $$;
 
--- Returns the caller's last change of a record that can be taken back. It leaves out changes that take one back, were
--- taken back or were seeded, and those of sessions that were deleted 30 days after their end. changed_at and
--- changed_by are of the first later change of the record by somebody else.
-create function my_last_change()
-returns table (id bigint, at timestamptz, entity text, entity_id bigint, action text, before jsonb, after jsonb, changed_at timestamptz, changed_by text)
-language sql stable security definer set search_path = :"schema", pg_temp as $$
-	select a.id, a.at, a.entity, a.entity_id, a.action, a.before, a.after, later.at, later.who
-	from audit a left join lateral (
-		select n.at, c.first_name || ' ' || c.last_name as who from audit n left join collaborator c on c.id = n.collaborator_id
-		where n.entity = a.entity and n.entity_id = a.entity_id and n.id > a.id and n.collaborator_id is distinct from a.collaborator_id
-			and n.undoes is null and n.action in ('add', 'update', 'delete', 'cancel', 'restore') and not exists (select from audit u where u.undoes = n.id)
-		order by n.id limit 1) later on true
-	where a.collaborator_id = (select me_id()) and a.action in ('add', 'update', 'delete', 'cancel', 'restore')
-		and a.entity in ('user', 'customer', 'contact', 'contract', 'event', 'payment')
-		and a.undoes is null and not a.derived and not exists (select from audit u where u.undoes = a.id)
-		and exists (select from session i where i.id = a.session_id and not i.seeding)
-	order by a.id desc limit 1
+-- Returns the table of a noun.
+create function table_of(of_noun text) returns regclass
+language sql stable set search_path = :"schema", pg_temp as $$
+	select c.oid::regclass from pg_class c
+	where c.relnamespace = quote_ident(current_schema())::regnamespace and c.relkind = 'r' and trail_noun(c.oid) = of_noun
 $$;
+
+-- Reports whether no live row refers to a record. It reads the foreign keys in the catalogue, so a new table needs no
+-- list.
+create function stands_alone(of_noun text, of_id bigint) returns boolean
+language plpgsql stable set search_path = :"schema", pg_temp as $$
+declare
+	query text;
+	found boolean;
+begin
+	for query in
+		select format('select exists (select from %s t where t.%I = $1 %s)', f.conrelid::regclass, a.attname, case when exists (select from pg_attribute d
+			where d.attrelid = f.conrelid and d.attname = 'deleted_at' and not d.attisdropped) then 'and t.deleted_at is null' end)
+		from pg_constraint f join pg_attribute a on a.attrelid = f.conrelid and a.attnum = f.conkey[1]
+		where f.contype = 'f' and f.confrelid = table_of(of_noun)
+	loop
+		execute query into found using of_id;
+		if found then
+			return false;
+		end if;
+	end loop;
+	return true;
+end $$;
+
+-- Reports whether an entry adds a record that its author may take back without the right to delete it: within an hour,
+-- while nothing depends on it.
+create function is_fresh(entry audit) returns boolean
+language sql stable set search_path = :"schema", pg_temp as $$
+	select entry.action = 'add' and entry.entity <> 'payment' and entry.at > clock_timestamp() - interval '1 hour'
+		and stands_alone(entry.entity, entry.entity_id)
+$$;
+
+-- Reports whether the caller is taking back that they added the record and may do that without the right to delete it.
+create function own_addition(of_noun text, of_id bigint) returns boolean
+language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
+begin
+	return exists (select from audit a where a.id = nullif(current_setting('crm.undoes', true), '')::bigint
+		and a.collaborator_id = (select (caller()).id) and a.entity = of_noun and a.entity_id = of_id and is_fresh(a));
+end $$;
+
+-- Returns the caller's last changes of records that can be taken back, the last one first. It leaves out changes that
+-- take one back, were taken back or were seeded, and those of sessions that were deleted 30 days after their end.
+-- Changes that were made together are one, that of the entry that leads them. changed_at and changed_by are of the
+-- first later change of a record by somebody else, or of one of the caller's own that stands.
+create function my_changes(at_most bigint)
+returns table (id bigint, at timestamptz, entity text, entity_id bigint, action text, before jsonb, after jsonb, members bigint, fresh boolean,
+	changed_at timestamptz, changed_by text)
+language sql stable security definer set search_path = :"schema", pg_temp as $$
+	select a.id, a.at, a.entity, a.entity_id, a.action, a.before, a.after, a.members, a.action = 'add' and is_fresh(a.entry), later.at, later.who
+	from (select a.*, a as entry, case when leads(a.action) then (select count(*) from audit b where b.batch = a.id) end as members from audit a
+		where a.collaborator_id = (select me_id()) and (a.action in ('add', 'update', 'delete', 'cancel', 'restore')
+				and a.entity in ('user', 'customer', 'contact', 'contract', 'event', 'note', 'tag', 'payment')
+			or leads(a.action) and exists (select from audit b where b.batch = a.id))
+			and a.batch is null and a.undoes is null and not a.derived and not exists (select from audit u where u.undoes = a.id)
+			and exists (select from session i where i.id = a.session_id and not i.seeding)
+		order by a.id desc limit at_most) a left join lateral (
+		select n.at, c.first_name || ' ' || c.last_name as who
+		from (select a.entity, a.entity_id, a.id where a.members is null union all select b.entity, b.entity_id, b.id from audit b where b.batch = a.id) m
+			join audit n on n.entity = m.entity and n.entity_id = m.entity_id and n.id > m.id left join collaborator c on c.id = n.collaborator_id
+		where (n.collaborator_id is distinct from a.collaborator_id or not n.derived) and n.batch is distinct from a.id
+			and n.undoes is null and n.action in ('add', 'update', 'delete', 'cancel', 'restore') and not exists (select from audit u where u.undoes = coalesce(n.batch, n.id))
+		order by n.id limit 1) later on true
+	order by a.id desc
+$$;
+
+-- Returns the changes that an entry of the caller's leads, the last one first.
+create function led_changes(of_entry bigint) returns table (id bigint, entity text, entity_id bigint, before jsonb)
+language sql stable security definer set search_path = :"schema", pg_temp as $$
+	select b.id, b.entity, b.entity_id, b.before from audit b
+	where b.batch = of_entry and exists (select from audit a where a.id = of_entry and a.collaborator_id = (select me_id()))
+	order by b.id desc
+$$;
+
+-- Takes back all changes that an entry of the caller's leads and returns their number. It needs the right to make them.
+-- The values come from the trail; of the columns of search tokens, which it does not keep, tokens has the values by
+-- change: {"12": {"email_tokens": [1, 2]}}.
+create function take_back(of_entry bigint, tokens jsonb) returns bigint
+language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
+declare
+	caller    identity := me();
+	led       audit := (select a from audit a where a.id = of_entry and a.collaborator_id = caller.id and leads(a.action) and a.undoes is null);
+	judgement bigint[] := judged(case led.action when 'hand-over' then 'user.handover' else led.entity || '.update' end);
+	change    audit;
+	tab       regclass;
+	row       jsonb;
+	former    jsonb;
+	taken     bigint := 0;
+begin
+	if led.id is null or judgement[2] is null or led.action <> 'update-many' and judgement[2] <> 0 then
+		raise exception using errcode = '42501', message = 'not permitted';
+	end if;
+	for change in select b.* from audit b where b.batch = led.id order by b.entity, b.entity_id loop
+		execute format('select from %s t where t.id = $1 for update', table_of(change.entity)) using change.entity_id;
+	end loop;
+	if not exists (select from my_changes(1000) c where c.id = led.id and c.changed_at is null) then -- sees what was committed until now
+		raise exception using errcode = '23514', constraint = 'undo_changed', message = 'changed meanwhile';
+	end if;
+	perform set_config('crm.batch', '', true);
+	insert into audit (collaborator_id, session_id, entity, entity_id, action, undoes)
+	values (caller.id, caller.session_id, led.entity, led.entity_id, led.action, led.id);
+	for change in select b.* from audit b where b.batch = led.id order by b.id desc loop
+		tab := table_of(change.entity);
+		execute format('select to_jsonb(t) from %s t where t.id = $1', tab) into row using change.entity_id;
+		if led.action = 'update-many' and judgement[2] <> 0 and within(judgement, owners_of(change.entity, row)) is not true then
+			raise exception using errcode = '42501', message = 'not permitted';
+		end if;
+		former := (select coalesce(jsonb_object_agg(w.key, case when w.key = any (sealed_in(change.entity)) then to_jsonb(split_part(w.value #>> '{}', ' ', 1)) else w.value end), '{}')
+			from jsonb_each(change.before) w where w.key not in ('remaining_amount', 'signed_at'));
+		former := former || (select coalesce(jsonb_object_agg(w.key, w.value), '{}') from jsonb_each(tokens->change.id::text) w
+			where w.key = any (token_columns(tab)) and former ? left(w.key, -7));
+		perform set_config('crm.undoes', change.id::text, true);
+		if former <> '{}' then
+			execute format('update %1$s t set changed_in = $1, %2$s from jsonb_populate_record(null::%1$s, $2) r where t.id = $3', tab,
+				(select string_agg(format('%1$I = r.%1$I', name), ', ') from jsonb_object_keys(former) name))
+			using -caller.session_id, former, change.entity_id;
+		end if;
+		taken := taken + 1;
+	end loop;
+	perform set_config('crm.undoes', '', true);
+	return taken;
+end $$;
 
 -- Returns the records that belong to a customer, by table: the customer, and the rows whose foreign keys lead to one of
 -- these records, deleted ones too. It reads the keys in the catalogue, so a new table needs no list.
@@ -2320,6 +2560,22 @@ select e.id, e.contract_id, e.deleted_at, search_keys(search_tokens(e), e.id) as
 from event e, unnest('{1}'::integer[]) one
 where (select reach('event.view')) = 0;
 
+create view notes as
+select n.id, case when n.customer_id is not null then 'customer' when n.contract_id is not null then 'contract' else 'event' end as noun,
+	coalesce(n.customer_id, n.contract_id, n.event_id) as record_id, c.company_name as customer,
+	n.customer_id, n.contract_id, n.event_id, n.text, n.due, n.done_at, n.author_id, u.first_name || ' ' || u.last_name as author,
+	n.created_at, n.updated_at, n.deleted_at, search_keys(search_tokens(n), n.id) as keys
+from note n left join event e on e.id = n.event_id left join contract k on k.id = coalesce(n.contract_id, e.contract_id)
+	left join customer c on c.id = coalesce(n.customer_id, k.customer_id)
+	left join collaborator u on u.id = n.author_id, unnest('{1}'::integer[]) one
+where (select reach('note.view')) = 0;
+
+create view tags as
+select t.id, t.name, case when t.customer_id is not null then 'customer' when t.contract_id is not null then 'contract' else 'event' end as noun,
+	coalesce(t.customer_id, t.contract_id, t.event_id) as record_id, t.customer_id, t.contract_id, t.event_id, t.created_at, t.updated_at, t.deleted_at
+from tag t, unnest('{1}'::integer[]) one
+where (select reach('tag.view')) = 0;
+
 create view payments as
 select p.id, p.contract_id, p.paid_on, p.amount, u.first_name || ' ' || u.last_name as recorded_by, p.created_at
 from payment p left join collaborator u on u.id = p.recorded_by, unnest('{1}'::integer[]) one
@@ -2342,6 +2598,8 @@ alter table contact enable row level security;
 alter table contract enable row level security;
 alter table payment enable row level security;
 alter table event enable row level security;
+alter table note enable row level security;
+alter table tag enable row level security;
 
 create policy reading on collaborator for select to :"app" using ((select reached('user.view')) = 0);
 create policy adding on collaborator for insert to :"app" with check (admits((select judged('user.add')), changed_in, '{}'));
@@ -2373,7 +2631,23 @@ create policy reading on event for select to :"app" using ((select reached('even
 create policy adding on event for insert to :"app"
 	with check (admits((select judged('event.add')), changed_in, array[contact_of_contract(contract_id)]));
 create policy changing on event for update to :"app"
-	using (within((select judged('event.update', 'event.delete', 'event.cancel')), array[support_id])) with check (changed_in = (select my_session()));
+	using (within((select judged('event.update', 'event.delete', 'event.cancel')), array[support_id])
+		or current_setting('crm.undoes', true) <> '' and own_addition('event', id)) with check (changed_in = (select my_session()));
+
+-- Whoever may view a record may write notes and tags on it.
+create policy reading on note for select to :"app" using ((select reached('note.view')) = 0);
+create policy adding on note for insert to :"app"
+	with check (admits((select judged('note.add')), changed_in, '{}') and case when customer_id is not null then (select reached('customer.view'))
+		when contract_id is not null then (select reached('contract.view')) else (select reached('event.view')) end = 0);
+create policy changing on note for update to :"app"
+	using (within((select judged('note.update', 'note.delete')), array[author_id])) with check (changed_in = (select my_session()));
+
+create policy reading on tag for select to :"app" using ((select reached('tag.view')) = 0);
+create policy adding on tag for insert to :"app"
+	with check (admits((select judged('tag.add')), changed_in, '{}') and case when customer_id is not null then (select reached('customer.view'))
+		when contract_id is not null then (select reached('contract.view')) else (select reached('event.view')) end = 0);
+create policy changing on tag for update to :"app"
+	using (within((select judged('tag.delete')), '{}')) with check (changed_in = (select my_session()));
 
 -- 10 --------------------------------------------------------------------------- grants
 -- Everything that the app role may do. Triggers maintain the columns that are not named here.
@@ -2390,19 +2664,19 @@ grant execute on function
 	sessions_of(bigint), end_session(bigint), end_other_sessions(),
 	me(boolean), me_id(), my_session(), reach(text[]), reached(text[]), judged(text[]), within(bigint[], bigint[]),
 	admits(bigint[], bigint, bigint[]), my_account(), my_duty(), my_permissions(), hand_over(bigint, bigint),
-	fate(uuid), known_fate(uuid), requested_id(), history(text, bigint), my_last_change(),
+	fate(uuid), known_fate(uuid), requested_id(), history(text, bigint), my_changes(bigint), led_changes(bigint), take_back(bigint, jsonb), own_addition(text, bigint),
 	note_refusal(text, text, bigint), note_export(text, bigint, text), export_customer(bigint), erase_customer(bigint, jsonb),
 	contact_of_customer(bigint), contact_of_contract(bigint), contract_owners(bigint, bigint), owners_of(text, jsonb), payable(bigint),
-	search_keys(integer[], bigint), run_key(bigint), search_tokens(customer), search_tokens(contact), search_tokens(event)
+	search_keys(integer[], bigint), run_key(bigint), search_tokens(customer), search_tokens(contact), search_tokens(event), search_tokens(note)
 	to :"app";
 
-grant select on users, customers, contacts, contracts, payments, events, event_texts, audits to :"app";
+grant select on users, customers, contacts, contracts, payments, events, event_texts, notes, tags, audits to :"app";
 -- What an update names; everything else is read through the views.
-grant select (id, deleted_at) on collaborator, customer, contact, contract, event to :"app";
+grant select (id, deleted_at) on collaborator, customer, contact, contract, event, note, tag to :"app";
 grant select (canceled_at) on event to :"app";
 
 -- For currval() of what the app role itself has just added.
-grant select on sequence collaborator_id_seq, customer_id_seq, contact_id_seq, contract_id_seq, event_id_seq to :"app";
+grant select on sequence collaborator_id_seq, customer_id_seq, contact_id_seq, contract_id_seq, event_id_seq, note_id_seq, tag_id_seq to :"app";
 
 grant insert (employee_number, first_name, last_name, email, role) on collaborator to :"app";
 grant update (employee_number, first_name, last_name, email, role, deleted_at) on collaborator to :"app";
@@ -2415,6 +2689,10 @@ grant update (customer_id, sales_id, total_amount, status) on contract to :"app"
 grant insert (contract_id, amount, paid_on) on payment to :"app";
 grant insert (name, contract_id, contact_id, start_date, end_date, location, attendees, comments, name_tokens, location_tokens, comments_tokens) on event to :"app";
 grant update (name, contract_id, contact_id, start_date, end_date, location, attendees, comments, name_tokens, location_tokens, comments_tokens, support_id, deleted_at, canceled_at) on event to :"app";
+grant insert (customer_id, contract_id, event_id, text, due, text_tokens) on note to :"app";
+grant update (text, due, done_at, text_tokens, deleted_at) on note to :"app";
+grant insert (name, customer_id, contract_id, event_id) on tag to :"app";
+grant update (deleted_at) on tag to :"app";
 
 insert into secret values ('made_up_salt', random_key()), ('sign_in_nonce', random_key());
 

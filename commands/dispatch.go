@@ -193,15 +193,23 @@ func (s *Session) confirm(ctx context.Context, c Command, in Input, rest []Word,
 
 // rehearse runs a command in a transaction that is rolled back, and returns its error.
 func (s *Session) rehearse(ctx context.Context, c Command, in Input) error {
+	in.values = maps.Clone(in.values)
+	in.values["yes"] = true
+	return s.trial(ctx, func(t *Session) error {
+		_, refused := c.Run(ctx, t, in)
+		return refused
+	})
+}
+
+// trial does something in a transaction that is rolled back, and returns its error.
+func (s *Session) trial(ctx context.Context, do func(*Session) error) error {
 	db, _, rollback, err := s.DB.Atomic(ctx)
 	if err != nil {
 		return err
 	}
 	trial := *s
 	trial.DB = db
-	in.values = maps.Clone(in.values)
-	in.values["yes"] = true
-	_, refused := c.Run(ctx, &trial, in)
+	refused := do(&trial)
 	return cmp.Or(refused, rollback(ctx))
 }
 

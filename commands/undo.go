@@ -12,7 +12,7 @@ import (
 	"crm/security"
 )
 
-// This file takes back one's own last change.
+// This file takes back one's own last changes.
 
 var undoneFields = []Field[repo.LastChange]{
 	{Column{Name: "entity"}, func(c repo.LastChange) any { return c.Entity }},
@@ -24,28 +24,68 @@ var undoneFields = []Field[repo.LastChange]{
 func undoCommands() Table {
 	return Table{{
 		Name: "undo", Short: "Take back your own last change, unless somebody has changed the record since", Needs: security.SignedIn,
-		Flags: []Flag{formatFlag}, Run: undo,
+		Flags: []Flag{{Name: "skip", Kind: Switch, Help: "pass over changes that cannot be taken back"}, formatFlag}, Run: undo,
 	}}
 }
 
-func undo(ctx context.Context, s *Session, _ Input) (Output, error) {
-	c, err := s.DB.LastChange(ctx)
-	if errors.Is(err, repo.ErrNotFound) {
-		return Output{}, &worded{"there is nothing to undo", "undo takes back your own changes of records, the last one first", repo.ErrNotFound}
-	}
+func undo(ctx context.Context, s *Session, in Input) (Output, error) {
+	changes, err := s.DB.LastChanges(ctx)
 	if err != nil {
 		return Output{}, err
 	}
-	if err := undoable(s, c); err != nil {
-		return Output{}, err
+	var passed []string
+	for i, c := range changes {
+		err := takeBack(ctx, s, c)
+		switch {
+		case err == nil:
+			out, err := undone(ctx, s, c)
+			out.prependMessage(passed...)
+			return out, err
+		case !in.Has("skip"):
+			return Output{}, s.pointOn(ctx, err, changes[i+1:])
+		case !Readable(err) || s.DB.IsAtomic() && undoable(s, c) == nil: // an atomic script ends with its first failed statement
+			return Output{}, err
+		}
+		passed = append(passed, "passed over: "+err.Error())
 	}
-	err = s.DB.Undo(ctx, c)
-	if err != nil && !errors.Is(err, repo.ErrDenied) && Readable(err) {
+	if passed != nil {
+		return Output{}, &worded{"none of your changes can be taken back", strings.Join(passed, "\n"), repo.ErrConflict}
+	}
+	return Output{}, &worded{"there is nothing to undo", "undo takes back your own changes of records, the last one first", repo.ErrNotFound}
+}
+
+// takeBack takes a change back, or says why it cannot be.
+func takeBack(ctx context.Context, s *Session, c repo.LastChange) error {
+	if err := undoable(s, c); err != nil {
+		return err
+	}
+	err := s.DB.Undo(ctx, c)
+	switch {
+	case isBare(err, repo.ErrDenied) && c.Action == "add" && !s.May(action(c.Entity, "delete")):
+		return &worded{theChange(s, c) + " cannot be taken back: something depends on it by now", "", repo.ErrDenied}
+	case err != nil && !errors.Is(err, repo.ErrDenied) && Readable(err):
 		err = &worded{fmt.Sprintf("%s cannot be taken back: %v", theChange(s, c), err), "", err}
 	}
-	if err != nil {
-		return Output{}, named(err, c.Entity, c.EntityID)
+	return named(err, c.Entity, c.EntityID)
+}
+
+// pointOn adds to the error of a change that cannot be taken back the next one that can.
+func (s *Session) pointOn(ctx context.Context, err error, next []repo.LastChange) error {
+	text, hint := Describe(err)
+	if !Readable(err) || s.DB.IsAtomic() {
+		return err
 	}
+	for _, c := range next {
+		if undoable(s, c) == nil && s.trial(ctx, func(t *Session) error { return t.DB.Undo(ctx, c) }) == nil {
+			skip := "undo --skip takes back " + theChange(s, c)
+			return &worded{text, strings.TrimPrefix(hint+"\n"+skip, "\n"), err}
+		}
+	}
+	return err
+}
+
+// undone answers a change that was taken back.
+func undone(ctx context.Context, s *Session, c repo.LastChange) (Output, error) {
 	out := single(undoneFields, c)
 	out.Quiet = true
 	out.Message = tellUndone(s, c)
@@ -55,11 +95,14 @@ func undo(ctx context.Context, s *Session, _ Input) (Output, error) {
 		what = markedAs(c)
 	case "delete", "cancel":
 		what = "restored"
+	case "hand-over", "update-many":
+		what = c.Action + " undone"
 	}
 	if c.Entity == "payment" {
 		what = "added"
 	}
 	out.Events = []Event{happened(c.Entity, c.EntityID, what)}
+	var err error
 	out.Warnings, err = undoneOverlaps(ctx, s, c)
 	return out, err
 }
@@ -67,6 +110,12 @@ func undo(ctx context.Context, s *Session, _ Input) (Output, error) {
 // theChange names a change in a sentence.
 func theChange(s *Session, c repo.LastChange) string {
 	what := map[string]string{"add": "adding", "update": "the update of", "delete": "deleting", "cancel": "canceling", "restore": "restoring"}[c.Action]
+	switch c.Action {
+	case "hand-over":
+		return fmt.Sprintf("handing over the work of user %d at %s", c.EntityID, clock(s, c.At))
+	case "update-many":
+		return fmt.Sprintf("the update of %s at %s", Plural(*c.Members, c.Entity), clock(s, c.At))
+	}
 	return fmt.Sprintf("%s %s %d at %s", what, c.Entity, c.EntityID, clock(s, c.At))
 }
 
@@ -74,14 +123,19 @@ func theChange(s *Session, c repo.LastChange) string {
 func undoable(s *Session, c repo.LastChange) error {
 	change := theChange(s, c)
 	if c.ChangedAt != nil {
-		who := "the company's set-up"
+		who, it := "the company's set-up", "it"
 		if c.ChangedBy != nil {
 			who = *c.ChangedBy
 		}
-		return &worded{fmt.Sprintf("%s cannot be taken back: %s has changed it since, at %s", change, who, clock(s, *c.ChangedAt)), "", repo.ErrConflict}
+		if c.Members != nil {
+			it = "one of the records"
+		}
+		return &worded{fmt.Sprintf("%s cannot be taken back: %s has changed %s since, at %s", change, who, it, clock(s, *c.ChangedAt)), "", repo.ErrConflict}
 	}
 	needed := action(c.Entity, "update")
 	switch {
+	case c.Action == "hand-over":
+		needed = action("user", "handover")
 	case c.Entity == "payment":
 		needed = action("contract", "update")
 	case c.Cancels():
@@ -92,7 +146,7 @@ func undoable(s *Session, c repo.LastChange) error {
 	if c.Entity == "contract" && c.Action == "add" {
 		return &worded{change + " cannot be taken back: a contract is not deleted", fmt.Sprintf("contract cancel %d ends one that is not signed", c.EntityID), repo.ErrConflict}
 	}
-	if !s.May(needed) {
+	if !s.May(needed) && !c.Fresh {
 		return &worded{fmt.Sprintf("not permitted: %s cannot be taken back without %s, which the role %s does not have", change, needed, s.Me.Role), "", repo.ErrDenied}
 	}
 	for _, v := range c.Before {
@@ -115,6 +169,8 @@ func markedAs(c repo.LastChange) string {
 func tellUndone(s *Session, c repo.LastChange) string {
 	at := clock(s, c.At)
 	switch {
+	case c.Members != nil:
+		return fmt.Sprintf("taken back: %s, %s in all", theChange(s, c), Plural(*c.Members, "change"))
 	case c.Entity == "payment":
 		return fmt.Sprintf("contract %v: the payment of %v at %s is taken back by its opposite", c.After["contract_id"], c.After["amount"], at)
 	case c.Action == "add":

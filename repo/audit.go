@@ -79,6 +79,14 @@ func (db *DB) History(ctx context.Context, entity string, id int64) ([]Entry, er
 	return entries, err
 }
 
+// RecentChanges returns the changes of one record in the last ten minutes, oldest first.
+func (db *DB) RecentChanges(ctx context.Context, entity string, id int64) ([]Entry, error) {
+	query := squirrel.Expr("select "+strings.Join(columns[entryRow](), ", ")+
+		" from history($1, $2) where at > clock_timestamp() - interval '10 minutes' and action in ('add', 'update', "+
+		"'restore')", entity, id)
+	return list(ctx, db, query, shaped(func(r entryRow) Entry { return db.openEntry(entity, r) }))
+}
+
 func (db *DB) openEntry(entity string, r entryRow) Entry {
 	before, after := db.openValues(entity, r.Before), db.openValues(entity, r.After)
 	return Entry{r.ID, r.At, r.UserID, r.UserName, r.Action, before, after}

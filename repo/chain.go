@@ -56,11 +56,12 @@ const (
 	chainRows = `
 		select l.position, l.audit_id, l.hash,
 			case when a.id is null then ''
-				else jsonb_build_array(a.id, a.at, a.collaborator_id, a.session_id, a.client, a.entity, a.entity_id,
+				else (jsonb_build_array(a.id, a.at, a.collaborator_id, a.session_id, a.client, a.entity, a.entity_id,
 				a.action, case when $1::jsonb ? a.entity and a.before is not null then coalesce(d.before, d.none)
 					else a.before end,
 				case when $1::jsonb ? a.entity and a.after is not null then coalesce(d.after, d.none) else a.after end,
-				a.undoes, a.derived)::text end as kept,
+				a.undoes, a.derived) || case when a.batch is null then '[]'
+					else to_jsonb(a.batch) end)::text end as kept,
 			coalesce(d.erased, false)
 				and not exists (select from %[1]s e where e.entity = a.entity and e.entity_id = a.entity_id
 					and e.action = 'erase') as erased

@@ -72,8 +72,15 @@ var wordings = map[string]wording{
 	},
 	"event_attendees_negative": {ErrInvalid, "invalid --attendees: at least 0"},
 
+	"no_such_record":  {ErrNotFound, "there is no %s"},
+	"note_due":        {ErrInvalid, "invalid --due: between 1900 and 9999"},
+	"tag_of_customer": {ErrConflict, "it has this tag already"},
+	"tag_of_contract": {ErrConflict, "it has this tag already"},
+	"tag_of_event":    {ErrConflict, "it has this tag already"},
+
 	"deleted_record":   {ErrNotFound, ""},
 	"request_pkey":     {ErrRepeated, ""},
+	"undo_changed":     {ErrConflict, "it has been changed in this moment: nothing was taken back"},
 	"audit_undoes_key": {ErrConflict, "it has just been undone already"},
 }
 

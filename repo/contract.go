@@ -39,6 +39,7 @@ func ContractStatuses() []string {
 type ContractFilter struct {
 	Page
 	CustomerID int64
+	Tag        string
 	Customers  []int64 // of any of these; nil for all
 	Mine       int64   // the contract's or its customer's sales contact
 	Status     string
@@ -66,6 +67,9 @@ func (db *DB) Contracts(ctx context.Context, f ContractFilter) (List[Contract], 
 	}
 	if f.Unpaid {
 		where = append(where, squirrel.Expr("remaining_amount > 0 and status <> 'canceled'"))
+	}
+	if f.Tag != "" {
+		where = append(where, tagged(contracts.noun, f.Tag))
 	}
 	return contracts.search(ctx, db, where, f.Page, contracts.sorts())
 }

@@ -36,6 +36,7 @@ var customers = entityOf[Customer]("customer", "customer", "customers", finder{s
 type CustomerFilter struct {
 	Page
 	SalesID int64
+	Tag     string
 }
 
 // Customers returns one page of customers.
@@ -43,6 +44,9 @@ func (db *DB) Customers(ctx context.Context, f CustomerFilter) (List[Customer], 
 	var where squirrel.And
 	if f.SalesID != 0 {
 		where = append(where, squirrel.Eq{"sales_id": f.SalesID})
+	}
+	if f.Tag != "" {
+		where = append(where, tagged(customers.noun, f.Tag))
 	}
 	return customers.search(ctx, db, where, f.Page, customers.sorts())
 }

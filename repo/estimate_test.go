@@ -91,6 +91,11 @@ func (w *world) skewed() {
 			name_tokens, location_tokens, comments_tokens, created_at, updated_at)
 			select 'signed', 7, '2020-01-01 UTC', '2020-01-02 UTC', 'signed', 7, 'signed', 7, '{7}', '{7}', '{7}',
 				'2020-01-01 UTC', '2020-01-01 UTC' from generate_series(1, 3000)`,
+		`insert into note (customer_id, text, due, author_id, created_at, updated_at, text_tokens)
+			select 7, decode(repeat('01', 40), 'hex'), '2020-01-01', 7, '2020-01-01 UTC', '2020-01-01 UTC', '{7}'
+				from generate_series(1, 3000) i`,
+		"insert into tag (name, customer_id, created_at, updated_at) select 'signed', i, '2020-01-01 UTC', " +
+			"'2020-01-01 UTC' from generate_series(1, 3000) i",
 		`insert into audit (at, collaborator_id, session_id, entity, entity_id, action, before,
 			after) select '2020-01-01 UTC', 7, 7, 'signed', 7, 'signed', '{"status": "signed"}', '{"status": "signed"}'
 				from generate_series(1, 3000)`,

@@ -61,6 +61,7 @@ func EventStatuses() []string { return []string{"confirmed", "canceled"} }
 type EventFilter struct {
 	Page
 	SupportID  int64
+	Tag        string
 	NoSupport  bool   // waits for a support contact, as a canceled event does not
 	Status     string // one of EventStatuses
 	ContractID int64
@@ -99,6 +100,9 @@ func (db *DB) Events(ctx context.Context, f EventFilter) (List[Event], error) {
 	}
 	if f.To != nil {
 		add(squirrel.Expr("start_date < ?", *f.To))
+	}
+	if f.Tag != "" {
+		add(tagged(events.noun, f.Tag))
 	}
 	return events.search(ctx, db, where, f.Page, sorts)
 }

@@ -90,3 +90,15 @@ func NounTables() map[string]string {
 	}
 	return tables
 }
+
+// LastChange returns the first of LastChanges; ErrNotFound if there is none.
+func (db *DB) LastChange(ctx context.Context) (LastChange, error) {
+	changes, err := db.LastChanges(ctx)
+	if err == nil && len(changes) == 0 {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return LastChange{}, err
+	}
+	return changes[0], nil
+}

@@ -27,6 +27,7 @@ type Everything struct {
 	Contacts  []Found[Contact]
 	Contracts []Found[Contract]
 	Events    []Found[Event]
+	Notes     []Found[Note]
 	Users     []Found[User]
 }
 
@@ -47,6 +48,7 @@ func (db *DB) Find(ctx context.Context, needle string, limit int) (all Everythin
 			all.Contacts, err = db.FindContacts(ctx, needle, limit)
 			return err
 		},
+		func(ctx context.Context) (err error) { all.Notes, err = db.FindNotes(ctx, needle, limit); return err },
 		func(ctx context.Context) (err error) { events, err = db.matchingEvents(ctx, needle, limit); return err },
 		func(ctx context.Context) (err error) {
 			all.Users, err = db.FindUsers(ctx, needle, "", limit)

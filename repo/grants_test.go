@@ -31,11 +31,12 @@ crm.hand_over(bigint,bigint)
 crm.history(text,bigint)
 crm.judged(text[])
 crm.known_fate(uuid)
+crm.led_changes(bigint)
 crm.me(boolean)
 crm.me_id()
 crm.my_account()
+crm.my_changes(bigint)
 crm.my_duty()
-crm.my_last_change()
 crm.my_mfa()
 crm.my_permissions()
 crm.my_session()
@@ -43,6 +44,7 @@ crm.note_export(text,bigint,text)
 crm.note_failures()
 crm.note_refusal(text,text,bigint)
 crm.open_session(bytea,interval,integer,integer,integer,bytea,bytea)
+crm.own_addition(text,bigint)
 crm.owners_of(text,jsonb)
 crm.payable(bigint)
 crm.reach(text[])
@@ -57,11 +59,13 @@ crm.search_keys(integer[],bigint)
 crm.search_tokens(crm.contact)
 crm.search_tokens(crm.customer)
 crm.search_tokens(crm.event)
+crm.search_tokens(crm.note)
 crm.sessions_of(bigint)
 crm.set_first_password(text,integer,integer,integer,bytea,bytea,boolean)
 crm.sign_in(text,bytea,bytea,bytea,bytea,bytea,bytea)
 crm.sign_in_params(text)
 crm.sign_out()
+crm.take_back(bigint,jsonb)
 crm.touch()
 crm.unlock_user(bigint)
 crm.within(bigint[],bigint[])`
@@ -94,8 +98,18 @@ event UPDATE(attendees,canceled_at,comments,comments_tokens,contact_id,contract_
 event_id_seq SELECT
 event_texts SELECT
 events SELECT
+note INSERT(contract_id,customer_id,due,event_id,text,text_tokens)
+note SELECT(deleted_at,id)
+note UPDATE(deleted_at,done_at,due,text,text_tokens)
+note_id_seq SELECT
+notes SELECT
 payment INSERT(amount,contract_id,paid_on)
 payments SELECT
+tag INSERT(contract_id,customer_id,event_id,name)
+tag SELECT(deleted_at,id)
+tag UPDATE(deleted_at)
+tag_id_seq SELECT
+tags SELECT
 users SELECT`
 
 // realDatabase is one that crm init made, not a clone: a clone has lost the database's own grants.

@@ -75,6 +75,18 @@ func TestPages(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
 	herd(t, w)
+	for i := range 5 {
+		c := w.customer(fmt.Sprint("sales", 1+i%2)).ID
+		w.contact(c)
+		note := repo.Change{"text": "Noted"}
+		if i > 1 {
+			note["due"] = fmt.Sprintf("2030-06-0%d", 1+i%3)
+		}
+		n := w.noteOf(people[i], "customer", c, note)
+		if i > 2 {
+			ok[repo.Note](t)(w.as(people[i]).DoneNote(ctx, n.ID))
+		}
+	}
 	db := w.as("support1")
 	lists := map[string]struct {
 		sorts map[string]string
@@ -95,6 +107,16 @@ func TestPages(t *testing.T) {
 				func(p repo.Page) (repo.List[repo.Contract], error) {
 					return db.Contracts(ctx, repo.ContractFilter{Page: p})
 				})
+		}},
+		"contacts": {repo.SortKeys[repo.Contact](), func(p repo.Page) []int64 {
+			return pages(t, p, func(c repo.Contact) int64 { return c.ID },
+				func(p repo.Page) (repo.List[repo.Contact], error) {
+					return db.Contacts(ctx, repo.ContactFilter{Page: p})
+				})
+		}},
+		"notes": {repo.SortKeys[repo.Note](), func(p repo.Page) []int64 {
+			return pages(t, p, func(n repo.Note) int64 { return n.ID },
+				func(p repo.Page) (repo.List[repo.Note], error) { return db.Notes(ctx, repo.NoteFilter{Page: p}) })
 		}},
 		"events": {repo.SortKeys[repo.Event](), func(p repo.Page) []int64 {
 			return pages(t, p, func(e repo.Event) int64 { return e.ID },
@@ -120,7 +142,7 @@ func TestPages(t *testing.T) {
 // viewSQL is a view's query without its gate, for the superuser.
 func viewSQL(w *world, view string) string {
 	return read[string](w,
-		"select regexp_replace(regexp_replace(pg_get_viewdef($1::text::regclass), 'WHERE .*', ''), ';$', '')",
+		"select regexp_replace(regexp_replace(pg_get_viewdef($1::text::regclass), '(.*)WHERE .*', '\\1'), ';$', '')",
 		"crm."+view)
 }
 

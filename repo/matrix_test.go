@@ -19,6 +19,7 @@ customer.view    A A A A
 contact.view     A A A A
 contract.view    A A A A
 event.view       A A A A
+note.view        A A A A
 user.add         A A - -
 user.update      A A - -
 user.delete      A A - -
@@ -35,6 +36,12 @@ event.add        A - O -
 event.update     A A - O
 event.delete     A A - -
 event.cancel     A A - -
+note.add         A A A A
+note.update      A A O O
+note.delete      A A O O
+tag.view         A A A A
+tag.add          A A A A
+tag.delete       A A A A
 user.unlock      A A - -
 user.reset       A A - -
 user.sessions    A A - -
@@ -55,7 +62,12 @@ func matrix() map[string]map[string]string {
 }
 
 // may answers whether a person may do the action to the records of set 1 (sales1's, support1's) or 2.
+// An action on a note ends in its author's role.
 func may(person, action string, set int) bool {
+	action, author, _ := strings.Cut(action, " ")
+	if author != "" && matrix()[action][roleOf(person)] == "O" && roleOf(person) != author {
+		return false
+	}
 	switch matrix()[action][roleOf(person)] {
 	case "A":
 		return true
@@ -97,6 +109,12 @@ func (w *world) trials(set int) []trial {
 	e, off := w.event(k, support).ID, w.event(k, support).ID
 	ok[repo.Event](w.t)(w.as("manage").CancelEvent(ctx, off))
 	ids := []any{c}
+	noted := map[bool]int64{} // notes of the set's sales contact, and of its support contact
+	for _, isSales := range []bool{true, false} {
+		author := map[bool]string{true: sales, false: support}[isSales]
+		noted[isSales] = ok[repo.Note](w.t)(w.as(author).AddNote(ctx, "customer", c, repo.Change{"text": "Noted"})).ID
+	}
+	ok[repo.Tag](w.t)(w.as("admin").AddTag(ctx, "customer", c, "old"))
 	n, gone := w.contact(c).ID, w.contact(c).ID
 	ok[repo.Contact](w.t)(w.as("admin").DeleteContact(ctx, gone))
 	list := []trial{
@@ -221,8 +239,42 @@ func (w *world) trials(set int) []trial {
 		trial{"event.cancel", set, func(db *repo.DB) error {
 			return failed(db.RestoreEvent(ctx, off))
 		}, "update event set canceled_at = null where id = $1", []any{off}})
+	list = append(list,
+		trial{"note.view", set, func(db *repo.DB) error {
+			return listed(db.Notes(ctx, repo.NoteFilter{Page: repo.Page{Limit: 9}}))
+		}, "select * from notes", nil},
+		trial{"note.view", set, func(db *repo.DB) error {
+			return failed(db.History(ctx, "note", noted[true]))
+		}, "select * from history('note', $1)", []any{noted[true]}},
+		trial{"note.add", set, func(db *repo.DB) error {
+			return failed(db.AddNote(ctx, "customer", c, repo.Change{"text": "New"}))
+		}, "insert into note (customer_id, text) values ($1, $2)", []any{c, sealed}},
+		trial{"note.add", set, func(db *repo.DB) error {
+			return failed(db.AddNote(ctx, "event", e, repo.Change{"text": "New"}))
+		}, "insert into note (event_id, text) values ($1, $2)", []any{e, sealed}},
+		trial{"tag.view", set, func(db *repo.DB) error {
+			return failed(db.Tags(ctx, "", 0))
+		}, "select * from tags", nil},
+		trial{"tag.add", set, func(db *repo.DB) error {
+			return failed(db.AddTag(ctx, "contract", k, "new"))
+		}, "insert into tag (contract_id, name) values ($1, 'new')", []any{k}},
+		trial{
+			"tag.delete", set, func(db *repo.DB) error { return failed(db.RemoveTag(ctx, "customer", c, "old")) },
+			"update tag set deleted_at = now() where id = (select id from tags " +
+				"where customer_id = $1 and name = 'old' and deleted_at is null)", ids,
+		})
+	for isSales, id := range noted { // a note is its author's, whose role the trial's role stands for
+		own := map[bool]string{true: "sales", false: "support"}[isSales]
+		list = append(list,
+			trial{"note.update " + own, set, func(db *repo.DB) error {
+				return failed(db.UpdateNote(ctx, id, repo.Change{"text": "New"}))
+			}, "update note set due = '2030-01-01' where id = $1", []any{id}},
+			trial{"note.delete " + own, set, func(db *repo.DB) error {
+				return failed(db.DeleteNote(ctx, id))
+			}, "update note set deleted_at = now() where id = $1", []any{id}})
+	}
 	// nothing is ever really deleted
-	for _, table := range []string{"collaborator", "customer", "contact", "contract", "event"} {
+	for _, table := range []string{"collaborator", "customer", "contact", "contract", "event", "note"} {
 		noun := strings.Replace(table, "collaborator", "user", 1)
 		list = append(list, trial{noun + ".destroy", set, nil, "delete from " + table, nil})
 	}

@@ -11,11 +11,11 @@ type stored interface {
 }
 
 // stores returns the entities, in the order in which lists name their nouns.
-func stores() []stored { return []stored{customers, contacts, contracts, events, users} }
+func stores() []stored { return []stored{customers, contacts, contracts, events, notes, users} }
 
 // storeOf returns the entity with a noun, or nil.
 func storeOf(noun string) stored {
-	for _, e := range append(stores(), payments) {
+	for _, e := range append(stores(), payments, tags) {
 		if own, _ := e.nounAndTable(); own == noun {
 			return e
 		}
@@ -48,7 +48,7 @@ func (e entity[T]) sealed() (columns []string) {
 
 // TrailEntities returns the kinds of records that the trail's entries are about. Refusals may name other nouns.
 func TrailEntities() []string {
-	return append(Nouns(), payments.noun, "role", "keyset", "schema", "audit")
+	return append(Nouns(), tags.noun, payments.noun, "role", "keyset", "schema", "audit")
 }
 
 // TrailActions returns the actions of the trail's entries.

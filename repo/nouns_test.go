@@ -18,16 +18,16 @@ func TestNounsAreTheDatabases(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	tables := repo.NounTables()
-	tables["payment"] = "payment" // has no ID that users see
+	tables["payment"], tables["tag"] = "payment", "tag" // have no ID that users see
 	inTrail := read[map[string]string](w, `select jsonb_object_agg(rtrim(encode(t.tgargs, 'escape'), '\0'), c.relname)
 		from pg_trigger t join pg_class c on c.oid = t.tgrelid where t.tgname = 'z_trail'`)
 	if !maps.Equal(inTrail, tables) {
 		t.Errorf("the trail holds %v, the program has %v", inTrail, tables)
 	}
-	undo := read[string](w, "select prosrc from pg_proc where proname = 'my_last_change'")
+	undo := read[string](w, "select prosrc from pg_proc where proname = 'my_changes'")
 	for noun := range tables {
 		if !strings.Contains(undo, "'"+noun+"'") {
-			t.Errorf("my_last_change() leaves %s out", noun)
+			t.Errorf("my_changes() leaves %s out", noun)
 		}
 		if !slices.Contains(repo.TrailEntities(), noun) {
 			t.Errorf("audit list does not offer %s", noun)
@@ -36,7 +36,7 @@ func TestNounsAreTheDatabases(t *testing.T) {
 	viewed := read[[]string](w,
 		"select array_agg(distinct split_part(action, '.', 1)) from permission where action like '%.view'")
 	slices.Sort(viewed)
-	if want := slices.Sorted(slices.Values(append(repo.Nouns(), "audit"))); !slices.Equal(viewed, want) {
+	if want := slices.Sorted(slices.Values(append(repo.Nouns(), "audit", "tag"))); !slices.Equal(viewed, want) {
 		t.Errorf("the permissions to view are those of %v, want %v", viewed, want)
 	}
 	if roles, want := read[[]string](w, "select array_agg(name order by name) from role"),
@@ -54,6 +54,7 @@ func TestWritableColumnsAreDeclared(t *testing.T) {
 		"customer": repo.ColumnsOf[repo.Customer](), "contact": repo.ColumnsOf[repo.Contact](),
 		"contract": repo.ColumnsOf[repo.Contract](),
 		"event":    repo.ColumnsOf[repo.Event](), "user": repo.ColumnsOf[repo.User](),
+		"note": repo.ColumnsOf[repo.Note](),
 	} {
 		writable := read[[]string](w, `select array_agg(a.attname::text) from pg_attribute a
 			where a.attrelid = $1::text::regclass and a.attnum > 0 and not a.attisdropped
@@ -84,7 +85,7 @@ func TestTrailActions(t *testing.T) {
 	var written []string
 	for _, pattern := range []string{
 		// what is no change of a record
-		`perform note\([^,]+(?:\(of_entity\))?, [^']*?'([a-z-]+)'`,
+		`perform (?:note|lead)\([^,]+(?:\(of_entity\))?, [^']*?'([a-z-]+)'`,
 		// what the owner's functions note
 		`insert into audit \([^)]*\)\s+values \([^;]*?'(?:user|schema)',\s[^;]*?'([a-z-]+)'`,
 		`noteRotation\(ctx, key, "([a-z]+)"`,

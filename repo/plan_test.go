@@ -55,6 +55,7 @@ func TestSearchTokensAreInlined(t *testing.T) {
 	for sql, column := range map[string]string{
 		"select keys from customers":          "phone_tokens",
 		"select keys from contacts":           "role_tokens",
+		"select keys from notes":              "text_tokens",
 		"select tokens from contracts":        "phone_tokens",
 		"select tokens from events":           "phone_tokens",
 		"select own_tokens, keys from events": "comments_tokens",

@@ -11,7 +11,7 @@ import (
 )
 
 // Counts are numbers of records by noun.
-type Counts struct{ Users, Customers, Contacts, Contracts, Payments, Events int }
+type Counts struct{ Users, Customers, Contacts, Contracts, Payments, Events, Notes int }
 
 // Purged is what a purge did: how many fictional records it removed, and how many it kept
 // because real ones build on them.
@@ -44,7 +44,7 @@ func (c *Counts) of(table string) *int {
 	counts := map[string]*int{
 		users.table: &c.Users, customers.table: &c.Customers, contacts.table: &c.Contacts,
 		contracts.table: &c.Contracts, payments.table: &c.Payments,
-		events.table: &c.Events,
+		events.table: &c.Events, notes.table: &c.Notes,
 	}
 	if count, ok := counts[table]; ok {
 		return count

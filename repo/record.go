@@ -110,7 +110,7 @@ func (e entity[T]) change(
 	if len(values) > 0 {
 		update := sq().Update(e.table).SetMap(values).
 			Where(squirrel.Eq{"id": v.id, "deleted_at": nil}).Where(v.unchanged(e.view))
-		steps = append(steps, step{update.Suffix("returning id"), sawRow(&touched)})
+		steps = append(steps, step{update.Suffix("returning id"), sawRow(&touched)}, endBatch())
 	}
 	steps = append(steps, after...)
 	if v.seen != nil {
@@ -129,6 +129,10 @@ func (e entity[T]) change(
 	return record, nil
 }
 
+// endBatch is the step after which changes no longer belong to the entry that leads those before it; see lead() in
+// schema.sql.
+func endBatch() step { return step{query: squirrel.Expr("select set_config('crm.batch', '', true)")} }
+
 // sawRow notes whether a statement touched a row.
 func sawRow(touched *bool) func(pgx.Rows) error {
 	return func(rows pgx.Rows) error {
@@ -146,7 +150,7 @@ func (e entity[T]) mark(ctx context.Context, db *DB, id int64, deleted bool, bef
 		Where("id = ? and (deleted_at is null) = ?", id, deleted).Suffix("returning id")
 	there := sq().Select("id").From(e.view).Where("id = ? and (deleted_at is null) = ?", id, deleted)
 	steps := append([]step{{there, sawRow(&wasThere)}}, before...)
-	steps = append(steps, step{update, sawRow(&touched)})
+	steps = append(steps, step{update, sawRow(&touched)}, endBatch())
 	record, err := one(ctx, db, e.from().Where(squirrel.Eq{"id": id}), e.row(db), steps...)
 	switch {
 	case err != nil || touched:

@@ -33,6 +33,9 @@ func (db *DB) Atomic(ctx context.Context) (atomic *DB, commit, rollback func(con
 	return &as, as.tx.commit, as.tx.rollback, nil
 }
 
+// IsAtomic reports whether db is of an atomic script.
+func (db *DB) IsAtomic() bool { return db.tx != nil }
+
 // begin begins the transaction, on another connection if the first one turns out to be broken.
 func (s *script) begin(ctx context.Context) error {
 	for try := 1; ; try++ {

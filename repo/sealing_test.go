@@ -18,6 +18,7 @@ func TestOnlyKnownKeys(t *testing.T) {
 	ctx, w := t.Context(), newWorld(t)
 	c := w.customer("sales1").ID
 	w.contact(c)
+	ok[repo.Note](t)(w.as("admin").AddNote(ctx, "customer", c, repo.Change{"text": "Noted"}))
 	columns := strings.Fields(
 		read[string](w,
 			"select string_agg(attrelid::regclass || '.' || attname, ' ') from pg_attribute a "+
@@ -50,9 +51,11 @@ func TestOnlyKnownKeys(t *testing.T) {
 		for _, column := range columns {
 			table, name, _ := strings.Cut(column, ".")
 			refused(fmt.Sprintf("update %s set %s = %s where id > 0", table, name, v))
-			needed := map[string]string{"customer": "company_name, full_name", "contact": "customer_id, full_name"}
-			names, values := needed[table], strings.NewReplacer("company_name", good, "full_name", good, "customer_id",
-				fmt.Sprint(c))
+			needed := map[string]string{
+				"customer": "company_name, full_name", "contact": "customer_id, full_name", "note": "customer_id, text",
+			}
+			names, values := needed[table], strings.NewReplacer("company_name", good, "full_name", good, "text", good,
+				"customer_id", fmt.Sprint(c))
 			if !strings.Contains(names, name) {
 				names += ", " + name
 			}

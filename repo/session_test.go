@@ -209,6 +209,8 @@ func TestArguments(t *testing.T) {
 		"reach(variadic null)": nil, "reach(null, null)": nil, "reached(null)": nil,
 		"history(null, null)": nil, "history($1, 1)": {huge}, "hand_over(null, null)": nil,
 		"contact_of_customer(null)": nil, "contact_of_contract(null)": nil, "payable(null)": nil,
+		"my_changes(null)": nil, "led_changes(null)": nil, "take_back(null, null)": nil, "take_back(1, '[]')": nil,
+		"own_addition(null, null)":                               nil,
 		"change_password(null, null, null, null, null, null)":    nil,
 		"set_first_password(null, null, null, null, null, null)": nil,
 	} {

@@ -33,6 +33,7 @@ func fixed(schema string) []setting {
 		{"log_parameter_max_length_on_error", "0"},
 		{"crm.clock", ""}, // nothing claims another time
 		{"crm.undoes", ""},
+		{"crm.batch", ""},
 		{"crm.request", ""},
 	}
 }

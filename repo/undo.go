@@ -4,21 +4,26 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/Masterminds/squirrel"
+	"github.com/jackc/pgx/v5"
 )
 
-// A LastChange is the caller's last change of a record that is not taken back yet.
+// A LastChange is a change of the caller's that is not taken back yet: of one record, or of several that were changed
+// together.
 type LastChange struct {
 	ID            int64 // of its entry in the trail
 	At            time.Time
 	Entity        string // customer, contract, event, user or payment
 	EntityID      int64
-	Action        string // add, update, delete, cancel or restore
+	Action        string // add, update, delete, cancel or restore; of several: hand-over or update-many
 	Before, After map[string]any
-	ChangedAt     *time.Time // when somebody else changed the record after it; nil: nobody has
-	ChangedBy     *string    // who that was; nil: the company's own set-up work
+	Members       *int64     // how many changes were made together; nil: it is one
+	Fresh         bool       // adds a record that may be deleted without the right to delete others
+	ChangedAt     *time.Time // when the record was changed after it; nil: it was not
+	ChangedBy     *string    // who did; nil: the company's own set-up work
 }
 
 type lastChangeRow struct {
@@ -29,22 +34,34 @@ type lastChangeRow struct {
 	Action    string     `db:"action"`
 	Before    values     `db:"before"`
 	After     values     `db:"after"`
+	Members   *int64     `db:"members"`
+	Fresh     bool       `db:"fresh"`
 	ChangedAt *time.Time `db:"changed_at"`
 	ChangedBy *string    `db:"changed_by"`
 }
 
-// LastChange answers what Undo would take back; ErrNotFound if there is nothing. Sealed values are opened.
-func (db *DB) LastChange(ctx context.Context) (LastChange, error) {
-	return one(ctx, db, from[lastChangeRow]("my_last_change()"), shaped(func(r lastChangeRow) LastChange {
-		before, after := db.openValues(r.Entity, r.Before), db.openValues(r.Entity, r.After)
-		return LastChange{r.ID, r.At, r.Entity, r.EntityID, r.Action, before, after, r.ChangedAt, r.ChangedBy}
-	}))
+// mostUndone is how many of their last changes a user can take back.
+const mostUndone = 100
+
+// LastChanges returns the caller's last changes, the last one first. Sealed values are opened.
+func (db *DB) LastChanges(ctx context.Context) ([]LastChange, error) {
+	return list(ctx, db, from[lastChangeRow](fmt.Sprintf("my_changes(%d)", mostUndone)),
+		shaped(func(r lastChangeRow) LastChange {
+			before, after := db.openValues(r.Entity, r.Before), db.openValues(r.Entity, r.After)
+			return LastChange{
+				r.ID, r.At, r.Entity, r.EntityID, r.Action, before, after, r.Members, r.Fresh, r.ChangedAt, r.ChangedBy,
+			}
+		}))
 }
 
 // Undo takes a change back, by a change of its own: it deletes a record that was added, restores one that was deleted
-// or canceled, writes the values from before an update, and adds the opposite of a payment. It returns ErrConflict if
-// the change is not the caller's last one any more or somebody has changed the record since.
+// or canceled, writes the values from before an update, and adds the opposite of a payment. Of changes that were made
+// together it takes back all. It returns ErrConflict if the change was taken back already or its record was changed
+// since.
 func (db *DB) Undo(ctx context.Context, c LastChange) error {
+	if c.Members != nil {
+		return db.undoTogether(ctx, c)
+	}
 	table, id := c.record()
 	write, err := db.opposite(c, table, id)
 	if err != nil {
@@ -54,7 +71,7 @@ func (db *DB) Undo(ctx context.Context, c LastChange) error {
 	err = db.run(ctx,
 		// The lock waits for a change that is being made, so that the next step sees it.
 		step{query: sq().Select("id").From(table).Where(squirrel.Eq{"id": id}).Suffix("for update")},
-		step{sq().Select().Column(squirrel.Expr("coalesce(("+stillLast+") = ?, false)", c.ID)), value(&current)},
+		step{sq().Select().Column(squirrel.Expr("coalesce(("+stands+") = ?, false)", c.ID, c.ID)), value(&current)},
 		step{query: squirrel.Expr("select set_config('crm.undoes', $1, true)", strconv.FormatInt(c.ID, 10))},
 		step{write, sawRow(&touched)},
 		step{query: squirrel.Expr("select set_config('crm.undoes', '', true)")})
@@ -79,8 +96,43 @@ func (c LastChange) record() (table string, id int64) {
 	return table, c.EntityID
 }
 
-// stillLast is the entry that can be taken back now.
-const stillLast = "select l.id from my_last_change() l where l.changed_at is null"
+// stands is the entry if it can be taken back now.
+var stands = fmt.Sprintf("select l.id from my_changes(%d) l where l.id = ? and l.changed_at is null", mostUndone)
+
+// undoTogether takes back the changes that an entry leads. The database has their values from before; only the search
+// tokens of texts are made here.
+func (db *DB) undoTogether(ctx context.Context, c LastChange) error {
+	type ledRow struct {
+		ID       int64  `db:"id"`
+		Entity   string `db:"entity"`
+		EntityID int64  `db:"entity_id"`
+		Before   values `db:"before"`
+	}
+	led, err := list(ctx, db, squirrel.Expr("select id, entity, entity_id, before from led_changes($1)", c.ID),
+		pgx.RowToStructByName[ledRow])
+	if err != nil {
+		return err
+	}
+	tokens := map[string]map[string]any{}
+	for _, m := range led {
+		former, err := db.formerValues(LastChange{
+			ID: m.ID, Entity: m.Entity, Before: db.openValues(m.Entity, m.Before),
+		})
+		if err != nil {
+			return err
+		}
+		for column, v := range former {
+			if strings.HasSuffix(column, "_tokens") {
+				key := strconv.FormatInt(m.ID, 10)
+				if tokens[key] == nil {
+					tokens[key] = map[string]any{}
+				}
+				tokens[key][column] = v
+			}
+		}
+	}
+	return db.run(ctx, step{query: squirrel.Expr("select take_back($1, $2)", c.ID, tokens)})
+}
 
 // Cancels reports whether the change cancels a record or restores a canceled one.
 func (c LastChange) Cancels() bool {
@@ -99,7 +151,7 @@ func (c LastChange) mark() string {
 // opposite returns the statement that takes a change back if it is still the last one. table and id are those of
 // LastChange.record.
 func (db *DB) opposite(c LastChange, table string, id int64) (squirrel.Sqlizer, error) {
-	last := squirrel.Expr("("+stillLast+") = ?", c.ID)
+	last := squirrel.Expr("("+stands+") = ?", c.ID, c.ID)
 	if c.Entity == payments.noun {
 		entry := squirrel.Select().Column("?::bigint", id).Column("- ?::numeric", c.After["amount"]).
 			Column("?::date", c.After["paid_on"]).Where(last)
@@ -132,8 +184,8 @@ func (db *DB) formerValues(c LastChange) (map[string]any, error) {
 		if e.column(column).Sealed != "" {
 			// The same bytes as in the trail: from them the database sees that the change is taken back.
 			former[column] = squirrel.Expr(
-				`(select decode(substr(split_part(l.before->>?::text, ' ', 1), 3), 'hex') from my_last_change() l)`,
-				column)
+				`(select decode(substr(split_part(l.before->>?::text, ' ', 1), 3), 'hex') from my_changes(?) l
+					where l.id = ?)`, column, mostUndone, c.ID)
 		}
 	}
 	return former, nil

@@ -236,9 +236,9 @@ func TestUndoRefused(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
 	c := w.customer("sales1").ID
-	is(t, w.undo("sales1"), repo.ErrDenied, "sales deletes the customer that it added")
 	k := w.contract(c, 1000, "to_send").ID
 	is(t, w.undo("manage"), repo.ErrDenied, "a contract is deleted")
+	is(t, w.undo("sales1"), repo.ErrDenied, "sales deletes the customer that it added and that has a contract by now")
 	ok[repo.Contract](t)(w.as("manage").UpdateContract(ctx, k, repo.Change{"status": text("signed")}))
 	is(t, w.undo("manage"), repo.ErrConflict, "a signed contract is pending again")
 	ok[repo.Contract](t)(w.as("sales1").PayContract(ctx, k, 1000, nil))
@@ -307,5 +307,159 @@ func TestUndoAtomic(t *testing.T) {
 	}
 	if n := read[int](w, "select count(*) from audit where undoes is not null"); n != 1 {
 		t.Errorf("%d entries undo something", n)
+	}
+}
+
+// Within an hour people take back what they have added without the right to delete it, while nothing depends on it;
+// others do not.
+func TestUndoOwnAddition(t *testing.T) {
+	t.Parallel()
+	ctx, w := t.Context(), newWorld(t)
+	c := w.customer("sales1").ID
+	w.undone("sales1")
+	is(t, failed(w.as("admin").Customer(ctx, c)), repo.ErrNotFound, "the customer")
+	k := w.contract(w.customer("sales1").ID, 5000, "signed").ID
+	start := time.Now().Add(72 * time.Hour).Truncate(time.Second)
+	added := func() int64 {
+		return ok[repo.Event](t)(w.as("sales1").AddEvent(ctx, repo.Change{
+			"contract_id": &k, "name": text("Party"), "start_date": &start, "end_date": ptr(start.Add(time.Hour)),
+		})).ID
+	}
+	e := added()
+	entry := ok[repo.LastChange](t)(w.as("sales1").LastChange(ctx))
+	if !entry.Fresh || entry.Entity != "event" {
+		t.Errorf("the last change is %+v", entry)
+	}
+	claim := func(person, sql string) error {
+		_, err := w.inTx(w.token(person), func(tx pgx.Tx) (int64, error) {
+			if _, err := tx.Exec(ctx, "select set_config('crm.undoes', $1, true)", fmt.Sprint(entry.ID)); err != nil {
+				return 0, err
+			}
+			tag, err := tx.Exec(ctx, sql, e)
+			if err == nil && tag.RowsAffected() == 0 {
+				err = repo.ErrDenied
+			}
+			return tag.RowsAffected(), err
+		})
+		return err
+	}
+	for name, err := range map[string]error{
+		"another":   claim("sales2", "update event set deleted_at = now() where id = $1"),
+		"an update": claim("sales1", "update event set name = 'x' where id = $1"),
+		"a cancel":  claim("sales1", "update event set canceled_at = now() where id = $1"),
+		"another record": claim("sales1",
+			"update customer set deleted_at = now() where id = (select customer_id from contracts "+
+				"where id = (select contract_id from events where id = $1))"),
+		"more than it is": claim("sales1", "update event set deleted_at = now(), name = 'x' where id = $1"),
+	} {
+		if err == nil {
+			t.Errorf("%s was permitted", name)
+		}
+	}
+	w.undone("sales1")
+	is(t, failed(w.as("admin").Event(ctx, e)), repo.ErrNotFound, "the event")
+	e = added()
+	w.age("event", e, 61*time.Minute)
+	is(t, w.undo("sales1"), repo.ErrDenied, "after an hour")
+}
+
+// age makes the trail of a record older.
+func (w *world) age(entity string, id int64, by time.Duration) {
+	w.t.Helper()
+	ctx := w.t.Context()
+	err := pgx.BeginFunc(ctx, w.owner, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "set local session_replication_role = replica"); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, "update audit set at = at - $3::interval where entity = $1 and entity_id = $2", entity,
+			id, by)
+		return err
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// A hand-over is taken back whole, by whoever may hand over, with the contracts that followed and the collaborator who
+// left; not if a record was changed since.
+func TestUndoHandOver(t *testing.T) {
+	t.Parallel()
+	ctx, w := t.Context(), newWorld(t)
+	c := w.customer("sales1").ID
+	open, done, kept := w.contract(c, 10000, "to_send").ID, w.contract(c, 0, "to_send").ID,
+		w.contract(c, 10000, "to_send").ID
+	ok[repo.Contract](t)(w.as("admin").UpdateContract(ctx, done, repo.Change{"status": text("canceled")}))
+	ok[repo.Contract](t)(w.as("admin").UpdateContract(ctx, kept, repo.Change{"sales_id": ptr(w.ids["sales2"])}))
+	e := w.event(w.contract(c, 10000, "signed").ID, "support1").ID
+	state := func() string {
+		return w.rowOf("customer", c) + w.rowOf("contract", open) + w.rowOf("contract", done) + w.rowOf("contract",
+			kept) + w.rowOf("event", e) +
+			w.rowOf("collaborator", w.ids["sales1"])
+	}
+	before, manage := state(), w.as("manage")
+	for name, hand := range map[string]func() error{
+		"hand-over": func() error { return failed(manage.HandOver(ctx, w.ids["sales1"], w.ids["sales2"])) },
+		"delete": func() error {
+			return failed(manage.DeleteUser(ctx, w.ids["sales1"], &repo.Reassignment{To: w.ids["sales2"]}))
+		},
+	} {
+		if err := hand(); err != nil {
+			t.Fatal(err)
+		}
+		if state() == before {
+			t.Errorf("%s moved nothing", name)
+		}
+		w.undone("manage")
+		if after := state(); after != before {
+			t.Errorf("%s undone:\n%s\nwas\n%s", name, after, before)
+		}
+	}
+	ok[repo.Handed](t)(manage.HandOver(ctx, w.ids["sales1"], w.ids["sales2"]))
+	mine := ok[repo.LastChange](t)(manage.LastChange(ctx))
+	ok[repo.Contract](t)(w.as("admin").UpdateContract(ctx, open, repo.Change{"total_amount": ptr(repo.Money(1))}))
+	is(t, manage.Undo(ctx, mine), repo.ErrConflict, "taking back what was changed since")
+	is(t, w.as("admin").Undo(ctx, mine), repo.ErrDenied, "taking back another's hand-over")
+	w.undone("admin")
+	errs := together(func() error { return manage.Undo(ctx, mine) }, func() error { return manage.Undo(ctx, mine) })
+	if n := succeeded(t, errs, repo.ErrConflict); n != 1 || state() != before {
+		t.Errorf("%d of two undid it", n)
+	}
+	ok[repo.Handed](t)(manage.HandOver(ctx, w.ids["sales1"], w.ids["sales2"]))
+	ok[repo.User](t)(w.as("admin").UpdateUser(ctx, w.ids["manage"], repo.Change{"role": text("support")}, nil))
+	w.signers["manage"] = nil
+	is(t, w.undo("manage"), repo.ErrDenied, "without the right to hand over")
+}
+
+// Canceling a contract is taken back; nothing else leads out of canceled, whatever a client claims.
+func TestUndoCanceling(t *testing.T) {
+	t.Parallel()
+	ctx, w := t.Context(), newWorld(t)
+	k := w.contract(w.customer("sales1").ID, 5000, "pending").ID
+	cancel := func() repo.LastChange {
+		ok[repo.Contract](t)(w.as("manage").UpdateContract(ctx, k, repo.Change{"status": text("canceled")}))
+		return ok[repo.LastChange](t)(w.as("manage").LastChange(ctx))
+	}
+	cancel()
+	w.undone("manage")
+	if c := ok[repo.Contract](t)(w.as("manage").Contract(ctx, k)); c.Status != "pending" {
+		t.Errorf("the contract is %s", c.Status)
+	}
+	entry := cancel()
+	for _, try := range []struct{ person, set string }{
+		{"sales1", "status = 'pending'"},
+		{"manage", "status = 'signed'"},
+		{"manage", "status = 'to_send'"},
+		{"manage", "status = 'pending', total_amount = 1"},
+	} {
+		_, err := w.inTx(w.token(try.person), func(tx pgx.Tx) (int64, error) {
+			if _, err := tx.Exec(ctx, "select set_config('crm.undoes', $1, true)", fmt.Sprint(entry.ID)); err != nil {
+				return 0, err
+			}
+			tag, err := tx.Exec(ctx, "update contract set "+try.set+" where id = $1", k)
+			return tag.RowsAffected(), err
+		})
+		if err == nil {
+			t.Errorf("%s: %s was permitted", try.person, try.set)
+		}
 	}
 }

@@ -87,7 +87,7 @@ type Handed struct {
 
 // HandOver moves a collaborator's customers, open contracts and coming events to another one.
 func (db *DB) HandOver(ctx context.Context, from, to int64) (moved Handed, err error) {
-	err = db.run(ctx, moving(from, to, &moved))
+	err = db.run(ctx, moving(from, to, &moved), endBatch())
 	return moved, err
 }
 
@@ -99,7 +99,8 @@ func (r *Reassignment) steps(from int64) []step {
 	return []step{moving(from, r.To, &r.Moved)}
 }
 
-// moving is the step that hands over and counts what it moves.
+// moving is the step that hands over and counts what it moves. The changes after it belong to it until the step
+// endBatch.
 func moving(from, to int64, moved *Handed) step {
 	return step{
 		squirrel.Expr("select customers, contracts, events from hand_over($1, $2)", from, to),

@@ -48,6 +48,28 @@ func (p *plan) addContact(of *customer, c repo.Change) *contact {
 	return who
 }
 
+// addNote plans a note of the customer's owner, with a due day if there is one, and addTag a tag.
+func (p *plan) addNote(of *customer, text string, due *time.Time) {
+	c := repo.Change{"text": text}
+	if due != nil {
+		c["due"] = due.Format(time.DateOnly)
+	}
+	p.made.Notes++
+	p.then(moment{of.since.order + 1, of.since.time.Add(20 * time.Minute)},
+		of.owner, func(ctx context.Context, db *repo.DB) error {
+			_, err := db.AddNote(ctx, "customer", of.id, c)
+			return err
+		})
+}
+
+func (p *plan) addTag(of *customer, tag string) {
+	p.then(moment{of.since.order + 1, of.since.time.Add(30 * time.Minute)},
+		of.owner, func(ctx context.Context, db *repo.DB) error {
+			_, err := db.AddTag(ctx, "customer", of.id, tag)
+			return err
+		})
+}
+
 // changeCustomer plans a later contact, at which something new is learned.
 func (p *plan) changeCustomer(day int, who *customer, c repo.Change) {
 	p.then(p.at(day, who.since), who.owner, func(ctx context.Context, db *repo.DB) error {

@@ -56,8 +56,8 @@ func TestPurge(t *testing.T) {
 		t.Errorf("left: %+v, %+v, %+v", customers, contracts, events)
 	}
 	if n := w.count("select count(*) from audit where action = " +
-		"'purge'"); n != want.Removed.Users+want.Removed.Customers+made.Contacts+made.Contracts+made.Payments+
-		made.Events {
+		"'purge'"); n != want.Removed.Users+want.Removed.Customers+made.Contacts+made.Notes+1+made.Contracts+
+		made.Payments+made.Events {
 		t.Errorf("the trail notes %d removals", n)
 	}
 	if again, err := w.admin.Purge(ctx); err != nil || again != (repo.Purged{Kept: want.Kept}) {

@@ -36,7 +36,7 @@ func TestAmounts(t *testing.T) {
 		must(t, err)
 		want := seed.Made{
 			Users: 6, Customers: c.customers, Contracts: c.contracts, Payments: made.Payments, Events: c.events,
-			Contacts: made.Contacts,
+			Contacts: made.Contacts, Notes: made.Notes,
 		}
 		if made != want || made != w.counts() || last != calls {
 			t.Errorf("%+v: made %+v, found %+v, %d of %d steps", c, made, w.counts(), calls, last)
@@ -60,7 +60,7 @@ func (w *world) counts() seed.Made {
 	}
 	return seed.Made{
 		Users: n("collaborator"), Customers: n("customer"), Contracts: n("contract"),
-		Payments: n("payment"), Events: n("event"), Contacts: n("contact"),
+		Payments: n("payment"), Events: n("event"), Contacts: n("contact"), Notes: n("note"),
 	}
 }
 

@@ -27,6 +27,10 @@ func (p *plan) story(c Config) (customers []*customer, contracts []*contract) {
 			"full_name": "Aline Moreau", "role": "accounting", "email": "compta@bouzin.example",
 			"phone": "+33155501234",
 		})
+		due := p.date(3, 0)
+		p.addNote(customers[1], "Lou is easiest to reach in the morning.\nInvoices go to Aline in accounting.", nil)
+		p.addNote(customers[1], "Ask whether the hall has a lift for the piano.", &due)
+		p.addTag(customers[1], "regular")
 	}
 	if c.Customers > 2 {
 		customers = append(customers, p.addCustomer(beginning+2, sales[1], "Quick", "John Quick", repo.Change{
