@@ -31,7 +31,10 @@ func (db *DB) Whoami(ctx context.Context) (me User, may []Permission, duty strin
 	}
 	err = db.ask(ctx,
 		step{users.from().From("my_account()"), collect(&mine, users.row(db))},
-		step{squirrel.Expr("select action, scope from my_permissions()"), collect(&may, pgx.RowToStructByName[Permission])},
+		step{
+			squirrel.Expr("select action, scope from my_permissions()"),
+			collect(&may, pgx.RowToStructByName[Permission]),
+		},
 		step{squirrel.Expr("select coalesce(my_duty(), '')"), value(&duty)})
 	if err == nil && len(mine) == 0 {
 		err = ErrNotFound

@@ -30,7 +30,8 @@ func NewAdmin(url string, n Names) *Admin { return &Admin{url, n} }
 func (a *Admin) connect(ctx context.Context, database string) (*pgx.Conn, error) {
 	conf, err := pgx.ParseConfig(a.url)
 	if err != nil {
-		return nil, say(ErrInvalid, "database.admin_url cannot be read: want postgres://USER:PASSWORD@HOST:PORT/DATABASE")
+		return nil, say(ErrInvalid,
+			"database.admin_url cannot be read: want postgres://USER:PASSWORD@HOST:PORT/DATABASE")
 	}
 	if database != "" {
 		conf.Database = database
@@ -154,7 +155,8 @@ func (a *Admin) AddUser(ctx context.Context, u User, p *Password, fictional bool
 			return nil
 		}
 		_, err = tx.Exec(ctx, "insert into credential (collaborator_id, memory_kib, iterations, parallelism, salt, "+
-			"key_hash) values ($1, $2, $3, $4, $5, $6)", id, p.MemoryKiB, p.Iterations, p.Parallelism, p.Salt, p.KeyHash)
+			"key_hash) values ($1, $2, $3, $4, $5, $6)", id, p.MemoryKiB, p.Iterations, p.Parallelism, p.Salt,
+			p.KeyHash)
 		return err
 	})
 	return id, err
@@ -218,7 +220,8 @@ func (a *Admin) hasDatabase(ctx context.Context) (there bool, err error) {
 		return false, err
 	}
 	defer conn.Close(ctx)
-	err = conn.QueryRow(ctx, "select exists (select from pg_database where datname = $1)", a.names.Database).Scan(&there)
+	err = conn.QueryRow(ctx, "select exists (select from pg_database where datname = $1)", a.names.Database).
+		Scan(&there)
 	return there, translate(err)
 }
 

@@ -82,7 +82,8 @@ func (db *DB) History(ctx context.Context, entity string, id int64) ([]Entry, er
 // RecentChanges returns the changes of one record in the last ten minutes, oldest first.
 func (db *DB) RecentChanges(ctx context.Context, entity string, id int64) ([]Entry, error) {
 	query := squirrel.Expr("select "+strings.Join(columns[entryRow](), ", ")+
-		" from history($1, $2) where at > clock_timestamp() - interval '10 minutes' and action in ('add', 'update', 'restore')", entity, id)
+		" from history($1, $2) where at > clock_timestamp() - interval '10 minutes' and action in ('add', 'update', "+
+		"'restore')", entity, id)
 	return list(ctx, db, query, shaped(func(r entryRow) Entry { return db.openEntry(entity, r) }))
 }
 
@@ -101,8 +102,8 @@ const (
 func SealedWith(key uint32) string { return fmt.Sprintf("‹sealed with key %d›", key) }
 
 // openValues returns the values of a noun's entry with the sealed ones opened. The trail holds a sealed value as
-// PostgreSQL writes bytea in JSON: \x and hex digits, followed by a digest if it was re-encrypted. Of an erased one only
-// the digest is left.
+// PostgreSQL writes bytea in JSON: \x and hex digits, followed by a digest if it was re-encrypted. Of an erased one
+// only the digest is left.
 func (db *DB) openValues(noun string, kept map[string]any) map[string]any {
 	opened, e := maps.Clone(kept), storeOf(noun)
 	for column, v := range kept {

@@ -19,20 +19,22 @@ import (
 
 // A Manifest describes a dump: what it holds, what wrote it and what is needed to use it.
 type Manifest struct {
-	Format        int              `json:"format"` // of the backup file
-	At            time.Time        `json:"at"`     // of the snapshot
-	Program       string           `json:"crm"`
-	SchemaVersion string           `json:"schema_version"`
-	Server        string           `json:"postgresql"`
-	DumpMajor     int              `json:"pg_dump"` // its major version: pg_restore must not be older
-	Database      string           `json:"database"`
-	Schema        string           `json:"schema"`
-	Owner         string           `json:"owner"`
-	App           string           `json:"app"`
-	Keys          []uint32         `json:"keys"`                  // ids of the keys that sealed values need
-	ChainHead     string           `json:"chain_head"`            // as [ParseChainHead] reads it; empty: the trail has no link
-	ChainFault    string           `json:"chain_fault,omitempty"` // what [Admin.VerifyChain] said; such a backup is restored as it is
-	Rows          map[string]int64 `json:"rows"`                  // per table, as far as they are in the dump
+	Format        int       `json:"format"` // of the backup file
+	At            time.Time `json:"at"`     // of the snapshot
+	Program       string    `json:"crm"`
+	SchemaVersion string    `json:"schema_version"`
+	Server        string    `json:"postgresql"`
+	DumpMajor     int       `json:"pg_dump"` // its major version: pg_restore must not be older
+	Database      string    `json:"database"`
+	Schema        string    `json:"schema"`
+	Owner         string    `json:"owner"`
+	App           string    `json:"app"`
+	Keys          []uint32  `json:"keys"` // ids of the keys that sealed values need
+	// as [ParseChainHead] reads it; empty: the trail has no link
+	ChainHead string `json:"chain_head"`
+	// what [Admin.VerifyChain] said; such a backup is restored as it is
+	ChainFault string           `json:"chain_fault,omitempty"`
+	Rows       map[string]int64 `json:"rows"` // per table, as far as they are in the dump
 }
 
 // A Dumper is what [Admin.Dump] needs besides the database.
@@ -187,7 +189,9 @@ func (a *Admin) keysInUse(ctx context.Context, tx pgx.Tx) ([]uint32, error) {
 		` where v.value ~ '^\\x01[0-9a-f]{56,}'`}
 	for _, t := range tables {
 		for _, column := range t.Columns {
-			sources = append(sources, fmt.Sprintf("select substr(%[1]s, 2, 4) from %[2]s where %[1]s is not null", quote(column), a.table(t.Name)))
+			sources = append(sources,
+				fmt.Sprintf("select substr(%[1]s, 2, 4) from %[2]s where %[1]s is not null", quote(column),
+					a.table(t.Name)))
 		}
 	}
 	ids, err := queryAll[int64](ctx, tx, `select distinct ('x' || encode(key, 'hex'))::bit(32)::bigint from (`+
@@ -214,7 +218,9 @@ func majorOf(conn *pgx.Conn) (major int) {
 
 // dump runs pg_dump in the snapshot. It acts for the owner, whom the row policies do not bind. The way to the server is
 // in its environment, which other users cannot read, and not among its arguments.
-func (a *Admin) dump(ctx context.Context, conn *pgx.Conn, out io.Writer, program, snapshot string, left []string) error {
+func (a *Admin) dump(
+	ctx context.Context, conn *pgx.Conn, out io.Writer, program, snapshot string, left []string,
+) error {
 	cmd := exec.CommandContext(ctx, program, "--format=custom", "--no-password", "--snapshot="+snapshot, "--role="+
 		a.names.Owner,
 		"--schema="+quote(a.names.Schema), "--strict-names", "--no-tablespaces", "--no-security-labels")

@@ -31,7 +31,10 @@ var causes = map[string]cause{
 	"53200": {"the database's server is out of memory: see its log", false},
 	"53300": {"the database takes no more connections: wait, close others, or raise max_connections", true},
 	"53400": {"the database has reached a limit of its settings: see the server's log", false},
-	"25006": {"the database takes no changes: it is a replica, or default_transaction_read_only is set; point database.url to the primary", false},
+	"25006": {
+		"the database takes no changes: it is a replica, or default_transaction_read_only is set; point database.url " +
+			"to the primary", false,
+	},
 	"57P01": {"the database's server is shutting down, or an administrator ended the connection", true},
 	"57P02": {"the database's server has crashed and recovers", true},
 	"57P03": {"the database's server is starting or shutting down", true},
@@ -84,17 +87,25 @@ func turnedAway(pg *pgconn.PgError, conf *pgconn.Config, key string) error {
 	case pg.Code == "28P01":
 		return say(ErrUnavailable, "wrong password of the database's account %s: see %s", conf.User, key)
 	case pg.Code == "28000":
-		return say(ErrUnavailable, "the database refuses the account %s: does the role exist, may it log in, does pg_hba.conf admit it; see %s", conf.User, key)
+		return say(ErrUnavailable,
+			"the database refuses the account %s: does the role exist, may it log in, does pg_hba.conf admit "+
+				"it; see %s", conf.User, key)
 	case pg.Code == "42501":
-		return say(ErrUnavailable, "the account %s may not connect to the database %s: run crm init, or grant connect", conf.User, conf.Database)
+		return say(ErrUnavailable, "the account %s may not connect to the database %s: run crm init, or grant connect",
+			conf.User, conf.Database)
 	case pg.Code == "3D000":
 		return say(ErrUnavailable, "there is no database %s: run crm init, or see %s", conf.Database, key)
 	case isClass(pg.Code, "22023", "42704", "0A000", "08P01") && sentParameters(conf) != "":
-		return say(ErrUnavailable, "the server at %s refuses a parameter of %s: take out %s, or have the pooler ignore it", conf.Host, key, sentParameters(conf))
+		return say(ErrUnavailable,
+			"the server at %s refuses a parameter of %s: take out %s, or have the pooler ignore it", conf.Host, key,
+			sentParameters(conf))
 	case isClass(pg.Code, "22023", "42704", "0A000"), pg.Code == "08P01" && strings.Contains(pg.Message, "parameter"):
-		return say(ErrUnavailable, "the server refuses a parameter of the connection (%s): remove it from %s", plainLine(pg.Message), key)
+		return say(ErrUnavailable, "the server refuses a parameter of the connection (%s): remove it from %s",
+			plainLine(pg.Message), key)
 	case pg.Code == "08P01":
-		return say(ErrUnavailable, "the server does not understand the connection (%s): is it PostgreSQL, and is %s right", plainLine(pg.Message), key)
+		return say(ErrUnavailable,
+			"the server does not understand the connection (%s): is it PostgreSQL, and is %s right",
+			plainLine(pg.Message), key)
 	}
 	if c, ok := causeOf(pg.Code); ok {
 		return c.refused()
@@ -134,9 +145,12 @@ func distrusted(err *pgconn.ConnectError) string {
 	var alert tls.AlertError
 	switch host := err.Config.Host; {
 	case errors.As(err, &verification):
-		return fmt.Sprintf("the certificate of the database at %s is not trusted: see database.sslmode and database.sslrootcert", host)
+		return fmt.Sprintf(
+			"the certificate of the database at %s is not trusted: see database.sslmode and database.sslrootcert", host)
 	case errors.As(err, &alert):
-		return fmt.Sprintf("the database at %s refuses the TLS connection (%s): see database.sslcert and database.sslkey", host, alert.Error())
+		return fmt.Sprintf(
+			"the database at %s refuses the TLS connection (%s): see database.sslcert and database.sslkey", host,
+			alert.Error())
 	}
 	return ""
 }
@@ -152,7 +166,8 @@ func unanswered(err *pgconn.ConnectError, key string) string {
 	is := func(target error) bool { return errors.Is(err, target) }
 	switch {
 	case errors.As(err, &dns):
-		return fmt.Sprintf("the database's host %s is unknown to the name service: is %s right, and is there a network", err.Config.Host, key)
+		return fmt.Sprintf("the database's host %s is unknown to the name service: is %s right, and is there a network",
+			err.Config.Host, key)
 	case is(syscall.ECONNREFUSED), isSocket(err.Config.Host) && is(fs.ErrNotExist):
 		return fmt.Sprintf("no database listens at %s: is it running, and is %s right", at, key)
 	case is(syscall.EHOSTUNREACH), is(syscall.ENETUNREACH):
@@ -160,18 +175,23 @@ func unanswered(err *pgconn.ConnectError, key string) string {
 	case isSocket(err.Config.Host) && is(fs.ErrPermission):
 		return fmt.Sprintf("%s may not be opened by you: see unix_socket_permissions of the server, and %s", at, key)
 	case is(context.DeadlineExceeded), pgconn.Timeout(err):
-		return fmt.Sprintf("the database at %s did not answer in time: is it running, and does a firewall let the connection pass; see database.connect_timeout", at)
+		return fmt.Sprintf("the database at %s did not answer in time: is it running, and does a firewall let the "+
+			"connection pass; see database.connect_timeout", at)
 	case errors.As(err, &record):
 		return fmt.Sprintf("%s does not answer like a PostgreSQL server with TLS: is %s right", at, key)
 	case demandsTLS(err.Config) && !is(io.ErrUnexpectedEOF):
-		return fmt.Sprintf("the database at %s cannot be reached: is it running, does it offer the TLS that database.sslmode wants, and is %s right", err.Config.Host, key)
+		return fmt.Sprintf(
+			"the database at %s cannot be reached: is it running, does it offer the TLS that database.sslmode "+
+				"wants, and is %s right", err.Config.Host, key)
 	}
-	return fmt.Sprintf("the database at %s cannot be reached: is it running, is it PostgreSQL, and is %s right", err.Config.Host, key)
+	return fmt.Sprintf("the database at %s cannot be reached: is it running, is it PostgreSQL, and is %s right",
+		err.Config.Host, key)
 }
 
 func isSocket(host string) bool { return strings.HasPrefix(host, "/") || strings.HasPrefix(host, "@") }
 
 // demandsTLS tells whether there is no other way than TLS.
 func demandsTLS(c *pgconn.Config) bool {
-	return c.TLSConfig != nil && !slices.ContainsFunc(c.Fallbacks, func(f *pgconn.FallbackConfig) bool { return f.TLSConfig == nil })
+	return c.TLSConfig != nil && !slices.ContainsFunc(c.Fallbacks,
+		func(f *pgconn.FallbackConfig) bool { return f.TLSConfig == nil })
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// This file checks the trail's hash chain. Everything is read from the tables and computed here, in statements that this program
-// sends: whoever could change the functions that the database holds could have them say that all is well.
+// This file checks the trail's hash chain. Everything is read from the tables and computed here, in statements that
+// this program sends: whoever could change the functions that the database holds could have them say that all is well.
 
 // A ChainHead is the last link of the trail's chain: how many there are, and the hash that stands for all of them.
 type ChainHead struct {
@@ -36,50 +36,66 @@ func ParseChainHead(text string) (h ChainHead, err error) {
 	position, digits, _ := strings.Cut(text, ":")
 	hash, err := hex.DecodeString(digits)
 	if h.Position, _ = strconv.ParseInt(position, 10, 64); err != nil || h.Position < 1 || len(hash) != sha256.Size {
-		return ChainHead{}, say(ErrInvalid, "want POSITION:HASH as crm verify-audit prints it, a number and 64 hex digits")
+		return ChainHead{}, say(ErrInvalid,
+			"want POSITION:HASH as crm verify-audit prints it, a number and 64 hex digits")
 	}
 	copy(h.Hash[:], hash)
 	return h, nil
 }
 
-// The statements find nothing but tables by their whole names and what PostgreSQL brings itself; views in place of the tables and hidden
-// rows are an error.
+// The statements find nothing but tables by their whole names and what PostgreSQL brings itself; views in place of the
+// tables and hidden rows are an error.
 const (
-	chainSettings = `set local search_path = pg_catalog, pg_temp; set local timezone = 'UTC'; set local row_security = off; set local standard_conforming_strings = on`
-	chainTables   = `select count(*) = 3 from pg_class where relkind = 'r' and oid in (select to_regclass(n) from unnest(array[$1::text, $2, $3]) n)`
+	chainSettings = `set local search_path = pg_catalog, pg_temp; set local timezone = 'UTC';
+		set local row_security = off; set local standard_conforming_strings = on`
+	chainTables = `select count(*) = 3 from pg_class where relkind = 'r'
+		and oid in (select to_regclass(n) from unnest(array[$1::text, $2, $3]) n)`
 
 	// The batch of an entry; before version 6 the trail has no such column.
-	chainBatches = `select case when exists (select from pg_attribute where attrelid = to_regclass($1) and attname = 'batch' and not attisdropped)
+	chainBatches = `select case when exists (select from pg_attribute
+			where attrelid = to_regclass($1) and attname = 'batch' and not attisdropped)
 		then 'a.batch' else 'null::bigint' end`
 
-	// What the chain holds of an entry, as schema.sql writes it when it links one; and whether a person was erased from it without an
-	// entry that says so. $1 is sealedColumns of the catalogue.
+	// What the chain holds of an entry, as schema.sql writes it when it links one; and whether a person was erased from
+	// it without an entry that says so. $1 is sealedColumns of the catalogue.
 	chainRows = `
-		select l.position, l.audit_id, l.hash, case when a.id is null then '' else (jsonb_build_array(a.id, a.at, a.collaborator_id, a.session_id, a.client, a.entity, a.entity_id,
-				a.action, case when $1::jsonb ? a.entity and a.before is not null then coalesce(d.before, d.none) else a.before end,
+		select l.position, l.audit_id, l.hash,
+			case when a.id is null then ''
+				else (jsonb_build_array(a.id, a.at, a.collaborator_id, a.session_id, a.client, a.entity, a.entity_id,
+				a.action, case when $1::jsonb ? a.entity and a.before is not null then coalesce(d.before, d.none)
+					else a.before end,
 				case when $1::jsonb ? a.entity and a.after is not null then coalesce(d.after, d.none) else a.after end,
-				a.undoes, a.derived) || case when %[4]s is null then '[]' else to_jsonb(%[4]s) end)::text end as kept,
-			coalesce(d.erased, false) and not exists (select from %[1]s e where e.entity = a.entity and e.entity_id = a.entity_id and e.action = 'erase') as erased
+				a.undoes, a.derived) || case when %[4]s is null then '[]'
+					else to_jsonb(%[4]s) end)::text end as kept,
+			coalesce(d.erased, false)
+				and not exists (select from %[1]s e where e.entity = a.entity and e.entity_id = a.entity_id
+					and e.action = 'erase') as erased
 		from %[2]s l left join %[1]s a on a.id = l.audit_id left join lateral (
-			select jsonb_object_agg(key, digest) filter (where side = 1) as before, jsonb_object_agg(key, digest) filter (where side = 2) as after, bool_or(erased) as erased,
+			select jsonb_object_agg(key, digest) filter (where side = 1) as before,
+				jsonb_object_agg(key, digest) filter (where side = 2) as after, bool_or(erased) as erased,
 				case when a.entity <> 'customer' then '{}'::jsonb end as none
 			from (
 				select side, key, case
 						when jsonb_typeof(value) <> 'string' or not $1::jsonb -> a.entity ? key then value
-						when value #>> '{}' ~ '^(\\x01([0-9a-f]{2})+ )?sha256:[0-9a-f]{64}$' then to_jsonb(right(value #>> '{}', 71))
-						when value #>> '{}' ~ '^\\x([0-9a-f]{2}){33,}$' then to_jsonb('sha256:' || encode(sha256(decode(substr(value #>> '{}', 3), 'hex')), 'hex'))
+						when value #>> '{}' ~ '^(\\x01([0-9a-f]{2})+ )?sha256:[0-9a-f]{64}$'
+							then to_jsonb(right(value #>> '{}', 71))
+						when value #>> '{}' ~ '^\\x([0-9a-f]{2}){33,}$'
+							then to_jsonb('sha256:' || encode(sha256(decode(substr(value #>> '{}', 3), 'hex')), 'hex'))
 						else value end as digest,
 					value #>> '{}' like 'sha256:%%' and $1::jsonb -> a.entity ? key as erased
-				from (values (1, a.before), (2, a.after)) sides (side, kept), jsonb_each(case jsonb_typeof(kept) when 'object' then kept end)) digests
+				from (values (1, a.before), (2, a.after)) sides (side, kept),
+				jsonb_each(case jsonb_typeof(kept) when 'object' then kept end)) digests
 		) d on $1::jsonb ? a.entity
 		order by l.position`
 
 	// Entries outside of the chain: the first that does not even wait for its link, how many wait, and since when.
 	chainStrays = `
 		select (select min(id) from (
-				select a.id from %[1]s a where not exists (select from %[2]s l where l.audit_id = a.id) and not exists (select from %[3]s u where u.audit_id = a.id)
+				select a.id from %[1]s a where not exists (select from %[2]s l where l.audit_id = a.id)
+					and not exists (select from %[3]s u where u.audit_id = a.id)
 				union all select u.audit_id from %[3]s u where not exists (select from %[1]s a where a.id = u.audit_id)
-				union all select audit_id from (select audit_id from %[2]s union all select audit_id from %[3]s) linked group by audit_id having count(*) > 1) strays (id)),
+				union all select audit_id from (select audit_id from %[2]s union all select audit_id from %[3]s) linked
+				group by audit_id having count(*) > 1) strays (id)),
 			(select count(*) from %[3]s), (select min(a.at) from %[1]s a join %[3]s u on u.audit_id = a.id)`
 )
 
@@ -91,9 +107,9 @@ type chainLink struct {
 	erased          bool
 }
 
-// VerifyChain reads the whole trail and recomputes its chain; it is ErrConflict with the first bad entry's number and position. Waiting
-// are entries that the next changes link. With expected, a head of an earlier time, it is also seen that nothing up to
-// there was cut off or written anew.
+// VerifyChain reads the whole trail and recomputes its chain; it is ErrConflict with the first bad entry's number and
+// position. Waiting are entries that the next changes link. With expected, a head of an earlier time, it is also seen
+// that nothing up to there was cut off or written anew.
 func (a *Admin) VerifyChain(ctx context.Context, expected *ChainHead) (head ChainHead, waiting Unlinked, err error) {
 	conn, err := a.connect(ctx, a.names.Database)
 	if err != nil {
@@ -109,7 +125,9 @@ func (a *Admin) VerifyChain(ctx context.Context, expected *ChainHead) (head Chai
 }
 
 // verifyChain is [Admin.VerifyChain] in a transaction.
-func (a *Admin) verifyChain(ctx context.Context, tx pgx.Tx, expected *ChainHead) (head ChainHead, waiting Unlinked, err error) {
+func (a *Admin) verifyChain(
+	ctx context.Context, tx pgx.Tx, expected *ChainHead,
+) (head ChainHead, waiting Unlinked, err error) {
 	if _, err := tx.Exec(ctx, "set local role "+quote(a.names.Owner)+"; "+chainSettings); err != nil {
 		return head, waiting, translate(err)
 	}
@@ -119,7 +137,9 @@ func (a *Admin) verifyChain(ctx context.Context, tx pgx.Tx, expected *ChainHead)
 		return head, waiting, translate(err)
 	}
 	if !real {
-		return head, waiting, say(ErrConflict, "the trail is not what crm init made: audit, audit_link and audit_unlinked must be tables of the schema %s", a.names.Schema)
+		return head, waiting, say(ErrConflict,
+			"the trail is not what crm init made: audit, audit_link and audit_unlinked must be tables of the schema %s",
+			a.names.Schema)
 	}
 	tables, err := sealedTables(ctx, tx, a.names.Schema)
 	if err != nil {
@@ -129,15 +149,19 @@ func (a *Admin) verifyChain(ctx context.Context, tx pgx.Tx, expected *ChainHead)
 	if err := tx.QueryRow(ctx, chainBatches, names[0]).Scan(&batch); err != nil {
 		return head, waiting, translate(err)
 	}
-	if head, err = followChain(ctx, tx, fmt.Sprintf(chainRows, append(names, batch)...), sealedColumns(tables), expected); err != nil {
+	query := fmt.Sprintf(chainRows, append(names, batch)...)
+	if head, err = followChain(ctx, tx, query, sealedColumns(tables), expected); err != nil {
 		return head, waiting, err
 	}
 	var stray *int64
-	if err := tx.QueryRow(ctx, fmt.Sprintf(chainStrays, names...)).Scan(&stray, &waiting.Entries, &waiting.Since); err != nil {
+	if err := tx.QueryRow(ctx, fmt.Sprintf(chainStrays, names...)).
+		Scan(&stray, &waiting.Entries, &waiting.Since); err != nil {
 		return head, waiting, translate(err)
 	}
 	if stray != nil {
-		return head, waiting, say(ErrConflict, "entry %d is not in the chain as it should be, once: it was put in past crm, or its link or itself was taken out", *stray)
+		return head, waiting, say(ErrConflict,
+			"entry %d is not in the chain as it should be, once: it was put in past crm, or its link or itself was "+
+				"taken out", *stray)
 	}
 	return head, waiting, nil
 }
@@ -162,14 +186,17 @@ func followChain(
 			return head, err
 		}
 		if expected != nil && expected.Position == head.Position && expected.Hash != head.Hash {
-			return head, say(ErrConflict, "the chain is not the one of %s: at position %d the hash is %x; entries up to there were written anew", expected, head.Position, head.Hash)
+			return head, say(ErrConflict,
+				"the chain is not the one of %s: at position %d the hash is %x; entries up to there were written anew",
+				expected, head.Position, head.Hash)
 		}
 	}
 	if err := rows.Err(); err != nil {
 		return head, translate(err)
 	}
 	if expected != nil && expected.Position > head.Position {
-		return head, say(ErrConflict, "the chain ends at position %d, but once went on to %d: its end was cut off", head.Position, expected.Position)
+		return head, say(ErrConflict, "the chain ends at position %d, but once went on to %d: its end was cut off",
+			head.Position, expected.Position)
 	}
 	return head, nil
 }
@@ -184,13 +211,19 @@ func (l chainLink) follow(head ChainHead) (ChainHead, error) {
 	next.Hash = sha256.Sum256(append(before, l.kept...))
 	switch {
 	case l.position != next.Position:
-		return head, say(ErrConflict, "the chain is broken at position %d: its link was taken out, or put in twice; the next one there is that of entry %d", next.Position, l.entry)
+		return head, say(ErrConflict,
+			"the chain is broken at position %d: its link was taken out, or put in twice; the next one there is "+
+				"that of "+
+				"entry %d", next.Position, l.entry)
 	case l.kept == "":
 		return head, say(ErrConflict, "the chain is broken at position %d: entry %d was taken out", l.position, l.entry)
 	case !bytes.Equal(l.hash, next.Hash[:]):
-		return head, say(ErrConflict, "the chain is broken at position %d: entry %d is not what was linked there", l.position, l.entry)
+		return head, say(ErrConflict, "the chain is broken at position %d: entry %d is not what was linked there",
+			l.position, l.entry)
 	case l.erased:
-		return head, say(ErrConflict, "position %d: personal values of entry %d were erased, and no entry says that customer erase did it", l.position, l.entry)
+		return head, say(ErrConflict,
+			"position %d: personal values of entry %d were erased, and no entry says that customer erase did it",
+			l.position, l.entry)
 	}
 	return next, nil
 }

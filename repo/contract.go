@@ -91,13 +91,15 @@ func (db *DB) UpdateContract(ctx context.Context, id int64, c Change) (Contract,
 	var after []step
 	if remaining, ok := values["remaining_amount"]; ok {
 		entry := squirrel.Select("id").Column("remaining_amount - ?", remaining).From("contracts").
-			Where("id = ? and deleted_at is null and remaining_amount <> ?", id, remaining).Where(v.unchanged("contracts"))
+			Where("id = ? and deleted_at is null and remaining_amount <> ?", id, remaining).
+			Where(v.unchanged("contracts"))
 		after = append(after,
 			step{v.lock("contract"), sawRow(&touched[0])},
 			step{query: sq().Insert("payment").Columns("contract_id", "amount").Select(entry)})
 	}
 	if status, ok := values["status"]; ok {
-		update := sq().Update("contract").Set("status", status).Where(squirrel.Eq{"id": id, "deleted_at": nil}).Where(v.unchanged("contracts"))
+		update := sq().Update("contract").Set("status", status).
+			Where(squirrel.Eq{"id": id, "deleted_at": nil}).Where(v.unchanged("contracts"))
 		after = append(after, step{update.Suffix("returning id"), sawRow(&touched[1])})
 	}
 	delete(values, "remaining_amount")

@@ -9,13 +9,14 @@ import (
 
 // A Customer is a company's person of contact.
 type Customer struct {
-	ID           int64      `db:"id"`
-	CompanyName  string     `db:"company_name" sealed:"customer.company_name" sort:"text"`
-	FullName     string     `db:"full_name" sealed:"customer.full_name" sort:"text"`
-	Email        string     `db:"email" sealed:"customer.email"` // empty: none
-	Phone        string     `db:"phone" sealed:"customer.phone"` // E.164; empty: none
-	Address      string     `db:"address" sealed:"customer.address" show:"detail"`
-	Language     string     `db:"language" sealed:"customer.language" search:"-" show:"detail"` // BCP 47; empty: unknown
+	ID          int64  `db:"id"`
+	CompanyName string `db:"company_name" sealed:"customer.company_name" sort:"text"`
+	FullName    string `db:"full_name" sealed:"customer.full_name" sort:"text"`
+	Email       string `db:"email" sealed:"customer.email"` // empty: none
+	Phone       string `db:"phone" sealed:"customer.phone"` // E.164; empty: none
+	Address     string `db:"address" sealed:"customer.address" show:"detail"`
+	// BCP 47; empty: unknown
+	Language     string     `db:"language" sealed:"customer.language" search:"-" show:"detail"`
 	SalesID      *int64     `db:"sales_id" show:"detail"`
 	SalesContact *string    `db:"sales_contact"`
 	CreatedAt    time.Time  `db:"created_at" show:"detail"` // first contact

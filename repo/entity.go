@@ -17,14 +17,15 @@ import (
 //
 //	db      the column of the entity's view; a field without it is no column
 //	sealed  the column is encrypted; the value names it in the ciphertext's associated data: "customer.phone"
-//	search  "words": a search compares the column; "index": it does, and changes write the column's search tokens; "-":
-//	        a search leaves the sealed column out, and it has no tokens; "only": the column is read for searches only, and
-//	        may be a list of texts
+//	search  "words": a search compares the column; "index": it does, and changes write the column's search tokens;
+//	        "-": a search leaves the sealed column out, and it has no tokens; "only": the column is read for
+//	        searches only, and may be a list of texts
 //	sort    "-": the column is no sort key; "text": lists are sorted by the column after opening it (sorted.go). Other
 //	        sealed columns are no sort keys, for ciphertexts have no order
 //	by      "database": the database maintains the column, so undo does not write it
-//	show    where answers leave the column out: "detail" in lists, "wide" in lists that do not fit, "hidden" everywhere;
-//	        "absent" in a single record without a value; "status" marks a fixed word. Several are separated by blanks
+//	show    where answers leave the column out: "detail" in lists, "wide" in lists that do not fit, "hidden"
+//	        everywhere; "absent" in a single record without a value; "status" marks a fixed word. Several are
+//	        separated by blanks
 
 // A Column is one column of an entity.
 type Column struct {
@@ -174,7 +175,8 @@ func (e entity[T]) row(db *DB) pgx.RowToFunc[T] {
 	return func(row pgx.CollectableRow) (T, error) {
 		var record T
 		v, columns := reflect.ValueOf(&record).Elem(), e.columns[:len(row.FieldDescriptions())]
-		targets, sealed, lists := make([]any, len(columns)), make([][]byte, len(columns)), make([][][]byte, len(columns))
+		targets, sealed, lists := make([]any, len(columns)), make([][]byte, len(columns)),
+			make([][][]byte, len(columns))
 		for i, c := range columns {
 			switch {
 			case c.Sealed != "" && c.IsForSearch():

@@ -69,8 +69,8 @@ func (f Fault) Error() string {
 // Is makes errors.Is(err, ErrInternal) true.
 func (f Fault) Is(target error) bool { return target == ErrInternal }
 
-// translate returns the error of this package for an error of pgx. It compares codes (PostgreSQL manual, appendix A) and
-// names of constraints, never texts.
+// translate returns the error of this package for an error of pgx. It compares codes (PostgreSQL manual, appendix A)
+// and names of constraints, never texts.
 func translate(err error) error {
 	var pg *pgconn.PgError
 	var connect *pgconn.ConnectError

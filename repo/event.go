@@ -32,19 +32,20 @@ type Event struct {
 	Comments        *string    `db:"comments" search:"index" sort:"-" show:"detail"`
 	SupportID       *int64     `db:"support_id" show:"detail"`
 	SupportContact  *string    `db:"support_contact" search:"words"`
-	Status          string     `db:"status" show:"status wide"`                 // confirmed or canceled
-	CanceledAt      *time.Time `db:"canceled_at" sort:"-" show:"detail absent"` // a canceled event has no support contact and does not change
-	CreatedAt       time.Time  `db:"created_at" show:"detail"`
-	UpdatedAt       time.Time  `db:"updated_at" show:"detail"`
-	DeletedAt       *time.Time `db:"deleted_at" show:"detail absent" sort:"-"`
+	Status          string     `db:"status" show:"status wide"` // confirmed or canceled
+	// a canceled event has no support contact and does not change
+	CanceledAt *time.Time `db:"canceled_at" sort:"-" show:"detail absent"`
+	CreatedAt  time.Time  `db:"created_at" show:"detail"`
+	UpdatedAt  time.Time  `db:"updated_at" show:"detail"`
+	DeletedAt  *time.Time `db:"deleted_at" show:"detail absent" sort:"-"`
 }
 
 var events = entityOf[Event]("event", "event", "events", finder{mentionedBy: mentionedBy{
 	view: "events", sequence: "event_id_seq", contact: "support_id", alone: "event_texts",
 }})
 
-// derive puts the contact in the place of the customer's person (R11), who stays in the hidden fields: a search finds the
-// event by both.
+// derive puts the contact in the place of the customer's person (R11), who stays in the hidden fields: a search finds
+// the event by both.
 func (e *Event) derive() {
 	if e.ContactID != nil {
 		e.CustomerContact, e.ContactName = e.ContactName, e.CustomerContact
@@ -132,8 +133,9 @@ func (db *DB) UpdateEvent(ctx context.Context, id int64, c Change) (Event, error
 // NoteLimit is the number of characters that the notes of an event may have.
 const NoteLimit = 10_000
 
-// AppendNote appends a note to an event as a line of its own. If another change comes between reading the event and writing
-// it, AppendNote reads it again: of two notes at the same time both are kept. It returns ErrInvalid for notes over NoteLimit.
+// AppendNote appends a note to an event as a line of its own. If another change comes between reading the event and
+// writing it, AppendNote reads it again: of two notes at the same time both are kept. It returns ErrInvalid for notes
+// over NoteLimit.
 func (db *DB) AppendNote(ctx context.Context, id int64, note string) (Event, error) {
 	var before time.Time
 	for {
@@ -143,7 +145,8 @@ func (db *DB) AppendNote(ctx context.Context, id int64, note string) (Event, err
 		}
 		notes := strings.TrimPrefix(orEmpty(e.Comments)+"\n"+note, "\n")
 		if n := utf8.RuneCountInString(notes); n > NoteLimit {
-			return Event{}, say(ErrInvalid, "the notes of event %d would have %d characters: at most %d are possible", id, n, NoteLimit)
+			return Event{}, say(ErrInvalid, "the notes of event %d would have %d characters: at most %d are possible",
+				id, n, NoteLimit)
 		}
 		noted, err := db.UpdateEvent(ctx, id, Change{"comments": notes, Seen: e.UpdatedAt})
 		if !errors.Is(err, ErrConflict) || before.Equal(e.UpdatedAt) {
@@ -174,13 +177,14 @@ func (db *DB) CancelEvent(ctx context.Context, id int64) (Event, error) {
 	return events.change(ctx, db, version{id: id}, canceled, nil, nil)
 }
 
-// RestoreEvent brings a deleted or canceled event back, the latter with its support contact unless they have left. One that
-// is both is canceled afterwards. ErrConflict if it is neither.
+// RestoreEvent brings a deleted or canceled event back, the latter with its support contact unless they have left. One
+// that is both is canceled afterwards. ErrConflict if it is neither.
 func (db *DB) RestoreEvent(ctx context.Context, id int64) (Event, error) {
 	const marked = "id = ? and (deleted_at is not null or canceled_at is not null)"
 	wasThere, touched := true, true // unless the rows say otherwise
 	restore := sq().Update("event").Set("deleted_at", nil).
-		Set("canceled_at", squirrel.Expr("case when deleted_at is not null then canceled_at end")).Where(marked, id).Suffix("returning id")
+		Set("canceled_at", squirrel.Expr("case when deleted_at is not null then canceled_at end")).
+		Where(marked, id).Suffix("returning id")
 	e, err := one(ctx, db, events.from().Where(squirrel.Eq{"id": id}), events.row(db),
 		step{sq().Select("id").From("events").Where(marked, id), sawRow(&wasThere)}, step{restore, sawRow(&touched)})
 	switch {

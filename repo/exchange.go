@@ -96,7 +96,8 @@ type outcome struct {
 // translated returns the outcome's error in words.
 func (o outcome) translated() error {
 	if o.late {
-		return say(ErrUnavailable, "the database did not answer within %v: try again, or raise database.query_timeout", o.by)
+		return say(ErrUnavailable, "the database did not answer within %v: try again, or raise database.query_timeout",
+			o.by)
 	}
 	return translate(o.err)
 }
@@ -189,7 +190,8 @@ func (db *DB) queue(b bundle, token, request string, touches, shared bool, moved
 		return err
 	}
 	if shared {
-		names, values := apart(append(db.fixed[:len(db.fixed):len(db.fixed)], setting{"crm.token", token}, setting{"crm.request", request}))
+		names, values := apart(append(db.fixed[:len(db.fixed):len(db.fixed)], setting{"crm.token", token},
+			setting{"crm.request", request}))
 		queued.Queue(db.meeting.shared, SchemaVersion, names, values).Query(first)
 	} else {
 		queued.Queue(db.meeting.own, SchemaVersion, token, request).Query(first)

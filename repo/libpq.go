@@ -14,11 +14,16 @@ import (
 // This file hands the administrator's connection on to PostgreSQL's client programs, in the variables that libpq reads
 // (PostgreSQL manual, 34.15 Environment Variables).
 
-// libpqVariables are the parameters that pgx does not resolve itself, or resolves into something that a variable cannot hold.
+// libpqVariables are the parameters that pgx does not resolve itself, or resolves into something that a variable cannot
+// hold.
 var libpqVariables = map[string]string{
-	"sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT", "sslcert": "PGSSLCERT", "sslkey": "PGSSLKEY", "sslsni": "PGSSLSNI",
-	"sslnegotiation": "PGSSLNEGOTIATION", "ssl_min_protocol_version": "PGSSLMINPROTOCOLVERSION", "ssl_max_protocol_version": "PGSSLMAXPROTOCOLVERSION",
-	"channel_binding": "PGCHANNELBINDING", "connect_timeout": "PGCONNECT_TIMEOUT", "krbsrvname": "PGKRBSRVNAME", "options": "PGOPTIONS",
+	"sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT", "sslcert": "PGSSLCERT", "sslkey": "PGSSLKEY",
+	"sslsni":         "PGSSLSNI",
+	"sslnegotiation": "PGSSLNEGOTIATION", "ssl_min_protocol_version": "PGSSLMINPROTOCOLVERSION",
+	"ssl_max_protocol_version": "PGSSLMAXPROTOCOLVERSION",
+	"channel_binding":          "PGCHANNELBINDING", "connect_timeout": "PGCONNECT_TIMEOUT",
+	"krbsrvname":   "PGKRBSRVNAME",
+	"options":      "PGOPTIONS",
 	"require_auth": "PGREQUIREAUTH", "target_session_attrs": "PGTARGETSESSIONATTRS",
 }
 
@@ -26,7 +31,8 @@ var libpqVariables = map[string]string{
 func (a *Admin) clientEnvironment(conn *pgx.Conn) []string {
 	environment := slices.DeleteFunc(os.Environ(), func(v string) bool {
 		name, _, _ := strings.Cut(v, "=")
-		return strings.HasPrefix(name, "CRM_") || slices.Contains([]string{"PGSERVICE", "PGHOSTADDR"}, name) // a service would win
+		// a service would win
+		return strings.HasPrefix(name, "CRM_") || slices.Contains([]string{"PGSERVICE", "PGHOSTADDR"}, name)
 	})
 	for name, value := range parameters(a.url) {
 		if variable, known := libpqVariables[name]; known {
@@ -40,13 +46,15 @@ func (a *Admin) clientEnvironment(conn *pgx.Conn) []string {
 			hosts, ports = append(hosts, f.Host), append(ports, port)
 		}
 	}
-	return append(environment, "LC_ALL=C", "PGAPPNAME=crm backup", "PGCLIENTENCODING=UTF8", "PGHOST="+strings.Join(hosts, ","),
+	return append(environment, "LC_ALL=C", "PGAPPNAME=crm backup", "PGCLIENTENCODING=UTF8",
+		"PGHOST="+strings.Join(hosts, ","),
 		"PGPORT="+strings.Join(ports, ","), "PGUSER="+c.User, "PGPASSWORD="+c.Password, "PGDATABASE="+c.Database)
 }
 
 var keywordValue = regexp.MustCompile(`(\w+)\s*=\s*(?:'((?:[^'\\]|\\.)*)'|((?:[^\s'\\]|\\.)*))`)
 
-// parameters are those that a connection string names: of a URL's query, or keywords and values (PostgreSQL manual, 34.1.1).
+// parameters are those that a connection string names: of a URL's query, or keywords and values (PostgreSQL manual,
+// 34.1.1).
 func parameters(text string) map[string]string {
 	all := map[string]string{}
 	if u, err := url.Parse(text); err == nil && strings.HasPrefix(u.Scheme, "postgres") {

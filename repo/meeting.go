@@ -12,7 +12,8 @@ import (
 )
 
 // This file compares the version of the program with that of the schema. The first statement of every batch calls
-// schema_version() of schema.sql, which fails for a program that the schema does not serve: the rest of the batch is not executed.
+// schema_version() of schema.sql, which fails for a program that the schema does not serve: the rest of the batch is
+// not executed.
 
 // SchemaVersion is the version of schema.sql that this program works with.
 const SchemaVersion = 6
@@ -53,7 +54,8 @@ func (m *meeting) explain(ctx context.Context, pool *pgxpool.Pool, err error) er
 	if pool.QueryRow(ctx, "select to_regclass($1) is not null", name).Scan(&there) != nil || !there {
 		return err
 	}
-	return say(ErrUnavailable, "the database is of schema version %d or older and this crm of %d: run crm upgrade", FirstVersion, SchemaVersion)
+	return say(ErrUnavailable, "the database is of schema version %d or older and this crm of %d: run crm upgrade",
+		FirstVersion, SchemaVersion)
 }
 
 // unserved returns the error for a schema that does not serve this program; detail is "VERSION RELEASE".
@@ -63,16 +65,19 @@ func unserved(detail string) error {
 	return versionError(number, release)
 }
 
-// versionError is the refusal of a schema that is of another version than this program; nil for the same. release is the
-// crm that goes with the schema, as far as it is known.
+// versionError is the refusal of a schema that is of another version than this program; nil for the same. release is
+// the crm that goes with the schema, as far as it is known.
 func versionError(schema int, release string) error {
 	switch {
 	case schema < SchemaVersion:
-		return say(ErrUnavailable, "the database is of schema version %d and this crm of %d: run crm upgrade", schema, SchemaVersion)
+		return say(ErrUnavailable, "the database is of schema version %d and this crm of %d: run crm upgrade", schema,
+			SchemaVersion)
 	case schema > SchemaVersion && release == "":
-		return say(ErrUnavailable, "the database is of schema version %d and this crm of %d: install a newer crm", schema, SchemaVersion)
+		return say(ErrUnavailable, "the database is of schema version %d and this crm of %d: install a newer crm",
+			schema, SchemaVersion)
 	case schema > SchemaVersion:
-		return say(ErrUnavailable, "the database is of schema version %d and this crm of %d: install crm %s or newer", schema, SchemaVersion, release)
+		return say(ErrUnavailable, "the database is of schema version %d and this crm of %d: install crm %s or newer",
+			schema, SchemaVersion, release)
 	}
 	return nil
 }

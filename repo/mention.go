@@ -135,7 +135,8 @@ func (db *DB) ownParts(text string, source mentionedBy, colleagues []User) (ways
 	if len(contacts) > mostContacts {
 		add(source.contact+" = any(?)", contacts[mostContacts:])
 	}
-	states := slices.DeleteFunc(slices.Clone(source.states), func(s string) bool { return db.vault.Score(text, s) == 0 })
+	states := slices.DeleteFunc(slices.Clone(source.states),
+		func(s string) bool { return db.vault.Score(text, s) == 0 })
 	if len(states) > 0 {
 		ways = append(ways, part{condition: squirrel.Expr("status = any(?)", states), walk: true})
 	}
@@ -294,7 +295,8 @@ func (m mentions) selected(part part, p Page, where squirrel.And) squirrel.Sqliz
 		return squirrel.Select("id").From(m.view).Where(part.condition).Where(narrowed)
 	case part.walk: // offset 0 keeps PostgreSQL from reading another table first, and from sorting
 		all := ordered(squirrel.Select("*").From(m.view).Where(where), m.view, p, nil).RemoveLimit().Suffix("offset 0")
-		return squirrel.Select("id").FromSelect(all, "walk").Where(part.condition).Where(part.filters).Limit(uint64(p.Limit) + 1)
+		return squirrel.Select("id").FromSelect(all,
+			"walk").Where(part.condition).Where(part.filters).Limit(uint64(p.Limit) + 1)
 	}
 	return ordered(squirrel.Select("id").From(m.view).Where(part.condition).Where(narrowed), m.view, p, nil)
 }

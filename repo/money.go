@@ -64,7 +64,8 @@ func ungroup(whole string) (string, error) {
 		sign = r
 		return true
 	})
-	if len(groups) == 0 || len(groups) > 1 && len(groups[0]) > 3 || mixed || strings.HasPrefix(whole, "'") || strings.HasSuffix(whole, "'") {
+	if len(groups) == 0 || len(groups) > 1 && len(groups[0]) > 3 || mixed || strings.HasPrefix(whole, "'") ||
+		strings.HasSuffix(whole, "'") {
 		return "", errMoney
 	}
 	for _, g := range groups[1:] {

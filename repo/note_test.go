@@ -15,7 +15,8 @@ func (w *world) noteOf(person, noun string, id int64, c repo.Change) repo.Note {
 	return ok[repo.Note](w.t)(w.as(person).AddNote(w.t.Context(), noun, id, c))
 }
 
-// A note is written by whoever reads the record, changed by its author and by management, found by its words, and undone.
+// A note is written by whoever reads the record, changed by its author and by management, found by its words, and
+// undone.
 func TestNotesOnRecords(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -24,7 +25,8 @@ func TestNotesOnRecords(t *testing.T) {
 	e := w.event(k, "support1").ID
 	long := strings.Repeat("é", repo.NoteLimit-6) + "\nfin 😀"
 	n := w.noteOf("support1", "customer", c, repo.Change{"text": long})
-	if n.Text != long || n.Noun != "customer" || n.RecordID != c || *n.AuthorID != w.ids["support1"] || n.Customer != "Company of sales1" {
+	if n.Text != long || n.Noun != "customer" || n.RecordID != c || *n.AuthorID != w.ids["support1"] ||
+		n.Customer != "Company of sales1" {
 		t.Errorf("the note: %+v", n)
 	}
 	w.noteOf("sales2", "contract", k, repo.Change{"text": "Wants to pay late"})
@@ -63,13 +65,17 @@ func TestNotesOnRecords(t *testing.T) {
 	}
 	ok[repo.Note](t)(w.as("support1").DeleteNote(ctx, n.ID))
 	w.undone("support1")
-	is(t, failed(w.as("sales1").AddNote(ctx, "event", 999, repo.Change{"text": "x"})), repo.ErrNotFound, "a note on nothing")
+	is(t, failed(w.as("sales1").AddNote(ctx, "event", 999, repo.Change{"text": "x"})), repo.ErrNotFound,
+		"a note on nothing")
 	ok[repo.Event](t)(w.as("manage").DeleteEvent(ctx, e))
-	is(t, failed(w.as("sales1").AddNote(ctx, "event", e, repo.Change{"text": "x"})), repo.ErrNotFound, "a note on a deleted event")
-	if _, err := w.try(w.token("sales1"), "insert into note (customer_id, event_id, text) values ($1, $2, $3)", c, e, w.forged("")); err == nil {
+	is(t, failed(w.as("sales1").AddNote(ctx, "event", e, repo.Change{"text": "x"})), repo.ErrNotFound,
+		"a note on a deleted event")
+	if _, err := w.try(w.token("sales1"), "insert into note (customer_id, event_id, text) values ($1, $2, $3)", c, e,
+		w.forged("")); err == nil {
 		t.Error("a note on two records was written")
 	}
-	if _, err := w.try(w.token("sales1"), "insert into note (customer_id, text, author_id) values ($1, $2, 1)", c, w.forged("")); sqlstate(err) != "42501" {
+	if _, err := w.try(w.token("sales1"), "insert into note (customer_id, text, author_id) values ($1, $2, 1)", c,
+		w.forged("")); sqlstate(err) != "42501" {
 		t.Errorf("a note in another's name: %v", err)
 	}
 }
@@ -91,7 +97,9 @@ func TestFollowUps(t *testing.T) {
 		}
 	}
 	waits("due", 1)
-	list := ok[repo.List[repo.Note]](t)(w.as("sales1").Notes(ctx, repo.NoteFilter{Page: repo.Page{Limit: 9}, AuthorID: w.ids["sales1"], Due: &today}))
+	list := ok[repo.List[repo.Note]](t)(w.as("sales1").Notes(ctx, repo.NoteFilter{
+		Page: repo.Page{Limit: 9}, AuthorID: w.ids["sales1"], Due: &today,
+	}))
 	if len(list.Rows) != 1 || list.Rows[0].ID != n.ID {
 		t.Errorf("due are %+v", list.Rows)
 	}
@@ -120,20 +128,24 @@ func TestNotesArePersonalData(t *testing.T) {
 	}
 	ok[repo.Tag](t)(w.as("sales1").AddTag(ctx, "customer", c, "vip"))
 	data := ok[repo.PersonalData](t)(w.as("manage").ExportCustomer(ctx, c))
-	if n := len(data.Records["note"]); n != 3 || !strings.HasPrefix(data.Records["note"][0]["text"].(string), "Zebulon likes") || data.Records["tag"][0]["name"] != "vip" {
+	if n := len(data.Records["note"]); n != 3 || !strings.HasPrefix(data.Records["note"][0]["text"].(string),
+		"Zebulon likes") || data.Records["tag"][0]["name"] != "vip" {
 		t.Errorf("exported: %v, %v", data.Records["note"], data.Records["tag"])
 	}
 	ok[repo.Contract](t)(w.as("manage").PayContract(ctx, k, 1000, nil))
 	ok[repo.Contract](t)(w.as("manage").UpdateContract(ctx, k, repo.Change{"status": "finished"}))
 	sealed := strings.Fields(read[string](w, `select string_agg(substr(v, 3), ' ') from (
-		select text::text from note where id <> $1 union all select after->>'text' from audit where entity = 'note' and entity_id <> $1) x (v)`, other.ID))
+		select text::text from note where id <> $1 union all select after->>'text' from audit where entity = 'note'
+			and entity_id <> $1) x (v)`, other.ID))
 	ok[int64](t)(w.as("admin").EraseCustomer(ctx, c))
 	dump := w.dump()
 	if len(sealed) != 6 || slices.ContainsFunc(sealed, func(s string) bool { return strings.Contains(dump, s) }) {
 		t.Errorf("of %d sealed texts some are still there", len(sealed))
 	}
 	texts := map[string]int{}
-	for _, n := range ok[repo.List[repo.Note]](t)(w.as("sales1").Notes(ctx, repo.NoteFilter{Page: repo.Page{Limit: 9}})).Rows {
+	for _, n := range ok[repo.List[repo.Note]](t)(w.as("sales1").Notes(ctx, repo.NoteFilter{
+		Page: repo.Page{Limit: 9},
+	})).Rows {
 		texts[n.Text]++
 	}
 	if texts[repo.Erased] != 3 || texts["Of somebody else"] != 1 {
@@ -158,18 +170,25 @@ func TestTags(t *testing.T) {
 	page := repo.Page{Limit: 9}
 	count := func(when string, want int) {
 		t.Helper()
-		customers := ok[repo.List[repo.Customer]](t)(db.Customers(ctx, repo.CustomerFilter{Page: page, Tag: "vip"})).Rows
-		contracts := ok[repo.List[repo.Contract]](t)(db.Contracts(ctx, repo.ContractFilter{Page: page, Tag: "vip"})).Rows
+		customers := ok[repo.List[repo.Customer]](t)(db.Customers(ctx, repo.CustomerFilter{Page: page, Tag: "vip"})).
+			Rows
+		contracts := ok[repo.List[repo.Contract]](t)(db.Contracts(ctx, repo.ContractFilter{Page: page, Tag: "vip"})).
+			Rows
 		events := ok[repo.List[repo.Event]](t)(db.Events(ctx, repo.EventFilter{Page: page, Tag: "vip"})).Rows
 		if len(customers) != want || len(contracts) != 1 || len(events) != 1 {
-			t.Errorf("%s: tagged are %d customers, %d contracts and %d events", when, len(customers), len(contracts), len(events))
+			t.Errorf("%s: tagged are %d customers, %d contracts and %d events", when, len(customers), len(contracts),
+				len(events))
 		}
 	}
 	count("tagged", 1)
-	if all := ok[[]repo.TagCount](t)(db.Tags(ctx, "", 0)); !slices.Equal(all, []repo.TagCount{{Name: "new", Count: 1}, {Name: "vip", Count: 3}}) {
+	if all := ok[[]repo.TagCount](t)(db.Tags(ctx, "", 0)); !slices.Equal(all, []repo.TagCount{
+		{Name: "new", Count: 1}, {Name: "vip", Count: 3},
+	}) {
 		t.Errorf("all tags: %v", all)
 	}
-	if own := ok[[]repo.TagCount](t)(db.Tags(ctx, "customer", c)); !slices.Equal(own, []repo.TagCount{{Name: "vip", Count: 1}}) {
+	if own := ok[[]repo.TagCount](t)(db.Tags(ctx, "customer", c)); !slices.Equal(own, []repo.TagCount{
+		{Name: "vip", Count: 1},
+	}) {
 		t.Errorf("tags of the customer: %v", own)
 	}
 	ok[repo.Tag](t)(db.RemoveTag(ctx, "customer", c, "vip"))

@@ -55,8 +55,8 @@ func (db *DB) ExportCustomer(ctx context.Context, id int64) (data PersonalData, 
 	return data, nil
 }
 
-// EraseCustomer takes the person out of a customer and the records that belong to it, for good: their sealed columns read
-// Erased or nothing, no token finds them, and the trail keeps digests only. Contracts, events and amounts stay. It
+// EraseCustomer takes the person out of a customer and the records that belong to it, for good: their sealed columns
+// read Erased or nothing, no token finds them, and the trail keeps digests only. Contracts, events and amounts stay. It
 // returns how many entries of the trail it changed.
 func (db *DB) EraseCustomer(ctx context.Context, id int64) (entries int64, err error) {
 	erased := map[string]string{} // for columns that may not be null

@@ -30,7 +30,8 @@ func (a *Admin) FictionalUser(ctx context.Context, email string, p *Password) (u
 		if err != nil || p == nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `insert into credential (collaborator_id, memory_kib, iterations, parallelism, salt, key_hash)
+		_, err = tx.Exec(ctx, `insert into credential (collaborator_id, memory_kib, iterations, parallelism, salt,
+			key_hash)
 			values ($1, $2, $3, $4, $5, $6) on conflict do nothing`,
 			u.ID, p.MemoryKiB, p.Iterations, p.Parallelism, p.Salt, p.KeyHash)
 		return err
@@ -41,7 +42,8 @@ func (a *Admin) FictionalUser(ctx context.Context, email string, p *Password) (u
 // of returns the count of the records of a table, or one that nobody reads.
 func (c *Counts) of(table string) *int {
 	counts := map[string]*int{
-		users.table: &c.Users, customers.table: &c.Customers, contacts.table: &c.Contacts, contracts.table: &c.Contracts, payments.table: &c.Payments,
+		users.table: &c.Users, customers.table: &c.Customers, contacts.table: &c.Contacts,
+		contracts.table: &c.Contracts, payments.table: &c.Payments,
 		events.table: &c.Events, notes.table: &c.Notes,
 	}
 	if count, ok := counts[table]; ok {
@@ -74,7 +76,8 @@ func (a *Admin) Purge(ctx context.Context) (p Purged, err error) {
 				return err
 			}
 			*p.Removed.of(t.Name) = int(tag.RowsAffected())
-			if err := tx.QueryRow(ctx, "select count(*) from "+quote(t.Name)+" where fictional").Scan(p.Kept.of(t.Name)); err != nil {
+			if err := tx.QueryRow(ctx,
+				"select count(*) from "+quote(t.Name)+" where fictional").Scan(p.Kept.of(t.Name)); err != nil {
 				return err
 			}
 		}
@@ -101,7 +104,8 @@ func seededTables(ctx context.Context, tx pgx.Tx, schema string) ([]seededTable,
 		select s.relname, coalesce(array_agg(o.relname) filter (where o.oid is not null), '{}'),
 			coalesce(array_agg(a.attname::text) filter (where o.oid is not null), '{}')
 		from seeded s left join (pg_constraint f join seeded o on o.oid = f.conrelid and f.contype = 'f'
-			join pg_attribute a on a.attrelid = f.conrelid and a.attnum = f.conkey[1]) on f.confrelid = s.oid and f.conrelid <> s.oid
+			join pg_attribute a on a.attrelid = f.conrelid and a.attnum = f.conkey[1]) on f.confrelid = s.oid
+			and f.conrelid <> s.oid
 		group by s.relname order by s.relname`, schema)
 	if err != nil {
 		return nil, err

@@ -80,8 +80,8 @@ func list[T any](ctx context.Context, db *DB, query squirrel.Sqlizer, row pgx.Ro
 	return found, err
 }
 
-// one runs the steps and then the query, and returns the query's row or ErrNotFound. Everything runs in one transaction,
-// so a write and reading the record afterwards take one round trip.
+// one runs the steps and then the query, and returns the query's row or ErrNotFound. Everything runs in one
+// transaction, so a write and reading the record afterwards take one round trip.
 func one[T any](ctx context.Context, db *DB, query squirrel.Sqlizer, row pgx.RowToFunc[T], before ...step) (T, error) {
 	var found []T
 	exchange := db.run
@@ -104,13 +104,16 @@ func one[T any](ctx context.Context, db *DB, query squirrel.Sqlizer, row pgx.Row
 const MostCounted = 10_000
 
 // page runs the page of a query over the entity's view. sorts maps each sort key to SQL that is never null.
-func (e entity[T]) page(ctx context.Context, db *DB, q squirrel.SelectBuilder, p Page, sorts map[string]string) (List[T], error) {
+func (e entity[T]) page(
+	ctx context.Context, db *DB, q squirrel.SelectBuilder, p Page, sorts map[string]string,
+) (List[T], error) {
 	return listPage(ctx, db, q, e.view, p, sorts, e.row(db))
 }
 
 // listPage is page for any query of rows with an id, out of the view.
 func listPage[T any](
-	ctx context.Context, db *DB, q squirrel.SelectBuilder, view string, p Page, sorts map[string]string, row pgx.RowToFunc[T],
+	ctx context.Context, db *DB, q squirrel.SelectBuilder, view string, p Page, sorts map[string]string,
+	row pgx.RowToFunc[T],
 ) (List[T], error) {
 	q = q.Where(isDeleted(p.Deleted))
 	found := List[T]{Total: -1}
@@ -135,7 +138,8 @@ func listPage[T any](
 // without statistics it does not know how soon, and takes the rows of an index for scattered over the table. It lasts
 // until the transaction ends.
 func stopEarly() step {
-	return step{query: squirrel.Expr(`select set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),
+	return step{query: squirrel.Expr(`select set_config('enable_hashjoin', 'off', true),
+		set_config('enable_mergejoin', 'off', true),
 		set_config('jit', 'off', true), set_config('random_page_cost', '1', true)`)}
 }
 
@@ -157,9 +161,9 @@ func ordered(q squirrel.SelectBuilder, view string, p Page, sortable map[string]
 // isDeleted holds for deleted records, or for live ones.
 func isDeleted(deleted bool) squirrel.Sqlizer { return isSet("deleted_at", deleted) }
 
-// isSet holds where a column is not null, or where it is null. Without statistics the planner takes "deleted_at is null"
-// for one row in 200 and would sort whole tables for a page; it takes "num_nonnulls(deleted_at) <> 1" for nearly all
-// rows and "= 1" for one in 200.
+// isSet holds where a column is not null, or where it is null. Without statistics the planner takes "deleted_at is
+// null" for one row in 200 and would sort whole tables for a page; it takes "num_nonnulls(deleted_at) <> 1" for nearly
+// all rows and "= 1" for one in 200.
 func isSet(column string, set bool) squirrel.Sqlizer {
 	if set {
 		return squirrel.Expr("num_nonnulls(" + column + ") = 1")

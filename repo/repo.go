@@ -17,10 +17,11 @@ import (
 // A Vault seals and opens the personal columns, and finds what is sealed; column is "customer.email" and the like.
 type Vault interface {
 	Seal(column, plaintext string) (sealed []byte, tokens []int32, err error) // tokens are what the text is found by
-	// Open returns the text of a sealed value. It never fails: Unreadable or SealedWith stands for what cannot be opened.
+	// Open returns the text of a sealed value. It never fails: Unreadable or SealedWith stands for what cannot be
+	// opened.
 	Open(column string, sealed []byte) string
-	// Needle is what a search asks for: texts that match have all tokens of at least one set. Exact finds whole addresses,
-	// starts the words that begin so, anywhere all that may match.
+	// Needle is what a search asks for: texts that match have all tokens of at least one set. Exact finds whole
+	// addresses, starts the words that begin so, anywhere all that may match.
 	Needle(text string) (exact, starts, anywhere [][]int32)
 	Score(needle string, fields ...string) int // how well opened texts match; 0 is not at all
 	Readings(needle string) [][]string         // the ways to read a needle: a record that matches has all words of one
@@ -54,8 +55,10 @@ type Config struct {
 	QueryTimeout   time.Duration // of one exchange with the database; 0: none
 	Vault          Vault
 	Revive         func(ctx context.Context) error // starts the database's server if it does not run; may be nil
-	Away           func()                          // called once when a database that was there cannot be reached; may be nil
-	Newer          func()                          // called once when the database is of a newer crm that still serves this one; may be nil
+	// called once when a database that was there cannot be reached; may be nil
+	Away func()
+	// called once when the database is of a newer crm that still serves this one; may be nil
+	Newer func()
 }
 
 // Open prepares a pool without connecting: a database that is away is reported by the first statement.
@@ -64,7 +67,10 @@ func Open(c Config) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("database.url cannot be read: want postgres://USER:PASSWORD@HOST:PORT/DATABASE")
 	}
-	db := &DB{vault: c.Vault, link: &link{tell: c.Away, revive: c.Revive, limit: c.QueryTimeout, clock: systemClock()}, fixed: fixed(c.Schema), meeting: newMeeting(c.Schema, c.Newer)}
+	db := &DB{
+		vault: c.Vault, link: &link{tell: c.Away, revive: c.Revive, limit: c.QueryTimeout, clock: systemClock()},
+		fixed: fixed(c.Schema), meeting: newMeeting(c.Schema, c.Newer),
+	}
 	conf.MaxConns, conf.MinConns = 4, 0
 	conf.MaxConnIdleTime = 5 * time.Minute
 	conf.ConnConfig.RuntimeParams["application_name"] = "crm" // the only parameter that every pooler accepts

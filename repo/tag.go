@@ -56,5 +56,6 @@ func (db *DB) RemoveTag(ctx context.Context, noun string, id int64, name string)
 
 // tagged is the condition for the records of a noun that have a tag.
 func tagged(noun, name string) squirrel.Sqlizer {
-	return squirrel.Expr("id = any(array(select record_id from tags where name = ? and noun = ? and deleted_at is null))", name, noun)
+	return squirrel.Expr("id = any(array(select record_id from tags where name = ? and noun = ? and deleted_at "+
+		"is null))", name, noun)
 }
