@@ -64,7 +64,7 @@ func (e entity[T]) update(ctx context.Context, db *DB, id int64, c Change, befor
 		switch record, err := e.get(ctx, db, id); {
 		case err == nil:
 			c = e.withoutSame(c, record)
-		case !errors.Is(err, ErrNotFound): // the update returns that one
+		case !errors.Is(err, ErrNotFound): // the update returns ErrNotFound itself
 			return record, err
 		}
 	}
@@ -73,7 +73,7 @@ func (e entity[T]) update(ctx context.Context, db *DB, id int64, c Change, befor
 		return *new(T), err
 	}
 	if len(values) == 0 {
-		values["deleted_at"] = squirrel.Expr("deleted_at") // changes nothing, and is judged as an update
+		values["deleted_at"] = squirrel.Expr("deleted_at") // changes nothing, but row policies check it as an update
 	}
 	return e.change(ctx, db, version{id, c.seen()}, values, before, nil)
 }
@@ -145,7 +145,7 @@ func sawRow(touched *bool) func(pgx.Rows) error {
 // mark deletes or restores a record and returns it. It returns ErrNotFound when there is nothing to delete, ErrConflict
 // when there is nothing to restore, and ErrDenied when the caller may not change it.
 func (e entity[T]) mark(ctx context.Context, db *DB, id int64, deleted bool, before ...step) (T, error) {
-	touched, wasThere := true, true // unless the rows say otherwise
+	touched, wasThere := true, true // until the rows show otherwise
 	update := sq().Update(e.table).Set("deleted_at", squirrel.Expr("case when ? then now() end", deleted)).
 		Where("id = ? and (deleted_at is null) = ?", id, deleted).Suffix("returning id")
 	there := sq().Select("id").From(e.view).Where("id = ? and (deleted_at is null) = ?", id, deleted)
