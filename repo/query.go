@@ -17,6 +17,7 @@ func sq() squirrel.StatementBuilderType {
 // A Page is a part of a list, in an order that does not shift under the reader.
 type Page struct {
 	Search   string // text that a record must contain; empty for all
+	Where    *Where // what a record must be; nil for all
 	Limit    int    // at most so many rows
 	After    int64  // start behind the record with this ID; 0 from the beginning
 	Sort     string // a sortable column; empty is id

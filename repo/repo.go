@@ -22,6 +22,7 @@ type Vault interface {
 	// Needle is what a search asks for: texts that match have all tokens of at least one set. Exact finds whole addresses,
 	// starts the words that begin so, anywhere all that may match.
 	Needle(text string) (exact, starts, anywhere [][]int32)
+	Fold(text string) string                   // without case and accents
 	Score(needle string, fields ...string) int // how well opened texts match; 0 is not at all
 	Readings(needle string) [][]string         // the ways to read a needle: a record that matches has all words of one
 
