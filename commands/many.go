@@ -245,7 +245,7 @@ func (m many) change(ctx context.Context, s *Session, in Input, b bulk) (Output,
 		would := fmt.Sprintf("%s would change", Plural(tried.Records, m.noun)) + inBrackets(m.already(b))
 		lines := slices.Concat([]string{would}, b.previews, m.more(len(b.changes)), m.reasons(tried))
 		if s.Confirm == nil {
-			return Output{}, usageHint(strings.Join(append(lines, "--yes does it"), "\n"), "%s of many needs --yes", m.update.Name)
+			return Output{}, usagef("%s of many needs --yes", m.update.Name)
 		}
 		if tried.Records == 0 {
 			return Output{}, m.refused(tried)
@@ -336,7 +336,7 @@ func (m many) answer(b bulk, c repo.Changed) Output {
 // events has what a change of each record alone would report (R31).
 func (m many) events(b bulk, c repo.Changed, in Input) (events []Event) {
 	for _, id := range slices.Sorted(maps.Keys(b.changes)) {
-		if slices.ContainsFunc(c.Refused, func(r repo.Refusal) bool { return r.ID == id }) {
+		if slices.ContainsFunc(c.Refused, func(r repo.RefusedRecord) bool { return r.ID == id }) {
 			continue
 		}
 		events = append(events, happened(m.noun, id, "updated"))
@@ -353,7 +353,7 @@ func (m many) warnOfOverlaps(ctx context.Context, s *Session, b bulk, c repo.Cha
 		return nil
 	}
 	for _, id := range slices.Sorted(maps.Keys(b.changes)) {
-		if slices.ContainsFunc(c.Refused, func(r repo.Refusal) bool { return r.ID == id }) {
+		if slices.ContainsFunc(c.Refused, func(r repo.RefusedRecord) bool { return r.ID == id }) {
 			continue
 		}
 		e, err := s.DB.Event(ctx, id)

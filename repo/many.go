@@ -14,8 +14,8 @@ import (
 
 // This file changes many records in one transaction. PostgreSQL judges each one.
 
-// A Refusal is a record that is not changed, and why.
-type Refusal struct {
+// A RefusedRecord is a record that is not changed, and why.
+type RefusedRecord struct {
 	ID  int64
 	Err error
 }
@@ -23,7 +23,7 @@ type Refusal struct {
 // Changed is what came of a change of many records.
 type Changed struct {
 	Records int64 // that were changed, or would be
-	Refused []Refusal
+	Refused []RefusedRecord
 }
 
 // Many says how many records are changed.
@@ -81,7 +81,7 @@ func (db *DB) ChangeMany(ctx context.Context, noun string, changes map[int64]Cha
 	out.Records = row.Changed
 	for _, r := range row.Refused {
 		pg := &pgconn.PgError{Severity: "ERROR", Code: r.Code, ConstraintName: r.Constraint, Detail: r.Detail}
-		out.Refused = append(out.Refused, Refusal{r.ID, translate(pg)})
+		out.Refused = append(out.Refused, RefusedRecord{r.ID, translate(pg)})
 	}
 	return out, nil
 }
