@@ -1,8 +1,8 @@
 package repo
 
-// This file lists what the program has records of. Undo, the trail and find take their nouns from it.
+// This file lists the entities. Undo, the trail and find get their nouns from it.
 
-// A stored is an entity whatever the type of its records.
+// A stored is an entity of any record type.
 type stored interface {
 	nounAndTable() (noun, table string)
 	column(name string) Column
@@ -10,7 +10,7 @@ type stored interface {
 	sealed() []string
 }
 
-// stores returns the entities, in the order in which lists name their nouns.
+// stores returns the entities in the order in which lists show their nouns.
 func stores() []stored { return []stored{customers, contacts, contracts, events, notes, users} }
 
 // storeOf returns the entity with a noun, or nil.
