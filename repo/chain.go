@@ -51,6 +51,11 @@ const (
 	chainTables = `select count(*) = 3 from pg_class where relkind = 'r'
 		and oid in (select to_regclass(n) from unnest(array[$1::text, $2, $3]) n)`
 
+	// Returns SQL for the batch of an entry: before version 6 the trail has no such column.
+	chainBatches = `select case when exists (select from pg_attribute
+			where attrelid = to_regclass($1) and attname = 'batch' and not attisdropped)
+		then 'a.batch' else 'null::bigint' end`
+
 	// Computes the text that schema.sql hashes when it links an entry, and whether personal values of the entry were
 	// erased although no entry of the action erase exists. $1 is sealedColumns of the catalogue.
 	chainRows = `
@@ -60,8 +65,8 @@ const (
 				a.action, case when $1::jsonb ? a.entity and a.before is not null then coalesce(d.before, d.none)
 					else a.before end,
 				case when $1::jsonb ? a.entity and a.after is not null then coalesce(d.after, d.none) else a.after end,
-				a.undoes, a.derived) || case when a.batch is null then '[]'
-					else to_jsonb(a.batch) end)::text end as kept,
+				a.undoes, a.derived) || case when %[4]s is null then '[]'
+					else to_jsonb(%[4]s) end)::text end as kept,
 			coalesce(d.erased, false)
 				and not exists (select from %[1]s e where e.entity = a.entity and e.entity_id = a.entity_id
 					and e.action = 'erase') as erased
@@ -141,7 +146,12 @@ func (a *Admin) verifyChain(
 	if err != nil {
 		return head, waiting, translate(err)
 	}
-	if head, err = followChain(ctx, tx, fmt.Sprintf(chainRows, names...), sealedColumns(tables), expected); err != nil {
+	var batch string
+	if err := tx.QueryRow(ctx, chainBatches, names[0]).Scan(&batch); err != nil {
+		return head, waiting, translate(err)
+	}
+	query := fmt.Sprintf(chainRows, append(names, batch)...)
+	if head, err = followChain(ctx, tx, query, sealedColumns(tables), expected); err != nil {
 		return head, waiting, err
 	}
 	var stray *int64
