@@ -54,7 +54,8 @@ func (p *program) converse(ctx context.Context) error {
 	sh.Session.Typed = scripts == nil
 	p.conversed = true
 	if email := p.GetString("login"); email != "" {
-		err := sh.Run(ctx, shell.Script{Text: strings.NewReader("login --format table -- " + commands.Quote(email))}) // no record: it is nobody's answer
+		// no record: it is nobody's answer
+		err := sh.Run(ctx, shell.Script{Text: strings.NewReader("login --format table -- " + commands.Quote(email))})
 		if err != nil && scripts != nil {
 			return err
 		}
@@ -78,18 +79,25 @@ func (p *program) converse(ctx context.Context) error {
 func (p *program) shell(db *repo.DB) *shell.Shell {
 	sh := &shell.Shell{
 		Session: &commands.Session{
-			DB:       db,
-			Settings: &commands.Settings{Format: p.GetString("format"), Color: p.GetString("color"), Limit: p.GetInt("limit")},
+			DB: db,
+			Settings: &commands.Settings{
+				Format: p.GetString("format"), Color: p.GetString("color"), Limit: p.GetInt("limit"),
+			},
 			Locale: commands.Locale{
 				Zone: p.zone(), Region: p.GetString("locale.region"), Currency: p.GetString("locale.currency"),
 				Language: p.GetString("locale.language"), Now: time.Now,
 			},
 			Device: p.device(),
 			Table:  commands.All(), Aliases: commands.OpenAliases(filepath.Join(xdg.ConfigHome, "crm", "aliases")),
-			Terms: commands.Terms{TokenLifetime: p.GetDuration("session.token"), SessionLifetime: p.GetDuration("session.lifetime"), Password: p.passwordCost()},
+			Terms: commands.Terms{
+				TokenLifetime: p.GetDuration("session.token"), SessionLifetime: p.GetDuration("session.lifetime"),
+				Password: p.passwordCost(),
+			},
 		},
-		Data: os.Stdout, Words: os.Stderr, Secrets: p.secrets(), Reporter: p.reporter, Screen: shell.ScreenOf(os.Stdout),
-		Idle: p.GetDuration("session.idle"), Yes: p.GetBool("yes"), Quiet: p.GetBool("quiet"), KeepGoing: p.GetBool("keep_going"), Atomic: p.GetBool("atomic"),
+		Data: os.Stdout, Words: os.Stderr, Secrets: p.secrets(), Reporter: p.reporter,
+		Screen: shell.ScreenOf(os.Stdout),
+		Idle:   p.GetDuration("session.idle"), Yes: p.GetBool("yes"), Quiet: p.GetBool("quiet"),
+		KeepGoing: p.GetBool("keep_going"), Atomic: p.GetBool("atomic"),
 	}
 	sh.Attach()
 	return sh
@@ -118,7 +126,8 @@ func (p *program) welcome(sh *shell.Shell) shell.Welcome {
 	}
 	w.Words = []string{fmt.Sprintf("crm %s · %s", version, sh.Session.DB.Server())}
 	if p.demo && sh.Session.Me == nil {
-		w.Words = append(w.Words, "fictional data; sign in with: login sales1@epic.example (password "+seed.DemoPassword+")")
+		w.Words = append(w.Words,
+			"fictional data; sign in with: login sales1@epic.example (password "+seed.DemoPassword+")")
 	}
 	w.Words = append(w.Words, `"help" says what can be said, Tab completes, Ctrl-D leaves`)
 	return w

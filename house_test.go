@@ -43,7 +43,8 @@ var arrows = map[string][]string{
 // TestHouse guards the arrows of the house: a package imports only the packages of crm that arrows lists for it. SQL,
 // viper and go-prompt have one place each.
 func TestHouse(t *testing.T) {
-	statement := regexp.MustCompile(`(?i)\b(select\b.*\bfrom|insert\s+into|update\s+\w+\s+set|delete\s+from|(create|alter|drop)\s+(table|role|schema|database|index|function)\s+["\w]|truncate\s+\w)`)
+	statement := regexp.MustCompile(`(?i)\b(select\b.*\bfrom|insert\s+into|update\s+\w+\s+set|delete\s+from|` +
+		`(create|alter|drop)\s+(table|role|schema|database|index|function)\s+["\w]|truncate\s+\w)`)
 	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 			return err
@@ -71,7 +72,8 @@ func TestHouse(t *testing.T) {
 		}
 		keepsSQL := dir == "repo" || strings.HasPrefix(dir, "repo/")
 		ast.Inspect(file, func(n ast.Node) bool {
-			if text, ok := n.(*ast.BasicLit); ok && text.Kind == token.STRING && !keepsSQL && statement.MatchString(text.Value) {
+			if text, ok := n.(*ast.BasicLit); ok && text.Kind == token.STRING && !keepsSQL &&
+				statement.MatchString(text.Value) {
 				t.Errorf("%s holds SQL: %s", path, text.Value)
 			}
 			return true
@@ -94,7 +96,8 @@ func TestTable(t *testing.T) {
 		flags := map[string]bool{}
 		for _, f := range c.AllFlags() {
 			for _, name := range append([]string{f.Name}, f.Aliases...) {
-				if flags[name] || f.Help == "" || strings.Contains(name, "_") || f.Kind.IsSwitch() == (f.Kind.Parse != nil) {
+				if flags[name] || f.Help == "" || strings.Contains(name, "_") ||
+					f.Kind.IsSwitch() == (f.Kind.Parse != nil) {
 					t.Errorf("%s --%s: twice, or without Help, or with _, or of no kind", c.Name, name)
 				}
 				flags[name] = true

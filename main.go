@@ -116,7 +116,8 @@ func (p *program) start(ctx context.Context, args []string) error {
 		return err
 	}
 	log := shell.LogFile(filepath.Join(xdg.StateHome, "crm", "crm.log"))
-	p.reporter, err = shell.NewReporter(p.GetString("sentry.dsn"), p.GetString("sentry.environment"), "crm@"+version, log)
+	p.reporter, err = shell.NewReporter(p.GetString("sentry.dsn"), p.GetString("sentry.environment"), "crm@"+version,
+		log)
 	if err != nil {
 		return usage("sentry.dsn cannot be read: %v", err)
 	}
@@ -124,7 +125,8 @@ func (p *program) start(ctx context.Context, args []string) error {
 	return map[string]func(context.Context) error{
 		"": p.converse, "init": p.init, "upgrade": p.upgrade, "backup": p.backup, "restore": p.restore, "seed": p.seed,
 		"rotate-keys": p.rotateKeys,
-		"keyset list": p.keyset, "keyset import": p.keyset, "keyset fingerprint": p.keyset, "verify-audit": p.verifyAudit,
+		"keyset list": p.keyset, "keyset import": p.keyset, "keyset fingerprint": p.keyset,
+		"verify-audit": p.verifyAudit,
 		"config check": p.checkConfig,
 	}[p.line.Command](ctx)
 }

@@ -142,7 +142,8 @@ func TestBoundaries(t *testing.T) {
 		"support1": "support",
 	} {
 		var rights strings.Builder
-		if err := query(&rights, pgtest.URL(database), "select action from permission where role = '"+role+"'"); err != nil {
+		if err := query(&rights, pgtest.URL(database),
+			"select action from permission where role = '"+role+"'"); err != nil {
 			t.Fatal(err)
 		}
 		may := append(strings.Fields(rights.String()), string(security.Public))
@@ -170,7 +171,8 @@ func TestBoundaries(t *testing.T) {
 			strings.Count(words.String(), "error: not signed in: use \"login EMAIL\"\n")
 		if (err == nil) != (forbidden == 0) || crm.ProcessState.ExitCode() != min(forbidden, 1)*commands.StatusDenied ||
 			refused != forbidden || data.Len() > 0 {
-			t.Errorf("%q: %d of %d commands refused: %v\n%s%s", who, refused, forbidden, err, words.String(), data.String())
+			t.Errorf("%q: %d of %d commands refused: %v\n%s%s", who, refused, forbidden, err, words.String(),
+				data.String())
 		}
 	}
 }

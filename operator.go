@@ -50,13 +50,18 @@ func (p *program) init(ctx context.Context) error {
 // setup prepares what crm init and crm restore do to the config and the server.
 func (p *program) setup(at *place.Place) (setup operator.Setup, err error) {
 	if at.AdminURL == "" {
-		return setup, usage("database.admin_url is not set: crm %s acts through an administrator's account of the server, best given as CRM_DATABASE_ADMIN_URL", p.line.Command)
+		return setup, usage("database.admin_url is not set: crm %s acts through an administrator's account of the "+
+			"server, best given as CRM_DATABASE_ADMIN_URL", p.line.Command)
 	}
 	setup = operator.Setup{
 		Admin: repo.NewAdmin(at.AdminURL, at.Names), SchemaSQL: schemaSQL, KeysetFile: p.keysetFile(),
-		SessionLifetime: p.GetDuration("session.lifetime"), SessionIdle: p.GetDuration("session.idle"), Cost: p.passwordCost(),
-		First: repo.User{Email: p.line.Text("admin-email"), FirstName: p.line.Text("admin-first-name"), LastName: p.line.Text("admin-last-name")},
-		Ask:   shell.Asker(os.Stdin, os.Stderr), Secret: p.secrets().Read, Say: p.say, Happened: p.reporter.Happened,
+		SessionLifetime: p.GetDuration("session.lifetime"), SessionIdle: p.GetDuration("session.idle"),
+		Cost: p.passwordCost(),
+		First: repo.User{
+			Email: p.line.Text("admin-email"), FirstName: p.line.Text("admin-first-name"),
+			LastName: p.line.Text("admin-last-name"),
+		},
+		Ask: shell.Asker(os.Stdin, os.Stderr), Secret: p.secrets().Read, Say: p.say, Happened: p.reporter.Happened,
 	}
 	if keys := os.Getenv("CRM_KEYSET"); keys != "" {
 		setup.KeysetFile, setup.Keys = "", []byte(keys)
@@ -66,7 +71,9 @@ func (p *program) setup(at *place.Place) (setup operator.Setup, err error) {
 	}
 	if at.URL == "" {
 		if _, err := os.Stat(p.configFile); err == nil {
-			return setup, usage("database.url is missing in %s: write it there, crm %s makes the role, the password and the database that it names", p.configFile, p.line.Command)
+			return setup, usage(
+				"database.url is missing in %s: write it there, crm %s makes the role, the password and "+
+					"the database that it names", p.configFile, p.line.Command)
 		}
 		if err := at.Invent(); err != nil {
 			return setup, usage("%w", err)
@@ -84,8 +91,9 @@ func (p *program) backup(ctx context.Context) error {
 		return err
 	}
 	return operatorError(operator.Backup{
-		Admin: admin, File: p.line.File, Force: p.line.Is("force"), Lock: p.lock(), Version: version, SchemaVersion: strconv.Itoa(repo.SchemaVersion),
-		Program: place.Program(p.GetString("embedded.bin_dir")), Say: p.say,
+		Admin: admin, File: p.line.File, Force: p.line.Is("force"), Lock: p.lock(), Version: version,
+		SchemaVersion: strconv.Itoa(repo.SchemaVersion),
+		Program:       place.Program(p.GetString("embedded.bin_dir")), Say: p.say,
 	}.Run(ctx))
 }
 
@@ -110,14 +118,19 @@ func (p *program) restore(ctx context.Context) error {
 			_, err := setup.Admin.Upgrade(ctx, schemaSQL, false)
 			return err
 		},
-		Program: place.Program(p.GetString("embedded.bin_dir")), AppPassword: setup.AppPassword, Configure: setup.Configure, Try: setup.Try,
-		Keys: func() ([]uint32, error) { return operator.KeyIDs([]byte(os.Getenv("CRM_KEYSET")), p.keysetFile()) }, Say: p.say,
+		Program: place.Program(p.GetString("embedded.bin_dir")), AppPassword: setup.AppPassword,
+		Configure: setup.Configure, Try: setup.Try,
+		Keys: func() ([]uint32, error) { return operator.KeyIDs([]byte(os.Getenv("CRM_KEYSET")), p.keysetFile()) },
+		Say:  p.say,
 	}.Run(ctx))
 }
 
 // lock is how the line says that a backup is encrypted.
 func (p *program) lock() operator.Lock {
-	return operator.Lock{Recipients: p.line.Texts("recipient"), IdentityFile: p.line.Text("identity"), PassphraseFile: p.line.Text("passphrase-file")}
+	return operator.Lock{
+		Recipients: p.line.Texts("recipient"), IdentityFile: p.line.Text("identity"),
+		PassphraseFile: p.line.Text("passphrase-file"),
+	}
 }
 
 // operatorError has a wrong flag or file of an operator's command be an error of usage.
@@ -132,7 +145,8 @@ func operatorError(err error) error {
 func (p *program) needed(databaseURL string) [][2]string {
 	keys := [][2]string{{"database.url", databaseURL}}
 	for _, o := range config.Options() {
-		if slices.Contains([]string{"database.schema", "database.owner", "encryption.keyset_file"}, o.Key) && p.GetString(o.Key) != o.Default {
+		if slices.Contains([]string{"database.schema", "database.owner", "encryption.keyset_file"}, o.Key) &&
+			p.GetString(o.Key) != o.Default {
 			keys = append(keys, [2]string{o.Key, p.GetString(o.Key)})
 		}
 	}
@@ -177,14 +191,17 @@ func (p *program) seed(ctx context.Context) error {
 // rotateKeys is `crm rotate-keys`.
 func (p *program) rotateKeys(ctx context.Context) error {
 	if os.Getenv("CRM_KEYSET") != "" {
-		return usage("crm rotate-keys writes the keyset's file: unset CRM_KEYSET, and set encryption.keyset_file if it is not in its usual place")
+		return usage("crm rotate-keys writes the keyset's file: unset CRM_KEYSET, and set encryption.keyset_file if " +
+			"it is not in its usual place")
 	}
 	_, admin, err := p.admin(ctx)
 	if err != nil {
 		return err
 	}
 	show, leave := shell.Progress(os.Stderr, "sealing anew", p.GetBool("quiet"))
-	r := operator.Rotation{Admin: admin, KeysetFile: p.keysetFile(), Say: p.say, Happened: p.reporter.Happened, Progress: show}
+	r := operator.Rotation{
+		Admin: admin, KeysetFile: p.keysetFile(), Say: p.say, Happened: p.reporter.Happened, Progress: show,
+	}
 	switch {
 	case p.line.Is("prepare"):
 		return r.Prepare(ctx)
@@ -202,7 +219,8 @@ func (p *program) rotateKeys(ctx context.Context) error {
 	return err
 }
 
-// keyset is `crm keyset list`, `import` and `fingerprint`. Without an administrator's account it does not ask the database.
+// keyset is `crm keyset list`, `import` and `fingerprint`. Without an administrator's account it does not ask the
+// database.
 func (p *program) keyset(ctx context.Context) error {
 	keys := os.Getenv("CRM_KEYSET")
 	k := operator.Keyset{File: p.keysetFile(), Content: []byte(keys), Say: p.say, Out: os.Stdout}
@@ -256,7 +274,8 @@ func (p *program) verifyAudit(ctx context.Context) error {
 		return commands.Unwritten(err)
 	}
 	if waiting.Entries > 0 {
-		p.say(fmt.Sprintf("not linked yet, but with the next changes: %d entries, the oldest of %s", waiting.Entries, waiting.Since.Format(time.RFC3339)))
+		p.say(fmt.Sprintf("not linked yet, but with the next changes: %d entries, the oldest of %s", waiting.Entries,
+			waiting.Since.Format(time.RFC3339)))
 	}
 	return nil
 }
@@ -264,7 +283,9 @@ func (p *program) verifyAudit(ctx context.Context) error {
 // checkConfig is `crm config check`: it prints what is weak, and fails if anything is.
 func (p *program) checkConfig(ctx context.Context) error {
 	file := fileAlone(p.configFile)
-	weak := config.Weak(func(key string) config.Setting { return config.Setting{Value: p.Get(key), File: file.Get(key)} }, p.configFile, p.keysetFile())
+	weak := config.Weak(func(key string) config.Setting {
+		return config.Setting{Value: p.Get(key), File: file.Get(key)}
+	}, p.configFile, p.keysetFile())
 	at, err := p.locate(ctx)
 	if err != nil {
 		return err

@@ -33,7 +33,8 @@ func TestDeploymentScripts(t *testing.T) {
 		t.Fatal(err)
 	}
 	scripts := map[string]string{}
-	for _, block := range regexp.MustCompile("(?s)```sh\n# ([a-z-]+):(.*?)```").FindAllStringSubmatch(string(text), -1) {
+	for _, block := range regexp.MustCompile("(?s)```sh\n# ([a-z-]+):(.*?)```").FindAllStringSubmatch(string(text),
+		-1) {
 		scripts[block[1]] = "#" + block[2]
 	}
 	identity, err := age.GenerateX25519Identity()
@@ -71,7 +72,8 @@ func TestDeploymentScripts(t *testing.T) {
 	run("crm-backup")
 	run("crm-try-backup", "IDENTITY="+filepath.Join(dir, "identity"), "TRIAL_URL="+appURL("crm_trial"))
 	plain := filepath.Join(dir, "plain")
-	if out, err := exec.Command("sh", "-c", `ls "$0"/crm-*.crm`, dir).Output(); err != nil || strings.Count(string(out), "\n") != 1 {
+	if out, err := exec.Command("sh", "-c", `ls "$0"/crm-*.crm`,
+		dir).Output(); err != nil || strings.Count(string(out), "\n") != 1 {
 		t.Errorf("backups: %s, %v", out, err)
 	}
 	admin := repo.NewAdmin(pgtest.URL("postgres"), repo.Names{
@@ -111,7 +113,8 @@ func TestPrivateServerUpgrades(t *testing.T) {
 	fillPrivate(t, dir)
 	start := func() string {
 		crm := exec.Command("crm", "-c", "help")
-		crm.Env = append(os.Environ(), "HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_DATA_HOME="+home, "XDG_STATE_HOME="+home,
+		crm.Env = append(os.Environ(), "HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_DATA_HOME="+home,
+			"XDG_STATE_HOME="+home,
 			"CRM_EMBEDDED_DIR="+dir, "CRM_KEYSET="+releaseKeyset(t, "3"), "GORACE="+noNap)
 		out, err := crm.CombinedOutput()
 		if err != nil {
@@ -120,7 +123,8 @@ func TestPrivateServerUpgrades(t *testing.T) {
 		return string(out)
 	}
 	said := start()
-	file := regexp.MustCompile(`the database is of an older crm: its state is kept in (\S+\.dump)\n`).FindStringSubmatch(said)
+	file := regexp.MustCompile(`the database is of an older crm: its state is kept in (\S+\.dump)\n`).
+		FindStringSubmatch(said)
 	if file == nil || !strings.Contains(said, "schema upgraded from version 3 to ") {
 		t.Fatalf("it says:\n%s", said)
 	}
@@ -161,7 +165,8 @@ func fillPrivate(t *testing.T, dir string) {
 // releaseDump returns the statements that make the database of the first program of a schema version.
 func releaseDump(t testing.TB, version string) string {
 	t.Helper()
-	return regexp.MustCompile(`(?m)^\\.*$`).ReplaceAllString(string(unzipped(t, "v"+version+".sql.gz")), "") // psql's own commands
+	// psql's own commands
+	return regexp.MustCompile(`(?m)^\\.*$`).ReplaceAllString(string(unzipped(t, "v"+version+".sql.gz")), "")
 }
 
 // releaseKeyset returns the keyset that opens releaseDump.

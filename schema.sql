@@ -5,7 +5,7 @@
 -- grants: to read and write as a signed-in collaborator. Only this file decides who may do what.
 --
 --   1  people        role, permission, collaborator
---   2  records       customer, contact, contract, payment, event, and the keys that they are searched by
+--   2  records       customer, contact, contract, payment, event, note, tag, and the keys that they are searched by
 --   3  secrets       credential, second_factor, session, sign_in_attempt and its counts, secret, setting, schema_version()
 --   4  who is asking me(), reach(), and for policies reached(); one's own account, the time
 --   5  signing in    sign_in_params(), sign_in(), open_session(), passwords, second factors, sessions
@@ -48,7 +48,7 @@ insert into role (name, title, sells, supports, reserved) values
 
 -- The responsibility matrix. Its scope is 'all' or 'own'; without a row the action is refused.
 -- The owner of a row is the customer's sales contact, also of its contacts, the contract's or its customer's sales contact,
--- or the event's support contact; of a new event, its customer's sales contact. There is no other copy.
+-- the event's support contact, or the note's author; of a new event, its customer's sales contact. There is no other copy.
 create table permission (
 	role   text not null references role,
 	action text not null check (action ~ '^[a-z]+\.[a-z]+$'),
@@ -58,7 +58,11 @@ create table permission (
 
 insert into permission (role, action, scope)
 select r.name, noun || '.view', 'all'
-from role r, unnest(array['user', 'customer', 'contact', 'contract', 'event']) noun;
+from role r, unnest(array['user', 'customer', 'contact', 'contract', 'event', 'note']) noun;
+-- Everybody may write notes and tags; a note is its author's.
+insert into permission (role, action, scope)
+select r.name, a.action, case when a.scope = 'own' and r.name in ('admin', 'manage') then 'all' else a.scope end
+from role r, (values ('note.add', 'all'), ('note.update', 'own'), ('note.delete', 'own'), ('tag.view', 'all'), ('tag.add', 'all'), ('tag.delete', 'all')) a (action, scope);
 
 insert into permission (role, action, scope) values
 	('admin',  'user.add',        'all'), ('manage',  'user.add',        'all'),
@@ -108,8 +112,9 @@ create unique index collaborator_email_key on collaborator (lower(email)) where 
 
 -- 2 --------------------------------------------------------------------------- records
 
--- A sealed value is Tink AEAD ciphertext, at least 33 bytes; the key is never in the database.
-create domain sealed as bytea check (length(value) between 33 and 2048);
+-- A sealed value is Tink AEAD ciphertext, at least 33 bytes; the key is never in the database. A note of 10,000
+-- characters has up to 40,000 bytes; tables limit shorter texts.
+create domain sealed as bytea check (length(value) between 33 and 40100);
 
 -- Return the sealed columns of a table, and its columns of search tokens: NAME_tokens holds the tokens of the column
 -- NAME. Code that treats all of them alike reads the catalogue, so a new column needs no list (PostgreSQL manual,
@@ -153,7 +158,8 @@ create table customer (
 	address_tokens      integer[] not null default '{}',
 	contact_tokens      integer[] not null default '{}', -- of the live contacts together; index_contact() keeps them
 	constraint customer_tokens check (cardinality(company_name_tokens) <= 1500 and cardinality(full_name_tokens) <= 1500
-		and cardinality(email_tokens) <= 1500 and cardinality(phone_tokens) <= 1500 and cardinality(address_tokens) <= 1500)
+		and cardinality(email_tokens) <= 1500 and cardinality(phone_tokens) <= 1500 and cardinality(address_tokens) <= 1500),
+	constraint customer_lengths check (greatest(length(company_name), length(full_name), length(email), length(phone), length(address), length(language)) <= 2048)
 );
 
 -- The search index of customers holds their tokens, each mixed with the number of the run of 8192 ids that the row is
@@ -199,7 +205,8 @@ create table contact (
 	email_tokens     integer[] not null default '{}',
 	phone_tokens     integer[] not null default '{}',
 	constraint contact_tokens check (cardinality(full_name_tokens) <= 1500 and cardinality(role_tokens) <= 1500
-		and cardinality(email_tokens) <= 1500 and cardinality(phone_tokens) <= 1500)
+		and cardinality(email_tokens) <= 1500 and cardinality(phone_tokens) <= 1500),
+	constraint contact_lengths check (greatest(length(full_name), length(role), length(email), length(phone)) <= 2048)
 );
 
 create function search_tokens(n contact) returns integer[]
@@ -284,6 +291,56 @@ create function search_tokens(e event) returns integer[]
 language sql immutable parallel safe
 return e.name_tokens || e.location_tokens || e.comments_tokens;
 create index event_search on event using gin (search_keys(name_tokens || location_tokens || comments_tokens, id)) with (fastupdate = off);
+
+-- A note on a customer, contract or event, and a follow-up if it has a due day. It may name persons, so it is sealed
+-- wherever it is.
+create table note (
+	id          bigint generated always as identity primary key,
+	customer_id bigint references customer,
+	contract_id bigint references contract,
+	event_id    bigint references event,
+	text        sealed not null,
+	due         date,
+	done_at     timestamptz,
+	author_id   bigint references collaborator, -- null: the owner's own work
+	created_at  timestamptz not null default now(),
+	updated_at  timestamptz not null default now(),
+	deleted_at  timestamptz,
+	changed_in  bigint,
+	fictional   boolean not null default false,
+	text_tokens integer[] not null default '{}',
+	constraint note_tokens check (cardinality(text_tokens) <= 40000),
+	constraint note_record check (num_nonnulls(customer_id, contract_id, event_id) = 1),
+	constraint note_due check (due between '1900-01-01' and '9999-12-30')
+);
+
+create function search_tokens(n note) returns integer[]
+language sql immutable parallel safe
+return n.text_tokens;
+create index note_search on note using gin (search_keys(text_tokens, id)) with (fastupdate = off);
+create index note_customer_id on note (customer_id);
+create index note_contract_id on note (contract_id);
+create index note_event_id on note (event_id);
+create index note_author_id on note (author_id, due);
+
+-- A tag is a word on a customer, contract or event. It is not sealed.
+create table tag (
+	id          bigint generated always as identity primary key,
+	name        text not null check (name ~ '^[^[:space:],]{1,50}$' and lower(name) = name),
+	customer_id bigint references customer,
+	contract_id bigint references contract,
+	event_id    bigint references event,
+	created_at  timestamptz not null default now(),
+	updated_at  timestamptz not null default now(),
+	deleted_at  timestamptz,
+	changed_in  bigint,
+	fictional   boolean not null default false,
+	constraint tag_record check (num_nonnulls(customer_id, contract_id, event_id) = 1)
+);
+create unique index tag_of_customer on tag (customer_id, name) where deleted_at is null;
+create unique index tag_of_contract on tag (contract_id, name) where deleted_at is null;
+create unique index tag_of_event on tag (event_id, name) where deleted_at is null;
+create index tag_name on tag (name);
 
 -- 3 --------------------------------------------------------------------------- secrets
 -- The app role is granted nothing on these tables.
@@ -1715,6 +1772,7 @@ return case noun
 	when 'contract' then contract_owners((kept->>'sales_id')::bigint, (kept->>'customer_id')::bigint)
 	when 'contact' then array[contact_of_customer((kept->>'customer_id')::bigint)]
 	when 'event' then array[(kept->>'support_id')::bigint]
+	when 'note' then array[(kept->>'author_id')::bigint]
 	else array[(kept->>'id')::bigint] end;
 
 -- Reports whether the caller may add to a contract's ledger. It needs the right to update the contract.
@@ -1768,6 +1826,41 @@ begin
 		new.support_id := standing_contact((select (a.before->>'support_id')::bigint from audit a
 			where a.entity = 'event' and a.entity_id = new.id and a.action = 'cancel' order by a.id desc limit 1), 'support');
 	end if;
+	return new;
+end $$;
+
+-- Refuses a note or tag on a record that does not exist or is deleted. DETAIL: the record.
+create function check_record(of_customer bigint, of_contract bigint, of_event bigint) returns void
+language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
+begin
+	if num_nonnulls(of_customer, of_contract, of_event) <> 1 or not exists (
+		select from customer c where c.id = of_customer and c.deleted_at is null
+		union all select from contract k where k.id = of_contract and k.deleted_at is null
+		union all select from event e where e.id = of_event and e.deleted_at is null) then
+		raise exception using errcode = '23503', constraint = 'no_such_record', message = 'no such record',
+			detail = coalesce('customer ' || of_customer, 'contract ' || of_contract, 'event ' || of_event, 'record');
+	end if;
+end $$;
+
+create function note_rules() returns trigger
+language plpgsql security definer set search_path = :"schema", pg_temp as $$
+declare
+	caller identity := stamped(new.changed_in);
+begin
+	if tg_op = 'INSERT' then
+		new.author_id := caller.id;
+		perform check_record(new.customer_id, new.contract_id, new.event_id);
+	end if;
+	if new.done_at is not null and (tg_op = 'INSERT' or old.done_at is null) then
+		new.done_at := moment(caller.seeding);
+	end if;
+	return new;
+end $$;
+
+create function tag_rules() returns trigger
+language plpgsql security definer set search_path = :"schema", pg_temp as $$
+begin
+	perform check_record(new.customer_id, new.contract_id, new.event_id);
 	return new;
 end $$;
 
@@ -1850,6 +1943,8 @@ create trigger a_guard before insert or update on customer for each row execute 
 create trigger a_guard before insert or update on contact for each row execute function guard('contact');
 create trigger a_guard before insert or update on contract for each row execute function guard('contract');
 create trigger a_guard before insert or update on event for each row execute function guard('event');
+create trigger a_guard before insert or update on note for each row execute function guard('note');
+create trigger a_guard before insert or update on tag for each row execute function guard('tag');
 create trigger b_stamp before insert or update on collaborator for each row execute function stamp();
 -- Not when only contact_tokens change: that is no change of the customer's.
 create trigger b_stamp before insert on customer for each row execute function stamp();
@@ -1858,11 +1953,15 @@ create trigger b_stamp_update before update on customer for each row
 create trigger b_stamp before insert or update on contact for each row execute function stamp();
 create trigger b_stamp before insert or update on contract for each row execute function stamp();
 create trigger b_stamp before insert or update on event for each row execute function stamp();
+create trigger b_stamp before insert or update on note for each row execute function stamp();
+create trigger b_stamp before insert or update on tag for each row execute function stamp();
 create trigger c_rules before insert or update on collaborator for each row execute function collaborator_rules();
 create trigger c_rules before insert or update on customer for each row execute function customer_rules();
 create trigger c_rules before insert or update on contact for each row execute function contact_rules();
 create trigger c_rules before insert or update on contract for each row execute function contract_rules();
 create trigger c_rules before insert or update on event for each row execute function event_rules();
+create trigger c_rules before insert or update on note for each row execute function note_rules();
+create trigger c_rules before insert on tag for each row execute function tag_rules();
 create trigger c_rules before insert on payment for each row execute function payment_rules();
 create trigger d_index after insert or delete or update of deleted_at, full_name_tokens, role_tokens, email_tokens, phone_tokens on contact
 	for each row execute function index_contact();
@@ -1879,7 +1978,7 @@ create table audit (
 	collaborator_id bigint, -- null: the owner's own work (init, purge), or nobody signed in; no foreign key, for the trail outlives all
 	session_id      bigint,
 	client          inet default inet_client_addr(),
-	entity          text not null, -- customer, contact, contract, event, user, payment; role, keyset, schema; of refusals and exports any noun
+	entity          text not null, -- customer, contact, contract, event, note, tag, user, payment; role, keyset, schema; of refusals and exports any noun
 	entity_id       bigint not null,
 	action          text not null check (action ~ '^[a-z]+(-[a-z]+)*$'),
 	before          jsonb,
@@ -1986,6 +2085,8 @@ create trigger z_trail after insert or update or delete on customer for each row
 create trigger z_trail after insert or update or delete on contact for each row execute function trail('contact');
 create trigger z_trail after insert or update or delete on contract for each row execute function trail('contract');
 create trigger z_trail after insert or update or delete on event for each row execute function trail('event');
+create trigger z_trail after insert or update or delete on note for each row execute function trail('note');
+create trigger z_trail after insert or update or delete on tag for each row execute function trail('tag');
 create trigger z_trail after insert or update or delete on payment for each row execute function trail('payment');
 
 -- sealed_in() returns the names of a noun's sealed columns. It is generated from the catalogue, so that it is immutable
@@ -2005,7 +2106,7 @@ create function is_value(of_entity text, name text, kept jsonb, is_now jsonb) re
 language sql stable
 return case
 	when name = any (sealed_in(of_entity)) then split_part(kept #>> '{}', ' ', 1) is not distinct from is_now #>> '{}'
-	when name in ('start_date', 'end_date', 'first_at') then (kept #>> '{}')::timestamptz is not distinct from (is_now #>> '{}')::timestamptz
+	when name in ('start_date', 'end_date', 'first_at', 'done_at') then (kept #>> '{}')::timestamptz is not distinct from (is_now #>> '{}')::timestamptz
 	else kept = coalesce(is_now, 'null') end;
 
 -- Reports whether a change takes back the change of an entry, from the row before and after it: every value must
@@ -2282,7 +2383,7 @@ language sql stable security definer set search_path = :"schema", pg_temp as $$
 	select a.id, a.at, a.entity, a.entity_id, a.action, a.before, a.after, a.members, a.action = 'add' and is_fresh(a.entry), later.at, later.who
 	from (select a.*, a as entry, case when leads(a.action) then (select count(*) from audit b where b.batch = a.id) end as members from audit a
 		where a.collaborator_id = (select me_id()) and (a.action in ('add', 'update', 'delete', 'cancel', 'restore')
-				and a.entity in ('user', 'customer', 'contact', 'contract', 'event', 'payment')
+				and a.entity in ('user', 'customer', 'contact', 'contract', 'event', 'note', 'tag', 'payment')
 			or leads(a.action) and exists (select from audit b where b.batch = a.id))
 			and a.batch is null and a.undoes is null and not a.derived and not exists (select from audit u where u.undoes = a.id)
 			and exists (select from session i where i.id = a.session_id and not i.seeding)
@@ -2507,6 +2608,22 @@ select e.id, e.contract_id, e.deleted_at, search_keys(search_tokens(e), e.id) as
 from event e, unnest('{1}'::integer[]) one
 where (select reach('event.view')) = 0;
 
+create view notes as
+select n.id, case when n.customer_id is not null then 'customer' when n.contract_id is not null then 'contract' else 'event' end as noun,
+	coalesce(n.customer_id, n.contract_id, n.event_id) as record_id, c.company_name as customer,
+	n.customer_id, n.contract_id, n.event_id, n.text, n.due, n.done_at, n.author_id, u.first_name || ' ' || u.last_name as author,
+	n.created_at, n.updated_at, n.deleted_at, search_keys(search_tokens(n), n.id) as keys
+from note n left join event e on e.id = n.event_id left join contract k on k.id = coalesce(n.contract_id, e.contract_id)
+	left join customer c on c.id = coalesce(n.customer_id, k.customer_id)
+	left join collaborator u on u.id = n.author_id, unnest('{1}'::integer[]) one
+where (select reach('note.view')) = 0;
+
+create view tags as
+select t.id, t.name, case when t.customer_id is not null then 'customer' when t.contract_id is not null then 'contract' else 'event' end as noun,
+	coalesce(t.customer_id, t.contract_id, t.event_id) as record_id, t.customer_id, t.contract_id, t.event_id, t.created_at, t.updated_at, t.deleted_at
+from tag t, unnest('{1}'::integer[]) one
+where (select reach('tag.view')) = 0;
+
 create view payments as
 select p.id, p.contract_id, p.paid_on, p.amount, u.first_name || ' ' || u.last_name as recorded_by, p.created_at
 from payment p left join collaborator u on u.id = p.recorded_by, unnest('{1}'::integer[]) one
@@ -2529,6 +2646,8 @@ alter table contact enable row level security;
 alter table contract enable row level security;
 alter table payment enable row level security;
 alter table event enable row level security;
+alter table note enable row level security;
+alter table tag enable row level security;
 
 create policy reading on collaborator for select to :"app" using ((select reached('user.view')) = 0);
 create policy adding on collaborator for insert to :"app" with check (admits((select judged('user.add')), changed_in, '{}'));
@@ -2563,6 +2682,21 @@ create policy changing on event for update to :"app"
 	using (within((select judged('event.update', 'event.delete', 'event.cancel')), array[support_id])
 		or current_setting('crm.undoes', true) <> '' and own_addition('event', id)) with check (changed_in = (select my_session()));
 
+-- Whoever may view a record may write notes and tags on it.
+create policy reading on note for select to :"app" using ((select reached('note.view')) = 0);
+create policy adding on note for insert to :"app"
+	with check (admits((select judged('note.add')), changed_in, '{}') and case when customer_id is not null then (select reached('customer.view'))
+		when contract_id is not null then (select reached('contract.view')) else (select reached('event.view')) end = 0);
+create policy changing on note for update to :"app"
+	using (within((select judged('note.update', 'note.delete')), array[author_id])) with check (changed_in = (select my_session()));
+
+create policy reading on tag for select to :"app" using ((select reached('tag.view')) = 0);
+create policy adding on tag for insert to :"app"
+	with check (admits((select judged('tag.add')), changed_in, '{}') and case when customer_id is not null then (select reached('customer.view'))
+		when contract_id is not null then (select reached('contract.view')) else (select reached('event.view')) end = 0);
+create policy changing on tag for update to :"app"
+	using (within((select judged('tag.delete')), '{}')) with check (changed_in = (select my_session()));
+
 -- 10 --------------------------------------------------------------------------- grants
 -- Everything that the app role may do. Triggers maintain the columns that are not named here.
 
@@ -2582,16 +2716,16 @@ grant execute on function
 	lead_update(text), change_many(text, regclass, jsonb, boolean, boolean), own_addition(text, bigint),
 	note_refusal(text, text, bigint), note_export(text, bigint, text), export_customer(bigint), erase_customer(bigint, jsonb),
 	contact_of_customer(bigint), contact_of_contract(bigint), contract_owners(bigint, bigint), owners_of(text, jsonb), payable(bigint),
-	search_keys(integer[], bigint), run_key(bigint), search_tokens(customer), search_tokens(contact), search_tokens(event)
+	search_keys(integer[], bigint), run_key(bigint), search_tokens(customer), search_tokens(contact), search_tokens(event), search_tokens(note)
 	to :"app";
 
-grant select on users, customers, contacts, contracts, payments, events, event_texts, audits to :"app";
+grant select on users, customers, contacts, contracts, payments, events, event_texts, notes, tags, audits to :"app";
 -- What an update names; everything else is read through the views.
-grant select (id, deleted_at) on collaborator, customer, contact, contract, event to :"app";
+grant select (id, deleted_at) on collaborator, customer, contact, contract, event, note, tag to :"app";
 grant select (canceled_at) on event to :"app";
 
 -- For currval() of what the app role itself has just added.
-grant select on sequence collaborator_id_seq, customer_id_seq, contact_id_seq, contract_id_seq, event_id_seq to :"app";
+grant select on sequence collaborator_id_seq, customer_id_seq, contact_id_seq, contract_id_seq, event_id_seq, note_id_seq, tag_id_seq to :"app";
 
 grant insert (employee_number, first_name, last_name, email, role) on collaborator to :"app";
 grant update (employee_number, first_name, last_name, email, role, deleted_at) on collaborator to :"app";
@@ -2604,6 +2738,10 @@ grant update (customer_id, sales_id, total_amount, status) on contract to :"app"
 grant insert (contract_id, amount, paid_on) on payment to :"app";
 grant insert (name, contract_id, contact_id, start_date, end_date, location, attendees, comments, name_tokens, location_tokens, comments_tokens) on event to :"app";
 grant update (name, contract_id, contact_id, start_date, end_date, location, attendees, comments, name_tokens, location_tokens, comments_tokens, support_id, deleted_at, canceled_at) on event to :"app";
+grant insert (customer_id, contract_id, event_id, text, due, text_tokens) on note to :"app";
+grant update (text, due, done_at, text_tokens, deleted_at) on note to :"app";
+grant insert (name, customer_id, contract_id, event_id) on tag to :"app";
+grant update (deleted_at) on tag to :"app";
 
 insert into secret values ('made_up_salt', random_key()), ('sign_in_nonce', random_key());
 

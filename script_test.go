@@ -35,14 +35,16 @@ import (
 //	refuse N WHO LINE…  the same, and wants status N
 //	sql STATEMENT    runs it as the superuser; rows go to stdout, tab-separated
 //	raw STATEMENT    runs it as the app role without a token; its error goes to stderr
-//	pooler N [reset] puts a pooler with N connections before the database, which discards what clients leave if it resets
+//	pooler N [reset] puts a pooler with N connections before the database, which discards what clients leave if
+//	                 it resets
 //	together N ARG…  runs crm N times at once and wants the status 0 of each
 //	find NAME STATEMENT  sets the variable to the one value that it answers
 //	keep             remembers all that is stored; unchanged wants it to be still so
 //	nowhere TEXT     wants it in no file of the user and in no row of the database
 //	bytes FILE TEXT [COUNT]  writes TEXT, with Go's escapes, so many times
 //	once FILE FROM   writes the one-time password that FROM holds as JSON; it is $ONCE too
-//	enrol WHO        gives WHO a second factor with the codes abcd… and abcd…2222 for recovery; unused forgets which codes were used
+//	enrol WHO        gives WHO a second factor with the recovery codes abcd… and abcd…2222; unused forgets which
+//	                 codes were used
 //	release N        puts the database and keyset of the first program of schema version N in the place of the demo's
 //	code FILE [N]    writes the code that the device of the last enrol shows in N steps; it is $CODE too
 func TestScripts(t *testing.T) {
@@ -73,7 +75,9 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"status": func(ts *testscript.TestScript, neg bool, args []string) { runStatus(ts, args[0], args[1:]) },
 			"as":     func(ts *testscript.TestScript, neg bool, args []string) { runAs(ts, "0", args[0], args[1:]) },
-			"refuse": func(ts *testscript.TestScript, neg bool, args []string) { runAs(ts, args[0], args[1], args[2:]) },
+			"refuse": func(ts *testscript.TestScript, neg bool, args []string) {
+				runAs(ts, args[0], args[1], args[2:])
+			},
 			"sql": func(ts *testscript.TestScript, neg bool, args []string) {
 				runSQL(ts, ts.Getenv("ADMIN_URL"), neg, args)
 			},
@@ -101,7 +105,9 @@ func TestScripts(t *testing.T) {
 			"unused": func(ts *testscript.TestScript, neg bool, args []string) {
 				answer(ts, "update second_factor set last_step = 0")
 			},
-			"code": func(ts *testscript.TestScript, neg bool, args []string) { runCode(ts, args[0], append(args, "0")[1]) },
+			"code": func(ts *testscript.TestScript, neg bool, args []string) {
+				runCode(ts, args[0], append(args, "0")[1])
+			},
 		},
 	})
 }
@@ -159,13 +165,21 @@ func runTogether(ts *testscript.TestScript, count string, args []string) {
 // where it raises the cost of a password.
 const allThatIsStored = `
 	select md5(concat(
-		(select string_agg(t::text, '' order by id) from collaborator t), (select string_agg(t::text, '' order by id) from customer t),
-		(select string_agg(t::text, '' order by id) from contract t), (select string_agg(t::text, '' order by id) from payment t),
-		(select string_agg(t::text, '' order by id) from event t), (select string_agg(t::text, '' order by id) from audit t where action !~ '^(sign|refuse|export|password-cost)'),
-		(select string_agg(t::text, '' order by t) from permission t), (select string_agg(t::text, '' order by t) from role t),
-		(select string_agg(concat(collaborator_id, changed_at, must_change, expires_at), '' order by collaborator_id) from credential), (select string_agg(t::text, '' order by t) from setting t),
-		(select string_agg(oid || relname || coalesce(relacl::text, ''), '' order by oid) from pg_class where relnamespace = 'crm'::regnamespace),
-		(select string_agg(oid || proname || coalesce(proacl::text, '') || prosrc, '' order by oid) from pg_proc where pronamespace = 'crm'::regnamespace)))`
+		(select string_agg(t::text, '' order by id) from collaborator t),
+			(select string_agg(t::text, '' order by id) from customer t),
+		(select string_agg(t::text, '' order by id) from contract t),
+			(select string_agg(t::text, '' order by id) from payment t),
+		(select string_agg(t::text, '' order by id) from event t),
+			(select string_agg(t::text, '' order by id) from audit t
+				where action !~ '^(sign|refuse|export|password-cost)'),
+		(select string_agg(t::text, '' order by t) from permission t),
+			(select string_agg(t::text, '' order by t) from role t),
+		(select string_agg(concat(collaborator_id, changed_at, must_change, expires_at), '' order by collaborator_id)
+			from credential), (select string_agg(t::text, '' order by t) from setting t),
+		(select string_agg(oid || relname || coalesce(relacl::text, ''), '' order by oid) from pg_class
+			where relnamespace = 'crm'::regnamespace),
+		(select string_agg(oid || proname || coalesce(proacl::text, '') || prosrc, '' order by oid) from pg_proc
+			where pronamespace = 'crm'::regnamespace)))`
 
 // answer is what a statement, run as the superuser, answers: cells separated by tabs, rows by line breaks.
 func answer(ts *testscript.TestScript, statement string) string {
@@ -232,7 +246,8 @@ func runEnrol(ts *testscript.TestScript, who string) {
 	answer(ts, fmt.Sprintf(`with f as (insert into second_factor (collaborator_id, secret, last_step)
 			select id, '\x%x', 0 from collaborator where email = '%s@epic.example' returning collaborator_id)
 		insert into recovery_code (collaborator_id, code_hash)
-		select collaborator_id, sha256(convert_to(code, 'UTF8')) from f, unnest(array['abcdefghijklmnop', 'abcdefghijkl2222']) code`, secret, who))
+		select collaborator_id, sha256(convert_to(code, 'UTF8'))
+			from f, unnest(array['abcdefghijklmnop', 'abcdefghijkl2222']) code`, secret, who))
 }
 
 // runRelease replaces the schema by one of an older program, which has a keyset of its own.

@@ -132,7 +132,8 @@ func (p *program) locate(ctx context.Context) (place.Place, error) {
 			Owner: p.GetString("database.owner"), App: p.GetString("database.app"),
 		},
 		From: p.sourceOf,
-		Dir:  dir, BinDir: p.GetString("embedded.bin_dir"), Demo: p.demo, Create: p.line.Command == "init" || p.line.Command == "restore",
+		Dir:  dir, BinDir: p.GetString("embedded.bin_dir"), Demo: p.demo,
+		Create: p.line.Command == "init" || p.line.Command == "restore",
 	})
 	if errors.Is(err, place.ErrConfig) {
 		err = usage("%w", err)
@@ -172,9 +173,13 @@ func (p *program) open(at place.Place) (*repo.DB, error) {
 		return nil, err
 	}
 	newer := func() { p.say("the database is of a newer crm, which still serves this one: install it when you can") }
-	return repo.Open(repo.Config{URL: at.URL, Schema: at.Names.Schema, ConnectTimeout: p.GetDuration("database.connect_timeout"), QueryTimeout: p.GetDuration("database.query_timeout"), Vault: vault, Newer: newer, Revive: at.Revive, Away: func() {
-		fmt.Fprintln(os.Stderr, "the database is away: trying again for a while, Ctrl-C gives up")
-	}})
+	return repo.Open(repo.Config{
+		URL: at.URL, Schema: at.Names.Schema, ConnectTimeout: p.GetDuration("database.connect_timeout"),
+		QueryTimeout: p.GetDuration("database.query_timeout"), Vault: vault, Newer: newer, Revive: at.Revive,
+		Away: func() {
+			fmt.Fprintln(os.Stderr, "the database is away: trying again for a while, Ctrl-C gives up")
+		},
+	})
 }
 
 func (p *program) passwordCost() security.Params {
@@ -190,5 +195,8 @@ func (p *program) zone() *time.Location {
 }
 
 func (p *program) secrets() shell.Secrets {
-	return shell.Secrets{File: p.GetString("password_file"), Value: os.Getenv("CRM_PASSWORD"), Code: os.Getenv("CRM_CODE"), TTY: shell.OpenTTY, Open: p.warnOpen}
+	return shell.Secrets{
+		File: p.GetString("password_file"), Value: os.Getenv("CRM_PASSWORD"), Code: os.Getenv("CRM_CODE"),
+		TTY: shell.OpenTTY, Open: p.warnOpen,
+	}
 }

@@ -40,7 +40,11 @@ func (b *binder) missing() (blanks []Blank) {
 	for _, a := range b.command.Args[min(b.args, len(b.command.Args)):] {
 		without := slices.ContainsFunc(b.bindings, func(g binding) bool { return slices.Contains(a.Unless, g.name) })
 		if !a.Optional && !without {
-			blanks = append(blanks, Blank{Label: a.label(), Help: a.Help, Kind: a.Kind})
+			kind := a.Kind
+			if blanks == nil {
+				kind = kind.behind(b.last.Value)
+			}
+			blanks = append(blanks, Blank{Label: a.label(), Help: a.Help, Kind: kind})
 		}
 	}
 	for _, f := range b.command.Flags {
@@ -79,7 +83,12 @@ func (s *Session) fill(ctx context.Context, c Command, words []Word) ([]Word, er
 	}
 	for i := range blanks {
 		blank := &blanks[i]
-		blank.Set = func(ctx context.Context, text string) (string, error) { return blank.set(ctx, s, text) }
+		blank.Set = func(ctx context.Context, text string) (string, error) {
+			if i+1 < len(blanks) {
+				blanks[i+1].Kind = blanks[i+1].Kind.behind(text)
+			}
+			return blank.set(ctx, s, text)
+		}
 	}
 	if err := s.Ask(ctx, c, blanks); err != nil {
 		return nil, err

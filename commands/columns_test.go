@@ -19,7 +19,7 @@ func TestFlagsHaveColumns(t *testing.T) {
 	}
 	columns := map[string][]repo.Column{
 		"customer": repo.ColumnsOf[repo.Customer](), "contact": repo.ColumnsOf[repo.Contact](), "contract": repo.ColumnsOf[repo.Contract](),
-		"event": repo.ColumnsOf[repo.Event](), "user": repo.ColumnsOf[repo.User](),
+		"event": repo.ColumnsOf[repo.Event](), "user": repo.ColumnsOf[repo.User](), "note": repo.ColumnsOf[repo.Note](),
 	}
 	checked := 0
 	for _, noun := range repo.Nouns() {

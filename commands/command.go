@@ -56,6 +56,7 @@ type Kind struct {
 	Values func(s *Session) []Choice                               // fixed values, from memory; nil for none
 	After  func(s *Session, before string) []Choice                // fixed values of an argument that the one before it decides; nil for none
 	Live   func(ctx context.Context, s *Session) ([]Choice, error) // values from the database; nil for none
+	Of     func(before string) Kind                                // the kind of an argument that the one before it decides; nil for others
 	// Search finds values in the database by what they mean, the best first; nil for none.
 	Search func(ctx context.Context, s *Session, text string) ([]Choice, error)
 	// InFull writes the value for people where the text leaves it open, as "Mon 2026-12-07" for monday; empty where
@@ -79,6 +80,14 @@ type Kind struct {
 
 // Identity returns the name that no other kind has.
 func (k Kind) Identity() string { return cmp.Or(k.Key, k.Name) }
+
+// behind returns the kind of an argument behind another one with the text.
+func (k Kind) behind(text string) Kind {
+	if k.Of != nil {
+		return k.Of(text)
+	}
+	return k
+}
 
 // A Choice is one completion: what is inserted and what it means.
 type Choice struct {

@@ -167,7 +167,7 @@ func (a *analysis) arg() Completion {
 	due := a.command.Args[min(a.args, len(a.command.Args)):]
 	c := Completion{Start: a.typing.Start, Word: a.typing.Value}
 	if len(due) > 0 {
-		kind := due[0].Kind
+		kind := due[0].Kind.behind(a.last.Value)
 		if kind.After != nil {
 			kind.Values = func(s *Session) []Choice { return kind.After(s, a.last.Value) }
 		}

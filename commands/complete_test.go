@@ -26,7 +26,8 @@ func TestComplete(t *testing.T) {
 		}},
 		Command{Name: "barn visit", Short: "Visit a barn", Needs: "barn.view", Args: []Arg{
 			{Name: "id", Kind: Kind{Name: "ID", Parse: ID.Parse, Live: func(context.Context, *Session) ([]Choice, error) { return nil, nil }}, Help: "which"},
-		}, Flags: []Flag{{Name: "map", Kind: Path, Help: "where it is"}}})
+		}, Flags: []Flag{{Name: "map", Kind: Path, Help: "where it is"}}},
+		Command{Name: "barn note", Short: "Note it", Needs: "barn.view", Args: append(recordArgs(false), Arg{Name: "tag", Kind: tagName, Help: "a word"})})
 	const flags = "--mine --kind --search --columns --format --raw --help"
 	for before, want := range map[string]completed{
 		"":                                   {0, "login animal barn watch source help", "", ""},
@@ -71,6 +72,11 @@ func TestComplete(t *testing.T) {
 		`barn open 'O`:                       {10, "O'Hara's", "", ""},
 		"barn open lake":                     {10, "O'Hara's", "", ""},
 		"barn open rf":                       {10, "red-roof", "", ""},
+		"barn note c":                        {10, "customer contract", "", ""},
+		"barn note event ":                   {16, "", "EVENT_ID", "RECORD_ID: its number, as printed"},
+		"barn note customer ":                {19, "", "CUSTOMER_ID", "RECORD_ID: its number, as printed"},
+		"barn note barn ":                    {15, "", "", "RECORD_ID: its number, as printed"},
+		"barn note customer 2 ":              {21, "", "TAG", "TAG: a word"},
 		"barn visit ":                        {11, "", "ID", "ID: which"},
 		"barn visit --map ":                  {17, "", "FILE", "--map FILE: where it is"},
 		"source ":                            {7, "", "FILE", "FILE: "},

@@ -68,6 +68,7 @@ func contractCommands() Table {
 				Flag{Name: "status", Kind: Status, Help: "only those in this state"},
 				Flag{Name: "unsigned", Kind: Switch, Help: "only those that wait for a signature"},
 				Flag{Name: "unpaid", Aliases: []string{"notpaid"}, Kind: Switch, Help: "only those with something left to pay"},
+				tagFlag,
 				searchFlag("number, customer, state, sales contact or total")),
 			Examples: []string{"contract list --unsigned", "contract list --unpaid --mine --sort remaining_amount:desc"},
 			Run:      listContracts,
@@ -229,6 +230,7 @@ func reached(out Output, c repo.Contract, in Input) Output {
 
 func listContracts(ctx context.Context, s *Session, in Input) (Output, error) {
 	f := repo.ContractFilter{
+		Tag:        Value[string](in, "tag"),
 		CustomerID: Value[int64](in, "customer-id"), Status: Value[string](in, "status"),
 		Unsigned: in.Has("unsigned"), Unpaid: in.Has("unpaid"),
 	}

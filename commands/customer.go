@@ -65,6 +65,7 @@ func customerCommands() Table {
 			Flags: listFlags(customerFields, repo.SortKeys[repo.Customer](),
 				Flag{Name: "mine", Kind: Switch, Help: "only those whose sales contact you are"},
 				Flag{Name: "sales-id", Kind: SalesID, Help: "only those with this sales contact"},
+				tagFlag,
 				searchFlag("company, name, email, phone, address or a contact")),
 			Examples: []string{"customer list", "customer list --search bouzin", "customer list --mine --columns id,company_name,phone"},
 			Run:      listCustomers,
@@ -103,7 +104,7 @@ func customerCommands() Table {
 }
 
 func listCustomers(ctx context.Context, s *Session, in Input) (Output, error) {
-	f := repo.CustomerFilter{SalesID: Value[int64](in, "sales-id")}
+	f := repo.CustomerFilter{SalesID: Value[int64](in, "sales-id"), Tag: Value[string](in, "tag")}
 	if in.Has("mine") {
 		if f.SalesID != 0 && f.SalesID != s.Me.ID {
 			return list(customerFields, nil), nil // filters combine with AND

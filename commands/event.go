@@ -58,6 +58,7 @@ func eventCommands() Table {
 				Flag{Name: "customer-id", Kind: CustomerID, Help: "only those of this customer"},
 				Flag{Name: "from", Kind: Moment, Help: "only those that end after this time"},
 				Flag{Name: "to", Kind: MomentEnd, Help: "only those that start before this time, or on this day or earlier"},
+				tagFlag,
 				searchFlag("number, name, location, notes, customer or support contact")),
 			Examples: []string{"event list --no-support --from today", "event list --assigned"},
 			Run:      listEvents,
@@ -156,7 +157,7 @@ func listEvents(ctx context.Context, s *Session, in Input) (Output, error) {
 	}
 	f := repo.EventFilter{
 		NoSupport: in.Has("no-support"), ContractID: Value[int64](in, "contract-id"),
-		CustomerID: Value[int64](in, "customer-id"), From: from, To: to, Status: Value[string](in, "status"),
+		CustomerID: Value[int64](in, "customer-id"), From: from, To: to, Status: Value[string](in, "status"), Tag: Value[string](in, "tag"),
 	}
 	if in.Has("mine") {
 		f.SupportID = s.Me.ID

@@ -68,7 +68,7 @@ func findAll(ctx context.Context, s *Session, text string) ([]hit, error) {
 		hits(s, "customer", found.Customers, customerChoice), hits(s, "contact", found.Contacts, contactChoice),
 		hits(s, "contract", found.Contracts, contractChoice),
 		hits(s, "event", found.Events, func(e repo.Event) Choice { return eventChoice(s, e) }),
-		hits(s, "user", found.Users, userChoice))
+		hits(s, "note", found.Notes, noteChoice), hits(s, "user", found.Users, userChoice))
 	slices.SortStableFunc(all, func(a, b hit) int { return b.score - a.score })
 	return all, err
 }
@@ -101,6 +101,11 @@ func searchCustomers(ctx context.Context, s *Session, text string) ([]Choice, er
 func searchContacts(ctx context.Context, s *Session, text string) ([]Choice, error) {
 	found, err := s.DB.FindContacts(ctx, text, mostFound)
 	return chosen(found, err, contactChoice)
+}
+
+func searchNotes(ctx context.Context, s *Session, text string) ([]Choice, error) {
+	found, err := s.DB.FindNotes(ctx, text, mostFound)
+	return chosen(found, err, noteChoice)
 }
 
 func searchContracts(ctx context.Context, s *Session, text string, unfit func(repo.Contract) bool) ([]Choice, error) {
@@ -140,6 +145,10 @@ func contactChoice(c repo.Contact) Choice {
 		help += ", " + c.Role
 	}
 	return Choice{strconv.FormatInt(c.ID, 10), help}
+}
+
+func noteChoice(n repo.Note) Choice {
+	return Choice{strconv.FormatInt(n.ID, 10), fmt.Sprintf("%s — %s %d, %s", summary(n.Text), n.Noun, n.RecordID, n.Customer)}
 }
 
 func contractChoice(c repo.Contract) Choice {

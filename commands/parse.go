@@ -197,22 +197,22 @@ func (b *binder) positional(words []Word) (used int, err error) {
 	if len(due) == 0 {
 		return 1, b.surplus(words)
 	}
-	text := w.Value
+	text, kind := w.Value, due[0].Kind.behind(b.last.Value)
 	used = 1
-	if due[0].Kind.IsLine {
+	if kind.IsLine {
 		text, used = joinRaw(words), len(words)
 	}
-	if due[0].Kind.Spans != nil {
-		used = due[0].Kind.Spans(b.session, words)
+	if kind.Spans != nil {
+		used = kind.Spans(b.session, words)
 		text = joinValues(words[:used])
 	}
-	for due[0].Kind.Rest && used < len(words) && !words[used].IsFlag() {
+	for kind.Rest && used < len(words) && !words[used].IsFlag() {
 		text += " " + words[used].Value
 		used++
 	}
 	b.args++
 	b.last, b.end = words[used-1], words[used-1].End
-	b.bindings = append(b.bindings, binding{due[0].Name, due[0].label(), due[0].Kind, text})
+	b.bindings = append(b.bindings, binding{due[0].Name, due[0].label(), kind, text})
 	return used, nil
 }
 

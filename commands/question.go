@@ -53,6 +53,14 @@ func aboutContact(verb string) question {
 	}
 }
 
+func aboutNote(verb string) question {
+	return func(ctx context.Context, s *Session, in Input) (string, error) {
+		id := Value[int64](in, "id")
+		n, err := s.DB.Note(ctx, id)
+		return fmt.Sprintf("%s note %d %s", verb, id, summary(n.Text)) + inBrackets(fmt.Sprintf("%s %d", n.Noun, n.RecordID), n.Customer), named(err, "note", id)
+	}
+}
+
 func aboutContract(verb string) question {
 	return func(ctx context.Context, s *Session, in Input) (string, error) {
 		id := Value[int64](in, "id")

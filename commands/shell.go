@@ -207,5 +207,5 @@ func runSet(_ context.Context, s *Session, in Input) (Output, error) {
 // All is every command there is, in the order of help.
 func All() Table {
 	return forMany(overtaking(slices.Concat(accountCommands(), shellCommands(), fateCommands(), editCommands(), undoCommands(), aliasCommands(), findCommands(), waitingCommands(), customerCommands(), privacyCommands(), contactCommands(),
-		contractCommands(), eventCommands(), userCommands(), accessCommands(), factorCommands(), sessionCommands(), auditCommands())))
+		contractCommands(), eventCommands(), noteCommands(), tagCommands(), userCommands(), accessCommands(), factorCommands(), sessionCommands(), auditCommands())))
 }

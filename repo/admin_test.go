@@ -94,7 +94,8 @@ func demandPassword(t *testing.T, role string) {
 	for { // until the server has noticed
 		conn, err := pgx.Connect(t.Context(), account(role, "", "postgres"))
 		var refused *pgconn.PgError
-		if errors.As(err, &refused) && refused.Code[:2] == "28" || err != nil && strings.Contains(err.Error(), "password") {
+		if errors.As(err, &refused) && refused.Code[:2] == "28" ||
+			err != nil && strings.Contains(err.Error(), "password") {
 			return
 		}
 		if err == nil {
@@ -108,7 +109,9 @@ func demandPassword(t *testing.T, role string) {
 
 // TestAppPassword signs the app role in with the password that Setup made a SCRAM verifier of (S1).
 func TestAppPassword(t *testing.T) {
-	for name, password := range map[string]string{"plain": "correct horse", "signs": `it's "100%" \ $1`, "letters": "Größe e\u0301"} {
+	for name, password := range map[string]string{
+		"plain": "correct horse", "signs": `it's "100%" \ $1`, "letters": "Größe e\u0301",
+	} {
 		t.Run(name, func(t *testing.T) {
 			n := companyOf(t, "scram "+name)
 			admin := repo.NewAdmin(pgtest.URL("postgres"), n)
@@ -119,7 +122,8 @@ func TestAppPassword(t *testing.T) {
 			if err := admin.Try(t.Context(), account(n.App, password, n.Database)); err != nil {
 				t.Errorf("with the password: %v", err)
 			}
-			if err := admin.Try(t.Context(), account(n.App, password+"x", n.Database)); !errors.Is(err, repo.ErrCredentials) {
+			if err := admin.Try(t.Context(),
+				account(n.App, password+"x", n.Database)); !errors.Is(err, repo.ErrCredentials) {
 				t.Errorf("with another password: %v, want ErrCredentials", err)
 			}
 		})
@@ -218,7 +222,9 @@ func TestSetupIntoExistingDatabase(t *testing.T) {
 		t.Errorf("by who owns nothing: %v", err)
 	}
 	exposed, err := modest.Exposed(t.Context())
-	if err != nil || len(exposed) != 3 || !strings.Contains(strings.Join(exposed, "\n"), `as postgres run: revoke temporary on database "tenant db" from public, "tenant app"`) {
+	if err != nil || len(exposed) != 3 ||
+		!strings.Contains(strings.Join(exposed, "\n"),
+			`as postgres run: revoke temporary on database "tenant db" from public, "tenant app"`) {
 		t.Errorf("what stays: %q, %v", exposed, err)
 	}
 	for _, e := range exposed { // what is said to be run helps

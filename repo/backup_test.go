@@ -23,7 +23,9 @@ var program = place.Program("")
 func dumpOf(t *testing.T, admin *repo.Admin) (repo.Manifest, []byte) {
 	t.Helper()
 	var out bytes.Buffer
-	m, err := admin.Dump(t.Context(), repo.Dumper{Out: &out, Program: program, Newest: func(string) error { return nil }})
+	m, err := admin.Dump(t.Context(), repo.Dumper{Out: &out, Program: program, Newest: func(string) error {
+		return nil
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +33,9 @@ func dumpOf(t *testing.T, admin *repo.Admin) (repo.Manifest, []byte) {
 }
 
 func restorer(m repo.Manifest, dump []byte) repo.Restorer {
-	return repo.Restorer{Manifest: m, Archive: bytes.NewReader(dump), Whole: func() error { return nil }, Program: program}
+	return repo.Restorer{Manifest: m, Archive: bytes.NewReader(dump), Whole: func() error {
+		return nil
+	}, Program: program}
 }
 
 // another names a database that is not there yet, and is dropped when the test ends.
@@ -46,24 +50,41 @@ func another(t *testing.T) string {
 // compared: PostgreSQL leaves out those that it does not need when it reads its own text.
 const catalogue = `
 	select string_agg(line, e'\n' order by line) from (
-		select concat_ws(' ', 'schema', nspname, nspowner::regrole, nspacl) from pg_namespace where oid = $1::regnamespace
-		union all select concat_ws(' ', 'relation', oid::regclass, relkind, relowner::regrole, relacl, relrowsecurity, relforcerowsecurity, reloptions) from pg_class where relnamespace = $1::regnamespace
-		union all select concat_ws(' ', 'column', attrelid::regclass, attname, format_type(atttypid, atttypmod), attnotnull, attidentity, attgenerated, attacl, attstattarget,
-				` + attributeOptions + `, (select pg_get_expr(adbin, adrelid) from pg_attrdef d where d.adrelid = attrelid and d.adnum = attnum))
-			from pg_attribute where attrelid in (select oid from pg_class where relnamespace = $1::regnamespace) and attnum > 0 and not attisdropped
-		union all select concat_ws(' ', 'constraint', conrelid::regclass, contypid::regtype, conname, translate(pg_get_constraintdef(oid), '()', '')) from pg_constraint where connamespace = $1::regnamespace
-		union all select concat_ws(' ', 'index', pg_get_indexdef(oid)) from pg_class where relkind = 'i' and relnamespace = $1::regnamespace
-		union all select concat_ws(' ', 'function', oid::regprocedure, proowner::regrole, proacl, pg_get_functiondef(oid)) from pg_proc where pronamespace = $1::regnamespace
-		union all select concat_ws(' ', 'view', oid::regclass, pg_get_viewdef(oid)) from pg_class where relkind = 'v' and relnamespace = $1::regnamespace
-		union all select concat_ws(' ', 'policy', polrelid::regclass, polname, polcmd, polpermissive, polroles::regrole[], pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid))
+		select concat_ws(' ', 'schema', nspname, nspowner::regrole, nspacl) from pg_namespace
+			where oid = $1::regnamespace
+		union all select concat_ws(' ', 'relation', oid::regclass, relkind, relowner::regrole, relacl, relrowsecurity,
+			relforcerowsecurity, reloptions) from pg_class where relnamespace = $1::regnamespace
+		union all select concat_ws(' ', 'column', attrelid::regclass, attname, format_type(atttypid, atttypmod),
+			attnotnull, attidentity, attgenerated, attacl, attstattarget,
+				` + attributeOptions + `,
+					(select pg_get_expr(adbin, adrelid) from pg_attrdef d where d.adrelid = attrelid
+						and d.adnum = attnum))
+			from pg_attribute where attrelid in (select oid from pg_class where relnamespace = $1::regnamespace)
+			and attnum > 0 and not attisdropped
+		union all select concat_ws(' ', 'constraint', conrelid::regclass, contypid::regtype, conname,
+			translate(pg_get_constraintdef(oid), '()', '')) from pg_constraint where connamespace = $1::regnamespace
+		union all select concat_ws(' ', 'index', pg_get_indexdef(oid)) from pg_class where relkind = 'i'
+		and relnamespace = $1::regnamespace
+		union all select concat_ws(' ', 'function', oid::regprocedure, proowner::regrole, proacl,
+			pg_get_functiondef(oid)) from pg_proc where pronamespace = $1::regnamespace
+		union all select concat_ws(' ', 'view', oid::regclass, pg_get_viewdef(oid)) from pg_class where relkind = 'v'
+		and relnamespace = $1::regnamespace
+		union all select concat_ws(' ', 'policy', polrelid::regclass, polname, polcmd, polpermissive,
+			polroles::regrole[], pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid))
 			from pg_policy where polrelid in (select oid from pg_class where relnamespace = $1::regnamespace)
-		union all select concat_ws(' ', 'trigger', pg_get_triggerdef(oid), tgenabled) from pg_trigger where not tgisinternal and tgrelid in (select oid from pg_class where relnamespace = $1::regnamespace)
-		union all select concat_ws(' ', 'comment', d.classoid::regclass, d.description) from pg_description d where d.objoid in (select oid from pg_class where relnamespace = $1::regnamespace)
-		union all select concat_ws(' ', 'default', defaclrole::regrole, defaclnamespace, defaclobjtype, defaclacl) from pg_default_acl
-		union all select concat_ws(' ', 'setting', setrole::regrole, setconfig) from pg_db_role_setting where setdatabase = (select oid from pg_database where datname = current_database())
-		union all select concat_ws(' ', 'database', pg_get_userbyid(datdba), datacl, encoding) from pg_database where datname = current_database()
+		union all select concat_ws(' ', 'trigger', pg_get_triggerdef(oid), tgenabled) from pg_trigger
+		where not tgisinternal and tgrelid in (select oid from pg_class where relnamespace = $1::regnamespace)
+		union all select concat_ws(' ', 'comment', d.classoid::regclass, d.description) from pg_description d
+		where d.objoid in (select oid from pg_class where relnamespace = $1::regnamespace)
+		union all select concat_ws(' ', 'default', defaclrole::regrole, defaclnamespace, defaclobjtype, defaclacl)
+		from pg_default_acl
+		union all select concat_ws(' ', 'setting', setrole::regrole, setconfig) from pg_db_role_setting
+		where setdatabase = (select oid from pg_database where datname = current_database())
+		union all select concat_ws(' ', 'database', pg_get_userbyid(datdba), datacl, encoding) from pg_database
+		where datname = current_database()
 		union all select concat_ws(' ', 'public', nspacl) from pg_namespace where nspname = 'public'
-		union all select concat_ws(' ', 'sequence', schemaname, sequencename, last_value, increment_by) from pg_sequences
+		union all select concat_ws(' ', 'sequence', schemaname, sequencename, last_value, increment_by)
+		from pg_sequences
 	) all_objects (line)`
 
 // stored is what a database holds: the catalogue, and the rows of every table but those of sessions.
@@ -240,7 +261,9 @@ func TestRestoreNothing(t *testing.T) {
 			func(r *repo.Restorer) { r.Archive = bytes.NewReader(dump[:len(dump)/2]) },
 			"pg_restore cannot read the dump",
 		},
-		"no dump":   {func(r *repo.Restorer) { r.Archive = strings.NewReader("PGDMP") }, "pg_restore cannot read the dump"},
+		"no dump": {
+			func(r *repo.Restorer) { r.Archive = strings.NewReader("PGDMP") }, "pg_restore cannot read the dump",
+		},
 		"not whole": {func(r *repo.Restorer) { r.Whole = func() error { return broken } }, "broken"},
 		"upgrade":   {func(r *repo.Restorer) { r.Upgrade = func(context.Context) error { return broken } }, "broken"},
 		"interrupted": {func(r *repo.Restorer) {

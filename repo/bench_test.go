@@ -12,8 +12,8 @@ import (
 	"crm/repo"
 )
 
-// What the guard costs: each op is a statement through the program's own functions, or raw as the app role, and its twin as the
-// superuser without the guard, in turns. Compare the medians of one run: x-raw is their ratio.
+// What the guard costs: each op is a statement through the program's own functions, or raw as the app role, and its
+// twin as the superuser without the guard, in turns. Compare the medians of one run: x-raw is their ratio.
 func BenchmarkGuard(b *testing.B) {
 	w, ctx := newWorld(b), context.Background()
 	token, admin := w.token("admin"), w.as("admin")
@@ -35,15 +35,24 @@ func BenchmarkGuard(b *testing.B) {
 		name           string
 		guarded, plain func() error
 	}{
-		{"statement", raw(w.pool, columns+"users where id = $1", 1), raw(w.owner, columns+"collaborator where id = $1", 1)},
-		{"get", func() error { _, err := admin.Customer(ctx, c.ID); return err }, raw(w.owner, "select * from customer where id = $1", c.ID)},
+		{
+			"statement", raw(w.pool, columns+"users where id = $1", 1),
+			raw(w.owner, columns+"collaborator where id = $1", 1),
+		},
+		{
+			"get", func() error { _, err := admin.Customer(ctx, c.ID); return err },
+			raw(w.owner, "select * from customer where id = $1", c.ID),
+		},
 		{
 			"update", func() error {
 				turn++ // another value each time: the same one is no change
 				_, err := admin.UpdateCustomer(ctx, c.ID, repo.Change{"email": text("a%d@b.example", turn%10)})
 				return err
 			},
-			raw(w.owner, "update customer set email = set_byte($2, 5, (extract(microseconds from clock_timestamp())::int % 256)) where id = $1", c.ID, w.forged("")),
+			raw(w.owner,
+				"update customer set email = set_byte($2, 5, (extract(microseconds "+
+					"from clock_timestamp())::int % 256)) "+
+					"where id = $1", c.ID, w.forged("")),
 		},
 	} {
 		b.Run(twin.name, func(b *testing.B) {
@@ -74,15 +83,16 @@ func median(all []time.Duration) time.Duration {
 	return all[len(all)/2]
 }
 
-// What a pooler costs: each op is one read on a server connection of its own and, in turns, behind a pooler, where nothing is
-// prepared and every batch fixes the settings. x-direct is the ratio of the medians.
+// What a pooler costs: each op is one read on a server connection of its own and, in turns, behind a pooler, where
+// nothing is prepared and every batch fixes the settings. x-direct is the ratio of the medians.
 func BenchmarkShared(b *testing.B) {
 	for name, start := range poolers {
 		b.Run(name, func(b *testing.B) {
 			w, ctx := newWorld(b), context.Background()
 			c := w.customer("sales1").ID
 			get := func(db *repo.DB) func() error { return func() error { _, err := db.Customer(ctx, c); return err } }
-			own, shared := get(w.through(b, front{url: appURL(w.database)}).As(w.signers["sales1"].Token)), get(w.through(b, start(b, w, 2)).As(w.signers["sales1"].Token))
+			own, shared := get(w.through(b, front{url: appURL(w.database)}).As(w.signers["sales1"].Token)),
+				get(w.through(b, start(b, w, 2)).As(w.signers["sales1"].Token))
 			_, _ = timed(b, own), timed(b, shared)
 			var direct, pooled []time.Duration
 			for b.Loop() {

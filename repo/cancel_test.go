@@ -11,21 +11,27 @@ import (
 func (w *world) booked(contract int64, support string, start time.Time) repo.Event {
 	w.t.Helper()
 	end := start.Add(time.Hour)
-	e := ok[repo.Event](w.t)(w.as("admin").AddEvent(w.t.Context(), repo.Change{"contract_id": &contract, "name": text("Gala"), "start_date": &start, "end_date": &end}))
-	return ok[repo.Event](w.t)(w.as("manage").UpdateEvent(w.t.Context(), e.ID, repo.Change{"support_id": ptr(w.ids[support])}))
+	e := ok[repo.Event](w.t)(w.as("admin").AddEvent(w.t.Context(), repo.Change{
+		"contract_id": &contract, "name": text("Gala"), "start_date": &start, "end_date": &end,
+	}))
+	return ok[repo.Event](w.t)(w.as("manage").UpdateEvent(w.t.Context(), e.ID, repo.Change{
+		"support_id": ptr(w.ids[support]),
+	}))
 }
 
-// D22: a canceled event is the same record without a support contact; nothing changes it, also not a statement that goes past the
-// program, but restoring it, which brings the contact back.
+// D22: a canceled event is the same record without a support contact; nothing changes it, also not a statement that
+// goes past the program, but restoring it, which brings the contact back.
 func TestCancel(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
 	manage := w.as("manage")
-	e := w.booked(w.contract(w.customer("sales1").ID, 100, "signed").ID, "support1", time.Now().Add(48*time.Hour).Truncate(time.Second))
+	e := w.booked(w.contract(w.customer("sales1").ID, 100, "signed").ID, "support1",
+		time.Now().Add(48*time.Hour).Truncate(time.Second))
 	before := w.rowOf("event", e.ID)
 	is(t, failed(manage.RestoreEvent(ctx, e.ID)), repo.ErrConflict, "restoring what is neither deleted nor canceled")
 	canceled := ok[repo.Event](t)(manage.CancelEvent(ctx, e.ID))
-	if canceled.Status != "canceled" || canceled.CanceledAt == nil || canceled.SupportID != nil || canceled.Name == nil || *canceled.Name != "Gala" {
+	if canceled.Status != "canceled" || canceled.CanceledAt == nil || canceled.SupportID != nil ||
+		canceled.Name == nil || *canceled.Name != "Gala" {
 		t.Errorf("canceled: %+v", canceled)
 	}
 	stored := w.rowOf("event", e.ID)
@@ -36,7 +42,8 @@ func TestCancel(t *testing.T) {
 	}
 	is(t, failed(manage.CancelEvent(ctx, e.ID)), repo.ErrConflict, "canceling twice")
 	is(t, failed(manage.CancelEvent(ctx, 999999)), repo.ErrNotFound, "canceling a missing event")
-	is(t, failed(w.as("support1").UpdateEvent(ctx, e.ID, repo.Change{"comments": text("new")})), repo.ErrDenied, "update by the former contact")
+	is(t, failed(w.as("support1").UpdateEvent(ctx, e.ID, repo.Change{"comments": text("new")})), repo.ErrDenied,
+		"update by the former contact")
 	for sql, want := range map[string]string{
 		"update event set canceled_at = '2000-01-01' where id = $1":                                        "23514",
 		"update event set canceled_at = canceled_at where id = $1":                                         "23514",
@@ -53,14 +60,15 @@ func TestCancel(t *testing.T) {
 		t.Errorf("refusals changed\n%s\nto\n%s", stored, after)
 	}
 	restored := ok[repo.Event](t)(manage.RestoreEvent(ctx, e.ID))
-	if restored.Status != "confirmed" || restored.SupportID == nil || *restored.SupportID != w.ids["support1"] || w.rowOf("event", e.ID) != before {
+	if restored.Status != "confirmed" || restored.SupportID == nil || *restored.SupportID != w.ids["support1"] ||
+		w.rowOf("event", e.ID) != before {
 		t.Errorf("restored: %+v", restored)
 	}
 	ok[repo.Event](t)(manage.UpdateEvent(ctx, e.ID, repo.Change{"comments": text("new")}))
 }
 
-// D22: whoever looked after a canceled event is free: no overlap, nothing waits, and they may leave. An event of a contact who has
-// left comes back without one. One that is deleted too is still canceled after the first restoring.
+// D22: whoever looked after a canceled event is free: no overlap, nothing waits, and they may leave. An event of a
+// contact who has left comes back without one. One that is deleted too is still canceled after the first restoring.
 func TestCancelFrees(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -114,7 +122,8 @@ func TestCancelUndone(t *testing.T) {
 		t.Errorf("the restoring undone: %+v", got)
 	}
 	w.undone("manage")
-	if got := ok[repo.Event](t)(manage.Event(ctx, e.ID)); got.Status != "confirmed" || *got.SupportID != w.ids["support1"] {
+	if got := ok[repo.Event](t)(manage.Event(ctx, e.ID)); got.Status != "confirmed" ||
+		*got.SupportID != w.ids["support1"] {
 		t.Errorf("the canceling undone: %+v", got)
 	}
 	history := ok[[]repo.Entry](t)(w.as("sales1").History(ctx, "event", e.ID))
@@ -122,7 +131,8 @@ func TestCancelUndone(t *testing.T) {
 	for _, h := range history {
 		actions = append(actions, h.Action)
 	}
-	if got := len(actions); got != 6 || actions[2] != "cancel" || actions[3] != "restore" || actions[4] != "cancel" || actions[5] != "restore" {
+	if got := len(actions); got != 6 || actions[2] != "cancel" || actions[3] != "restore" || actions[4] != "cancel" ||
+		actions[5] != "restore" {
 		t.Errorf("the trail: %q", actions)
 	}
 }

@@ -25,17 +25,20 @@ func TestEveryFunctionOutside(t *testing.T) {
 	if after := w.kept(); after != before {
 		t.Errorf("something stayed:\n%s\n%s", before, after)
 	}
-	if n := read[int](w, "select count(*) from pg_proc where proowner = 'crm_app'::regrole") + read[int](w, "select count(*) from pg_class where relowner = 'crm_app'::regrole"); n != 0 {
+	if n := read[int](w, "select count(*) from pg_proc where proowner = 'crm_app'::regrole") + read[int](w,
+		"select count(*) from pg_class where relowner = 'crm_app'::regrole"); n != 0 {
 		t.Errorf("the app role has made %d things", n)
 	}
 	k.report()
 }
 
-// mine are the functions that change what is the caller's own, or that their role may: what these do is for matrix_test.go. They are called,
-// and taken back.
+// mine are the functions that change what is the caller's own, or that their role may: what these do is for
+// matrix_test.go. They are called, and taken back.
 var mine = map[string]string{
-	"sign_out": "", "change_password": "", "note_failures": "", "enable_mfa": "", "disable_mfa": "", "end_session": "", "end_other_sessions": "", "touch": "", "fate": "",
-	"reset_password": "user.reset", "unlock_user": "user.unlock", "set_first_password": "user.add", "clear_mfa": "user.mfa", "require_mfa": "user.mfa",
+	"sign_out": "", "change_password": "", "note_failures": "", "enable_mfa": "", "disable_mfa": "", "end_session": "",
+	"end_other_sessions": "", "touch": "", "fate": "",
+	"reset_password": "user.reset", "unlock_user": "user.unlock", "set_first_password": "user.add",
+	"clear_mfa": "user.mfa", "require_mfa": "user.mfa",
 	"hand_over": "user.handover", "export_customer": "customer.export", "erase_customer": "customer.erase",
 }
 
@@ -64,8 +67,8 @@ func TestEveryFunctionInside(t *testing.T) {
 	}
 }
 
-// Whoever must first choose a password or enrol a second factor reads and changes as little as a stranger, whatever their role, but what
-// concerns their own account.
+// Whoever must first choose a password or enrol a second factor reads and changes as little as a stranger, whatever
+// their role, but what concerns their own account.
 func TestEveryFunctionLimited(t *testing.T) {
 	t.Parallel()
 	w := canaryWorld(t)
@@ -73,7 +76,9 @@ func TestEveryFunctionLimited(t *testing.T) {
 	w.set("update role set mfa_required = true where name = 'admin'")
 	before := w.kept()
 	for _, who := range []string{"admin", "manage"} {
-		k := w.walk(t, who, slices.DeleteFunc(append(w.hidden(), w.values()...), func(v string) bool { return v == who+"@epic.example" }))
+		k := w.walk(t, who,
+			slices.DeleteFunc(append(w.hidden(), w.values()...),
+				func(v string) bool { return v == who+"@epic.example" }))
 		for _, f := range w.routines(t, "crm") {
 			name := strings.TrimPrefix(f.name, "crm.")
 			for _, call := range f.calls() {
@@ -83,12 +88,17 @@ func TestEveryFunctionLimited(t *testing.T) {
 				_ = k.send(call)
 			}
 		}
-		for _, sql := range []string{"update crm.customer set phone = null", "update crm.event set comments = 'x'", "update crm.contract set total_amount = 1", "update crm.collaborator set role = 'admin'", "select id from crm.customer for update"} {
+		for _, sql := range []string{
+			"update crm.customer set phone = null", "update crm.event set comments = 'x'",
+			"update crm.contract set total_amount = 1", "update crm.collaborator set role = 'admin'",
+			"select id from crm.customer for update",
+		} {
 			if n, _ := w.try(w.token(who), sql); n != 0 {
 				t.Errorf("%s, %s: %d rows", who, sql, n)
 			}
 		}
-		for _, view := range append(readable, "event_texts", "audits", "sessions_of(1)", "my_changes(9)", "history('customer', 1)", "payments") {
+		for _, view := range append(readable, "event_texts", "audits", "sessions_of(1)", "my_changes(9)",
+			"history('customer', 1)", "payments") {
 			if _, err := w.try(w.token(who), "select * from "+view); sqlstate(err) != "28000" {
 				t.Errorf("%s reads %s: %v", who, view, err)
 			}
@@ -165,12 +175,16 @@ select currval('R')
 select pg_catalog.table_to_xml('R', true, true, '')
 select * from pg_catalog.ts_stat('select to_tsvector(x::text) from R x')`
 
-// R5, S16: every statement on every relation of crm: refused to everybody where nobody may, and to a stranger all of them.
+// R5, S16: every statement on every relation of crm: refused to everybody where nobody may, and to a stranger all of
+// them.
 func TestEveryRelation(t *testing.T) {
 	t.Parallel()
 	w := canaryWorld(t)
 	before, hidden := w.kept(), w.hidden()
-	all := strings.Fields(read[string](w, "select string_agg('crm.' || relname, ' ' order by relname) from pg_class where relnamespace = 'crm'::regnamespace and relkind in ('r', 'v', 'S')"))
+	all := strings.Fields(
+		read[string](w,
+			"select string_agg('crm.' || relname, ' ' order by relname) from pg_class "+
+				"where relnamespace = 'crm'::regnamespace and relkind in ('r', 'v', 'S')"))
 	granted := strings.Fields(strings.NewReplacer("(", " ", "\n", " ").Replace(mayTouch))
 	for _, who := range []string{"", "admin", "manage", "sales2", "support2"} {
 		canaries := hidden
@@ -210,14 +224,21 @@ func TestEverySchema(t *testing.T) {
 	w := canaryWorld(t)
 	before, k := w.kept(), w.walk(t, "", append(w.hidden(), w.values()...))
 	for r := range strings.FieldsSeq(read[string](w, `select string_agg(oid::regclass::text, ' ') from pg_class
-		where relkind in ('r', 'v', 'm', 'f', 't') and relnamespace in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace, 'pg_toast'::regnamespace)`)) {
+		where relkind in ('r', 'v', 'm', 'f', 't')
+		and relnamespace in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace,
+			'pg_toast'::regnamespace)`)) {
 		_ = k.send("select x::text from " + r + " x")
 	}
-	for s := range strings.FieldsSeq(read[string](w, "select string_agg(quote_ident(nspname), ' ') from pg_namespace")) {
+	for s := range strings.FieldsSeq(
+		read[string](w, "select string_agg(quote_ident(nspname), ' ') from pg_namespace")) {
 		for _, sql := range []string{
-			"create table S.x (id int)", "create view S.x as select 1", "create function S.x() returns int language sql as 'select 1'", "create type S.x as enum ('a')",
-			"create domain S.x as int", "create sequence S.x", "create operator S.<<>> (leftarg = int, rightarg = int, function = int4eq)", "create collation S.x from \"C\"",
-			"create aggregate S.x (int) (sfunc = int4pl, stype = int)", "create text search dictionary S.x (template = simple)", "create extension pg_trgm schema S",
+			"create table S.x (id int)", "create view S.x as select 1",
+			"create function S.x() returns int language sql as 'select 1'", "create type S.x as enum ('a')",
+			"create domain S.x as int", "create sequence S.x",
+			"create operator S.<<>> (leftarg = int, rightarg = int, function = int4eq)",
+			"create collation S.x from \"C\"",
+			"create aggregate S.x (int) (sfunc = int4pl, stype = int)",
+			"create text search dictionary S.x (template = simple)", "create extension pg_trgm schema S",
 			"alter schema S rename to x", "alter schema S owner to crm_app", "drop schema S cascade",
 		} {
 			k.must(strings.ReplaceAll(sql, "S", s))
@@ -246,7 +267,9 @@ func TestEverySetting(t *testing.T) {
 	t.Parallel()
 	w := canaryWorld(t)
 	before, k := w.kept(), w.walk(t, "", append(w.hidden(), w.values()...))
-	r, err := w.pool.Query(t.Context(), "select name, coalesce(enumvals, '{}') || array[coalesce(min_val, ''), coalesce(max_val, ''), 'on', 'off', 'crm_owner', 'crm', '1'] from pg_settings order by name")
+	r, err := w.pool.Query(t.Context(),
+		"select name, coalesce(enumvals, '{}') || array[coalesce(min_val, ''), coalesce(max_val, ''), 'on', 'off', "+
+			"'crm_owner', 'crm', '1'] from pg_settings order by name")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -254,19 +277,27 @@ func TestEverySetting(t *testing.T) {
 		name   string
 		values []string
 	}
-	settings, err := pgx.CollectRows(r, func(row pgx.CollectableRow) (s setting, err error) { return s, row.Scan(&s.name, &s.values) })
+	settings, err := pgx.CollectRows(r, func(row pgx.CollectableRow) (s setting, err error) {
+		return s, row.Scan(&s.name, &s.values)
+	})
 	if err != nil || len(settings) < 300 {
 		t.Fatal(len(settings), err)
 	}
 	k.inside = true
-	for _, s := range append(settings, setting{"crm.undoes", []string{"1"}}, setting{"crm.clock", []string{"1999-01-01"}}, setting{"crm.token", []string{"x"}}) {
+	for _, s := range append(settings, setting{"crm.undoes", []string{"1"}},
+		setting{"crm.clock", []string{"1999-01-01"}}, setting{"crm.token", []string{"x"}}) {
 		for _, value := range s.values {
 			_ = k.send("begin")
 			if k.send(fmt.Sprintf("select set_config('%s', '%s', true)", s.name, value)) == nil {
-				if slices.Contains([]string{"session_replication_role", "log_statement", "lo_compat_privileges"}, s.name) || value == "crm_owner" && (s.name == "role" || s.name == "session_authorization") {
+				if slices.Contains([]string{"session_replication_role", "log_statement", "lo_compat_privileges"},
+					s.name) || value == "crm_owner" && (s.name == "role" || s.name == "session_authorization") {
 					t.Errorf("%s can be set to %s", s.name, value)
 				}
-				for _, sql := range []string{"select x::text from crm.users x", "select x::text from crm.customers x", "select x::text from crm.credential x", "select id from crm.customer where id > 0 for update", "update crm.contract set status = 'canceled'"} {
+				for _, sql := range []string{
+					"select x::text from crm.users x", "select x::text from crm.customers x",
+					"select x::text from crm.credential x", "select id from crm.customer where id > 0 for update",
+					"update crm.contract set status = 'canceled'",
+				} {
 					_ = k.send("savepoint s")
 					err := k.send(sql)
 					if err == nil && !strings.HasPrefix(sql, "update") && !strings.HasPrefix(sql, "select id") {

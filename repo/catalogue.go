@@ -48,7 +48,8 @@ func catalogue(ctx context.Context, tx pgx.Tx, schema string) (map[string]string
 // definitions returns the name and definition of each object of a schema.
 const definitions = `
 	with mine as (select oid from pg_namespace where nspname = $1)
-	select 'function ' || p.proname || '(' || pg_get_function_identity_arguments(p.oid) || ')', pg_get_functiondef(p.oid)
+	select 'function ' || p.proname || '(' || pg_get_function_identity_arguments(p.oid) || ')',
+		pg_get_functiondef(p.oid)
 	from pg_proc p where p.pronamespace = (select oid from mine)
 	union all
 	select case c.relkind when 'v' then 'view ' when 'r' then 'table ' else 'index ' end || c.relname, case c.relkind
@@ -101,7 +102,8 @@ const droppable = `
 		select oid from pg_namespace where nspname = $1
 	), called (id) as (
 		select d.refobjid from pg_depend d where d.refclassid = 'pg_proc'::regclass
-			and d.classid not in ('pg_proc'::regclass, 'pg_rewrite'::regclass, 'pg_policy'::regclass, 'pg_trigger'::regclass)
+			and d.classid not in ('pg_proc'::regclass, 'pg_rewrite'::regclass, 'pg_policy'::regclass,
+				'pg_trigger'::regclass)
 		union select d.refobjid from pg_depend d join called k on d.classid = 'pg_proc'::regclass and d.objid = k.id
 			where d.refclassid = 'pg_proc'::regclass
 	)

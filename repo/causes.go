@@ -15,13 +15,13 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// This file says why the database cannot do what it was asked for, by SQLSTATE (PostgreSQL manual, appendix A) or by
-// what the network answered, each with what to do. All of it is ErrUnavailable.
+// This file explains why the database cannot serve a request, by SQLSTATE (PostgreSQL manual, appendix A) or by the
+// network's error, and names the remedy. All these errors are ErrUnavailable.
 
 // A cause is a state of the server in which it refuses a connection or a statement.
 type cause struct {
 	text   string
-	passes bool // by itself: waiting helps
+	passes bool // the state ends by itself: retry
 }
 
 // causes are the states of a server by SQLSTATE, or by the two characters of its class.
@@ -31,7 +31,10 @@ var causes = map[string]cause{
 	"53200": {"the database's server is out of memory: see its log", false},
 	"53300": {"the database takes no more connections: wait, close others, or raise max_connections", true},
 	"53400": {"the database has reached a limit of its settings: see the server's log", false},
-	"25006": {"the database takes no changes: it is a replica, or default_transaction_read_only is set; point database.url to the primary", false},
+	"25006": {
+		"the database takes no changes: it is a replica, or default_transaction_read_only is set; point database.url " +
+			"to the primary", false,
+	},
 	"57P01": {"the database's server is shutting down, or an administrator ended the connection", true},
 	"57P02": {"the database's server has crashed and recovers", true},
 	"57P03": {"the database's server is starting or shutting down", true},
@@ -50,7 +53,7 @@ func causeOf(code string) (cause, bool) {
 	return c, ok
 }
 
-// refused is the error of a statement or a connection that was refused for the cause.
+// refused returns the error of a statement or connection that was refused for the cause.
 func (c cause) refused() error {
 	if c.passes {
 		return lost{said{c.text, ErrUnavailable}}
@@ -63,7 +66,7 @@ func isClass(code string, prefixes ...string) bool {
 	return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(code, p) })
 }
 
-// unreachable is the words for a connection that failed; key is where the config says it.
+// unreachable returns the text for a failed connection. key is the config key that sets the address.
 func unreachable(err *pgconn.ConnectError, key string) error {
 	var pg *pgconn.PgError
 	switch {
@@ -78,23 +81,31 @@ func unreachable(err *pgconn.ConnectError, key string) error {
 	return lost{said{unanswered(err, key), ErrUnavailable}}
 }
 
-// turnedAway is the words for a server that refuses the connection.
+// turnedAway returns the text for a server that refuses the connection.
 func turnedAway(pg *pgconn.PgError, conf *pgconn.Config, key string) error {
 	switch {
 	case pg.Code == "28P01":
 		return say(ErrUnavailable, "wrong password of the database's account %s: see %s", conf.User, key)
 	case pg.Code == "28000":
-		return say(ErrUnavailable, "the database refuses the account %s: does the role exist, may it log in, does pg_hba.conf admit it; see %s", conf.User, key)
+		return say(ErrUnavailable,
+			"the database refuses the account %s: does the role exist, may it log in, does pg_hba.conf admit "+
+				"it; see %s", conf.User, key)
 	case pg.Code == "42501":
-		return say(ErrUnavailable, "the account %s may not connect to the database %s: run crm init, or grant connect", conf.User, conf.Database)
+		return say(ErrUnavailable, "the account %s may not connect to the database %s: run crm init, or grant connect",
+			conf.User, conf.Database)
 	case pg.Code == "3D000":
 		return say(ErrUnavailable, "there is no database %s: run crm init, or see %s", conf.Database, key)
 	case isClass(pg.Code, "22023", "42704", "0A000", "08P01") && sentParameters(conf) != "":
-		return say(ErrUnavailable, "the server at %s refuses a parameter of %s: take out %s, or have the pooler ignore it", conf.Host, key, sentParameters(conf))
+		return say(ErrUnavailable,
+			"the server at %s refuses a parameter of %s: take out %s, or have the pooler ignore it", conf.Host, key,
+			sentParameters(conf))
 	case isClass(pg.Code, "22023", "42704", "0A000"), pg.Code == "08P01" && strings.Contains(pg.Message, "parameter"):
-		return say(ErrUnavailable, "the server refuses a parameter of the connection (%s): remove it from %s", plainLine(pg.Message), key)
+		return say(ErrUnavailable, "the server refuses a parameter of the connection (%s): remove it from %s",
+			plainLine(pg.Message), key)
 	case pg.Code == "08P01":
-		return say(ErrUnavailable, "the server does not understand the connection (%s): is it PostgreSQL, and is %s right", plainLine(pg.Message), key)
+		return say(ErrUnavailable,
+			"the server does not understand the connection (%s): is it PostgreSQL, and is %s right",
+			plainLine(pg.Message), key)
 	}
 	if c, ok := causeOf(pg.Code); ok {
 		return c.refused()
@@ -102,7 +113,7 @@ func turnedAway(pg *pgconn.PgError, conf *pgconn.Config, key string) error {
 	return lost{said{fmt.Sprintf("the database does not take connections now (%s)", pg.Code), ErrUnavailable}}
 }
 
-// sentParameters names what a connection string has sent to the server beside what every server and pooler accepts.
+// sentParameters returns the names of the parameters in a connection string that not every server and pooler accepts.
 func sentParameters(c *pgconn.Config) string {
 	var names []string
 	for name := range c.RuntimeParams {
@@ -114,7 +125,7 @@ func sentParameters(c *pgconn.Config) string {
 	return strings.Join(names, ", ")
 }
 
-// plainLine is a server's message as one short line of printable characters.
+// plainLine returns a server's message as one short line of printable characters.
 func plainLine(text string) string {
 	text = strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f {
@@ -128,20 +139,23 @@ func plainLine(text string) string {
 	return text
 }
 
-// distrusted is the words for a TLS connection that a side refuses; empty for other errors.
+// distrusted returns the text for a TLS connection that either side refuses; empty for other errors.
 func distrusted(err *pgconn.ConnectError) string {
 	var verification *tls.CertificateVerificationError
 	var alert tls.AlertError
 	switch host := err.Config.Host; {
 	case errors.As(err, &verification):
-		return fmt.Sprintf("the certificate of the database at %s is not trusted: see database.sslmode and database.sslrootcert", host)
+		return fmt.Sprintf(
+			"the certificate of the database at %s is not trusted: see database.sslmode and database.sslrootcert", host)
 	case errors.As(err, &alert):
-		return fmt.Sprintf("the database at %s refuses the TLS connection (%s): see database.sslcert and database.sslkey", host, alert.Error())
+		return fmt.Sprintf(
+			"the database at %s refuses the TLS connection (%s): see database.sslcert and database.sslkey", host,
+			alert.Error())
 	}
 	return ""
 }
 
-// unanswered is the words for a server that was not reached.
+// unanswered returns the text for a server that could not be reached.
 func unanswered(err *pgconn.ConnectError, key string) string {
 	at := fmt.Sprintf("%s:%d", err.Config.Host, err.Config.Port)
 	if isSocket(err.Config.Host) {
@@ -152,7 +166,8 @@ func unanswered(err *pgconn.ConnectError, key string) string {
 	is := func(target error) bool { return errors.Is(err, target) }
 	switch {
 	case errors.As(err, &dns):
-		return fmt.Sprintf("the database's host %s is unknown to the name service: is %s right, and is there a network", err.Config.Host, key)
+		return fmt.Sprintf("the database's host %s is unknown to the name service: is %s right, and is there a network",
+			err.Config.Host, key)
 	case is(syscall.ECONNREFUSED), isSocket(err.Config.Host) && is(fs.ErrNotExist):
 		return fmt.Sprintf("no database listens at %s: is it running, and is %s right", at, key)
 	case is(syscall.EHOSTUNREACH), is(syscall.ENETUNREACH):
@@ -160,18 +175,23 @@ func unanswered(err *pgconn.ConnectError, key string) string {
 	case isSocket(err.Config.Host) && is(fs.ErrPermission):
 		return fmt.Sprintf("%s may not be opened by you: see unix_socket_permissions of the server, and %s", at, key)
 	case is(context.DeadlineExceeded), pgconn.Timeout(err):
-		return fmt.Sprintf("the database at %s did not answer in time: is it running, and does a firewall let the connection pass; see database.connect_timeout", at)
+		return fmt.Sprintf("the database at %s did not answer in time: is it running, and does a firewall let the "+
+			"connection pass; see database.connect_timeout", at)
 	case errors.As(err, &record):
 		return fmt.Sprintf("%s does not answer like a PostgreSQL server with TLS: is %s right", at, key)
 	case demandsTLS(err.Config) && !is(io.ErrUnexpectedEOF):
-		return fmt.Sprintf("the database at %s cannot be reached: is it running, does it offer the TLS that database.sslmode wants, and is %s right", err.Config.Host, key)
+		return fmt.Sprintf(
+			"the database at %s cannot be reached: is it running, does it offer the TLS that database.sslmode "+
+				"wants, and is %s right", err.Config.Host, key)
 	}
-	return fmt.Sprintf("the database at %s cannot be reached: is it running, is it PostgreSQL, and is %s right", err.Config.Host, key)
+	return fmt.Sprintf("the database at %s cannot be reached: is it running, is it PostgreSQL, and is %s right",
+		err.Config.Host, key)
 }
 
 func isSocket(host string) bool { return strings.HasPrefix(host, "/") || strings.HasPrefix(host, "@") }
 
-// demandsTLS tells whether there is no other way than TLS.
+// demandsTLS reports whether every way to connect uses TLS.
 func demandsTLS(c *pgconn.Config) bool {
-	return c.TLSConfig != nil && !slices.ContainsFunc(c.Fallbacks, func(f *pgconn.FallbackConfig) bool { return f.TLSConfig == nil })
+	return c.TLSConfig != nil && !slices.ContainsFunc(c.Fallbacks,
+		func(f *pgconn.FallbackConfig) bool { return f.TLSConfig == nil })
 }

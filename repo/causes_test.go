@@ -24,7 +24,10 @@ func refusing(t *testing.T, code, message string, atStart bool) string {
 			if err != nil {
 				return
 			}
-			go refuse(conn, &pgproto3.ErrorResponse{Severity: map[bool]string{true: "FATAL", false: "ERROR"}[atStart], Code: code, Message: message}, atStart)
+			go refuse(conn,
+				&pgproto3.ErrorResponse{
+					Severity: map[bool]string{true: "FATAL", false: "ERROR"}[atStart], Code: code, Message: message,
+				}, atStart)
 		}
 	}()
 	return fmt.Sprintf("postgres://crm_app:x@%s/crm?sslmode=disable", listener.Addr())
@@ -86,8 +89,13 @@ func TestCauses(t *testing.T) {
 		{"08P01", "hello?", true, "is it PostgreSQL"},
 	} {
 		url := refusing(t, try.code, try.message, try.atStart)
-		db := ok[*repo.DB](t)(repo.Open(repo.Config{URL: url, Schema: "crm", ConnectTimeout: 5 * time.Second, Vault: vault{newKeyring(t)}}))
-		_, err := db.As(func() (string, error) { return "x", nil }).AddCustomer(t.Context(), repo.Change{"company_name": text("A"), "full_name": text("B")})
+		db := ok[*repo.DB](t)(
+			repo.Open(repo.Config{
+				URL: url, Schema: "crm", ConnectTimeout: 5 * time.Second, Vault: vault{newKeyring(t)},
+			}))
+		_, err := db.As(func() (string, error) { return "x", nil }).AddCustomer(t.Context(), repo.Change{
+			"company_name": text("A"), "full_name": text("B"),
+		})
 		db.Close()
 		if !errors.Is(err, repo.ErrUnavailable) || !strings.Contains(fmt.Sprint(err), try.want) {
 			t.Errorf("%s at the start %v: %v", try.code, try.atStart, err)
@@ -109,7 +117,8 @@ func TestUnreachable(t *testing.T) {
 		"postgres://crm_app@crm-database.invalid/crm?sslmode=disable":           "is unknown to the name service",
 		"postgres:///crm?user=crm_app&sslmode=disable&host=" + t.TempDir():      "no database listens at the socket",
 	} {
-		db := ok[*repo.DB](t)(repo.Open(repo.Config{URL: url, Schema: "crm", ConnectTimeout: time.Second, Vault: vault{newKeyring(t)}}))
+		db := ok[*repo.DB](t)(
+			repo.Open(repo.Config{URL: url, Schema: "crm", ConnectTimeout: time.Second, Vault: vault{newKeyring(t)}}))
 		_, err := db.User(t.Context(), 1)
 		db.Close()
 		if !errors.Is(err, repo.ErrUnavailable) || !strings.Contains(fmt.Sprint(err), want) {
@@ -124,9 +133,12 @@ func TestRealCauses(t *testing.T) {
 	w := newWorld(t)
 	token := w.token("sales1")
 	w.set("alter database " + w.database + " set default_transaction_read_only = on")
-	fresh := ok[*repo.DB](t)(repo.Open(repo.Config{URL: appURL(w.database), Schema: "crm", Vault: vault{newKeyring(t)}}))
+	fresh := ok[*repo.DB](t)(
+		repo.Open(repo.Config{URL: appURL(w.database), Schema: "crm", Vault: vault{newKeyring(t)}}))
 	t.Cleanup(fresh.Close)
-	_, err := fresh.As(func() (string, error) { return token, nil }).AddCustomer(t.Context(), repo.Change{"company_name": text("A"), "full_name": text("B")})
+	_, err := fresh.As(func() (string, error) { return token, nil }).AddCustomer(t.Context(), repo.Change{
+		"company_name": text("A"), "full_name": text("B"),
+	})
 	if !errors.Is(err, repo.ErrUnavailable) || !strings.Contains(fmt.Sprint(err), "replica") {
 		t.Errorf("read-only: %v", err)
 	}

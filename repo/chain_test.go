@@ -27,7 +27,8 @@ func (w *world) asSuperuser(sql string) {
 	w.set("set session_replication_role = replica; " + sql + "; set session_replication_role = origin")
 }
 
-// The chain is whole after every kind of change, in transactions of their own, together, and rolled back; the head moves with each.
+// The chain is whole after every kind of change, in transactions of their own, together, and rolled back; the head
+// moves with each.
 func TestChain(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -46,7 +47,8 @@ func TestChain(t *testing.T) {
 	if second := w.verify(); second.Position <= first.Position || second.Hash == first.Hash {
 		t.Errorf("the head was %v and is %v", first, second)
 	}
-	w.set("set timezone = 'Asia/Kolkata'; insert into crm.audit (entity, entity_id, action, after) values ('customer', 1, 'update', '{}'), ('keyset', 0, 'rotate', '{\"é\": [1.50, null]}')")
+	w.set("set timezone = 'Asia/Kolkata'; insert into crm.audit (entity, entity_id, action, after) " +
+		"values ('customer', 1, 'update', '{}'), ('keyset', 0, 'rotate', '{\"é\": [1.50, null]}')")
 	w.verify()
 }
 
@@ -98,30 +100,70 @@ func TestChainTampered(t *testing.T) {
 	entry := read[int64](w, "select id from audit where entity = 'customer' and entity_id = $1 and action = 'add'", c)
 	at := read[int64](w, "select position from audit_link where audit_id = $1", entry)
 	last := read[int64](w, "select audit_id from audit_link order by position desc limit 1")
-	swap := `update audit_link set position = -position where position in (%[2]d, %[2]d + 1); update audit_link set position = case when position = -%[2]d then %[2]d + 1 else %[2]d end where position < 0`
+	swap := `update audit_link set position = -position where position in (%[2]d, %[2]d + 1);
+		update audit_link set position = case when position = -%[2]d then %[2]d + 1 else %[2]d end where position < 0`
 	for name, try := range map[string]struct{ sql, want string }{
-		"value":         {`update audit set after = jsonb_set(after, '{full_name}', '"\\x01` + strings.Repeat("ab", 40) + `"') where id = %[1]d`, "position %[2]d: entry %[1]d is not what"},
-		"plain value":   {`update audit set after = after || '{"sales_id": 1}' where id = %[1]d`, "position %[2]d: entry %[1]d is not what"},
-		"time":          {"update audit set at = at - interval '1 microsecond' where id = %[1]d", "position %[2]d: entry %[1]d is not what"},
-		"who":           {"update audit set collaborator_id = 1 where id = %[1]d", "position %[2]d: entry %[1]d is not what"},
-		"from where":    {"update audit set client = '192.0.2.1' where id = %[1]d", "position %[2]d: entry %[1]d is not what"},
-		"no object":     {"update audit set after = '[1]' where id = %[1]d", "position %[2]d: entry %[1]d is not what"},
-		"entry gone":    {"delete from audit where id = %[1]d", "position %[2]d: entry %[1]d was taken out"},
-		"link gone":     {"delete from audit_link where audit_id = %[1]d", "position %[2]d: its link was taken out"},
-		"both gone":     {"delete from audit where id = %[1]d; delete from audit_link where audit_id = %[1]d", "position %[2]d: its link was taken out"},
-		"closed up":     {"delete from audit where id = %[1]d; delete from audit_link where audit_id = %[1]d; update audit_link set position = -position where position > %[2]d; update audit_link set position = -position - 1 where position < 0", "position %[2]d: entry "},
-		"put in":        {"insert into audit (id, entity, entity_id, action) overriding system value values (999999, 'user', 1, 'sign-in')", "entry 999999 is not in the chain"},
-		"put in, links": {"insert into audit (id, entity, entity_id, action) overriding system value values (999999, 'user', 1, 'sign-in'); insert into audit_link select max(position) + 1, 999999, sha256('') from audit_link", "entry 999999 is not what"},
+		"value": {`update audit set after = jsonb_set(after, '{full_name}',
+			'"\\x01` + strings.Repeat("ab", 40) + `"') where id = %[1]d`, "position %[2]d: entry %[1]d is not what"},
+		"plain value": {`update audit set after = after || '{"sales_id": 1}'
+			where id = %[1]d`, "position %[2]d: entry %[1]d is not what"},
+		"time": {
+			"update audit set at = at - interval '1 microsecond' where id = %[1]d",
+			"position %[2]d: entry %[1]d is not what",
+		},
+		"who": {"update audit set collaborator_id = 1 where id = %[1]d", "position %[2]d: entry %[1]d is not what"},
+		"from where": {
+			"update audit set client = '192.0.2.1' where id = %[1]d", "position %[2]d: entry %[1]d is not what",
+		},
+		"no object":  {"update audit set after = '[1]' where id = %[1]d", "position %[2]d: entry %[1]d is not what"},
+		"entry gone": {"delete from audit where id = %[1]d", "position %[2]d: entry %[1]d was taken out"},
+		"link gone":  {"delete from audit_link where audit_id = %[1]d", "position %[2]d: its link was taken out"},
+		"both gone": {
+			"delete from audit where id = %[1]d; delete from audit_link where audit_id = %[1]d",
+			"position %[2]d: its link was taken out",
+		},
+		"closed up": {
+			"delete from audit where id = %[1]d; delete from audit_link " +
+				"where audit_id = %[1]d; update audit_link set position = -position " +
+				"where position > %[2]d; update audit_link set position = -position - 1 where position < 0",
+			"position %[2]d: entry ",
+		},
+		"put in": {
+			"insert into audit (id, entity, entity_id, action) overriding system value " +
+				"values (999999, 'user', 1, 'sign-in')", "entry 999999 is not in the chain",
+		},
+		"put in, links": {
+			"insert into audit (id, entity, entity_id, action) overriding system value " +
+				"values (999999, 'user', 1, 'sign-in'); insert into audit_link select max(position) + 1, 999999, " +
+				"sha256('') from audit_link", "entry 999999 is not what",
+		},
 		"links swapped": {swap, "position %[2]d: entry "},
-		"swapped":       {"update audit a set after = b.after from kept b where a.id in (%[1]d, %[3]d) and b.id in (%[1]d, %[3]d) and b.id <> a.id", "position %[2]d: entry %[1]d is not what"},
-		"hash":          {"update audit_link set hash = sha256('') where audit_id = %[1]d", "position %[2]d: entry %[1]d is not what"},
+		"swapped": {
+			"update audit a set after = b.after from kept b " +
+				"where a.id in (%[1]d, %[3]d) and b.id in (%[1]d, %[3]d) and b.id <> a.id",
+			"position %[2]d: entry %[1]d is not what",
+		},
+		"hash": {
+			"update audit_link set hash = sha256('') where audit_id = %[1]d", "position %[2]d: entry %[1]d is not what",
+		},
 		"waits, gone":   {"insert into audit_unlinked values (999999)", "entry 999999 is not in the chain"},
 		"waits, linked": {"insert into audit_unlinked values (%[1]d)", "entry %[1]d is not in the chain"},
-		"blacked out":   {"update audit set after = audit_digests(entity, after) where id = %[1]d", "position %[2]d: personal values of entry %[1]d were erased"},
-		"the last cut":  {"delete from audit where id = %[3]d; delete from audit_link where audit_id = %[3]d", "ends at position %[4]d, but once went on to %[5]d"},
-		"written anew": {`delete from audit where id = %[3]d; truncate audit_link; do $$ declare a audit; begin for a in select * from audit order by id loop perform append_link(a); end loop; end $$;
-			insert into audit (id, entity, entity_id, action) overriding system value values (%[3]d, 'user', 1, 'sign-in'); select append_link(a) from audit a where id = %[3]d`, "is not the one of %[5]d:"},
-		"a view": {"alter table audit rename to audit_real; create view audit as select * from audit_real", "must be tables"},
+		"blacked out": {
+			"update audit set after = audit_digests(entity, after) where id = %[1]d",
+			"position %[2]d: personal values of entry %[1]d were erased",
+		},
+		"the last cut": {
+			"delete from audit where id = %[3]d; delete from audit_link where audit_id = %[3]d",
+			"ends at position %[4]d, but once went on to %[5]d",
+		},
+		"written anew": {`delete from audit where id = %[3]d; truncate audit_link; do $$ declare a audit;
+			begin for a in select * from audit order by id loop perform append_link(a); end loop; end $$;
+			insert into audit (id, entity, entity_id, action) overriding system value
+				values (%[3]d, 'user', 1, 'sign-in');
+				select append_link(a) from audit a where id = %[3]d`, "is not the one of %[5]d:"},
+		"a view": {
+			"alter table audit rename to audit_real; create view audit as select * from audit_real", "must be tables",
+		},
 	} {
 		args := []any{entry, at, last, head.Position - 1, head.Position}
 		w.asSuperuser(formatted(try.sql, args))
@@ -133,7 +175,9 @@ func TestChainTampered(t *testing.T) {
 		if name == "a view" {
 			w.set("drop view audit; alter table audit_real rename to audit")
 		}
-		w.asSuperuser("truncate audit, audit_link, audit_unlinked; insert into audit overriding system value select * from kept; insert into audit_link select * from kept_link")
+		w.asSuperuser(
+			"truncate audit, audit_link, audit_unlinked; insert into audit overriding system value select * " +
+				"from kept; insert into audit_link select * from kept_link")
 	}
 	if again, _, err := w.admin.VerifyChain(ctx, &head); err != nil || again != head {
 		t.Errorf("the chain as it was: %v, %v", again, err)
@@ -153,9 +197,13 @@ func TestChainDoesNotTrustFunctions(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
 	c := w.customer("sales1").ID
-	w.set(`create or replace function sealed_digest(value text) returns text language sql immutable strict return 'sha256:x';
-		create or replace function audit_digests(of_entity text, kept jsonb) returns jsonb language sql immutable return kept;
-		create function jsonb_build_array(variadic a "any") returns jsonb language internal immutable as 'jsonb_build_array_noargs';
+	w.set(
+		`create or replace function sealed_digest(value text) returns text
+			language sql immutable strict return 'sha256:x';
+		create or replace function audit_digests(of_entity text, kept jsonb) returns jsonb
+			language sql immutable return kept;
+		create function jsonb_build_array(variadic a "any") returns jsonb
+			language internal immutable as 'jsonb_build_array_noargs';
 		create function sha256(b bytea) returns bytea language sql immutable return '\x00'::bytea`)
 	w.verify()
 	w.asSuperuser(fmt.Sprintf("update audit set entity_id = 0 where entity = 'customer' and entity_id = %d", c))
@@ -171,7 +219,10 @@ func TestChainHead(t *testing.T) {
 	if again, err := repo.ParseChainHead(head.String()); err != nil || again != head {
 		t.Errorf("%v, %v", again, err)
 	}
-	for _, bad := range []string{"", "12", "12:", ":00", "x:" + strings.Repeat("00", 32), "0:" + strings.Repeat("00", 32), "1:" + strings.Repeat("00", 31), "1:" + strings.Repeat("0g", 32)} {
+	for _, bad := range []string{
+		"", "12", "12:", ":00", "x:" + strings.Repeat("00", 32), "0:" + strings.Repeat("00", 32),
+		"1:" + strings.Repeat("00", 31), "1:" + strings.Repeat("0g", 32),
+	} {
 		is(t, failed(repo.ParseChainHead(bad)), repo.ErrInvalid, "%q", bad)
 	}
 }

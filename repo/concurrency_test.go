@@ -75,11 +75,17 @@ func TestAmountsTogether(t *testing.T) {
 			return func() error { return failed(db.UpdateContract(ctx, k, c)) }
 		}
 		pay := func() error { return failed(sales.PayContract(ctx, k, 600, nil)) }
-		succeeded(t, together(pay, amount(repo.Change{"total_amount": ptr(repo.Money(500))}), pay, amount(repo.Change{"remaining_amount": ptr(repo.Money(100))}),
-			amount(repo.Change{"status": text("finished")}), amount(repo.Change{"total_amount": ptr(repo.Money(2000)), "remaining_amount": ptr(repo.Money(0))})), repo.ErrConflict, repo.ErrInvalid)
+		succeeded(t,
+			together(pay, amount(repo.Change{"total_amount": ptr(repo.Money(500))}), pay,
+				amount(repo.Change{"remaining_amount": ptr(repo.Money(100))}),
+				amount(repo.Change{"status": text("finished")}),
+				amount(repo.Change{"total_amount": ptr(repo.Money(2000)), "remaining_amount": ptr(repo.Money(0))})),
+			repo.ErrConflict, repo.ErrInvalid)
 	}
-	if n := read[int](w, `select count(*) from contract k where remaining_amount < 0 or remaining_amount > total_amount or status = 'finished' and remaining_amount <> 0
-		or remaining_amount <> total_amount - (select coalesce(sum(amount), 0) from payment where contract_id = k.id)`); n != 0 {
+	if n := read[int](w, `select count(*) from contract k where remaining_amount < 0 or remaining_amount > total_amount
+		or status = 'finished' and remaining_amount <> 0
+		or remaining_amount <> total_amount - (select coalesce(sum(amount), 0) from payment
+			where contract_id = k.id)`); n != 0 {
 		t.Errorf("%d contracts are wrong", n)
 	}
 }
@@ -111,8 +117,10 @@ func TestDeleteAndAssignTogether(t *testing.T) {
 			t.Errorf("round %d: %v", i, errs)
 		}
 	}
-	if n := read[int](w, `select (select count(*) from customer c join collaborator u on u.id = c.sales_id where u.deleted_at is not null)
-		+ (select count(*) from event e join collaborator u on u.id = e.support_id where u.role <> 'support')`); n != 0 {
+	if n := read[int](w, `select (select count(*) from customer c join collaborator u on u.id = c.sales_id
+		where u.deleted_at is not null)
+		+ (select count(*) from event e join collaborator u on u.id = e.support_id
+			where u.role <> 'support')`); n != 0 {
 		t.Errorf("%d records belong to somebody who left", n)
 	}
 }
@@ -130,14 +138,18 @@ func TestStepsTogether(t *testing.T) {
 		to := func(db *repo.DB, id int64, status string) func() error {
 			return func() error { return failed(db.UpdateContract(ctx, id, repo.Change{"status": &status})) }
 		}
-		if n := succeeded(t, together(to(manage, k, "canceled"), to(sales, k, "signed"), to(admin, k, "canceled")), repo.ErrConflict); n != 1 && read[string](w, "select status from contract where id = $1", k) != "canceled" {
+		if n := succeeded(t, together(to(manage, k, "canceled"), to(sales, k, "signed"), to(admin, k, "canceled")),
+			repo.ErrConflict); n != 1 && read[string](w, "select status from contract where id = $1", k) != "canceled" {
 			t.Errorf("signed and canceled: %d steps", n)
 		}
 		if n := succeeded(t, together(func() error { return failed(admin.DeleteCustomer(ctx, empty)) },
-			func() error { return failed(manage.AddContract(ctx, repo.Change{"customer_id": &empty})) }), repo.ErrConflict, repo.ErrNotFound); n != 1 {
+			func() error { return failed(manage.AddContract(ctx, repo.Change{"customer_id": &empty})) }),
+			repo.ErrConflict, repo.ErrNotFound); n != 1 {
 			t.Errorf("a customer deleted under a new contract: %d of 2", n)
 		}
-		succeeded(t, together(to(manage, signed, "finished"), func() error { return failed(sales.AddEvent(ctx, newEvent(&signed))) }), repo.ErrConflict)
+		succeeded(t,
+			together(to(manage, signed, "finished"),
+				func() error { return failed(sales.AddEvent(ctx, newEvent(&signed))) }), repo.ErrConflict)
 	}
 }
 
@@ -149,7 +161,10 @@ func TestLastAdminTogether(t *testing.T) {
 		a, b := fmt.Sprint("admin-a", i), fmt.Sprint("admin-b", i)
 		w.add(a, "admin")
 		w.add(b, "admin")
-		w.set("set session_replication_role = replica; update collaborator set deleted_at = now() where role = 'admin' and deleted_at is null and first_name not in ('" + a + "', '" + b + "'); set session_replication_role = origin")
+		w.set(
+			"set session_replication_role = replica; update collaborator set deleted_at = now() " +
+				"where role = 'admin' and deleted_at is null and first_name not in ('" + a + "', '" + b +
+				"'); set session_replication_role = origin")
 		first, second := w.as(a), w.as(b)
 		succeeded(t, together(
 			func() error { return failed(first.DeleteUser(ctx, w.ids[b], nil)) },

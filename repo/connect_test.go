@@ -18,11 +18,15 @@ func TestAdminLimits(t *testing.T) {
 	t.Parallel()
 	silent := ok[net.Listener](t)(net.Listen("tcp", "127.0.0.1:0"))
 	t.Cleanup(func() { _ = silent.Close() })
-	admin := repo.NewAdmin("postgres://postgres@"+silent.Addr().String()+"/postgres?sslmode=disable&connect_timeout=1", names("crm"))
-	if _, err := admin.HasAppRole(t.Context()); !errors.Is(err, repo.ErrUnavailable) || !strings.Contains(err.Error(), "did not answer in time") {
+	admin := repo.NewAdmin("postgres://postgres@"+silent.Addr().String()+"/postgres?sslmode=disable&connect_timeout=1",
+		names("crm"))
+	if _, err := admin.HasAppRole(t.Context()); !errors.Is(err, repo.ErrUnavailable) ||
+		!strings.Contains(err.Error(), "did not answer in time") {
 		t.Errorf("a silent server: %v", err)
 	}
-	if err := admin.Try(t.Context(), "postgres://crm_app@"+silent.Addr().String()+"/crm?sslmode=disable&connect_timeout=1"); !errors.Is(err, repo.ErrUnavailable) {
+	if err := admin.Try(t.Context(),
+		"postgres://crm_app@"+silent.Addr().String()+"/crm?sslmode=disable&connect_timeout=1"); !errors.Is(err,
+		repo.ErrUnavailable) {
 		t.Errorf("a silent server, as the app role: %v", err)
 	}
 	f := newFaulty(t)

@@ -6,56 +6,77 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// A wording is the error for a broken constraint: its sentinel and its text, in which %s stands for the DETAIL of
+// A wording is the error for a broken constraint: a sentinel and a text. %s in the text stands for the DETAIL of
 // PostgreSQL's error. Without a text the sentinel is the whole error.
 type wording struct {
 	kind error
 	text string
 }
 
-// wordings has every constraint that a caller can break: those of tables and those that functions of schema.sql name
-// in a raise. TestConstraintsHaveWords compares it with the schema.
+// wordings has every constraint that a user can break: those of tables, and names that functions of schema.sql use in a
+// raise. TestConstraintsHaveWords compares it with the schema.
 var wordings = map[string]wording{
-	"collaborator_email_key":             {ErrConflict, "another collaborator has this email"},
-	"collaborator_employee_number_key":   {ErrConflict, "another collaborator has this employee number"},
-	"collaborator_employee_number_check": {ErrInvalid, "invalid --employee-number: up to 30 letters, digits and _ . / -"},
-	"collaborator_role_fkey":             {ErrInvalid, "invalid --role: there is no such role"},
-	"collaborator_has_work":              {ErrConflict, "this collaborator still answers for %s: hand them over with --reassign-to ID"},
-	"collaborator_self":                  {ErrConflict, "you cannot delete yourself"},
-	"role_last_holder":                   {ErrConflict, "this is the last collaborator with the role %s"},
-	"role_reserved":                      {ErrDenied, "not permitted: the role %s is given and taken only by those who hold it"},
-	"access_self":                        {ErrInvalid, "that is your own account: you have password and mfa for it"},
-	"second_factor_pkey":                 {ErrConflict, "your second factor has just been changed: try again"},
-	"mfa_none":                           {ErrNotFound, "there is no second factor"},
+	"collaborator_email_key":           {ErrConflict, "another collaborator has this email"},
+	"collaborator_employee_number_key": {ErrConflict, "another collaborator has this employee number"},
+	"collaborator_employee_number_check": {
+		ErrInvalid, "invalid --employee-number: up to 30 letters, digits and _ . / -",
+	},
+	"collaborator_role_fkey": {ErrInvalid, "invalid --role: there is no such role"},
+	"collaborator_has_work": {
+		ErrConflict, "this collaborator still answers for %s: hand them over with --reassign-to ID",
+	},
+	"collaborator_self":  {ErrConflict, "you cannot delete yourself"},
+	"role_last_holder":   {ErrConflict, "this is the last collaborator with the role %s"},
+	"role_reserved":      {ErrDenied, "not permitted: the role %s is given and taken only by those who hold it"},
+	"access_self":        {ErrInvalid, "that is your own account: you have password and mfa for it"},
+	"second_factor_pkey": {ErrConflict, "your second factor has just been changed: try again"},
+	"mfa_none":           {ErrNotFound, "there is no second factor"},
 
 	"customer_has_contracts": {ErrConflict, "this customer has unfinished contracts (%s): finish or cancel them first"},
 	"sales_contact_role":     {ErrInvalid, "user %s is not a sales contact: want a collaborator with the role sales"},
-	"support_contact_role":   {ErrInvalid, "user %s is not a support contact: want a collaborator with the role support"},
+	"support_contact_role": {
+		ErrInvalid, "user %s is not a support contact: want a collaborator with the role support",
+	},
 
-	"contract_customer_id_fkey":      {ErrNotFound, "no customer %s"},
-	"contract_state":                 {ErrConflict, "a contract cannot go %s: to_send → pending → signed → finished, canceled from to_send and pending"},
+	"contract_customer_id_fkey": {ErrNotFound, "no customer %s"},
+	"contract_state": {
+		ErrConflict,
+		"a contract cannot go %s: to_send → pending → signed → finished, canceled from to_send and pending",
+	},
 	"contract_total_positive":        {ErrInvalid, "invalid --total-amount: at least 0"},
 	"contract_unpriced":              {ErrInvalid, "invalid --total-amount: a signed contract has a total above 0"},
 	"contract_remaining_above_total": {ErrInvalid, "what remains cannot be more than the total"},
 	"contract_overpaid":              {ErrConflict, "the total would be less than what was paid"},
-	"contract_finished_unpaid":       {ErrConflict, "a finished contract has nothing left to pay: pay what remains first"},
-	"payment_contract_id_fkey":       {ErrNotFound, "no contract %s"},
-	"payment_contract_closed":        {ErrConflict, "a %s contract takes no payments"},
-	"payment_too_much":               {ErrConflict, "that is more than what remains to pay: %s"},
-	"payment_future":                 {ErrInvalid, "invalid --on: the day of a payment is not in the future"},
-	"payment_not_zero":               {ErrInvalid, "invalid amount: a payment is not 0"},
-	"payment_date":                   {ErrInvalid, "invalid date of the payment: between 1900 and 9999"},
+	"contract_finished_unpaid": {
+		ErrConflict, "a finished contract has nothing left to pay: pay what remains first",
+	},
+	"payment_contract_id_fkey": {ErrNotFound, "no contract %s"},
+	"payment_contract_closed":  {ErrConflict, "a %s contract takes no payments"},
+	"payment_too_much":         {ErrConflict, "that is more than what remains to pay: %s"},
+	"payment_future":           {ErrInvalid, "invalid --on: the day of a payment is not in the future"},
+	"payment_not_zero":         {ErrInvalid, "invalid amount: a payment is not 0"},
+	"payment_date":             {ErrInvalid, "invalid date of the payment: between 1900 and 9999"},
 
 	"contact_customer_id_fkey": {ErrNotFound, "no customer %s"},
 	"contact_too_many":         {ErrConflict, "customer %s has 100 contacts, and no more are possible: delete some"},
 
-	"event_contact":            {ErrInvalid, "invalid --contact-id: contact %s is not one of the event's customer"},
-	"event_contract_signed":    {ErrConflict, "contract %s is not a signed contract: only a signed one can have events"},
-	"event_incomplete":         {ErrInvalid, "an event needs %s"},
-	"event_ends_before_start":  {ErrInvalid, "invalid --end-date: an event ends after it starts"},
-	"event_dates":              {ErrInvalid, "invalid --start-date or --end-date: between 1900 and 9999"},
-	"event_canceled":           {ErrConflict, "event %s is canceled and does not change: event restore %[1]s brings it back"},
+	"event_contact": {ErrInvalid, "invalid --contact-id: contact %s is not one of the event's customer"},
+	"event_contract_signed": {
+		ErrConflict, "contract %s is not a signed contract: only a signed one can have events",
+	},
+	"event_incomplete":        {ErrInvalid, "an event needs %s"},
+	"event_ends_before_start": {ErrInvalid, "invalid --end-date: an event ends after it starts"},
+	"event_dates":             {ErrInvalid, "invalid --start-date or --end-date: between 1900 and 9999"},
+	"event_canceled": {
+		ErrConflict, "event %s is canceled and does not change: event restore %[1]s brings it back",
+	},
 	"event_attendees_negative": {ErrInvalid, "invalid --attendees: at least 0"},
+
+	"no_such_record":  {ErrNotFound, "there is no %s"},
+	"note_due":        {ErrInvalid, "invalid --due: between 1900 and 9999"},
+	"tag_of_customer": {ErrConflict, "it has this tag already"},
+	"tag_of_contract": {ErrConflict, "it has this tag already"},
+	"tag_of_event":    {ErrConflict, "it has this tag already"},
 
 	"deleted_record":   {ErrNotFound, ""},
 	"request_pkey":     {ErrRepeated, ""},
@@ -63,7 +84,7 @@ var wordings = map[string]wording{
 	"audit_undoes_key": {ErrConflict, "it has just been undone already"},
 }
 
-// explained has the constraints whose error needs more than a text. Its functions take the DETAIL.
+// explained has the constraints whose error is not a fixed text. Its functions take the DETAIL.
 var explained = map[string]func(detail string) error{
 	"schema_version": unserved,
 	"customer_sealing_key": func(detail string) error {
@@ -72,7 +93,7 @@ var explained = map[string]func(detail string) error{
 	},
 }
 
-// broken returns the error for the constraint that pg names; nil if it has none.
+// broken returns the error for the constraint in pg, or nil if no wording exists.
 func broken(pg *pgconn.PgError) error {
 	if explain, ok := explained[pg.ConstraintName]; ok {
 		return explain(pg.Detail)

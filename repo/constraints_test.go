@@ -16,14 +16,17 @@ import (
 // functionsOnly are tables that the app role cannot write. Functions of the schema write them, with values that they
 // make or that the program makes for them, never with what a user typed.
 var functionsOnly = []string{
-	"audit", "audit_link", "audit_unlinked", "credential", "permission", "recovery_code", "request", "role", "sealing_key",
-	"second_factor", "secret", "session", "session_end", "session_use", "setting", "sign_in_attempt", "sign_in_count", "sign_in_success",
+	"audit", "audit_link", "audit_unlinked", "credential", "permission", "recovery_code", "request", "role",
+	"sealing_key",
+	"second_factor", "secret", "session", "session_end", "session_use", "setting", "sign_in_attempt", "sign_in_count",
+	"sign_in_success",
 }
 
 // unbreakable are the other constraints without an error for users, each with the reason.
 var unbreakable = map[string]string{
 	"collaborator_pkey": "identity column", "customer_pkey": "identity column", "contract_pkey": "identity column",
 	"payment_pkey": "identity column", "event_pkey": "identity column", "contact_pkey": "identity column",
+	"note_pkey": "identity column", "tag_pkey": "identity column",
 	"collaborator_first_name_check": "the program checks it first (S11)",
 	"collaborator_last_name_check":  "the program checks it first (S11)",
 	"collaborator_email_check":      "the program checks it first (S11)",
@@ -32,6 +35,19 @@ var unbreakable = map[string]string{
 	"event_comments_check":          "the program checks it first (S11)",
 	"sealed_check":                  "S11 limits the texts that the program seals",
 	"customer_tokens":               "S11 limits the texts that the program makes tokens of",
+	"note_tokens":                   "S11 limits the texts that the program makes tokens of",
+	"customer_lengths":              "S11 limits the texts that the program seals",
+	"contact_lengths":               "S11 limits the texts that the program seals",
+	"note_record":                   "no_such_record is raised first",
+	"note_customer_id_fkey":         "no_such_record is raised first",
+	"note_contract_id_fkey":         "no_such_record is raised first",
+	"note_event_id_fkey":            "no_such_record is raised first",
+	"note_author_id_fkey":           "a trigger sets the column",
+	"tag_record":                    "no_such_record is raised first",
+	"tag_customer_id_fkey":          "no_such_record is raised first",
+	"tag_contract_id_fkey":          "no_such_record is raised first",
+	"tag_event_id_fkey":             "no_such_record is raised first",
+	"tag_name_check":                "the program checks it first",
 	"contact_tokens":                "S11 limits the texts that the program makes tokens of",
 	"event_contact_id_fkey":         "event_contact is raised first",
 	"event_tokens":                  "S11 limits the texts that the program makes tokens of",
@@ -47,7 +63,10 @@ var unbreakable = map[string]string{
 // raised finds the constraints that functions name in a raise; variants has the names of those that are computed.
 var (
 	raised   = regexp.MustCompile(`constraint = (?:'(\w+)'|(\w+ \|\| '\w+'))`)
-	variants = map[string][]string{"kind || '_contact_role'": {"sales_contact_role", "support_contact_role"}, "noun || '_canceled'": {"event_canceled"}}
+	variants = map[string][]string{
+		"kind || '_contact_role'": {"sales_contact_role", "support_contact_role"},
+		"noun || '_canceled'":     {"event_canceled"},
+	}
 )
 
 // constraintsOf returns the table of every constraint and unique index, and "" for one that only functions raise.
@@ -56,7 +75,8 @@ func (w *world) constraintsOf() map[string]string {
 	rows := ok[map[string]string](w.t)(pairs(w, `
 		select conname, coalesce(c.relname, '') from pg_constraint k left join pg_class c on c.oid = conrelid
 		where k.connamespace = 'crm'::regnamespace and contype in ('c', 'f', 'p', 'u', 'x')
-		union select i.relname, t.relname from pg_index x join pg_class i on i.oid = indexrelid join pg_class t on t.oid = indrelid
+		union select i.relname, t.relname from pg_index x join pg_class i on i.oid = indexrelid join pg_class t
+		on t.oid = indrelid
 		where i.relnamespace = 'crm'::regnamespace and indisunique`))
 	bodies := read[string](w, "select string_agg(prosrc, '') from pg_proc where pronamespace = 'crm'::regnamespace")
 	if n, all := len(raised.FindAllString(bodies, -1)), strings.Count(bodies, "constraint = "); n != all {
@@ -105,7 +125,8 @@ func TestConstraintsHaveWords(t *testing.T) {
 		hasWords, unwritten := slices.Contains(words, name), table != "" && slices.Contains(functionsOnly, table)
 		switch {
 		case !hasWords && !excused && !unwritten:
-			t.Errorf("%s of %q has no error for users: add it to wordings, or to unbreakable with the reason", name, table)
+			t.Errorf("%s of %q has no error for users: add it to wordings, or to unbreakable with the reason", name,
+				table)
 		case hasWords && excused:
 			t.Errorf("%s has an error for users and is in unbreakable", name)
 		}
@@ -128,11 +149,14 @@ func TestConstraintErrors(t *testing.T) {
 	sentinels := []error{repo.ErrConflict, repo.ErrInvalid, repo.ErrNotFound, repo.ErrDenied}
 	for _, name := range repo.WordedConstraints() {
 		err := repo.Refusal(&pgconn.PgError{Code: "23514", ConstraintName: name, Detail: "DETAIL"})
-		if !slices.ContainsFunc(sentinels, func(s error) bool { return errors.Is(err, s) }) || strings.Contains(err.Error(), "%") {
+		if !slices.ContainsFunc(sentinels, func(s error) bool { return errors.Is(err, s) }) ||
+			strings.Contains(err.Error(), "%") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if err := repo.Refusal(&pgconn.PgError{Code: "23514", ConstraintName: "invented"}); !errors.Is(err, repo.ErrInternal) {
+	if err := repo.Refusal(&pgconn.PgError{
+		Code: "23514", ConstraintName: "invented",
+	}); !errors.Is(err, repo.ErrInternal) {
 		t.Errorf("an unknown constraint: %v, want %v", err, repo.ErrInternal)
 	}
 }

@@ -21,8 +21,8 @@ func (w *world) firstOf(customer int64) []int64 {
 	return ids
 }
 
-// One live contact of a customer is the first: the one that was added first, until another is made so. Deleting, restoring
-// and undoing need no change of another contact.
+// One live contact of a customer is the first: the one that was added first, until another is made so. Deleting,
+// restoring and undoing need no change of another contact.
 func TestFirstContact(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -49,12 +49,15 @@ func TestFirstContact(t *testing.T) {
 	first("the first deleted", a.ID)
 	w.undone("sales1")
 	first("that undone", b.ID)
-	third := ok[repo.Contact](t)(sales.AddContact(ctx, repo.Change{"customer_id": c, "full_name": "Third", "first": true}))
+	third := ok[repo.Contact](t)(
+		sales.AddContact(ctx, repo.Change{"customer_id": c, "full_name": "Third", "first": true}))
 	first("one added as the first", third.ID)
 	w.undone("sales1")
 	first("that undone", b.ID)
-	is(t, failed(w.as("sales2").UpdateContact(ctx, a.ID, repo.Change{"first": true})), repo.ErrDenied, "a contact of another's customer")
-	is(t, failed(sales.AddContact(ctx, repo.Change{"customer_id": int64(999), "full_name": "X"})), repo.ErrNotFound, "a contact of no customer")
+	is(t, failed(w.as("sales2").UpdateContact(ctx, a.ID, repo.Change{"first": true})), repo.ErrDenied,
+		"a contact of another's customer")
+	is(t, failed(sales.AddContact(ctx, repo.Change{"customer_id": int64(999), "full_name": "X"})), repo.ErrNotFound,
+		"a contact of no customer")
 }
 
 // A customer is found by its contacts as long as they are there, also with words of both, under a new key, and with two
@@ -68,7 +71,8 @@ func TestCustomerIsFoundByContacts(t *testing.T) {
 	finds := func(when, needle string, want bool) {
 		t.Helper()
 		db := w.as("support1")
-		listed := ok[repo.List[repo.Customer]](t)(db.Customers(ctx, repo.CustomerFilter{Page: repo.Page{Search: needle, Limit: 9}})).Rows
+		listed := ok[repo.List[repo.Customer]](t)(
+			db.Customers(ctx, repo.CustomerFilter{Page: repo.Page{Search: needle, Limit: 9}})).Rows
 		found := records(ok[[]repo.Found[repo.Customer]](t)(db.FindCustomers(ctx, needle, 9)))
 		for name, rows := range map[string][]repo.Customer{"list": listed, "find": found} {
 			has := slices.ContainsFunc(rows, func(c repo.Customer) bool { return c.ID == customer.ID })
@@ -77,13 +81,17 @@ func TestCustomerIsFoundByContacts(t *testing.T) {
 			}
 		}
 	}
-	for _, needle := range []string{"plume", "jane@plume.example", "0698765432", "buyer", "plume company", "sales1 jane"} {
+	for _, needle := range []string{
+		"plume", "jane@plume.example", "0698765432", "buyer", "plume company", "sales1 jane",
+	} {
 		finds("added", needle, true)
 	}
 	if now := ok[repo.Customer](t)(w.as("sales1").Customer(ctx, customer.ID)); now.UpdatedAt != customer.UpdatedAt {
 		t.Error("adding a contact changes the customer")
 	}
-	if contracts := ok[repo.List[repo.Contact]](t)(w.as("support1").Contacts(ctx, repo.ContactFilter{Page: repo.Page{Search: "jane", Limit: 9}})); len(contracts.Rows) != 1 {
+	if contracts := ok[repo.List[repo.Contact]](t)(w.as("support1").Contacts(ctx, repo.ContactFilter{
+		Page: repo.Page{Search: "jane", Limit: 9},
+	})); len(contracts.Rows) != 1 {
 		t.Errorf("contact list finds %+v", contracts.Rows)
 	}
 	ok[repo.Contact](t)(w.as("sales1").UpdateContact(ctx, n.ID, repo.Change{"full_name": "Joan Feather"}))
@@ -109,13 +117,15 @@ func TestCustomerIsFoundByContacts(t *testing.T) {
 	finds("two at once", "primus", true)
 	finds("two at once", "ultimus", true)
 	ok[repo.Contract](t)(w.as("manage").AddContract(ctx, repo.Change{"customer_id": customer.ID}))
-	if found := ok[repo.List[repo.Contract]](t)(w.as("manage").Contracts(ctx, repo.ContractFilter{Page: repo.Page{Search: "company sales1", Limit: 9}})); len(found.Rows) != 1 {
+	if found := ok[repo.List[repo.Contract]](t)(w.as("manage").Contracts(ctx, repo.ContractFilter{
+		Page: repo.Page{Search: "company sales1", Limit: 9},
+	})); len(found.Rows) != 1 {
 		t.Errorf("contracts of the customer: %+v", found.Rows)
 	}
 }
 
-// R11: an event shows the contact that it names instead of the customer's person, and is found by both. The contact is one
-// of the event's customer.
+// R11: an event shows the contact that it names instead of the customer's person, and is found by both. The contact is
+// one of the event's customer.
 func TestEventContact(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -125,20 +135,27 @@ func TestEventContact(t *testing.T) {
 	change := newEvent(&k)
 	change["contact_id"] = n
 	e := ok[repo.Event](t)(w.as("sales1").AddEvent(ctx, change))
-	if e.CustomerContact != "Jane Plume" || e.CustomerEmail != "jane@plume.example" || e.CustomerPhone != "+33698765432" || *e.ContactID != n {
+	if e.CustomerContact != "Jane Plume" || e.CustomerEmail != "jane@plume.example" ||
+		e.CustomerPhone != "+33698765432" || *e.ContactID != n {
 		t.Errorf("the event shows %+v", e)
 	}
 	for _, needle := range []string{"plume", "lou of sales1", "jane@plume.example"} {
-		if found := ok[repo.List[repo.Event]](t)(w.as("sales1").Events(ctx, repo.EventFilter{Page: repo.Page{Search: needle, Limit: 9}})); len(found.Rows) != 1 {
+		if found := ok[repo.List[repo.Event]](t)(w.as("sales1").Events(ctx, repo.EventFilter{
+			Page: repo.Page{Search: needle, Limit: 9},
+		})); len(found.Rows) != 1 {
 			t.Errorf("%q finds %+v", needle, found.Rows)
 		}
 	}
-	is(t, failed(w.as("admin").UpdateEvent(ctx, e.ID, repo.Change{"contact_id": foreign})), repo.ErrInvalid, "another customer's contact")
-	is(t, failed(w.as("admin").UpdateEvent(ctx, e.ID, repo.Change{"contact_id": int64(999)})), repo.ErrInvalid, "no contact")
-	is(t, failed(w.as("admin").UpdateEvent(ctx, e.ID, repo.Change{"contract_id": w.contract(other, 5, "signed").ID})), repo.ErrInvalid, "a contract of another customer")
+	is(t, failed(w.as("admin").UpdateEvent(ctx, e.ID, repo.Change{"contact_id": foreign})), repo.ErrInvalid,
+		"another customer's contact")
+	is(t, failed(w.as("admin").UpdateEvent(ctx, e.ID, repo.Change{"contact_id": int64(999)})), repo.ErrInvalid,
+		"no contact")
+	is(t, failed(w.as("admin").UpdateEvent(ctx, e.ID, repo.Change{"contract_id": w.contract(other, 5, "signed").ID})),
+		repo.ErrInvalid, "a contract of another customer")
 	own := func(when string) {
 		t.Helper()
-		if e := ok[repo.Event](t)(w.as("admin").Event(ctx, e.ID)); e.CustomerContact != "Lou of sales1" || e.ContactID != nil {
+		if e := ok[repo.Event](t)(w.as("admin").Event(ctx, e.ID)); e.CustomerContact != "Lou of sales1" ||
+			e.ContactID != nil {
 			t.Errorf("%s: %+v", when, e)
 		}
 	}
@@ -152,30 +169,35 @@ func TestEventContact(t *testing.T) {
 	own("with a deleted contact")
 }
 
-// What is held on contacts is exported with the customer, and erased with it: from the records, the search and the trail.
+// What is held on contacts is exported with the customer, and erased with it: from the records, the search and the
+// trail.
 func TestContactsArePersonalData(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
 	c := ok[repo.Customer](t)(w.as("sales1").AddCustomer(ctx, repo.Change{
-		"company_name": "Zorblax", "full_name": "Zebulon Quux", "address": "5 Rue du Quux, 75001 Paris", "language": "fr",
+		"company_name": "Zorblax", "full_name": "Zebulon Quux", "address": "5 Rue du Quux, 75001 Paris",
+		"language": "fr",
 	})).ID
 	n, gone := w.contact(c).ID, w.contact(c).ID
 	ok[repo.Contact](t)(w.as("sales1").UpdateContact(ctx, gone, repo.Change{"full_name": "Gone Girl"}))
 	ok[repo.Contact](t)(w.as("sales1").DeleteContact(ctx, gone))
 	data := ok[repo.PersonalData](t)(w.as("manage").ExportCustomer(ctx, c))
-	if got := data.Records["contact"]; len(got) != 2 || got[0]["full_name"] != "Jane Plume" || got[1]["full_name"] != "Gone Girl" || got[0]["phone"] != "+33698765432" {
+	if got := data.Records["contact"]; len(got) != 2 || got[0]["full_name"] != "Jane Plume" ||
+		got[1]["full_name"] != "Gone Girl" || got[0]["phone"] != "+33698765432" {
 		t.Errorf("exported contacts: %v", got)
 	}
 	if data.Customer["address"] != "5 Rue du Quux, 75001 Paris" || data.Customer["language"] != "fr" {
 		t.Errorf("the customer: %v", data.Customer)
 	}
-	if !slices.ContainsFunc(data.Trail, func(e map[string]any) bool { return e["entity"] == "contact" && e["action"] == "delete" }) {
+	if !slices.ContainsFunc(data.Trail,
+		func(e map[string]any) bool { return e["entity"] == "contact" && e["action"] == "delete" }) {
 		t.Errorf("the trail: %v", data.Trail)
 	}
 	sealed := strings.Fields(read[string](w, `select string_agg(substr(v, 3), ' ') from (
 		select unnest(array[full_name::text, role::text, email::text, phone::text]) from contact
 		union all select a.after ->> s from audit a, unnest(sealed_in('contact')) s where a.entity = 'contact'
-		union all select a.before ->> s from audit a, unnest(sealed_in('contact')) s where a.entity = 'contact') x (v) where v is not null`))
+		union all select a.before ->> s from audit a, unnest(sealed_in('contact')) s where a.entity = 'contact') x (v)
+		where v is not null`))
 	ok[int64](t)(w.as("admin").EraseCustomer(ctx, c))
 	dump := w.dump()
 	if len(sealed) < 16 || slices.ContainsFunc(sealed, func(s string) bool { return strings.Contains(dump, s) }) {
@@ -185,7 +207,8 @@ func TestContactsArePersonalData(t *testing.T) {
 	if got.FullName != repo.Erased || got.Role+got.Email+got.Phone != "" {
 		t.Errorf("the contact: %+v", got)
 	}
-	if n := read[int](w, "select cardinality(contact_tokens) + cardinality(address_tokens) from customer where id = $1", c); n != 0 {
+	if n := read[int](w, "select cardinality(contact_tokens) + cardinality(address_tokens) from customer where id = $1",
+		c); n != 0 {
 		t.Errorf("%d tokens are left", n)
 	}
 	if again := ok[repo.Customer](t)(w.as("admin").Customer(ctx, c)); again.Address+again.Language != "" {

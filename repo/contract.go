@@ -39,6 +39,7 @@ func ContractStatuses() []string {
 type ContractFilter struct {
 	Page
 	CustomerID int64
+	Tag        string
 	Customers  []int64 // of any of these; nil for all
 	Mine       int64   // the contract's or its customer's sales contact
 	Status     string
@@ -67,6 +68,9 @@ func (db *DB) Contracts(ctx context.Context, f ContractFilter) (List[Contract], 
 	if f.Unpaid {
 		where = append(where, squirrel.Expr("remaining_amount > 0 and status <> 'canceled'"))
 	}
+	if f.Tag != "" {
+		where = append(where, tagged(contracts.noun, f.Tag))
+	}
 	return contracts.search(ctx, db, where, f.Page, contracts.sorts())
 }
 
@@ -75,25 +79,27 @@ func (db *DB) Contract(ctx context.Context, id int64) (Contract, error) {
 	return contracts.get(ctx, db, id)
 }
 
-// AddContract adds a contract; without a sales_id its contact is the customer's.
+// AddContract adds a contract. Without a sales_id its sales contact is the customer's.
 func (db *DB) AddContract(ctx context.Context, c Change) (Contract, error) {
 	return contracts.add(ctx, db, c)
 }
 
 // UpdateContract writes the given columns in one transaction: contact, customer and total first, then the payment that
-// makes a given remaining_amount true, then the status.
+// results in the given remaining_amount, then the status.
 func (db *DB) UpdateContract(ctx context.Context, id int64, c Change) (Contract, error) {
 	values, touched, v := c.given(), []bool{true, true}, version{id, c.seen()}
 	var after []step
 	if remaining, ok := values["remaining_amount"]; ok {
 		entry := squirrel.Select("id").Column("remaining_amount - ?", remaining).From("contracts").
-			Where("id = ? and deleted_at is null and remaining_amount <> ?", id, remaining).Where(v.unchanged("contracts"))
+			Where("id = ? and deleted_at is null and remaining_amount <> ?", id, remaining).
+			Where(v.unchanged("contracts"))
 		after = append(after,
 			step{v.lock("contract"), sawRow(&touched[0])},
 			step{query: sq().Insert("payment").Columns("contract_id", "amount").Select(entry)})
 	}
 	if status, ok := values["status"]; ok {
-		update := sq().Update("contract").Set("status", status).Where(squirrel.Eq{"id": id, "deleted_at": nil}).Where(v.unchanged("contracts"))
+		update := sq().Update("contract").Set("status", status).
+			Where(squirrel.Eq{"id": id, "deleted_at": nil}).Where(v.unchanged("contracts"))
 		after = append(after, step{update.Suffix("returning id"), sawRow(&touched[1])})
 	}
 	delete(values, "remaining_amount")

@@ -9,20 +9,21 @@ import (
 
 // A Customer is a company's person of contact.
 type Customer struct {
-	ID           int64      `db:"id"`
-	CompanyName  string     `db:"company_name" sealed:"customer.company_name" sort:"text"`
-	FullName     string     `db:"full_name" sealed:"customer.full_name" sort:"text"`
-	Email        string     `db:"email" sealed:"customer.email"` // empty: none
-	Phone        string     `db:"phone" sealed:"customer.phone"` // E.164; empty: none
-	Address      string     `db:"address" sealed:"customer.address" show:"detail"`
-	Language     string     `db:"language" sealed:"customer.language" search:"-" show:"detail"` // BCP 47; empty: unknown
+	ID          int64  `db:"id"`
+	CompanyName string `db:"company_name" sealed:"customer.company_name" sort:"text"`
+	FullName    string `db:"full_name" sealed:"customer.full_name" sort:"text"`
+	Email       string `db:"email" sealed:"customer.email"` // empty: none
+	Phone       string `db:"phone" sealed:"customer.phone"` // E.164; empty: none
+	Address     string `db:"address" sealed:"customer.address" show:"detail"`
+	// BCP 47; empty: unknown
+	Language     string     `db:"language" sealed:"customer.language" search:"-" show:"detail"`
 	SalesID      *int64     `db:"sales_id" show:"detail"`
 	SalesContact *string    `db:"sales_contact"`
 	CreatedAt    time.Time  `db:"created_at" show:"detail"` // first contact
 	UpdatedAt    time.Time  `db:"updated_at" show:"detail"` // last contact
 	DeletedAt    *time.Time `db:"deleted_at" show:"detail absent" sort:"-"`
 
-	// The texts of the contacts, by which a customer is found too.
+	// The texts of the contacts: a search finds a customer by them too.
 	ContactNames  []string `db:"contact_names" sealed:"contact.full_name" search:"only" show:"hidden"`
 	ContactRoles  []string `db:"contact_roles" sealed:"contact.role" search:"only" show:"hidden"`
 	ContactEmails []string `db:"contact_emails" sealed:"contact.email" search:"only" show:"hidden"`
@@ -35,6 +36,7 @@ var customers = entityOf[Customer]("customer", "customer", "customers", finder{s
 type CustomerFilter struct {
 	Page
 	SalesID int64
+	Tag     string
 }
 
 // Customers returns one page of customers.
@@ -42,6 +44,9 @@ func (db *DB) Customers(ctx context.Context, f CustomerFilter) (List[Customer], 
 	var where squirrel.And
 	if f.SalesID != 0 {
 		where = append(where, squirrel.Eq{"sales_id": f.SalesID})
+	}
+	if f.Tag != "" {
+		where = append(where, tagged(customers.noun, f.Tag))
 	}
 	return customers.search(ctx, db, where, f.Page, customers.sorts())
 }
@@ -51,7 +56,7 @@ func (db *DB) Customer(ctx context.Context, id int64) (Customer, error) {
 	return customers.get(ctx, db, id)
 }
 
-// AddCustomer adds a customer; the database makes a sales collaborator its contact.
+// AddCustomer adds a customer. The database sets a sales collaborator who adds one as its sales contact.
 func (db *DB) AddCustomer(ctx context.Context, c Change) (Customer, error) {
 	return customers.add(ctx, db, c)
 }

@@ -17,14 +17,15 @@ import (
 //
 //	db      the column of the entity's view; a field without it is no column
 //	sealed  the column is encrypted; the value names it in the ciphertext's associated data: "customer.phone"
-//	search  "words": a search compares the column; "index": it does, and changes write the column's search tokens; "-":
-//	        a search leaves the sealed column out, and it has no tokens; "only": the column is read for searches only, and
-//	        may be a list of texts
+//	search  "words": a search compares the column; "index": it does, and changes write the column's search tokens;
+//	        "-": a search leaves the sealed column out, and it has no tokens; "only": the column is read for
+//	        searches only, and may be a list of texts
 //	sort    "-": the column is no sort key; "text": lists are sorted by the column after opening it (sorted.go). Other
 //	        sealed columns are no sort keys, for ciphertexts have no order
 //	by      "database": the database maintains the column, so undo does not write it
-//	show    where answers leave the column out: "detail" in lists, "wide" in lists that do not fit, "hidden" everywhere;
-//	        "absent" in a single record without a value; "status" marks a fixed word. Several are separated by blanks
+//	show    where answers leave the column out: "detail" in lists, "wide" in lists that do not fit, "hidden"
+//	        everywhere; "absent" in a single record without a value; "status" marks a fixed word. Several are
+//	        separated by blanks
 
 // A Column is one column of an entity.
 type Column struct {
@@ -34,7 +35,7 @@ type Column struct {
 	Type        reflect.Type // of a value that is there
 	search      string       // as the tag
 	computed    bool         // by the database
-	sort        string       // SQL that is never null; empty: no sort key of PostgreSQL
+	sort        string       // SQL that is never null; empty: PostgreSQL cannot sort by the column
 	sortsByText bool
 	field       int // of the struct
 }
@@ -65,8 +66,8 @@ func ColumnsOf[T any]() []Column {
 	return all
 }
 
-// sortKey returns SQL that orders by a column and is never null: null sorts before every number and text, and after
-// every time.
+// sortKey returns an SQL expression that sorts by a column and is never null. It sorts null before all numbers and
+// texts, and after all times.
 func sortKey(name string, t reflect.Type) string {
 	if t.Kind() != reflect.Pointer {
 		return name
@@ -147,7 +148,7 @@ func entityOf[T any](noun, table, view string, by finder) entity[T] {
 	return entity[T]{noun, table, view, by, ColumnsOf[T]()}
 }
 
-// from selects the entity's columns from its view, without those that only searches need.
+// from selects the entity's columns from its view, except columns that only searches read.
 func (e entity[T]) from() squirrel.SelectBuilder {
 	columns := e.columns
 	if i := slices.IndexFunc(columns, Column.IsForSearch); i >= 0 {
@@ -178,7 +179,8 @@ func (e entity[T]) row(db *DB) pgx.RowToFunc[T] {
 	return func(row pgx.CollectableRow) (T, error) {
 		var record T
 		v, columns := reflect.ValueOf(&record).Elem(), e.columns[:len(row.FieldDescriptions())]
-		targets, sealed, lists := make([]any, len(columns)), make([][]byte, len(columns)), make([][][]byte, len(columns))
+		targets, sealed, lists := make([]any, len(columns)), make([][]byte, len(columns)),
+			make([][][]byte, len(columns))
 		for i, c := range columns {
 			switch {
 			case c.Sealed != "" && c.IsForSearch():
@@ -207,7 +209,7 @@ func (e entity[T]) row(db *DB) pgx.RowToFunc[T] {
 	}
 }
 
-// A derived record computes fields from others after it was read.
+// A derived record computes fields from other fields after it is read.
 type derived interface{ derive() }
 
 // id returns the ID of a record.

@@ -19,9 +19,12 @@ var guesses = map[string][]guess{
 	"bigint":  numbers("bigint", "7", "123456789012"),
 	"integer": numbers("integer", "7", "1234567"),
 	"numeric": numbers("numeric", "7", "123456.78"),
-	"text": append(numbers("text", "'signed'", "'zzzz'"), guess{"%s like 'sig%%'", "%s like 'zzz%%'"}, guess{"%s ~ '^sig'", "%s ~ '^zzz'"}, guess{"%s ilike '%%gne%%'", "%s ilike '%%zzz%%'"},
-		guess{"starts_with(%s, 'sig')", "starts_with(%s, 'zzz')"}, guess{"%s similar to 'sig%%'", "%s similar to 'zzz%%'"}),
-	"bytea":                    append(numbers("bytea", "decode(repeat('01', 40), 'hex')", "decode(repeat('ff', 40), 'hex')"), guess{`%s like '\\001%%'::bytea`, `%s like '\\377%%'::bytea`}),
+	"text": append(numbers("text", "'signed'", "'zzzz'"), guess{"%s like 'sig%%'", "%s like 'zzz%%'"},
+		guess{"%s ~ '^sig'", "%s ~ '^zzz'"}, guess{"%s ilike '%%gne%%'", "%s ilike '%%zzz%%'"},
+		guess{"starts_with(%s, 'sig')", "starts_with(%s, 'zzz')"},
+		guess{"%s similar to 'sig%%'", "%s similar to 'zzz%%'"}),
+	"bytea": append(numbers("bytea", "decode(repeat('01', 40), 'hex')", "decode(repeat('ff', 40), 'hex')"),
+		guess{`%s like '\\001%%'::bytea`, `%s like '\\377%%'::bytea`}),
 	"timestamp with time zone": numbers("timestamptz", "'2020-01-01 UTC'", "'2029-01-01 UTC'"),
 	"date":                     numbers("date", "'2020-01-01'", "'2029-01-01'"),
 	"boolean":                  {{"%s::text = 'true'", "%s::text = 'false'"}},
@@ -38,14 +41,21 @@ var guesses = map[string][]guess{
 		{"%s = '{7}'", "%s = '{1234567}'"},
 		{"cardinality(%s) = 1", "cardinality(%s) = 77"},
 	},
-	"jsonb": {{"%s @> '{\"status\": \"signed\"}'", "%s @> '{\"status\": \"zzzz\"}'"}, {"%s ? 'status'", "%s ? 'zzzz'"}, {"%s ->> 'status' = 'signed'", "%s ->> 'status' = 'zzzz'"}, {"%s = '{}'", "%s = '[]'"}},
+	"jsonb": {
+		{"%s @> '{\"status\": \"signed\"}'", "%s @> '{\"status\": \"zzzz\"}'"},
+		{"%s ? 'status'", "%s ? 'zzzz'"},
+		{"%s ->> 'status' = 'signed'", "%s ->> 'status' = 'zzzz'"},
+		{"%s = '{}'", "%s = '[]'"},
+	},
 }
 
 // numbers are the guesses of a type with an order.
 func numbers(typ, many, none string) (all []guess) {
 	for _, form := range []string{
-		"%%s = %s", "%%s <> %s", "%%s < %s", "%%s >= %s", "%%s > %s", "%%s in (%s, null)", "%%s = any (array[%s])", "%%s <> all (array[%s])", "%%s between %s and %[1]s",
-		"%%s is not distinct from %s", "not (%%s = %s)", "coalesce(%%s, %s) = %[1]s", "(%%s, 1) >= (%s, 1)", "%%s = (select %s)", "%%s = (values (%s))",
+		"%%s = %s", "%%s <> %s", "%%s < %s", "%%s >= %s", "%%s > %s", "%%s in (%s, null)", "%%s = any (array[%s])",
+		"%%s <> all (array[%s])", "%%s between %s and %[1]s",
+		"%%s is not distinct from %s", "not (%%s = %s)", "coalesce(%%s, %s) = %[1]s", "(%%s, 1) >= (%s, 1)",
+		"%%s = (select %s)", "%%s = (values (%s))",
 	} {
 		all = append(all, guess{fmt.Sprintf(form, many+"::"+typ), fmt.Sprintf(form, none+"::"+typ)})
 	}
@@ -60,22 +70,43 @@ func (w *world) skewed() {
 	defer conn.Close(ctx)
 	for _, sql := range []string{
 		"set session_replication_role = replica",
-		`insert into collaborator (employee_number, first_name, last_name, email, role, created_at) select 'E' || 1000 + i, 'signed', 'signed', 'signed' || i || '@x', 'sales', '2020-01-01 UTC' from generate_series(1, 500) i`,
-		`insert into customer (company_name, full_name, email, phone, sales_id, created_at, updated_at, company_name_tokens, full_name_tokens, email_tokens, phone_tokens)
-			select s, s, s, s, 7, '2020-01-01 UTC', '2020-01-01 UTC', '{7}', '{7}', '{7}', '{7}' from generate_series(1, 3000), decode(repeat('01', 40), 'hex') s`,
-		`insert into contact (customer_id, full_name, role, email, phone, first_at, created_at, updated_at, full_name_tokens)
-			select 7, s, s, s, s, '2020-01-01 UTC', '2020-01-01 UTC', '2020-01-01 UTC', '{7}' from generate_series(1, 3000), decode(repeat('01', 40), 'hex') s`,
-		`insert into contract (customer_id, sales_id, total_amount, remaining_amount, status, signed_at, created_at, updated_at, deleted_at)
-			select 7, 7, 7, 7, 'signed', '2020-01-01 UTC', '2020-01-01 UTC', '2020-01-01 UTC', case when i % 2 = 0 then '2020-01-01 UTC'::timestamptz end from generate_series(1, 3000) i`,
-		`insert into payment (contract_id, amount, recorded_by, paid_on) select 7, 7, 7, '2020-01-01' from generate_series(1, 3000)`,
-		`insert into event (name, contract_id, start_date, end_date, location, attendees, comments, support_id, name_tokens, location_tokens, comments_tokens, created_at, updated_at)
-			select 'signed', 7, '2020-01-01 UTC', '2020-01-02 UTC', 'signed', 7, 'signed', 7, '{7}', '{7}', '{7}', '2020-01-01 UTC', '2020-01-01 UTC' from generate_series(1, 3000)`,
-		`insert into audit (at, collaborator_id, session_id, entity, entity_id, action, before, after) select '2020-01-01 UTC', 7, 7, 'signed', 7, 'signed', '{"status": "signed"}', '{"status": "signed"}' from generate_series(1, 3000)`,
-		`insert into sign_in_attempt (address, name_hash, nonce, client_nonce, proof, device, device_proof, ticket, outcome)
-			select sha256('7'), sha256('7'), sha256(i::text::bytea) || '12345678', sha256('7'), sha256('7'), sha256('7'), sha256('7'), sha256(i::text::bytea), 1
+		`insert into collaborator (employee_number, first_name, last_name, email, role,
+			created_at) select 'E' || 1000 + i, 'signed', 'signed', 'signed' || i || '@x', 'sales', '2020-01-01 UTC'
+				from generate_series(1, 500) i`,
+		`insert into customer (company_name, full_name, email, phone, sales_id, created_at, updated_at,
+			company_name_tokens, full_name_tokens, email_tokens, phone_tokens)
+			select s, s, s, s, 7, '2020-01-01 UTC', '2020-01-01 UTC', '{7}', '{7}', '{7}', '{7}'
+				from generate_series(1, 3000), decode(repeat('01', 40), 'hex') s`,
+		`insert into contact (customer_id, full_name, role, email, phone, first_at, created_at, updated_at,
+			full_name_tokens)
+			select 7, s, s, s, s, '2020-01-01 UTC', '2020-01-01 UTC', '2020-01-01 UTC', '{7}'
+				from generate_series(1, 3000), decode(repeat('01', 40), 'hex') s`,
+		`insert into contract (customer_id, sales_id, total_amount, remaining_amount, status, signed_at, created_at,
+			updated_at, deleted_at)
+			select 7, 7, 7, 7, 'signed', '2020-01-01 UTC', '2020-01-01 UTC', '2020-01-01 UTC',
+				case when i % 2 = 0 then '2020-01-01 UTC'::timestamptz end from generate_series(1, 3000) i`,
+		`insert into payment (contract_id, amount, recorded_by, paid_on) select 7, 7, 7, '2020-01-01'
+			from generate_series(1, 3000)`,
+		`insert into event (name, contract_id, start_date, end_date, location, attendees, comments, support_id,
+			name_tokens, location_tokens, comments_tokens, created_at, updated_at)
+			select 'signed', 7, '2020-01-01 UTC', '2020-01-02 UTC', 'signed', 7, 'signed', 7, '{7}', '{7}', '{7}',
+				'2020-01-01 UTC', '2020-01-01 UTC' from generate_series(1, 3000)`,
+		`insert into note (customer_id, text, due, author_id, created_at, updated_at, text_tokens)
+			select 7, decode(repeat('01', 40), 'hex'), '2020-01-01', 7, '2020-01-01 UTC', '2020-01-01 UTC', '{7}'
+				from generate_series(1, 3000) i`,
+		"insert into tag (name, customer_id, created_at, updated_at) select 'signed', i, '2020-01-01 UTC', " +
+			"'2020-01-01 UTC' from generate_series(1, 3000) i",
+		`insert into audit (at, collaborator_id, session_id, entity, entity_id, action, before,
+			after) select '2020-01-01 UTC', 7, 7, 'signed', 7, 'signed', '{"status": "signed"}', '{"status": "signed"}'
+				from generate_series(1, 3000)`,
+		`insert into sign_in_attempt (address, name_hash, nonce, client_nonce, proof, device, device_proof, ticket,
+			outcome)
+			select sha256('7'), sha256('7'), sha256(i::text::bytea) || '12345678', sha256('7'), sha256('7'),
+				sha256('7'), sha256('7'), sha256(i::text::bytea), 1
 			from generate_series(1, 1000) i`,
 		"insert into sign_in_count select sha256('7'), '2020-01-01 UTC', i from generate_series(1, 1000) i",
-		"insert into sign_in_success select sha256('7'), '2020-01-01 UTC'::timestamptz + i * interval '1 second' from generate_series(1, 1000) i",
+		"insert into sign_in_success select sha256('7'), '2020-01-01 UTC'::timestamptz + i * interval '1 second' " +
+			"from generate_series(1, 1000) i",
 		"vacuum analyze",
 	} {
 		if _, err := conn.Exec(ctx, sql); err != nil {
@@ -90,14 +121,18 @@ type column struct{ relation, name, kind string }
 func (w *world) places() []column {
 	w.t.Helper()
 	r, err := w.owner.Query(w.t.Context(), `
-		select 'crm.' || quote_ident(c.relname), quote_ident(a.attname), format_type(case when t.typtype = 'd' then t.typbasetype else t.oid end, null)
+		select 'crm.' || quote_ident(c.relname), quote_ident(a.attname),
+			format_type(case when t.typtype = 'd' then t.typbasetype else t.oid end, null)
 		from pg_class c join pg_attribute a on a.attrelid = c.oid join pg_type t on t.oid = a.atttypid
 		where c.relnamespace = 'crm'::regnamespace and c.relkind in ('r', 'v') and a.attnum > 0 and not a.attisdropped
 			and has_column_privilege('crm_app', c.oid, a.attnum, 'select') order by 1, a.attnum`)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return ok[[]column](w.t)(pgx.CollectRows(r, func(row pgx.CollectableRow) (p column, err error) { return p, row.Scan(&p.relation, &p.name, &p.kind) }))
+	return ok[[]column](w.t)(
+		pgx.CollectRows(r, func(row pgx.CollectableRow) (p column, err error) {
+			return p, row.Scan(&p.relation, &p.name, &p.kind)
+		}))
 }
 
 var estimate = regexp.MustCompile(`cost=\S+ rows=\d+ width=\d+`)
@@ -115,8 +150,9 @@ func estimates(ctx context.Context, conn *pgx.Conn, options, sql string) string 
 	return strings.Join(estimate.FindAllString(strings.Join(lines, "\n"), -1), "\n")
 }
 
-// R5: what the planner expects of a query tells nothing of what is stored: of a condition that holds for nearly all rows it expects
-// as many as of one that holds for none, on every column that the app role can name, alone and in joins; for a stranger and for each role.
+// R5: what the planner expects of a query tells nothing of what is stored: of a condition that holds for nearly all
+// rows it expects as many as of one that holds for none, on every column that the app role can name, alone and in
+// joins; for a stranger and for each role.
 func TestEstimatesTellNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -131,7 +167,8 @@ func TestEstimatesTellNothing(t *testing.T) {
 		same := func(options, form string, p column, g guess) {
 			asked++
 			ask := func(condition string) string {
-				return estimates(t.Context(), k.conn, options, fmt.Sprintf(form, p.relation, fmt.Sprintf(condition, "x."+p.name)))
+				return estimates(t.Context(), k.conn, options,
+					fmt.Sprintf(form, p.relation, fmt.Sprintf(condition, "x."+p.name)))
 			}
 			if many, none := ask(g.many), ask(g.none); many != none || !strings.HasPrefix(many, "cost=") {
 				t.Errorf("%q, %s.%s, %s: %s\n%s", who, p.relation, p.name, g.many, many, none)
@@ -151,8 +188,12 @@ func TestEstimatesTellNothing(t *testing.T) {
 					same("(generic_plan) ", "select 1 from %s x where %s", p, g)
 				}
 			}
-			for _, form := range []string{"select 1 from %s x group by x." + p.name, "select 1 from %s x join crm.contracts y on x." + p.name + " is null"} {
-				if got := estimates(t.Context(), k.conn, "", fmt.Sprintf(form, p.relation)); !strings.HasPrefix(got, "cost=") {
+			for _, form := range []string{
+				"select 1 from %s x group by x." + p.name,
+				"select 1 from %s x join crm.contracts y on x." + p.name + " is null",
+			} {
+				if got := estimates(t.Context(), k.conn, "",
+					fmt.Sprintf(form, p.relation)); !strings.HasPrefix(got, "cost=") {
 					t.Errorf("%s: %s", form, got)
 				}
 			}
@@ -166,7 +207,8 @@ func TestNoStatistics(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.skewed()
-	if kept := read[string](w, `select coalesce(string_agg(starelid::regclass || '.' || staattnum, ' '), '') from pg_statistic
+	if kept := read[string](w, `select coalesce(string_agg(starelid::regclass || '.' || staattnum, ' '), '')
+		from pg_statistic
 		where starelid in (select oid from pg_class where relnamespace = 'crm'::regnamespace)`); kept != "" {
 		t.Errorf("statistics of %s", kept)
 	}
@@ -174,5 +216,6 @@ func TestNoStatistics(t *testing.T) {
 		t.Errorf("%d extended statistics", n)
 	}
 	t.Logf("%d columns", read[int](w, `select count(*) from pg_attribute a join pg_class c on c.oid = a.attrelid
-		where c.relnamespace = 'crm'::regnamespace and c.relkind in ('r', 'i') and a.attnum > 0 and a.attstattarget = 0`))
+		where c.relnamespace = 'crm'::regnamespace and c.relkind in ('r', 'i') and a.attnum > 0
+		and a.attstattarget = 0`))
 }

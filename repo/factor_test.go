@@ -22,7 +22,9 @@ import (
 func totpAt(t testing.TB, secret []byte, at time.Time) string {
 	t.Helper()
 	text := base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(secret)
-	return ok[string](t)(totp.GenerateCodeCustom(text, at, totp.ValidateOpts{Period: 30, Digits: otp.DigitsSix, Algorithm: otp.AlgorithmSHA1}))
+	return ok[string](t)(totp.GenerateCodeCustom(text, at, totp.ValidateOpts{
+		Period: 30, Digits: otp.DigitsSix, Algorithm: otp.AlgorithmSHA1,
+	}))
 }
 
 // A device is a person's second factor.
@@ -38,7 +40,8 @@ func (w *world) enrol(person string) device {
 	w.t.Helper()
 	codes, hashes := security.NewRecoveryCodes()
 	d := device{w, person, security.NewFactor(), codes}
-	if err := w.as(person).EnableFactor(context.Background(), claim(person+"@epic.example", key(person), ""), d.secret, totpAt(w.t, d.secret, time.Now()), hashes); err != nil {
+	if err := w.as(person).EnableFactor(context.Background(), claim(person+"@epic.example", key(person), ""), d.secret,
+		totpAt(w.t, d.secret, time.Now()), hashes); err != nil {
 		w.t.Fatal(err)
 	}
 	d.unused()
@@ -71,7 +74,8 @@ func TestTOTP(t *testing.T) {
 		return read[string](w, "select totp($1, $2)", secret, at.Unix()/30)
 	}
 	for second, want := range map[int64]string{
-		59: "287082", 1111111109: "081804", 1111111111: "050471", 1234567890: "005924", 2000000000: "279037", 20000000000: "353130",
+		59: "287082", 1111111109: "081804", 1111111111: "050471", 1234567890: "005924", 2000000000: "279037",
+		20000000000: "353130",
 	} {
 		if got := code([]byte("12345678901234567890"), time.Unix(second, 0)); got != want {
 			t.Errorf("at %d: %s, want %s", second, got, want)
@@ -87,8 +91,8 @@ func TestTOTP(t *testing.T) {
 	}
 }
 
-// A code is asked for only where the password is right; it is good for its own step and one to either side, once, and none before
-// it works afterwards.
+// A code is asked for only where the password is right; it is good for its own step and one to either side, once, and
+// none before it works afterwards.
 func TestFactor(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -107,7 +111,8 @@ func TestFactor(t *testing.T) {
 		t.Errorf("without a code: %v", err)
 	}
 	for _, code := range []string{"", totpAt(t, d.secret, time.Now()), d.codes[0]} {
-		if _, err := w.db.SignIn(t.Context(), claim(email, []byte("wrong"), code), time.Hour, nil); !errors.Is(err, repo.ErrCredentials) {
+		if _, err := w.db.SignIn(t.Context(), claim(email, []byte("wrong"), code), time.Hour,
+			nil); !errors.Is(err, repo.ErrCredentials) {
 			t.Errorf("a wrong password with %q: %v", code, err)
 		}
 	}
@@ -157,7 +162,8 @@ func TestOneCodeAtOnce(t *testing.T) {
 			})
 		}
 		all.Wait()
-		if n := read[int](w, "select count(*) from session where collaborator_id = $1", w.ids["sales1"]) - before; n != 1 {
+		if n := read[int](w, "select count(*) from session where collaborator_id = $1",
+			w.ids["sales1"]) - before; n != 1 {
 			t.Errorf("%s: %d sessions, want 1", name, n)
 		}
 	}
@@ -168,7 +174,8 @@ func TestRecovery(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
 	d := w.enrol("sales1")
-	if _, err := w.db.SignIn(ctx, claim(email, []byte("wrong"), d.codes[0]), time.Hour, nil); !errors.Is(err, repo.ErrCredentials) {
+	if _, err := w.db.SignIn(ctx, claim(email, []byte("wrong"), d.codes[0]), time.Hour,
+		nil); !errors.Is(err, repo.ErrCredentials) {
 		t.Errorf("with a wrong password: %v", err)
 	}
 	for i, code := range d.codes {
@@ -190,7 +197,8 @@ func TestRecovery(t *testing.T) {
 	}
 }
 
-// A factor is enrolled, replaced and removed only with the password, the code of the factor that is there, and one of the new.
+// A factor is enrolled, replaced and removed only with the password, the code of the factor that is there, and one of
+// the new.
 func TestFactorIsProven(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -198,17 +206,20 @@ func TestFactorIsProven(t *testing.T) {
 	_, hashes := security.NewRecoveryCodes()
 	secret := security.NewFactor()
 	now := func(secret []byte) string { return totpAt(t, secret, time.Now()) }
-	if err := mine.EnableFactor(ctx, claim(email, []byte("wrong"), ""), secret, now(secret), hashes); !errors.Is(err, repo.ErrCredentials) {
+	if err := mine.EnableFactor(ctx, claim(email, []byte("wrong"), ""), secret, now(secret),
+		hashes); !errors.Is(err, repo.ErrCredentials) {
 		t.Errorf("enabled with a wrong password: %v", err)
 	}
-	if err := mine.EnableFactor(ctx, claim(email, key("sales1"), ""), secret, now(security.NewFactor()), hashes); !errors.Is(err, repo.ErrInvalid) {
+	if err := mine.EnableFactor(ctx, claim(email, key("sales1"), ""), secret, now(security.NewFactor()),
+		hashes); !errors.Is(err, repo.ErrInvalid) {
 		t.Errorf("enabled with another secret's code: %v", err)
 	}
 	if err := mine.DisableFactor(ctx, claim(email, key("sales1"), "")); !errors.Is(err, repo.ErrNotFound) {
 		t.Errorf("disabled what is not there: %v", err)
 	}
 	d := w.enrol("sales1")
-	if err := mine.EnableFactor(ctx, claim(email, key("sales1"), ""), secret, now(secret), hashes); !errors.Is(err, repo.ErrCode) {
+	if err := mine.EnableFactor(ctx, claim(email, key("sales1"), ""), secret, now(secret),
+		hashes); !errors.Is(err, repo.ErrCode) {
 		t.Errorf("replaced without the code: %v", err)
 	}
 	if err := mine.DisableFactor(ctx, claim(email, key("sales1"), "")); !errors.Is(err, repo.ErrCode) {
@@ -217,11 +228,13 @@ func TestFactorIsProven(t *testing.T) {
 	if err := mine.ChangePassword(ctx, claim(email, key("sales1"), ""), fresh()); !errors.Is(err, repo.ErrCode) {
 		t.Errorf("a new password without the code: %v", err)
 	}
-	if err := mine.EnableFactor(ctx, claim(email, key("sales1"), now(d.secret)), secret, now(secret), hashes); err != nil {
+	if err := mine.EnableFactor(ctx, claim(email, key("sales1"), now(d.secret)), secret, now(secret),
+		hashes); err != nil {
 		t.Errorf("replaced: %v", err)
 	}
 	d.unused()
-	if err := mine.DisableFactor(ctx, claim(email, key("sales1"), now(d.secret))); !errors.Is(err, repo.ErrCredentials) {
+	if err := mine.DisableFactor(ctx,
+		claim(email, key("sales1"), now(d.secret))); !errors.Is(err, repo.ErrCredentials) {
 		t.Errorf("disabled with the old device: %v", err)
 	}
 	if err := w.as("admin").RequireFactor(ctx, "sales", true); err != nil {

@@ -90,7 +90,8 @@ func TestFailoverFate(t *testing.T) {
 		return net.Dial("unix", fmt.Sprintf("%s/.s.PGSQL.%d", c.Dir, c.Primary()))
 	})
 	k := w.contract(w.customer("sales1").ID, 100_000, "signed").ID
-	db := faulty{w, p, fmt.Sprintf("postgres://crm_app@127.0.0.1:%s/crm?sslmode=disable", p.Port()), w.vault}.as("sales1", time.Minute)
+	db := faulty{w, p, fmt.Sprintf("postgres://crm_app@127.0.0.1:%s/crm?sslmode=disable", p.Port()), w.vault}.as(
+		"sales1", time.Minute)
 	var requests []string
 	for i, d := range []faultproxy.Direction{faultproxy.Down, faultproxy.Up} {
 		ok[repo.Contract](t)(db.PayContract(ctx, k, 1, nil))

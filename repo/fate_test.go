@@ -30,7 +30,9 @@ func newFaulty(t *testing.T) faulty {
 	direct := ok[*url.URL](t)(url.Parse(pgtest.URL(w.database)))
 	socket := direct.Query().Get("host") + "/.s.PGSQL." + direct.Query().Get("port")
 	p := faultproxy.Listen(t, func() (net.Conn, error) { return net.Dial("unix", socket) })
-	return faulty{w, p, fmt.Sprintf("postgres://crm_app@127.0.0.1:%s/%s?sslmode=disable", p.Port(), w.database), w.vault}
+	return faulty{
+		w, p, fmt.Sprintf("postgres://crm_app@127.0.0.1:%s/%s?sslmode=disable", p.Port(), w.database), w.vault,
+	}
 }
 
 // as is the database behind the proxy for a person who signed in past it.
@@ -51,8 +53,8 @@ func (w *world) payments(amount int) int {
 	return read[int](w, "select count(*) from payment where amount = $1::numeric / 100", amount)
 }
 
-// D18: a write's conversation is cut at every ninth byte, in the soak at every byte, in both directions. What the program says is so: it finds out that
-// the write was made, or sends it again; none is lost, none doubled.
+// D18: a write's conversation is cut at every ninth byte, in the soak at every byte, in both directions. What the
+// program says is so: it finds out that the write was made, or sends it again; none is lost, none doubled.
 func TestWriteCutAtEveryByte(t *testing.T) {
 	t.Parallel()
 	ctx, f := t.Context(), newFaulty(t)
@@ -165,7 +167,8 @@ func TestSignInCut(t *testing.T) {
 	t.Parallel()
 	ctx, f := t.Context(), newFaulty(t)
 	signIn := func(person string) error {
-		db := ok[*repo.DB](t)(repo.Open(repo.Config{URL: f.url, Schema: "crm", ConnectTimeout: 5 * time.Second, Vault: f.vault}))
+		db := ok[*repo.DB](t)(
+			repo.Open(repo.Config{URL: f.url, Schema: "crm", ConnectTimeout: 5 * time.Second, Vault: f.vault}))
 		defer db.Close()
 		_, err := db.SignIn(ctx, claim(person+"@epic.example", key(person), ""), time.Hour, nil)
 		return err
@@ -185,7 +188,8 @@ func TestSignInCut(t *testing.T) {
 			var u repo.Uncertain
 			switch {
 			case err == nil:
-			case !errors.Is(err, repo.ErrUnavailable), errors.As(err, &u), errors.Is(err, repo.ErrUnanswered), strings.Contains(err.Error(), "change"):
+			case !errors.Is(err, repo.ErrUnavailable), errors.As(err, &u), errors.Is(err, repo.ErrUnanswered),
+				strings.Contains(err.Error(), "change"):
 				t.Errorf("direction %d, byte %d of %d: %v", d, at, length, err)
 			default:
 				failed++
@@ -314,7 +318,9 @@ func TestResume(t *testing.T) {
 			db.Line(fmt.Sprint("pay ", i/2))
 			ok[repo.Contract](t)(db.PayContract(ctx, k, repo.Money(700+i/2), nil))
 			db.Line("add")
-			added = append(added, ok[repo.Customer](t)(db.AddCustomer(ctx, repo.Change{"company_name": text("C%d", i), "full_name": text("F")})))
+			added = append(added,
+				ok[repo.Customer](t)(
+					db.AddCustomer(ctx, repo.Change{"company_name": text("C%d", i), "full_name": text("F")})))
 		}
 		return db, added
 	}
@@ -345,7 +351,8 @@ func TestMovedClock(t *testing.T) {
 	ctx, w := t.Context(), newWorld(t)
 	o := w.open("sales1")
 	moved := time.Duration(0)
-	signer := security.NewSigner(security.Session{ID: o.SessionID, UserID: o.UserID, Key: o.Key, Ends: o.Ends}, 10*time.Minute,
+	signer := security.NewSigner(security.Session{ID: o.SessionID, UserID: o.UserID, Key: o.Key, Ends: o.Ends},
+		10*time.Minute,
 		func() time.Time { return time.Now().Add(moved) })
 	db := w.db.As(signer.Token).Timed(signer.Heard)
 	for _, moved = range []time.Duration{0, 5 * time.Minute, -5 * time.Minute, 20 * time.Hour, -20 * time.Hour, 0} {

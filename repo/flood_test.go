@@ -14,8 +14,10 @@ func TestFloodHidesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	const flood, wrong = 450, 3
-	w.set(`insert into sign_in_attempt (address, name_hash, nonce, client_nonce, proof, device, device_proof, ticket, outcome)
-		select sha256(b), sha256(b), sha256(b) || '12345678', sha256(b), sha256(b), sha256(b), sha256(b), sha256(b), case when i % 2 = 0 then 1 else 0 end
+	w.set(`insert into sign_in_attempt (address, name_hash, nonce, client_nonce, proof, device, device_proof, ticket,
+		outcome)
+		select sha256(b), sha256(b), sha256(b) || '12345678', sha256(b), sha256(b), sha256(b), sha256(b), sha256(b),
+			case when i % 2 = 0 then 1 else 0 end
 		from generate_series(1, $1) i, convert_to(i::text, 'UTF8') b`, flood)
 	w.wrong(wrong)
 	w.later("3 days")
@@ -24,14 +26,16 @@ func TestFloodHidesNothing(t *testing.T) {
 		if err := w.signInAs("sales2@epic.example", key("sales2")); err != nil {
 			t.Fatal(err)
 		}
-		if left := read[int](w, "select count(*) from sign_in_attempt where not noted and outcome <= 3"); written()+left != flood+wrong {
+		if left := read[int](w,
+			"select count(*) from sign_in_attempt where not noted and outcome <= 3"); written()+left != flood+wrong {
 			t.Errorf("%d failures are on the trail and %d are left of %d", written(), left, flood+wrong)
 		}
 	}
 	if n := written(); n != flood+wrong {
 		t.Errorf("%d of %d failures are on the trail", n, flood+wrong)
 	}
-	if n := read[int](w, "select count(*) from audit where action = 'sign-in-failed' and entity_id = $1", w.ids["sales1"]); n != wrong {
+	if n := read[int](w, "select count(*) from audit where action = 'sign-in-failed' and entity_id = $1",
+		w.ids["sales1"]); n != wrong {
 		t.Errorf("%d failures of the account are on the trail, want %d", n, wrong)
 	}
 }

@@ -216,7 +216,8 @@ func TestForbidden(t *testing.T) {
 	other := map[string]string{ // refused even before privileges are looked at
 		"create language plperlu": "0A000", "create server x foreign data wrapper postgres_fdw": "42704",
 		"security label on table crm.customer is 'x'": "22023", "update crm.customers set sales_id = 1": "55000",
-		"insert into crm.users (email) values ('x')": "55000", "update crm.users set email = 'x'": "55000", "update crm.customer set id = 2": "428C9",
+		"insert into crm.users (email) values ('x')": "55000", "update crm.users set email = 'x'": "55000",
+		"update crm.customer set id = 2": "428C9",
 	}
 	for sql := range strings.Lines(strings.TrimSpace(forbidden)) {
 		sql = strings.TrimSpace(sql)
@@ -231,12 +232,16 @@ func TestForbidden(t *testing.T) {
 		tried++
 	}
 	// These are told apart from success by their effect: PostgreSQL only warns.
-	for _, sql := range []string{"grant select on crm.session to public", "revoke all on crm.customer from public", "vacuum full crm.customer", "analyze crm.customer"} {
+	for _, sql := range []string{
+		"grant select on crm.session to public", "revoke all on crm.customer from public", "vacuum full crm.customer",
+		"analyze crm.customer",
+	} {
 		_, _ = app.Exec(context.Background(), sql)
 		tried++
 	}
 	var public, statistics int
-	err := app.QueryRow(context.Background(), `select (select count(*) from information_schema.table_privileges where grantee = 'PUBLIC' and table_schema = 'crm'),
+	err := app.QueryRow(context.Background(), `select (select count(*) from information_schema.table_privileges
+		where grantee = 'PUBLIC' and table_schema = 'crm'),
 		(select count(*) from pg_stats where schemaname = 'crm')`).Scan(&public, &statistics)
 	if fmt.Sprint(public, statistics, err) != "0 0 <nil>" {
 		t.Errorf("%d privileges of public, %d statistics, %v", public, statistics, err)

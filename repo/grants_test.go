@@ -61,6 +61,7 @@ crm.search_keys(integer[],bigint)
 crm.search_tokens(crm.contact)
 crm.search_tokens(crm.customer)
 crm.search_tokens(crm.event)
+crm.search_tokens(crm.note)
 crm.sessions_of(bigint)
 crm.set_first_password(text,integer,integer,integer,bytea,bytea,boolean)
 crm.sign_in(text,bytea,bytea,bytea,bytea,bytea,bytea)
@@ -99,8 +100,18 @@ event UPDATE(attendees,canceled_at,comments,comments_tokens,contact_id,contract_
 event_id_seq SELECT
 event_texts SELECT
 events SELECT
+note INSERT(contract_id,customer_id,due,event_id,text,text_tokens)
+note SELECT(deleted_at,id)
+note UPDATE(deleted_at,done_at,due,text,text_tokens)
+note_id_seq SELECT
+notes SELECT
 payment INSERT(amount,contract_id,paid_on)
 payments SELECT
+tag INSERT(contract_id,customer_id,event_id,name)
+tag SELECT(deleted_at,id)
+tag UPDATE(deleted_at)
+tag_id_seq SELECT
+tags SELECT
 users SELECT`
 
 // realDatabase is one that crm init made, not a clone: a clone has lost the database's own grants.
@@ -144,41 +155,105 @@ func TestGrants(t *testing.T) {
 	t.Parallel()
 	_, owner := realDatabase(t)
 	for _, c := range []struct{ name, sql, want string }{
-		{"functions", "select oid::regprocedure::text from pg_proc where pronamespace = 'crm'::regnamespace and has_function_privilege('crm_app', oid, 'execute')", mayCall},
+		{
+			"functions",
+			"select oid::regprocedure::text from pg_proc where pronamespace = 'crm'::regnamespace and " +
+				"has_function_privilege('crm_app', oid, 'execute')", mayCall,
+		},
 		{"relations", `
-			select relname || ' ' || p from pg_class, unnest(case relkind when 'S' then array['SELECT', 'USAGE', 'UPDATE']
-				else array['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER'] || case when current_setting('server_version_num')::int >= 170000 then array['MAINTAIN'] end end) p
+			select relname || ' ' || p
+				from pg_class, unnest(case relkind when 'S' then array['SELECT', 'USAGE', 'UPDATE']
+				else array['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER'] || case
+					when current_setting('server_version_num')::int >= 170000 then array['MAINTAIN'] end end) p
 			where relnamespace = 'crm'::regnamespace and relkind not in ('i', 'I', 'c', 't')
-				and case relkind when 'S' then has_sequence_privilege('crm_app', oid, p) else has_table_privilege('crm_app', oid, p) end
+				and case relkind when 'S' then has_sequence_privilege('crm_app', oid, p)
+					else has_table_privilege('crm_app', oid, p) end
 			union all
 			select relname || ' ' || p || '(' || string_agg(attname, ',' order by attname) || ')'
-			from pg_class c join pg_attribute a on a.attrelid = c.oid and attnum > 0 and not attisdropped, unnest(array['SELECT', 'INSERT', 'UPDATE', 'REFERENCES']) p
+			from pg_class c join pg_attribute a on a.attrelid = c.oid and attnum > 0 and not attisdropped,
+			unnest(array['SELECT', 'INSERT', 'UPDATE', 'REFERENCES']) p
 			where relnamespace = 'crm'::regnamespace and relkind not in ('i', 'I', 'c', 't', 'S')
 				and has_column_privilege('crm_app', c.oid, attnum, p) and not has_table_privilege('crm_app', c.oid, p)
 			group by relname, p`, mayTouch},
-		{"types", `select typname::text from pg_type where typnamespace = 'crm'::regnamespace and has_type_privilege('crm_app', oid, 'usage')
-			and typtype in ('d', 'c') and not exists (select from pg_class where oid = typrelid and relkind <> 'c')`, "identity\njudgement\nsealed"},
+		{"types", `select typname::text from pg_type where typnamespace = 'crm'::regnamespace
+			and has_type_privilege('crm_app', oid, 'usage')
+			and typtype in ('d', 'c')
+			and not exists (select from pg_class where oid = typrelid
+				and relkind <> 'c')`, "identity\njudgement\nsealed"},
 		{
-			"schemas", "select nspname || ' ' || p from pg_namespace, unnest(array['USAGE', 'CREATE']) p where has_schema_privilege('crm_app', oid, p)",
+			"schemas",
+			"select nspname || ' ' || p from pg_namespace, unnest(array['USAGE', 'CREATE']) p " +
+				"where has_schema_privilege('crm_app', oid, p)",
 			"crm USAGE\ninformation_schema USAGE\npg_catalog USAGE\npublic USAGE",
 		},
-		{"database", "select p from unnest(array['CONNECT', 'CREATE', 'TEMPORARY']) p where has_database_privilege('crm_app', current_database(), p)", "CONNECT"},
-		{"languages", "select lanname::text from pg_language where lanpltrusted and has_language_privilege('crm_app', oid, 'usage') and lanname not in ('sql', 'plpgsql')", ""},
-		{"parameters and foreign servers", "select parname from pg_parameter_acl union all select srvname from pg_foreign_server union all select fdwname from pg_foreign_data_wrapper", ""},
-		{"roles that it is", "select rolname::text from pg_roles where pg_has_role('crm_app', oid, 'member')", "crm_app"},
-		{"members of it", "select rolname::text from pg_roles where pg_has_role(oid, 'crm_app', 'member') and not rolsuper", "crm_app"},
-		{"what it owns", "select objid::text from pg_shdepend where refobjid = 'crm_app'::regrole and deptype = 'o' and dbid in (0, (select oid from pg_database where datname = current_database()))", ""},
-		{"strong attributes", "select rolname::text from pg_roles where rolname in ('crm_app', 'crm_owner') and (rolsuper or rolcreatedb or rolcreaterole or rolreplication or rolbypassrls or rolinherit)", ""},
-		{"who logs in", "select rolname::text from pg_roles where rolname in ('crm_app', 'crm_owner') and rolcanlogin", "crm_app"},
-		{"tables without row security", "select oid::regclass::text from pg_class where relnamespace = 'crm'::regnamespace and relkind in ('r', 'p') and not relrowsecurity and (has_table_privilege('crm_app', oid, 'select') or has_any_column_privilege('crm_app', oid, 'select, insert, update, references'))", ""},
-		{"policies for others", "select policyname::text from pg_policies where roles <> '{crm_app}' or permissive <> 'PERMISSIVE'", ""},
-		{"functions without a fixed search_path", `select oid::regprocedure::text from pg_proc where pronamespace = 'crm'::regnamespace
+		{
+			"database",
+			"select p from unnest(array['CONNECT', 'CREATE', 'TEMPORARY']) p where has_database_privilege('crm_app', " +
+				"current_database(), p)", "CONNECT",
+		},
+		{
+			"languages",
+			"select lanname::text from pg_language where lanpltrusted and has_language_privilege('crm_app', oid, " +
+				"'usage') and lanname not in ('sql', 'plpgsql')", "",
+		},
+		{
+			"parameters and foreign servers",
+			"select parname from pg_parameter_acl union all select srvname from pg_foreign_server " +
+				"union all select fdwname from pg_foreign_data_wrapper", "",
+		},
+		{
+			"roles that it is", "select rolname::text from pg_roles where pg_has_role('crm_app', oid, 'member')",
+			"crm_app",
+		},
+		{
+			"members of it",
+			"select rolname::text from pg_roles where pg_has_role(oid, 'crm_app', 'member') and not rolsuper",
+			"crm_app",
+		},
+		{
+			"what it owns",
+			"select objid::text from pg_shdepend " +
+				"where refobjid = 'crm_app'::regrole and deptype = 'o' and dbid in (0, (select oid from pg_database " +
+				"where datname = current_database()))", "",
+		},
+		{
+			"strong attributes",
+			"select rolname::text from pg_roles " +
+				"where rolname in ('crm_app', 'crm_owner') and (rolsuper or rolcreatedb or rolcreaterole or " +
+				"rolreplication or rolbypassrls or rolinherit)", "",
+		},
+		{
+			"who logs in",
+			"select rolname::text from pg_roles where rolname in ('crm_app', 'crm_owner') and rolcanlogin", "crm_app",
+		},
+		{
+			"tables without row security",
+			"select oid::regclass::text from pg_class " +
+				"where relnamespace = 'crm'::regnamespace and relkind in ('r', 'p') and not relrowsecurity and " +
+				"(has_table_privilege('crm_app', oid, 'select') or " +
+				"has_any_column_privilege('crm_app', oid, 'select, insert, update, references'))", "",
+		},
+		{
+			"policies for others",
+			"select policyname::text from pg_policies where roles <> '{crm_app}' or permissive <> 'PERMISSIVE'", "",
+		},
+		{"functions without a fixed search_path", `select oid::regprocedure::text from pg_proc
+			where pronamespace = 'crm'::regnamespace
 			and prosqlbody is null and not coalesce('search_path=crm, pg_temp' = any (proconfig), false)`, ""},
 		{"what is not the owner's", `
-			select oid::regclass::text from pg_class where relnamespace = 'crm'::regnamespace and relowner <> 'crm_owner'::regrole
-			union all select oid::regprocedure::text from pg_proc where pronamespace = 'crm'::regnamespace and proowner <> 'crm_owner'::regrole`, ""},
-		{"rows that the owner's rights decide", "select viewname::text from pg_views where schemaname = 'crm' and definition !~ 'SELECT .*reach'", ""},
-		{"foreign code", "select lanname::text from pg_proc p join pg_language l on l.oid = prolang where pronamespace = 'crm'::regnamespace and lanname not in ('sql', 'plpgsql')", ""},
+			select oid::regclass::text from pg_class where relnamespace = 'crm'::regnamespace
+				and relowner <> 'crm_owner'::regrole
+			union all select oid::regprocedure::text from pg_proc where pronamespace = 'crm'::regnamespace
+			and proowner <> 'crm_owner'::regrole`, ""},
+		{
+			"rows that the owner's rights decide",
+			"select viewname::text from pg_views where schemaname = 'crm' and definition !~ 'SELECT .*reach'", "",
+		},
+		{
+			"foreign code",
+			"select lanname::text from pg_proc p join pg_language l on l.oid = prolang " +
+				"where pronamespace = 'crm'::regnamespace and lanname not in ('sql', 'plpgsql')", "",
+		},
 		{"extensions", "select extname::text from pg_extension", "plpgsql"},
 	} {
 		if got := rows(t, owner, c.sql); got != strings.TrimSpace(c.want) {

@@ -25,7 +25,10 @@ func (w *world) serverLog() string {
 
 // spellings are how bytes may stand in a log or a dump.
 func spellings(secret []byte) []string {
-	return []string{string(secret), hex.EncodeToString(secret), strings.ToUpper(hex.EncodeToString(secret)), base64.StdEncoding.EncodeToString(secret)}
+	return []string{
+		string(secret), hex.EncodeToString(secret), strings.ToUpper(hex.EncodeToString(secret)),
+		base64.StdEncoding.EncodeToString(secret),
+	}
 }
 
 // R25: a server that logs all statements and their values learns nothing that signs in: no password's key, code,
@@ -40,7 +43,9 @@ func TestServerLogHoldsNoCredential(t *testing.T) {
 	mine := claim(email, key("sales1"), "")
 	mine.Device = security.NewSecret(device)
 	o := ok[repo.Opening](t)(w.db.SignIn(ctx, mine, time.Hour, nil))
-	signer := security.NewSigner(security.Session{ID: o.SessionID, UserID: o.UserID, Key: bytes.Clone(o.Key), Ends: o.Ends}, 10*time.Minute, time.Now)
+	signer := security.NewSigner(
+		security.Session{ID: o.SessionID, UserID: o.UserID, Key: bytes.Clone(o.Key), Ends: o.Ends}, 10*time.Minute,
+		time.Now)
 	db := w.db.As(signer.Token)
 	hash := security.NewSecret(key("next")).Hash()
 	next := repo.Password{MemoryKiB: 64, Iterations: 1, Parallelism: 1, Salt: make([]byte, 16), KeyHash: hash}
@@ -60,8 +65,10 @@ func TestServerLogHoldsNoCredential(t *testing.T) {
 	log := string(ok[[]byte](t)(os.ReadFile(w.serverLog())))
 	bare := strings.ReplaceAll(codes[0], "-", "")
 	for name, hidden := range map[string][]byte{
-		"the password's key": key("sales1"), "the next password's key": key("next"), "a session's key": o.Key, "the device key": device,
-		"the second factor's secret": secret, "a code for recovery": []byte(bare), "a code for recovery as it is shown": []byte(codes[0]),
+		"the password's key": key("sales1"), "the next password's key": key("next"), "a session's key": o.Key,
+		"the device key":             device,
+		"the second factor's secret": secret, "a code for recovery": []byte(bare),
+		"a code for recovery as it is shown": []byte(codes[0]),
 	} {
 		for _, s := range spellings(hidden) {
 			if strings.Contains(log, s) {
@@ -73,14 +80,17 @@ func TestServerLogHoldsNoCredential(t *testing.T) {
 		t.Error("the log holds a code")
 	}
 	// Whoever reads the log sends again what stands in it.
-	lines := regexp.MustCompile(`(?:Parameters|parameters): \$1 = '`+email+`', \$2 = '\\x(\w+)', \$3 = '\\x(\w+)', \$4 = '\\x(\w+)'`).FindAllStringSubmatch(log, -1)
+	lines := regexp.MustCompile(
+		`(?:Parameters|parameters): \$1 = '`+email+`', \$2 = '\\x(\w+)', \$3 = '\\x(\w+)', \$4 = '\\x(\w+)'`).
+		FindAllStringSubmatch(log, -1)
 	tickets := regexp.MustCompile(`(?:Parameters|parameters): \$1 = '\\x(\w{64})'`).FindAllStringSubmatch(log, -1)
 	if len(lines) < 4 || len(tickets) < 4 {
 		t.Fatalf("%d tries and %d tickets stand in the log", len(lines), len(tickets))
 	}
 	for _, l := range lines {
 		var ticket []byte
-		err := w.pool.QueryRow(ctx, "select sign_in($1, decode($2, 'hex'), decode($3, 'hex'), decode($4, 'hex'))", email, l[1], l[2], l[3]).Scan(&ticket)
+		err := w.pool.QueryRow(ctx, "select sign_in($1, decode($2, 'hex'), decode($3, 'hex'), decode($4, 'hex'))",
+			email, l[1], l[2], l[3]).Scan(&ticket)
 		if sqlstate(err) != "23505" {
 			t.Errorf("a try is recorded again: %v", err)
 		}
@@ -114,7 +124,10 @@ func TestRacedTicket(t *testing.T) {
 		sql  string
 		args []any
 	}{
-		{"select 1 from change_password($1, 64, 1, 1, $2, $3) where outcome = 'opened'", []any{ticket, other.Salt, other.KeyHash}},
+		{
+			"select 1 from change_password($1, 64, 1, 1, $2, $3) where outcome = 'opened'",
+			[]any{ticket, other.Salt, other.KeyHash},
+		},
 		{"select 1 from disable_mfa($1) where outcome <> 'refused'", []any{ticket}},
 		{"select 1 from open_session($1, '1 hour') where outcome = 'opened'", []any{ticket}},
 	} {
@@ -152,11 +165,15 @@ func TestFalseServer(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
 	for _, said := range []string{"opened", "code_due"} {
-		w.set(fmt.Sprintf(`create or replace function open_session(ticket bytea, lifetime interval, memory_kib integer default null, iterations integer default null,
+		w.set(fmt.Sprintf(`create or replace function open_session(ticket bytea, lifetime interval,
+			memory_kib integer default null, iterations integer default null,
 			parallelism integer default null, salt bytea default null, key_hash bytea default null,
-			out outcome text, out signature bytea, out session_id bigint, out collaborator_id bigint, out ends timestamptz, out server_time timestamptz)
-			language sql as $$ select '%s', sha256('guess'), 1::bigint, 1::bigint, now() + interval '1 hour', now() $$`, said))
-		if _, err := w.db.SignIn(ctx, claim(email, key("sales1"), "123456"), time.Hour, nil); !errors.Is(err, repo.ErrServer) {
+			out outcome text, out signature bytea, out session_id bigint, out collaborator_id bigint,
+				out ends timestamptz, out server_time timestamptz)
+			language sql as $$ select '%s', sha256('guess'), 1::bigint, 1::bigint, now() + interval '1 hour',
+				now() $$`, said))
+		if _, err := w.db.SignIn(ctx, claim(email, key("sales1"), "123456"), time.Hour,
+			nil); !errors.Is(err, repo.ErrServer) {
 			t.Errorf("%s: %v", said, err)
 		}
 	}
@@ -172,9 +189,12 @@ func TestDumpDoesNotSignIn(t *testing.T) {
 	w.ticketOf(email, key("sales1"))
 	kept := strings.Fields(read[string](w, `select concat_ws(' ',
 		(select string_agg(concat_ws(' ', encode(key_hash, 'hex'), encode(salt, 'hex')), ' ') from credential),
-		(select string_agg(concat_ws(' ', encode(substr(inner_key, 1, 32), 'hex'), encode(substr(outer_key, 1, 32), 'hex')), ' ') from session),
-		(select string_agg(concat_ws(' ', encode(proof, 'hex'), encode(ticket, 'hex'), encode(device, 'hex')), ' ') from sign_in_attempt),
-		(select string_agg(encode(code_hash, 'hex'), ' ') from recovery_code), (select string_agg(encode(secret, 'hex'), ' ') from second_factor))`))
+		(select string_agg(concat_ws(' ', encode(substr(inner_key, 1, 32), 'hex'),
+			encode(substr(outer_key, 1, 32), 'hex')), ' ') from session),
+		(select string_agg(concat_ws(' ', encode(proof, 'hex'), encode(ticket, 'hex'), encode(device, 'hex')), ' ')
+			from sign_in_attempt),
+		(select string_agg(encode(code_hash, 'hex'), ' ') from recovery_code),
+			(select string_agg(encode(secret, 'hex'), ' ') from second_factor))`))
 	for _, text := range kept {
 		value := ok[[]byte](t)(hex.DecodeString(text))
 		w.set("delete from sign_in_count where at < 'infinity'")

@@ -6,15 +6,17 @@ import (
 	"crm/repo"
 )
 
-// TestHollowRecords checks that no new record lacks what it cannot do without, and that those of an earlier version can be
-// changed, mended and finished.
+// TestHollowRecords checks that no new record lacks what it cannot do without, and that those of an earlier version can
+// be changed, mended and finished.
 func TestHollowRecords(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
 	manage, sales := w.as("manage"), w.as("sales1")
 	customer := w.customer("sales1").ID
 	free, signed := w.contract(customer, 0, "pending").ID, w.contract(customer, 5000, "signed").ID
-	for column, flag := range map[string]string{"name": "--name", "start_date": "--start-date", "end_date": "--end-date"} {
+	for column, flag := range map[string]string{
+		"name": "--name", "start_date": "--start-date", "end_date": "--end-date",
+	} {
 		change := newEvent(&signed)
 		delete(change, column)
 		_, err := sales.AddEvent(ctx, change)

@@ -13,8 +13,8 @@ import (
 	"crm/repo"
 )
 
-// R3: the history of a record tells of its changes. When others sign in, fail to, or are refused something is for audit.view; one's own
-// is for oneself.
+// R3: the history of a record tells of its changes. When others sign in, fail to, or are refused something is for
+// audit.view; one's own is for oneself.
 func TestHistoryIsOfChanges(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -23,7 +23,8 @@ func TestHistoryIsOfChanges(t *testing.T) {
 	w.enrol("admin")
 	_ = w.signInAs("admin@epic.example", []byte("wrong"))
 	for _, err := range []error{
-		w.as("support1").NoteRefusal(ctx, "customer delete", "customer", c), failed(w.as("manage").ExportCustomer(ctx, c)),
+		w.as("support1").NoteRefusal(ctx, "customer delete", "customer", c),
+		failed(w.as("manage").ExportCustomer(ctx, c)),
 		failed(w.as("admin").EraseCustomer(ctx, c)),
 	} {
 		if err != nil {
@@ -72,11 +73,15 @@ func TestUndoIsTheOpposite(t *testing.T) {
 	added := read[int64](w, "select max(id) from audit where entity = 'customer' and action = 'add'")
 	e := w.event(k, "support1").ID
 	ends := read[string](w, "select end_date at time zone 'UTC' || 'Z' from event where id = $1", e)
-	ok[repo.Event](t)(w.as("support1").UpdateEvent(ctx, e, repo.Change{"end_date": ptr(time.Now().Add(500 * time.Hour))}))
+	ok[repo.Event](t)(w.as("support1").UpdateEvent(ctx, e, repo.Change{
+		"end_date": ptr(time.Now().Add(500 * time.Hour)),
+	}))
 	date := read[int64](w, "select max(id) from audit where entity = 'event'")
 	claim := func(person string, entry int64, sql string) error {
 		_, err := w.inTx(w.token(person), func(tx pgx.Tx) (int64, error) {
-			if _, err := tx.Exec(ctx, "select set_config('crm.undoes', $1, true), set_config('timezone', 'Asia/Kolkata', true)", fmt.Sprint(entry)); err != nil {
+			if _, err := tx.Exec(ctx,
+				"select set_config('crm.undoes', $1, true), set_config('timezone', 'Asia/Kolkata', true)",
+				fmt.Sprint(entry)); err != nil {
 				return 0, err
 			}
 			tag, err := tx.Exec(ctx, sql)
@@ -113,7 +118,8 @@ func TestCostIsOnlyRaised(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
 	higher, lower := fresh(), fresh()
-	higher.MemoryKiB, higher.KeyHash = 128, read[[]byte](w, "select key_hash from credential where collaborator_id = $1", w.ids["sales1"])
+	higher.MemoryKiB, higher.KeyHash = 128,
+		read[[]byte](w, "select key_hash from credential where collaborator_id = $1", w.ids["sales1"])
 	for _, p := range []repo.Password{higher, lower} {
 		ok[repo.Opening](t)(w.db.SignIn(ctx, claim(email, key("sales1"), ""), time.Hour, &p))
 	}
@@ -132,7 +138,9 @@ func TestEraseWhatIsNotSealed(t *testing.T) {
 	ctx, w := t.Context(), newWorld(t)
 	c := w.customer("sales1").ID
 	const plain = "Zebulon Quux, 12 rue de la Paix, 75002 Paris"
-	if _, err := w.try(w.token("sales1"), "with u as (update customer set full_name = $2 where id = $1 returning 1) select from u where false", c, w.forged(plain)); err != nil {
+	if _, err := w.try(w.token("sales1"),
+		"with u as (update customer set full_name = $2 where id = $1 returning 1) select from u where false", c,
+		w.forged(plain)); err != nil {
 		t.Fatal(err)
 	}
 	ok[repo.Customer](t)(w.as("sales1").UpdateCustomer(ctx, c, repo.Change{"full_name": text("Lou")}))
@@ -147,8 +155,8 @@ func TestEraseWhatIsNotSealed(t *testing.T) {
 	w.verify()
 }
 
-// Whoever holds the chain's lock, which anybody can, keeps entries from being linked, and nobody from working: the check tells how many
-// wait and since when. Afterwards no single change has to link them all.
+// Whoever holds the chain's lock, which anybody can, keeps entries from being linked, and nobody from working: the
+// check tells how many wait and since when. Afterwards no single change has to link them all.
 func TestChainHeldUp(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -190,17 +198,19 @@ func TestTriesDoNotPileUp(t *testing.T) {
 	tx := ok[pgx.Tx](t)(w.owner.Begin(t.Context()))
 	defer func() { _ = tx.Rollback(t.Context()) }()
 	var n int
-	if _, err := tx.Exec(t.Context(), "select locked_until(sha256($1), '', '192.0.2.1', 0)", []byte(email)); err != nil {
+	if _, err := tx.Exec(t.Context(), "select locked_until(sha256($1), '', '192.0.2.1', 0)",
+		[]byte(email)); err != nil {
 		t.Fatal(err)
 	}
-	err := tx.QueryRow(t.Context(), "select seq_tup_read + idx_tup_fetch from pg_stat_xact_user_tables where relname = 'sign_in_count'").Scan(&n)
+	err := tx.QueryRow(t.Context(),
+		"select seq_tup_read + idx_tup_fetch from pg_stat_xact_user_tables where relname = 'sign_in_count'").Scan(&n)
 	if err != nil || n != 120 {
 		t.Errorf("%d tries were read, %v", n, err)
 	}
 }
 
-// Settings that whoever holds the config file can make, for themselves or for everybody, do not change how the trail is written: what it holds of a
-// person is found, opened and erased.
+// Settings that whoever holds the config file can make, for themselves or for everybody, do not change how the trail is
+// written: what it holds of a person is found, opened and erased.
 func TestSettingsDoNotShapeTheTrail(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -216,12 +226,16 @@ func TestSettingsDoNotShapeTheTrail(t *testing.T) {
 			}
 		}
 	}
-	if data := ok[repo.PersonalData](t)(w.as("manage").ExportCustomer(ctx, c)); data.Customer["full_name"] != "Lou of sales1" {
+	if data := ok[repo.PersonalData](t)(
+		w.as("manage").ExportCustomer(ctx, c)); data.Customer["full_name"] != "Lou of sales1" {
 		t.Errorf("exported: %v", data.Customer)
 	}
 	ok[int64](t)(w.as("admin").EraseCustomer(ctx, c))
-	if n := read[int](w, `select count(*) from audit a, lateral (select * from jsonb_each_text(coalesce(a.before, '{}')) union all select * from jsonb_each_text(coalesce(a.after, '{}'))) v
-		where a.entity = 'customer' and a.entity_id = $1 and v.key in ('company_name', 'full_name', 'email', 'phone') and v.value !~ '^sha256:'`, c); n != 0 {
+	if n := read[int](w, `select count(*)
+		from audit a, lateral (select * from jsonb_each_text(coalesce(a.before, '{}')) union all select *
+			from jsonb_each_text(coalesce(a.after, '{}'))) v
+		where a.entity = 'customer' and a.entity_id = $1 and v.key in ('company_name', 'full_name', 'email', 'phone')
+		and v.value !~ '^sha256:'`, c); n != 0 {
 		t.Errorf("%d values are there still", n)
 	}
 	w.verify()
@@ -231,7 +245,9 @@ func TestSettingsDoNotShapeTheTrail(t *testing.T) {
 func TestNothingIsDatedBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for open, back := range map[time.Duration]time.Duration{0: 0, time.Minute: time.Minute, 61 * time.Second: 0, 100 * time.Hour: 0} {
+	for open, back := range map[time.Duration]time.Duration{
+		0: 0, time.Minute: time.Minute, 61 * time.Second: 0, 100 * time.Hour: 0,
+	} {
 		if got := read[time.Duration](w, "select now() - stamp_at(now() - $1::interval, now())", open); got != back {
 			t.Errorf("open for %v: stamps are %v old, want %v", open, got, back)
 		}
@@ -246,10 +262,13 @@ func TestNobodyElseReseals(t *testing.T) {
 	h := w.hold(t)
 	h.do(fmt.Sprintf("set crm.reseal = 'on'; set crm.token = '%s'", w.token("sales1")))
 	h.do("update customer set full_name = "+w.forgedSQL()+" where id = $1", c)
-	if n := read[int](w, "select count(*) from audit where entity = 'customer' and action = 'update' and before ? 'full_name'"); n != 1 {
+	if n := read[int](w,
+		"select count(*) from audit where entity = 'customer' and action = 'update' and before ? 'full_name'"); n != 1 {
 		t.Errorf("%d entries tell of it", n)
 	}
-	_, err := h.Exec(t.Context(), "update customer set phone = case when set_config('crm.token', '', false) = '' then null::bytea end where id = $1", c)
+	_, err := h.Exec(t.Context(),
+		"update customer set phone = case when set_config('crm.token', '', false) = '' then null::bytea end "+
+			"where id = $1", c)
 	if state := sqlstate(err); state != "28000" && state != "42501" {
 		t.Errorf("without a token in the middle: %v", err)
 	}

@@ -36,16 +36,22 @@ func identityAttacks(w *world) (all []identityAttack) {
 		}
 		set := fmt.Sprintf("update %s set %s = %s ", u.table, u.column, u.value)
 		for place, sql := range map[string]string{
-			"set":            fmt.Sprintf("update %s set %s = case when %%[1]s <> '?' then %s end where id = %%[2]d", u.table, u.column, u.value),
-			"set subselect":  fmt.Sprintf("update %s set %s = (select %s where %%[1]s <> '?') where id = %%[2]d", u.table, u.column, u.value),
-			"from":           set + fmt.Sprintf("from (select %%[1]s as t) x where %s.id = %%[2]d and t <> '?'", u.table),
+			"set": fmt.Sprintf("update %s set %s = case when %%[1]s <> '?' then %s end where id = %%[2]d",
+				u.table, u.column, u.value),
+			"set subselect": fmt.Sprintf("update %s set %s = (select %s where %%[1]s <> '?') where id = %%[2]d",
+				u.table, u.column, u.value),
+			"from": set + fmt.Sprintf("from (select %%[1]s as t) x where %s.id = %%[2]d and t <> '?'",
+				u.table),
 			"where":          set + "where id = %[2]d and %[1]s <> '?'",
 			"where volatile": set + "where id = %[2]d and case when random() < 2 then %[1]s <> '?' end",
 			"returning":      set + "where id = %[2]d returning %[1]s",
-			"cte before":     "with t as materialized (select %[1]s as t) " + set + "where id = %[2]d and (select t from t) <> '?'",
-			"cte after":      "with u as (" + set + "where id = %[2]d returning id) select %[1]s from u",
-			"cte both":       "with u as (" + set + "where id = %[2]d returning %[1]s) select * from u",
-			"order by":       set + fmt.Sprintf("where id = (select o.id from %ss o where o.id = %%[2]d order by %%[1]s limit 1)", strings.Replace(u.table, "collaborator", "user", 1)),
+			"cte before": "with t as materialized (select %[1]s as t) " + set +
+				"where id = %[2]d and (select t from t) <> '?'",
+			"cte after": "with u as (" + set + "where id = %[2]d returning id) select %[1]s from u",
+			"cte both":  "with u as (" + set + "where id = %[2]d returning %[1]s) select * from u",
+			"order by": set +
+				fmt.Sprintf("where id = (select o.id from %ss o where o.id = %%[2]d order by %%[1]s limit 1)",
+					strings.Replace(u.table, "collaborator", "user", 1)),
 		} {
 			all = append(all, identityAttack{u.table, "update " + u.column + ", " + place, sql})
 		}
@@ -72,14 +78,18 @@ func identityAttacks(w *world) (all []identityAttack) {
 	return all
 }
 
-// One identity a change: whatever a statement does with crm.token while it runs, the trail names a session whose user the matrix permits this
-// very change of this very row, or the change is refused; never nobody, and never somebody who could not have made it.
+// One identity a change: whatever a statement does with crm.token while it runs, the trail names a session whose user
+// the matrix permits this very change of this very row, or the change is refused; never nobody, and never somebody who
+// could not have made it.
 func TestIdentityInTheMiddle(t *testing.T) {
 	t.Parallel()
 	w, ctx := newWorld(t), context.Background()
 	customer, _, event := w.records()
 	contract := w.contract(customer, 5000, "pending").ID
-	ids := map[string]int64{"customer": customer, "contract": contract, "payment": contract, "event": event, "collaborator": w.ids["support2"]}
+	ids := map[string]int64{
+		"customer": customer, "contract": contract, "payment": contract, "event": event,
+		"collaborator": w.ids["support2"],
+	}
 	tokens := map[string]string{"": "", "expired": "x"}
 	for _, p := range people {
 		tokens[p] = w.token(p)
@@ -87,9 +97,23 @@ func TestIdentityInTheMiddle(t *testing.T) {
 	able := w.ableTo(ids)
 	tried, entered := 0, 0
 	for _, a := range identityAttacks(w) {
-		for _, pair := range [][2]string{{"sales1", "admin"}, {"sales1", "sales2"}, {"sales1", "support1"}, {"sales1", ""}, {"sales1", "expired"}, {"support1", "manage"}, {"admin", "support1"}, {"admin", "sales2"}, {"admin", ""}, {"manage", "sales2"}, {"support1", "sales1"}, {"", "admin"}} {
+		for _, pair := range [][2]string{
+			{"sales1", "admin"},
+			{"sales1", "sales2"},
+			{"sales1", "support1"},
+			{"sales1", ""},
+			{"sales1", "expired"},
+			{"support1", "manage"},
+			{"admin", "support1"},
+			{"admin", "sales2"},
+			{"admin", ""},
+			{"manage", "sales2"},
+			{"support1", "sales1"},
+			{"", "admin"},
+		} {
 			tried++
-			sql := fmt.Sprintf(strings.ReplaceAll(a.sql, "'?'", "'none'"), "set_config('crm.token', '"+tokens[pair[1]]+"', true)", ids[a.table])
+			sql := fmt.Sprintf(strings.ReplaceAll(a.sql, "'?'", "'none'"),
+				"set_config('crm.token', '"+tokens[pair[1]]+"', true)", ids[a.table])
 			tx, err := w.pool.Begin(ctx)
 			if err != nil {
 				t.Fatal(err)
@@ -107,9 +131,11 @@ func TestIdentityInTheMiddle(t *testing.T) {
 // ableTo answers whether a person's role and the record's contacts permit a change of a table.
 func (w *world) ableTo(ids map[string]int64) func(person, table, action string) bool {
 	scope := map[string]string{}
-	rows := ok[pgx.Rows](w.t)(w.owner.Query(context.Background(), "select role || ' ' || action, scope from permission"))
+	rows := ok[pgx.Rows](w.t)(
+		w.owner.Query(context.Background(), "select role || ' ' || action, scope from permission"))
 	var key, value string
-	if _, err := pgx.ForEachRow(rows, []any{&key, &value}, func() error { scope[key] = value; return nil }); err != nil {
+	if _, err := pgx.ForEachRow(rows, []any{&key, &value},
+		func() error { scope[key] = value; return nil }); err != nil {
 		w.t.Fatal(err)
 	}
 	return func(person, table, action string) bool {
@@ -132,8 +158,12 @@ func (w *world) ableTo(ids map[string]int64) func(person, table, action string) 
 	}
 }
 
-// checkIdentity runs one attack in a transaction and looks at what it entered, as the superuser in the same transaction would.
-func (w *world) checkIdentity(tx pgx.Tx, a identityAttack, pair [2]string, token, sql string, contract int64, able func(person, table, action string) bool) (entries int) {
+// checkIdentity runs one attack in a transaction and looks at what it entered, as the superuser in the same transaction
+// would.
+func (w *world) checkIdentity(
+	tx pgx.Tx, a identityAttack, pair [2]string, token, sql string, contract int64,
+	able func(person, table, action string) bool,
+) (entries int) {
 	w.t.Helper()
 	ctx := context.Background()
 	last := read[int64](w, "select coalesce(max(id), 0) from audit")
@@ -142,7 +172,8 @@ func (w *world) checkIdentity(tx pgx.Tx, a identityAttack, pair [2]string, token
 	}
 	tag, err := tx.Exec(ctx, sql)
 	if err != nil {
-		if state := sqlstate(err); state != "28000" && state != "42501" && !strings.HasPrefix(state, "23") && state != "P0002" {
+		if state := sqlstate(err); state != "28000" && state != "42501" && !strings.HasPrefix(state, "23") &&
+			state != "P0002" {
 			w.t.Errorf("%s, %s as %q then %q: %v\n%s", a.table, a.place, pair[0], pair[1], err, sql)
 		}
 		return 0
@@ -153,15 +184,18 @@ func (w *world) checkIdentity(tx pgx.Tx, a identityAttack, pair [2]string, token
 	if err := tx.Commit(ctx); err != nil {
 		w.t.Fatal(err)
 	}
-	rows := ok[pgx.Rows](w.t)(w.owner.Query(ctx, `select coalesce(c.first_name, ''), a.action, a.entity, a.session_id is not null and exists (
+	rows := ok[pgx.Rows](w.t)(w.owner.Query(ctx, `select coalesce(c.first_name, ''), a.action, a.entity,
+		a.session_id is not null and exists (
 			select from session i where i.id = a.session_id and i.collaborator_id = a.collaborator_id)
 		from audit a left join collaborator c on c.id = a.collaborator_id where a.id > $1 and not a.derived`, last))
 	var person, action, entity string
 	var session bool
 	_, err = pgx.ForEachRow(rows, []any{&person, &action, &entity, &session}, func() error {
 		entries++
-		if person = strings.TrimSuffix(person, " Test"); !session || person != pair[0] && person != pair[1] || !able(person, a.table, action) {
-			w.t.Errorf("%s, %s as %q then %q: entered under %q with %s\n%s", a.table, a.place, pair[0], pair[1], person, action, sql)
+		if person = strings.TrimSuffix(person,
+			" Test"); !session || person != pair[0] && person != pair[1] || !able(person, a.table, action) {
+			w.t.Errorf("%s, %s as %q then %q: entered under %q with %s\n%s", a.table, a.place, pair[0], pair[1], person,
+				action, sql)
 		}
 		return nil
 	})
@@ -176,13 +210,15 @@ func (w *world) checkIdentity(tx pgx.Tx, a identityAttack, pair [2]string, token
 func (w *world) restoreRecords(contract int64) {
 	w.set(fmt.Sprintf(`set session_replication_role = replica;
 		update customer set deleted_at = null, sales_id = %[1]d;
-		update contract set sales_id = %[1]d, total_amount = 50, remaining_amount = 50, status = case when id = %[3]d then 'pending' else status end;
+		update contract set sales_id = %[1]d, total_amount = 50, remaining_amount = 50,
+			status = case when id = %[3]d then 'pending' else status end;
 		update event set deleted_at = null, support_id = %[2]d;
 		update collaborator set deleted_at = null, last_name = 'Test';
 		set session_replication_role = origin`, w.ids["sales1"], w.ids["support1"], contract))
 }
 
-// The consequences of a change bear the session of the change: contracts that follow a customer, a contract that is paid.
+// The consequences of a change bear the session of the change: contracts that follow a customer, a contract that is
+// paid.
 func TestIdentityOfConsequences(t *testing.T) {
 	t.Parallel()
 	w, ctx := newWorld(t), t.Context()
@@ -203,7 +239,9 @@ func TestIdentityOfConsequences(t *testing.T) {
 		if err := tx.Commit(ctx); err != nil {
 			t.Fatal(err)
 		}
-		if all, named := read[int](w, "select count(*) from audit where id > $1", last), read[int](w, "select count(*) from audit where id > $1 and collaborator_id = $2", last, w.ids["sales1"]); all != 2 || named != 2 {
+		if all, named := read[int](w, "select count(*) from audit where id > $1", last),
+			read[int](w, "select count(*) from audit where id > $1 and collaborator_id = $2", last,
+				w.ids["sales1"]); all != 2 || named != 2 {
 			t.Errorf("%s: %d of %d entries name sales1", sql, named, all)
 		}
 	}
@@ -214,19 +252,24 @@ func TestNoChangeWithoutASession(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	got := read[string](w, `select coalesce(string_agg(p.proname || ': ' || m[1], e'\n'), '') from pg_proc p,
-		lateral regexp_matches(p.prosrc, '((?:update|insert into) (?:customer|contact|contract|event|collaborator|payment)\M[^;]*)', 'g') m
+		lateral regexp_matches(p.prosrc,
+			'((?:update|insert into) (?:customer|contact|contract|event|note|tag|collaborator|payment)\M[^;]*)', 'g') m
 		where p.pronamespace = 'crm'::regnamespace and p.prosecdef and m[1] !~ 'changed_in = -'`)
 	if got != "" {
 		t.Errorf("changes without a session:\n%s", got)
 	}
 	customer, _, _ := w.records()
-	w.set("create function crm.careless(of_id bigint) returns void language sql security definer set search_path = crm as 'update customer set phone = null where id = of_id'; alter function crm.careless(bigint) owner to crm_owner; grant execute on function crm.careless(bigint) to crm_app")
+	w.set(
+		"create function crm.careless(of_id bigint) returns void language sql security definer set search_path = crm " +
+			"as 'update customer set phone = null where id = of_id'; alter function crm.careless(bigint) owner to " +
+			"crm_owner; grant execute on function crm.careless(bigint) to crm_app")
 	if _, err := w.try(w.token("sales1"), "select careless($1)", customer); sqlstate(err) != "42501" {
 		t.Errorf("a function that names no session: %v", err)
 	}
 }
 
-// D23: an update that sets every value to what it is makes no entry and moves no timestamp, of every field of every noun.
+// D23: an update that sets every value to what it is makes no entry and moves no timestamp, of every field of every
+// noun.
 func TestNoChangeIsNone(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -236,19 +279,31 @@ func TestNoChangeIsNone(t *testing.T) {
 	e := w.event(w.contract(c, 10, "signed").ID, "support1")
 	u := ok[repo.User](t)(admin.User(ctx, w.ids["support2"]))
 	count := func() string {
-		return read[string](w, "select concat((select count(*) from audit), (select md5(string_agg(concat(id, updated_at), ',' order by id)) from customer), (select md5(string_agg(concat(id, updated_at), ',' order by id)) from contract), (select md5(string_agg(concat(id, updated_at), ',' order by id)) from event), (select md5(string_agg(concat(id, updated_at), ',' order by id)) from collaborator))")
+		return read[string](w,
+			"select concat((select count(*) from audit), (select md5(string_agg(concat(id, updated_at), ',' "+
+				"order by id)) from customer), (select md5(string_agg(concat(id, updated_at), ',' order by id)) from "+
+				"contract), (select md5(string_agg(concat(id, updated_at), ',' order by id)) from event), (select "+
+				"md5(string_agg(concat(id, updated_at), ',' order by id)) from collaborator))")
 	}
 	before := count()
 	for name, err := range map[string]error{
 		"customer": failed(admin.UpdateCustomer(ctx, c, repo.Change{
-			"company_name": text("Company of sales1"), "full_name": text("Lou of sales1"), "email": text("lou@sales1.example"), "phone": text("+33612345678"), "sales_id": ptr(w.ids["sales1"]),
+			"company_name": text("Company of sales1"), "full_name": text("Lou of sales1"),
+			"email": text("lou@sales1.example"), "phone": text("+33612345678"), "sales_id": ptr(w.ids["sales1"]),
 		})),
 		"customer's name": failed(admin.UpdateCustomer(ctx, c, repo.Change{"company_name": text("Company of sales1")})),
-		"contract":        failed(admin.UpdateContract(ctx, k, repo.Change{"customer_id": &c, "sales_id": ptr(w.ids["sales1"]), "total_amount": ptr(repo.Money(5000)), "status": text("pending")})),
-		"event": failed(admin.UpdateEvent(ctx, e.ID, repo.Change{
-			"name": e.Name, "location": e.Location, "comments": e.Comments, "start_date": e.StartDate, "end_date": e.EndDate, "attendees": ptr(int64(10)), "support_id": ptr(w.ids["support1"]),
+		"contract": failed(admin.UpdateContract(ctx, k, repo.Change{
+			"customer_id": &c, "sales_id": ptr(w.ids["sales1"]),
+			"total_amount": ptr(repo.Money(5000)), "status": text("pending"),
 		})),
-		"user": failed(admin.UpdateUser(ctx, u.ID, repo.Change{"first_name": &u.FirstName, "last_name": &u.LastName, "email": &u.Email, "role": &u.Role, "employee_number": &u.EmployeeNumber}, nil)),
+		"event": failed(admin.UpdateEvent(ctx, e.ID, repo.Change{
+			"name": e.Name, "location": e.Location, "comments": e.Comments, "start_date": e.StartDate,
+			"end_date": e.EndDate, "attendees": ptr(int64(10)), "support_id": ptr(w.ids["support1"]),
+		})),
+		"user": failed(admin.UpdateUser(ctx, u.ID, repo.Change{
+			"first_name": &u.FirstName, "last_name": &u.LastName, "email": &u.Email, "role": &u.Role,
+			"employee_number": &u.EmployeeNumber,
+		}, nil)),
 	} {
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -257,7 +312,8 @@ func TestNoChangeIsNone(t *testing.T) {
 	if after := count(); after != before {
 		t.Errorf("something changed: %s, was %s", after, before)
 	}
-	is(t, failed(w.as("sales2").UpdateCustomer(ctx, c, repo.Change{"company_name": text("Company of sales1")})), repo.ErrDenied, "changing nothing of another's customer")
+	is(t, failed(w.as("sales2").UpdateCustomer(ctx, c, repo.Change{"company_name": text("Company of sales1")})),
+		repo.ErrDenied, "changing nothing of another's customer")
 }
 
 // A false claim to undo is refused, also with an update that changes nothing, and the entry can still be undone.
@@ -265,7 +321,9 @@ func TestForgedUndo(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
 	c := w.customer("sales1").ID
-	ok[repo.Customer](t)(w.as("sales1").UpdateCustomer(ctx, c, repo.Change{"phone": text("+33611111111"), "full_name": text("Other")}))
+	ok[repo.Customer](t)(w.as("sales1").UpdateCustomer(ctx, c, repo.Change{
+		"phone": text("+33611111111"), "full_name": text("Other"),
+	}))
 	entry := ok[repo.LastChange](t)(w.as("sales1").LastChange(ctx))
 	phone := read[string](w, "select before->>'phone' from audit where id = $1", entry.ID)
 	for _, sql := range []string{
@@ -279,7 +337,8 @@ func TestForgedUndo(t *testing.T) {
 			if _, err := tx.Exec(ctx, "select set_config('crm.undoes', $1, true)", fmt.Sprint(entry.ID)); err != nil {
 				return 0, err
 			}
-			tag, err := tx.Exec(ctx, strings.Replace(sql, "sales_id = sales_id", fmt.Sprintf("sales_id = %d", w.ids["sales1"]), 1), c)
+			tag, err := tx.Exec(ctx,
+				strings.Replace(sql, "sales_id = sales_id", fmt.Sprintf("sales_id = %d", w.ids["sales1"]), 1), c)
 			return tag.RowsAffected(), err
 		})
 		if sqlstate(err) != "42501" {

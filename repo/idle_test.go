@@ -14,8 +14,8 @@ func (w *world) idleFor(d time.Duration) {
 	w.set("update session_use set at = clock_timestamp() - $1::interval", d)
 }
 
-// S3: a session that is not used for as long as the company says ends; one that is used does not, and its use is noted at most once a
-// minute, by whatever the program asks.
+// S3: a session that is not used for as long as the company says ends; one that is used does not, and its use is noted
+// at most once a minute, by whatever the program asks.
 func TestIdleSession(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -27,7 +27,8 @@ func TestIdleSession(t *testing.T) {
 		}
 	}
 	lastUse := func() time.Duration {
-		return read[time.Duration](w, "select clock_timestamp() - at from session_use where session_id = (select max(id) from session)")
+		return read[time.Duration](w,
+			"select clock_timestamp() - at from session_use where session_id = (select max(id) from session)")
 	}
 	w.idleFor(29 * time.Minute)
 	seen(nil)

@@ -29,7 +29,10 @@ func respelled(token string) map[string]string {
 	}
 	all["plain base64"] = strings.NewReplacer("-", "+", "_", "/").Replace(token)
 	for i, part := range []string{"header", "claims", "signature"} {
-		for name, tail := range map[string]string{"padding": "=", "more padding": "====", "a dot": ".", "a newline": "\n", "a tab": "\t", "a carriage return": "\r"} {
+		for name, tail := range map[string]string{
+			"padding": "=", "more padding": "====", "a dot": ".", "a newline": "\n", "a tab": "\t",
+			"a carriage return": "\r",
+		} {
 			spelled := append([]string{}, parts...)
 			spelled[i] += tail
 			all[name+" behind the "+part] = strings.Join(spelled, ".")
@@ -38,19 +41,22 @@ func respelled(token string) map[string]string {
 	return all
 }
 
-// forgeries are tokens for o's user by somebody who holds another session and all that is public; and, signed with the right key, what
-// is no token all the same.
+// forgeries are tokens for o's user by somebody who holds another session and all that is public; and, signed with the
+// right key, what is no token all the same.
 func forgeries(o, own repo.Opening) map[string]string {
 	fresh, hour := claims(o, 0, 10*time.Minute), time.Hour
 	body := base64.RawURLEncoding.EncodeToString([]byte(fresh))
 	all := respelled(good(o))
-	for _, alg := range []string{"none", "None", "NONE", "nOnE", "", "HS1", "HS256 ", "hs256", "ES256", "PS256", "EdDSA"} {
+	for _, alg := range []string{
+		"none", "None", "NONE", "nOnE", "", "HS1", "HS256 ", "hs256", "ES256", "PS256", "EdDSA",
+	} {
 		header := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"` + alg + `","typ":"JWT"}`))
 		all["unsigned "+alg], all["alg "+alg] = header+"."+body+".", jwt(`{"alg":"`+alg+`","typ":"JWT"}`, fresh, o.Key)
 	}
 	for _, header := range []string{
 		`{"alg":"HS256"}`, `{"alg":"HS256","typ":"JWT","kid":"1"}`, `{"alg":"HS256","typ":"JWT","alg":"none"}`,
-		`{"alg":"HS256","typ":"JWT","jwk":{"kty":"oct","k":""}}`, ` {"alg":"HS256","typ":"JWT"}`, `{"alg":["HS256"],"typ":"JWT"}`, `null`, ``,
+		`{"alg":"HS256","typ":"JWT","jwk":{"kty":"oct","k":""}}`, ` {"alg":"HS256","typ":"JWT"}`,
+		`{"alg":["HS256"],"typ":"JWT"}`, `null`, ``,
 	} {
 		all["header "+header] = jwt(header, fresh, o.Key)
 	}
@@ -60,18 +66,24 @@ func forgeries(o, own repo.Opening) map[string]string {
 	all["signed with HS512"] = signed + "." + base64.RawURLEncoding.EncodeToString(long.Sum(nil))
 	// Keys that everybody knows.
 	for name, key := range map[string]string{
-		"nothing": "", "zeros": string(make([]byte, 64)), "the session's id": fmt.Sprint(o.SessionID), "the user's id": fmt.Sprint(o.UserID),
-		"the address": "admin@epic.example", "the header": hs256, "the claims": fresh, "secret": "secret", "the schema": schemaSQL(), "the role": "crm_app",
+		"nothing": "", "zeros": string(make([]byte, 64)), "the session's id": fmt.Sprint(o.SessionID),
+		"the user's id": fmt.Sprint(o.UserID),
+		"the address":   "admin@epic.example", "the header": hs256, "the claims": fresh, "secret": "secret",
+		"the schema": schemaSQL(), "the role": "crm_app",
 	} {
 		hash := sha256.Sum256([]byte(key))
-		all["signed with "+name], all["signed with the hash of "+name] = jwt(hs256, fresh, []byte(key)), jwt(hs256, fresh, hash[:])
+		all["signed with "+name], all["signed with the hash of "+name] = jwt(hs256, fresh, []byte(key)),
+			jwt(hs256, fresh, hash[:])
 	}
 	all["another session's key"] = jwt(hs256, fresh, own.Key)
 	all["1 MB of claims"] = jwt(hs256, `{"x":"`+strings.Repeat("x", 1<<20)+`",`+fresh[1:], o.Key)
 	all["1 MB of signature"] = good(o) + strings.Repeat("A", 1<<20)
 	all["1 MB before"] = strings.Repeat("A", 1<<20) + good(o)
 	for name, from := range map[string]string{"iat": `"iat":`, "exp": `"exp":`, "sid": `"sid":`, "sub": `"sub":`} {
-		for _, value := range []string{`-1`, `null`, `true`, `[]`, `{}`, `""`, `"x"`, `1e99`, `1e400`, `1.5`, `9223372036854775808`, `-9223372036854775808`, `"1 or 1=1"`, `"\u0000"`, `"' or ''='"`} {
+		for _, value := range []string{
+			`-1`, `null`, `true`, `[]`, `{}`, `""`, `"x"`, `1e99`, `1e400`, `1.5`, `9223372036854775808`,
+			`-9223372036854775808`, `"1 or 1=1"`, `"\u0000"`, `"' or ''='"`,
+		} {
 			if from == `"iat":` && value[0] == '-' || from == `"exp":` && value == "1e99" {
 				continue // old, and far: bounded by the session's own end
 			}
@@ -81,10 +93,13 @@ func forgeries(o, own repo.Opening) map[string]string {
 		}
 	}
 	with := func(more string) string { return jwt(hs256, fresh[:len(fresh)-1]+","+more+"}", o.Key) }
-	all["nbf in the future"], all["nbf no number"] = with(fmt.Sprintf(`"nbf":%d`, time.Now().Add(hour).Unix())), with(`"nbf":"soon"`)
+	all["nbf in the future"], all["nbf no number"] = with(fmt.Sprintf(`"nbf":%d`, time.Now().Add(hour).Unix())),
+		with(`"nbf":"soon"`)
 	all["iat twice"], all["exp twice"] = with(fmt.Sprintf(`"iat":%d`, time.Now().Add(hour).Unix())), with(`"exp":1`)
-	all["sub twice"], all["sid twice"] = with(fmt.Sprintf(`"sub":"%d"`, own.UserID)), with(fmt.Sprintf(`"sid":%d`, own.SessionID))
-	all["trailing JSON"], all["trailing brace"], all["open JSON"] = jwt(hs256, fresh+fresh, o.Key), jwt(hs256, fresh+"}", o.Key), jwt(hs256, fresh[:len(fresh)-1], o.Key)
+	all["sub twice"], all["sid twice"] = with(fmt.Sprintf(`"sub":"%d"`, own.UserID)),
+		with(fmt.Sprintf(`"sid":%d`, own.SessionID))
+	all["trailing JSON"], all["trailing brace"], all["open JSON"] = jwt(hs256, fresh+fresh, o.Key),
+		jwt(hs256, fresh+"}", o.Key), jwt(hs256, fresh[:len(fresh)-1], o.Key)
 	return all
 }
 
@@ -102,8 +117,10 @@ func TestForgedTokens(t *testing.T) {
 	// With the own key: claims of somebody else, named twice in either order, or in a case that is no JSON of ours.
 	mine := claims(own, 0, time.Minute)
 	for name, more := range map[string]string{
-		"other's sub": fmt.Sprintf(`"sub":"%d"`, victim.UserID), "other's sid": fmt.Sprintf(`"sid":%d`, victim.SessionID),
-		"other's sid and sub": fmt.Sprintf(`"sid":%d,"sub":"%d"`, victim.SessionID, victim.UserID), "sub as a number": fmt.Sprintf(`"sub":%d`, victim.UserID),
+		"other's sub":         fmt.Sprintf(`"sub":"%d"`, victim.UserID),
+		"other's sid":         fmt.Sprintf(`"sid":%d`, victim.SessionID),
+		"other's sid and sub": fmt.Sprintf(`"sid":%d,"sub":"%d"`, victim.SessionID, victim.UserID),
+		"sub as a number":     fmt.Sprintf(`"sub":%d`, victim.UserID),
 	} {
 		all["own key, "+name] = jwt(hs256, mine[:len(mine)-1]+","+more+"}", own.Key)
 	}
@@ -117,14 +134,19 @@ func TestForgedTokens(t *testing.T) {
 		}
 	}
 	// Twice in the order in which one's own stand last: one is oneself.
-	for _, first := range []string{fmt.Sprintf(`"sub":"%d"`, victim.UserID), fmt.Sprintf(`"sid":%d`, victim.SessionID), `"role":"admin"`, `"Sub":"1"`} {
-		if n, err := w.try(jwt(hs256, "{"+first+","+mine[1:], own.Key), "select from me() where id <> $1 or role <> 'support'", own.UserID); n != 0 || sqlstate(err) != "" {
+	for _, first := range []string{
+		fmt.Sprintf(`"sub":"%d"`, victim.UserID), fmt.Sprintf(`"sid":%d`, victim.SessionID), `"role":"admin"`,
+		`"Sub":"1"`,
+	} {
+		if n, err := w.try(jwt(hs256, "{"+first+","+mine[1:], own.Key),
+			"select from me() where id <> $1 or role <> 'support'", own.UserID); n != 0 || sqlstate(err) != "" {
 			t.Errorf("%s: %d rows, %v", first, n, err)
 		}
 	}
 	for _, at := range []int{0, 50, len(good(victim))} { // no text of PostgreSQL holds it
 		token := good(victim)
-		if _, err := w.pool.Exec(context.Background(), "select set_config('crm.token', $1, true)", token[:at]+"\x00"+token[at:]); sqlstate(err) != "22021" {
+		if _, err := w.pool.Exec(context.Background(), "select set_config('crm.token', $1, true)",
+			token[:at]+"\x00"+token[at:]); sqlstate(err) != "22021" {
 			t.Errorf("a zero byte: %v", err)
 		}
 	}

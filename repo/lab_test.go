@@ -34,7 +34,8 @@ func jwt(header, claims string, key []byte) string {
 // claims of a session, from a moment until another.
 func claims(o repo.Opening, from, until time.Duration) string {
 	now := time.Now()
-	return fmt.Sprintf(`{"exp":%d,"iat":%d,"sid":%d,"sub":"%d"}`, now.Add(until).Unix(), now.Add(from).Unix(), o.SessionID, o.UserID)
+	return fmt.Sprintf(`{"exp":%d,"iat":%d,"sid":%d,"sub":"%d"}`, now.Add(until).Unix(), now.Add(from).Unix(),
+		o.SessionID, o.UserID)
 }
 
 // good is a token of that session.
@@ -99,7 +100,8 @@ func masked(text, mask []byte) []byte {
 // arguments are those of sign_in(); a nonce of the server is asked for first.
 func (r *rawTry) arguments(q querier) ([]any, error) {
 	if r.nonce == nil {
-		if err := q.QueryRow(context.Background(), "select nonce from sign_in_params($1)", r.email).Scan(&r.nonce); err != nil {
+		if err := q.QueryRow(context.Background(), "select nonce from sign_in_params($1)",
+			r.email).Scan(&r.nonce); err != nil {
 			return nil, err
 		}
 	}
@@ -123,7 +125,9 @@ func (r *rawTry) arguments(q querier) ([]any, error) {
 		id := sha256.Sum256(r.device)
 		device, deviceProof = id[:], masked(r.device, hmac256(id[:], string(r.script)))
 	}
-	return []any{r.email, r.nonce, r.clientNonce, masked(r.key, hmac256(hash[:], string(r.auth))), code, device, deviceProof}, nil
+	return []any{
+		r.email, r.nonce, r.clientNonce, masked(r.key, hmac256(hash[:], string(r.auth))), code, device, deviceProof,
+	}, nil
 }
 
 const sqlSignIn = "select sign_in($1, $2, $3, $4, $5, $6, $7)"
@@ -140,7 +144,8 @@ func (r *rawTry) sign(q querier) (ticket []byte, err error) {
 // outcome is what open_session() says of a ticket, or the SQLSTATE of its error.
 func outcome(q querier, ticket []byte) string {
 	var said string
-	if err := q.QueryRow(context.Background(), "select outcome from open_session($1, '1 hour')", ticket).Scan(&said); err != nil {
+	if err := q.QueryRow(context.Background(), "select outcome from open_session($1, '1 hour')",
+		ticket).Scan(&said); err != nil {
 		return sqlstate(err)
 	}
 	return said
@@ -148,7 +153,8 @@ func outcome(q querier, ticket []byte) string {
 
 // opening is the session that a try opens.
 func (r *rawTry) opening(q querier, ticket []byte) (o repo.Opening, err error) {
-	err = q.QueryRow(context.Background(), "select session_id, collaborator_id from open_session($1, '1 hour') where outcome = 'opened'", ticket).
+	err = q.QueryRow(context.Background(),
+		"select session_id, collaborator_id from open_session($1, '1 hour') where outcome = 'opened'", ticket).
 		Scan(&o.SessionID, &o.UserID)
 	o.Key = hmac256(r.key, "session", string(r.auth))
 	return o, err
@@ -216,8 +222,14 @@ func (w *world) set(sql string, args ...any) {
 func (w *world) checksums() string {
 	w.t.Helper()
 	var parts []string
-	for _, table := range strings.Fields(read[string](w, "select string_agg(relname, ' ' order by relname) from pg_class where relnamespace = 'crm'::regnamespace and relkind = 'r'")) {
-		parts = append(parts, fmt.Sprintf("select '%[1]s ' || coalesce(md5(string_agg(x::text, e'\\n' order by x::text)), '') as sum from %[1]s x", table))
+	for _, table := range strings.Fields(
+		read[string](w,
+			"select string_agg(relname, ' ' order by relname) from pg_class "+
+				"where relnamespace = 'crm'::regnamespace and "+
+				"relkind = 'r'")) {
+		parts = append(parts,
+			fmt.Sprintf("select '%[1]s ' || coalesce(md5(string_agg(x::text, e'\\n' order by x::text)), '') as sum "+
+				"from %[1]s x", table))
 	}
 	return read[string](w, "select string_agg(sum, e'\\n') from ("+strings.Join(parts, " union all ")+") all_tables")
 }
@@ -237,7 +249,8 @@ func ok[T any](t testing.TB) func(T, error) T {
 func (w *world) customer(sales string) repo.Customer {
 	w.t.Helper()
 	return ok[repo.Customer](w.t)(w.as(sales).AddCustomer(context.Background(), repo.Change{
-		"company_name": text("Company of %s", sales), "full_name": text("Lou of %s", sales), "email": text("lou@%s.example", sales), "phone": text("+33612345678"),
+		"company_name": text("Company of %s", sales), "full_name": text("Lou of %s", sales),
+		"email": text("lou@%s.example", sales), "phone": text("+33612345678"),
 	}))
 }
 
@@ -245,7 +258,8 @@ func (w *world) customer(sales string) repo.Customer {
 func (w *world) contact(customer int64) repo.Contact {
 	w.t.Helper()
 	return ok[repo.Contact](w.t)(w.as("admin").AddContact(context.Background(), repo.Change{
-		"customer_id": customer, "full_name": "Jane Plume", "role": "buyer", "email": "jane@plume.example", "phone": "+33698765432",
+		"customer_id": customer, "full_name": "Jane Plume", "role": "buyer", "email": "jane@plume.example",
+		"phone": "+33698765432",
 	}))
 }
 
@@ -260,7 +274,9 @@ func (w *world) contract(customer int64, total repo.Money, status string) repo.C
 // newEvent is the change that adds an event of that contract, an hour long.
 func newEvent(contract *int64) repo.Change {
 	start := time.Now().Add(24 * time.Hour).Truncate(time.Second)
-	return repo.Change{"contract_id": contract, "name": text("Gala"), "start_date": start, "end_date": start.Add(time.Hour)}
+	return repo.Change{
+		"contract_id": contract, "name": text("Gala"), "start_date": start, "end_date": start.Add(time.Hour),
+	}
 }
 
 // event of a contract in three days, with that support collaborator unless it is empty.
@@ -268,7 +284,8 @@ func (w *world) event(contract int64, support string) repo.Event {
 	w.t.Helper()
 	ctx, start := context.Background(), time.Now().Add(72*time.Hour).Truncate(time.Second)
 	e := ok[repo.Event](w.t)(w.as("admin").AddEvent(ctx, repo.Change{
-		"contract_id": &contract, "name": text("Party"), "start_date": &start, "end_date": ptr(start.Add(5 * time.Hour)),
+		"contract_id": &contract, "name": text("Party"), "start_date": &start,
+		"end_date": ptr(start.Add(5 * time.Hour)),
 		"location": text("Paris"), "attendees": ptr(int64(10)), "comments": text("none"),
 	}))
 	if support == "" {

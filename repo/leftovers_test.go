@@ -13,7 +13,8 @@ import (
 func TestPoolerKeepsSessions(t *testing.T) {
 	throughPoolers(t, 3, func(t *testing.T, w *world, f front) {
 		weak := ok[[]string](t)(repo.WeakPooler(t.Context(), f.url))
-		if len(weak) != 1 || !strings.Contains(weak[0], "settings, prepared statements, locks") || !strings.Contains(weak[0], "server_reset_query_always = 1") {
+		if len(weak) != 1 || !strings.Contains(weak[0], "settings, prepared statements, locks") ||
+			!strings.Contains(weak[0], "server_reset_query_always = 1") {
 			t.Errorf("it is called weak for %q", weak)
 		}
 		db := w.through(t, f)
@@ -25,7 +26,11 @@ func TestPoolerKeepsSessions(t *testing.T) {
 			}
 		}
 		thief := raw(t, f)
-		for _, sql := range []string{"select count(*) from pg_prepared_statements", "select count(*) from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())"} {
+		for _, sql := range []string{
+			"select count(*) from pg_prepared_statements",
+			"select count(*) from pg_locks where locktype = 'advisory' and database = (select oid from pg_database " +
+				"where datname = current_database())",
+		} {
 			var n int
 			if err := thief.QueryRow(t.Context(), sql).Scan(&n); err != nil || n != 0 {
 				t.Errorf("%s: %d stay, %v", sql, n, err)
@@ -53,7 +58,8 @@ func TestWeakLog(t *testing.T) {
 	}
 	database := "alter database " + w.database
 	for set, want := range map[string]string{
-		"log_statement = 'all'":                  "log_statement is all, which writes tokens into its log: set log_parameter_max_length = 0",
+		"log_statement = 'all'": "log_statement is all, which writes tokens into its log: set " +
+			"log_parameter_max_length = 0",
 		"log_min_duration_statement = 5000":      "log_min_duration_statement is 5000",
 		"log_min_duration_sample = 0":            "log_min_duration_sample is 0",
 		"log_transaction_sample_rate = 0.5":      "log_transaction_sample_rate is 0.5",
@@ -65,7 +71,8 @@ func TestWeakLog(t *testing.T) {
 		name, _, _ := strings.Cut(set, " ")
 		w.set(database + " set " + set)
 		w.set(database + " set log_parameter_max_length = -1") // the default, which the private server has not
-		if weak := look(); (want == "") != (weak == nil) || want != "" && !slices.ContainsFunc(weak, func(s string) bool { return strings.Contains(s, want) }) {
+		if weak := look(); (want == "") != (weak == nil) ||
+			want != "" && !slices.ContainsFunc(weak, func(s string) bool { return strings.Contains(s, want) }) {
 			t.Errorf("%s: %q, want %q", set, weak, want)
 		}
 		w.set(database + " set log_parameter_max_length = 0")
@@ -76,7 +83,8 @@ func TestWeakLog(t *testing.T) {
 		w.set(database + " reset log_parameter_max_length")
 	}
 	w.set("grant temporary, create on database " + w.database + " to public")
-	if weak := look(); len(weak) != 2 || !strings.Contains(weak[0]+weak[1], "run: revoke temporary on database "+w.database+" from public, crm_app") {
+	if weak := look(); len(weak) != 2 ||
+		!strings.Contains(weak[0]+weak[1], "run: revoke temporary on database "+w.database+" from public, crm_app") {
 		t.Errorf("everybody may make things: %q", weak)
 	}
 }

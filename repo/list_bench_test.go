@@ -11,8 +11,8 @@ import (
 	"crm/repo"
 )
 
-// crowd fills the tables with n customers that all have the texts of one, n contracts and n events, as the superuser and
-// without triggers. States, contacts and deletions are skewed as a company's are: few are open, few are deleted.
+// crowd fills the tables with n customers that all have the texts of one, n contracts and n events, as the superuser
+// and without triggers. States, contacts and deletions are skewed as a company's are: few are open, few are deleted.
 func crowd(t testing.TB, w *world, n int) {
 	t.Helper()
 	ctx := context.Background()
@@ -22,17 +22,22 @@ func crowd(t testing.TB, w *world, n int) {
 	for _, sql := range []string{
 		"set session_replication_role = replica",
 		`insert into customer (company_name, full_name, email, phone, sales_id, deleted_at, created_at, updated_at)
-			select c.company_name, c.full_name, c.email, c.phone, case when i % 100 = 0 then $2::bigint else $3 end, case when i % 50 = 7 then now() end,
+			select c.company_name, c.full_name, c.email, c.phone, case when i % 100 = 0 then $2::bigint else $3 end,
+				case when i % 50 = 7 then now() end,
 				now() - i * interval '1 minute', now() - i * interval '1 second'
 			from customer c, generate_series(1, $1::integer) i`,
 		`insert into contract (customer_id, sales_id, total_amount, remaining_amount, status, signed_at, deleted_at)
-			select i, case when i % 100 = 0 then $2::bigint else $3 end, i % 10000 + 1, case when i % 20 = 2 then 1 else 0 end,
-				case when i % 1000 = 0 then 'to_send' when i % 1000 = 1 then 'pending' when i % 10 = 2 then 'signed' when i % 10 = 3 then 'canceled' else 'finished' end,
+			select i, case when i % 100 = 0 then $2::bigint else $3 end, i % 10000 + 1,
+				case when i % 20 = 2 then 1 else 0 end,
+				case when i % 1000 = 0 then 'to_send' when i % 1000 = 1 then 'pending' when i % 10 = 2 then 'signed'
+					when i % 10 = 3 then 'canceled' else 'finished' end,
 				now(), case when i % 50 = 7 then now() end
 			from generate_series(1, $1::integer) i`,
 		`insert into event (name, contract_id, start_date, end_date, location, attendees, support_id, deleted_at)
-			select 'Event ' || i, i, now() + (i - 0.9 * $1) * interval '10 minutes', now() + (i - 0.9 * $1) * interval '10 minutes' + interval '5 hours', 'Place ' || i % 100, i % 300,
-				case when i % 1000 = 0 then null when i % 100 = 1 then $2::bigint else $3 end, case when i % 50 = 7 then now() end
+			select 'Event ' || i, i, now() + (i - 0.9 * $1) * interval '10 minutes',
+				now() + (i - 0.9 * $1) * interval '10 minutes' + interval '5 hours', 'Place ' || i % 100, i % 300,
+				case when i % 1000 = 0 then null when i % 100 = 1 then $2::bigint else $3 end,
+					case when i % 50 = 7 then now() end
 			from generate_series(1, $1::integer) i`,
 		"vacuum analyze customer", "vacuum analyze contract", "vacuum analyze event",
 	} {
@@ -100,13 +105,20 @@ func listings(w *world) []listing {
 		{"events/from", events(repo.EventFilter{Page: page, From: &now})},
 		{"events/day", events(repo.EventFilter{Page: page, From: &now, To: ptr(now.Add(24 * time.Hour))})},
 		{"events/by-start", events(repo.EventFilter{Page: sorted("start_date", false)})},
-		{"waiting/sales", func(ctx context.Context, db *repo.DB) error { return failed(w.as("sales1").Waiting(ctx, now)) }},
-		{"waiting/support", func(ctx context.Context, db *repo.DB) error { return failed(w.as("support1").Waiting(ctx, now)) }},
-		{"waiting/manage", func(ctx context.Context, db *repo.DB) error { return failed(w.as("manage").Waiting(ctx, now)) }},
+		{"waiting/sales", func(ctx context.Context, db *repo.DB) error {
+			return failed(w.as("sales1").Waiting(ctx, now))
+		}},
+		{"waiting/support", func(ctx context.Context, db *repo.DB) error {
+			return failed(w.as("support1").Waiting(ctx, now))
+		}},
+		{"waiting/manage", func(ctx context.Context, db *repo.DB) error {
+			return failed(w.as("manage").Waiting(ctx, now))
+		}},
 	}
 }
 
-// What a list costs at CRM_BENCH_CUSTOMERS rows a table, with its count, beside the same in a database that keeps statistics: medians, in turns.
+// What a list costs at CRM_BENCH_CUSTOMERS rows a table, with its count, beside the same in a database that keeps
+// statistics: medians, in turns.
 func BenchmarkList(b *testing.B) {
 	ctx, w, twin := context.Background(), newWorld(b), newWorld(b)
 	for _, in := range []*world{w, twin} {
@@ -138,7 +150,8 @@ func BenchmarkSearchPlans(b *testing.B) {
 			"find":      func(db *repo.DB) error { return failed(findAll(ctx, db, needle)) },
 		} {
 			b.Run(name+"/"+needle, func(b *testing.B) {
-				inTurns(b, func() error { return ask(w.as("support1")) }, func() error { return ask(twin.as("support1")) })
+				inTurns(b, func() error { return ask(w.as("support1")) },
+					func() error { return ask(twin.as("support1")) })
 			})
 		}
 	}

@@ -103,7 +103,10 @@ func (w *world) takeKey(key uint32) {
 	w.prefix = binary.BigEndian.AppendUint32([]byte{1}, key)
 	owner := ok[*pgx.Conn](w.t)(pgx.Connect(context.Background(), pgtest.URL(w.database)))
 	defer owner.Close(context.Background())
-	for _, sql := range []string{"delete from crm.sealing_key", fmt.Sprintf("insert into crm.sealing_key (id, state) values (%d, 'present')", key)} {
+	for _, sql := range []string{
+		"delete from crm.sealing_key",
+		fmt.Sprintf("insert into crm.sealing_key (id, state) values (%d, 'present')", key),
+	} {
 		if _, err := owner.Exec(context.Background(), sql); err != nil {
 			w.t.Fatal(err)
 		}
@@ -171,7 +174,8 @@ func derives(key []byte) func(repo.Derivation) (repo.Secret, error) {
 func (w *world) add(person, role string) {
 	w.t.Helper()
 	hash := sha256.Sum256(key(person))
-	id, err := w.admin.AddUser(context.Background(), repo.User{FirstName: person, LastName: "Test", Email: person + "@epic.example", Role: role},
+	id, err := w.admin.AddUser(context.Background(),
+		repo.User{FirstName: person, LastName: "Test", Email: person + "@epic.example", Role: role},
 		&repo.Password{MemoryKiB: 64, Iterations: 1, Parallelism: 1, Salt: make([]byte, 16), KeyHash: hash[:]}, false)
 	if err != nil {
 		w.t.Fatal(err)
@@ -191,7 +195,8 @@ func (w *world) as(person string) *repo.DB {
 func (w *world) signIn(person string) *security.Signer {
 	w.t.Helper()
 	o := w.open(person)
-	return security.NewSigner(security.Session{ID: o.SessionID, UserID: o.UserID, Key: o.Key, Ends: o.Ends}, 10*time.Minute, time.Now)
+	return security.NewSigner(security.Session{ID: o.SessionID, UserID: o.UserID, Key: o.Key, Ends: o.Ends},
+		10*time.Minute, time.Now)
 }
 
 // open is a new session of a person, with its key.

@@ -19,6 +19,7 @@ customer.view    A A A A
 contact.view     A A A A
 contract.view    A A A A
 event.view       A A A A
+note.view        A A A A
 user.add         A A - -
 user.update      A A - -
 user.delete      A A - -
@@ -35,6 +36,12 @@ event.add        A - O -
 event.update     A A - O
 event.delete     A A - -
 event.cancel     A A - -
+note.add         A A A A
+note.update      A A O O
+note.delete      A A O O
+tag.view         A A A A
+tag.add          A A A A
+tag.delete       A A A A
 user.unlock      A A - -
 user.reset       A A - -
 user.sessions    A A - -
@@ -55,7 +62,12 @@ func matrix() map[string]map[string]string {
 }
 
 // may answers whether a person may do the action to the records of set 1 (sales1's, support1's) or 2.
+// An action on a note ends in its author's role.
 func may(person, action string, set int) bool {
+	action, author, _ := strings.Cut(action, " ")
+	if author != "" && matrix()[action][roleOf(person)] == "O" && roleOf(person) != author {
+		return false
+	}
 	switch matrix()[action][roleOf(person)] {
 	case "A":
 		return true
@@ -88,7 +100,8 @@ func listed[T any](found repo.List[T], err error) error {
 // trials makes one set of records and everything that can be tried on it.
 func (w *world) trials(set int) []trial {
 	ctx, sealed := context.Background(), w.forged("")
-	sales, support, spare := [...]string{"", "sales1", "sales2"}[set], [...]string{"", "support1", "support2"}[set], [...]string{"", "spare1", "spare2"}[set]
+	sales, support, spare := [...]string{"", "sales1", "sales2"}[set], [...]string{"", "support1", "support2"}[set],
+		[...]string{"", "spare1", "spare2"}[set]
 	w.add(spare, "sales")
 	user := w.ids[spare]
 	c, free := w.customer(sales).ID, w.customer(sales).ID
@@ -96,79 +109,178 @@ func (w *world) trials(set int) []trial {
 	e, off := w.event(k, support).ID, w.event(k, support).ID
 	ok[repo.Event](w.t)(w.as("manage").CancelEvent(ctx, off))
 	ids := []any{c}
+	noted := map[bool]int64{} // notes of the set's sales contact, and of its support contact
+	for _, isSales := range []bool{true, false} {
+		author := map[bool]string{true: sales, false: support}[isSales]
+		noted[isSales] = ok[repo.Note](w.t)(w.as(author).AddNote(ctx, "customer", c, repo.Change{"text": "Noted"})).ID
+	}
+	ok[repo.Tag](w.t)(w.as("admin").AddTag(ctx, "customer", c, "old"))
 	n, gone := w.contact(c).ID, w.contact(c).ID
 	ok[repo.Contact](w.t)(w.as("admin").DeleteContact(ctx, gone))
 	list := []trial{
-		{"user.view", set, func(db *repo.DB) error { return listed(db.Users(ctx, repo.UserFilter{Page: repo.Page{Limit: 9}})) }, "select * from users", nil},
-		{"user.view", set, func(db *repo.DB) error { return failed(db.User(ctx, user)) }, "select id, deleted_at from collaborator where id = $1", []any{user}},
-		{"user.view", set, func(db *repo.DB) error { return failed(db.History(ctx, "user", user)) }, "select * from history('user', $1)", []any{user}},
+		{"user.view", set, func(db *repo.DB) error {
+			return listed(db.Users(ctx, repo.UserFilter{Page: repo.Page{Limit: 9}}))
+		}, "select * from users", nil},
+		{"user.view", set, func(db *repo.DB) error {
+			return failed(db.User(ctx, user))
+		}, "select id, deleted_at from collaborator where id = $1", []any{user}},
+		{"user.view", set, func(db *repo.DB) error {
+			return failed(db.History(ctx, "user", user))
+		}, "select * from history('user', $1)", []any{user}},
 		{"customer.view", set, func(db *repo.DB) error {
 			return listed(db.Customers(ctx, repo.CustomerFilter{Page: repo.Page{Limit: 9}}))
 		}, "select * from customers", nil},
-		{"customer.view", set, func(db *repo.DB) error { return failed(db.Customer(ctx, c)) }, "select id, deleted_at from customer where id = $1", ids},
-		{"customer.view", set, func(db *repo.DB) error { return failed(db.History(ctx, "customer", c)) }, "select * from history('customer', $1)", ids},
+		{"customer.view", set, func(db *repo.DB) error {
+			return failed(db.Customer(ctx, c))
+		}, "select id, deleted_at from customer where id = $1", ids},
+		{"customer.view", set, func(db *repo.DB) error {
+			return failed(db.History(ctx, "customer", c))
+		}, "select * from history('customer', $1)", ids},
 		{"contact.view", set, func(db *repo.DB) error {
 			return listed(db.Contacts(ctx, repo.ContactFilter{Page: repo.Page{Limit: 9}}))
 		}, "select * from contacts", nil},
-		{"contact.view", set, func(db *repo.DB) error { return failed(db.Contact(ctx, n)) }, "select id, deleted_at from contact where id = $1", []any{n}},
-		{"contact.view", set, func(db *repo.DB) error { return failed(db.History(ctx, "contact", n)) }, "select * from history('contact', $1)", []any{n}},
+		{"contact.view", set, func(db *repo.DB) error {
+			return failed(db.Contact(ctx, n))
+		}, "select id, deleted_at from contact where id = $1", []any{n}},
+		{"contact.view", set, func(db *repo.DB) error {
+			return failed(db.History(ctx, "contact", n))
+		}, "select * from history('contact', $1)", []any{n}},
 		{"contract.view", set, func(db *repo.DB) error {
 			return listed(db.Contracts(ctx, repo.ContractFilter{Page: repo.Page{Limit: 9}}))
 		}, "select * from contracts", nil},
-		{"contract.view", set, func(db *repo.DB) error { return failed(db.Contract(ctx, k)) }, "select id, deleted_at from contract where id = $1", []any{k}},
-		{"contract.view", set, func(db *repo.DB) error { return failed(db.History(ctx, "contract", k)) }, "select * from history('contract', $1)", []any{k}},
-		{"event.view", set, func(db *repo.DB) error { return listed(db.Events(ctx, repo.EventFilter{Page: repo.Page{Limit: 9}})) }, "select * from events", nil},
-		{"event.view", set, func(db *repo.DB) error { return failed(db.Event(ctx, e)) }, "select id, deleted_at from event where id = $1", []any{e}},
-		{"event.view", set, func(db *repo.DB) error { return failed(db.History(ctx, "event", e)) }, "select * from history('event', $1)", []any{e}},
+		{"contract.view", set, func(db *repo.DB) error {
+			return failed(db.Contract(ctx, k))
+		}, "select id, deleted_at from contract where id = $1", []any{k}},
+		{"contract.view", set, func(db *repo.DB) error {
+			return failed(db.History(ctx, "contract", k))
+		}, "select * from history('contract', $1)", []any{k}},
+		{"event.view", set, func(db *repo.DB) error {
+			return listed(db.Events(ctx, repo.EventFilter{Page: repo.Page{Limit: 9}}))
+		}, "select * from events", nil},
+		{"event.view", set, func(db *repo.DB) error {
+			return failed(db.Event(ctx, e))
+		}, "select id, deleted_at from event where id = $1", []any{e}},
+		{"event.view", set, func(db *repo.DB) error {
+			return failed(db.History(ctx, "event", e))
+		}, "select * from history('event', $1)", []any{e}},
 		{
 			"user.add", set, func(db *repo.DB) error {
-				return failed(db.AddUser(ctx, repo.Change{"first_name": text("New"), "last_name": text("New"), "email": text("new@epic.example"), "role": text("sales")},
-					&repo.Password{MemoryKiB: 64, Iterations: 1, Parallelism: 1, Salt: make([]byte, 16), KeyHash: make([]byte, 32)}))
+				return failed(
+					db.AddUser(ctx,
+						repo.Change{
+							"first_name": text("New"), "last_name": text("New"), "email": text("new@epic.example"),
+							"role": text("sales"),
+						},
+						&repo.Password{
+							MemoryKiB: 64, Iterations: 1, Parallelism: 1, Salt: make([]byte, 16),
+							KeyHash: make([]byte, 32),
+						}))
 			},
-			"insert into collaborator (first_name, last_name, email, role) values ('New', 'New', 'new@epic.example', 'sales')", nil,
+			"insert into collaborator (first_name, last_name, email, role) values ('New', 'New', 'new@epic.example', " +
+				"'sales')", nil,
 		},
 		{"user.update", set, func(db *repo.DB) error {
 			return failed(db.UpdateUser(ctx, user, repo.Change{"last_name": text("New")}, nil))
 		}, "update collaborator set last_name = 'New' where id = $1", []any{user}},
-		{"user.delete", set, func(db *repo.DB) error { return failed(db.DeleteUser(ctx, user, nil)) }, "update collaborator set deleted_at = now() where id = $1", []any{user}},
+		{"user.delete", set, func(db *repo.DB) error {
+			return failed(db.DeleteUser(ctx, user, nil))
+		}, "update collaborator set deleted_at = now() where id = $1", []any{user}},
 		{"customer.add", set, func(db *repo.DB) error {
 			return failed(db.AddCustomer(ctx, repo.Change{"company_name": text("New"), "full_name": text("New")}))
 		}, "insert into customer (company_name, full_name) values ($1, $1)", []any{sealed}},
 		{"customer.update", set, func(db *repo.DB) error {
 			return failed(db.UpdateCustomer(ctx, c, repo.Change{"phone": text("")}))
 		}, "update customer set phone = null where id = $1", ids},
-		{"customer.delete", set, func(db *repo.DB) error { return failed(db.DeleteCustomer(ctx, free)) }, "update customer set deleted_at = now() where id = $1", []any{free}},
+		{"customer.delete", set, func(db *repo.DB) error {
+			return failed(db.DeleteCustomer(ctx, free))
+		}, "update customer set deleted_at = now() where id = $1", []any{free}},
 		{"contact.add", set, func(db *repo.DB) error {
 			return failed(db.AddContact(ctx, repo.Change{"customer_id": c, "full_name": "New"}))
 		}, "insert into contact (customer_id, full_name) values ($1, $2)", []any{c, sealed}},
 		{"contact.update", set, func(db *repo.DB) error {
 			return failed(db.UpdateContact(ctx, n, repo.Change{"first": true}))
 		}, "update contact set first_at = now() where id = $1", []any{n}},
-		{"contact.delete", set, func(db *repo.DB) error { return failed(db.DeleteContact(ctx, n)) }, "update contact set deleted_at = now() where id = $1", []any{n}},
-		{"contact.delete", set, func(db *repo.DB) error { return failed(db.RestoreContact(ctx, gone)) }, "update contact set deleted_at = null where id = $1", []any{gone}},
-		{"contract.add", set, func(db *repo.DB) error { return failed(db.AddContract(ctx, repo.Change{"customer_id": &c})) }, "insert into contract (customer_id) values ($1)", ids},
+		{"contact.delete", set, func(db *repo.DB) error {
+			return failed(db.DeleteContact(ctx, n))
+		}, "update contact set deleted_at = now() where id = $1", []any{n}},
+		{"contact.delete", set, func(db *repo.DB) error {
+			return failed(db.RestoreContact(ctx, gone))
+		}, "update contact set deleted_at = null where id = $1", []any{gone}},
+		{"contract.add", set, func(db *repo.DB) error {
+			return failed(db.AddContract(ctx, repo.Change{"customer_id": &c}))
+		}, "insert into contract (customer_id) values ($1)", ids},
 		{"contract.update", set, func(db *repo.DB) error {
 			return failed(db.UpdateContract(ctx, k, repo.Change{"total_amount": ptr(repo.Money(200000))}))
 		}, "update contract set total_amount = 2000 where id = $1", []any{k}},
-		{"contract.update", set, func(db *repo.DB) error { return failed(db.PayContract(ctx, k, 100, nil)) }, "insert into payment (contract_id, amount) values ($1, 1)", []any{k}},
+		{"contract.update", set, func(db *repo.DB) error {
+			return failed(db.PayContract(ctx, k, 100, nil))
+		}, "insert into payment (contract_id, amount) values ($1, 1)", []any{k}},
 		{"contract.update", set, func(db *repo.DB) error {
 			return failed(db.UpdateContract(ctx, k, repo.Change{"remaining_amount": ptr(repo.Money(5))}))
-		}, "insert into payment (contract_id, amount) select id, remaining_amount from contracts where id = $1", []any{k}},
+		}, "insert into payment (contract_id, amount) select id, remaining_amount from contracts where id = $1", []any{
+			k,
+		}},
 		{"contract.delete", set, nil, "update contract set deleted_at = now() where id = $1", []any{k}},
-		{"event.add", set, func(db *repo.DB) error { return failed(db.AddEvent(ctx, newEvent(&k))) }, "insert into event (contract_id, name, start_date, end_date) values ($1, 'Gala', now(), now() + interval '1 hour')", []any{k}},
+		{"event.add", set, func(db *repo.DB) error {
+			return failed(db.AddEvent(ctx, newEvent(&k)))
+		}, "insert into event (contract_id, name, start_date, end_date) values ($1, 'Gala', now(), now() + interval " +
+			"'1 hour')", []any{k}},
 		{"event.update", set, func(db *repo.DB) error {
 			return failed(db.UpdateEvent(ctx, e, repo.Change{"comments": text("New")}))
 		}, "update event set comments = 'New' where id = $1", []any{e}},
-		{"event.delete", set, func(db *repo.DB) error { return failed(db.DeleteEvent(ctx, e)) }, "update event set deleted_at = now() where id = $1", []any{e}},
+		{"event.delete", set, func(db *repo.DB) error {
+			return failed(db.DeleteEvent(ctx, e))
+		}, "update event set deleted_at = now() where id = $1", []any{e}},
 	}
 	list = append(list,
-		trial{"event.cancel", set, func(db *repo.DB) error { return failed(db.CancelEvent(ctx, e)) }, "update event set canceled_at = now() where id = $1", []any{e}},
-		trial{"event.cancel", set, func(db *repo.DB) error { return failed(db.RestoreEvent(ctx, off)) }, "update event set canceled_at = null where id = $1", []any{off}})
-	for _, table := range []string{"collaborator", "customer", "contact", "contract", "event"} { // nothing is ever really deleted
+		trial{"event.cancel", set, func(db *repo.DB) error {
+			return failed(db.CancelEvent(ctx, e))
+		}, "update event set canceled_at = now() where id = $1", []any{e}},
+		trial{"event.cancel", set, func(db *repo.DB) error {
+			return failed(db.RestoreEvent(ctx, off))
+		}, "update event set canceled_at = null where id = $1", []any{off}})
+	list = append(list,
+		trial{"note.view", set, func(db *repo.DB) error {
+			return listed(db.Notes(ctx, repo.NoteFilter{Page: repo.Page{Limit: 9}}))
+		}, "select * from notes", nil},
+		trial{"note.view", set, func(db *repo.DB) error {
+			return failed(db.History(ctx, "note", noted[true]))
+		}, "select * from history('note', $1)", []any{noted[true]}},
+		trial{"note.add", set, func(db *repo.DB) error {
+			return failed(db.AddNote(ctx, "customer", c, repo.Change{"text": "New"}))
+		}, "insert into note (customer_id, text) values ($1, $2)", []any{c, sealed}},
+		trial{"note.add", set, func(db *repo.DB) error {
+			return failed(db.AddNote(ctx, "event", e, repo.Change{"text": "New"}))
+		}, "insert into note (event_id, text) values ($1, $2)", []any{e, sealed}},
+		trial{"tag.view", set, func(db *repo.DB) error {
+			return failed(db.Tags(ctx, "", 0))
+		}, "select * from tags", nil},
+		trial{"tag.add", set, func(db *repo.DB) error {
+			return failed(db.AddTag(ctx, "contract", k, "new"))
+		}, "insert into tag (contract_id, name) values ($1, 'new')", []any{k}},
+		trial{
+			"tag.delete", set, func(db *repo.DB) error { return failed(db.RemoveTag(ctx, "customer", c, "old")) },
+			"update tag set deleted_at = now() where id = (select id from tags " +
+				"where customer_id = $1 and name = 'old' and deleted_at is null)", ids,
+		})
+	for isSales, id := range noted { // a note is its author's, whose role the trial's role stands for
+		own := map[bool]string{true: "sales", false: "support"}[isSales]
+		list = append(list,
+			trial{"note.update " + own, set, func(db *repo.DB) error {
+				return failed(db.UpdateNote(ctx, id, repo.Change{"text": "New"}))
+			}, "update note set due = '2030-01-01' where id = $1", []any{id}},
+			trial{"note.delete " + own, set, func(db *repo.DB) error {
+				return failed(db.DeleteNote(ctx, id))
+			}, "update note set deleted_at = now() where id = $1", []any{id}})
+	}
+	// nothing is ever really deleted
+	for _, table := range []string{"collaborator", "customer", "contact", "contract", "event", "note"} {
 		noun := strings.Replace(table, "collaborator", "user", 1)
 		list = append(list, trial{noun + ".destroy", set, nil, "delete from " + table, nil})
 	}
-	return append(list, trial{"contract.destroy", set, nil, "delete from payment", nil}, trial{"contract.destroy", set, nil, "update payment set amount = 1", nil})
+	return append(list, trial{"contract.destroy", set, nil, "delete from payment", nil}, trial{
+		"contract.destroy", set, nil, "update payment set amount = 1", nil,
+	})
 }
 
 // badTokens are all the ways in which a person is not signed in.
@@ -193,20 +305,29 @@ func (w *world) badTokens(person string) map[string]string {
 	swapped := claims(repo.Opening{SessionID: mine.SessionID, UserID: other.UserID}, 0, hour)
 	return map[string]string{
 		"none": "", "blank": " ", "word": "admin", "header only": token[:37],
-		"expired": jwt(hs256, claims(mine, -hour, -time.Second), mine.Key), "no end": jwt(hs256, strings.Replace(fresh, `"exp"`, `"end"`, 1), mine.Key),
-		"not yet": jwt(hs256, claims(mine, hour, 2*hour), mine.Key), "no start": jwt(hs256, strings.Replace(fresh, `"iat"`, `"at"`, 1), mine.Key),
-		"forged": jwt(hs256, fresh, make([]byte, 32)), "empty key": jwt(hs256, fresh, nil),
-		"alg none": jwt(`{"alg":"none","typ":"JWT"}`, fresh, mine.Key), "unsigned none": "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0." + strings.Split(token, ".")[1] + ".",
-		"RS256": jwt(`{"alg":"RS256","typ":"JWT"}`, fresh, mine.Key), "HS512": jwt(`{"alg":"HS512","typ":"JWT"}`, fresh, mine.Key),
-		"header order": jwt(`{"typ":"JWT","alg":"HS256"}`, fresh, mine.Key),
-		"revoked":      good(over), "deleted user": good(left), "role changed": good(moved),
-		"other's session": jwt(hs256, claims(other, 0, hour), mine.Key), "own session, other's name": jwt(hs256, swapped, mine.Key),
-		"own name, other's key": jwt(hs256, fresh, other.Key), "no session": jwt(hs256, `{"sub":"1"}`, mine.Key),
-		"sub of none": jwt(hs256, strings.Replace(fresh, `"sub"`, `"who"`, 1), mine.Key), "list": jwt(hs256, `[1]`, mine.Key), "no JSON": jwt(hs256, "x", mine.Key),
-		"truncated": token[:len(token)-1], "unsigned": unsigned, "padded": token + "=", "space before": " " + token, "space after": token + " ", "newline": token + "\n",
+		"expired":  jwt(hs256, claims(mine, -hour, -time.Second), mine.Key),
+		"no end":   jwt(hs256, strings.Replace(fresh, `"exp"`, `"end"`, 1), mine.Key),
+		"not yet":  jwt(hs256, claims(mine, hour, 2*hour), mine.Key),
+		"no start": jwt(hs256, strings.Replace(fresh, `"iat"`, `"at"`, 1), mine.Key),
+		"forged":   jwt(hs256, fresh, make([]byte, 32)), "empty key": jwt(hs256, fresh, nil),
+		"alg none":      jwt(`{"alg":"none","typ":"JWT"}`, fresh, mine.Key),
+		"unsigned none": "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0." + strings.Split(token, ".")[1] + ".",
+		"RS256":         jwt(`{"alg":"RS256","typ":"JWT"}`, fresh, mine.Key),
+		"HS512":         jwt(`{"alg":"HS512","typ":"JWT"}`, fresh, mine.Key),
+		"header order":  jwt(`{"typ":"JWT","alg":"HS256"}`, fresh, mine.Key),
+		"revoked":       good(over), "deleted user": good(left), "role changed": good(moved),
+		"other's session":           jwt(hs256, claims(other, 0, hour), mine.Key),
+		"own session, other's name": jwt(hs256, swapped, mine.Key),
+		"own name, other's key":     jwt(hs256, fresh, other.Key), "no session": jwt(hs256, `{"sub":"1"}`, mine.Key),
+		"sub of none": jwt(hs256, strings.Replace(fresh, `"sub"`, `"who"`, 1), mine.Key),
+		"list":        jwt(hs256, `[1]`, mine.Key), "no JSON": jwt(hs256, "x", mine.Key),
+		"truncated": token[:len(token)-1], "unsigned": unsigned, "padded": token + "=", "space before": " " + token,
+		"space after": token + " ", "newline": token + "\n",
 		"space within": token[:50] + " " + token[50:], "extra part": token + ".x", "upper case": strings.ToUpper(token),
-		"huge": token + strings.Repeat("A", 100_000), "huge claims": jwt(hs256, strings.Repeat(" ", 2000)+fresh, mine.Key),
-		"deep": jwt(hs256, strings.Repeat("[", 600), mine.Key), "no UTF-8": jwt(hs256, "\xff\xfe", mine.Key), "big number": jwt(hs256, `{"sid":1e99}`, mine.Key),
+		"huge":        token + strings.Repeat("A", 100_000),
+		"huge claims": jwt(hs256, strings.Repeat(" ", 2000)+fresh, mine.Key),
+		"deep":        jwt(hs256, strings.Repeat("[", 600), mine.Key), "no UTF-8": jwt(hs256, "\xff\xfe", mine.Key),
+		"big number": jwt(hs256, `{"sid":1e99}`, mine.Key),
 	}
 }
 
@@ -217,7 +338,9 @@ func TestMatrix(t *testing.T) {
 	t.Parallel()
 	var tried atomic.Int64
 	t.Cleanup(func() { t.Logf("%d statements tried raw, and through the program where it has them", tried.Load()) })
-	for person, other := range map[string]string{"admin": "support2", "manage": "sales2", "sales1": "sales2", "support1": "support2"} {
+	for person, other := range map[string]string{
+		"admin": "support2", "manage": "sales2", "sales1": "sales2", "support1": "support2",
+	} {
 		t.Run(person, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
@@ -233,7 +356,8 @@ func TestMatrix(t *testing.T) {
 				}
 				tried.Add(int64(len(good) + len(bad)))
 				if after := w.checksums(); after != before {
-					t.Fatalf("%s of set %d, tried by %s, left something:\n%s\n%s", tr.action, tr.set, person, before, after)
+					t.Fatalf("%s of set %d, tried by %s, left something:\n%s\n%s", tr.action, tr.set, person, before,
+						after)
 				}
 			}
 		})

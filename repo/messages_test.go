@@ -36,13 +36,16 @@ func (w *world) talkative(token string) *talkative {
 	return c
 }
 
-// R5, R25: no function with the owner's rights sends the caller messages of its work. The plans among them hold the values of
-// its variables: find_account() would tell which addresses exist, and redeem() a wrong key from a lock.
+// R5, R25: no function with the owner's rights sends the caller messages of its work. The plans among them hold the
+// values of its variables: find_account() would tell which addresses exist, and redeem() a wrong key from a lock.
 func TestFunctionsKeepQuiet(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	ctx := context.Background()
-	owners := strings.Fields(read[string](w, "select string_agg(distinct 'crm.' || proname, ' ') from pg_proc where pronamespace = 'crm'::regnamespace and prosecdef"))
+	owners := strings.Fields(
+		read[string](w,
+			"select string_agg(distinct 'crm.' || proname, ' ') from pg_proc where pronamespace = 'crm'::regnamespace "+
+				"and prosecdef"))
 	calls := 0
 	for _, who := range []string{"", "sales1", "manage", "admin"} {
 		token := ""
@@ -98,7 +101,8 @@ func TestStrangersLearnNoNumber(t *testing.T) {
 		}
 		return *answer
 	}
-	echoes := strings.Fields("crm.run_key crm.search_keys crm.contract_owners crm.sign_in_params") // of arguments, and a nonce
+	// of arguments, and a nonce
+	echoes := strings.Fields("crm.run_key crm.search_keys crm.contract_owners crm.sign_in_params")
 	compared := 0
 	for _, f := range w.routines(t, "crm") {
 		call := func(id, request string) string {
@@ -115,7 +119,8 @@ func TestStrangersLearnNoNumber(t *testing.T) {
 					arguments = append(arguments, "null")
 				}
 			}
-			return "select x::text from (select set_config('crm.request', '" + request + "', true)) r, " + f.name + "(" + strings.Join(arguments, ", ") + ") x"
+			return "select x::text from (select set_config('crm.request', '" + request + "', true)) r, " + f.name +
+				"(" + strings.Join(arguments, ", ") + ") x"
 		}
 		if slices.Contains(echoes, f.name) {
 			continue

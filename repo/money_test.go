@@ -102,7 +102,8 @@ func TestMoneyWritten(t *testing.T) {
 	}{{0, "0.00"}, {5, "0.05"}, {-5, "-0.05"}, {120050, "1200.50"}, {MaxMoney, "9999999999.99"}} {
 		value, err := test.m.Value()
 		data, jsonErr := json.Marshal(test.m)
-		if test.m.String() != test.want || value != any(test.want) || string(data) != `"`+test.want+`"` || err != nil || jsonErr != nil {
+		if test.m.String() != test.want || value != any(test.want) || string(data) != `"`+test.want+`"` || err != nil ||
+			jsonErr != nil {
 			t.Errorf("%d is written %s, %v, %s; want %s", int64(test.m), test.m, value, data, test.want)
 		}
 	}

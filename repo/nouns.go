@@ -1,8 +1,8 @@
 package repo
 
-// This file lists what the program has records of. Undo, the trail and find take their nouns from it.
+// This file lists the entities. Undo, the trail and find get their nouns from it.
 
-// A stored is an entity whatever the type of its records.
+// A stored is an entity of any record type.
 type stored interface {
 	nounAndTable() (noun, table string)
 	column(name string) Column
@@ -11,12 +11,12 @@ type stored interface {
 	all() []Column
 }
 
-// stores returns the entities, in the order in which lists name their nouns.
-func stores() []stored { return []stored{customers, contacts, contracts, events, users} }
+// stores returns the entities in the order in which lists show their nouns.
+func stores() []stored { return []stored{customers, contacts, contracts, events, notes, users} }
 
 // storeOf returns the entity with a noun, or nil.
 func storeOf(noun string) stored {
-	for _, e := range append(stores(), payments) {
+	for _, e := range append(stores(), payments, tags) {
 		if own, _ := e.nounAndTable(); own == noun {
 			return e
 		}
@@ -49,7 +49,7 @@ func (e entity[T]) sealed() (columns []string) {
 
 // TrailEntities returns the kinds of records that the trail's entries are about. Refusals may name other nouns.
 func TrailEntities() []string {
-	return append(Nouns(), payments.noun, "role", "keyset", "schema", "audit")
+	return append(Nouns(), tags.noun, payments.noun, "role", "keyset", "schema", "audit")
 }
 
 // TrailActions returns the actions of the trail's entries.

@@ -12,12 +12,13 @@ import (
 	"crm/repo"
 )
 
-// The nouns of the program are those of the trail, of undo and of the permissions in the database, and so are the roles.
+// The nouns of the program are those of the trail, of undo and of the permissions in the database, and so are the
+// roles.
 func TestNounsAreTheDatabases(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	tables := repo.NounTables()
-	tables["payment"] = "payment" // has no ID that users see
+	tables["payment"], tables["tag"] = "payment", "tag" // have no ID that users see
 	inTrail := read[map[string]string](w, `select jsonb_object_agg(rtrim(encode(t.tgargs, 'escape'), '\0'), c.relname)
 		from pg_trigger t join pg_class c on c.oid = t.tgrelid where t.tgname = 'z_trail'`)
 	if !maps.Equal(inTrail, tables) {
@@ -32,27 +33,34 @@ func TestNounsAreTheDatabases(t *testing.T) {
 			t.Errorf("audit list does not offer %s", noun)
 		}
 	}
-	viewed := read[[]string](w, "select array_agg(distinct split_part(action, '.', 1)) from permission where action like '%.view'")
+	viewed := read[[]string](w,
+		"select array_agg(distinct split_part(action, '.', 1)) from permission where action like '%.view'")
 	slices.Sort(viewed)
-	if want := slices.Sorted(slices.Values(append(repo.Nouns(), "audit"))); !slices.Equal(viewed, want) {
+	if want := slices.Sorted(slices.Values(append(repo.Nouns(), "audit", "tag"))); !slices.Equal(viewed, want) {
 		t.Errorf("the permissions to view are those of %v, want %v", viewed, want)
 	}
-	if roles, want := read[[]string](w, "select array_agg(name order by name) from role"), slices.Sorted(slices.Values(repo.Roles())); !slices.Equal(roles, want) {
+	if roles, want := read[[]string](w, "select array_agg(name order by name) from role"),
+		slices.Sorted(slices.Values(repo.Roles())); !slices.Equal(roles, want) {
 		t.Errorf("the roles are %v, the program knows %v", roles, want)
 	}
 }
 
-// Every column that the app role may write has a field in the struct of its entity, apart from what the program derives.
+// Every column that the app role may write has a field in the struct of its entity, apart from what the program
+// derives.
 func TestWritableColumnsAreDeclared(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for noun, columns := range map[string][]repo.Column{
-		"customer": repo.ColumnsOf[repo.Customer](), "contact": repo.ColumnsOf[repo.Contact](), "contract": repo.ColumnsOf[repo.Contract](),
-		"event": repo.ColumnsOf[repo.Event](), "user": repo.ColumnsOf[repo.User](),
+		"customer": repo.ColumnsOf[repo.Customer](), "contact": repo.ColumnsOf[repo.Contact](),
+		"contract": repo.ColumnsOf[repo.Contract](),
+		"event":    repo.ColumnsOf[repo.Event](), "user": repo.ColumnsOf[repo.User](),
+		"note": repo.ColumnsOf[repo.Note](),
 	} {
 		writable := read[[]string](w, `select array_agg(a.attname::text) from pg_attribute a
-			where a.attrelid = $1::text::regclass and a.attnum > 0 and not a.attisdropped and right(a.attname, 7) <> '_tokens'
-				and (has_column_privilege('crm_app', a.attrelid, a.attnum, 'insert') or has_column_privilege('crm_app', a.attrelid, a.attnum, 'update'))`,
+			where a.attrelid = $1::text::regclass and a.attnum > 0 and not a.attisdropped
+			and right(a.attname, 7) <> '_tokens'
+				and (has_column_privilege('crm_app', a.attrelid, a.attnum, 'insert')
+					or has_column_privilege('crm_app', a.attrelid, a.attnum, 'update'))`,
 			"crm."+repo.NounTables()[noun])
 		if len(writable) < 4 {
 			t.Errorf("of %s only %v can be written", noun, writable)
@@ -76,8 +84,10 @@ func TestTrailActions(t *testing.T) {
 	}
 	var written []string
 	for _, pattern := range []string{
-		`perform (?:note|lead)\([^,]+(?:\(of_entity\))?, [^']*?'([a-z-]+)'`,                  // what is no change of a record
-		`insert into audit \([^)]*\)\s+values \([^;]*?'(?:user|schema)',\s[^;]*?'([a-z-]+)'`, // what the owner's functions note
+		// what is no change of a record
+		`perform (?:note|lead)\([^,]+(?:\(of_entity\))?, [^']*?'([a-z-]+)'`,
+		// what the owner's functions note
+		`insert into audit \([^)]*\)\s+values \([^;]*?'(?:user|schema)',\s[^;]*?'([a-z-]+)'`,
 		`noteRotation\(ctx, key, "([a-z]+)"`,
 		`(?:then|when 'INSERT' then|when 'DELETE' then|else) '(add|purge|update|restore|delete|cancel)'`, // trail()
 	} {
@@ -86,7 +96,8 @@ func TestTrailActions(t *testing.T) {
 		}
 	}
 	slices.Sort(written)
-	if written, want := slices.Compact(written), slices.Sorted(slices.Values(repo.TrailActions())); !slices.Equal(written, want) {
+	if written, want := slices.Compact(written),
+		slices.Sorted(slices.Values(repo.TrailActions())); !slices.Equal(written, want) {
 		t.Errorf("written are\n%q, listed are\n%q", written, want)
 	}
 }

@@ -29,8 +29,8 @@ func TestCopyAgreesWithSelect(t *testing.T) {
 	t.Logf("%d relations compared", compared)
 }
 
-// A cursor WITH HOLD copies its rows when its transaction commits: it is read after the session has ended, as the docs say. A new statement
-// is refused.
+// A cursor WITH HOLD copies its rows when its transaction commits: it is read after the session has ended, as the docs
+// say. A new statement is refused.
 func TestHeldCursors(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -43,7 +43,9 @@ func TestHeldCursors(t *testing.T) {
 	if err := k.send("fetch all from held"); err != nil {
 		t.Errorf("the cursor: %v", err)
 	}
-	for _, sql := range []string{"select id from crm.customers", "declare another cursor with hold for select id from crm.customers"} {
+	for _, sql := range []string{
+		"select id from crm.customers", "declare another cursor with hold for select id from crm.customers",
+	} {
 		if err := k.send(sql); sqlstate(err) != "28000" {
 			t.Errorf("%s: %v", sql, err)
 		}
@@ -55,10 +57,12 @@ func TestNobodyListens(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.records()
-	if n := read[int](w, "select count(*) from pg_proc where pronamespace = 'crm'::regnamespace and prosrc ~* 'listen|notify'"); n != 0 {
+	if n := read[int](w,
+		"select count(*) from pg_proc where pronamespace = 'crm'::regnamespace and prosrc ~* 'listen|notify'"); n != 0 {
 		t.Errorf("%d functions use notifications", n)
 	}
-	if n := read[int](w, "select count(*) from pg_stat_activity where datname = current_database() and query ~* '^\\s*listen'"); n != 0 {
+	if n := read[int](w,
+		"select count(*) from pg_stat_activity where datname = current_database() and query ~* '^\\s*listen'"); n != 0 {
 		t.Errorf("%d connections listen", n)
 	}
 }

@@ -37,17 +37,21 @@ type footprint struct {
 	took      time.Duration
 }
 
-const sqlTables = `select coalesce(string_agg(concat_ws(' ', relname, seq_scan, seq_tup_read, idx_scan, idx_tup_fetch, n_tup_ins, n_tup_upd, n_tup_del), e'\n' order by relid), '')
+const sqlTables = `select coalesce(string_agg(concat_ws(' ', relname, seq_scan, seq_tup_read, idx_scan, idx_tup_fetch,
+	n_tup_ins, n_tup_upd, n_tup_del), e'\n' order by relid), '')
 	from pg_stat_xact_all_tables where schemaname in ('crm', 'pg_toast')`
 
 // sqlIndexes leaves out pg_stat_get_xact_tuples_returned(): it counts entries of rolled-back tries too, a known limit
 // (docs/security.md).
-const sqlIndexes = `select string_agg(concat_ws(' ', relname, pg_stat_get_xact_numscans(oid), pg_stat_get_xact_tuples_fetched(oid)), e'\n' order by oid)
+const sqlIndexes = `select string_agg(concat_ws(' ', relname, pg_stat_get_xact_numscans(oid),
+	pg_stat_get_xact_tuples_fetched(oid)), e'\n' order by oid)
 	from pg_class where relkind = 'i' and relnamespace = 'crm'::regnamespace`
 
-const sqlFunctions = `select coalesce(string_agg(concat_ws(' ', funcname, calls), e'\n' order by funcid), '') from pg_stat_xact_user_functions`
+const sqlFunctions = `select coalesce(string_agg(concat_ws(' ', funcname, calls), e'\n' order by funcid), '')
+	from pg_stat_xact_user_functions`
 
-const sqlLocks = `select string_agg(concat_ws(' ', locktype, relation::regclass, mode, granted), e'\n' order by locktype, relation, mode)
+const sqlLocks = `select string_agg(concat_ws(' ', locktype, relation::regclass, mode, granted), e'\n'
+	order by locktype, relation, mode)
 	from pg_locks where pid = pg_backend_pid() and relation::regclass::text !~ '^pg_'`
 
 // footprint measures a statement in a transaction that is rolled back.
@@ -117,7 +121,8 @@ func (w *world) stage() (all []scene) {
 	// The locks of manage and support2 last: a failure each hour since yesterday, and the newest now.
 	w.set("update sign_in_success set at = at - interval '23 hours' where counter <> ''")
 	for _, person := range []string{"manage", "support2"} {
-		w.set(`insert into sign_in_count select counter('address', sha256(convert_to($1, 'UTF8')), ''), clock_timestamp() - i * interval '61 minutes', -i
+		w.set(`insert into sign_in_count select counter('address', sha256(convert_to($1, 'UTF8')), ''),
+			clock_timestamp() - i * interval '61 minutes', -i
 			from generate_series(0, 20) i`, person+"@epic.example")
 	}
 	now := totpAt(w.t, factor.secret, time.Now())
@@ -135,7 +140,10 @@ func (w *world) stage() (all []scene) {
 				{"factor, locked, right", "support2", "support2"},
 				{"factor, right", "support1", "support1"},
 			} {
-				s := scene{fmt.Sprintf("%s, code %q, device %.2x", c.name, code, device), c.person + "@epic.example", key(c.key), code, device, "refused"}
+				s := scene{
+					fmt.Sprintf("%s, code %q, device %.2x", c.name, code, device), c.person + "@epic.example",
+					key(c.key), code, device, "refused",
+				}
 				switch {
 				case c.person == "support1" && c.key == "support1" && code == now:
 					continue // opens
@@ -214,7 +222,8 @@ func TestTriesLookAlike(t *testing.T) {
 			usual := mostFrequent(scenes)
 			for name, values := range scenes {
 				if !slices.Contains(values, usual) {
-					t.Errorf("%s, %s: %s differ: %q, elsewhere %q", kind, name, what, differing(values[0], usual), differing(usual, values[0]))
+					t.Errorf("%s, %s: %s differ: %q, elsewhere %q", kind, name, what, differing(values[0], usual),
+						differing(usual, values[0]))
 				}
 			}
 			if what == "bytes of WAL" {
@@ -282,7 +291,9 @@ func differing(one, other string) (lines []string) {
 func (w *world) forgetTry(ticket []byte) {
 	w.t.Helper()
 	defer w.set("vacuum crm.sign_in_count") // no dead rows are left in its indexes
-	w.set("with gone as (delete from sign_in_attempt where ticket = sha256($1) returning id) delete from sign_in_count where attempt_id in (select id from gone)", ticket)
+	w.set(
+		"with gone as (delete from sign_in_attempt where ticket = sha256($1) returning id) delete from sign_in_count "+
+			"where attempt_id in (select id from gone)", ticket)
 }
 
 // R25: a thousand tries that are judged and rolled back teach nothing that the answer does not say, and each that was
@@ -314,11 +325,13 @@ func TestRolledBackTriesCount(t *testing.T) {
 		answers[outcome(h, ticket)]++
 		h.do("rollback")
 	}
-	if n := read[int](w, "select count(distinct attempt_id) from sign_in_count where at < 'infinity'"); n != 20 || answers["refused"] != 20 {
+	if n := read[int](w, "select count(distinct attempt_id) from sign_in_count where at < 'infinity'"); n != 20 ||
+		answers["refused"] != 20 {
 		t.Errorf("%d of 20 tries count, answers %v", n, answers)
 	}
 	if said := outcome(w.pool, w.ticketOf(email, key("sales1"))); said != "refused" {
 		t.Errorf("after 20 failures the right key is %s", said)
 	}
-	t.Logf("1000 tries rolled back before they were committed: %d answers; 20 judged and rolled back: all count", opened)
+	t.Logf("1000 tries rolled back before they were committed: %d answers; 20 judged and rolled back: all count",
+		opened)
 }

@@ -32,26 +32,32 @@ func TestLeaving(t *testing.T) {
 		is(t, err, repo.ErrConflict, what)
 	}
 	for what, err := range map[string]error{
-		"to support": remove(sales1, support1), "to sales": remove(support1, sales1), "to a manager": remove(sales1, w.ids["manage"]), "to nobody": remove(sales1, 999999), "to oneself": remove(sales1, sales1),
+		"to support": remove(sales1, support1), "to sales": remove(support1, sales1),
+		"to a manager": remove(sales1, w.ids["manage"]), "to nobody": remove(sales1, 999999),
+		"to oneself": remove(sales1, sales1),
 	} {
 		if !errors.Is(err, repo.ErrInvalid) && !errors.Is(err, repo.ErrConflict) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	for _, sql := range []string{"select hand_over($1, null)", "select hand_over(null, $1)", "select hand_over(999999, $1)"} {
+	for _, sql := range []string{
+		"select hand_over($1, null)", "select hand_over(null, $1)", "select hand_over(999999, $1)",
+	} {
 		if _, err := w.try(w.token("manage"), sql, sales1); sqlstate(err) != "P0002" {
 			t.Errorf("%s: %v", sql, err)
 		}
 	}
 	for _, person := range []string{"sales2", "support1"} {
-		is(t, failed(w.as(person).DeleteUser(ctx, sales1, handingTo(sales2))), repo.ErrDenied, "handed over by %s", person)
+		is(t, failed(w.as(person).DeleteUser(ctx, sales1, handingTo(sales2))), repo.ErrDenied, "handed over by %s",
+			person)
 	}
 	if after := w.checksums(); after != before {
 		t.Fatalf("a refusal left something:\n%s\n%s", before, after)
 	}
 	is(t, remove(sales1, sales2), nil, "delete sales")
 	is(t, move(support1, support2, "sales"), nil, "move support")
-	c, k, e := ok[repo.Customer](t)(manage.Customer(ctx, customer)), ok[repo.Contract](t)(manage.Contract(ctx, contract)), ok[repo.Event](t)(manage.Event(ctx, event))
+	c, k, e := ok[repo.Customer](t)(manage.Customer(ctx, customer)),
+		ok[repo.Contract](t)(manage.Contract(ctx, contract)), ok[repo.Event](t)(manage.Event(ctx, event))
 	if *c.SalesID != sales2 || *k.SalesID != sales2 || *e.SupportID != support2 {
 		t.Errorf("handed over: %d, %d, %d", *c.SalesID, *k.SalesID, *e.SupportID)
 	}
@@ -70,8 +76,12 @@ func TestLeavingWhatIsOver(t *testing.T) {
 	ok[repo.Contract](t)(w.as("manage").UpdateContract(ctx, k, repo.Change{"sales_id": ptr(w.ids["sales1"])}))
 	e := w.event(k, "support1").ID
 	past := time.Now().Add(-48 * time.Hour)
-	ok[repo.Event](t)(w.as("support1").UpdateEvent(ctx, e, repo.Change{"start_date": &past, "end_date": ptr(past.Add(time.Hour))}))
-	ok[repo.Contract](t)(w.as("manage").UpdateContract(ctx, k, repo.Change{"remaining_amount": repo.Money(0), "status": text("finished")}))
+	ok[repo.Event](t)(w.as("support1").UpdateEvent(ctx, e, repo.Change{
+		"start_date": &past, "end_date": ptr(past.Add(time.Hour)),
+	}))
+	ok[repo.Contract](t)(w.as("manage").UpdateContract(ctx, k, repo.Change{
+		"remaining_amount": repo.Money(0), "status": text("finished"),
+	}))
 	gone, later := w.customer("sales1").ID, w.event(w.contract(c, 5000, "signed").ID, "support1").ID
 	ok[repo.Customer](t)(w.as("admin").DeleteCustomer(ctx, gone))
 	ok[repo.Event](t)(w.as("admin").DeleteEvent(ctx, later))
@@ -107,10 +117,17 @@ func TestContacts(t *testing.T) {
 			support = nil
 		}
 		admin := w.as("admin")
-		is(t, failed(admin.UpdateCustomer(ctx, customer, repo.Change{"sales_id": &id})), sales, "customer of %s", person)
-		is(t, failed(admin.AddCustomer(ctx, repo.Change{"company_name": text("x"), "full_name": text("x"), "sales_id": &id})), sales, "new customer of %s", person)
-		is(t, failed(admin.UpdateContract(ctx, contract, repo.Change{"sales_id": &id})), sales, "contract of %s", person)
-		is(t, failed(admin.AddContract(ctx, repo.Change{"customer_id": &customer, "sales_id": &id})), sales, "new contract of %s", person)
+		is(t, failed(admin.UpdateCustomer(ctx, customer, repo.Change{"sales_id": &id})), sales, "customer of %s",
+			person)
+		is(t,
+			failed(
+				admin.AddCustomer(ctx, repo.Change{
+					"company_name": text("x"), "full_name": text("x"), "sales_id": &id,
+				})), sales, "new customer of %s", person)
+		is(t, failed(admin.UpdateContract(ctx, contract, repo.Change{"sales_id": &id})), sales, "contract of %s",
+			person)
+		is(t, failed(admin.AddContract(ctx, repo.Change{"customer_id": &customer, "sales_id": &id})), sales,
+			"new contract of %s", person)
 		is(t, failed(admin.UpdateEvent(ctx, event, repo.Change{"support_id": &id})), support, "event of %s", person)
 	}
 	// R16: whoever sells and creates is the contact, and nobody else.
@@ -125,7 +142,9 @@ func TestReservedRole(t *testing.T) {
 	ctx, w := t.Context(), newWorld(t)
 	admin, manage, id := w.as("admin"), w.as("manage"), w.ids["admin"]
 	role := func(r string) repo.Change { return repo.Change{"role": &r} }
-	newcomer := repo.Change{"first_name": text("New"), "last_name": text("New"), "email": text("new@epic.example"), "role": text("admin")}
+	newcomer := repo.Change{
+		"first_name": text("New"), "last_name": text("New"), "email": text("new@epic.example"), "role": text("admin"),
+	}
 	for what, err := range map[string]error{
 		"add":          failed(manage.AddUser(ctx, newcomer, nil)),
 		"promote":      failed(manage.UpdateUser(ctx, w.ids["sales1"], role("admin"), nil)),
@@ -141,10 +160,12 @@ func TestReservedRole(t *testing.T) {
 	second := ok[repo.User](t)(admin.AddUser(ctx, newcomer, nil))
 	is(t, failed(admin.DeleteUser(ctx, id, nil)), repo.ErrConflict, "deleting oneself")
 	is(t, failed(manage.DeleteUser(ctx, w.ids["manage"], nil)), repo.ErrConflict, "deleting oneself")
-	if _, err := w.try(w.token("manage"), "select set_first_password('new@epic.example', 64, 1, 1, $1, $2, false)", make([]byte, 16), make([]byte, 32)); sqlstate(err) != "42501" {
+	if _, err := w.try(w.token("manage"), "select set_first_password('new@epic.example', 64, 1, 1, $1, $2, false)",
+		make([]byte, 16), make([]byte, 32)); sqlstate(err) != "42501" {
 		t.Errorf("a manager gives an administrator a password: %v", err)
 	}
-	if _, err := w.try(w.token("manage"), "select set_first_password('sales1@epic.example', 64, 1, 1, $1, $2, false)", make([]byte, 16), make([]byte, 32)); sqlstate(err) != "23505" {
+	if _, err := w.try(w.token("manage"), "select set_first_password('sales1@epic.example', 64, 1, 1, $1, $2, false)",
+		make([]byte, 16), make([]byte, 32)); sqlstate(err) != "23505" {
 		t.Errorf("a password is replaced: %v", err)
 	}
 	is(t, failed(admin.DeleteUser(ctx, second.ID, nil)), nil, "one of two leaves")
@@ -153,7 +174,8 @@ func TestReservedRole(t *testing.T) {
 	is(t, failed(admin.UpdateUser(ctx, w.ids["sales1"], role("chief"), nil)), repo.ErrInvalid, "an unknown role")
 }
 
-// R26, S11: emails are one person's, whatever their case, and free again once that person is deleted; employee numbers stay.
+// R26, S11: emails are one person's, whatever their case, and free again once that person is deleted; employee numbers
+// stay.
 func TestUnique(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -171,10 +193,13 @@ func TestUnique(t *testing.T) {
 	is(t, failed(manage.RestoreUser(ctx, w.ids["sales1"])), repo.ErrConflict, "restored beside the new one")
 	is(t, failed(manage.AddUser(ctx, change("a@b", "X-1"), nil)), repo.ErrConflict, "the number of another")
 	is(t, failed(manage.AddUser(ctx, change("a@b", "no spaces"), nil)), repo.ErrInvalid, "a number with a space")
-	if first := ok[repo.User](t)(manage.User(ctx, w.ids["admin"])); first.EmployeeNumber != fmt.Sprintf("E%04d", first.ID) || u.EmployeeNumber != "X-1" {
+	if first := ok[repo.User](t)(manage.User(ctx, w.ids["admin"])); first.EmployeeNumber != fmt.Sprintf("E%04d",
+		first.ID) || u.EmployeeNumber != "X-1" {
 		t.Errorf("numbers %q and %q", first.EmployeeNumber, u.EmployeeNumber)
 	}
-	for _, c := range []repo.Change{change("no at", ""), change("a@b@c", ""), change(strings.Repeat("x", 255)+"@y", "")} {
+	for _, c := range []repo.Change{
+		change("no at", ""), change("a@b@c", ""), change(strings.Repeat("x", 255)+"@y", ""),
+	} {
 		if err := failed(manage.AddUser(ctx, c, nil)); err == nil {
 			t.Errorf("email %q was taken", c["email"])
 		}

@@ -11,17 +11,21 @@ import (
 	"crm/repo"
 )
 
-// Searching never reads a table from end to end, as the app role and under its policies: rare and frequent words, on every list.
-// PostgreSQL's own statistics tell how a table was read.
+// Searching never reads a table from end to end, as the app role and under its policies: rare and frequent words, on
+// every list. PostgreSQL's own statistics tell how a table was read.
 func TestSearchesUseTheirIndexes(t *testing.T) {
 	t.Parallel()
 	w, ctx := newWorld(t), context.Background()
 	stock(t, w, 20_000)
 	w.set("select pg_stat_reset()")
 	db := w.as("support1")
-	for _, needle := range []string{"bouzin", "bo", "xylophone", "wy", "nowhere", "bouzin xylophone", "06 00 00 37 00"} {
-		ok[repo.List[repo.Customer]](t)(db.Customers(ctx, repo.CustomerFilter{Page: repo.Page{Search: needle, Limit: 20}}))
-		ok[repo.List[repo.Contract]](t)(db.Contracts(ctx, repo.ContractFilter{Page: repo.Page{Search: needle, Limit: 20}}))
+	for _, needle := range []string{
+		"bouzin", "bo", "xylophone", "wy", "nowhere", "bouzin xylophone", "06 00 00 37 00",
+	} {
+		ok[repo.List[repo.Customer]](t)(
+			db.Customers(ctx, repo.CustomerFilter{Page: repo.Page{Search: needle, Limit: 20}}))
+		ok[repo.List[repo.Contract]](t)(
+			db.Contracts(ctx, repo.ContractFilter{Page: repo.Page{Search: needle, Limit: 20}}))
 		ok[repo.List[repo.Event]](t)(db.Events(ctx, repo.EventFilter{Page: repo.Page{Search: needle, Limit: 20}}))
 		ok[[]int64](t)(findAll(ctx, db, needle))
 	}
@@ -36,18 +40,22 @@ func TestSearchesUseTheirIndexes(t *testing.T) {
 			}
 		}
 	}
-	if whole := read[string](w, "select coalesce(string_agg(relname || ' ' || seq_scan, ', '), '') from pg_stat_user_tables where relname in ('customer', 'contract', 'event') and seq_scan > 0"); whole != "" {
+	if whole := read[string](w,
+		"select coalesce(string_agg(relname || ' ' || seq_scan, ', '), '') from pg_stat_user_tables "+
+			"where relname in ('customer', 'contract', 'event') and seq_scan > 0"); whole != "" {
 		t.Errorf("read from end to end: %s", whole)
 	}
 }
 
-// The planner inlines search_tokens() for the app role: the plans of the views name the columns and call no function for them.
+// The planner inlines search_tokens() for the app role: the plans of the views name the columns and call no function
+// for them.
 func TestSearchTokensAreInlined(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for sql, column := range map[string]string{
 		"select keys from customers":          "phone_tokens",
 		"select keys from contacts":           "role_tokens",
+		"select keys from notes":              "text_tokens",
 		"select tokens from contracts":        "phone_tokens",
 		"select tokens from events":           "phone_tokens",
 		"select own_tokens, keys from events": "comments_tokens",
@@ -61,12 +69,16 @@ func TestSearchTokensAreInlined(t *testing.T) {
 	}
 }
 
-// A database that likes parallel plans answers as every other: the guard cannot run in them, and keeps PostgreSQL from making one.
+// A database that likes parallel plans answers as every other: the guard cannot run in them, and keeps PostgreSQL from
+// making one.
 func TestParallelPlans(t *testing.T) {
 	t.Parallel()
 	w, ctx := newWorld(t), context.Background()
 	stock(t, w, 3000)
-	for _, setting := range []string{"parallel_setup_cost = 0", "parallel_tuple_cost = 0", "min_parallel_table_scan_size = 0", "min_parallel_index_scan_size = 0"} {
+	for _, setting := range []string{
+		"parallel_setup_cost = 0", "parallel_tuple_cost = 0", "min_parallel_table_scan_size = 0",
+		"min_parallel_index_scan_size = 0",
+	} {
 		w.set("alter database " + w.database + " set " + setting)
 	}
 	for _, search := range []string{"", "bouzin", "xylophone"} {

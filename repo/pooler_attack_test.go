@@ -32,11 +32,13 @@ func left(relations []string, foreignToken string) []string {
 	}
 	return append(all,
 		"create function pg_temp.sign_in_params(text) returns bigint language sql as 'select pg_temp.steal()'",
-		"create function pg_temp.set_config(text, text, boolean) returns bigint language sql as 'select pg_temp.steal()'",
+		"create function pg_temp.set_config(text, text, boolean) returns bigint language sql as 'select "+
+			"pg_temp.steal()'",
 		"listen crm", "select pg_advisory_lock(7)", "begin", "declare kept cursor with hold for select 1", "commit",
 		"set role crm_app", "set session authorization crm_app",
 		"set crm.token = '"+foreignToken+"'", "set crm.undoes = '1'", "set crm.clock = '1999-01-01'",
-		"set datestyle = 'German, YMD'", "set bytea_output = 'escape'", "set intervalstyle = 'iso_8601'", "set row_security = off",
+		"set datestyle = 'German, YMD'", "set bytea_output = 'escape'", "set intervalstyle = 'iso_8601'",
+		"set row_security = off",
 		"set extra_float_digits = -15", "set log_parameter_max_length_on_error = -1",
 		"set search_path = pg_temp, public, pg_catalog, crm",
 	)
@@ -44,7 +46,11 @@ func left(relations []string, foreignToken string) []string {
 
 // relationsOf are crm's tables and views.
 func relationsOf(w *world) []string {
-	return strings.Fields(read[string](w, "select string_agg(relname, ' ' order by relname) from pg_class where relnamespace = 'crm'::regnamespace and relkind in ('r', 'v')"))
+	return strings.Fields(
+		read[string](w,
+			"select string_agg(relname, ' ' order by relname) from pg_class "+
+				"where relnamespace = 'crm'::regnamespace and "+
+				"relkind in ('r', 'v')"))
 }
 
 // What a stranger leaves on a shared connection reaches nobody: the next user signs in, reads and writes as on a server
@@ -77,7 +83,8 @@ func TestSharedConnectionIsHostile(t *testing.T) {
 				if done, err := writes(ctx, w, db, newDevice(t, filepath.Join(t.TempDir(), "device"))); err != nil {
 					t.Errorf("after %d commands: %v", done, err)
 				}
-				if n := read[int64](w, "select count(*) from audit where collaborator_id = $1 or at < '2000-01-01'", w.ids["sales2"]); n != 1 { // its own sign-in
+				if n := read[int64](w, "select count(*) from audit where collaborator_id = $1 or at < '2000-01-01'",
+					w.ids["sales2"]); n != 1 { // its own sign-in
 					t.Errorf("%d entries are another's or of another time", n)
 				}
 				seen := everything(t, thief)
@@ -112,8 +119,10 @@ func leave(t *testing.T, thief *pgx.Conn, all []string) (made int) {
 func everything(t *testing.T, thief *pgx.Conn) (seen string) {
 	t.Helper()
 	for _, sql := range []string{
-		"select string_agg(what, ' ') from pg_temp.loot", "select string_agg(statement, ' ') from pg_catalog.pg_prepared_statements",
-		"select pg_catalog.string_agg(statement, ' ') from pg_catalog.pg_cursors", "select pg_catalog.current_setting('crm.token', true)",
+		"select string_agg(what, ' ') from pg_temp.loot",
+		"select string_agg(statement, ' ') from pg_catalog.pg_prepared_statements",
+		"select pg_catalog.string_agg(statement, ' ') from pg_catalog.pg_cursors",
+		"select pg_catalog.current_setting('crm.token', true)",
 		"select pg_catalog.string_agg(query, ' ') from pg_catalog.pg_stat_activity",
 	} {
 		var text *string
@@ -134,12 +143,16 @@ func TestRoleSettings(t *testing.T) {
 		e := w.event(k, "support1").ID
 		want := reads(ctx, w.as("admin"), c, k, e)
 		for _, setting := range []string{
-			"search_path = pg_temp, public", "bytea_output = escape", "datestyle = 'SQL, DMY'", "intervalstyle = iso_8601",
-			"row_security = off", "extra_float_digits = -15", "synchronous_commit = off", "crm.undoes = '1'", "crm.clock = '1999-01-01'",
+			"search_path = pg_temp, public", "bytea_output = escape", "datestyle = 'SQL, DMY'",
+			"intervalstyle = iso_8601",
+			"row_security = off", "extra_float_digits = -15", "synchronous_commit = off", "crm.undoes = '1'",
+			"crm.clock = '1999-01-01'",
 		} {
 			w.set("alter role crm_app in database " + w.database + " set " + setting)
 		}
-		for name, db := range map[string]*repo.DB{"direct": w.through(t, front{url: appURL(w.database)}), "pooled": w.through(t, f)} {
+		for name, db := range map[string]*repo.DB{
+			"direct": w.through(t, front{url: appURL(w.database)}), "pooled": w.through(t, f),
+		} {
 			for i, got := range reads(ctx, db.As(w.signers["admin"].Token), c, k, e) {
 				if got != want[i] {
 					t.Errorf("%s, %d:\n%s\nwant\n%s", name, i, got, want[i])

@@ -27,8 +27,8 @@ type front struct {
 	named func() int64 // statements that were prepared by name through it; nil where nobody counts
 }
 
-// poolers start a pool of size connections in transaction mode: a small pooler of the tests' own and, with the build tag
-// pgbouncer, the real one.
+// poolers start a pool of size connections in transaction mode: a small pooler of the tests' own and, with the build
+// tag pgbouncer, the real one.
 var poolers = map[string]func(t testing.TB, w *world, size int) front{
 	"own": func(t testing.TB, w *world, size int) front {
 		p := pgtest.StartPooler(t, appURL(w.database), size)
@@ -106,7 +106,9 @@ func reads(ctx context.Context, db *repo.DB, customer, contract, event int64) []
 	say(db.Find(ctx, "lou", 5))
 	say(db.Waiting(ctx, now.Truncate(time.Hour)))
 	say(db.History(ctx, "customer", customer))
-	say(db.Audits(ctx, repo.AuditFilter{Page: repo.Page{Limit: 50}, Entity: "contract", Since: ptr(now.Add(-time.Hour))}))
+	say(db.Audits(ctx, repo.AuditFilter{
+		Page: repo.Page{Limit: 50}, Entity: "contract", Since: ptr(now.Add(-time.Hour)),
+	}))
 	say(db.LastChange(ctx))
 	say(db.Factor(ctx))
 	me, may, duty, err := db.Whoami(ctx)
@@ -148,34 +150,48 @@ func writes(ctx context.Context, w *world, nobody *repo.DB, d *security.Device) 
 		c.Device, c.Turn = d.Key(), d.Turn
 		o, more := nobody.SignIn(ctx, c, time.Hour, nil)
 		do(more)
-		return nobody.As(security.NewSigner(security.Session{ID: o.SessionID, UserID: o.UserID, Key: o.Key, Ends: o.Ends}, time.Minute, time.Now).Token)
+		return nobody.As(
+			security.NewSigner(security.Session{ID: o.SessionID, UserID: o.UserID, Key: o.Key, Ends: o.Ends},
+				time.Minute, time.Now).Token)
 	}
 	sales, manage, admin := as("sales1"), as("manage"), as("admin")
-	c, more := sales.AddCustomer(ctx, repo.Change{"company_name": text("Fête & Co"), "full_name": text("Zoé"), "email": text("z@z.example")})
+	c, more := sales.AddCustomer(ctx, repo.Change{
+		"company_name": text("Fête & Co"), "full_name": text("Zoé"), "email": text("z@z.example"),
+	})
 	do(more)
 	c, more = sales.UpdateCustomer(ctx, c.ID, repo.Change{"phone": text("+33612345678"), repo.Seen: &c.UpdatedAt})
 	do(more)
-	k, more := manage.AddContract(ctx, repo.Change{"customer_id": &c.ID, "total_amount": ptr(repo.Money(99999)), "status": text("signed")})
+	k, more := manage.AddContract(ctx, repo.Change{
+		"customer_id": &c.ID, "total_amount": ptr(repo.Money(99999)), "status": text("signed"),
+	})
 	do(more)
-	k, more = manage.UpdateContract(ctx, k.ID, repo.Change{"remaining_amount": ptr(repo.Money(500)), repo.Seen: &k.UpdatedAt})
+	k, more = manage.UpdateContract(ctx, k.ID, repo.Change{
+		"remaining_amount": ptr(repo.Money(500)), repo.Seen: &k.UpdatedAt,
+	})
 	do(more)
 	_, more = sales.PayContract(ctx, k.ID, 500, ptr(time.Now()))
 	do(more)
 	last, more := sales.LastChange(ctx)
 	do(more)
 	if more = sales.Undo(ctx, last); errors.Is(more, repo.ErrConflict) || errors.Is(more, repo.ErrDenied) {
-		more = nil // the last change is another program's, of the same user: changed since, or an event, which sales cannot delete
+		// the last change is another program's, of the same user: changed since, or an event, which sales cannot delete
+		more = nil
 	}
 	do(more)
 	start := time.Now().Add(time.Hour).Truncate(time.Second)
-	e, more := sales.AddEvent(ctx, repo.Change{"contract_id": &k.ID, "name": text("Gala"), "start_date": &start, "end_date": ptr(start.Add(time.Hour)), "attendees": ptr(int64(7))})
+	e, more := sales.AddEvent(ctx, repo.Change{
+		"contract_id": &k.ID, "name": text("Gala"), "start_date": &start, "end_date": ptr(start.Add(time.Hour)),
+		"attendees": ptr(int64(7)),
+	})
 	do(more)
 	_, more = manage.UpdateEvent(ctx, e.ID, repo.Change{"support_id": ptr(w.ids["support1"]), "comments": text("")})
 	do(more)
 	do(failed(manage.DeleteEvent(ctx, e.ID)))
 	do(failed(manage.RestoreEvent(ctx, e.ID)))
 	email := fmt.Sprintf("new%d@epic.example", c.ID)
-	u, more := manage.AddUser(ctx, repo.Change{"first_name": text("N"), "last_name": text("N"), "email": &email, "role": text("support")}, ptr(fresh()))
+	u, more := manage.AddUser(ctx,
+		repo.Change{"first_name": text("N"), "last_name": text("N"), "email": &email, "role": text("support")},
+		ptr(fresh()))
 	do(more)
 	do(failed(manage.UpdateUser(ctx, u.ID, repo.Change{"last_name": text("M")}, nil)))
 	do(failed(manage.ResetPassword(ctx, u.ID, fresh())))
@@ -255,11 +271,16 @@ func TestAtomicNeedsOneConnection(t *testing.T) {
 						if err != nil {
 							return err
 						}
-						script = script.As(security.NewSigner(security.Session{ID: o.SessionID, UserID: o.UserID, Key: o.Key, Ends: o.Ends}, time.Minute, time.Now).Token)
+						script = script.As(
+							security.NewSigner(
+								security.Session{ID: o.SessionID, UserID: o.UserID, Key: o.Key, Ends: o.Ends},
+								time.Minute, time.Now).Token)
 						_, _, _, err = script.Whoami(ctx)
 						steps := []error{
-							err, failed(script.AddContract(ctx, repo.Change{"customer_id": &c})), failed(script.Find(ctx, "lou", 3)),
-							script.NoteRefusal(ctx, "customer delete", "customer", c), script.NoteExport(ctx, "event", 1, "csv"),
+							err, failed(script.AddContract(ctx, repo.Change{"customer_id": &c})),
+							failed(script.Find(ctx, "lou", 3)),
+							script.NoteRefusal(ctx, "customer delete", "customer", c),
+							script.NoteExport(ctx, "event", 1, "csv"),
 							failed(script.ExportCustomer(ctx, c)),
 						}
 						for _, err := range steps {
@@ -267,7 +288,8 @@ func TestAtomicNeedsOneConnection(t *testing.T) {
 								return err
 							}
 						}
-						if _, err := script.SignIn(ctx, claim("sales1@epic.example", key("sales1"), ""), time.Hour, nil); !errors.Is(err, repo.ErrConflict) {
+						if _, err := script.SignIn(ctx, claim("sales1@epic.example", key("sales1"), ""), time.Hour,
+							nil); !errors.Is(err, repo.ErrConflict) {
 							return fmt.Errorf("another user in the midst of it: %w", err)
 						}
 						if err := script.SignOut(ctx); err != nil {
@@ -297,8 +319,8 @@ func TestAtomicNeedsOneConnection(t *testing.T) {
 	}
 }
 
-// Behind a pooler, too, what is said of a write whose conversation is cut is so, and the fate of one that is left open is
-// told later.
+// Behind a pooler, too, what is said of a write whose conversation is cut is so, and the fate of one that is left open
+// is told later.
 func TestFateThroughPooler(t *testing.T) {
 	throughPoolers(t, 2, func(t *testing.T, w *world, front front) {
 		ctx := t.Context()
@@ -307,7 +329,9 @@ func TestFateThroughPooler(t *testing.T) {
 			network, address := pgconn.NetworkAddress(conf.Host, conf.Port)
 			return net.Dial(network, address)
 		})
-		f := faulty{w, p, fmt.Sprintf("postgres://crm_app@127.0.0.1:%s/%s?sslmode=disable", p.Port(), conf.Database), w.vault}
+		f := faulty{
+			w, p, fmt.Sprintf("postgres://crm_app@127.0.0.1:%s/%s?sslmode=disable", p.Port(), conf.Database), w.vault,
+		}
 		k := w.contract(w.customer("sales1").ID, 1_000_000_00, "signed").ID
 		db := f.as("sales1", time.Minute)
 		ok[repo.Contract](t)(db.PayContract(ctx, k, 1, nil))
@@ -355,7 +379,8 @@ func TestRefusedParameter(t *testing.T) {
 			db := ok[*repo.DB](t)(repo.Open(repo.Config{URL: url + parameters + parameter, Schema: "crm"}))
 			_, err := db.SignInParams(t.Context(), "a@b.example")
 			db.Close()
-			if !errors.Is(err, repo.ErrUnavailable) || !strings.Contains(err.Error(), "refuses a parameter of database.url: take out options, or") {
+			if !errors.Is(err, repo.ErrUnavailable) ||
+				!strings.Contains(err.Error(), "refuses a parameter of database.url: take out options, or") {
 				t.Errorf("%s: %v", parameter, err)
 			}
 		}

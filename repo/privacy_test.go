@@ -15,7 +15,10 @@ import (
 func (w *world) dump() string {
 	w.t.Helper()
 	var parts []string
-	for _, table := range strings.Fields(read[string](w, "select string_agg(relname, ' ') from pg_class where relnamespace = 'crm'::regnamespace and relkind = 'r'")) {
+	for _, table := range strings.Fields(
+		read[string](w,
+			"select string_agg(relname, ' ') from pg_class where relnamespace = 'crm'::regnamespace and "+
+				"relkind = 'r'")) {
 		parts = append(parts, fmt.Sprintf("select x::text as line from %s x", table))
 	}
 	return read[string](w, "select string_agg(line, e'\\n') from ("+strings.Join(parts, " union all ")+") all_tables")
@@ -33,25 +36,32 @@ func TestExportCustomer(t *testing.T) {
 	ok[repo.Customer](t)(w.as("sales1").UpdateCustomer(ctx, c, repo.Change{"phone": text("+33699999999")}))
 	w.contract(w.customer("sales2").ID, 5, "to_send")
 	data := ok[repo.PersonalData](t)(w.as("manage").ExportCustomer(ctx, c))
-	if data.Customer["company_name"] != "Company of sales1" || data.Customer["phone"] != "+33699999999" || data.Customer["id"] != json.Number(fmt.Sprint(c)) {
+	if data.Customer["company_name"] != "Company of sales1" || data.Customer["phone"] != "+33699999999" ||
+		data.Customer["id"] != json.Number(fmt.Sprint(c)) {
 		t.Errorf("the customer: %v", data.Customer)
 	}
 	contracts, payments, events := data.Records["contract"], data.Records["payment"], data.Records["event"]
-	if len(contracts) != 1 || contracts[0]["remaining_amount"] != "1190.40" || len(payments) != 1 || payments[0]["amount"] != "10.10" ||
+	if len(contracts) != 1 || contracts[0]["remaining_amount"] != "1190.40" || len(payments) != 1 ||
+		payments[0]["amount"] != "10.10" ||
 		len(events) != 1 || events[0]["comments"] != "none" || data.SalesContact["email"] != "sales1@epic.example" {
 		t.Errorf("the rest: %+v", data)
 	}
 	var trail []string
 	for _, entry := range data.Trail {
 		trail = append(trail, fmt.Sprint(entry["entity"], " ", entry["action"]))
-		if before, ok := entry["before"].(map[string]any); ok && entry["entity"] == "customer" && before["phone"] != "+33612345678" {
+		if before, ok := entry["before"].(map[string]any); ok && entry["entity"] == "customer" &&
+			before["phone"] != "+33612345678" {
 			t.Errorf("before: %v", before)
 		}
 	}
-	if want := []string{"customer add", "contract add", "contract update", "payment add", "event add", "event update", "event delete", "customer update", "customer export"}; !reflect.DeepEqual(trail, want) {
+	if want := []string{
+		"customer add", "contract add", "contract update", "payment add", "event add", "event update", "event delete",
+		"customer update", "customer export",
+	}; !reflect.DeepEqual(trail, want) {
 		t.Errorf("the trail: %q, want %q", trail, want)
 	}
-	if text := string(ok[[]byte](t)(json.Marshal(data))); strings.Contains(text, `\\x`) || strings.Contains(text, "tokens") {
+	if text := string(ok[[]byte](t)(json.Marshal(data))); strings.Contains(text, `\\x`) ||
+		strings.Contains(text, "tokens") {
 		t.Error("something is not opened, or a token is told")
 	}
 	exports := w.audits(repo.AuditFilter{Action: "export", Entity: "customer", EntityID: c})
@@ -67,21 +77,30 @@ func TestExportCustomer(t *testing.T) {
 	}
 }
 
-// A person who is erased is nowhere any more: not in a record, a list, a search or the trail, nor sealed in any table. What the company
-// earned stays, and the chain is whole.
+// A person who is erased is nowhere any more: not in a record, a list, a search or the trail, nor sealed in any table.
+// What the company earned stays, and the chain is whole.
 func TestEraseCustomer(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
 	c, other := w.customer("sales1").ID, w.customer("sales1").ID
-	ok[repo.Customer](t)(w.as("sales1").UpdateCustomer(ctx, c, repo.Change{"full_name": text("Zebulon Quux"), "email": text("zebulon@quux.example"), "phone": text("+33655443322")}))
+	ok[repo.Customer](t)(w.as("sales1").UpdateCustomer(ctx, c, repo.Change{
+		"full_name": text("Zebulon Quux"), "email": text("zebulon@quux.example"), "phone": text("+33655443322"),
+	}))
 	k := w.contract(c, 1000, "signed").ID
 	e := w.event(k, "").ID
 	// One of the trail's values is sealed anew already.
-	w.set(`update audit set after = jsonb_set(after, '{full_name}', to_jsonb((select full_name::text from customer where id = $1) || ' ' || sealed_digest(after->>'full_name')))
+	w.set(`update audit set after = jsonb_set(after, '{full_name}',
+		to_jsonb((select full_name::text from customer where id = $1) || ' ' || sealed_digest(after->>'full_name')))
 		where entity = 'customer' and entity_id = $1 and action = 'add'`, c)
-	sealed := strings.Fields(read[string](w, `select string_agg(substr(v, 3), ' ') from audit a, lateral (select value #>> '{}' from jsonb_each(coalesce(a.before, '{}')) union all select value #>> '{}' from jsonb_each(a.after)) x (v)
+	sealed := strings.Fields(read[string](w, `select string_agg(substr(v, 3), ' ')
+		from audit a, lateral (select value #>> '{}' from jsonb_each(coalesce(a.before, '{}'))
+			union all select value #>> '{}' from jsonb_each(a.after)) x (v)
 		where a.entity = 'customer' and a.entity_id = $1 and v like '\\x%'`, c))
-	sealed = append(sealed, strings.Fields(read[string](w, "select concat_ws(' ', substr(company_name::text, 3), substr(full_name::text, 3), substr(email::text, 3), substr(phone::text, 3)) from customer where id = $1", c))...)
+	sealed = append(sealed,
+		strings.Fields(
+			read[string](w,
+				"select concat_ws(' ', substr(company_name::text, 3), substr(full_name::text, 3), substr(email::text, "+
+					"3), substr(phone::text, 3)) from customer where id = $1", c))...)
 	sealed = slices.DeleteFunc(sealed, func(s string) bool { return strings.HasPrefix(s, "sha256:") })
 	before := w.dump()
 	if len(sealed) < 10 || slices.ContainsFunc(sealed, func(s string) bool { return !strings.Contains(before, s) }) {
@@ -106,15 +125,21 @@ func TestEraseCustomer(t *testing.T) {
 			t.Errorf("%s… is still there", s[:20])
 		}
 	}
-	if n := read[int](w, "select cardinality(company_name_tokens) + cardinality(full_name_tokens) + cardinality(email_tokens) + cardinality(phone_tokens) from customer where id = $1", c); n != 0 {
+	if n := read[int](w,
+		"select cardinality(company_name_tokens) + cardinality(full_name_tokens) + cardinality(email_tokens) + "+
+			"cardinality(phone_tokens) from customer where id = $1", c); n != 0 {
 		t.Errorf("%d tokens are left", n)
 	}
 	admin := w.as("admin")
-	if got := ok[repo.Customer](t)(admin.Customer(ctx, c)); got.CompanyName != repo.Erased || got.FullName != repo.Erased || got.Email != "" || got.Phone != "" {
+	if got := ok[repo.Customer](t)(admin.Customer(ctx, c)); got.CompanyName != repo.Erased ||
+		got.FullName != repo.Erased || got.Email != "" || got.Phone != "" {
 		t.Errorf("the record: %+v", got)
 	}
 	for _, needle := range []string{"zebulon", "company of sales1", "zebulon@quux.example", "55443322", "erased"} {
-		found := append(ok[repo.List[repo.Customer]](t)(admin.Customers(ctx, repo.CustomerFilter{Page: repo.Page{Limit: 9, Search: needle}})).Rows, records(ok[[]repo.Found[repo.Customer]](t)(admin.FindCustomers(ctx, needle, 9)))...)
+		found := append(
+			ok[repo.List[repo.Customer]](t)(admin.Customers(ctx, repo.CustomerFilter{
+				Page: repo.Page{Limit: 9, Search: needle},
+			})).Rows, records(ok[[]repo.Found[repo.Customer]](t)(admin.FindCustomers(ctx, needle, 9)))...)
 		if slices.ContainsFunc(found, func(f repo.Customer) bool { return f.ID == c }) {
 			t.Errorf("%s is found", needle)
 		}

@@ -17,14 +17,16 @@ func (w *world) seeding(person string) *repo.DB {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	signer := security.NewSigner(security.Session{ID: o.SessionID, UserID: o.UserID, Key: o.Key, Ends: o.Ends}, 10*time.Minute, time.Now)
+	signer := security.NewSigner(security.Session{ID: o.SessionID, UserID: o.UserID, Key: o.Key, Ends: o.Ends},
+		10*time.Minute, time.Now)
 	return w.db.As(signer.Token)
 }
 
 // addFictional adds a fictional collaborator to the world.
 func (w *world) addFictional(person, role string) {
 	w.t.Helper()
-	id, err := w.admin.AddUser(context.Background(), repo.User{FirstName: person, LastName: "Test", Email: person + "@fictional.example", Role: role}, nil, true)
+	id, err := w.admin.AddUser(context.Background(),
+		repo.User{FirstName: person, LastName: "Test", Email: person + "@fictional.example", Role: role}, nil, true)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -42,9 +44,13 @@ func (w *world) addChain() (c chain) {
 	w.t.Helper()
 	ctx, seller, manager := context.Background(), w.seeding("seller"), w.seeding("manager")
 	var err error
-	c.customer, err = seller.AddCustomer(ctx, repo.Change{"company_name": ptr("Fable SA"), "full_name": ptr("Jean Fable")})
+	c.customer, err = seller.AddCustomer(ctx, repo.Change{
+		"company_name": ptr("Fable SA"), "full_name": ptr("Jean Fable"),
+	})
 	w.must(c, err)
-	c.contract, err = manager.AddContract(ctx, repo.Change{"customer_id": &c.customer.ID, "total_amount": ptr(repo.Money(10000)), "status": ptr("signed")})
+	c.contract, err = manager.AddContract(ctx, repo.Change{
+		"customer_id": &c.customer.ID, "total_amount": ptr(repo.Money(10000)), "status": ptr("signed"),
+	})
 	w.must(c, err)
 	w.must(seller.PayContract(ctx, c.contract.ID, 4000, nil))
 	c.event, err = seller.AddEvent(ctx, newEvent(&c.contract.ID))
@@ -65,10 +71,14 @@ func purgeCases() []purgeCase {
 	return []purgeCase{
 		{"nothing real", func(*world, chain) {}, repo.Counts{}},
 		{"contract of a fictional customer", func(w *world, c chain) {
-			w.must(w.as("manage").AddContract(ctx, repo.Change{"customer_id": &c.customer.ID, "sales_id": ptr(w.ids["sales1"])}))
+			w.must(w.as("manage").AddContract(ctx, repo.Change{
+				"customer_id": &c.customer.ID, "sales_id": ptr(w.ids["sales1"]),
+			}))
 		}, repo.Counts{Users: 1, Customers: 1}},
 		{"customer of a fictional contact", func(w *world, c chain) {
-			w.must(w.as("admin").AddCustomer(ctx, repo.Change{"company_name": ptr("Real SA"), "full_name": ptr("Real"), "sales_id": ptr(w.ids["seller"])}))
+			w.must(w.as("admin").AddCustomer(ctx, repo.Change{
+				"company_name": ptr("Real SA"), "full_name": ptr("Real"), "sales_id": ptr(w.ids["seller"]),
+			}))
 		}, repo.Counts{Users: 1}},
 		{"event of a fictional contract", func(w *world, c chain) {
 			w.must(w.as("admin").AddEvent(ctx, newEvent(&c.contract.ID)))
@@ -78,9 +88,13 @@ func purgeCases() []purgeCase {
 			w.must(w.as("manage").PayContract(ctx, c.contract.ID, 1000, nil))
 		}, repo.Counts{Users: 1, Customers: 1, Contracts: 1, Payments: 1}},
 		{"event with fictional support", func(w *world, c chain) {
-			customer, err := w.as("sales1").AddCustomer(ctx, repo.Change{"company_name": ptr("Real SA"), "full_name": ptr("Real")})
+			customer, err := w.as("sales1").AddCustomer(ctx, repo.Change{
+				"company_name": ptr("Real SA"), "full_name": ptr("Real"),
+			})
 			w.must(customer, err)
-			contract, err := w.as("manage").AddContract(ctx, repo.Change{"customer_id": &customer.ID, "total_amount": ptr(repo.Money(5000)), "status": ptr("signed")})
+			contract, err := w.as("manage").AddContract(ctx, repo.Change{
+				"customer_id": &customer.ID, "total_amount": ptr(repo.Money(5000)), "status": ptr("signed"),
+			})
 			w.must(contract, err)
 			event, err := w.as("sales1").AddEvent(ctx, newEvent(&contract.ID))
 			w.must(event, err)
@@ -135,7 +149,8 @@ func (w *world) realRows() (n int) {
 	w.t.Helper()
 	err := w.owner.QueryRow(context.Background(), `select (select count(*) from collaborator where not fictional)
 		+ (select count(*) from customer where not fictional) + (select count(*) from contract where not fictional)
-		+ (select count(*) from payment where not fictional) + (select count(*) from event where not fictional)`).Scan(&n)
+		+ (select count(*) from payment where not fictional) + (select count(*) from event where not fictional)`).
+		Scan(&n)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -147,7 +162,8 @@ func (w *world) remainders() {
 	w.t.Helper()
 	var wrong int
 	err := w.owner.QueryRow(context.Background(), `select count(*) from contract k
-		where remaining_amount <> total_amount - coalesce((select sum(amount) from payment p where p.contract_id = k.id), 0)`).Scan(&wrong)
+		where remaining_amount <> total_amount - coalesce((select sum(amount) from payment p
+			where p.contract_id = k.id), 0)`).Scan(&wrong)
 	if err != nil || wrong != 0 {
 		w.t.Errorf("%d contracts with a wrong remainder: %v", wrong, err)
 	}
@@ -157,7 +173,9 @@ func (w *world) remainders() {
 func TestPurgeTrail(t *testing.T) {
 	w, ctx := newWorld(t), context.Background()
 	w.addFictional("seller", "sales")
-	customer, err := w.seeding("seller").AddCustomer(ctx, repo.Change{"company_name": ptr("Fable SA"), "full_name": ptr("Jean Fable")})
+	customer, err := w.seeding("seller").AddCustomer(ctx, repo.Change{
+		"company_name": ptr("Fable SA"), "full_name": ptr("Jean Fable"),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,11 +183,13 @@ func TestPurgeTrail(t *testing.T) {
 		t.Fatal(err)
 	}
 	trail, err := w.as("manage").History(ctx, "customer", customer.ID)
-	if err != nil || len(trail) != 2 || trail[1].Action != "purge" || trail[1].UserID != nil || trail[1].Before["full_name"] != "Jean Fable" {
+	if err != nil || len(trail) != 2 || trail[1].Action != "purge" || trail[1].UserID != nil ||
+		trail[1].Before["full_name"] != "Jean Fable" {
 		t.Errorf("trail: %+v, %v", trail, err)
 	}
 	var sessions int
-	if err := w.owner.QueryRow(ctx, "select count(*) from session where seeding").Scan(&sessions); err != nil || sessions != 0 {
+	if err := w.owner.QueryRow(ctx,
+		"select count(*) from session where seeding").Scan(&sessions); err != nil || sessions != 0 {
 		t.Errorf("%d seeding sessions are left: %v", sessions, err)
 	}
 }

@@ -65,7 +65,8 @@ func TestFailuresAtOnce(t *testing.T) {
 			t.Errorf("%d failures are noted, want %d", n, 50*(i+1)+i)
 		}
 		// The first five count; later, with the wait over, only the first.
-		got := read[time.Duration](w, `select locked_until(sha256($1), '', null, 0) - (select at from sign_in_attempt where at > clock_timestamp() - interval '20 seconds'
+		got := read[time.Duration](w, `select locked_until(sha256($1), '', null, 0) - (select at from sign_in_attempt
+			where at > clock_timestamp() - interval '20 seconds'
 			order by at, id offset $2 limit 1)`, []byte(email), map[bool]int{true: 4}[i == 0])
 		if got != wait {
 			t.Errorf("after %d failures the wait is %v, want %v", 50*(i+1), got, wait)
@@ -83,8 +84,8 @@ func TestFailuresAtOnce(t *testing.T) {
 	}
 }
 
-// R25: twenty right sign-ins of one account at the same time, over as many connections, are all opened if they are of one
-// device, known or new to the account; a try of somebody else in the midst of them counts as ever.
+// R25: twenty right sign-ins of one account at the same time, over as many connections, are all opened if they are of
+// one device, known or new to the account; a try of somebody else in the midst of them counts as ever.
 func TestDeviceTakesTurns(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -116,9 +117,11 @@ func TestCostRaisedMeanwhile(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			next := fresh()
-			next.MemoryKiB, next.Iterations, next.Salt, next.KeyHash = 128, 2, random(16), security.NewSecret(key("raised")).Hash()
+			next.MemoryKiB, next.Iterations, next.Salt, next.KeyHash = 128, 2, random(16),
+				security.NewSecret(key("raised")).Hash()
 			raise := func() {
-				if err := failed(w.db.SignIn(t.Context(), claim(email, key("sales1"), ""), time.Hour, &next)); err != nil {
+				if err := failed(w.db.SignIn(t.Context(), claim(email, key("sales1"), ""), time.Hour,
+					&next)); err != nil {
 					t.Errorf("the one that raises: %v", err)
 				}
 			}
@@ -193,13 +196,18 @@ func TestLockByDevice(t *testing.T) {
 	ok[repo.Opening](t)(w.db.SignIn(ctx, mine, time.Hour, nil))
 	fail := func(n int, email string, device []byte, client string) {
 		t.Helper()
-		w.set(`insert into sign_in_count select c, clock_timestamp(), -floor(random() * 1e15) from generate_series(1, $1), unnest(array[
-			counter('address', sha256(convert_to($2, 'UTF8')), ''), counter('device', sha256(convert_to($2, 'UTF8')), $3), counter('client', '', convert_to($4, 'UTF8'))]) c`,
+		w.set(`insert into sign_in_count select c, clock_timestamp(), -floor(random() * 1e15)
+			from generate_series(1, $1), unnest(array[
+			counter('address', sha256(convert_to($2, 'UTF8')), ''),
+				counter('device', sha256(convert_to($2, 'UTF8')), $3),
+					counter('client', '', convert_to($4, 'UTF8'))]) c`,
 			n, email, device, client)
 	}
 	locked := func(person string, device []byte, client string, want bool) {
 		t.Helper()
-		got := read[bool](w, "select coalesce(locked_until(sha256(convert_to($1, 'UTF8')), $2, $3::inet, 0) > clock_timestamp(), false)", person+"@epic.example", device, client)
+		got := read[bool](w,
+			"select coalesce(locked_until(sha256(convert_to($1, 'UTF8')), $2, $3::inet, 0) > clock_timestamp(), false)",
+			person+"@epic.example", device, client)
 		if got != want {
 			t.Errorf("%s from %s with device %.2x is locked: %v, want %v", person, client, device, got, want)
 		}
@@ -222,7 +230,8 @@ func TestLockByDevice(t *testing.T) {
 	}
 	forged := claim(email, key("sales1"), "")
 	forged.Device = borrowed{thief, home.Hash()}
-	is(t, failed(w.db.SignIn(ctx, forged, time.Hour, nil)), repo.ErrCredentials, "with a device's hash and another's key")
+	is(t, failed(w.db.SignIn(ctx, forged, time.Hour, nil)), repo.ErrCredentials,
+		"with a device's hash and another's key")
 	w.set("update sign_in_success set at = at - interval '31 days' where counter <> ''")
 	locked("sales1", home.Hash(), stranger, true)
 	w.set("update sign_in_success set at = at + interval '31 days' where counter <> ''")

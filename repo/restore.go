@@ -97,7 +97,8 @@ func (a *Admin) CheckEmpty(ctx context.Context) error {
 	}
 	defer conn.Close(ctx)
 	var there bool
-	err = conn.QueryRow(ctx, "select exists (select from pg_database where datname = $1)", a.names.Database).Scan(&there)
+	err = conn.QueryRow(ctx, "select exists (select from pg_database where datname = $1)",
+		a.names.Database).Scan(&there)
 	if err != nil || !there {
 		return translate(err)
 	}
@@ -106,10 +107,12 @@ func (a *Admin) CheckEmpty(ctx context.Context) error {
 		return err
 	}
 	defer target.Close(ctx)
-	err = target.QueryRow(ctx, "select exists (select from pg_namespace where nspname = $1)", a.names.Schema).Scan(&there)
+	err = target.QueryRow(ctx, "select exists (select from pg_namespace where nspname = $1)",
+		a.names.Schema).Scan(&there)
 	if err == nil && there {
 		return say(ErrConflict, "the database %s has a schema %s already: "+
-			"restore into another database (database.url or database.name), or drop it first", a.names.Database, a.names.Schema)
+			"restore into another database (database.url or database.name), or drop it first", a.names.Database,
+			a.names.Schema)
 	}
 	return translate(err)
 }

@@ -62,7 +62,8 @@ func runScript(ctx context.Context, conn *pgx.Conn, script *bufio.Reader) error 
 		case err != nil && !errors.Is(err, io.EOF):
 			return err
 		case strings.HasPrefix(line, `\restrict `), strings.HasPrefix(line, `\unrestrict `):
-		case strings.HasPrefix(line, "SET transaction_timeout = "): // PostgreSQL 17 and later; older servers do not know it
+		// PostgreSQL 17 and later; older servers do not know it
+		case strings.HasPrefix(line, "SET transaction_timeout = "):
 		case strings.HasPrefix(line, "COPY ") && strings.HasSuffix(line, " FROM stdin;\n"):
 			if err := run(); err != nil {
 				return err

@@ -15,7 +15,9 @@ import (
 
 // fresh is what the database keeps of another password.
 func fresh() repo.Password {
-	return repo.Password{MemoryKiB: 64, Iterations: 1, Parallelism: 1, Salt: make([]byte, 16), KeyHash: make([]byte, 32)}
+	return repo.Password{
+		MemoryKiB: 64, Iterations: 1, Parallelism: 1, Salt: make([]byte, 16), KeyHash: make([]byte, 32),
+	}
 }
 
 // revocations are what takes their sessions from whoever knows sales1's password.
@@ -30,17 +32,21 @@ func revocations(w *world) map[string]func(ctx context.Context) error {
 			return failed(w.as("admin").ResetPassword(ctx, w.ids["sales1"], fresh()))
 		},
 		"factor": func(ctx context.Context) error {
-			return w.as("sales1").EnableFactor(ctx, claim(email, key("sales1"), ""), secret, totpAt(w.t, secret, time.Now()), codes())
+			return w.as("sales1").EnableFactor(ctx, claim(email, key("sales1"), ""), secret,
+				totpAt(w.t, secret, time.Now()), codes())
 		},
 		"others": func(ctx context.Context) error { return failed(w.as("sales1").EndOtherSessions(ctx)) },
 		"role": func(ctx context.Context) error {
 			return failed(w.as("admin").UpdateUser(ctx, w.ids["sales1"], repo.Change{"role": text("support")}, nil))
 		},
-		"deleted": func(ctx context.Context) error { return failed(w.as("admin").DeleteUser(ctx, w.ids["sales1"], nil)) },
+		"deleted": func(ctx context.Context) error {
+			return failed(w.as("admin").DeleteUser(ctx, w.ids["sales1"], nil))
+		},
 	}
 }
 
-// A session or a ticket that a thief keeps back, in an open transaction, while the password or the second factor is changed is worth nothing afterwards.
+// A session or a ticket that a thief keeps back, in an open transaction, while the password or the second factor is
+// changed is worth nothing afterwards.
 func TestNothingIsKeptBack(t *testing.T) {
 	t.Parallel()
 	for _, how := range []string{"password", "reset", "factor"} {
@@ -82,7 +88,9 @@ func TestSignInWhileThePasswordChanges(t *testing.T) {
 	ctx, w := t.Context(), newWorld(t)
 	tx := ok[pgx.Tx](t)(w.owner.Begin(ctx))
 	defer func() { _ = tx.Rollback(context.Background()) }()
-	if _, err := tx.Exec(ctx, "update credential set key_hash = sha256('new'), changed_at = clock_timestamp() where collaborator_id = $1", w.ids["sales1"]); err != nil {
+	if _, err := tx.Exec(ctx,
+		"update credential set key_hash = sha256('new'), changed_at = clock_timestamp() where collaborator_id = $1",
+		w.ids["sales1"]); err != nil {
 		t.Fatal(err)
 	}
 	o := w.open("sales1")
@@ -111,7 +119,9 @@ func TestLocksDoNotKeepASession(t *testing.T) {
 			w.as("sales1")
 			o := w.open("sales1")
 			// What each of them locks, the others wait for: they give up.
-			for _, sql := range []string{"select sign_out()", "select end_other_sessions()", fmt.Sprintf("select end_session(%d)", o.SessionID)} {
+			for _, sql := range []string{
+				"select sign_out()", "select end_other_sessions()", fmt.Sprintf("select end_session(%d)", o.SessionID),
+			} {
 				h := w.hold(t)
 				h.do(fmt.Sprintf("set crm.token = '%s'; set lock_timeout = '100ms'", good(o)))
 				h.do("begin")
@@ -131,8 +141,8 @@ func TestLocksDoNotKeepASession(t *testing.T) {
 	}
 }
 
-// Nobody gets around the proofs of their own account by what they may do to others'; of wrong codes only those forgive who may remove
-// the factor altogether.
+// Nobody gets around the proofs of their own account by what they may do to others'; of wrong codes only those forgive
+// who may remove the factor altogether.
 func TestOwnAccess(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)

@@ -82,7 +82,8 @@ func (t sealedTable) stale(prefix string) string {
 // number of rows that it changed, and of those with values that cannot be opened.
 func (a *Admin) Reseal(ctx context.Context, r Resealing) (changed, damaged int64, err error) {
 	var tables []sealedTable
-	err = a.asOwner(ctx, func(tx pgx.Tx) (err error) { tables, err = sealedTables(ctx, tx, a.names.Schema); return err })
+	err = a.asOwner(ctx,
+		func(tx pgx.Tx) (err error) { tables, err = sealedTables(ctx, tx, a.names.Schema); return err })
 	if err != nil {
 		return 0, 0, err
 	}
@@ -273,7 +274,8 @@ func (tables trailOf) reseal(ctx context.Context, tx pgx.Tx, r *Resealing, after
 		if !whole {
 			b.damaged++
 		}
-		updates.Queue("update audit set before = $2, after = $3 where id = $1", e.ID, e.Before.orNull(), e.After.orNull())
+		updates.Queue("update audit set before = $2, after = $3 where id = $1", e.ID, e.Before.orNull(),
+			e.After.orNull())
 	}
 	return b, tx.SendBatch(ctx, updates).Close()
 }

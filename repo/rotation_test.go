@@ -48,8 +48,11 @@ func nobodysWord(i int) string {
 
 // foreign counts the rows with values that another key than that has sealed.
 func (w *world) foreign(key uint32) int64 {
-	return read[int64](w, `select (select count(*) from crm.customer c, unnest(array[c.company_name, c.full_name, c.email, c.phone]) v where substr(v, 2, 4) <> int4send($1::bigint::bit(32)::int))
-		+ (select count(*) from crm.audit a, unnest(array[a.before, a.after]) kept, jsonb_each_text(kept) v where v.value like '\\x01%' and substr(v.value, 5, 8) <> lpad(to_hex($1::bigint), 8, '0'))`, key)
+	return read[int64](w,
+		`select (select count(*) from crm.customer c, unnest(array[c.company_name, c.full_name, c.email, c.phone]) v
+			where substr(v, 2, 4) <> int4send($1::bigint::bit(32)::int))
+		+ (select count(*) from crm.audit a, unnest(array[a.before, a.after]) kept, jsonb_each_text(kept) v
+			where v.value like '\\x01%' and substr(v.value, 5, 8) <> lpad(to_hex($1::bigint), 8, '0'))`, key)
 }
 
 func keyOf(t *testing.T, file string) uint32 {
@@ -131,7 +134,8 @@ func look(ctx context.Context, db *repo.DB, id int64, i int) error {
 			return fmt.Errorf("%q does not find customer %d: %d found, %v", needle, id, len(found.Rows), err)
 		}
 	}
-	if found, err := db.FindCustomers(ctx, nobodysWord(i), 5); err != nil || len(found) == 0 || found[0].Record.ID != id {
+	if found, err := db.FindCustomers(ctx, nobodysWord(i),
+		5); err != nil || len(found) == 0 || found[0].Record.ID != id {
 		return fmt.Errorf("%q does not find customer %d first: %v, %v", nobodysWord(i), id, found, err)
 	}
 	entries, err := db.History(ctx, "customer", id)
@@ -201,8 +205,8 @@ func TestRotationPrepared(t *testing.T) {
 	if next == 0 || keyOf(t, r.KeysetFile) != old {
 		t.Fatalf("the next key is %d, in use is %d, was %d", next, keyOf(t, r.KeysetFile), old)
 	}
-	// Another machine may seal with it already: here nothing is sealed back with the older key, and the newer one is not
-	// dropped.
+	// Another machine may seal with it already: here nothing is sealed back with the older key, and the newer one is
+	// not dropped.
 	is(t, r.Retire(ctx), repo.ErrConflict, "retiring with a key that is not in use yet")
 	if got := ok[[]byte](t)(security.ReadKeysetFile(r.KeysetFile)); !bytes.Equal(got, content) {
 		t.Error("the keyset has changed")
@@ -219,7 +223,8 @@ func TestRotationPrepared(t *testing.T) {
 		t.Error("another key was taken than the one that was prepared")
 	}
 	for i := range ids {
-		if err := look(ctx, elsewhere.As(func() (string, error) { return w.token("sales1"), nil }), ids[i], i); err != nil {
+		if err := look(ctx, elsewhere.As(func() (string, error) { return w.token("sales1"), nil }), ids[i],
+			i); err != nil {
 			t.Error(err)
 		}
 	}
@@ -247,13 +252,15 @@ func TestRotationWithoutTheKey(t *testing.T) {
 		t.Errorf("a program that has the keys reads on: %+v, %v", c, err)
 	}
 	w.openWith(ok[repo.Vault](t)(commands.Unseal(nil, r.KeysetFile)))
-	if c, err := w.as("sales1").Customer(ctx, ids[0]); err != nil || c.CompanyName != fmt.Sprintf("‹sealed with key "+
-		"%d›", lost) {
+	if c, err := w.as("sales1").Customer(ctx, ids[0]); err != nil ||
+		c.CompanyName != fmt.Sprintf("‹sealed with key %d›", lost) {
 		t.Errorf("reading without the key: %+v, %v", c, err)
 	}
 	for name, err := range map[string]error{
 		"rotating": r.Run(ctx), "retiring": r.Retire(ctx), "preparing": r.Prepare(ctx),
-		"adding": failed(w.as("sales1").AddCustomer(ctx, repo.Change{"company_name": text("A"), "full_name": text("B")})),
+		"adding": failed(w.as("sales1").AddCustomer(ctx, repo.Change{
+			"company_name": text("A"), "full_name": text("B"),
+		})),
 	} {
 		is(t, err, repo.ErrConflict, "%s with a keyset that the database does not know", name)
 		if text, hint := commands.Describe(err); !strings.Contains(text, fmt.Sprint(lost)) || hint == "" {

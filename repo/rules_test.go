@@ -25,10 +25,16 @@ func TestStates(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
 	c := w.customer("sales1").ID
-	steps := map[string]string{"to_send": "to_send pending signed canceled", "pending": "pending signed canceled", "signed": "signed finished", "finished": "finished", "canceled": "canceled"}
+	steps := map[string]string{
+		"to_send": "to_send pending signed canceled", "pending": "pending signed canceled", "signed": "signed finished",
+		"finished": "finished", "canceled": "canceled",
+	}
 	for _, from := range repo.ContractStatuses() {
 		for _, to := range repo.ContractStatuses() {
-			start := map[string]string{"to_send": "to_send", "pending": "pending", "signed": "signed", "finished": "signed", "canceled": "pending"}[from]
+			start := map[string]string{
+				"to_send": "to_send", "pending": "pending", "signed": "signed", "finished": "signed",
+				"canceled": "pending",
+			}[from]
 			k := w.contract(c, 5000, start)
 			if start == "signed" {
 				ok[repo.Contract](t)(w.as("manage").PayContract(ctx, k.ID, 5000, nil))
@@ -48,7 +54,9 @@ func TestStates(t *testing.T) {
 		}
 	}
 	for _, first := range repo.ContractStatuses() {
-		_, err := w.as("manage").AddContract(ctx, repo.Change{"customer_id": &c, "total_amount": ptr(repo.Money(5000)), "status": &first})
+		_, err := w.as("manage").AddContract(ctx, repo.Change{
+			"customer_id": &c, "total_amount": ptr(repo.Money(5000)), "status": &first,
+		})
 		want := map[string]error{"finished": repo.ErrConflict, "canceled": repo.ErrConflict}[first]
 		is(t, err, want, "new → %s", first)
 	}
@@ -91,7 +99,10 @@ func TestEvents(t *testing.T) {
 		{time.Hour, -1, repo.ErrInvalid},
 		{time.Hour, math.MaxInt32 + 1, nil},
 	} {
-		_, err := w.as("sales1").AddEvent(ctx, repo.Change{"contract_id": &k, "name": text("Gala"), "start_date": &evening, "end_date": ptr(evening.Add(e.end)), "attendees": &e.attendees})
+		_, err := w.as("sales1").AddEvent(ctx, repo.Change{
+			"contract_id": &k, "name": text("Gala"), "start_date": &evening, "end_date": ptr(evening.Add(e.end)),
+			"attendees": &e.attendees,
+		})
 		if e.attendees > math.MaxInt32 {
 			if err == nil {
 				t.Error("more attendees than an integer holds")
@@ -101,7 +112,9 @@ func TestEvents(t *testing.T) {
 		is(t, err, e.want, "event of %v with %d attendees", e.end, e.attendees)
 	}
 	for _, date := range []string{"infinity", "-infinity", "0044-03-15 BC", "12000-01-01"} {
-		if n, err := w.try(w.token("sales1"), "insert into event (contract_id, name, start_date, end_date) values ($1, 'Gala', $2::text::timestamptz, $2::text::timestamptz)", k, date); constraint(err) != "event_dates" {
+		if n, err := w.try(w.token("sales1"),
+			"insert into event (contract_id, name, start_date, end_date) values ($1, 'Gala', $2::text::timestamptz, "+
+				"$2::text::timestamptz)", k, date); constraint(err) != "event_dates" {
 			t.Errorf("event at %s, which no list could show: %d rows, %v", date, n, err)
 		}
 	}
@@ -142,17 +155,26 @@ func TestLedger(t *testing.T) {
 		{remaining(50001), repo.ErrInvalid, 50000, 20000},
 		{remaining(12345), nil, 50000, 12345},
 		{remaining(12345), nil, 50000, 12345},
-		{update(repo.Change{"remaining_amount": ptr(repo.Money(0)), "total_amount": ptr(repo.Money(60010)), "status": text("finished")}), nil, 60010, 0},
+		{
+			update(repo.Change{
+				"remaining_amount": ptr(repo.Money(0)), "total_amount": ptr(repo.Money(60010)),
+				"status": text("finished"),
+			}), nil, 60010, 0,
+		},
 		{pay(1), repo.ErrConflict, 60010, 0},
 		{pay(-1), repo.ErrConflict, 60010, 0},
 	} {
 		_, err := s.do()
 		is(t, err, s.want, "step %d", i)
-		if c := ok[repo.Contract](t)(manage.Contract(ctx, k)); c.TotalAmount != s.total || c.RemainingAmount != s.remaining {
-			t.Errorf("step %d leaves %v of %v, want %v of %v", i, c.RemainingAmount, c.TotalAmount, s.remaining, s.total)
+		if c := ok[repo.Contract](t)(manage.Contract(ctx, k)); c.TotalAmount != s.total ||
+			c.RemainingAmount != s.remaining {
+			t.Errorf("step %d leaves %v of %v, want %v of %v", i, c.RemainingAmount, c.TotalAmount, s.remaining,
+				s.total)
 		}
 	}
-	if wrong := read[int](w, "select count(*) from contract k where remaining_amount <> total_amount - (select coalesce(sum(amount), 0) from payment where contract_id = k.id)"); wrong != 0 {
+	if wrong := read[int](w,
+		"select count(*) from contract k where remaining_amount <> total_amount - (select coalesce(sum(amount), 0) "+
+			"from payment where contract_id = k.id)"); wrong != 0 {
 		t.Errorf("%d contracts do not agree with their ledger", wrong)
 	}
 	canceled := w.contract(w.customer("sales1").ID, 100, "pending").ID
@@ -160,10 +182,15 @@ func TestLedger(t *testing.T) {
 	is(t, failed(manage.PayContract(ctx, canceled, 1, nil)), repo.ErrConflict, "a canceled contract")
 	is(t, failed(manage.PayContract(ctx, 999999, 1, nil)), repo.ErrNotFound, "a missing contract")
 	for _, sql := range []string{
-		"insert into contract (customer_id, total_amount) select customer_id, 'NaN' from contracts where id = $1", "update contract set total_amount = 'NaN' where id = $1",
-		"insert into payment (contract_id, amount) values ($1, 'NaN')", "insert into payment (contract_id, amount, paid_on) values ($1, 1, 'infinity')", "insert into payment (contract_id, amount) values ($1, 0.001)",
+		"insert into contract (customer_id, total_amount) select customer_id, 'NaN' from contracts where id = $1",
+		"update contract set total_amount = 'NaN' where id = $1",
+		"insert into payment (contract_id, amount) values ($1, 'NaN')",
+		"insert into payment (contract_id, amount, paid_on) values ($1, 1, 'infinity')",
+		"insert into payment (contract_id, amount) values ($1, 0.001)",
 	} {
-		if _, err := w.try(w.token("manage"), sql, w.contract(w.customer("sales1").ID, 100000, "signed").ID); len(sqlstate(err)) != 5 || sqlstate(err)[:2] != "23" {
+		if _, err := w.try(w.token("manage"), sql,
+			w.contract(w.customer("sales1").ID, 100000, "signed").ID); len(sqlstate(err)) != 5 ||
+			sqlstate(err)[:2] != "23" {
 			t.Errorf("%s: %v", sql, err)
 		}
 	}
@@ -187,7 +214,9 @@ func TestLedgerSteps(t *testing.T) {
 			t.Fatalf("%v of %v: %v", amount, left, err)
 		}
 	}
-	if days := read[string](w, "select string_agg(distinct paid_on::text || ' ' || recorded_by, ',') from payment"); days != fmt.Sprint("2024-01-02 ", w.ids["sales1"]) {
+	if days := read[string](w,
+		"select string_agg(distinct paid_on::text || ' ' || recorded_by, ',') from payment"); days != fmt.Sprint(
+		"2024-01-02 ", w.ids["sales1"]) {
 		t.Errorf("paid on %q", days)
 	}
 }
@@ -208,7 +237,9 @@ func TestContractsFollow(t *testing.T) {
 		}
 	}
 	for person, want := range map[string]error{"sales1": repo.ErrDenied, "sales2": nil, "sales3": nil} {
-		is(t, failed(w.as(person).UpdateContract(ctx, stays, repo.Change{"total_amount": ptr(repo.Money(200))})), want, "%s", person)
+		is(t, failed(w.as(person).UpdateContract(ctx, stays, repo.Change{"total_amount": ptr(repo.Money(200))})), want,
+			"%s", person)
 	}
-	is(t, failed(w.as("sales2").UpdateContract(ctx, follows, repo.Change{"total_amount": ptr(repo.Money(200))})), repo.ErrDenied, "sales2")
+	is(t, failed(w.as("sales2").UpdateContract(ctx, follows, repo.Change{"total_amount": ptr(repo.Money(200))})),
+		repo.ErrDenied, "sales2")
 }

@@ -14,7 +14,8 @@ import (
 // scramVerifier is what PostgreSQL keeps of a password (RFC 5803; PostgreSQL manual, 53.3 pg_authid).
 func scramVerifier(password string) (string, error) {
 	const iterations = 4096
-	if prepared, err := precis.OpaqueString.String(password); err == nil { // as clients do before they prove it (RFC 8265)
+	// as clients do before they prove it (RFC 8265)
+	if prepared, err := precis.OpaqueString.String(password); err == nil {
 		password = prepared
 	}
 	salt := make([]byte, 16)
@@ -32,5 +33,6 @@ func scramVerifier(password string) (string, error) {
 	}
 	stored := sha256.Sum256(sum(salted, "Client Key"))
 	b64 := base64.StdEncoding.EncodeToString
-	return fmt.Sprintf("SCRAM-SHA-256$%d:%s$%s:%s", iterations, b64(salt), b64(stored[:]), b64(sum(salted, "Server Key"))), nil
+	return fmt.Sprintf("SCRAM-SHA-256$%d:%s$%s:%s", iterations, b64(salt), b64(stored[:]),
+		b64(sum(salted, "Server Key"))), nil
 }

@@ -40,12 +40,23 @@ func withSealedColumns(t *testing.T) string {
 	t.Helper()
 	sql := schemaSQL()
 	for _, change := range [][2]string{
-		{"	address      sealed,\n", "	address      sealed,\n	vat_number   sealed,\n	vat_number_tokens integer[] not null default '{}',\n"},
+		{
+			"	address      sealed,\n",
+			"	address      sealed,\n	vat_number   sealed,\n	vat_number_tokens integer[] not null " +
+				"default '{}',\n",
+		},
 		{" || address_tokens", " || address_tokens || vat_number_tokens"},
-		{" || c.address_tokens", " || c.address_tokens || c.vat_number_tokens"}, // search_tokens(), which the views call
+		// search_tokens(), which the views call
+		{" || c.address_tokens", " || c.address_tokens || c.vat_number_tokens"},
 		{"address_tokens, sales_id", "address_tokens, vat_number, vat_number_tokens, sales_id"},
-		{"select c.id, c.company_name, c.full_name, c.email, c.phone,", "select c.id, c.company_name, c.full_name, c.email, c.phone, c.vat_number,"},
-		{"	attendees   integer,\n", "	attendees   integer,\n	chef        sealed,\n	chef_tokens integer[] not null default '{}',\n"},
+		{
+			"select c.id, c.company_name, c.full_name, c.email, c.phone,",
+			"select c.id, c.company_name, c.full_name, c.email, c.phone, c.vat_number,",
+		},
+		{
+			"	attendees   integer,\n",
+			"	attendees   integer,\n	chef        sealed,\n	chef_tokens integer[] not null default '{}',\n",
+		},
 		{"|| comments_tokens", "|| comments_tokens || chef_tokens"},
 		{"|| e.comments_tokens", "|| e.comments_tokens || e.chef_tokens"},
 		{"location_tokens, comments_tokens", "location_tokens, comments_tokens, chef, chef_tokens"},
@@ -66,10 +77,12 @@ func TestSealedColumns(t *testing.T) {
 	checkSealedColumns(t, w, repo.SealedColumns())
 }
 
-// checkSealedColumns compares the sealed columns of the database with the declared ones, and whether these are searched.
+// checkSealedColumns compares the sealed columns of the database with the declared ones, and whether these are
+// searched.
 func checkSealedColumns(t *testing.T, w *world, declared map[string]bool) {
 	t.Helper()
-	columns := read[[]string](w, `select array_agg(c.relname || '.' || s order by s) from pg_class c, unnest(crm.sealed_columns(c.oid)) s
+	columns := read[[]string](w, `select array_agg(c.relname || '.' || s order by s)
+		from pg_class c, unnest(crm.sealed_columns(c.oid)) s
 		where c.relnamespace = 'crm'::regnamespace and c.relkind = 'r'`)
 	if len(columns) < 4 {
 		t.Fatalf("there are only %v", columns)
@@ -88,25 +101,30 @@ func checkSealedColumns(t *testing.T, w *world, declared map[string]bool) {
 			written = append(written, name+"_tokens")
 		}
 		for _, written := range written {
-			if !read[bool](w, "select has_column_privilege('crm_app', $1, $2, 'insert') and has_column_privilege('crm_app', $1, $2, 'update')", "crm."+table, written) {
+			if !read[bool](w,
+				"select has_column_privilege('crm_app', $1, $2, 'insert') and has_column_privilege('crm_app', $1, $2, "+
+					"'update')", "crm."+table, written) {
 				t.Errorf("the app role may not write %s.%s", table, written)
 			}
 		}
 		if !searched {
 			continue
 		}
-		if index := read[string](w, "select pg_get_indexdef($1::text::regclass)", "crm."+table+"_search"); !strings.Contains(index, name+"_tokens") {
+		if index := read[string](w, "select pg_get_indexdef($1::text::regclass)",
+			"crm."+table+"_search"); !strings.Contains(index, name+"_tokens") {
 			t.Errorf("the index of %s leaves %s out", table, name)
 		}
-		if body := read[string](w, "select pg_get_functiondef(format('crm.search_tokens(crm.%I)', $1::text)::regprocedure)", table); !strings.Contains(body, name+"_tokens") {
+		if body := read[string](w,
+			"select pg_get_functiondef(format('crm.search_tokens(crm.%I)', $1::text)::regprocedure)",
+			table); !strings.Contains(body, name+"_tokens") {
 			t.Errorf("search_tokens(%s) leaves %s out", table, name)
 		}
 	}
 }
 
-// S10: further sealed columns, one of them in a table that had none, are written, read, searched, kept sealed on the trail
-// without their search tokens, and are exported, counted in a backup, re-encrypted by a rotation and erased, by their
-// declarations alone. They take values under known keys only.
+// S10: further sealed columns, one of them in a table that had none, are written, read, searched, kept sealed on the
+// trail without their search tokens, and are exported, counted in a backup, re-encrypted by a rotation and erased, by
+// their declarations alone. They take values under known keys only.
 func TestNewSealedColumn(t *testing.T) {
 	t.Parallel()
 	ctx, schema := t.Context(), withSealedColumns(t)
@@ -132,7 +150,8 @@ func TestNewSealedColumn(t *testing.T) {
 	id := w.customer("sales1").ID
 	contract := w.contract(id, 100, "signed").ID
 	event := w.event(contract, "support1").ID
-	vat := newColumn(w, repo.SealedEntity[taxedCustomer]("customer", "customer", "customers"), "vat_number", id, "sales1",
+	vat := newColumn(w, repo.SealedEntity[taxedCustomer]("customer", "customer", "customers"), "vat_number", id,
+		"sales1",
 		func(c taxedCustomer) string { return c.VATNumber })
 	chef := newColumn(w, repo.SealedEntity[cateredEvent]("event", "event", "events"), "chef", event, "support1",
 		func(e cateredEvent) string { return e.Chef })
@@ -143,7 +162,8 @@ func TestNewSealedColumn(t *testing.T) {
 	plain := `\x01` + strings.Repeat("ab", 40)
 	ok[repo.Event](t)(w.as("support1").UpdateEvent(ctx, event, repo.Change{"comments": plain}))
 	data := ok[repo.PersonalData](t)(w.as("admin").ExportCustomer(ctx, id))
-	if data.Customer["vat_number"] != vat.value || data.Records["event"][0]["chef"] != chef.value || data.Records["event"][0]["comments"] != plain {
+	if data.Customer["vat_number"] != vat.value || data.Records["event"][0]["chef"] != chef.value ||
+		data.Records["event"][0]["comments"] != plain {
 		t.Errorf("exported is %v, %v", data.Customer, data.Records["event"])
 	}
 
@@ -156,7 +176,8 @@ func TestNewSealedColumn(t *testing.T) {
 		t.Fatal(err)
 	}
 	rotated := ok[*security.Keyring](t)(security.OpenKeyring(file))
-	if n := read[int](w, "select count(*) from audit where concat(before, after) like '%' || $1 || '%'", oldKey); n != 0 {
+	if n := read[int](w, "select count(*) from audit where concat(before, after) like '%' || $1 || '%'",
+		oldKey); n != 0 {
 		t.Errorf("%d entries of the trail hold values under the old key", n)
 	}
 	w.openWith(ok[repo.Vault](t)(commands.Unseal(nil, file)))
@@ -185,7 +206,9 @@ type newSealedColumn struct {
 }
 
 // newColumn writes a value into the column of a record, twice, the second time without a change.
-func newColumn[T comparable](w *world, e repo.Entity[T], column string, id int64, person string, value func(T) string) newSealedColumn {
+func newColumn[T comparable](
+	w *world, e repo.Entity[T], column string, id int64, person string, value func(T) string,
+) newSealedColumn {
 	w.t.Helper()
 	ctx, table := w.t.Context(), strings.TrimSuffix(e.View(), "s")
 	c := newSealedColumn{w: w, table: table, column: column, id: id, value: "FR12345678901 of " + table}
@@ -196,7 +219,8 @@ func newColumn[T comparable](w *world, e repo.Entity[T], column string, id int64
 	}
 	c.finds = func(when, needle string, want int) {
 		w.t.Helper()
-		if found := ok[repo.List[T]](w.t)(e.Search(ctx, w.as(person), repo.Page{Search: needle, Limit: 5})); len(found.Rows) != want {
+		if found := ok[repo.List[T]](w.t)(
+			e.Search(ctx, w.as(person), repo.Page{Search: needle, Limit: 5})); len(found.Rows) != want {
 			w.t.Errorf("%s, %q finds %+v", when, needle, found.Rows)
 		}
 	}
@@ -227,7 +251,8 @@ func (c *newSealedColumn) isWritten(keyring *security.Keyring) {
 	if err := c.w.asOwner(write, c.id, foreign, tokens); constraint(err) != "customer_sealing_key" {
 		c.w.t.Errorf("%s under an unknown key: %v", associated, err)
 	}
-	kept := read[string](c.w, "select coalesce(after::text, '') from audit where entity = $1 order by id desc limit 1", c.table)
+	kept := read[string](c.w, "select coalesce(after::text, '') from audit where entity = $1 order by id desc limit 1",
+		c.table)
 	if !strings.Contains(kept, fmt.Sprintf(`"%s": "\\x01`, c.column)) || strings.Contains(kept, "tokens") {
 		c.w.t.Errorf("the trail keeps %s", kept)
 	}
@@ -236,7 +261,8 @@ func (c *newSealedColumn) isWritten(keyring *security.Keyring) {
 func (c newSealedColumn) isRotated(keyring *security.Keyring) {
 	c.w.t.Helper()
 	now := c.read()
-	if text, err := keyring.Open(c.table+"."+c.column, now); bytes.Equal(now, c.sealed) || text != c.value || err != nil {
+	if text, err := keyring.Open(c.table+"."+c.column,
+		now); bytes.Equal(now, c.sealed) || text != c.value || err != nil {
 		c.w.t.Errorf("%s after a rotation and the end of the old key: %q, %v", c.column, text, err)
 	}
 	c.finds("rotated", "FR12345678901", 1)
@@ -249,10 +275,12 @@ func (c newSealedColumn) isRotated(keyring *security.Keyring) {
 func (c newSealedColumn) isErased() {
 	c.w.t.Helper()
 	c.finds("erased", "FR12345678901", 0)
-	if !read[bool](c.w, fmt.Sprintf("select %[2]s is null and %[2]s_tokens = '{}' from %[1]s where id = $1", c.table, c.column), c.id) {
+	if !read[bool](c.w,
+		fmt.Sprintf("select %[2]s is null and %[2]s_tokens = '{}' from %[1]s where id = $1", c.table, c.column), c.id) {
 		c.w.t.Errorf("erasing leaves %s as it was", c.column)
 	}
-	if n := read[int](c.w, "select count(*) from audit where concat(before, after) like '%' || $1 || '%'", c.column+`": "\\x`); n != 0 {
+	if n := read[int](c.w, "select count(*) from audit where concat(before, after) like '%' || $1 || '%'",
+		c.column+`": "\\x`); n != 0 {
 		c.w.t.Errorf("%d entries of the trail hold %s after erasing", n, c.column)
 	}
 }

@@ -21,7 +21,8 @@ type SealingKey struct {
 // SealingKeys returns the known keys, the present one first, then the newest.
 func (a *Admin) SealingKeys(ctx context.Context) (keys []SealingKey, err error) {
 	err = a.asOwner(ctx, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, "select id, state, since from sealing_key order by state <> 'present', since desc, id")
+		rows, err := tx.Query(ctx,
+			"select id, state, since from sealing_key order by state <> 'present', since desc, id")
 		if err != nil {
 			return err
 		}
@@ -42,7 +43,8 @@ func (a *Admin) RegisterKey(ctx context.Context, key uint32) (made bool, err err
 		}
 		made = tag.RowsAffected() == 1
 		var inUse bool
-		if err := tx.QueryRow(ctx, "select exists (select from sealing_key where id = $1 and state <> 'retired')", int64(key)).Scan(&inUse); err != nil {
+		if err := tx.QueryRow(ctx, "select exists (select from sealing_key where id = $1 and state <> 'retired')",
+			int64(key)).Scan(&inUse); err != nil {
 			return err
 		}
 		if !inUse {
@@ -58,7 +60,8 @@ func presentKey(ctx context.Context, tx pgx.Tx) (id string) {
 	return id
 }
 
-// oldKey is the refusal of a value or keyset under a key that is not in use. used and present are key ids, empty for none.
+// oldKey is the refusal of a value or keyset under a key that is not in use. used and present are key ids, empty for
+// none.
 func oldKey(used, present string) error {
 	switch {
 	case present == "":
@@ -73,7 +76,8 @@ func oldKey(used, present string) error {
 type OldKeyset struct{ Used, Present string } // key ids
 
 func (e OldKeyset) Error() string {
-	return fmt.Sprintf("this machine's keyset is old: it seals with key %s, the database takes key %s", e.Used, e.Present)
+	return fmt.Sprintf("this machine's keyset is old: it seals with key %s, the database takes key %s", e.Used,
+		e.Present)
 }
 
 // Is makes errors.Is(err, ErrConflict) true.
@@ -95,7 +99,8 @@ func (a *Admin) Rotating(ctx context.Context) (key uint32, err error) {
 func (a *Admin) BeginRotation(ctx context.Context, key uint32) error {
 	return a.noteRotation(ctx, key, "rotate",
 		"update sealing_key set state = 'retired', since = now() where state = 'next' and id <> $1",
-		"insert into sealing_key (id, state) values ($1, 'next') on conflict (id) do update set state = 'next', since = now()")
+		"insert into sealing_key (id, state) values ($1, 'next') on conflict (id) do update set state = 'next', "+
+			"since = now()")
 }
 
 // EndRotation makes key the present one and refuses values under any other from then on.
@@ -108,7 +113,8 @@ func (a *Admin) EndRotation(ctx context.Context, key uint32) error {
 // noteRotation runs the statements, which take the key's id, and adds an entry to the trail.
 func (a *Admin) noteRotation(ctx context.Context, key uint32, action string, statements ...string) error {
 	return a.asOwner(ctx, func(tx pgx.Tx) error {
-		for _, sql := range append(statements, "insert into audit (entity, entity_id, action) values ('keyset', $1, '"+action+"')") {
+		for _, sql := range append(statements,
+			"insert into audit (entity, entity_id, action) values ('keyset', $1, '"+action+"')") {
 			if _, err := tx.Exec(ctx, sql, int64(key)); err != nil {
 				return err
 			}

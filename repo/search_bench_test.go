@@ -26,7 +26,8 @@ func BenchmarkSearch(b *testing.B) {
 	stock(b, w, benchCustomers())
 	db := w.as("support1")
 	index := float64(read[int64](w, "select pg_relation_size('crm.customer_search'::regclass)"))
-	b.Logf("%d customers; the index takes %.2f times the table", benchCustomers(), index/float64(read[int64](w, "select pg_table_size('crm.customer'::regclass)")))
+	b.Logf("%d customers; the index takes %.2f times the table", benchCustomers(),
+		index/float64(read[int64](w, "select pg_table_size('crm.customer'::regclass)")))
 	for _, ask := range []struct {
 		what string
 		ids  func(needle string) ([]int64, error)

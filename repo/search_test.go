@@ -35,17 +35,27 @@ func TestSearchIsAScan(t *testing.T) {
 	t.Parallel()
 	ctx, w, r := t.Context(), newWorld(t), rand.New(rand.NewPCG(3, 4))
 	admin := w.as("admin")
-	pieces := []string{"Lou", "bouzin", "Éric", "Straße", "strasse", "Øre", "Oere", "Müller", "mueller", "Århus", "aarh", "東京", "🎉", "A", "b", "Cœur", "startup", "Casey", strings.Repeat("long", 60)}
+	pieces := []string{
+		"Lou", "bouzin", "Éric", "Straße", "strasse", "Øre", "Oere", "Müller", "mueller", "Århus", "aarh", "東京", "🎉",
+		"A", "b", "Cœur", "startup", "Casey", strings.Repeat("long", 60),
+	}
 	number := func() *string { return text("+336%08d", r.IntN(100)*1000) }
 	text := func() *string {
 		return ptr(pieces[r.IntN(len(pieces))] + []string{" ", "-", "", "@"}[r.IntN(4)] + pieces[r.IntN(len(pieces))])
 	}
 	for i := range 60 {
-		c := repo.Change{"company_name": text(), "full_name": text(), "email": text(), "phone": number(), "sales_id": ptr(w.ids[fmt.Sprint("sales", 1+i%2)])}
+		c := repo.Change{
+			"company_name": text(), "full_name": text(), "email": text(), "phone": number(),
+			"sales_id": ptr(w.ids[fmt.Sprint("sales", 1+i%2)]),
+		}
 		ok[repo.Customer](t)(admin.AddCustomer(ctx, c))
 	}
 	for i := range int64(20) { // one column alone: the others keep their tokens
-		ok[repo.Customer](t)(admin.UpdateCustomer(ctx, 1+i, []repo.Change{{"email": text()}, {"company_name": text()}, {"phone": ""}, {"sales_id": w.ids["sales1"]}}[i%4]))
+		ok[repo.Customer](t)(
+			admin.UpdateCustomer(ctx, 1+i,
+				[]repo.Change{
+					{"email": text()}, {"company_name": text()}, {"phone": ""}, {"sales_id": w.ids["sales1"]},
+				}[i%4]))
 	}
 	for i := range int64(10) {
 		ok[repo.Customer](t)(admin.DeleteCustomer(ctx, 5*i+1))
@@ -69,14 +79,16 @@ func TestSearchIsAScan(t *testing.T) {
 		p := repo.Page{Deleted: i%7 == 0, Desc: i%3 == 0, Sort: []string{"", "id", "sales_contact"}[i%5%3]}
 		f := repo.CustomerFilter{Page: p, SalesID: []int64{0, 0, w.ids["sales1"]}[i%3]}
 		f.Limit = 1000
-		want := slices.DeleteFunc(ok[repo.List[repo.Customer]](t)(admin.Customers(ctx, f)).Rows, func(c repo.Customer) bool {
-			return finding.Score(needle, c.CompanyName, c.FullName, c.Email, c.Phone) == 0
-		})
+		want := slices.DeleteFunc(ok[repo.List[repo.Customer]](t)(admin.Customers(ctx, f)).Rows,
+			func(c repo.Customer) bool {
+				return finding.Score(needle, c.CompanyName, c.FullName, c.Email, c.Phone) == 0
+			})
 		f.Search = needle
-		got := pages(t, f.Page, func(c repo.Customer) int64 { return c.ID }, func(p repo.Page) (repo.List[repo.Customer], error) {
-			f.Page = p
-			return admin.Customers(ctx, f)
-		})
+		got := pages(t, f.Page, func(c repo.Customer) int64 { return c.ID },
+			func(p repo.Page) (repo.List[repo.Customer], error) {
+				f.Page = p
+				return admin.Customers(ctx, f)
+			})
 		if !slices.Equal(got, ids(want)) && len(got)+len(want) > 0 {
 			t.Errorf("%q %+v:\n%v, want\n%v", needle, p, got, ids(want))
 		}
@@ -114,7 +126,8 @@ func TestFindsLongNotes(t *testing.T) {
 		for range 20 {
 			at := r.IntN(len(note) - 12)
 			needle := string(note[at : at+12])
-			found := ok[repo.List[repo.Event]](t)(admin.Events(ctx, repo.EventFilter{Page: repo.Page{Search: needle, Limit: 5}}))
+			found := ok[repo.List[repo.Event]](t)(
+				admin.Events(ctx, repo.EventFilter{Page: repo.Page{Search: needle, Limit: 5}}))
 			if len(found.Rows) != 1 && finding.Score(needle, string(note)) != finding.NoMatch {
 				t.Errorf("%s: %q is not found", script, needle)
 			}
@@ -128,21 +141,30 @@ func TestFindCustomers(t *testing.T) {
 	ctx, w := t.Context(), newWorld(t)
 	admin := w.as("admin")
 	add := func(company, name, email, phone string) int64 {
-		return ok[repo.Customer](t)(admin.AddCustomer(ctx, repo.Change{"company_name": &company, "full_name": &name, "email": &email, "phone": &phone})).ID
+		return ok[repo.Customer](t)(
+			admin.AddCustomer(ctx, repo.Change{
+				"company_name": &company, "full_name": &name, "email": &email, "phone": &phone,
+			})).ID
 	}
 	inside := add("Labouzin", "Zoé", "zoe@labouzin.example", "+33700612345")
 	start := add("Bouzin SARL", "Lou Bouzin", "lou@bouzin.example.org", "+33698765432")
 	whole := add("Casey", "Kevin Casey", "lou@bouzin.example", "+33612345678")
 	for needle, want := range map[string][]int64{
-		"bouzin": {start, whole, inside}, "LOU@bouzin.example": {whole, start}, "0612345678": {whole}, "06 12 34": {whole, inside},
+		"bouzin": {start, whole, inside}, "LOU@bouzin.example": {whole, start}, "0612345678": {whole},
+		"06 12 34":        {whole, inside},
 		fmt.Sprint(start): {start}, "nobody": {}, "loubouzin": {start, whole}, "bouzin casey": {whole}, "zo": {inside},
 	} {
-		if got := ids(records(ok[[]repo.Found[repo.Customer]](t)(admin.FindCustomers(ctx, needle, 10)))); !slices.Equal(got, want) {
+		if got := ids(
+			records(ok[[]repo.Found[repo.Customer]](t)(admin.FindCustomers(ctx, needle, 10)))); !slices.Equal(got,
+			want) {
 			t.Errorf("%q: %v, want %v", needle, got, want)
 		}
 	}
 	ok[repo.Customer](t)(admin.DeleteCustomer(ctx, start))
-	if got := ids(records(ok[[]repo.Found[repo.Customer]](t)(admin.FindCustomers(ctx, "bouzin", 1)))); !slices.Equal(got, []int64{whole}) {
+	if got := ids(
+		records(ok[[]repo.Found[repo.Customer]](t)(admin.FindCustomers(ctx, "bouzin", 1)))); !slices.Equal(got, []int64{
+		whole,
+	}) {
 		t.Errorf("the deleted one is still found: %v", got)
 	}
 	if _, err := w.db.FindCustomers(ctx, "bouzin", 1); !errors.Is(err, repo.ErrSignedOut) {
@@ -155,16 +177,23 @@ func TestDumpHoldsNothingPlain(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
 	plain := []string{"Bouzin Événements", "Lou Bouzin", "lou@bouzin.example", "+33612345678"}
-	c := ok[repo.Customer](t)(w.as("sales1").AddCustomer(ctx, repo.Change{"company_name": &plain[0], "full_name": &plain[1], "email": &plain[2], "phone": &plain[3]}))
+	c := ok[repo.Customer](t)(w.as("sales1").AddCustomer(ctx, repo.Change{
+		"company_name": &plain[0], "full_name": &plain[1], "email": &plain[2], "phone": &plain[3],
+	}))
 	ok[repo.Customer](t)(w.as("sales1").UpdateCustomer(ctx, c.ID, repo.Change{"full_name": ptr("Loubouzin")}))
-	tables := read[[]string](w, "select array_agg(oid::regclass::text) from pg_class where relkind = 'r' and relnamespace = 'crm'::regnamespace")
+	tables := read[[]string](w,
+		"select array_agg(oid::regclass::text) from pg_class where relkind = 'r' and relnamespace = "+
+			"'crm'::regnamespace")
 	var dump strings.Builder
 	for _, table := range tables {
 		dump.WriteString(read[string](w, "select coalesce(string_agg(r::text, e'\\n'), '') from "+table+" r"))
 	}
 	all := strings.ToLower(dump.String())
 	for _, text := range append(plain, "Bouzin", "612345678", "Loubouzin", "bouz") {
-		for _, form := range []string{text, hex.EncodeToString([]byte(text)), strings.TrimRight(base64.StdEncoding.EncodeToString([]byte(text)), "=")} {
+		for _, form := range []string{
+			text, hex.EncodeToString([]byte(text)),
+			strings.TrimRight(base64.StdEncoding.EncodeToString([]byte(text)), "="),
+		} {
 			if strings.Contains(all, strings.ToLower(form)) {
 				t.Errorf("the dump holds %q", form)
 			}
@@ -185,23 +214,33 @@ func TestSearchOfContractsAndEventsIsAScan(t *testing.T) {
 	places := []string{"Château de Blois", "Paris", "salle 12", "Straße 7", "🎉 hall", ""}
 	for i := range 12 {
 		c := w.customer(fmt.Sprint("sales", 1+i%2))
-		ok[repo.Customer](t)(admin.UpdateCustomer(ctx, c.ID, repo.Change{"company_name": text("%s", names[i%len(names)]), "phone": text("+336%08d", i*1000)}))
+		ok[repo.Customer](t)(admin.UpdateCustomer(ctx, c.ID, repo.Change{
+			"company_name": text("%s", names[i%len(names)]), "phone": text("+336%08d", i*1000),
+		}))
 		for j := range 3 {
 			k := w.contract(c.ID, repo.Money(100*(1+i*j)), []string{"signed", "pending", "to_send"}[j])
 			if j > 0 {
 				continue
 			}
 			e := w.event(k.ID, []string{"", "support1", "support2"}[i%3])
-			ok[repo.Event](t)(admin.UpdateEvent(ctx, e.ID, repo.Change{"name": &names[r.IntN(len(names))], "location": &places[i%len(places)], "comments": &places[(i+3)%len(places)]}))
+			ok[repo.Event](t)(admin.UpdateEvent(ctx, e.ID, repo.Change{
+				"name": &names[r.IntN(len(names))], "location": &places[i%len(places)],
+				"comments": &places[(i+3)%len(places)],
+			}))
 			if i == 4 {
 				ok[repo.Event](t)(admin.DeleteEvent(ctx, e.ID))
 			}
 		}
 		if i == 5 { // another run of ids
-			ok[any](t)(w.owner.Exec(ctx, "select setval('crm.event_id_seq', 100000), setval('crm.contract_id_seq', 200000)"))
+			ok[any](t)(
+				w.owner.Exec(ctx, "select setval('crm.event_id_seq', 100000), setval('crm.contract_id_seq', 200000)"))
 		}
 	}
-	words := []string{"bouzin", "BOU", "sarl", "eric", "strasse", "東", "events", "ore", "coeur", "blois", "salle", "12", "7", "paris", "🎉", "support1", "test", "signed", "send", "pend", "sales2", "lou", "06 00 00", "0600003000", "700", "200005", "100002", "3", "1.00", "12.00", "nobody", "ch", "a1", "b"}
+	words := []string{
+		"bouzin", "BOU", "sarl", "eric", "strasse", "東", "events", "ore", "coeur", "blois", "salle", "12", "7", "paris",
+		"🎉", "support1", "test", "signed", "send", "pend", "sales2", "lou", "06 00 00", "0600003000", "700", "200005",
+		"100002", "3", "1.00", "12.00", "nobody", "ch", "a1", "b",
+	}
 	for i := range 400 {
 		needle := words[r.IntN(len(words))]
 		for range i % 3 {
@@ -209,14 +248,20 @@ func TestSearchOfContractsAndEventsIsAScan(t *testing.T) {
 		}
 		p := repo.Page{Deleted: i%11 == 0, Desc: i%3 == 0, Sort: []string{"", "id", "status"}[i%7%3]}
 		checkScan(t, needle, p, repo.SortKeys[repo.Contract](), func(c repo.Contract) (int64, bool) {
-			return c.ID, mentioned(needle, c.ID, c.TotalAmount, c.Status, *c.SalesContact, c.Customer, c.CustomerContact, c.CustomerEmail, c.CustomerPhone)
+			return c.ID, mentioned(needle, c.ID, c.TotalAmount, c.Status, *c.SalesContact, c.Customer,
+				c.CustomerContact, c.CustomerEmail, c.CustomerPhone)
 		}, func(p repo.Page) (repo.List[repo.Contract], error) {
-			return admin.Contracts(ctx, repo.ContractFilter{Page: p, Unpaid: i%2 == 0, Unsigned: i%5 == 0, Mine: int64(i%4/3) * w.ids["sales2"]})
+			return admin.Contracts(ctx, repo.ContractFilter{
+				Page: p, Unpaid: i%2 == 0, Unsigned: i%5 == 0, Mine: int64(i%4/3) * w.ids["sales2"],
+			})
 		})
 		checkScan(t, needle, p, repo.SortKeys[repo.Event](), func(e repo.Event) (int64, bool) {
-			return e.ID, mentioned(needle, e.ID, -1, orNothing(e.Name), orNothing(e.Location), orNothing(e.Comments), orNothing(e.SupportContact), e.Customer, e.CustomerContact, e.CustomerEmail, e.CustomerPhone)
+			return e.ID, mentioned(needle, e.ID, -1, orNothing(e.Name), orNothing(e.Location), orNothing(e.Comments),
+				orNothing(e.SupportContact), e.Customer, e.CustomerContact, e.CustomerEmail, e.CustomerPhone)
 		}, func(p repo.Page) (repo.List[repo.Event], error) {
-			return admin.Events(ctx, repo.EventFilter{Page: p, SupportID: int64(i%4/3) * w.ids["support2"], NoSupport: i%9 == 4})
+			return admin.Events(ctx, repo.EventFilter{
+				Page: p, SupportID: int64(i%4/3) * w.ids["support2"], NoSupport: i%9 == 4,
+			})
 		})
 	}
 }
@@ -228,7 +273,8 @@ func mentioned(needle string, id int64, amount repo.Money, texts ...string) bool
 		return word == fmt.Sprint(id) || err == nil && parsed == amount
 	}
 	all := func(words []string) bool {
-		return !slices.ContainsFunc(words, func(word string) bool { return !is(word) && finding.Score(word, texts...) == 0 })
+		return !slices.ContainsFunc(words,
+			func(word string) bool { return !is(word) && finding.Score(word, texts...) == 0 })
 	}
 	if is(needle) || finding.Score(needle, texts...) > 0 || slices.ContainsFunc(finding.Readings(needle), all) {
 		return true
@@ -238,7 +284,8 @@ func mentioned(needle string, id int64, amount repo.Money, texts ...string) bool
 		_, err := repo.ParseMoney(w)
 		return err == nil && strings.Contains(w, ".")
 	})
-	return i >= 0 && is(words[i]) && slices.ContainsFunc(finding.Readings(strings.Join(slices.Delete(words, i, i+1), " ")), all)
+	return i >= 0 && is(words[i]) &&
+		slices.ContainsFunc(finding.Readings(strings.Join(slices.Delete(words, i, i+1), " ")), all)
 }
 
 func orNothing(text *string) string {
@@ -248,8 +295,12 @@ func orNothing(text *string) string {
 	return *text
 }
 
-// checkScan holds a search, page by page, against a list of everything; which tells a record's number and whether it matches.
-func checkScan[T any](t *testing.T, needle string, p repo.Page, sorts map[string]string, which func(T) (int64, bool), list func(repo.Page) (repo.List[T], error)) {
+// checkScan holds a search, page by page, against a list of everything; which tells a record's number and whether it
+// matches.
+func checkScan[T any](
+	t *testing.T, needle string, p repo.Page, sorts map[string]string, which func(T) (int64, bool),
+	list func(repo.Page) (repo.List[T], error),
+) {
 	t.Helper()
 	if sorts[p.Sort] == "" && p.Sort != "" {
 		p.Sort = ""

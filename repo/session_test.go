@@ -57,10 +57,13 @@ func TestNothingOutlivesTheSession(t *testing.T) {
 			w.add("admin2", "admin")
 			ok[repo.User](t)(w.as("admin2").DeleteUser(t.Context(), w.ids["admin"], nil))
 		},
-		"expired": func(w *world) { w.set("update session set ends_at = now() where collaborator_id = $1", w.ids["admin"]) },
+		"expired": func(w *world) {
+			w.set("update session set ends_at = now() where collaborator_id = $1", w.ids["admin"])
+		},
 		"role changed": func(w *world) {
 			w.add("admin2", "admin")
-			ok[repo.User](t)(w.as("admin2").UpdateUser(t.Context(), w.ids["admin"], repo.Change{"role": text("manage")}, nil))
+			ok[repo.User](t)(w.as("admin2").UpdateUser(t.Context(), w.ids["admin"], repo.Change{"role": text("manage")},
+				nil))
 		},
 	}
 	for how, end := range ends {
@@ -68,7 +71,8 @@ func TestNothingOutlivesTheSession(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			customer, _, _ := w.records()
-			sees, update := "select * from customers", fmt.Sprintf("update customer set phone = null where id = %d", customer)
+			sees, update := "select * from customers", fmt.Sprintf("update customer set phone = null where id = %d",
+				customer)
 			h, level, second := w.hold(t), w.hold(t), w.hold(t)
 			token := fmt.Sprintf("set crm.token = '%s'", w.token("admin"))
 			for _, c := range []held{h, second} {
@@ -116,7 +120,10 @@ func TestIsolation(t *testing.T) {
 		h.want("28000", 0, "select * from users")
 		h.do("rollback")
 	}
-	for _, setting := range []string{"row_security = off", "search_path = pg_catalog, crm", "search_path = pg_temp, crm", "role = none", "session_authorization = crm_app", "crm.clock = '1999-01-01'"} {
+	for _, setting := range []string{
+		"row_security = off", "search_path = pg_catalog, crm", "search_path = pg_temp, crm", "role = none",
+		"session_authorization = crm_app", "crm.clock = '1999-01-01'",
+	} {
 		h.do("set " + setting)
 		h.want("", int64(len(people)), "select * from crm.users")
 		h.do("reset all; set search_path = crm")
@@ -140,7 +147,8 @@ func TestSettingsInTheMiddle(t *testing.T) {
 	customer, _, event := w.records()
 	before := w.checksums()
 	for _, sql := range []string{
-		"update customer set phone = case when set_config('crm.token', '', true) = '' then null::bytea end where id = ID",
+		"update customer set phone = case when set_config('crm.token', '', true) = '' then null::bytea end " +
+			"where id = ID",
 		"update customer set deleted_at = now() where id = ID returning set_config('crm.token', 'x', true)",
 	} {
 		_, err := w.try(w.token("sales1"), strings.ReplaceAll(sql, "ID", fmt.Sprint(customer)))
@@ -167,7 +175,9 @@ func TestLocks(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	customer, contract, event := w.records()
-	for person, most := range map[string]int64{"admin": 3, "manage": 2, "sales1": 2, "sales2": 0, "support1": 1, "support2": 0} {
+	for person, most := range map[string]int64{
+		"admin": 3, "manage": 2, "sales1": 2, "sales2": 0, "support1": 1, "support2": 0,
+	} {
 		var locked int64
 		for table, id := range map[string]int64{"customer": customer, "contract": contract, "event": event} {
 			n, err := w.try(w.token(person), "select id from "+table+" where id = $1 for update", id)
@@ -190,13 +200,19 @@ func TestArguments(t *testing.T) {
 	huge := strings.Repeat("x", 1<<20)
 	for call, args := range map[string][]any{
 		"sign_in_params(null)": nil, "sign_in_params('')": nil, "sign_in_params($1)": {huge},
-		"sign_in(null, null, null, null)": nil, "sign_in('', '', '', '')": nil, "sign_in('admin@epic.example', null, null, null)": nil,
-		"sign_in($1, $2, $2, $2, $2, $2, $2)": {huge, []byte(huge)},
-		"open_session(null, null)":            nil, "open_session('', '1 hour')": nil, "open_session($1, '-1 hour')": {[]byte(huge)}, "open_session($1, null, 1, 1, 1, $1, $1)": {[]byte(huge)},
-		"sign_out()": nil, "me()": nil, "me_id()": nil, "my_permissions()": nil, "reach()": nil, "reach(variadic null)": nil, "reach(null, null)": nil, "reached(null)": nil,
-		"history(null, null)": nil, "history($1, 1)": {huge}, "hand_over(null, null)": nil, "contact_of_customer(null)": nil, "contact_of_contract(null)": nil, "payable(null)": nil,
-		"my_changes(null)": nil, "led_changes(null)": nil, "take_back(null, null)": nil, "take_back(1, '[]')": nil, "own_addition(null, null)": nil,
-		"change_password(null, null, null, null, null, null)": nil, "set_first_password(null, null, null, null, null, null)": nil,
+		"sign_in(null, null, null, null)": nil, "sign_in('', '', '', '')": nil,
+		"sign_in('admin@epic.example', null, null, null)": nil,
+		"sign_in($1, $2, $2, $2, $2, $2, $2)":             {huge, []byte(huge)},
+		"open_session(null, null)":                        nil, "open_session('', '1 hour')": nil,
+		"open_session($1, '-1 hour')": {[]byte(huge)}, "open_session($1, null, 1, 1, 1, $1, $1)": {[]byte(huge)},
+		"sign_out()": nil, "me()": nil, "me_id()": nil, "my_permissions()": nil, "reach()": nil,
+		"reach(variadic null)": nil, "reach(null, null)": nil, "reached(null)": nil,
+		"history(null, null)": nil, "history($1, 1)": {huge}, "hand_over(null, null)": nil,
+		"contact_of_customer(null)": nil, "contact_of_contract(null)": nil, "payable(null)": nil,
+		"my_changes(null)": nil, "led_changes(null)": nil, "take_back(null, null)": nil, "take_back(1, '[]')": nil,
+		"own_addition(null, null)":                               nil,
+		"change_password(null, null, null, null, null, null)":    nil,
+		"set_first_password(null, null, null, null, null, null)": nil,
 	} {
 		for _, token := range []string{"", w.token("manage")} {
 			_, err := w.try(token, "select * from "+call, args...)
@@ -211,18 +227,22 @@ func TestArguments(t *testing.T) {
 			t.Errorf("a ticket of %d bytes opened a session", len(ticket))
 		}
 	}
-	if now := read[int](w, "select count(*) from session where not exists (select from session_end where session_id = id) or collaborator_id <> $1", w.ids["manage"]); now > sessions+1 {
+	if now := read[int](w,
+		"select count(*) from session where not exists (select from session_end "+
+			"where session_id = id) or collaborator_id <> $1", w.ids["manage"]); now > sessions+1 {
 		t.Errorf("%d sessions, there were %d", now, sessions)
 	}
 }
 
-// R24, S3: no statement's text holds a token, a key or a customer's name: every collaborator's account is the same one, and
-// may see what the others' connections run.
+// R24, S3: no statement's text holds a token, a key or a customer's name: every collaborator's account is the same one,
+// and may see what the others' connections run.
 func TestNothingInStatements(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.records()
-	seen := read[string](w, "select string_agg(query, ' ') from pg_stat_activity where usename = 'crm_app' and datname = current_database()")
+	seen := read[string](w,
+		"select string_agg(query, ' ') from pg_stat_activity where usename = 'crm_app' and datname = "+
+			"current_database()")
 	for _, secret := range []string{"eyJ", "@", "Lou", fmt.Sprintf("%x", key("sales1"))} {
 		if strings.Contains(seen, secret) {
 			t.Errorf("%q stands in %q", secret, seen)

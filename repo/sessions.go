@@ -21,7 +21,8 @@ type SignedIn struct {
 
 // Sessions are the open sessions of a collaborator, the caller or, with user.sessions, another, oldest first.
 func (db *DB) Sessions(ctx context.Context, of int64) ([]SignedIn, error) {
-	return list(ctx, db, squirrel.Expr("select "+strings.Join(columns[SignedIn](), ", ")+" from sessions_of($1)", of), pgx.RowToStructByName[SignedIn])
+	return list(ctx, db, squirrel.Expr("select "+strings.Join(columns[SignedIn](), ", ")+" from sessions_of($1)", of),
+		pgx.RowToStructByName[SignedIn])
 }
 
 // EndSession ends one session; its user is signed out at the next command.

@@ -46,13 +46,15 @@ func apart(settings []setting) (names, values []string) {
 	return names, values
 }
 
-// serverClock is the database's time in microseconds since 1970: a number, whatever the DateStyle of a shared connection.
+// serverClock is the database's time in microseconds since 1970: a number, whatever the DateStyle of a shared
+// connection.
 const serverClock = `(extract(epoch from pg_catalog.clock_timestamp()) operator(pg_catalog.*) 1000000)::pg_catalog.int8`
 
 // applyIdentity returns the statement that sets the token $2 and the request $3 until the transaction ends, and returns
 // what readFirst reads. It fails if the schema does not serve a program of version $1.
 func applyIdentity(schema string) string {
-	return `select ` + serverClock + `, pg_catalog.current_setting('transaction_isolation'), ` + quote(schema) + `.schema_version($1),
+	return `select ` + serverClock + `, pg_catalog.current_setting('transaction_isolation'), ` + quote(schema) +
+		`.schema_version($1),
 		pg_catalog.set_config('crm.token', $2, true), pg_catalog.set_config('crm.request', $3, true)`
 }
 
@@ -61,7 +63,8 @@ func applyIdentity(schema string) string {
 func applySettings(schema string) string {
 	return `select ` + serverClock + `, pg_catalog.current_setting('transaction_isolation'),
 			(select ` + quote(schema) + `.schema_version($1)), pg_catalog.set_config(name, value, true)
-		from rows from (pg_catalog.unnest($2::pg_catalog.text[]), pg_catalog.unnest($3::pg_catalog.text[])) s (name, value)`
+		from rows from (pg_catalog.unnest($2::pg_catalog.text[]), pg_catalog.unnest($3::pg_catalog.text[]))
+			s (name, value)`
 }
 
 // readFirst reads the answer of a batch's first statement: the database's time and the schema's version, which hear and
@@ -81,7 +84,9 @@ func readFirst(rows pgx.Rows, hear func(time.Time) bool, meet func(version int32
 			meet(version)
 		}
 		if level, _ := values[1].(string); level != "read committed" {
-			return moved, say(ErrUnavailable, "default_transaction_isolation is %s on a connection of the pooler: see docs/deployment.md, PgBouncer", level)
+			return moved, say(ErrUnavailable,
+				"default_transaction_isolation is %s on a connection of the pooler: see docs/deployment.md, PgBouncer",
+				level)
 		}
 	}
 	rows.Close()

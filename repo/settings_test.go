@@ -25,24 +25,34 @@ type setting struct {
 func (w *world) settable() []setting {
 	w.t.Helper()
 	r, err := w.owner.Query(w.t.Context(), `select name, case
-			when name = 'datestyle' then '{"German, DMY", "SQL, MDY"}' when name = 'timezone' then '{Pacific/Kiritimati,Pacific/Pago_Pago}'
-			when name = 'search_path' then '{pg_catalog,"public, pg_temp"}' when name = 'client_encoding' then '{LATIN1,SQL_ASCII,SJIS}'
-			when name in ('lc_monetary', 'lc_numeric', 'lc_time') then '{C}' when name = 'timezone_abbreviations' then '{India}'
-			when name = 'default_text_search_config' then '{pg_catalog.simple}' when name = 'temp_tablespaces' then '{pg_default}'
+			when name = 'datestyle' then '{"German, DMY", "SQL, MDY"}'
+			when name = 'timezone' then '{Pacific/Kiritimati,Pacific/Pago_Pago}'
+			when name = 'search_path' then '{pg_catalog,"public, pg_temp"}'
+			when name = 'client_encoding' then '{LATIN1,SQL_ASCII,SJIS}'
+			when name in ('lc_monetary', 'lc_numeric', 'lc_time') then '{C}'
+			when name = 'timezone_abbreviations' then '{India}'
+			when name = 'default_text_search_config' then '{pg_catalog.simple}'
+			when name = 'temp_tablespaces' then '{pg_default}'
 			when vartype = 'bool' then '{on,off}' when vartype = 'enum' then enumvals
 			when vartype in ('integer', 'real') then array[min_val, max_val] else '{"",x}' end
 		from pg_settings where context = 'user' order by name`)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return ok[[]setting](w.t)(pgx.CollectRows(r, func(row pgx.CollectableRow) (s setting, err error) { return s, row.Scan(&s.name, &s.values) }))
+	return ok[[]setting](w.t)(
+		pgx.CollectRows(r, func(row pgx.CollectableRow) (s setting, err error) {
+			return s, row.Scan(&s.name, &s.values)
+		}))
 }
 
-// refused are settings that end statements or connections, or refuse changes; the words of the refusal name those that begin with "default_".
-var refused = strings.Fields("statement_timeout transaction_timeout idle_in_transaction_session_timeout local_preload_libraries default_transaction_isolation default_transaction_read_only")
+// refused are settings that end statements or connections, or refuse changes; the words of the refusal name those that
+// begin with "default_".
+var refused = strings.Fields(
+	"statement_timeout transaction_timeout idle_in_transaction_session_timeout local_preload_libraries " +
+		"default_transaction_isolation default_transaction_read_only")
 
-// R2: no setting that the holder of the config file makes for the app role changes an answer in silence: what every read returns and what
-// changes leave behind is the same, or a refusal names the setting.
+// R2: no setting that the holder of the config file makes for the app role changes an answer in silence: what every
+// read returns and what changes leave behind is the same, or a refusal names the setting.
 func TestSettingsDoNotChangeAnswers(t *testing.T) {
 	t.Parallel()
 	w, began := newWorld(t), time.Now().Truncate(time.Second)
@@ -100,7 +110,8 @@ func TestSettingsDoNotChangeAnswers(t *testing.T) {
 	}
 	for _, c := range alone {
 		got, err := try([]change{c})
-		if err == nil && got != want || err != nil && strings.HasPrefix(c.name, "default_") && !strings.Contains(err.Error(), c.name) {
+		if err == nil && got != want || err != nil && strings.HasPrefix(c.name, "default_") &&
+			!strings.Contains(err.Error(), c.name) {
 			t.Errorf("%s = %s: %v, %.2000s", c.name, c.value, err, got)
 		}
 	}
@@ -111,14 +122,15 @@ func TestSettingsDoNotChangeAnswers(t *testing.T) {
 func (w *world) populate() {
 	for i := range 8 {
 		c := ok[repo.Customer](w.t)(w.as("sales1").AddCustomer(context.Background(), repo.Change{
-			"company_name": text("Bouzin Événements %d", i), "full_name": text("Loïc Ñandú %d", i), "email": text("c%d@bouzin.example", i), "phone": text("+3361234567%d", i),
+			"company_name": text("Bouzin Événements %d", i), "full_name": text("Loïc Ñandú %d", i),
+			"email": text("c%d@bouzin.example", i), "phone": text("+3361234567%d", i),
 		}))
 		w.event(w.contract(c.ID, repo.Money(10000+i), "signed").ID, "support1")
 	}
 }
 
-// answers is all that the reads of the program return on new connections, and what a change leaves in record and trail; moments are
-// left out. Nothing of it stays.
+// answers is all that the reads of the program return on new connections, and what a change leaves in record and trail;
+// moments are left out. Nothing of it stays.
 func (w *world) answers(vault repo.Vault, began time.Time) (string, error) {
 	w.t.Helper()
 	ctx := context.Background()
@@ -155,7 +167,11 @@ func (w *world) answers(vault repo.Vault, began time.Time) (string, error) {
 	note(db.History(ctx, "event", 3))
 	customer := int64(2)
 	note(nil, failed(db.UpdateCustomer(ctx, customer, repo.Change{"full_name": text("Zoé Čapek"), "phone": text("")})))
-	note(nil, failed(db.UpdateEvent(ctx, 2, repo.Change{"start_date": ptr(began.Add(time.Hour)), "comments": text(`\x27 'quoted' "«»"`)})))
+	note(nil,
+		failed(
+			db.UpdateEvent(ctx, 2, repo.Change{
+				"start_date": ptr(began.Add(time.Hour)), "comments": text(`\x27 'quoted' "«»"`),
+			})))
 	note(nil, failed(db.PayContract(ctx, 2, 1234, nil)))
 	note(db.Event(ctx, 2))
 	note(db.Contract(ctx, 2))

@@ -41,8 +41,11 @@ func (a *Admin) Setup(ctx context.Context, schemaSQL, appPassword string) (made 
 // lacking says what an administrator's account needs that was refused something.
 func lacking(err error) error {
 	if err = translate(err); errors.Is(err, ErrDenied) {
-		return say(ErrDenied, "the account of database.admin_url may not set up crm: it needs CREATEROLE and CREATEDB, "+
-			"and must own the database or be a member of the owner role if they are there already; a superuser may in any case")
+		return say(ErrDenied,
+			"the account of database.admin_url may not set up crm: it needs CREATEROLE and CREATEDB, "+
+				"and must own the database or be a member of the owner role if they are there already; a "+
+				"superuser may in "+
+				"any case")
 	}
 	return err
 }
@@ -74,7 +77,8 @@ func (a *Admin) createRoles(ctx context.Context, conn *pgx.Conn, appPassword str
 		if there {
 			continue
 		}
-		if _, err := conn.Exec(ctx, "create role "+quote(r.name)+r.attributes); err != nil && !isCode(err, "42710", "23505") {
+		if _, err := conn.Exec(ctx,
+			"create role "+quote(r.name)+r.attributes); err != nil && !isCode(err, "42710", "23505") {
 			return made, err
 		}
 		made = append(made, "role "+r.name)
@@ -97,7 +101,8 @@ func (a *Admin) joinOwner(ctx context.Context, conn *pgx.Conn) error {
 func (a *Admin) createDatabase(ctx context.Context, conn *pgx.Conn) (created bool, err error) {
 	database := quote(a.names.Database)
 	var there bool
-	err = conn.QueryRow(ctx, "select exists (select from pg_database where datname = $1)", a.names.Database).Scan(&there)
+	err = conn.QueryRow(ctx, "select exists (select from pg_database where datname = $1)",
+		a.names.Database).Scan(&there)
 	if err != nil || there {
 		return false, err
 	}
@@ -156,14 +161,17 @@ func (e exposure) String() string {
 // exposures returns the role's rights to make something in the database of conn.
 func exposures(ctx context.Context, conn *pgx.Conn, role string) (all []exposure, err error) {
 	rows, err := conn.Query(ctx, `
-		select case kind when 'TEMPORARY' then 'may make temporary tables in the database ' else 'may make schemas in the database ' end || datname,
-			pg_get_userbyid(datdba)::text, format('revoke %s on database %I from public, %I', lower(kind), datname, $1::text)
+		select case kind when 'TEMPORARY' then 'may make temporary tables in the database '
+			else 'may make schemas in the database ' end || datname,
+			pg_get_userbyid(datdba)::text,
+				format('revoke %s on database %I from public, %I', lower(kind), datname, $1::text)
 		from pg_database, unnest(array['TEMPORARY', 'CREATE']) kind
 		where datname = current_database() and has_database_privilege($1, oid, kind)
 		union all
 		select 'may make tables in the schema ' || nspname, pg_get_userbyid(nspowner)::text,
 			format('revoke create on schema %I from public, %I', nspname, $1::text)
-		from pg_namespace where nspname !~ '^pg_(toast_)?temp_' and has_schema_privilege($1, oid, 'CREATE')`, pgx.QueryExecModeExec, role)
+		from pg_namespace where nspname !~ '^pg_(toast_)?temp_' and has_schema_privilege($1, oid, 'CREATE')`,
+		pgx.QueryExecModeExec, role)
 	if err != nil {
 		return nil, err
 	}
@@ -207,7 +215,8 @@ func (a *Admin) Lacks(ctx context.Context) (problem, remedy string, err error) {
 		select pg_get_userbyid(n.nspowner)::text,
 			exists (select from pg_roles r where r.rolname = $2 and has_schema_privilege(r.oid, n.oid, 'usage'))
 		from pg_namespace n
-		where n.nspname = $1 and exists (select from pg_class c where c.relnamespace = n.oid and c.relname = 'setting')`,
+		where n.nspname = $1
+		and exists (select from pg_class c where c.relnamespace = n.oid and c.relname = 'setting')`,
 		pgx.QueryExecModeExec, a.names.Schema, a.names.App).Scan(&owner, &usable)
 	if errors.Is(err, pgx.ErrNoRows) { // no schema, or not crm's
 		return "", "", nil
@@ -249,7 +258,8 @@ func (a *Admin) beforeRestore(missing []string) string {
 
 // named puts the names of the schema and the roles into SQL that is written for psql.
 func (a *Admin) named(sql string) string {
-	return strings.NewReplacer(`:"schema"`, quote(a.names.Schema), `:"owner"`, quote(a.names.Owner), `:"app"`, quote(a.names.App)).Replace(sql)
+	return strings.NewReplacer(`:"schema"`, quote(a.names.Schema), `:"owner"`, quote(a.names.Owner), `:"app"`,
+		quote(a.names.App)).Replace(sql)
 }
 
 // createSchema runs schema.sql in one transaction, unless the schema is there; then its version must be ours.

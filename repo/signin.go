@@ -32,8 +32,8 @@ type Claim struct {
 	Code   string                           // the second factor's, or one for recovery; empty where none was asked for
 	Device Secret                           // of the device that they sit at; nil: an unknown one
 
-	// Turn waits for the device's other tries and returns what ends this one; nil: it does not wait. The database counts
-	// a try as failed until it is opened, so several at once would be refused from the sixth on.
+	// Turn waits for the device's other tries and returns what ends this one; nil: it does not wait. The database
+	// counts a try as failed until it is opened, so several at once would be refused from the sixth on.
 	Turn func(context.Context) (end func())
 }
 
@@ -169,8 +169,8 @@ type attempt struct {
 }
 
 // prove records a try, for the purpose that its ticket is for, and has it judged by the query of that ticket, while no
-// other try of the device is in flight. A try that is refused because the account's salt changed in the midst of it, when
-// another client raised the cost of the same password, is made once more.
+// other try of the device is in flight. A try that is refused because the account's salt changed in the midst of it,
+// when another client raised the cost of the same password, is made once more.
 func (db *DB) prove(ctx context.Context, c Claim, purpose purpose, judge func(ticket []byte) squirrel.Sqlizer,
 	more ...any,
 ) (attempt, error) {
@@ -242,7 +242,8 @@ func (db *DB) redeem(ctx context.Context, t attempt, query squirrel.Sqlizer, mor
 	case "code_due":
 		return ErrCode
 	case "mfa_code":
-		return say(ErrInvalid, "invalid code: it is not one of the secret that is shown; is the clock of your device right?")
+		return say(ErrInvalid,
+			"invalid code: it is not one of the secret that is shown; is the clock of your device right?")
 	case "mfa_required":
 		return say(ErrConflict, "your role must have a second factor: enable another device with mfa enable instead")
 	case "mfa_none":

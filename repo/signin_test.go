@@ -61,7 +61,8 @@ func TestSimultaneousTries(t *testing.T) {
 	if n := read[int](w, "select count(*) from sign_in_attempt where outcome in (1, 2)"); n != 50 {
 		t.Errorf("%d failures were counted, want 50", n)
 	}
-	locked, unknown, other := w.signInAs(email, key("sales1")), w.signInAs("nobody@epic.example", key("sales1")), w.signInAs("sales2@epic.example", key("sales1"))
+	locked, unknown, other := w.signInAs(email, key("sales1")), w.signInAs("nobody@epic.example", key("sales1")),
+		w.signInAs("sales2@epic.example", key("sales1"))
 	if locked == nil || !reflect.DeepEqual(locked, unknown) || !reflect.DeepEqual(locked, other) {
 		t.Errorf("told apart: locked %v, unknown %v, wrong %v", locked, unknown, other)
 	}
@@ -106,7 +107,8 @@ func TestLockGrows(t *testing.T) {
 	for i, wait := range []int{30, 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600} {
 		// The newest failure that counts is moved to just before, and then just behind, the end of the wait.
 		move := func(seconds int) {
-			w.later(read[time.Duration](w, `select make_interval(secs => $1) - (clock_timestamp() - (select max(at) from sign_in_attempt where outcome = 1))`, seconds).String())
+			w.later(read[time.Duration](w, `select make_interval(secs => $1) - (clock_timestamp() - (select max(at)
+				from sign_in_attempt where outcome = 1))`, seconds).String())
 		}
 		move(wait - 5)
 		if err := w.signInAs(email, key("sales1")); !errors.Is(err, repo.ErrCredentials) {
@@ -157,7 +159,8 @@ func TestTickets(t *testing.T) {
 	h.do("rollback")
 	open(ticket, "28P01")
 	arguments := ok[[]any](t)((&rawTry{email: email, key: key("sales1")}).arguments(h))
-	if _, err := h.Exec(ctx, "select open_session(sign_in($1, $2, $3, $4, $5, $6, $7), '1 hour')", arguments...); sqlstate(err) != "28P01" {
+	if _, err := h.Exec(ctx, "select open_session(sign_in($1, $2, $3, $4, $5, $6, $7), '1 hour')",
+		arguments...); sqlstate(err) != "28P01" {
 		t.Errorf("in one statement: %v", err)
 	}
 	ticket = sign()
@@ -178,7 +181,9 @@ func TestTickets(t *testing.T) {
 func TestLifetime(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
-	for lifetime, want := range map[time.Duration]time.Duration{time.Hour: time.Hour, 1000 * time.Hour: 12 * time.Hour, -time.Hour: time.Second} {
+	for lifetime, want := range map[time.Duration]time.Duration{
+		time.Hour: time.Hour, 1000 * time.Hour: 12 * time.Hour, -time.Hour: time.Second,
+	} {
 		o := ok[repo.Opening](t)(w.db.SignIn(ctx, claim(email, key("sales1"), ""), lifetime, nil))
 		if got := o.Ends.Sub(o.ServerTime).Round(time.Second); got != want {
 			t.Errorf("asked for %v, got %v, want %v", lifetime, got, want)
@@ -191,14 +196,17 @@ func TestUnknownEmail(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
 	salts := map[string]bool{}
-	for _, address := range []string{"nobody@epic.example", "", "x", strings.Repeat("x", 10000), "' or 1 = 1 --", "admin@epic.example "} {
+	for _, address := range []string{
+		"nobody@epic.example", "", "x", strings.Repeat("x", 10000), "' or 1 = 1 --", "admin@epic.example ",
+	} {
 		first := ok[repo.Derivation](t)(w.db.SignInParams(ctx, address))
 		again := ok[repo.Derivation](t)(w.db.SignInParams(ctx, strings.ToUpper(address)))
 		if len(first.Nonce) != 40 || slices.Equal(first.Nonce, again.Nonce) {
 			t.Errorf("%.30q: nonces %x, then %x", address, first.Nonce, again.Nonce)
 		}
 		first.Nonce, again.Nonce = nil, nil
-		if !reflect.DeepEqual(first, again) || len(first.Salt) != 16 || first.MemoryKiB != 64 || first.Iterations != 1 || first.Parallelism != 1 {
+		if !reflect.DeepEqual(first, again) || len(first.Salt) != 16 || first.MemoryKiB != 64 ||
+			first.Iterations != 1 || first.Parallelism != 1 {
 			t.Errorf("%.30q: %v, then %v", address, first, again)
 		}
 		salts[string(first.Salt)] = true

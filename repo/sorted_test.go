@@ -10,15 +10,18 @@ import (
 	"crm/repo"
 )
 
-// Lists are sorted by encrypted names: in the order of a dictionary, in pages, both ways, with filters and a search; and
-// refused with the way out where they are too long.
+// Lists are sorted by encrypted names: in the order of a dictionary, in pages, both ways, with filters and a search;
+// and refused with the way out where they are too long.
 func TestSortByName(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
 	admin := w.as("admin")
 	names := []string{"Zèbre", "ábaco", "Abaco", "Émile SARL", "eclair", "Éclair", "zebra", "Øre", "Ostern", "ÖBB"}
 	for i, n := range names {
-		c := ok[repo.Customer](t)(admin.AddCustomer(ctx, repo.Change{"company_name": n, "full_name": "Lou", "sales_id": w.ids[fmt.Sprint("sales", 1+i%2)]}))
+		c := ok[repo.Customer](t)(
+			admin.AddCustomer(ctx, repo.Change{
+				"company_name": n, "full_name": "Lou", "sales_id": w.ids[fmt.Sprint("sales", 1+i%2)],
+			}))
 		w.contract(c.ID, 100, "signed")
 	}
 	want := []string{"Abaco", "ábaco", "eclair", "Éclair", "Émile SARL", "ÖBB", "Øre", "Ostern", "zebra", "Zèbre"}
@@ -29,15 +32,18 @@ func TestSortByName(t *testing.T) {
 	}{
 		"up":     {repo.CustomerFilter{}, want},
 		"search": {repo.CustomerFilter{Page: repo.Page{Search: "z"}}, []string{"zebra", "Zèbre"}},
-		"filter": {repo.CustomerFilter{SalesID: w.ids["sales2"]}, []string{"ábaco", "Éclair", "Émile SARL", "ÖBB", "Øre"}},
+		"filter": {
+			repo.CustomerFilter{SalesID: w.ids["sales2"]}, []string{"ábaco", "Éclair", "Émile SARL", "ÖBB", "Øre"},
+		},
 	} {
 		for _, desc := range []bool{false, true} {
 			test.f.Sort, test.f.Desc = "company_name", desc
 			var got []string
-			pages(t, test.f.Page, func(c repo.Customer) int64 { got = append(got, company(c)); return c.ID }, func(p repo.Page) (repo.List[repo.Customer], error) {
-				test.f.Page = p
-				return admin.Customers(ctx, test.f)
-			})
+			pages(t, test.f.Page, func(c repo.Customer) int64 { got = append(got, company(c)); return c.ID },
+				func(p repo.Page) (repo.List[repo.Customer], error) {
+					test.f.Page = p
+					return admin.Customers(ctx, test.f)
+				})
 			if desc {
 				slices.Reverse(got)
 			}
@@ -61,11 +67,14 @@ func TestSortByName(t *testing.T) {
 			t.Errorf("behind a deleted customer, desc %t: %q, want %q", desc, got, next)
 		}
 	}
-	found := ok[repo.List[repo.Contract]](t)(admin.Contracts(ctx, repo.ContractFilter{Page: repo.Page{Sort: "customer", Limit: 1, Count: true}}))
+	found := ok[repo.List[repo.Contract]](t)(admin.Contracts(ctx, repo.ContractFilter{
+		Page: repo.Page{Sort: "customer", Limit: 1, Count: true},
+	}))
 	if found.Total != int64(len(names)) || found.Rows[0].Customer != "Abaco" {
 		t.Errorf("contracts by customer: %+v", found)
 	}
-	w.set(`set session_replication_role = replica; insert into customer (company_name, full_name) select company_name, full_name
+	w.set(`set session_replication_role = replica;
+		insert into customer (company_name, full_name) select company_name, full_name
 		from customer, generate_series(1, 1001) where id <= 10; set session_replication_role = origin`)
 	_, err := admin.Customers(ctx, repo.CustomerFilter{Page: repo.Page{Sort: "full_name", Limit: 1}})
 	if !errors.Is(err, repo.ErrInvalid) || !strings.Contains(err.Error(), "narrow the list") {

@@ -16,8 +16,8 @@ func quartiles(all []time.Duration) (lower, median, upper time.Duration) {
 	return sorted[n/4], sorted[n/2], sorted[3*n/4]
 }
 
-// R5: how long a refusal takes does not tell a known address from an unknown one: the medians of many tries, taken in turns, differ by less
-// than the middle half of the tries spreads. Chance may spread them more; then more tries decide.
+// R5: how long a refusal takes does not tell a known address from an unknown one: the medians of many tries, taken in
+// turns, differ by less than the middle half of the tries spreads. Chance may spread them more; then more tries decide.
 func TestTiming(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)

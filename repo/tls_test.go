@@ -38,8 +38,10 @@ func issue(t *testing.T, name string, parent *issued) issued {
 	t.Helper()
 	key := ok[*ecdsa.PrivateKey](t)(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}
 	i := issued{key: key, file: filepath.Join(t.TempDir(), name+".crt"), pem: filepath.Join(t.TempDir(), name+".key")}
 	signer, by := template, key
@@ -50,7 +52,10 @@ func issue(t *testing.T, name string, parent *issued) issued {
 	}
 	der := ok[[]byte](t)(x509.CreateCertificate(rand.Reader, template, signer, &key.PublicKey, by))
 	i.cert = ok[*x509.Certificate](t)(x509.ParseCertificate(der))
-	for file, block := range map[string]*pem.Block{i.file: {Type: "CERTIFICATE", Bytes: der}, i.pem: {Type: "PRIVATE KEY", Bytes: ok[[]byte](t)(x509.MarshalPKCS8PrivateKey(key))}} {
+	for file, block := range map[string]*pem.Block{
+		i.file: {Type: "CERTIFICATE", Bytes: der},
+		i.pem:  {Type: "PRIVATE KEY", Bytes: ok[[]byte](t)(x509.MarshalPKCS8PrivateKey(key))},
+	} {
 		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -58,7 +63,8 @@ func issue(t *testing.T, name string, parent *issued) issued {
 	return i
 }
 
-// tlsFront is a TLS listener in front of the test server, which wants a client certificate of that authority. It answers its port.
+// tlsFront is a TLS listener in front of the test server, which wants a client certificate of that authority. It
+// answers its port.
 func tlsFront(t *testing.T, ca, server issued) string {
 	t.Helper()
 	pool := x509.NewCertPool()
@@ -102,7 +108,8 @@ func tlsFront(t *testing.T, ca, server issued) string {
 	return port
 }
 
-// Issue: sslmode up to verify-full, the authority's certificate and one of the client's; whoever is not trusted is told so.
+// Issue: sslmode up to verify-full, the authority's certificate and one of the client's; whoever is not trusted is told
+// so.
 func TestTLS(t *testing.T) {
 	t.Parallel()
 	w, ctx := newWorld(t), context.Background()
@@ -114,19 +121,28 @@ func TestTLS(t *testing.T) {
 		client           issued
 		want             string
 	}{
-		"verify-full":             {"verify-full", ca.file, "127.0.0.1", client, ""},
-		"verify-ca":               {"verify-ca", ca.file, "127.0.0.1", client, ""},
-		"require":                 {"require", "", "127.0.0.1", client, ""},
-		"another name":            {"verify-full", ca.file, "localhost", client, "is not trusted"},
-		"another authority":       {"verify-full", stranger.file, "127.0.0.1", client, "is not trusted"},
-		"no client certificate":   {"verify-full", ca.file, "127.0.0.1", issued{}, "cannot be reached"},
-		"a stranger's":            {"verify-full", ca.file, "127.0.0.1", other, "cannot be reached"},
-		"a certificate, no key":   {"verify-full", ca.file, "127.0.0.1", issued{file: client.file}, "go together"},
-		"somebody else's key":     {"verify-full", ca.file, "127.0.0.1", issued{file: client.file, pem: other.pem}, "no certificate and its key"},
-		"an authority's key lost": {"verify-full", ca.file, "127.0.0.1", issued{file: client.file, pem: "/missing"}, "database.sslkey cannot be read"},
+		"verify-full":           {"verify-full", ca.file, "127.0.0.1", client, ""},
+		"verify-ca":             {"verify-ca", ca.file, "127.0.0.1", client, ""},
+		"require":               {"require", "", "127.0.0.1", client, ""},
+		"another name":          {"verify-full", ca.file, "localhost", client, "is not trusted"},
+		"another authority":     {"verify-full", stranger.file, "127.0.0.1", client, "is not trusted"},
+		"no client certificate": {"verify-full", ca.file, "127.0.0.1", issued{}, "cannot be reached"},
+		"a stranger's":          {"verify-full", ca.file, "127.0.0.1", other, "cannot be reached"},
+		"a certificate, no key": {"verify-full", ca.file, "127.0.0.1", issued{file: client.file}, "go together"},
+		"somebody else's key": {
+			"verify-full", ca.file, "127.0.0.1",
+			issued{file: client.file, pem: other.pem},
+			"no certificate and its key",
+		},
+		"an authority's key lost": {
+			"verify-full", ca.file, "127.0.0.1",
+			issued{file: client.file, pem: "/missing"},
+			"database.sslkey cannot be read",
+		},
 	} {
 		at, err := place.Find(ctx, place.Config{
-			URL: "postgres://crm_app@" + c.host + ":" + port + "/" + w.database, SSLMode: c.mode, SSLRootCert: c.root, SSLCert: c.client.file, SSLKey: c.client.pem,
+			URL: "postgres://crm_app@" + c.host + ":" + port + "/" + w.database, SSLMode: c.mode, SSLRootCert: c.root,
+			SSLCert: c.client.file, SSLKey: c.client.pem,
 			Names: names(w.database), ConnectTimeout: 10 * time.Second,
 		})
 		if err == nil {
@@ -134,7 +150,10 @@ func TestTLS(t *testing.T) {
 			_, err = db.SignInParams(ctx, "sales1@epic.example")
 			db.Close()
 		}
-		if (err == nil) != (c.want == "") || err != nil && (!strings.Contains(err.Error(), c.want) || !errors.Is(err, repo.ErrUnavailable) && !errors.Is(err, place.ErrConfig)) {
+		if (err == nil) != (c.want == "") ||
+			err != nil &&
+				(!strings.Contains(err.Error(), c.want) ||
+					!errors.Is(err, repo.ErrUnavailable) && !errors.Is(err, place.ErrConfig)) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 	}

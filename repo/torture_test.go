@@ -63,8 +63,13 @@ func worldOf(t testing.TB, c *pgtest.Cluster) *world {
 	if _, err := admin.RegisterKey(t.Context(), keyring.KeyID()); err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, database: "crm", admin: admin, ids: map[string]int64{}, signers: map[string]*security.Signer{}, vault: vault{keyring}}
-	w.db = w.through(t, front{url: fmt.Sprintf("postgres://crm_app@/crm?host=%[1]s,%[1]s&port=1,2&target_session_attrs=read-write", c.Dir)})
+	w := &world{
+		t: t, database: "crm", admin: admin, ids: map[string]int64{}, signers: map[string]*security.Signer{},
+		vault: vault{keyring},
+	}
+	w.db = w.through(t, front{
+		url: fmt.Sprintf("postgres://crm_app@/crm?host=%[1]s,%[1]s&port=1,2&target_session_attrs=read-write", c.Dir),
+	})
 	for _, p := range people {
 		w.add(p, roleOf(p))
 	}
@@ -112,7 +117,8 @@ func TestTorture(t *testing.T) {
 	r.harm(rand.New(rand.NewPCG(seed, 1)), done)
 	w.owner = rawPool(t, c.URL(c.Primary(), "crm"))
 	w.judge(ctx, seen, db)
-	t.Logf("%d faults, %d of them kills of a process, %d restarts, %d failovers", r.faults.Load(), r.count[0], r.count[1], r.count[2])
+	t.Logf("%d faults, %d of them kills of a process, %d restarts, %d failovers", r.faults.Load(), r.count[0],
+		r.count[1], r.count[2])
 }
 
 // tortured is one line: it pays n cents or adds customer n.
@@ -187,7 +193,8 @@ func (w *world) judge(ctx context.Context, seen *tally, db *repo.DB) {
 	w.t.Helper()
 	customers := map[string]int{}
 	for after, more := int64(0), true; more; {
-		page := ok[repo.List[repo.Customer]](w.t)(db.Customers(ctx, repo.CustomerFilter{Page: repo.Page{Limit: 1000, After: after}})).Rows
+		page := ok[repo.List[repo.Customer]](w.t)(
+			db.Customers(ctx, repo.CustomerFilter{Page: repo.Page{Limit: 1000, After: after}})).Rows
 		if more = len(page) > 1000; more {
 			page = page[:1000]
 		}

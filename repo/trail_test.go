@@ -9,8 +9,8 @@ import (
 	"crm/repo"
 )
 
-// S12, S9: the trail tells who changed what of a record, from what to what, in order, also after it was deleted; sums are
-// exact, personal values are opened for who may see them, and stamps are not worth an entry.
+// S12, S9: the trail tells who changed what of a record, from what to what, in order, also after it was deleted; sums
+// are exact, personal values are opened for who may see them, and stamps are not worth an entry.
 func TestTrail(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -18,13 +18,15 @@ func TestTrail(t *testing.T) {
 	k := w.contract(c, 100010, "to_send").ID
 	ok[repo.Contract](t)(w.as("sales1").UpdateContract(ctx, k, repo.Change{"status": text("signed")}))
 	ok[repo.Contract](t)(w.as("manage").PayContract(ctx, k, 10, nil))
-	ok[repo.Contract](t)(w.as("manage").UpdateContract(ctx, k, repo.Change{"status": text("signed")})) // nothing changes
+	// nothing changes
+	ok[repo.Contract](t)(w.as("manage").UpdateContract(ctx, k, repo.Change{"status": text("signed")}))
 	e := w.event(k, "support1").ID
 	ok[repo.Event](t)(w.as("manage").DeleteEvent(ctx, e))
 	ok[repo.Event](t)(w.as("admin").RestoreEvent(ctx, e))
 	ok[repo.Event](t)(w.as("manage").DeleteEvent(ctx, e))
 	ok[repo.Customer](t)(w.as("sales1").UpdateCustomer(ctx, c, repo.Change{"phone": text("")}))
-	ok[repo.User](t)(w.as("manage").UpdateUser(ctx, w.ids["sales2"], repo.Change{"email": text("two@epic.example")}, nil))
+	ok[repo.User](t)(w.as("manage").UpdateUser(ctx, w.ids["sales2"], repo.Change{"email": text("two@epic.example")},
+		nil))
 	ok[repo.User](t)(w.as("manage").DeleteUser(ctx, w.ids["sales2"], nil))
 	for _, want := range []struct {
 		noun    string
@@ -32,9 +34,24 @@ func TestTrail(t *testing.T) {
 		entries []string
 	}{
 		{"customer", c, []string{"sales1 add", "sales1 update phone: +33612345678 → <nil>"}},
-		{"contract", k, []string{"manage add", "sales1 update status: to_send → signed", "manage update remaining_amount: 1000.10 → 1000.00"}},
-		{"event", e, []string{"admin add", fmt.Sprintf("admin update support_id: <nil> → %d", w.ids["support1"]), "manage delete", "admin restore", "manage delete"}},
-		{"user", w.ids["sales2"], []string{"<nil> add", "manage update email: sales2@epic.example → two@epic.example", "manage delete"}},
+		{
+			"contract", k,
+			[]string{
+				"manage add", "sales1 update status: to_send → signed",
+				"manage update remaining_amount: 1000.10 → 1000.00",
+			},
+		},
+		{
+			"event", e,
+			[]string{
+				"admin add", fmt.Sprintf("admin update support_id: <nil> → %d", w.ids["support1"]), "manage delete",
+				"admin restore", "manage delete",
+			},
+		},
+		{
+			"user", w.ids["sales2"],
+			[]string{"<nil> add", "manage update email: sales2@epic.example → two@epic.example", "manage delete"},
+		},
 	} {
 		var got []string
 		for _, entry := range ok[[]repo.Entry](t)(w.as("support2").History(ctx, want.noun, want.id)) {
@@ -58,16 +75,21 @@ func TestTrail(t *testing.T) {
 		}
 	}
 	added := ok[[]repo.Entry](t)(w.as("admin").History(ctx, "customer", c))[0]
-	if added.Before != nil || added.After["company_name"] != "Company of sales1" || added.After["email"] != "lou@sales1.example" {
+	if added.Before != nil || added.After["company_name"] != "Company of sales1" ||
+		added.After["email"] != "lou@sales1.example" {
 		t.Errorf("added: %v", added.After)
 	}
 	for _, noun := range []string{"customer", "contract", "event", "user", "payment", "role", ""} {
 		is(t, failed(w.as("admin").History(ctx, noun, 999999)), repo.ErrNotFound, "history of a missing %s", noun)
 	}
-	if n := read[int](w, "select count(*) from audit where session_id is null and collaborator_id is not null or session_id is not null and collaborator_id is null"); n != 0 {
+	if n := read[int](w,
+		"select count(*) from audit where session_id is null and collaborator_id is not null or session_id is "+
+			"not null "+
+			"and collaborator_id is null"); n != 0 {
 		t.Errorf("%d entries name a person or a session alone", n)
 	}
-	if n := read[int](w, "select count(*) from audit where entity = 'payment' and collaborator_id = $1", w.ids["manage"]); n != 1 {
+	if n := read[int](w, "select count(*) from audit where entity = 'payment' and collaborator_id = $1",
+		w.ids["manage"]); n != 1 {
 		t.Errorf("%d payments in the trail", n)
 	}
 }
@@ -77,7 +99,10 @@ func TestTrailIsAppendOnly(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.records()
-	for _, sql := range []string{"update audit set action = 'add'", "delete from audit", "truncate audit", "update audit set at = now()", "update audit set derived = true", "update audit set before = null, after = null"} {
+	for _, sql := range []string{
+		"update audit set action = 'add'", "delete from audit", "truncate audit", "update audit set at = now()",
+		"update audit set derived = true", "update audit set before = null, after = null",
+	} {
 		if _, err := w.owner.Exec(t.Context(), "set role crm_owner; "+sql); sqlstate(err) != "42501" {
 			t.Errorf("%s as the owner: %v", sql, err)
 		}
@@ -98,17 +123,23 @@ func TestStamps(t *testing.T) {
 	if !c.CreatedAt.Equal(c.UpdatedAt) || time.Since(c.CreatedAt) > time.Hour {
 		t.Errorf("made at %v, changed at %v", c.CreatedAt, c.UpdatedAt)
 	}
-	w.set("set session_replication_role = replica; update customer set created_at = '2020-01-01', updated_at = '2020-01-01'; set session_replication_role = origin")
+	w.set(
+		"set session_replication_role = replica; update customer set created_at = '2020-01-01', updated_at = " +
+			"'2020-01-01'; set session_replication_role = origin")
 	changed := ok[repo.Customer](t)(w.as("sales1").UpdateCustomer(ctx, c.ID, repo.Change{"phone": text("")}))
 	if changed.CreatedAt.Year() != 2020 || time.Since(changed.UpdatedAt) > time.Hour {
 		t.Errorf("made at %v, changed at %v", changed.CreatedAt, changed.UpdatedAt)
 	}
 	gone := ok[repo.Customer](t)(w.as("admin").DeleteCustomer(ctx, c.ID))
-	if _, err := w.try(w.token("admin"), "update customer set deleted_at = null where id = $1", c.ID); err != nil || gone.DeletedAt == nil || time.Since(*gone.DeletedAt) > time.Hour {
+	if _, err := w.try(w.token("admin"), "update customer set deleted_at = null where id = $1",
+		c.ID); err != nil || gone.DeletedAt == nil || time.Since(*gone.DeletedAt) > time.Hour {
 		t.Errorf("deleted at %v, %v", gone.DeletedAt, err)
 	}
 	ok[repo.Customer](t)(w.as("admin").RestoreCustomer(ctx, c.ID))
-	if _, err := w.try(w.token("admin"), "with d as (update customer set deleted_at = '1999-01-01' where id = $1 returning deleted_at) select 1 / (case when deleted_at < '2000-01-01' then 0 else 1 end) from d", c.ID); err != nil {
+	if _, err := w.try(w.token("admin"),
+		"with d as (update customer set deleted_at = '1999-01-01' where id = $1 "+
+			"returning deleted_at) select 1 / (case "+
+			"when deleted_at < '2000-01-01' then 0 else 1 end) from d", c.ID); err != nil {
 		t.Errorf("the time of a deletion was believed: %v", err)
 	}
 }

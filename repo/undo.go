@@ -45,14 +45,17 @@ const mostUndone = 100
 
 // LastChanges returns the caller's last changes, the last one first. Sealed values are opened.
 func (db *DB) LastChanges(ctx context.Context) ([]LastChange, error) {
-	return list(ctx, db, from[lastChangeRow](fmt.Sprintf("my_changes(%d)", mostUndone)), shaped(func(r lastChangeRow) LastChange {
-		before, after := db.openValues(r.Entity, r.Before), db.openValues(r.Entity, r.After)
-		return LastChange{r.ID, r.At, r.Entity, r.EntityID, r.Action, before, after, r.Members, r.Fresh, r.ChangedAt, r.ChangedBy}
-	}))
+	return list(ctx, db, from[lastChangeRow](fmt.Sprintf("my_changes(%d)", mostUndone)),
+		shaped(func(r lastChangeRow) LastChange {
+			before, after := db.openValues(r.Entity, r.Before), db.openValues(r.Entity, r.After)
+			return LastChange{
+				r.ID, r.At, r.Entity, r.EntityID, r.Action, before, after, r.Members, r.Fresh, r.ChangedAt, r.ChangedBy,
+			}
+		}))
 }
 
-// Undo takes a change back, by a change of its own: it deletes a record that was added, restores one that was deleted or
-// canceled, writes the values from before an update, and adds the opposite of a payment. Of changes that were made
+// Undo takes a change back, by a change of its own: it deletes a record that was added, restores one that was deleted
+// or canceled, writes the values from before an update, and adds the opposite of a payment. Of changes that were made
 // together it takes back all. It returns ErrConflict if the change was taken back already or its record was changed
 // since.
 func (db *DB) Undo(ctx context.Context, c LastChange) error {
@@ -64,7 +67,7 @@ func (db *DB) Undo(ctx context.Context, c LastChange) error {
 	if err != nil {
 		return err
 	}
-	current, touched := true, true // unless the rows say otherwise
+	current, touched := true, true // until the rows show otherwise
 	err = db.run(ctx,
 		// The lock waits for a change that is being made, so that the next step sees it.
 		step{query: sq().Select("id").From(table).Where(squirrel.Eq{"id": id}).Suffix("for update")},
@@ -105,13 +108,16 @@ func (db *DB) undoTogether(ctx context.Context, c LastChange) error {
 		EntityID int64  `db:"entity_id"`
 		Before   values `db:"before"`
 	}
-	led, err := list(ctx, db, squirrel.Expr("select id, entity, entity_id, before from led_changes($1)", c.ID), pgx.RowToStructByName[ledRow])
+	led, err := list(ctx, db, squirrel.Expr("select id, entity, entity_id, before from led_changes($1)", c.ID),
+		pgx.RowToStructByName[ledRow])
 	if err != nil {
 		return err
 	}
 	tokens := map[string]map[string]any{}
 	for _, m := range led {
-		former, err := db.formerValues(LastChange{ID: m.ID, Entity: m.Entity, Before: db.openValues(m.Entity, m.Before)})
+		former, err := db.formerValues(LastChange{
+			ID: m.ID, Entity: m.Entity, Before: db.openValues(m.Entity, m.Before),
+		})
 		if err != nil {
 			return err
 		}
@@ -149,7 +155,8 @@ func (db *DB) opposite(c LastChange, table string, id int64) (squirrel.Sqlizer, 
 	if c.Entity == payments.noun {
 		entry := squirrel.Select().Column("?::bigint", id).Column("- ?::numeric", c.After["amount"]).
 			Column("?::date", c.After["paid_on"]).Where(last)
-		return sq().Insert(payments.table).Columns("contract_id", "amount", "paid_on").Select(entry).Suffix("returning true"), nil
+		return sq().Insert(payments.table).Columns("contract_id", "amount",
+			"paid_on").Select(entry).Suffix("returning true"), nil
 	}
 	values := map[string]any{c.mark(): nil}
 	switch c.Action {
@@ -177,7 +184,8 @@ func (db *DB) formerValues(c LastChange) (map[string]any, error) {
 		if e.column(column).Sealed != "" {
 			// The same bytes as in the trail: from them the database sees that the change is taken back.
 			former[column] = squirrel.Expr(
-				`(select decode(substr(split_part(l.before->>?::text, ' ', 1), 3), 'hex') from my_changes(?) l where l.id = ?)`, column, mostUndone, c.ID)
+				`(select decode(substr(split_part(l.before->>?::text, ' ', 1), 3), 'hex') from my_changes(?) l
+					where l.id = ?)`, column, mostUndone, c.ID)
 		}
 	}
 	return former, nil

@@ -31,10 +31,14 @@ func (w *world) undone(person string) {
 // rowOf is a record as it is stored, without its stamps and what is derived from sealed bytes.
 func (w *world) rowOf(table string, id int64) string {
 	w.t.Helper()
-	return read[string](w, "select (to_jsonb(t) - '{created_at,updated_at,changed_in,company_name,full_name,email,phone}'::text[])::text from "+table+" t where id = $1", id)
+	return read[string](w,
+		"select (to_jsonb(t) - "+
+			"'{created_at,updated_at,changed_in,company_name,full_name,email,phone}'::text[])::text from "+table+
+			" t where id = $1", id)
 }
 
-// Undoing, noun by noun: after each change and its undoing the record is as before, tokens included, and the trail tells both.
+// Undoing, noun by noun: after each change and its undoing the record is as before, tokens included, and the trail
+// tells both.
 func TestUndoEveryNoun(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -50,24 +54,37 @@ func TestUndoEveryNoun(t *testing.T) {
 		change      func() error
 	}{
 		{"customer update", "customer", c, func() error {
-			return failed(admin.UpdateCustomer(ctx, c, repo.Change{"company_name": text("Other"), "full_name": text("Somebody"), "email": &none, "phone": text("+33699999999"), "sales_id": ptr(w.ids["sales2"])}))
+			return failed(admin.UpdateCustomer(ctx, c, repo.Change{
+				"company_name": text("Other"), "full_name": text("Somebody"), "email": &none,
+				"phone": text("+33699999999"), "sales_id": ptr(w.ids["sales2"]),
+			}))
 		}},
 		{"customer delete", "customer", other, func() error { return failed(admin.DeleteCustomer(ctx, other)) }},
 		{"contract update", "contract", k, func() error {
-			return failed(admin.UpdateContract(ctx, k, repo.Change{"customer_id": &other, "sales_id": ptr(w.ids["sales2"]), "total_amount": ptr(repo.Money(5000))}))
+			return failed(admin.UpdateContract(ctx, k, repo.Change{
+				"customer_id": &other, "sales_id": ptr(w.ids["sales2"]), "total_amount": ptr(repo.Money(5000)),
+			}))
 		}},
 		{"contract pay", "contract", k, func() error { return failed(admin.PayContract(ctx, k, 2500, nil)) }},
 		{"event update", "event", e, func() error {
 			return failed(admin.UpdateEvent(ctx, e, repo.Change{
-				"name": text("Gala"), "location": &none, "comments": text("x"), "attendees": ptr(int64(7)), "end_date": &later, "support_id": ptr(w.ids["support2"]),
+				"name": text("Gala"), "location": &none, "comments": text("x"), "attendees": ptr(int64(7)),
+				"end_date": &later, "support_id": ptr(w.ids["support2"]),
 			}))
 		}},
 		{"event cancel", "event", e, func() error { return failed(admin.CancelEvent(ctx, e)) }},
 		{"event delete", "event", e, func() error { return failed(admin.DeleteEvent(ctx, e)) }},
 		{"user update", "collaborator", w.ids["sales2"], func() error {
-			return failed(admin.UpdateUser(ctx, w.ids["sales2"], repo.Change{"first_name": text("A"), "last_name": text("B"), "email": text("ab@epic.example"), "role": text("manage"), "employee_number": text("X1")}, nil))
+			return failed(
+				admin.UpdateUser(ctx, w.ids["sales2"],
+					repo.Change{
+						"first_name": text("A"), "last_name": text("B"), "email": text("ab@epic.example"),
+						"role": text("manage"), "employee_number": text("X1"),
+					}, nil))
 		}},
-		{"user delete", "collaborator", w.ids["support2"], func() error { return failed(admin.DeleteUser(ctx, w.ids["support2"], nil)) }},
+		{"user delete", "collaborator", w.ids["support2"], func() error {
+			return failed(admin.DeleteUser(ctx, w.ids["support2"], nil))
+		}},
 	} {
 		before := w.rowOf(try.table, try.id)
 		if err := try.change(); err != nil {
@@ -81,36 +98,50 @@ func TestUndoEveryNoun(t *testing.T) {
 		if after := w.rowOf(try.table, try.id); after != before {
 			t.Errorf("%s undone:\n%s\nwas\n%s", try.name, after, before)
 		}
-		if n := read[int](w, "select count(*) from audit where undoes = $1 and collaborator_id = $2", entry, w.ids["admin"]); n != 1 {
+		if n := read[int](w, "select count(*) from audit where undoes = $1 and collaborator_id = $2", entry,
+			w.ids["admin"]); n != 1 {
 			t.Errorf("%s: %d entries say that it was undone", try.name, n)
 		}
 	}
 	got := ok[repo.Customer](t)(admin.Customer(ctx, c))
-	if got.CompanyName != "Company of sales1" || got.FullName != "Lou of sales1" || got.Email != "lou@sales1.example" || got.Phone != "+33612345678" {
+	if got.CompanyName != "Company of sales1" || got.FullName != "Lou of sales1" || got.Email != "lou@sales1.example" ||
+		got.Phone != "+33612345678" {
 		t.Errorf("the customer is %+v", got)
 	}
-	found := ok[repo.List[repo.Customer]](t)(admin.Customers(ctx, repo.CustomerFilter{Page: repo.Page{Limit: 9, Search: "somebody"}})).Rows
+	found := ok[repo.List[repo.Customer]](t)(admin.Customers(ctx, repo.CustomerFilter{
+		Page: repo.Page{Limit: 9, Search: "somebody"},
+	})).Rows
 	if len(found) != 0 {
 		t.Error("the name that was taken back is still found")
 	}
-	if n := read[int](w, "select count(*) from payment where contract_id = $1 having sum(amount) = 0 and count(distinct paid_on) = 1", k); n != 2 {
+	if n := read[int](w,
+		"select count(*) from payment where contract_id = $1 having sum(amount) = 0 and count(distinct paid_on) = 1",
+		k); n != 2 {
 		t.Errorf("%d payments, want one and its opposite of the same day", n)
 	}
 }
 
-// What was added is deleted, what was deleted or restored is the other again, and each `undo` goes one further back, never over an undoing.
+// What was added is deleted, what was deleted or restored is the other again, and each `undo` goes one further back,
+// never over an undoing.
 func TestUndoGoesBack(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
 	admin := w.as("admin")
-	u := ok[repo.User](t)(admin.AddUser(ctx, repo.Change{"first_name": text("New"), "last_name": text("New"), "email": text("new@epic.example"), "role": text("sales")}, nil)).ID
-	c := ok[repo.Customer](t)(admin.AddCustomer(ctx, repo.Change{"company_name": text("New"), "full_name": text("New")})).ID
+	u := ok[repo.User](t)(
+		admin.AddUser(ctx,
+			repo.Change{
+				"first_name": text("New"), "last_name": text("New"), "email": text("new@epic.example"),
+				"role": text("sales"),
+			}, nil)).ID
+	c := ok[repo.Customer](t)(
+		admin.AddCustomer(ctx, repo.Change{"company_name": text("New"), "full_name": text("New")})).ID
 	ok[repo.Customer](t)(admin.UpdateCustomer(ctx, c, repo.Change{"phone": text("+33611111111")}))
 	ok[repo.Customer](t)(admin.UpdateCustomer(ctx, c, repo.Change{"phone": text("+33622222222")}))
 	ok[repo.Customer](t)(admin.DeleteCustomer(ctx, c))
 	ok[repo.Customer](t)(admin.RestoreCustomer(ctx, c))
 	state := func() string {
-		rows := ok[repo.List[repo.Customer]](t)(admin.Customers(ctx, repo.CustomerFilter{Page: repo.Page{Limit: 9}})).Rows
+		rows := ok[repo.List[repo.Customer]](t)(admin.Customers(ctx, repo.CustomerFilter{Page: repo.Page{Limit: 9}})).
+			Rows
 		if len(rows) == 0 {
 			return "deleted"
 		}
@@ -145,7 +176,8 @@ func TestUndoOfNothing(t *testing.T) {
 	}
 }
 
-// A change of what was changed by somebody else since is not taken back, be it in the same moment; once they have taken theirs back, it is.
+// A change of what was changed by somebody else since is not taken back, be it in the same moment; once they have taken
+// theirs back, it is.
 func TestUndoChangedSince(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -161,7 +193,8 @@ func TestUndoChangedSince(t *testing.T) {
 	is(t, sales.Undo(ctx, mine), repo.ErrConflict, "undoing what was changed since it was looked at")
 	is(t, admin.Undo(ctx, mine), repo.ErrConflict, "undoing another's change")
 	w.undone("admin")
-	errs := together(func() error { return sales.Undo(ctx, mine) }, func() error { return sales.Undo(ctx, mine) }, func() error { return sales.Undo(ctx, mine) })
+	errs := together(func() error { return sales.Undo(ctx, mine) }, func() error { return sales.Undo(ctx, mine) },
+		func() error { return sales.Undo(ctx, mine) })
 	if n := succeeded(t, errs, repo.ErrConflict); n != 1 {
 		t.Errorf("%d of three undid the same change", n)
 	}
@@ -240,7 +273,10 @@ func TestUndoClaimed(t *testing.T) {
 		})
 		return err
 	}
-	for name, err := range map[string]error{"another's": claim("sales1", others, a), "another record's": claim("sales1", own, a), "none": claim("sales1", 999999, a)} {
+	for name, err := range map[string]error{
+		"another's": claim("sales1", others, a), "another record's": claim("sales1", own, a),
+		"none": claim("sales1", 999999, a),
+	} {
 		if sqlstate(err) != "42501" {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -274,7 +310,8 @@ func TestUndoAtomic(t *testing.T) {
 	}
 }
 
-// Within an hour people take back what they have added without the right to delete it, while nothing depends on it; others do not.
+// Within an hour people take back what they have added without the right to delete it, while nothing depends on it;
+// others do not.
 func TestUndoOwnAddition(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -284,7 +321,9 @@ func TestUndoOwnAddition(t *testing.T) {
 	k := w.contract(w.customer("sales1").ID, 5000, "signed").ID
 	start := time.Now().Add(72 * time.Hour).Truncate(time.Second)
 	added := func() int64 {
-		return ok[repo.Event](t)(w.as("sales1").AddEvent(ctx, repo.Change{"contract_id": &k, "name": text("Party"), "start_date": &start, "end_date": ptr(start.Add(time.Hour))})).ID
+		return ok[repo.Event](t)(w.as("sales1").AddEvent(ctx, repo.Change{
+			"contract_id": &k, "name": text("Party"), "start_date": &start, "end_date": ptr(start.Add(time.Hour)),
+		})).ID
 	}
 	e := added()
 	entry := ok[repo.LastChange](t)(w.as("sales1").LastChange(ctx))
@@ -305,10 +344,12 @@ func TestUndoOwnAddition(t *testing.T) {
 		return err
 	}
 	for name, err := range map[string]error{
-		"another":         claim("sales2", "update event set deleted_at = now() where id = $1"),
-		"an update":       claim("sales1", "update event set name = 'x' where id = $1"),
-		"a cancel":        claim("sales1", "update event set canceled_at = now() where id = $1"),
-		"another record":  claim("sales1", "update customer set deleted_at = now() where id = (select customer_id from contracts where id = (select contract_id from events where id = $1))"),
+		"another":   claim("sales2", "update event set deleted_at = now() where id = $1"),
+		"an update": claim("sales1", "update event set name = 'x' where id = $1"),
+		"a cancel":  claim("sales1", "update event set canceled_at = now() where id = $1"),
+		"another record": claim("sales1",
+			"update customer set deleted_at = now() where id = (select customer_id from contracts "+
+				"where id = (select contract_id from events where id = $1))"),
 		"more than it is": claim("sales1", "update event set deleted_at = now(), name = 'x' where id = $1"),
 	} {
 		if err == nil {
@@ -330,7 +371,8 @@ func (w *world) age(entity string, id int64, by time.Duration) {
 		if _, err := tx.Exec(ctx, "set local session_replication_role = replica"); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, "update audit set at = at - $3::interval where entity = $1 and entity_id = $2", entity, id, by)
+		_, err := tx.Exec(ctx, "update audit set at = at - $3::interval where entity = $1 and entity_id = $2", entity,
+			id, by)
 		return err
 	})
 	if err != nil {
@@ -338,18 +380,20 @@ func (w *world) age(entity string, id int64, by time.Duration) {
 	}
 }
 
-// A hand-over is taken back whole, by whoever may hand over, with the contracts that followed and the collaborator who left; not if a record
-// was changed since.
+// A hand-over is taken back whole, by whoever may hand over, with the contracts that followed and the collaborator who
+// left; not if a record was changed since.
 func TestUndoHandOver(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
 	c := w.customer("sales1").ID
-	open, done, kept := w.contract(c, 10000, "to_send").ID, w.contract(c, 0, "to_send").ID, w.contract(c, 10000, "to_send").ID
+	open, done, kept := w.contract(c, 10000, "to_send").ID, w.contract(c, 0, "to_send").ID,
+		w.contract(c, 10000, "to_send").ID
 	ok[repo.Contract](t)(w.as("admin").UpdateContract(ctx, done, repo.Change{"status": text("canceled")}))
 	ok[repo.Contract](t)(w.as("admin").UpdateContract(ctx, kept, repo.Change{"sales_id": ptr(w.ids["sales2"])}))
 	e := w.event(w.contract(c, 10000, "signed").ID, "support1").ID
 	state := func() string {
-		return w.rowOf("customer", c) + w.rowOf("contract", open) + w.rowOf("contract", done) + w.rowOf("contract", kept) + w.rowOf("event", e) +
+		return w.rowOf("customer", c) + w.rowOf("contract", open) + w.rowOf("contract", done) + w.rowOf("contract",
+			kept) + w.rowOf("event", e) +
 			w.rowOf("collaborator", w.ids["sales1"])
 	}
 	before, manage := state(), w.as("manage")
@@ -401,7 +445,12 @@ func TestUndoCanceling(t *testing.T) {
 		t.Errorf("the contract is %s", c.Status)
 	}
 	entry := cancel()
-	for _, try := range []struct{ person, set string }{{"sales1", "status = 'pending'"}, {"manage", "status = 'signed'"}, {"manage", "status = 'to_send'"}, {"manage", "status = 'pending', total_amount = 1"}} {
+	for _, try := range []struct{ person, set string }{
+		{"sales1", "status = 'pending'"},
+		{"manage", "status = 'signed'"},
+		{"manage", "status = 'to_send'"},
+		{"manage", "status = 'pending', total_amount = 1"},
+	} {
 		_, err := w.inTx(w.token(try.person), func(tx pgx.Tx) (int64, error) {
 			if _, err := tx.Exec(ctx, "select set_config('crm.undoes', $1, true)", fmt.Sprint(entry.ID)); err != nil {
 				return 0, err

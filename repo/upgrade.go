@@ -42,7 +42,8 @@ func (a *Admin) Version(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	var there bool
-	err = conn.QueryRow(ctx, "select exists (select from pg_database where datname = $1)", a.names.Database).Scan(&there)
+	err = conn.QueryRow(ctx, "select exists (select from pg_database where datname = $1)",
+		a.names.Database).Scan(&there)
 	_ = conn.Close(context.WithoutCancel(ctx))
 	if err != nil || !there {
 		return 0, translate(err)
@@ -57,7 +58,8 @@ func (a *Admin) Version(ctx context.Context) (int, error) {
 
 func (a *Admin) version(ctx context.Context, conn querier) (int, error) {
 	var there bool
-	err := conn.QueryRow(ctx, "select exists (select from pg_namespace where nspname = $1)", a.names.Schema).Scan(&there)
+	err := conn.QueryRow(ctx, "select exists (select from pg_namespace where nspname = $1)",
+		a.names.Schema).Scan(&there)
 	if err != nil || !there {
 		return 0, err
 	}
@@ -72,7 +74,8 @@ func (a *Admin) version(ctx context.Context, conn querier) (int, error) {
 	}
 	version, malformed := strconv.Atoi(value)
 	if err != nil || malformed != nil || version < 1 {
-		return 0, say(ErrConflict, "the schema %s is there and is not crm's: choose another database.schema", a.names.Schema)
+		return 0, say(ErrConflict, "the schema %s is there and is not crm's: choose another database.schema",
+			a.names.Schema)
 	}
 	return version, nil
 }
@@ -126,7 +129,8 @@ func (a *Admin) upgradeError(err error) error {
 		return err
 	case pg.Code == "2BP01":
 		return say(ErrConflict,
-			"objects that are not crm's depend on the schema: drop them and create them again after the upgrade: %s", pg.Detail)
+			"objects that are not crm's depend on the schema: drop them and create them again after the upgrade: %s",
+			pg.Detail)
 	case pg.Code == "42501":
 		return say(ErrDenied, "the account of database.admin_url may not upgrade crm: "+
 			"it must be a member of the role %s, or be a superuser", a.names.Owner)

@@ -74,7 +74,8 @@ func released(t testing.TB) (*world, release) {
 		t.Fatal(err)
 	}
 	w := &world{t: t, database: pgtest.Database(t, ""), ids: r.IDs, signers: map[string]*security.Signer{}}
-	dump := regexp.MustCompile(`(?m)^\\.*$`).ReplaceAllString(string(unzipped(t, "v3.sql.gz")), "") // psql's own commands
+	// psql's own commands
+	dump := regexp.MustCompile(`(?m)^\\.*$`).ReplaceAllString(string(unzipped(t, "v3.sql.gz")), "")
 	conn := ok[*pgx.Conn](t)(pgx.Connect(t.Context(), pgtest.URL(w.database)))
 	defer conn.Close(t.Context())
 	if _, err := conn.Exec(t.Context(), dump); err != nil {
@@ -266,58 +267,84 @@ func (w *world) catalogue() map[string]string {
 
 const catalogueSQL = `
 with mine as (select oid from pg_namespace where nspname = 'crm'), acls (class, id, sub, acl) as (
-	select 'pg_class', c.oid, 0, coalesce(c.relacl, acldefault(case c.relkind when 'S' then 's' else 'r' end::"char", c.relowner)) from pg_class c
+	select 'pg_class', c.oid, 0,
+		coalesce(c.relacl, acldefault(case c.relkind when 'S' then 's' else 'r' end::"char", c.relowner))
+			from pg_class c
 	union all select 'pg_class', a.attrelid, a.attnum, a.attacl from pg_attribute a where a.attacl is not null
 	union all select 'pg_proc', p.oid, 0, coalesce(p.proacl, acldefault('f', p.proowner)) from pg_proc p
 	union all select 'pg_type', t.oid, 0, coalesce(t.typacl, acldefault('T', t.typowner)) from pg_type t
 	union all select 'pg_namespace', n.oid, 0, coalesce(n.nspacl, acldefault('n', n.nspowner)) from pg_namespace n
 	union all select 'pg_default_acl', d.oid, 0, d.defaclacl from pg_default_acl d
 ), rights (class, id, sub, words) as (
-	select class, id, sub, string_agg(format('%s=%s%s', grantee, privilege_type, is_grantable), ' ' order by grantee::text, privilege_type)
-	from (select a.class, a.id, a.sub, case e.grantee when 0 then 'public' else e.grantee::regrole::text end as grantee, e.privilege_type, e.is_grantable
+	select class, id, sub, string_agg(format('%s=%s%s', grantee, privilege_type, is_grantable), ' '
+		order by grantee::text, privilege_type)
+	from (select a.class, a.id, a.sub, case e.grantee when 0 then 'public' else e.grantee::regrole::text end as grantee,
+		e.privilege_type, e.is_grantable
 		from acls a, aclexplode(a.acl) e) e group by class, id, sub
 ), objects (class, id, name, definition) as (
-	select 'pg_class', c.oid, 'relation ' || c.relname, jsonb_build_object('kind', c.relkind, 'owner', c.relowner::regrole::text, 'options', c.reloptions,
-		'persistence', c.relpersistence, 'rls', c.relrowsecurity, 'forced', c.relforcerowsecurity, 'replica', c.relreplident,
-		'view', case c.relkind when 'v' then pg_get_viewdef(c.oid) end, 'index', case c.relkind when 'i' then pg_get_indexdef(c.oid) end,
-		'index flags', (select to_jsonb(i) - '{indexrelid,indrelid,indkey,indexprs,indpred,indcheckxmin}'::text[] from pg_index i where i.indexrelid = c.oid))
+	select 'pg_class', c.oid, 'relation ' || c.relname,
+		jsonb_build_object('kind', c.relkind, 'owner', c.relowner::regrole::text, 'options', c.reloptions,
+		'persistence', c.relpersistence, 'rls', c.relrowsecurity, 'forced', c.relforcerowsecurity, 'replica',
+			c.relreplident,
+		'view', case c.relkind when 'v' then pg_get_viewdef(c.oid) end, 'index',
+			case c.relkind when 'i' then pg_get_indexdef(c.oid) end,
+		'index flags', (select to_jsonb(i) - '{indexrelid,indrelid,indkey,indexprs,indpred,indcheckxmin}'::text[]
+			from pg_index i where i.indexrelid = c.oid))
 	from pg_class c where c.relnamespace = (select oid from mine)
 	union all
-	select 'pg_class', a.attrelid, 'column ' || case c.relkind when 'i' then a.attnum::text else a.attname end || ' of ' || c.relname,
-		jsonb_build_object('type', format_type(a.atttypid, a.atttypmod), 'not null', a.attnotnull, 'identity', a.attidentity, 'generated', a.attgenerated,
-		'statistics', nullif(to_jsonb(a)->>'attstattarget', '-1'), 'storage', a.attstorage, 'compression', a.attcompression, 'options', ` + attributeOptions + `,
-		'collation', a.attcollation::regcollation::text, 'default', pg_get_expr(d.adbin, d.adrelid), 'rights', (select r.words from rights r
-			where r.class = 'pg_class' and r.id = a.attrelid and r.sub = a.attnum), 'comment', col_description(a.attrelid, a.attnum))
-	from pg_attribute a join pg_class c on c.oid = a.attrelid left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+	select 'pg_class', a.attrelid,
+		'column ' || case c.relkind when 'i' then a.attnum::text else a.attname end || ' of ' || c.relname,
+		jsonb_build_object('type', format_type(a.atttypid, a.atttypmod), 'not null', a.attnotnull, 'identity',
+			a.attidentity, 'generated', a.attgenerated,
+		'statistics', nullif(to_jsonb(a)->>'attstattarget', '-1'), 'storage', a.attstorage, 'compression',
+			a.attcompression, 'options', ` + attributeOptions + `,
+		'collation', a.attcollation::regcollation::text, 'default', pg_get_expr(d.adbin, d.adrelid), 'rights',
+			(select r.words from rights r
+			where r.class = 'pg_class' and r.id = a.attrelid and r.sub = a.attnum), 'comment',
+			col_description(a.attrelid, a.attnum))
+	from pg_attribute a join pg_class c on c.oid = a.attrelid left join pg_attrdef d on d.adrelid = a.attrelid
+	and d.adnum = a.attnum
 	where c.relnamespace = (select oid from mine) and a.attnum > 0 and not a.attisdropped
 	union all
-	select 'pg_constraint', o.oid, 'constraint ' || o.conname || ' of ' || coalesce(nullif(o.conrelid, 0)::regclass::text, format_type(o.contypid, null)),
-		jsonb_build_object('is', translate(pg_get_constraintdef(o.oid), '()', ''), 'type', o.contype, 'valid', o.convalidated, 'deferrable', o.condeferrable, 'deferred', o.condeferred)
+	select 'pg_constraint', o.oid,
+		'constraint ' || o.conname || ' of ' || coalesce(nullif(o.conrelid, 0)::regclass::text,
+			format_type(o.contypid, null)),
+		jsonb_build_object('is', translate(pg_get_constraintdef(o.oid), '()', ''), 'type', o.contype, 'valid',
+			o.convalidated, 'deferrable', o.condeferrable, 'deferred', o.condeferred)
 	from pg_constraint o where o.connamespace = (select oid from mine)
 	union all
-	select 'pg_proc', p.oid, 'function ' || p.oid::regprocedure, jsonb_build_object('is', pg_get_functiondef(p.oid), 'owner', p.proowner::regrole::text)
+	select 'pg_proc', p.oid, 'function ' || p.oid::regprocedure,
+		jsonb_build_object('is', pg_get_functiondef(p.oid), 'owner', p.proowner::regrole::text)
 	from pg_proc p where p.pronamespace = (select oid from mine)
 	union all
-	select 'pg_trigger', t.oid, 'trigger ' || t.tgname || ' of ' || c.relname, jsonb_build_object('is', pg_get_triggerdef(t.oid), 'enabled', t.tgenabled)
-	from pg_trigger t join pg_class c on c.oid = t.tgrelid where c.relnamespace = (select oid from mine) and not t.tgisinternal
+	select 'pg_trigger', t.oid, 'trigger ' || t.tgname || ' of ' || c.relname,
+		jsonb_build_object('is', pg_get_triggerdef(t.oid), 'enabled', t.tgenabled)
+	from pg_trigger t join pg_class c on c.oid = t.tgrelid where c.relnamespace = (select oid from mine)
+	and not t.tgisinternal
 	union all
-	select 'pg_policy', p.oid, 'policy ' || p.polname || ' of ' || c.relname, jsonb_build_object('cmd', p.polcmd, 'permissive', p.polpermissive,
-		'roles', p.polroles::regrole[]::text, 'using', pg_get_expr(p.polqual, p.polrelid), 'check', pg_get_expr(p.polwithcheck, p.polrelid))
+	select 'pg_policy', p.oid, 'policy ' || p.polname || ' of ' || c.relname,
+		jsonb_build_object('cmd', p.polcmd, 'permissive', p.polpermissive,
+		'roles', p.polroles::regrole[]::text, 'using', pg_get_expr(p.polqual, p.polrelid), 'check',
+			pg_get_expr(p.polwithcheck, p.polrelid))
 	from pg_policy p join pg_class c on c.oid = p.polrelid where c.relnamespace = (select oid from mine)
 	union all
-	select 'pg_type', t.oid, 'type ' || t.typname, jsonb_build_object('kind', t.typtype, 'base', nullif(t.typbasetype, 0)::regtype::text, 'not null', t.typnotnull,
+	select 'pg_type', t.oid, 'type ' || t.typname,
+		jsonb_build_object('kind', t.typtype, 'base', nullif(t.typbasetype, 0)::regtype::text, 'not null', t.typnotnull,
 		'owner', t.typowner::regrole::text, 'default', t.typdefault)
 	from pg_type t where t.typnamespace = (select oid from mine)
 	union all
 	select 'pg_class', s.seqrelid, 'sequence ' || c.relname, to_jsonb(s) - '{seqrelid}'::text[]
 	from pg_sequence s join pg_class c on c.oid = s.seqrelid where c.relnamespace = (select oid from mine)
 	union all
-	select 'pg_statistic_ext', s.oid, 'statistics ' || s.stxname, jsonb_build_object('is', pg_get_statisticsobjdef(s.oid), 'target', to_jsonb(s)->'stxstattarget')
+	select 'pg_statistic_ext', s.oid, 'statistics ' || s.stxname,
+		jsonb_build_object('is', pg_get_statisticsobjdef(s.oid), 'target', to_jsonb(s)->'stxstattarget')
 	from pg_statistic_ext s where s.stxnamespace = (select oid from mine)
 	union all
-	select 'pg_namespace', n.oid, 'schema', jsonb_build_object('owner', n.nspowner::regrole::text) from pg_namespace n where n.oid = (select oid from mine)
+	select 'pg_namespace', n.oid, 'schema', jsonb_build_object('owner', n.nspowner::regrole::text) from pg_namespace n
+		where n.oid = (select oid from mine)
 	union all
-	select 'pg_default_acl', d.oid, 'default rights of ' || d.defaclrole::regrole || ' ' || d.defaclobjtype::text, to_jsonb(d.defaclnamespace::regnamespace::text) from pg_default_acl d
+	select 'pg_default_acl', d.oid, 'default rights of ' || d.defaclrole::regrole || ' ' || d.defaclobjtype::text,
+		to_jsonb(d.defaclnamespace::regnamespace::text) from pg_default_acl d
 )
 select o.name, jsonb_pretty(jsonb_build_object('is', o.definition, 'comment', obj_description(o.id, o.class),
 	'rights', (select r.words from rights r where r.class = o.class and r.id = o.id and r.sub = 0)))
@@ -336,14 +363,16 @@ func TestSchemaHasAStep(t *testing.T) {
 	last, version := steps(t)[len(steps(t))-1], strconv.Itoa(repo.SchemaVersion)
 	if last.Version != repo.SchemaVersion || !strings.Contains(schemaSQL(), "('schema_version', '"+version+"')") ||
 		!strings.Contains(schemaSQL(), answers(repo.SchemaVersion)) {
-		t.Errorf("repo.SchemaVersion is %s, the last step is %s, schema.sql must insert the same as schema_version and "+
-			"schema_version() return it", version, last.Name)
+		t.Errorf(
+			"repo.SchemaVersion is %s, the last step is %s, schema.sql must insert the same as schema_version and "+
+				"schema_version() return it", version, last.Name)
 	}
 	if i := slices.Index(known, version); i < 0 || known[i+1] != digest {
 		t.Errorf(`schema.sql has changed: its digest is now
 %s %s
-If version %[1]s was released, add the step to the next version in repo/upgrade/steps (only what changes tables and data; a comment alone
-if nothing does), raise repo.SchemaVersion and schema_version in schema.sql, and add the line to repo/upgrade/testdata/digests.
+If version %[1]s was released, add the step to the next version in repo/upgrade/steps (only what changes tables and
+data; a comment alone if nothing does), raise repo.SchemaVersion and schema_version in schema.sql, and add the line to
+repo/upgrade/testdata/digests.
 If it was not, bring its step up to date and replace its line. See docs/contributing.md.`, version, digest)
 	}
 }
@@ -353,8 +382,9 @@ If it was not, bring its step up to date and replace its line. See docs/contribu
 func later(t *testing.T) (string, []upgrade.Step) {
 	t.Helper()
 	next := repo.SchemaVersion + 1
-	sql := strings.Replace(schemaSQL(), "	phone        sealed,\n", "	phone        sealed,\n	vat_number   text check "+
-		"(length(vat_number) < 20),\n", 1)
+	sql := strings.Replace(schemaSQL(), "	phone        sealed,\n",
+		"	phone        sealed,\n	vat_number   text check "+
+			"(length(vat_number) < 20),\n", 1)
 	sql = strings.Replace(sql, "create view users as", "create function greeting(whom text default 'you') returns "+
 		"text language sql immutable return 'hello ' || whom;\ncreate view users as", 1)
 	sql = strings.Replace(sql, "'schema_version', '"+strconv.Itoa(repo.SchemaVersion)+"'", "'schema_version', '"+

@@ -21,7 +21,8 @@ type User struct {
 	DeletedAt      *time.Time `db:"deleted_at" show:"detail absent" sort:"-"`
 }
 
-var users = entityOf[User]("user", "collaborator", "users", finder{}) // collaborators are few: a search reads all of them
+// collaborators are few: a search reads all of them
+var users = entityOf[User]("user", "collaborator", "users", finder{})
 
 // Roles returns the names of the roles that schema.sql creates, in its order.
 func Roles() []string { return []string{"admin", "manage", "sales", "support"} }
@@ -98,12 +99,16 @@ func (r *Reassignment) steps(from int64) []step {
 	return []step{moving(from, r.To, &r.Moved)}
 }
 
-// moving is the step that hands over and counts what it moves. The changes after it belong to it until the step endBatch.
+// moving is the step that hands over and counts what it moves. The changes after it belong to it until the step
+// endBatch.
 func moving(from, to int64, moved *Handed) step {
-	return step{squirrel.Expr("select customers, contracts, events from hand_over($1, $2)", from, to), func(rows pgx.Rows) (err error) {
-		*moved, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[Handed])
-		return err
-	}}
+	return step{
+		squirrel.Expr("select customers, contracts, events from hand_over($1, $2)", from, to),
+		func(rows pgx.Rows) (err error) {
+			*moved, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[Handed])
+			return err
+		},
+	}
 }
 
 // OpenWork counts what handing over would move.
@@ -132,8 +137,12 @@ type Overlap struct {
 
 // Overlaps returns the overlaps that handing over the events of one support contact to another makes, at most 20.
 func (db *DB) Overlaps(ctx context.Context, from, to int64) ([]Overlap, error) {
-	q := sq().Select("e.id as event_id", "o.id as other_id", "o.support_contact as contact", "o.start_date as from_date", "o.end_date as to_date").
-		From("events e").Join("events o on o.support_id = ? and o.deleted_at is null and o.start_date < e.end_date and o.end_date > e.start_date", to).
-		Where("e.support_id = ? and e.deleted_at is null and e.end_date > now()", from).OrderBy("o.start_date", "e.id", "o.id").Limit(20)
+	q := sq().Select("e.id as event_id", "o.id as other_id", "o.support_contact as contact",
+		"o.start_date as from_date", "o.end_date as to_date").
+		From("events e").
+		Join("events o on o.support_id = ? and o.deleted_at is null and o.start_date < e.end_date and "+
+			"o.end_date > e.start_date", to).
+		Where("e.support_id = ? and e.deleted_at is null and e.end_date > now()", from).OrderBy("o.start_date", "e.id",
+		"o.id").Limit(20)
 	return list(ctx, db, q, pgx.RowToStructByName[Overlap])
 }

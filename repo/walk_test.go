@@ -37,7 +37,8 @@ func (k *walker) connect() {
 	if k.who != "" {
 		token = k.w.token(k.who)
 	}
-	if _, err := k.conn.Exec(k.t.Context(), "set statement_timeout = '300ms'; set crm.token = '"+token+"'"); err != nil {
+	if _, err := k.conn.Exec(k.t.Context(),
+		"set statement_timeout = '300ms'; set crm.token = '"+token+"'"); err != nil {
 		k.t.Fatal(err)
 	}
 }
@@ -57,7 +58,8 @@ func (k *walker) send(sql string) error {
 	if err != nil {
 		k.refused++
 		k.look(sql, told(err))
-		if state := sqlstate(err); strings.HasPrefix(state, "XX") && !strings.HasPrefix(sql, "select pg_catalog.") || strings.HasPrefix(state, "57P") && !k.inside {
+		if state := sqlstate(err); strings.HasPrefix(state, "XX") && !strings.HasPrefix(sql, "select pg_catalog.") ||
+			strings.HasPrefix(state, "57P") && !k.inside {
 			k.t.Errorf("%.200s: %v", sql, err)
 		}
 	} else {
@@ -96,52 +98,74 @@ func (k *walker) must(sql string) {
 // hidden are values of the rows that no app role may read, whoever is signed in.
 func (w *world) hidden() []string {
 	return strings.Fields(read[string](w, `
-		select concat_ws(' ', (select string_agg(encode(key_hash, 'hex'), ' ') from credential), (select string_agg(encode(inner_key, 'hex') || ' ' || encode(outer_key, 'hex'), ' ') from session),
-			(select string_agg(encode(value, 'hex'), ' ') from secret), (select string_agg(encode(ticket, 'hex'), ' ') from sign_in_attempt))`))
+		select concat_ws(' ', (select string_agg(encode(key_hash, 'hex'), ' ') from credential),
+			(select string_agg(encode(inner_key, 'hex') || ' ' || encode(outer_key, 'hex'), ' ') from session),
+			(select string_agg(encode(value, 'hex'), ' ') from secret),
+				(select string_agg(encode(ticket, 'hex'), ' ') from sign_in_attempt))`))
 }
 
 // values are those of the records, which a stranger must not see.
 func (w *world) values() []string {
 	return strings.Fields(read[string](w, `
-		select concat_ws(' ', (select string_agg(encode(company_name, 'hex') || ' ' || encode(full_name, 'hex') || ' ' || encode(email, 'hex') || ' ' || encode(phone, 'hex'), ' ') from customer),
-			(select string_agg(name || ' ' || location || ' ' || comments, ' ') from event), (select string_agg(email, ' ') from collaborator),
+		select concat_ws(' ',
+			(select string_agg(encode(company_name, 'hex') || ' ' || encode(full_name, 'hex') || ' ' || encode(email,
+				'hex') || ' ' || encode(phone, 'hex'), ' ') from customer),
+			(select string_agg(name || ' ' || location || ' ' || comments, ' ') from event),
+				(select string_agg(email, ' ') from collaborator),
 			(select string_agg(total_amount::text, ' ') from contract))`))
 }
 
-// canaryWorld is a database as crm init makes it, with the people and records of a company whose values stand nowhere else.
+// canaryWorld is a database as crm init makes it, with the people and records of a company whose values stand nowhere
+// else.
 func canaryWorld(t *testing.T) *world {
 	t.Helper()
 	realDatabase(t)
 	w := worldOn(t, "real_"+strings.ToLower(t.Name()))
 	contract := w.contract(w.customer("sales1").ID, 765432198, "signed").ID
 	event := w.event(contract, "support1").ID
-	ok[repo.Event](t)(w.as("support1").UpdateEvent(t.Context(), event, repo.Change{"name": text("Canaryname"), "location": text("Canaryplace"), "comments": text("Canarynote")}))
+	ok[repo.Event](t)(w.as("support1").UpdateEvent(t.Context(), event, repo.Change{
+		"name": text("Canaryname"), "location": text("Canaryplace"), "comments": text("Canarynote"),
+	}))
 	for _, p := range people {
 		w.as(p)
 	}
 	return w
 }
 
-// kept is the checksum of every table but those that note tries and uses, and the entries of the trail that are no tries.
+// kept is the checksum of every table but those that note tries and uses, and the entries of the trail that are no
+// tries.
 func (w *world) kept() string {
 	var kept []string
 	for line := range strings.Lines(w.checksums()) {
-		if table, _, _ := strings.Cut(line, " "); !strings.Contains(" sign_in_attempt sign_in_count sign_in_success session_use audit audit_link audit_unlinked ", " "+table+" ") {
+		if table, _, _ := strings.Cut(line,
+			" "); !strings.Contains(
+			" sign_in_attempt sign_in_count sign_in_success session_use audit audit_link audit_unlinked ",
+			" "+table+" ") {
 			kept = append(kept, line)
 		}
 	}
-	return strings.Join(kept, "") + read[string](w, "select string_agg(a::text, e'\\n' order by id) from audit a where action not in ('sign-in-failed', 'refuse', 'export')") +
-		read[string](w, "select string_agg(oid || relname || coalesce(relacl::text, ''), ' ' order by oid) from pg_class where relnamespace = 'crm'::regnamespace") +
-		read[string](w, "select md5(string_agg(oid || proname || coalesce(proacl::text, '') || prosrc, '' order by oid)) from pg_proc where pronamespace = 'crm'::regnamespace") +
-		read[string](w, "select string_agg(nspname || coalesce(nspacl::text, ''), ' ' order by oid) from pg_namespace where nspname !~ '^pg_(toast_)?temp'")
+	return strings.Join(kept, "") + read[string](w,
+		"select string_agg(a::text, e'\\n' order by id) from audit a where action not in ('sign-in-failed', 'refuse', "+
+			"'export')") +
+		read[string](w,
+			"select string_agg(oid || relname || coalesce(relacl::text, ''), ' ' order by oid) from pg_class "+
+				"where relnamespace = 'crm'::regnamespace") +
+		read[string](w,
+			"select md5(string_agg(oid || proname || coalesce(proacl::text, '') || prosrc, '' order by oid)) "+
+				"from pg_proc where pronamespace = 'crm'::regnamespace") +
+		read[string](w,
+			"select string_agg(nspname || coalesce(nspacl::text, ''), ' ' order by oid) from pg_namespace "+
+				"where nspname !~ '^pg_(toast_)?temp'")
 }
 
 // extremes are the values of a type that calls are made with, beside null; in turn, so that a call has one of each row.
 var extremes = map[string][3]string{
-	"int2": {"'1'", "'-1'", "'32767'"}, "int4": {"'1'", "'-1'", "'2147483647'"}, "int8": {"'1'", "'-1'", "'9223372036854775807'"},
-	"text":  {"'customer'", "'select * from crm.customers'", "'/etc/passwd'"},
-	"name":  {"'credential'", "'crm_owner'", "'postgres'"},
-	"bytea": {`'\x'`, `'\x00ff'`, "convert_to(repeat('x', 100000), 'UTF8')"}, "oid": {"'crm.credential'::regclass", "'crm_owner'::regrole", "'4294967295'"},
+	"int2": {"'1'", "'-1'", "'32767'"}, "int4": {"'1'", "'-1'", "'2147483647'"},
+	"int8":     {"'1'", "'-1'", "'9223372036854775807'"},
+	"text":     {"'customer'", "'select * from crm.customers'", "'/etc/passwd'"},
+	"name":     {"'credential'", "'crm_owner'", "'postgres'"},
+	"bytea":    {`'\x'`, `'\x00ff'`, "convert_to(repeat('x', 100000), 'UTF8')"},
+	"oid":      {"'crm.credential'::regclass", "'crm_owner'::regrole", "'4294967295'"},
 	"regclass": {"'crm.credential'", "'pg_authid'", "'crm.customer'"}, "bool": {"'true'", "'false'", "'true'"},
 	"interval": {"'1 year'", "'-1 year'", "'1 second'"}, "jsonb": {"'{}'", "'null'", "'[1]'"},
 	"_text": {"'{user.view,customer.view}'", "'{}'", "'{null}'"}, "_int4": {"'{1}'", "'{}'", "'{-1}'"},
@@ -150,8 +174,10 @@ var extremes = map[string][3]string{
 
 // standIn are types that stand for the many that a polymorphic function takes.
 var standIn = map[string]string{
-	"any": "int4", "anyelement": "int4", "anynonarray": "int4", "anycompatible": "int4", "anycompatiblenonarray": "int4", "anyarray": "_int4",
-	"anycompatiblearray": "_int4", "anyrange": "int4range", "anycompatiblerange": "int4range", "anymultirange": "int4multirange", "anycompatiblemultirange": "int4multirange",
+	"any": "int4", "anyelement": "int4", "anynonarray": "int4", "anycompatible": "int4",
+	"anycompatiblenonarray": "int4", "anyarray": "_int4",
+	"anycompatiblearray": "_int4", "anyrange": "int4range", "anycompatiblerange": "int4range",
+	"anymultirange": "int4multirange", "anycompatiblemultirange": "int4multirange",
 }
 
 // A routine is a function of the server.
@@ -202,11 +228,15 @@ func (w *world) routines(t *testing.T, schema string) []routine {
 	t.Helper()
 	r, err := w.owner.Query(t.Context(), `
 		select format('%I.%I', p.pronamespace::regnamespace, p.proname), p.prokind::text, p.provariadic <> 0,
-			coalesce((select array_agg(t.typname::text order by o) from unnest(p.proargtypes) with ordinality a (id, o) join pg_type t on t.oid = a.id), '{}'),
-			coalesce((select array_agg(t.typnamespace::regnamespace::text order by o) from unnest(p.proargtypes) with ordinality a (id, o) join pg_type t on t.oid = a.id), '{}')
+			coalesce((select array_agg(t.typname::text order by o) from unnest(p.proargtypes) with ordinality a (id, o)
+				join pg_type t on t.oid = a.id), '{}'),
+			coalesce((select array_agg(t.typnamespace::regnamespace::text order by o)
+				from unnest(p.proargtypes) with ordinality a (id, o) join pg_type t on t.oid = a.id), '{}')
 		from pg_proc p
-		where p.pronamespace = $1::regnamespace and p.proname !~ '^(pg_sleep|pg_terminate_backend$)' and p.prokind <> 'a'
-			and not 'internal'::regtype = any (p.proargtypes) and p.prorettype not in ('trigger'::regtype, 'event_trigger'::regtype, 'internal'::regtype)
+		where p.pronamespace = $1::regnamespace and p.proname !~ '^(pg_sleep|pg_terminate_backend$)'
+		and p.prokind <> 'a'
+			and not 'internal'::regtype = any (p.proargtypes)
+			and p.prorettype not in ('trigger'::regtype, 'event_trigger'::regtype, 'internal'::regtype)
 		order by 1`, schema)
 	if err != nil {
 		t.Fatal(err)

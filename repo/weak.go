@@ -9,21 +9,26 @@ import (
 
 // This file names what is weak in a database that is set up, for crm config check.
 
-// Weak names the accounts that weaken a company's data: fictional ones that can sign in, and administrators without a second factor.
+// Weak names the accounts that weaken a company's data: fictional ones that can sign in, and administrators without a
+// second factor.
 func (a *Admin) Weak(ctx context.Context) (all []string, err error) {
 	var fictional, single int
 	err = a.asOwner(ctx, func(tx pgx.Tx) error {
 		return tx.QueryRow(ctx, `select
-			(select count(*) from collaborator c join credential k on k.collaborator_id = c.id where c.fictional and c.deleted_at is null),
+			(select count(*) from collaborator c join credential k on k.collaborator_id = c.id where c.fictional
+				and c.deleted_at is null),
 			(select count(*) from collaborator c where c.role = 'admin' and c.deleted_at is null
 				and exists (select from credential k where k.collaborator_id = c.id)
 				and not exists (select from second_factor f where f.collaborator_id = c.id))`).Scan(&fictional, &single)
 	})
 	if fictional > 0 {
-		all = append(all, fmt.Sprintf("fictional accounts that can sign in: %d: crm seed --purge removes them", fictional))
+		all = append(all,
+			fmt.Sprintf("fictional accounts that can sign in: %d: crm seed --purge removes them", fictional))
 	}
 	if single > 0 {
-		all = append(all, fmt.Sprintf("administrators without a second factor: %d: they say mfa enable, user require-mfa admin on demands it", single))
+		all = append(all,
+			fmt.Sprintf("administrators without a second factor: %d: they say mfa enable, user require-mfa admin on "+
+				"demands it", single))
 	}
 	return all, err
 }

@@ -90,7 +90,8 @@ func TestFrequencyAttack(t *testing.T) {
 				fallen += counts[set]
 			}
 		}
-		t.Logf("%d customers: %d of %d names, %d %% of the customers", customers, names, len(sets), 100*fallen/customers)
+		t.Logf("%d customers: %d of %d names, %d %% of the customers", customers, names, len(sets),
+			100*fallen/customers)
 		if counts[sets[0]] < counts[ranked[0]] {
 			t.Error("the commonest name is not the commonest set")
 		}

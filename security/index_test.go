@@ -12,7 +12,10 @@ func TestIndexKey(t *testing.T) {
 	good := string(newKeyset(t))
 	for _, c := range []struct{ content, want string }{
 		{strings.Replace(good, `"hmac_sha256"`, `"other"`, 1), `keyset member "index" holds no key of 32 bytes`},
-		{strings.Replace(good, `"index"`, `"search"`, 1), `keyset has a member "search" that this version does not know`},
+		{
+			strings.Replace(good, `"index"`, `"search"`, 1),
+			`keyset has a member "search" that this version does not know`,
+		},
 		{`{"sealing": {}}`, `keyset has no member "index", the key that sealed data is found with`},
 	} {
 		if _, err := security.LoadIndex([]byte(c.content)); err == nil || !strings.HasPrefix(err.Error(), c.want) {

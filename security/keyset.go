@@ -161,7 +161,8 @@ func indexSecrets(content []byte) ([]indexSecret, error) {
 		"of crm init"
 	member, ok := all[indexMember]
 	if !ok {
-		return nil, fmt.Errorf("keyset has no member %q, the key that sealed data is found with\nhint: %s", indexMember, fix)
+		return nil, fmt.Errorf("keyset has no member %q, the key that sealed data is found with\nhint: %s", indexMember,
+			fix)
 	}
 	handle, err := sealingKeyset(content)
 	if err != nil {
@@ -177,7 +178,8 @@ func indexSecrets(content []byte) ([]indexSecret, error) {
 	}
 	for _, s := range secrets {
 		if len(s.Secret) != indexKeySize {
-			return nil, fmt.Errorf("keyset member %q holds no key of %d bytes\nhint: %s", indexMember, indexKeySize, fix)
+			return nil, fmt.Errorf("keyset member %q holds no key of %d bytes\nhint: %s", indexMember, indexKeySize,
+				fix)
 		}
 	}
 	first := slices.IndexFunc(secrets, func(s indexSecret) bool { return s.KeyID == primary })

@@ -48,12 +48,31 @@ func TestLoadCipherErrors(t *testing.T) {
 		{"null", "null", `keyset has no member "sealing"`},
 		{"no sealing", `{}`, `keyset has no member "sealing"`},
 		{"a bare keyset of Tink", `{"primaryKeyId": 1, "key": []}`, `keyset has no member "sealing"`},
-		{"from a newer version", strings.Replace(good, "{", `{"searching": {},`, 1), `keyset has a member "searching" that this version does not know`},
-		{"null sealing", `{"sealing": null}`, `keyset member "sealing" is not a keyset of Tink: insecurecleartextkeyset: invalid keyset`},
-		{"sealing is text", `{"sealing": "` + secret + `"}`, `keyset member "sealing" is not a keyset of Tink: insecurecleartextkeyset: invalid keyset`},
-		{"no keys", `{"sealing": {"key": []}}`, `keyset member "sealing" is not a keyset of Tink: insecurecleartextkeyset: invalid keyset`},
-		{"unknown field", strings.Replace(good, `"key"`, `"clef"`, 1), `keyset member "sealing" is not a keyset of Tink: insecurecleartextkeyset: invalid keyset`},
-		{"disabled primary", strings.Replace(good, "ENABLED", "DISABLED", 1), `keyset member "sealing" is not a keyset of Tink: invalid keyset: keyset contains a non-ENABLED primary key`},
+		{
+			"from a newer version", strings.Replace(good, "{", `{"searching": {},`, 1),
+			`keyset has a member "searching" that this version does not know`,
+		},
+		{
+			"null sealing", `{"sealing": null}`,
+			`keyset member "sealing" is not a keyset of Tink: insecurecleartextkeyset: invalid keyset`,
+		},
+		{
+			"sealing is text", `{"sealing": "` + secret + `"}`,
+			`keyset member "sealing" is not a keyset of Tink: insecurecleartextkeyset: invalid keyset`,
+		},
+		{
+			"no keys", `{"sealing": {"key": []}}`,
+			`keyset member "sealing" is not a keyset of Tink: insecurecleartextkeyset: invalid keyset`,
+		},
+		{
+			"unknown field", strings.Replace(good, `"key"`, `"clef"`, 1),
+			`keyset member "sealing" is not a keyset of Tink: insecurecleartextkeyset: invalid keyset`,
+		},
+		{
+			"disabled primary", strings.Replace(good, "ENABLED", "DISABLED", 1),
+			`keyset member "sealing" is not a keyset of Tink: ` +
+				`invalid keyset: keyset contains a non-ENABLED primary key`,
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -72,8 +91,10 @@ func TestLoadCipherRefusesOtherKeys(t *testing.T) {
 		message string // after "holds key <id>"
 	}{
 		{"MAC", keysetOf(t, mac.HMACSHA256Tag256KeyTemplate()), "of the wrong kind: HmacKey, want AesGcmKey"},
-		{"other AEAD", keysetOf(t, aead.ChaCha20Poly1305KeyTemplate()), "of the wrong kind: ChaCha20Poly1305Key, want " +
-			"AesGcmKey"},
+		{
+			"other AEAD", keysetOf(t, aead.ChaCha20Poly1305KeyTemplate()),
+			"of the wrong kind: ChaCha20Poly1305Key, want AesGcmKey",
+		},
 		{"no prefix", keysetOf(t, aead.AES256GCMNoPrefixKeyTemplate()), "with the output prefix RAW, want TINK"},
 	}
 	for _, test := range tests {

@@ -73,7 +73,8 @@ func TestMergeKeysets(t *testing.T) {
 	}
 	for name, content := range map[string]string{
 		"empty": "", "no JSON": "x", "another object": "{}", "a list": "[]", "no index": `{"sealing":{}}`,
-		"unknown member": strings.Replace(string(theirs), `"index"`, `"other"`, 1), "half": string(theirs[:len(theirs)/2]),
+		"unknown member": strings.Replace(string(theirs), `"index"`, `"other"`, 1),
+		"half":           string(theirs[:len(theirs)/2]),
 	} {
 		if _, _, err := security.MergeKeysets(ours, []byte(content)); err == nil {
 			t.Errorf("%s was imported", name)

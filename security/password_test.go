@@ -86,17 +86,33 @@ func TestParamsOutOfBounds(t *testing.T) {
 		{security.Params{Memory: 64, Iterations: 1}, "argon2id parallelism 0: want 1 to 255"},
 		{security.Params{Memory: 64, Parallelism: 1}, "argon2id iterations 0: want 1 to 100"},
 		{security.Params{Memory: 64, Iterations: 101, Parallelism: 1}, "argon2id iterations 101: want 1 to 100"},
-		{security.Params{Memory: 1<<20 + 1, Iterations: 1, Parallelism: 1}, "argon2id memory 1048577 KiB: want 8 to 1048576"},
-		{security.Params{Memory: 1<<32 - 1, Iterations: 1, Parallelism: 1}, "argon2id memory 4294967295 KiB: want 8 to " +
-			"1048576"},
+		{
+			security.Params{Memory: 1<<20 + 1, Iterations: 1, Parallelism: 1},
+			"argon2id memory 1048577 KiB: want 8 to 1048576",
+		},
+		{
+			security.Params{Memory: 1<<32 - 1, Iterations: 1, Parallelism: 1},
+			"argon2id memory 4294967295 KiB: want 8 to 1048576",
+		},
 		{security.Params{Memory: 31, Iterations: 1, Parallelism: 4}, "argon2id memory 31 KiB: want 32 to 1048576"},
-		{security.Params{Memory: 2039, Iterations: 1, Parallelism: 255}, "argon2id memory 2039 KiB: want 2040 to 1048576"},
-		{security.Params{Memory: 46<<10 - 1, Iterations: 1, Parallelism: 1}, "argon2id memory 47103 KiB, iterations 1: " +
-			cheap},
-		{security.Params{Memory: 19<<10 - 1, Iterations: 2, Parallelism: 1}, "argon2id memory 19455 KiB, iterations 2: " +
-			cheap},
-		{security.Params{Memory: 7<<10 - 1, Iterations: 100, Parallelism: 1}, "argon2id memory 7167 KiB, iterations 100: " +
-			"" + cheap},
+		{
+			security.Params{Memory: 2039, Iterations: 1, Parallelism: 255},
+			"argon2id memory 2039 KiB: want 2040 to 1048576",
+		},
+		{
+			security.Params{Memory: 46<<10 - 1, Iterations: 1, Parallelism: 1},
+			"argon2id memory 47103 KiB, iterations 1: " +
+				cheap,
+		},
+		{
+			security.Params{Memory: 19<<10 - 1, Iterations: 2, Parallelism: 1},
+			"argon2id memory 19455 KiB, iterations 2: " +
+				cheap,
+		},
+		{
+			security.Params{Memory: 7<<10 - 1, Iterations: 100, Parallelism: 1},
+			"argon2id memory 7167 KiB, iterations 100: " + cheap,
+		},
 	}
 	for _, test := range tests {
 		if key, err := security.DeriveKey("p", test.params, salt); key != nil || message(err) != test.message {

@@ -20,8 +20,8 @@ func TestProveVector(t *testing.T) {
 		t.Fatal(err)
 	}
 	key := security.NewSecret(salted).Derive("Client Key", nil)
-	auth := []byte("n=user,r=rOprNGfwEbeRWgbNEkqO,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096," +
-		"c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0")
+	auth := []byte("n=user,r=rOprNGfwEbeRWgbNEkqO,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0," +
+		"s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096,c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0")
 	const want = "dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ="
 	if got := base64.StdEncoding.EncodeToString(security.NewSecret(key).Prove(auth)); got != want {
 		t.Errorf("proof %s, want %s", got, want)
@@ -46,8 +46,9 @@ func TestProve(t *testing.T) {
 		if !bytes.Equal(proof[:length], secret) || !bytes.Equal(proof[length:], make([]byte, 32-length)) {
 			t.Errorf("%d bytes: recovered %x", length, proof)
 		}
-		if bytes.Equal(s.Derive("a", []byte("m")), s.Derive("b", []byte("m"))) || bytes.Equal(s.Derive("a", []byte("m")),
-			s.Derive("a", []byte("n"))) {
+		if bytes.Equal(s.Derive("a", []byte("m")), s.Derive("b", []byte("m"))) ||
+			bytes.Equal(s.Derive("a", []byte("m")),
+				s.Derive("a", []byte("n"))) {
 			t.Errorf("%d bytes: two derived values are equal", length)
 		}
 	}

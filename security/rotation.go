@@ -70,7 +70,9 @@ func DropOldKeys(content []byte) (fresh []byte, dropped int, err error) {
 }
 
 // rewritten is the content as change leaves it; index begins with the key that goes with the primary one.
-func rewritten(content []byte, change func(m *keyset.Manager, index []indexSecret) ([]indexSecret, error)) ([]byte, error) {
+func rewritten(
+	content []byte, change func(m *keyset.Manager, index []indexSecret) ([]indexSecret, error),
+) ([]byte, error) {
 	handle, err := sealingKeyset(content)
 	if err != nil {
 		return nil, err

@@ -38,13 +38,36 @@ type contact struct{ id int64 }
 func (p *plan) addContact(of *customer, c repo.Change) *contact {
 	who := &contact{}
 	p.made.Contacts++
-	p.then(moment{of.since.order + 1, of.since.time.Add(10 * time.Minute)}, of.owner, func(ctx context.Context, db *repo.DB) error {
-		c["customer_id"] = of.id
-		added, err := db.AddContact(ctx, c)
-		who.id = added.ID
-		return err
-	})
+	p.then(moment{of.since.order + 1, of.since.time.Add(10 * time.Minute)},
+		of.owner, func(ctx context.Context, db *repo.DB) error {
+			c["customer_id"] = of.id
+			added, err := db.AddContact(ctx, c)
+			who.id = added.ID
+			return err
+		})
 	return who
+}
+
+// addNote plans a note of the customer's owner, with a due day if there is one, and addTag a tag.
+func (p *plan) addNote(of *customer, text string, due *time.Time) {
+	c := repo.Change{"text": text}
+	if due != nil {
+		c["due"] = due.Format(time.DateOnly)
+	}
+	p.made.Notes++
+	p.then(moment{of.since.order + 1, of.since.time.Add(20 * time.Minute)},
+		of.owner, func(ctx context.Context, db *repo.DB) error {
+			_, err := db.AddNote(ctx, "customer", of.id, c)
+			return err
+		})
+}
+
+func (p *plan) addTag(of *customer, tag string) {
+	p.then(moment{of.since.order + 1, of.since.time.Add(30 * time.Minute)},
+		of.owner, func(ctx context.Context, db *repo.DB) error {
+			_, err := db.AddTag(ctx, "customer", of.id, tag)
+			return err
+		})
 }
 
 // changeCustomer plans a later contact, at which something new is learned.

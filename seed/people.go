@@ -98,7 +98,9 @@ func germany() country {
 
 func australia() country {
 	return country{
-		firsts: []string{"Bronte", "Darcy", "Hamish", "Jarrah", "Kylie", "Lachlan", "Matilda", "Nikos", "Shane", "Talia"},
+		firsts: []string{
+			"Bronte", "Darcy", "Hamish", "Jarrah", "Kylie", "Lachlan", "Matilda", "Nikos", "Shane", "Talia",
+		},
 		lasts: []string{
 			"Abbott", "Bradshaw", "Callaghan", "Dimitriou", "Fitzgerald", "Hargrave", "Nguyen",
 			"Papadopoulos", "Whitlock",
@@ -132,7 +134,8 @@ func rarities() []rarity {
 		{
 			"Vereinigte Elbe-Weser-Kultur- und Veranstaltungsgesellschaft mbH", "Vereinigte Elbe-Weser-Kultur",
 			"Maximiliane-Theodora von und zu Rabenstein-Lichtenfels-Oberwaldau",
-			"maximiliane-theodora.von-und-zu-rabenstein-lichtenfels-oberwaldau@elbe-weser-kultur.example", "+493023125007",
+			"maximiliane-theodora.von-und-zu-rabenstein-lichtenfels-oberwaldau@elbe-weser-kultur.example",
+			"+493023125007",
 		},
 		{"北京彩云会展有限公司", "彩云会展", "王 小明", "wang@caiyun.example", ""},
 		{"Żółw i Łoś Sp. z o.o.", "Żółw i Łoś", "Łucja Dźwigała", "lucja@zolw.example", ""},

@@ -27,7 +27,10 @@ func TestPurge(t *testing.T) {
 		"total_amount": ptr(repo.Money(5000)), "status": ptr("signed"),
 	})
 	must(t, err)
-	event, err := seller.AddEvent(ctx, repo.Change{"contract_id": &contract.ID, "name": ptr("Real Event"), "start_date": time.Now(), "end_date": time.Now().Add(time.Hour)})
+	event, err := seller.AddEvent(ctx, repo.Change{
+		"contract_id": &contract.ID, "name": ptr("Real Event"), "start_date": time.Now(),
+		"end_date": time.Now().Add(time.Hour),
+	})
 	must(t, err)
 	builds, err := manager.AddContract(ctx, repo.Change{"customer_id": ptr(int64(3))})
 	must(t, err)
@@ -53,7 +56,8 @@ func TestPurge(t *testing.T) {
 		t.Errorf("left: %+v, %+v, %+v", customers, contracts, events)
 	}
 	if n := w.count("select count(*) from audit where action = " +
-		"'purge'"); n != want.Removed.Users+want.Removed.Customers+made.Contacts+made.Contracts+made.Payments+made.Events {
+		"'purge'"); n != want.Removed.Users+want.Removed.Customers+made.Contacts+made.Notes+1+made.Contracts+
+		made.Payments+made.Events {
 		t.Errorf("the trail notes %d removals", n)
 	}
 	if again, err := w.admin.Purge(ctx); err != nil || again != (repo.Purged{Kept: want.Kept}) {

@@ -34,12 +34,16 @@ func TestAmounts(t *testing.T) {
 			}
 		})
 		must(t, err)
-		want := seed.Made{Users: 6, Customers: c.customers, Contracts: c.contracts, Payments: made.Payments, Events: c.events, Contacts: made.Contacts}
+		want := seed.Made{
+			Users: 6, Customers: c.customers, Contracts: c.contracts, Payments: made.Payments, Events: c.events,
+			Contacts: made.Contacts, Notes: made.Notes,
+		}
 		if made != want || made != w.counts() || last != calls {
 			t.Errorf("%+v: made %+v, found %+v, %d of %d steps", c, made, w.counts(), calls, last)
 		}
-		if w.count("select count(*) from session where seeding and not exists (select from session_end where session_id "+
-			"= id)") != 0 {
+		if w.count(
+			"select count(*) from session where seeding and not exists (select from session_end where session_id "+
+				"= id)") != 0 {
 			t.Error("a seeding session is still open")
 		}
 	}
@@ -56,7 +60,7 @@ func (w *world) counts() seed.Made {
 	}
 	return seed.Made{
 		Users: n("collaborator"), Customers: n("customer"), Contracts: n("contract"),
-		Payments: n("payment"), Events: n("event"), Contacts: n("contact"),
+		Payments: n("payment"), Events: n("event"), Contacts: n("contact"), Notes: n("note"),
 	}
 }
 
@@ -95,7 +99,8 @@ func TestRepeatable(t *testing.T) {
 		t.Error("another seed made the same customers")
 	}
 	for i, a := range all[0].contracts {
-		if b := all[3].contracts[i]; a.CustomerID != b.CustomerID || a.TotalAmount != b.TotalAmount || a.Status != b.Status {
+		if b := all[3].contracts[i]; a.CustomerID != b.CustomerID || a.TotalAmount != b.TotalAmount ||
+			a.Status != b.Status {
 			t.Errorf("contract %d is another one three days later", a.ID)
 		}
 	}
@@ -147,7 +152,8 @@ func TestContracts(t *testing.T) {
 		signed := k.Status == "signed" || k.Status == "finished"
 		switch {
 		case k.CreatedAt.Before(of.CreatedAt), k.UpdatedAt.Before(k.CreatedAt), k.UpdatedAt.After(c.Now),
-			signed != (k.SignedAt != nil), signed && k.SignedAt.Before(k.CreatedAt), of.CreatedAt.Before(c.Now.AddDate(0, -19,
+			signed != (k.SignedAt != nil), signed && k.SignedAt.Before(k.CreatedAt),
+			of.CreatedAt.Before(c.Now.AddDate(0, -19,
 				0)):
 			t.Errorf("contract %d: %+v of customer %+v", k.ID, k, of)
 		case k.Status == "signed" && k.RemainingAmount == 0:
@@ -218,12 +224,14 @@ func TestValues(t *testing.T) {
 	c.Customers, c.Contracts, c.Events = 400, 20, 100
 	w.fill(c)
 	all := w.everything()
-	address, phone := regexp.MustCompile(`^[a-z0-9.-]+@[a-z0-9-]+\.example$`), regexp.MustCompile(`^\+[1-9][0-9]{7,14}$`)
+	address, phone := regexp.MustCompile(`^[a-z0-9.-]+@[a-z0-9-]+\.example$`),
+		regexp.MustCompile(`^\+[1-9][0-9]{7,14}$`)
 	companies := map[string]bool{}
 	for _, c := range all.customers {
 		companies[c.CompanyName] = true
 		_, err := mail.ParseAddress(c.Email)
-		if c.Email != "" && (err != nil || !address.MatchString(c.Email)) || c.Phone != "" && !phone.MatchString(c.Phone) ||
+		if c.Email != "" && (err != nil || !address.MatchString(c.Email)) ||
+			c.Phone != "" && !phone.MatchString(c.Phone) ||
 			utf8.RuneCountInString(c.FullName) > 100 || utf8.RuneCountInString(c.CompanyName) > 100 {
 			t.Errorf("customer %+v", c)
 		}

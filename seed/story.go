@@ -19,12 +19,18 @@ func (p *plan) story(c Config) (customers []*customer, contracts []*contract) {
 	}
 	if c.Customers > 1 {
 		customers = append(customers, p.addCustomer(beginning+1, sales[0], "Bouzin", "Lou Bouzin", repo.Change{
-			"company_name": "Bouzin SARL", "full_name": "Lou Bouzin", "email": "lou@bouzin.example", "phone": "+66612345678",
+			"company_name": "Bouzin SARL", "full_name": "Lou Bouzin", "email": "lou@bouzin.example",
+			"phone":    "+66612345678",
 			"language": "fr",
 		}))
 		p.addContact(customers[1], repo.Change{
-			"full_name": "Aline Moreau", "role": "accounting", "email": "compta@bouzin.example", "phone": "+33155501234",
+			"full_name": "Aline Moreau", "role": "accounting", "email": "compta@bouzin.example",
+			"phone": "+33155501234",
 		})
+		due := p.date(3, 0)
+		p.addNote(customers[1], "Lou is easiest to reach in the morning.\nInvoices go to Aline in accounting.", nil)
+		p.addNote(customers[1], "Ask whether the hall has a lift for the piano.", &due)
+		p.addTag(customers[1], "regular")
 	}
 	if c.Customers > 2 {
 		customers = append(customers, p.addCustomer(beginning+2, sales[1], "Quick", "John Quick", repo.Change{
@@ -66,15 +72,18 @@ func (p *plan) wedding(john *customer, withEvent bool) *contract {
 		})
 		p.storyEvent(k, p.weekday(45, true), 13, 13*time.Hour, 75, repo.Change{
 			"name": "John Quick Wedding", "location": "53 Rue du Château, 41120 Candé-sur-Beuvron, France",
-			"comments": "Ceremony at 3 PM by the river, catering is arranged. Reception from 5 PM: Kate books the DJ for " +
-				"the party.",
+			"comments": "Ceremony at 3 PM by the river, catering is arranged. Reception from 5 PM: Kate books the DJ " +
+				"for the party.",
 		}, p.team.support[0], sarah)
 	}
 	return k
 }
 
 // storyEvent plans an event so many days from today, at an hour.
-func (p *plan) storyEvent(k *contract, day, hour int, length time.Duration, attendees int64, e repo.Change, support *member, talksTo ...*contact) {
+func (p *plan) storyEvent(
+	k *contract, day, hour int, length time.Duration, attendees int64, e repo.Change, support *member,
+	talksTo ...*contact,
+) {
 	begins := p.date(day, hour*60)
 	ends := begins.Add(length)
 	e["start_date"], e["end_date"], e["attendees"] = begins, ends, attendees

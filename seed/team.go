@@ -96,7 +96,8 @@ func account(ctx context.Context, admin *repo.Admin, u repo.User, c Config) (id 
 	case errors.Is(err, repo.ErrNotFound):
 		return 0, false, fmt.Errorf("%s is the email of a real collaborator: %w", u.Email, repo.ErrConflict)
 	case err == nil && found.Role != u.Role:
-		return 0, false, fmt.Errorf("%s has the role %s by now, want %s: %w", u.Email, found.Role, u.Role, repo.ErrConflict)
+		return 0, false, fmt.Errorf("%s has the role %s by now, want %s: %w", u.Email, found.Role, u.Role,
+			repo.ErrConflict)
 	}
 	return found.ID, false, err
 }
@@ -105,7 +106,8 @@ func account(ctx context.Context, admin *repo.Admin, u repo.User, c Config) (id 
 func (c Config) verifier() (*repo.Password, error) {
 	password, params := c.Password, security.DefaultParams()
 	if c.Demo {
-		// The lowest cost of OWASP's Password Storage Cheat Sheet: this password is no secret, and the demo starts at once.
+		// The lowest cost of OWASP's Password Storage Cheat Sheet: this password is no secret, and the demo starts at
+		// once.
 		password, params = DemoPassword, security.Params{Memory: 19 << 10, Iterations: 2, Parallelism: 1}
 	}
 	if password == "" {
@@ -132,7 +134,9 @@ func enter(ctx context.Context, admin *repo.Admin, id int64) (*member, error) {
 	}
 	ahead := time.Until(o.ServerTime)
 	session := security.Session{ID: o.SessionID, UserID: o.UserID, Key: o.Key, Ends: o.Ends}
-	return &member{id, security.NewSigner(session, 10*time.Minute, func() time.Time { return time.Now().Add(ahead) })}, nil
+	return &member{
+		id, security.NewSigner(session, 10*time.Minute, func() time.Time { return time.Now().Add(ahead) }),
+	}, nil
 }
 
 // leave ends the sessions. One that cannot be ended ends by itself within the hour, and its key is gone.

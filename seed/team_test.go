@@ -51,7 +51,8 @@ func TestInterrupted(t *testing.T) {
 			cancel()
 		}
 	})
-	if found := w.counts(); !errors.Is(err, context.Canceled) || made != (seed.Made{}) || found != (seed.Made{Users: 6}) {
+	if found := w.counts(); !errors.Is(err, context.Canceled) || made != (seed.Made{}) ||
+		found != (seed.Made{Users: 6}) {
 		t.Errorf("made %+v, found %+v, %v", made, found, err)
 	}
 }

@@ -29,6 +29,7 @@ func Tell(c repo.Counts) string {
 		{c.Contracts, "contract"},
 		{c.Payments, "payment"},
 		{c.Events, "event"},
+		{c.Notes, "note"},
 		{c.Users, "account"},
 	} {
 		if n.count > 0 {

@@ -55,14 +55,16 @@ func locate(dir string) (place, error) {
 		p.home = p.account.shelter(dir)
 	}
 	if err := os.MkdirAll(filepath.Dir(p.home), 0o755); err != nil {
-		return p, fmt.Errorf("user %s cannot reach %s: set embedded.dir to a directory it can reach: %w", p.account.name,
+		return p, fmt.Errorf("user %s cannot reach %s: set embedded.dir to a directory it can reach: %w",
+			p.account.name,
 			dir, err)
 	}
 	if _, err := makeDir(p.home); err != nil {
 		return p, err
 	}
 	if !p.account.reaches(p.home) {
-		return p, fmt.Errorf("user %s cannot reach %s: set embedded.dir to a directory it can reach", p.account.name, p.home)
+		return p, fmt.Errorf("user %s cannot reach %s: set embedded.dir to a directory it can reach", p.account.name,
+			p.home)
 	}
 	return p, os.WriteFile(note, []byte(p.home+"\n"), 0o600)
 }

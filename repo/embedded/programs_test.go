@@ -64,8 +64,10 @@ func TestFind(t *testing.T) {
 		{name: "bin_dir or nothing", bin: half, path: []string{v15}, errors: "no program initdb in"},
 		{name: "bin_dir too old", bin: old, errors: "is PostgreSQL 13: install 14 or newer"},
 		{name: "bin_dir of another version", bin: v15, major: 17, errors: "needs PostgreSQL 17 and only 15 is here"},
-		{name: "no matching version", path: []string{v17, v15, v17}, major: 16, errors: "needs PostgreSQL 16 and only 15 " +
-			"17 is here: install postgresql-16 or set"},
+		{
+			name: "no matching version", path: []string{v17, v15, v17}, major: 16,
+			errors: "needs PostgreSQL 16 and only 15 17 is here: install postgresql-16 or set",
+		},
 		{name: "none", errors: "no PostgreSQL programs found: install postgresql"},
 	}
 	acct, err := serverAccount("")
@@ -238,8 +240,7 @@ func archive(t *testing.T) []byte {
 }
 
 // txz holds bin/initdb, bin/pg_ctl and bin/postgres.
-const txz = "" +
-	"/Td6WFoAAAFpIt42AgAhARwAAAAQz1jM4Cf/ALVdADEaShsFkZA3OlG9V3Gz1uEhGuzodTR9POemV5xBuI5pdqsf/+4UwN7nrRvp" +
+const txz = "/Td6WFoAAAFpIt42AgAhARwAAAAQz1jM4Cf/ALVdADEaShsFkZA3OlG9V3Gz1uEhGuzodTR9POemV5xBuI5pdqsf/+4UwN7nrRvp" +
 	"QeMYrrzpHOVTf9fNVsEorIde5BIhUWSfMIWooZXhHPbq2o6BdJqk5fS7wuji1Ldy1AZ0vcpSMzPMNnn6NSF4CoVGOfAByMNz6Xk1" +
 	"JqCrXA5iPuq+hsfvyYFkFRyoBFk/7bcYdllFgm9JhqsQpnGroG+2V2Pz+MkCC/0DgLDgVBs7mMcy9iqwMwAAAAAA93X9WQABzQGA" +
 	"UAAAjGim0j4wDYsCAAAAAAFZWg=="

@@ -103,7 +103,8 @@ func (s *Server) retire() error {
 		return err
 	}
 	if !alone {
-		return fmt.Errorf("the server's socket was deleted: leave every other session on %s, then try again", s.place.dir)
+		return fmt.Errorf("the server's socket was deleted: leave every other session on %s, then try again",
+			s.place.dir)
 	}
 	if err := s.place.stop(); err != nil {
 		return err

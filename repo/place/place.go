@@ -82,8 +82,10 @@ func Find(ctx context.Context, c Config) (Place, error) {
 func private(ctx context.Context, c Config) (Place, error) {
 	at := Place{Names: c.Names}
 	if _, err := os.Stat(c.Dir); err != nil && !c.Demo && !c.Create {
-		return at, worded{errors.New("there is no database yet: crm init makes one on this machine, or set database.url; " +
-			"crm --demo needs nothing"), repo.ErrUnavailable}
+		return at, worded{
+			errors.New("there is no database yet: crm init makes one on this machine, or set database.url; " +
+				"crm --demo needs nothing"), repo.ErrUnavailable,
+		}
 	}
 	h := &hold{conf: embedded.Config{Dir: c.Dir, BinDir: c.BinDir, Fast: c.Demo}}
 	server, err := embedded.Start(ctx, h.conf)

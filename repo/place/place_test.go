@@ -47,8 +47,12 @@ func TestFindGivenServer(t *testing.T) {
 			"crm_app", "p w", "there", "crm",
 			false,
 		},
-		"in the query": {Config{URL: "postgresql:///?host=/a%20b&user=me&dbname=mine"}, "me", "", "/a b", "mine", false},
-		"keywords":     {Config{URL: `host=there sslmode=disable password='p\'w'`}, "crm_app", "p'w", "there", "crm", false},
+		"in the query": {
+			Config{URL: "postgresql:///?host=/a%20b&user=me&dbname=mine"}, "me", "", "/a b", "mine", false,
+		},
+		"keywords": {
+			Config{URL: `host=there sslmode=disable password='p\'w'`}, "crm_app", "p'w", "there", "crm", false,
+		},
 		"whole keywords": {
 			Config{URL: "host=there user=me dbname=mine sslmode=disable"},
 			"me", "", "there", "mine",
@@ -99,8 +103,7 @@ func TestFindGivenServer(t *testing.T) {
 			false,
 		},
 		"a directory alone": {Config{URL: "postgres://%2Fdir"}, "crm_app", "", "/dir", "crm", false},
-		"several " +
-			"hosts": {
+		"several hosts": {
 			Config{URL: "postgres://there:1,here:2/mine?sslmode=disable&target_session_attrs=read-write"},
 			"crm_app", "", "there", "mine", false,
 		},
@@ -154,12 +157,10 @@ func TestFindRefuses(t *testing.T) {
 			"statement_timeout=5 password='secret'"},
 		"database.url: unknown parameter default_query_exec_mode: take it " +
 			"out": {URL: "postgres://there/x?default_query_exec_mode=exec"},
-		"database.admin_url: unknown parameter " +
-			"pool_max_conns": {AdminURL: "postgres://there/x?pool_max_conns=secret"},
+		"database.admin_url: unknown parameter pool_max_conns": {AdminURL: "postgres://there/x?pool_max_conns=secret"},
 		"database.url and database.name say different things in the same " +
 			"place": {URL: "postgres://there/x?password=secret", From: func(string) Source { return File }},
-		"database.url and database.sslmode say different things in the " +
-			"same": {
+		"database.url and database.sslmode say different things in the same": {
 			URL: "postgres://there/crm?sslmode=disable", SSLMode: "require",
 			From: func(string) Source { return Environment },
 		},
@@ -176,7 +177,11 @@ func TestFindRefuses(t *testing.T) {
 
 // TestInvent keeps everything of the administrator's out of the connection string of the app role.
 func TestInvent(t *testing.T) {
-	at := Place{AdminURL: "postgres://boss:topsecret@there:5/postgres?user=boss&password=topsecret&sslmode=require&sslkey=topsecret&passfile=topsecret", Names: usual}
+	at := Place{
+		AdminURL: "postgres://boss:topsecret@there:5/postgres?user=boss&password=topsecret" +
+			"&sslmode=require&sslkey=topsecret&passfile=topsecret",
+		Names: usual,
+	}
 	if err := at.Invent(); err != nil {
 		t.Fatal(err)
 	}
@@ -231,7 +236,9 @@ func TestRevive(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(at.Close)
-	db, err := repo.Open(repo.Config{URL: at.AdminURL, Schema: "crm", ConnectTimeout: 10 * time.Second, Revive: at.Revive})
+	db, err := repo.Open(repo.Config{
+		URL: at.AdminURL, Schema: "crm", ConnectTimeout: 10 * time.Second, Revive: at.Revive,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -77,7 +77,9 @@ func (c Config) merge(said *connString, key string, p part) error {
 	case !there || place > stringPlace:
 		said.set(p.parameter, p.value)
 	case place == stringPlace && place != Default:
-		return worded{fmt.Errorf("%s and %s say different things in the same place: keep one of them", key, p.key), ErrConfig}
+		return worded{
+			fmt.Errorf("%s and %s say different things in the same place: keep one of them", key, p.key), ErrConfig,
+		}
 	}
 	return nil
 }
@@ -128,7 +130,8 @@ func WeakTLS(text string) (weak string, unencrypted bool) {
 			return fmt.Sprintf("the way to the database at %s may be unencrypted: set database.sslmode to verify-full",
 				way.Host), true
 		case way.TLSConfig.InsecureSkipVerify && way.TLSConfig.VerifyPeerCertificate == nil:
-			weak = fmt.Sprintf("the database at %s does not prove who it is: set database.sslmode to verify-full", way.Host)
+			weak = fmt.Sprintf("the database at %s does not prove who it is: set database.sslmode to verify-full",
+				way.Host)
 		}
 	}
 	return weak, false
@@ -163,6 +166,7 @@ func as(text, user, password, database string) (string, error) {
 	} {
 		q.Del(name)
 	}
-	u.User, u.Path, u.RawQuery = url.UserPassword(user, password), "/"+database, strings.ReplaceAll(q.Encode(), "+", "%20")
+	u.User, u.Path, u.RawQuery = url.UserPassword(user, password), "/"+database, strings.ReplaceAll(q.Encode(), "+",
+		"%20")
 	return u.String(), nil
 }

@@ -100,7 +100,9 @@ var (
 		`create (or replace )?(function|procedure|view|trigger|constraint trigger|policy) |` +
 		`alter (function|procedure|view|trigger|policy) |` +
 		`alter table \S+ (enable|disable|force|no force) row level security)`)
-	once     = regexp.MustCompile(`(?i)^(create (schema|table|domain|type|index|unique index|statistics|sequence)|alter|insert into|update|delete from) `)
+	once = regexp.MustCompile(
+		`(?i)^(create (schema|table|domain|type|index|unique index|statistics|sequence)|` +
+			`alter|insert into|update|delete from) `)
 	creating = regexp.MustCompile(`(?i)^create (function|procedure) `)
 )
 

@@ -60,7 +60,8 @@ func StartCluster(t testing.TB) *Cluster {
 	}
 	t.Cleanup(func() {
 		for port := range 2 {
-			_ = c.command("pg_ctl", "-D", c.data(port+1), "-m", "immediate", "-w", "stop").Run() // it may be dead already
+			// it may be dead already
+			_ = c.command("pg_ctl", "-D", c.data(port+1), "-m", "immediate", "-w", "stop").Run()
 		}
 	})
 	c.run("initdb", "-D", c.data(1), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")

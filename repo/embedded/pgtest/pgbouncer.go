@@ -20,7 +20,9 @@ import (
 // StartPgBouncer starts the machine's PgBouncer in transaction mode before the test server, with at most size server
 // connections for each database and role; settings are lines of its config. url returns a client's connection string.
 // It runs as the test server's user, which is never root.
-func StartPgBouncer(role string, size int, settings ...string) (url func(database string) string, stop func(), err error) {
+func StartPgBouncer(
+	role string, size int, settings ...string,
+) (url func(database string) string, stop func(), err error) {
 	conf, err := pgx.ParseConfig(URL("postgres"))
 	if err != nil {
 		return nil, nil, err
@@ -35,12 +37,16 @@ func StartPgBouncer(role string, size int, settings ...string) (url func(databas
 	}
 	remove := func() { _ = os.RemoveAll(dir) }
 	lines := append([]string{
-		"[databases]", fmt.Sprintf("* = host=%s port=%d", conf.Host, conf.Port), "[pgbouncer]", "pool_mode = transaction",
-		fmt.Sprintf("default_pool_size = %d", size), "max_client_conn = 500", "listen_port = 6432", "unix_socket_dir = " +
+		"[databases]", fmt.Sprintf("* = host=%s port=%d", conf.Host, conf.Port), "[pgbouncer]",
+		"pool_mode = transaction",
+		fmt.Sprintf("default_pool_size = %d", size), "max_client_conn = 500", "listen_port = 6432",
+		"unix_socket_dir = " +
 			dir,
 		"auth_type = trust", "auth_file = " + filepath.Join(dir, "users"), "server_round_robin = 0",
 	}, settings...)
-	for name, text := range map[string]string{"users": `"` + role + `" ""` + "\n", "ini": strings.Join(lines, "\n") + "\n"} {
+	for name, text := range map[string]string{
+		"users": `"` + role + `" ""` + "\n", "ini": strings.Join(lines, "\n") + "\n",
+	} {
 		err = errors.Join(err, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))
 	}
 	args := []string{filepath.Join(dir, "ini")}

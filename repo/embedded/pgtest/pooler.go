@@ -114,8 +114,10 @@ func (p *Pooler) admit(client *pgproto3.Backend) bool {
 	}
 	for name := range startup.Parameters {
 		if !slices.Contains(poolerAccepts, name) {
-			client.Send(&pgproto3.ErrorResponse{Severity: "FATAL", Code: "08P01", Message: "unsupported startup parameter: " +
-				name})
+			client.Send(&pgproto3.ErrorResponse{
+				Severity: "FATAL", Code: "08P01", Message: "unsupported startup parameter: " +
+					name,
+			})
 			_ = client.Flush()
 			return false
 		}

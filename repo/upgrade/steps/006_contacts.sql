@@ -44,6 +44,62 @@ create index contact_customer_id on contact (customer_id, id);
 alter table event add contact_id bigint references contact;
 create index event_contact_id on event (contact_id);
 
+-- Notes, follow-ups and tags on customers, contracts and events. A note of 10,000 characters needs longer sealed values.
+
+insert into permission (role, action, scope)
+select p.role, a.action, p.scope from permission p, unnest(array['note.view', 'tag.view']) a (action) where p.action = 'customer.view';
+insert into permission (role, action, scope)
+select r.name, a.action, case when a.scope = 'own' and r.name in ('admin', 'manage') then 'all' else a.scope end
+from role r, (values ('note.add', 'all'), ('note.update', 'own'), ('note.delete', 'own'), ('tag.add', 'all'), ('tag.delete', 'all')) a (action, scope);
+
+alter domain sealed drop constraint sealed_check;
+alter domain sealed add constraint sealed_check check (length(value) between 33 and 40100);
+alter table customer add constraint customer_lengths check (greatest(length(company_name), length(full_name), length(email), length(phone), length(address), length(language)) <= 2048);
+alter table contact add constraint contact_lengths check (greatest(length(full_name), length(role), length(email), length(phone)) <= 2048);
+
+create table note (
+	id          bigint generated always as identity primary key,
+	customer_id bigint references customer,
+	contract_id bigint references contract,
+	event_id    bigint references event,
+	text        sealed not null,
+	due         date,
+	done_at     timestamptz,
+	author_id   bigint references collaborator,
+	created_at  timestamptz not null default now(),
+	updated_at  timestamptz not null default now(),
+	deleted_at  timestamptz,
+	changed_in  bigint,
+	fictional   boolean not null default false,
+	text_tokens integer[] not null default '{}',
+	constraint note_tokens check (cardinality(text_tokens) <= 40000),
+	constraint note_record check (num_nonnulls(customer_id, contract_id, event_id) = 1),
+	constraint note_due check (due between '1900-01-01' and '9999-12-30')
+);
+create index note_search on note using gin (search_keys(text_tokens, id)) with (fastupdate = off);
+create index note_customer_id on note (customer_id);
+create index note_contract_id on note (contract_id);
+create index note_event_id on note (event_id);
+create index note_author_id on note (author_id, due);
+
+create table tag (
+	id          bigint generated always as identity primary key,
+	name        text not null check (name ~ '^[^[:space:],]{1,50}$' and lower(name) = name),
+	customer_id bigint references customer,
+	contract_id bigint references contract,
+	event_id    bigint references event,
+	created_at  timestamptz not null default now(),
+	updated_at  timestamptz not null default now(),
+	deleted_at  timestamptz,
+	changed_in  bigint,
+	fictional   boolean not null default false,
+	constraint tag_record check (num_nonnulls(customer_id, contract_id, event_id) = 1)
+);
+create unique index tag_of_customer on tag (customer_id, name) where deleted_at is null;
+create unique index tag_of_contract on tag (contract_id, name) where deleted_at is null;
+create unique index tag_of_event on tag (event_id, name) where deleted_at is null;
+create index tag_name on tag (name);
+
 -- Changes that were made together are taken back together.
 
 alter table audit add batch bigint;

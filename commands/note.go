@@ -1,0 +1,226 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"crm/repo"
+	"crm/security"
+)
+
+// noteFields show the due day without a time.
+var noteFields = func() []Field[repo.Note] {
+	fields := fieldsOf[repo.Note]()
+	for i, f := range fields {
+		if f.Name == "due" {
+			fields[i].Get = func(n repo.Note) any {
+				if n.Due == nil {
+					return nil
+				}
+				return n.Due.Format(time.DateOnly)
+			}
+		}
+	}
+	return fields
+}()
+
+// NoteID is the kind of a note's number.
+var NoteID = noteKind("note", "")
+
+// ownNoteID is the kind of the number of a note that the session may change.
+var ownNoteID = noteKind("own note", action("note", "update"))
+
+func noteKind(key string, needed security.Action) Kind {
+	return Kind{
+		Name: "NOTE_ID", Key: key, Noun: "note", Parse: ID.Parse, Search: searchNotes,
+		Live: func(ctx context.Context, s *Session) ([]Choice, error) {
+			found, err := s.DB.Notes(ctx, repo.NoteFilter{Page: recent, AuthorID: s.owner(needed)})
+			return live(found.Rows, err, noteChoice)
+		},
+	}
+}
+
+// summary returns the beginning of a text on one line.
+func summary(text string) string {
+	const most = 40
+	line, _, more := strings.Cut(text, "\n")
+	if runes := []rune(line); len(runes) > most {
+		line, more = string(runes[:most]), true
+	}
+	if more {
+		line += "…"
+	}
+	return line
+}
+
+// notedNoun is the kind of the noun of records that can have notes and tags.
+var notedNoun = func() Kind {
+	k := Enum("NOUN", repo.Noted()...)
+	k.Key = "noted noun"
+	return k
+}()
+
+// notedID is the kind of the number of a record whose noun stands before it.
+var notedID = Kind{Name: "ID", Key: "noted ID", Parse: ID.Parse, Of: func(noun string) Kind {
+	kinds := []Kind{CustomerID, ContractID, EventID}
+	if i := slices.IndexFunc(kinds, func(k Kind) bool { return k.Noun == noun }); i >= 0 {
+		return kinds[i]
+	}
+	return ID
+}}
+
+func recordArgs(optional bool) []Arg {
+	return []Arg{
+		{Name: "noun", Kind: notedNoun, Help: "the kind of record", Optional: optional},
+		{Name: "record-id", Kind: notedID, Help: "its number, as printed", Optional: optional},
+	}
+}
+
+func noteCommands() Table {
+	due := Flag{Name: "due", Kind: OrNone(Day), Help: "the day on which it waits for you in the inbox; '' for none"}
+	changes := []Flag{{Name: "text", Kind: Required(Note), Help: "what it says"}, due}
+	return Table{
+		{
+			Name: "note list", Short: "List the notes on a record, or all", Needs: action("note", "view"),
+			Args: recordArgs(true),
+			Flags: listFlags(noteFields, repo.SortKeys[repo.Note](),
+				Flag{Name: "mine", Kind: Switch, Help: "only those that you have written"},
+				Flag{Name: "open", Kind: Switch, Help: "only follow-ups that are not done"},
+				Flag{Name: "due", Kind: Day, Help: "only open follow-ups that are due on this day or before"},
+				searchFlag("the text")),
+			Examples: []string{"note list customer 2", "note list --mine --due today"},
+			Run:      listNotes,
+		},
+		getCommand("note", NoteID, noteFields, (*repo.DB).Note),
+		{
+			Name: "note add", Short: "Add a note to a customer, contract or event", Needs: action("note", "add"),
+			Args:     append(recordArgs(false), Arg{Name: "text", Kind: someNote, Help: "what to note"}),
+			Flags:    []Flag{due},
+			Examples: []string{`note add customer 2 "Call back about the caterer" --due +3d`},
+			Run:      addNote,
+		},
+		{
+			Name: "note update", Short: "Change a note of yours", Needs: action("note", "update"),
+			Args: []Arg{idArg(ownNoteID)}, Flags: changes,
+			Examples: []string{"note update 1 --due +1w"},
+			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
+				if err := nothingToChange(in, changes); err != nil {
+					return Output{}, err
+				}
+				return updateNote(ctx, s, in)
+			},
+		},
+		{
+			Name: "note edit", Short: "Write a note of yours anew", Needs: action("note", "update"),
+			Args:     []Arg{idArg(ownNoteID), {Name: "text", Kind: someNote, Help: "what it says from now on"}},
+			Examples: []string{`note edit 1 "The caterer has called back"`},
+			Run:      updateNote,
+		},
+		{
+			Name: "note done", Short: "Mark a follow-up of yours as done", Needs: action("note", "update"),
+			Args: []Arg{idArg(ownNoteID)}, Run: marked("note", "done", noteFields, (*repo.DB).DoneNote),
+		},
+		deleteCommand("note", ownNoteID, noteFields, (*repo.DB).DeleteNote, aboutNote("delete")),
+		restoreCommand("note", noteFields, (*repo.DB).RestoreNote),
+		historyCommand("note", NoteID),
+	}
+}
+
+func listNotes(ctx context.Context, s *Session, in Input) (Output, error) {
+	f := repo.NoteFilter{
+		Noun: Value[string](in, "noun"), RecordID: Value[int64](in, "record-id"), Open: in.Has("open"), Due: Given[time.Time](in, "due"),
+	}
+	if in.Has("mine") {
+		f.AuthorID = s.Me.ID
+	}
+	return pages(ctx, s, in, noteFields, func(ctx context.Context, p repo.Page) (repo.List[repo.Note], error) {
+		f.Page = p
+		return s.DB.Notes(ctx, f)
+	})
+}
+
+func addNote(ctx context.Context, s *Session, in Input) (Output, error) {
+	noun, id := Value[string](in, "noun"), Value[int64](in, "record-id")
+	n, err := s.DB.AddNote(ctx, noun, id, noteChange(in))
+	return done(noteFields, n, "note", n.ID, "added"), named(err, noun, id)
+}
+
+func updateNote(ctx context.Context, s *Session, in Input) (Output, error) {
+	id := Value[int64](in, "id")
+	n, err := s.DB.UpdateNote(ctx, id, noteChange(in))
+	return done(noteFields, n, "note", id, "updated"), named(err, "note", id)
+}
+
+// noteChange returns the columns that the arguments and flags set. A due day is written as a day: its time is the
+// beginning of the day in the company's time zone.
+func noteChange(in Input) repo.Change {
+	c := changeOf(noteFields, in)
+	if day, ok := c["due"].(time.Time); ok {
+		c["due"] = day.Format(time.DateOnly)
+	}
+	return c
+}
+
+// tagName is the kind of a tag; its value is a string in lower case.
+var tagName = Kind{
+	Name: "TAG",
+	Parse: func(_ *Session, text string) (any, error) {
+		text, err := cleanText(text, 50)
+		if err == nil && (text == "" || strings.ContainsAny(text, " ,\u00a0\u202f")) {
+			err = errors.New("want one word without commas, like vip")
+		}
+		return strings.ToLower(text), err
+	},
+	Live: func(ctx context.Context, s *Session) ([]Choice, error) {
+		found, err := s.DB.Tags(ctx, "", 0)
+		return live(found, err, func(t repo.TagCount) Choice { return Choice{t.Name, Plural(t.Count, "record")} })
+	},
+}
+
+// tagFlag is --tag of lists.
+var tagFlag = Flag{Name: "tag", Kind: tagName, Help: "only those with this tag"}
+
+var tagFields = []Field[repo.TagCount]{
+	{Column{Name: "tag"}, func(t repo.TagCount) any { return t.Name }},
+	{Column{Name: "records"}, func(t repo.TagCount) any { return t.Count }},
+}
+
+func tagCommands() Table {
+	tag := append(recordArgs(false), Arg{Name: "tag", Kind: tagName, Help: "a word"})
+	change := func(what, happening string, run func(*repo.DB, context.Context, string, int64, string) (repo.Tag, error)) func(context.Context, *Session, Input) (Output, error) {
+		return func(ctx context.Context, s *Session, in Input) (Output, error) {
+			noun, id, name := Value[string](in, "noun"), Value[int64](in, "record-id"), Value[string](in, "tag")
+			_, err := run(s.DB, ctx, noun, id, name)
+			switch {
+			case isBare(err, repo.ErrNotFound):
+				err = &worded{fmt.Sprintf("%s %d does not have the tag %s", noun, id, name), "", repo.ErrNotFound}
+			case errors.Is(err, repo.ErrConflict):
+				err = &worded{fmt.Sprintf("%s %d has the tag %s already", noun, id, name), "", repo.ErrConflict}
+			}
+			out := Output{Message: fmt.Sprintf("%s %d %s %s", noun, id, what, name), Events: []Event{happened(noun, id, happening)}}
+			return out, err
+		}
+	}
+	return Table{
+		{
+			Name: "tag list", Short: "List the tags of a record, or all", Needs: action("tag", "view"),
+			Args: recordArgs(true), Examples: []string{"tag list", "tag list customer 2"},
+			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
+				found, err := s.DB.Tags(ctx, Value[string](in, "noun"), Value[int64](in, "record-id"))
+				return list(tagFields, found), err
+			},
+		},
+		{
+			Name: "tag add", Short: "Put a tag on a customer, contract or event", Needs: action("tag", "add"),
+			Args: tag, Examples: []string{"tag add customer 2 vip"}, Run: change("tagged", "tagged", (*repo.DB).AddTag),
+		},
+		{
+			Name: "tag remove", Short: "Take a tag off a customer, contract or event", Needs: action("tag", "delete"),
+			Args: tag, Run: change("is no longer tagged", "untagged", (*repo.DB).RemoveTag),
+		},
+	}
+}
