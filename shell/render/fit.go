@@ -7,18 +7,47 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"crm/commands"
 )
 
 const (
-	minTextWidth = 8  // of a column whose texts may be cut, unless all of them are narrower
+	minTextWidth = 6  // of a column whose texts may be cut, unless all of them are narrower
 	minLongWidth = 30 // the same for texts on several lines
-	usualWidth   = 40 // texts of up to so many cells are shown whole before optional columns are shown
 	longLines    = 4  // of a long text; the last one is cut
+)
+
+// textWidths are the widths that columns of texts get one after another, the first column first, before optional
+// columns are shown.
+var textWidths = []int{16, 24, usualWidth}
+
+const (
+	usualWidth = 32 // an optional column that needs more is shown after all others
+	maxWidth   = int(^uint(0) >> 1)
 )
 
 // frameWidth is what the lines and spaces around n columns take.
 func frameWidth(n int) int {
 	return 2*n + (n+1)*Width(tableSymbols().Column())
+}
+
+// Hidden returns the names of the columns that a list's table of this style leaves out because they do not fit.
+func Hidden(out commands.Output, st Style) []string {
+	if st.Width == 0 || st.Format != "" && st.Format != "table" || out.Single || len(out.Rows) == 0 {
+		return nil
+	}
+	out = withoutDetails(out)
+	columns, fits := fitColumns(newPainter(st).tableColumns(out), st.Width)
+	if !fits {
+		return nil
+	}
+	var hidden []string
+	for _, c := range out.Columns {
+		if !slices.ContainsFunc(columns, func(shown tableColumn) bool { return shown.spec.Name == c.Name }) {
+			hidden = append(hidden, c.Name)
+		}
+	}
+	return hidden
 }
 
 // fitColumns sets the widths of the columns and returns those that a table of the width shows. It reports false if the
@@ -60,13 +89,16 @@ func (f *fitting) show(i, width int) {
 }
 
 // grow takes steps in an order that does not depend on the room, and stops where a step does not fit: texts of usual
-// width, the first column first; optional columns; the widest texts; the widest optional columns.
+// width; optional columns; the widest texts; the widest optional columns.
 func (f *fitting) grow() {
+	for _, width := range textWidths {
+		if !f.widen(width) {
+			return
+		}
+	}
 	optional := f.optional()
-	_ = f.widen(usualWidth) && f.showAll(optional, usualWidth) && f.widen(maxWidth) && f.showAll(optional, maxWidth)
+	_ = f.showAll(optional, usualWidth) && f.widen(maxWidth) && f.showAll(optional, maxWidth)
 }
-
-const maxWidth = int(^uint(0) >> 1)
 
 // widen gives the columns that are shown up to so many cells, and reports whether each has got what it needs of them.
 func (f *fitting) widen(limit int) bool {
@@ -85,7 +117,8 @@ func (f *fitting) widen(limit int) bool {
 	return true
 }
 
-// optional returns the indexes of the columns that may be left out, in the order in which they are shown.
+// optional returns the indexes of the columns that may be left out, in the order in which they are shown: of two
+// equally wanted ones, the narrower first.
 func (f *fitting) optional() []int {
 	var optional []int
 	for i, c := range f.columns {
@@ -94,7 +127,7 @@ func (f *fitting) optional() []int {
 		}
 	}
 	slices.SortStableFunc(optional, func(a, b int) int {
-		return cmp.Compare(f.columns[a].spec.Wide, f.columns[b].spec.Wide)
+		return cmp.Or(cmp.Compare(f.columns[a].spec.Wide, f.columns[b].spec.Wide), f.columns[a].need()-f.columns[b].need())
 	})
 	return optional
 }
@@ -104,17 +137,13 @@ func (f *fitting) optional() []int {
 func (f *fitting) showAll(indexes []int, limit int) bool {
 	for _, i := range indexes {
 		c := &f.columns[i]
-		need := c.full
-		if c.spec.Long {
-			need = c.least
-		}
-		if c.width > 0 || need > limit {
+		if c.width > 0 || c.need() > limit {
 			continue
 		}
-		if need+frameWidth(1)-frameWidth(0) > f.left {
+		if c.need()+frameWidth(1)-frameWidth(0) > f.left {
 			return false
 		}
-		f.show(i, need)
+		f.show(i, c.need())
 	}
 	return true
 }

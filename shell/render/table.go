@@ -45,6 +45,14 @@ func (c *tableColumn) measure() {
 	}
 }
 
+// need returns the cells that the column takes before it is shown if it may be left out.
+func (c *tableColumn) need() int {
+	if c.spec.Long {
+		return c.least
+	}
+	return c.full
+}
+
 // fit returns a cell in the column's width.
 func (c *tableColumn) fit(row int) []string {
 	cell := c.cells[row]
@@ -67,12 +75,16 @@ func (p painter) table(page *bytes.Buffer, out commands.Output) error {
 	if out.Single {
 		return p.recordTable(page, out)
 	}
-	out = without(out, func(c commands.Column) bool { return c.Detail })
+	out = withoutDetails(out)
 	if columns, fits := fitColumns(p.tableColumns(out), p.Width); fits {
 		return p.drawList(page, len(out.Rows), columns)
 	}
 	p.vertical(page, out)
 	return nil
+}
+
+func withoutDetails(out commands.Output) commands.Output {
+	return without(out, func(c commands.Column) bool { return c.Detail })
 }
 
 func (p painter) tableColumns(out commands.Output) []tableColumn {
