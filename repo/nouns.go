@@ -8,6 +8,7 @@ type stored interface {
 	column(name string) Column
 	write(db *DB, values map[string]any, name string, value any) error
 	sealed() []string
+	all() []Column
 }
 
 // stores returns the entities in the order in which lists show their nouns.
@@ -57,6 +58,6 @@ func TrailActions() []string {
 		"add", "update", "delete", "cancel", "restore", "purge",
 		"sign-in", "sign-in-failed", "sign-out", "session-end", "refuse", "export", "erase",
 		"password", "password-cost", "password-reset", "unlock", "recovery-code",
-		"mfa-on", "mfa-off", "mfa-clear", "mfa-require", "hand-over", "rotate", "rotated", "upgrade",
+		"mfa-on", "mfa-off", "mfa-clear", "mfa-require", "hand-over", "update-many", "rotate", "rotated", "upgrade",
 	}
 }

@@ -17,6 +17,7 @@ func sq() squirrel.StatementBuilderType {
 // A Page is a part of a list. Keyset pagination: changes between two pages neither repeat nor skip rows.
 type Page struct {
 	Search   string // text that a record must contain; empty for all
+	Where    *Where // the condition that a record must meet; nil: none
 	Limit    int    // the maximum number of rows
 	After    int64  // start after the record with this ID; 0: at the beginning
 	Sort     string // a sortable column; empty is id

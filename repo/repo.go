@@ -24,6 +24,7 @@ type Vault interface {
 	// Needle returns the sets of tokens of a search: a matching text has all tokens of at least one set. exact finds
 	// whole addresses, starts finds words with that beginning, anywhere finds every possible match.
 	Needle(text string) (exact, starts, anywhere [][]int32)
+	Fold(text string) string                   // without case and accents
 	Score(needle string, fields ...string) int // how well opened texts match; 0: not at all
 	Readings(needle string) [][]string         // a matching record has all words of one reading
 
