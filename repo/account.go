@@ -8,12 +8,13 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// A Password is what the database keeps of one: argon2id's cost and salt (RFC 9106) and the SHA-256 of the derived key.
+// A Password is what the database stores to verify a password: the cost and salt of argon2id (RFC 9106) and the SHA-256
+// of the derived key.
 type Password struct {
 	MemoryKiB, Iterations uint32
 	Parallelism           uint8
 	Salt, KeyHash         []byte
-	OneTime               bool // works for a day, and for nothing but choosing another
+	OneTime               bool // valid for a day, and only for choosing another password
 }
 
 // A Permission is one cell of the responsibility matrix.
@@ -22,12 +23,12 @@ type Permission struct {
 	Scope  string `db:"scope"` // all or own
 }
 
-// Whoami is the signed-in user's record, what their role may do, and what they must do before they may: choose
-// a "password", enrol "mfa", or nothing.
+// Whoami returns the signed-in user, the permissions of their role, and what they must do before they may use them:
+// "password" (choose a password), "mfa" (enrol a second factor) or nothing.
 func (db *DB) Whoami(ctx context.Context) (me User, may []Permission, duty string, err error) {
 	var mine []User
 	if apart, err := db.alone(); err == nil {
-		db = apart // signing in begins no script's transaction
+		db = apart // signing in does not begin a script's transaction
 	}
 	err = db.ask(ctx,
 		step{users.from().From("my_account()"), collect(&mine, users.row(db))},
@@ -45,29 +46,29 @@ func (db *DB) Whoami(ctx context.Context) (me User, may []Permission, duty strin
 	return mine[0], may, duty, nil
 }
 
-// SignOut ends the caller's session in the database; in an atomic script, when its transaction has ended.
+// SignOut ends the caller's session in the database. In an atomic script it does so when the transaction has ended.
 func (db *DB) SignOut(ctx context.Context) error {
 	end := func(ctx context.Context, db *DB) error {
-		return db.ask(ctx, step{query: squirrel.Expr("select sign_out()")}) // twice is once
+		return db.ask(ctx, step{query: squirrel.Expr("select sign_out()")}) // idempotent
 	}
 	if db.tx == nil || db.tx.tx == nil {
 		return end(ctx, db.outside())
 	}
-	token, err := db.token() // its key is wiped until then
+	token, err := db.token() // take it now: its key is wiped before a script ends
 	if err != nil {
 		return err
 	}
 	return db.As(func() (string, error) { return token, nil }).afterwards(ctx, end)
 }
 
-// ResetPassword gives a collaborator a one-time password, ends their sessions and unlocks the account; it answers when
-// the password stops working.
+// ResetPassword gives a collaborator a one-time password, ends their sessions and unlocks the account. It returns the
+// time at which the password expires.
 func (db *DB) ResetPassword(ctx context.Context, id int64, p Password) (until time.Time, err error) {
 	return until, db.run(ctx, step{unrepeatable{squirrel.Expr("select reset_password($1, $2, $3, $4, $5, $6)",
 		id, p.MemoryKiB, p.Iterations, p.Parallelism, p.Salt, p.KeyHash)}, value(&until)})
 }
 
-// Unlock lets an account be tried again at once.
+// Unlock ends the lockout of an account.
 func (db *DB) Unlock(ctx context.Context, id int64) error {
 	return db.run(ctx, step{query: squirrel.Expr("select unlock_user($1)", id)})
 }

@@ -16,17 +16,18 @@ type Names struct {
 	Owner, App       string
 }
 
-// An Admin does what only an administrator's account may: create, fill with fictional data, seal anew, and check.
+// An Admin acts through an administrator's account: it creates the database, adds fictional data, re-encrypts, and
+// checks.
 type Admin struct {
-	url   string // of the administrator, for any database
+	url   string // of the administrator; its database does not matter
 	names Names
 }
 
-// NewAdmin takes the connection string of a role that may create databases and roles.
+// NewAdmin returns an Admin for the connection string of a role that may create databases and roles.
 func NewAdmin(url string, n Names) *Admin { return &Admin{url, n} }
 
-// connect opens one connection to a database; empty is the one of the connection string. It must lead to the server
-// itself: an administrator's locks last as long as a session, which a pooler cuts.
+// connect opens a connection to a database; empty means that of the connection string. The string must lead to the
+// server itself, not to a pooler: an administrator's locks last as long as the session, and a pooler ends it earlier.
 func (a *Admin) connect(ctx context.Context, database string) (*pgx.Conn, error) {
 	conf, err := pgx.ParseConfig(a.url)
 	if err != nil {
@@ -57,7 +58,7 @@ func (a *Admin) connect(ctx context.Context, database string) (*pgx.Conn, error)
 	return nil, say(ErrInvalid, "database.admin_url leads to a connection pooler: name the PostgreSQL server itself")
 }
 
-// Try connects once as the app role, whose connection string url is; a wrong password is ErrCredentials.
+// Try connects once as the app role with the connection string url. It returns ErrCredentials for a wrong password.
 func (a *Admin) Try(ctx context.Context, url string) error {
 	conf, err := pgx.ParseConfig(url)
 	if err != nil {
@@ -74,7 +75,7 @@ func (a *Admin) Try(ctx context.Context, url string) error {
 	return translate(conn.Close(ctx))
 }
 
-// HasAppRole reports whether the role that crm connects as is there.
+// HasAppRole reports whether the app role exists.
 func (a *Admin) HasAppRole(ctx context.Context) (there bool, err error) {
 	conn, err := a.connect(ctx, "")
 	if err != nil {
@@ -89,8 +90,8 @@ func hasRole(ctx context.Context, conn *pgx.Conn, name string) (there bool, err 
 	return there, translate(err)
 }
 
-// checkVersion reports whether the schema is there. One of another version is ErrUnavailable, one that is not crm's
-// ErrConflict.
+// checkVersion reports whether the schema exists. It returns ErrUnavailable for a schema of another version and
+// ErrConflict for one that is not crm's.
 func (a *Admin) checkVersion(ctx context.Context, conn querier) (there bool, err error) {
 	version, err := a.version(ctx, conn)
 	if version != 0 && err == nil {
@@ -137,8 +138,8 @@ func (a *Admin) HasRole(ctx context.Context, role string) (there bool, err error
 	return there, err
 }
 
-// AddUser adds a collaborator without asking the guard: the first administrator, and seeded accounts, which
-// are fictional. p may be nil: nobody can sign in then.
+// AddUser adds a collaborator without a permission check: the first administrator, or a fictional account. With a nil
+// p, the account cannot sign in.
 func (a *Admin) AddUser(ctx context.Context, u User, p *Password, fictional bool) (id int64, err error) {
 	err = a.asOwner(ctx, func(tx pgx.Tx) error {
 		err := tx.QueryRow(ctx, `insert into collaborator (first_name, last_name, email, role)
@@ -162,8 +163,8 @@ func (a *Admin) AddUser(ctx context.Context, u User, p *Password, fictional bool
 	return id, err
 }
 
-// SetLimit says how long something may last at most: the setting session_lifetime or session_idle; zero is no limit. It
-// reports whether that was news.
+// SetLimit sets the setting session_lifetime or session_idle; zero means no limit. It reports whether the value has
+// changed.
 func (a *Admin) SetLimit(ctx context.Context, setting string, limit time.Duration) (changed bool, err error) {
 	err = a.asOwner(ctx, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `update setting set value = coalesce(nullif($2, interval '0')::text, '')
@@ -174,7 +175,7 @@ func (a *Admin) SetLimit(ctx context.Context, setting string, limit time.Duratio
 	return changed, err
 }
 
-// OpenSeedingSession is a session of a collaborator whose records are marked as fictional.
+// OpenSeedingSession opens a session of a collaborator. Records written in it are marked as fictional.
 func (a *Admin) OpenSeedingSession(ctx context.Context, userID int64) (o Opening, err error) {
 	o.UserID = userID
 	err = a.asOwner(ctx, func(tx pgx.Tx) error {
@@ -185,7 +186,7 @@ func (a *Admin) OpenSeedingSession(ctx context.Context, userID int64) (o Opening
 	return o, err
 }
 
-// isCode reports whether err is PostgreSQL's, with one of the codes.
+// isCode reports whether err is an error of PostgreSQL with one of the codes.
 func isCode(err error, codes ...string) bool {
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) {
@@ -201,7 +202,7 @@ func isCode(err error, codes ...string) bool {
 
 func quote(name string) string { return pgx.Identifier{name}.Sanitize() }
 
-// HasSchema reports whether the database and crm's schema in it are there.
+// HasSchema reports whether the database and crm's schema in it exist.
 func (a *Admin) HasSchema(ctx context.Context) (there bool, err error) {
 	if there, err = a.hasDatabase(ctx); err != nil || !there {
 		return false, err
@@ -225,7 +226,7 @@ func (a *Admin) hasDatabase(ctx context.Context) (there bool, err error) {
 	return there, translate(err)
 }
 
-// Alone keeps other administrators out while do runs.
+// Alone excludes other administrators while do runs.
 func (a *Admin) Alone(ctx context.Context, do func() error) error {
 	conn, err := a.connect(ctx, "")
 	if err != nil {
@@ -238,7 +239,7 @@ func (a *Admin) Alone(ctx context.Context, do func() error) error {
 	return do()
 }
 
-// DropDatabase throws the database away with everything in it.
+// DropDatabase drops the database.
 func (a *Admin) DropDatabase(ctx context.Context) error {
 	conn, err := a.connect(ctx, "")
 	if err != nil {
@@ -249,7 +250,7 @@ func (a *Admin) DropDatabase(ctx context.Context) error {
 	return translate(err)
 }
 
-// Noted reports whether the name was noted with Note, alone or with a space and more behind it.
+// Noted reports whether Note has stored the name, alone or followed by a space and more text.
 func (a *Admin) Noted(ctx context.Context, name string) (noted bool, err error) {
 	err = a.asOwner(ctx, func(tx pgx.Tx) error {
 		return tx.QueryRow(ctx, "select exists (select from setting where name = $1 or starts_with(name, $1 || ' '))",
@@ -258,7 +259,7 @@ func (a *Admin) Noted(ctx context.Context, name string) (noted bool, err error) 
 	return noted, err
 }
 
-// Note remembers that something was done.
+// Note stores that something was done.
 func (a *Admin) Note(ctx context.Context, name string) error {
 	return a.asOwner(ctx, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, "insert into setting values ($1, 'done') on conflict do nothing", name)

@@ -13,14 +13,14 @@ import (
 	"github.com/Masterminds/squirrel"
 )
 
-// An Entry of the trail: who changed what of one record, from what to what. Values are as PostgreSQL's
-// to_jsonb writes them, whole numbers as json.Number, amounts as text; sealed ones are opened.
+// An Entry of the trail: who changed one record, when, and the values before and after. Values are as to_jsonb of
+// PostgreSQL writes them, with whole numbers as json.Number and amounts as text. Sealed values are opened.
 type Entry struct {
 	ID            int64
 	At            time.Time
 	UserID        *int64 // nil: the company's own set-up work
 	UserName      *string
-	Action        string // add, update, delete, cancel, restore, purge; sign-in, export and the like are no changes
+	Action        string // add, update, delete, cancel, restore, purge; sign-in, export and others change no record
 	Before, After map[string]any
 }
 
@@ -34,7 +34,7 @@ type entryRow struct {
 	After    values    `db:"after"`
 }
 
-// values keep numbers as they are written: an amount never becomes a float.
+// values holds numbers as they are written: an amount never becomes a float.
 type values map[string]any
 
 // UnmarshalJSON reads an object; anything else becomes the value of the key "?".
@@ -47,7 +47,7 @@ func (v *values) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// orNull is NULL for no values at all.
+// orNull returns nil, which PostgreSQL stores as NULL, if there are no values.
 func (v values) orNull() any {
 	if v == nil {
 		return nil
@@ -92,13 +92,13 @@ func (db *DB) openEntry(entity string, r entryRow) Entry {
 	return Entry{r.ID, r.At, r.UserID, r.UserName, r.Action, before, after}
 }
 
-// Texts that stand for a personal value.
+// Placeholders for a personal value.
 const (
 	Erased     = "‹erased›"
 	Unreadable = "‹unreadable›" // altered, or never sealed
 )
 
-// SealedWith stands for a value whose key the keyset does not hold.
+// SealedWith returns the placeholder for a value whose key the keyset does not hold.
 func SealedWith(key uint32) string { return fmt.Sprintf("‹sealed with key %d›", key) }
 
 // openValues returns the values of a noun's entry with the sealed ones opened. The trail holds a sealed value as
@@ -130,7 +130,7 @@ func (db *DB) openValue(column, kept string) string {
 	case !isBytes && strings.HasPrefix(kept, "sha256:"):
 		return Erased
 	case !isBytes:
-		return kept // a time
+		return kept // a timestamp
 	}
 	digits, _, _ = strings.Cut(digits, " ")
 	sealed, err := hex.DecodeString(digits)
@@ -140,14 +140,14 @@ func (db *DB) openValue(column, kept string) string {
 	return db.open(column, sealed)
 }
 
-// An AuditEntry is an Entry of any record, or of what is no change, with where it came from.
+// An AuditEntry is an Entry about any record or about an event that changed none, with its origin.
 type AuditEntry struct {
 	Entry
 	Client    *string // the address of the machine; nil: the server's own
 	SessionID *int64
 	Entity    string // one of TrailEntities, or the noun that was refused or exported
 	EntityID  int64  // 0: no single record
-	Undoes    *int64 // the entry that it takes back
+	Undoes    *int64 // the entry that this one undoes
 }
 
 type auditRow struct {
@@ -166,7 +166,7 @@ type AuditFilter struct {
 	Entity       string
 	EntityID     int64
 	Action       string
-	Since, Until *time.Time // from the first moment on, before the second
+	Since, Until *time.Time // from Since on, before Until
 }
 
 // AuditSorts maps each column by which the trail can be sorted to SQL that is never null.
@@ -210,17 +210,18 @@ func (db *DB) Audits(ctx context.Context, f AuditFilter) (List[AuditEntry], erro
 	if f.Search == "" {
 		return fetch(f.Page)
 	}
-	// What is sealed in the trail has no tokens: entries are read, and what does not match is dropped.
+	// Sealed values in the trail have no search tokens. So entries are read and opened, and those that do not match are
+	// dropped.
 	matches := func(e AuditEntry) bool { return db.vault.Score(f.Search, e.texts()...) > 0 }
 	return searched(f.Page, func(e AuditEntry) int64 { return e.ID }, fetch, matches)
 }
 
-// noteFailures has failed sign-ins written to the trail that are not there yet.
+// noteFailures adds recorded failed sign-ins to the trail that are not in it yet.
 func (db *DB) noteFailures(ctx context.Context) error {
 	return db.run(ctx, step{query: squirrel.Expr("select note_failures()")})
 }
 
-// texts are what an entry is found by: who, from where, what, and the values.
+// texts returns the texts that a search compares: person, origin, action and values.
 func (e AuditEntry) texts() []string {
 	texts := []string{orEmpty(e.UserName), orEmpty(e.Client), e.Entity, e.Action}
 	for _, kept := range []map[string]any{e.Before, e.After} {
@@ -231,16 +232,16 @@ func (e AuditEntry) texts() []string {
 	return texts
 }
 
-// NoteRefusal records on the trail that the caller was refused something; of an atomic script, when it has ended. It
-// does not wait for a database that is away.
+// NoteRefusal adds an entry to the trail: the caller was refused something. In an atomic script it does so when the
+// transaction has ended. It does not wait for an unreachable database.
 func (db *DB) NoteRefusal(ctx context.Context, command, entity string, id int64) error {
 	return db.afterwards(ctx, func(ctx context.Context, db *DB) error {
 		return db.run(ctx, step{query: squirrel.Expr("select note_refusal($1, $2, $3)", command, entity, id)})
 	})
 }
 
-// NoteExport records on the trail that the caller was given rows of a list in a format for programs; as NoteRefusal
-// does.
+// NoteExport adds an entry to the trail: the caller received rows of a list in a format for programs. See NoteRefusal
+// for atomic scripts.
 func (db *DB) NoteExport(ctx context.Context, entity string, rows int, format string) error {
 	return db.afterwards(ctx, func(ctx context.Context, db *DB) error {
 		return db.run(ctx, step{query: squirrel.Expr("select note_export($1, $2, $3)", entity, rows, format)})

@@ -15,9 +15,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// This file dumps crm's schema with pg_dump, and describes the same snapshot in a manifest.
+// This file dumps crm's schema with pg_dump, and describes the snapshot in a manifest.
 
-// A Manifest describes a dump: what it holds, what wrote it and what is needed to use it.
+// A Manifest describes a dump: its contents, the programs that wrote it and the keys that it needs.
 type Manifest struct {
 	Format        int       `json:"format"` // of the backup file
 	At            time.Time `json:"at"`     // of the snapshot
@@ -30,26 +30,26 @@ type Manifest struct {
 	Owner         string    `json:"owner"`
 	App           string    `json:"app"`
 	Keys          []uint32  `json:"keys"` // ids of the keys that sealed values need
-	// as [ParseChainHead] reads it; empty: the trail has no link
+	// in the form of [ParseChainHead]; empty if the trail has no link
 	ChainHead string `json:"chain_head"`
-	// what [Admin.VerifyChain] said; such a backup is restored as it is
+	// the error of [Admin.VerifyChain]; such a backup is restored unchanged
 	ChainFault string           `json:"chain_fault,omitempty"`
-	Rows       map[string]int64 `json:"rows"` // per table, as far as they are in the dump
+	Rows       map[string]int64 `json:"rows"` // per table in the dump
 }
 
-// A Dumper is what [Admin.Dump] needs besides the database.
+// A Dumper has what [Admin.Dump] needs besides the database.
 type Dumper struct {
 	Out io.Writer // takes pg_dump's custom format
-	// finds a program of PostgreSQL, at least of that major version
+	// returns the path of a program of PostgreSQL of at least that major version
 	Program func(ctx context.Context, name string, major int) (string, int, error)
-	// refuses a schema version that is too new
+	// returns an error for a schema version that is too new
 	Newest func(schemaVersion string) error
 	// may be nil; called before pg_dump runs
 	Begun func(Manifest)
 }
 
-// Dump writes a dump of the schema and returns its manifest. Both show one snapshot, also while others write. Nothing
-// waits for it but changes of the schema.
+// Dump writes a dump of the schema and returns its manifest. Both are of one snapshot, even while others write. Only
+// changes of the schema wait for it.
 func (a *Admin) Dump(ctx context.Context, d Dumper) (m Manifest, err error) {
 	conn, err := a.connect(ctx, a.names.Database)
 	if err != nil {
@@ -123,15 +123,16 @@ func (a *Admin) describe(ctx context.Context, tx pgx.Tx) (Manifest, error) {
 	return m, translate(err)
 }
 
-// sessionTables lists the tables whose rows stay out of a dump: sessions, because who reads the key of one that lives
-// can act for its user, and what refers to them.
+// sessionTables returns the tables whose rows stay out of a dump: sessions, and tables that refer to them. A stolen key
+// of a live session would let its reader act for the user.
 func (a *Admin) sessionTables(ctx context.Context, tx pgx.Tx) ([]string, error) {
 	return queryAll[string](ctx, tx, `with recursive tied (oid) as (select to_regclass($1)::oid
 			union select c.conrelid from pg_constraint c join tied t on c.confrelid = t.oid and c.contype = 'f')
 		select c.relname::text from pg_class c join tied using (oid)`, a.table("session"))
 }
 
-// describeTrail verifies the trail's chain and notes its head. A broken chain is no reason to have no backup.
+// describeTrail verifies the trail's chain and stores its head in the manifest. A broken chain does not prevent a
+// backup.
 func (a *Admin) describeTrail(ctx context.Context, tx pgx.Tx, m *Manifest) error {
 	if m.SchemaVersion == strconv.Itoa(SchemaVersion) {
 		_, _, err := a.verifyChain(ctx, tx, nil)
@@ -154,7 +155,7 @@ func (a *Admin) describeTrail(ctx context.Context, tx pgx.Tx, m *Manifest) error
 	return translate(err)
 }
 
-// notOwner is the words for an administrator who may not act for the owner role.
+// notOwner returns the error for an administrator who may not act for the owner role.
 func (a *Admin) notOwner(err error) error {
 	if isCode(err, "42501", "22023") { // insufficient_privilege; invalid_parameter_value: the role is missing
 		return say(ErrDenied, "the account of database.admin_url may not act for the role %s: "+
@@ -178,8 +179,8 @@ func (a *Admin) countRows(ctx context.Context, tx pgx.Tx) (map[string]int64, err
 	return rows, err
 }
 
-// keysInUse lists the ids of the keys that values of the domain sealed, and the trail's copies of them, were sealed
-// with: bytes 2 to 5 of a value (Tink's key prefix).
+// keysInUse returns the ids of the keys with which values of the domain sealed, and their copies in the trail, were
+// sealed: bytes 2 to 5 of a value (Tink's key prefix).
 func (a *Admin) keysInUse(ctx context.Context, tx pgx.Tx) ([]uint32, error) {
 	tables, err := sealedTables(ctx, tx, a.names.Schema)
 	if err != nil {
@@ -216,8 +217,8 @@ func majorOf(conn *pgx.Conn) (major int) {
 	return major
 }
 
-// dump runs pg_dump in the snapshot. It acts for the owner, whom the row policies do not bind. The way to the server is
-// in its environment, which other users cannot read, and not among its arguments.
+// dump runs pg_dump in the snapshot, as the owner role, which row policies do not restrict. Connection parameters are
+// passed in the environment, which other users cannot read, and not in the arguments.
 func (a *Admin) dump(
 	ctx context.Context, conn *pgx.Conn, out io.Writer, program, snapshot string, left []string,
 ) error {
@@ -260,7 +261,7 @@ func (w *watchedWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// lastWords keeps the beginning of what a program says about its failure.
+// lastWords stores the beginning of a program's error output.
 type lastWords struct{ text bytes.Buffer }
 
 func (w *lastWords) Write(p []byte) (int, error) {
@@ -268,7 +269,7 @@ func (w *lastWords) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// first is the first line without the program's name and the kind of message.
+// first returns the first line without the program's name and the severity.
 func (w *lastWords) first(ended error) string {
 	line, _, _ := strings.Cut(w.text.String(), "\n")
 	for _, label := range []string{"pg_dump: ", "pg_restore: ", "error: "} {
@@ -280,7 +281,7 @@ func (w *lastWords) first(ended error) string {
 	return line
 }
 
-// sortedTables are the names of the tables of a manifest.
+// sortedTables returns the names of the tables of a manifest.
 func (m Manifest) sortedTables() []string {
 	tables := make([]string, 0, len(m.Rows))
 	for table := range m.Rows {

@@ -15,13 +15,13 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// This file says why the database cannot do what it was asked for, by SQLSTATE (PostgreSQL manual, appendix A) or by
-// what the network answered, each with what to do. All of it is ErrUnavailable.
+// This file explains why the database cannot serve a request, by SQLSTATE (PostgreSQL manual, appendix A) or by the
+// network's error, and names the remedy. All these errors are ErrUnavailable.
 
 // A cause is a state of the server in which it refuses a connection or a statement.
 type cause struct {
 	text   string
-	passes bool // by itself: waiting helps
+	passes bool // the state ends by itself: retry
 }
 
 // causes are the states of a server by SQLSTATE, or by the two characters of its class.
@@ -53,7 +53,7 @@ func causeOf(code string) (cause, bool) {
 	return c, ok
 }
 
-// refused is the error of a statement or a connection that was refused for the cause.
+// refused returns the error of a statement or connection that was refused for the cause.
 func (c cause) refused() error {
 	if c.passes {
 		return lost{said{c.text, ErrUnavailable}}
@@ -66,7 +66,7 @@ func isClass(code string, prefixes ...string) bool {
 	return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(code, p) })
 }
 
-// unreachable is the words for a connection that failed; key is where the config says it.
+// unreachable returns the text for a failed connection. key is the config key that sets the address.
 func unreachable(err *pgconn.ConnectError, key string) error {
 	var pg *pgconn.PgError
 	switch {
@@ -81,7 +81,7 @@ func unreachable(err *pgconn.ConnectError, key string) error {
 	return lost{said{unanswered(err, key), ErrUnavailable}}
 }
 
-// turnedAway is the words for a server that refuses the connection.
+// turnedAway returns the text for a server that refuses the connection.
 func turnedAway(pg *pgconn.PgError, conf *pgconn.Config, key string) error {
 	switch {
 	case pg.Code == "28P01":
@@ -113,7 +113,7 @@ func turnedAway(pg *pgconn.PgError, conf *pgconn.Config, key string) error {
 	return lost{said{fmt.Sprintf("the database does not take connections now (%s)", pg.Code), ErrUnavailable}}
 }
 
-// sentParameters names what a connection string has sent to the server beside what every server and pooler accepts.
+// sentParameters returns the names of the parameters in a connection string that not every server and pooler accepts.
 func sentParameters(c *pgconn.Config) string {
 	var names []string
 	for name := range c.RuntimeParams {
@@ -125,7 +125,7 @@ func sentParameters(c *pgconn.Config) string {
 	return strings.Join(names, ", ")
 }
 
-// plainLine is a server's message as one short line of printable characters.
+// plainLine returns a server's message as one short line of printable characters.
 func plainLine(text string) string {
 	text = strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f {
@@ -139,7 +139,7 @@ func plainLine(text string) string {
 	return text
 }
 
-// distrusted is the words for a TLS connection that a side refuses; empty for other errors.
+// distrusted returns the text for a TLS connection that either side refuses; empty for other errors.
 func distrusted(err *pgconn.ConnectError) string {
 	var verification *tls.CertificateVerificationError
 	var alert tls.AlertError
@@ -155,7 +155,7 @@ func distrusted(err *pgconn.ConnectError) string {
 	return ""
 }
 
-// unanswered is the words for a server that was not reached.
+// unanswered returns the text for a server that could not be reached.
 func unanswered(err *pgconn.ConnectError, key string) string {
 	at := fmt.Sprintf("%s:%d", err.Config.Host, err.Config.Port)
 	if isSocket(err.Config.Host) {
@@ -190,7 +190,7 @@ func unanswered(err *pgconn.ConnectError, key string) string {
 
 func isSocket(host string) bool { return strings.HasPrefix(host, "/") || strings.HasPrefix(host, "@") }
 
-// demandsTLS tells whether there is no other way than TLS.
+// demandsTLS reports whether every way to connect uses TLS.
 func demandsTLS(c *pgconn.Config) bool {
 	return c.TLSConfig != nil && !slices.ContainsFunc(c.Fallbacks,
 		func(f *pgconn.FallbackConfig) bool { return f.TLSConfig == nil })

@@ -13,25 +13,25 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// This file checks the trail's hash chain. Everything is read from the tables and computed here, in statements that
-// this program sends: whoever could change the functions that the database holds could have them say that all is well.
+// This file verifies the trail's hash chain. It reads tables only and computes the hashes here. Functions of the
+// database take no part: an attacker who can change them could make them report an intact chain.
 
-// A ChainHead is the last link of the trail's chain: how many there are, and the hash that stands for all of them.
+// A ChainHead is the last link of the trail's chain: the number of links, and the hash over all of them.
 type ChainHead struct {
-	Position int64 // 0: there is none
+	Position int64 // 0: the chain is empty
 	Hash     [sha256.Size]byte
 }
 
-// Unlinked are the entries that wait for their links: the chain does not protect them yet.
+// Unlinked counts entries that have no link yet. The chain does not protect them.
 type Unlinked struct {
 	Entries int64
-	Since   *time.Time // when the oldest was written; nil: none waits
+	Since   *time.Time // timestamp of the oldest; nil: none
 }
 
-// String is POSITION:HASH, as ParseChainHead reads it.
+// String returns POSITION:HASH, the form that ParseChainHead reads.
 func (h ChainHead) String() string { return fmt.Sprintf("%d:%x", h.Position, h.Hash) }
 
-// ParseChainHead reads what String writes.
+// ParseChainHead parses the result of String.
 func ParseChainHead(text string) (h ChainHead, err error) {
 	position, digits, _ := strings.Cut(text, ":")
 	hash, err := hex.DecodeString(digits)
@@ -43,16 +43,21 @@ func ParseChainHead(text string) (h ChainHead, err error) {
 	return h, nil
 }
 
-// The statements find nothing but tables by their whole names and what PostgreSQL brings itself; views in place of the
-// tables and hidden rows are an error.
+// The statements name tables with their schema, and use only functions of PostgreSQL itself. Views in place of the
+// tables and row policies that hide rows are errors.
 const (
 	chainSettings = `set local search_path = pg_catalog, pg_temp; set local timezone = 'UTC';
 		set local row_security = off; set local standard_conforming_strings = on`
 	chainTables = `select count(*) = 3 from pg_class where relkind = 'r'
 		and oid in (select to_regclass(n) from unnest(array[$1::text, $2, $3]) n)`
 
-	// What the chain holds of an entry, as schema.sql writes it when it links one; and whether a person was erased from
-	// it without an entry that says so. $1 is sealedColumns of the catalogue.
+	// Returns SQL for the batch of an entry: before version 6 the trail has no such column.
+	chainBatches = `select case when exists (select from pg_attribute
+			where attrelid = to_regclass($1) and attname = 'batch' and not attisdropped)
+		then 'a.batch' else 'null::bigint' end`
+
+	// Computes the text that schema.sql hashes when it links an entry, and whether personal values of the entry were
+	// erased although no entry of the action erase exists. $1 is sealedColumns of the catalogue.
 	chainRows = `
 		select l.position, l.audit_id, l.hash,
 			case when a.id is null then ''
@@ -60,8 +65,8 @@ const (
 				a.action, case when $1::jsonb ? a.entity and a.before is not null then coalesce(d.before, d.none)
 					else a.before end,
 				case when $1::jsonb ? a.entity and a.after is not null then coalesce(d.after, d.none) else a.after end,
-				a.undoes, a.derived) || case when a.batch is null then '[]'
-					else to_jsonb(a.batch) end)::text end as kept,
+				a.undoes, a.derived) || case when %[4]s is null then '[]'
+					else to_jsonb(%[4]s) end)::text end as kept,
 			coalesce(d.erased, false)
 				and not exists (select from %[1]s e where e.entity = a.entity and e.entity_id = a.entity_id
 					and e.action = 'erase') as erased
@@ -83,7 +88,8 @@ const (
 		) d on $1::jsonb ? a.entity
 		order by l.position`
 
-	// Entries outside of the chain: the first that does not even wait for its link, how many wait, and since when.
+	// Finds entries outside of the chain: the first that is neither linked nor queued, the number of queued ones, and
+	// the timestamp of the oldest.
 	chainStrays = `
 		select (select min(id) from (
 				select a.id from %[1]s a where not exists (select from %[2]s l where l.audit_id = a.id)
@@ -102,9 +108,9 @@ type chainLink struct {
 	erased          bool
 }
 
-// VerifyChain reads the whole trail and recomputes its chain; it is ErrConflict with the first bad entry's number and
-// position. Waiting are entries that the next changes link. With expected, a head of an earlier time, it is also seen
-// that nothing up to there was cut off or written anew.
+// VerifyChain reads the whole trail and recomputes its chain. It returns ErrConflict with the number and position of
+// the first bad entry. waiting counts the entries that later commits will link. With expected, an earlier head, it also
+// verifies that the chain up to that head was neither cut off nor rewritten.
 func (a *Admin) VerifyChain(ctx context.Context, expected *ChainHead) (head ChainHead, waiting Unlinked, err error) {
 	conn, err := a.connect(ctx, a.names.Database)
 	if err != nil {
@@ -119,7 +125,7 @@ func (a *Admin) VerifyChain(ctx context.Context, expected *ChainHead) (head Chai
 	return a.verifyChain(ctx, tx, expected)
 }
 
-// verifyChain is [Admin.VerifyChain] in a transaction.
+// verifyChain does the work of [Admin.VerifyChain] in a transaction.
 func (a *Admin) verifyChain(
 	ctx context.Context, tx pgx.Tx, expected *ChainHead,
 ) (head ChainHead, waiting Unlinked, err error) {
@@ -140,7 +146,12 @@ func (a *Admin) verifyChain(
 	if err != nil {
 		return head, waiting, translate(err)
 	}
-	if head, err = followChain(ctx, tx, fmt.Sprintf(chainRows, names...), sealedColumns(tables), expected); err != nil {
+	var batch string
+	if err := tx.QueryRow(ctx, chainBatches, names[0]).Scan(&batch); err != nil {
+		return head, waiting, translate(err)
+	}
+	query := fmt.Sprintf(chainRows, append(names, batch)...)
+	if head, err = followChain(ctx, tx, query, sealedColumns(tables), expected); err != nil {
 		return head, waiting, err
 	}
 	var stray *int64
@@ -158,7 +169,7 @@ func (a *Admin) verifyChain(
 
 func (a *Admin) table(name string) string { return quote(a.names.Schema) + "." + quote(name) }
 
-// followChain recomputes link after link, holding one at a time.
+// followChain recomputes the links in order, with one row in memory at a time.
 func followChain(
 	ctx context.Context, tx pgx.Tx, query string, sealed map[string][]string, expected *ChainHead,
 ) (head ChainHead, err error) {
@@ -191,7 +202,7 @@ func followChain(
 	return head, nil
 }
 
-// follow checks a link against the head before it and answers the new head.
+// follow verifies a link against the head before it and returns the new head.
 func (l chainLink) follow(head ChainHead) (ChainHead, error) {
 	next := ChainHead{Position: head.Position + 1}
 	var before []byte

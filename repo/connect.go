@@ -13,35 +13,35 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// This file gets a connection to the database, and sets the limits that end one on a silent network.
+// This file opens connections to the database, and sets timeouts that end them on a silent network.
 
 const (
-	reconnectBudget = 10 * time.Second // for a database that was there before
+	reconnectBudget = 10 * time.Second // for a database that was reachable before
 	firstPause      = 50 * time.Millisecond
 	longestPause    = time.Second
-	cancelLimit     = 300 * time.Millisecond // for the server to answer a cancelled statement
-	openLimit       = 10 * time.Second       // for an administrator's connection whose URL names none
-	silence         = 30 * time.Second       // after which a connection without acknowledgement is broken
+	cancelLimit     = 300 * time.Millisecond // for the answer of the server to a cancel request
+	openLimit       = 10 * time.Second       // for an administrator's connection without a timeout in its URL
+	silence         = 30 * time.Second       // a connection breaks when data is unacknowledged for so long
 )
 
-// A link is what is known of the way to the database, shared by all copies of a DB.
+// A link is the state of the connection to the database. All copies of a DB share it.
 type link struct {
-	reached atomic.Bool                     // at least once
-	away    atomic.Bool                     // now, and reported
+	reached atomic.Bool                     // has been reached at least once
+	away    atomic.Bool                     // is unreachable, and this was reported
 	shared  atomic.Bool                     // the last connection leads to a pooler
 	tried   atomic.Bool                     // by KeepsSessions
-	gaveUp  atomic.Bool                     // waited for reconnectBudget in vain since it was last reached
-	tell    func()                          // reports that it is away; may be nil
+	gaveUp  atomic.Bool                     // has waited reconnectBudget in vain since the last success
+	tell    func()                          // reports that the database is unreachable; may be nil
 	revive  func(ctx context.Context) error // starts the server; may be nil
 	limit   time.Duration                   // of one exchange; 0: none
 	run     *scriptRun                      // nil: requests have random keys
 	clock   clock
 }
 
-// A clock measures and waits; tests have one that does not.
+// A clock measures and waits. Tests have one that does not wait.
 type clock struct {
 	now   func() time.Time
-	sleep func(context.Context, time.Duration) error // ends with ctx, and returns its cause then
+	sleep func(context.Context, time.Duration) error // returns the cause of ctx if ctx ends first
 }
 
 func systemClock() clock {
@@ -55,9 +55,9 @@ func systemClock() clock {
 	}}
 }
 
-// acquire returns a connection that works. It waits for a database that was there before, with growing pauses, for at
-// most reconnectBudget or until ctx ends. Once it has waited in vain it does not wait again until the database is back:
-// a script that keeps going loses that time once, not per line.
+// acquire returns a working connection. If the database was reachable before, acquire retries with growing pauses for
+// at most reconnectBudget or until ctx ends. After it has waited in vain it does not wait again until the database is
+// back: a script with --keep-going loses that time once, not once per line.
 func (db *DB) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	giveUp := db.link.clock.now()
 	if db.link.reached.Load() && !db.quiet && !db.link.gaveUp.Load() {
@@ -93,23 +93,23 @@ func (db *DB) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	}
 }
 
-// lost is an ErrUnavailable that may pass: another try can succeed.
+// lost returns an ErrUnavailable after which a retry can succeed.
 type lost struct{ said }
 
-// isLost tells a broken way from a database that answers no.
+// isLost reports whether the connection was lost, as opposed to an error from the server.
 func isLost(err error) bool {
 	var l lost
 	return errors.As(err, &l)
 }
 
-// cancelOnServer returns what ends a statement whose context has ended: a request to the server, which keeps the
-// connection, and a deadline after cancelLimit, which breaks it.
+// cancelOnServer returns the handler for a statement whose context ends. It sends a cancel request, after which the
+// connection stays usable, and breaks the connection after cancelLimit.
 func cancelOnServer(conn *pgconn.PgConn) *pgconn.CancelRequestContextWatcherHandler {
 	return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: cancelLimit}
 }
 
-// limit sets what ends a connection on a silent network: the time to open it, probes while nothing is sent and, where
-// the system has it, the time for data to be acknowledged. A statement whose context ends is cancelled on the server.
+// limit sets the timeouts of a connection: for opening it, keepalive probes while it is idle and, if the system
+// supports it, for unacknowledged data. A statement whose context ends is cancelled on the server.
 func limit(conf *pgx.ConnConfig, open time.Duration) {
 	dialer := &net.Dialer{
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: silence / 3, Interval: silence / 6, Count: 4},

@@ -4,5 +4,5 @@ package repo
 
 import "syscall"
 
-// limitSilence does nothing: the system has no limit for data that is not acknowledged.
+// limitSilence does nothing: the system has no timeout for unacknowledged data.
 func limitSilence(string, string, syscall.RawConn) error { return nil }

@@ -6,15 +6,15 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// A wording is the error for a broken constraint: its sentinel and its text, in which %s stands for the DETAIL of
+// A wording is the error for a broken constraint: a sentinel and a text. %s in the text stands for the DETAIL of
 // PostgreSQL's error. Without a text the sentinel is the whole error.
 type wording struct {
 	kind error
 	text string
 }
 
-// wordings has every constraint that a caller can break: those of tables and those that functions of schema.sql name
-// in a raise. TestConstraintsHaveWords compares it with the schema.
+// wordings has every constraint that a user can break: those of tables, and names that functions of schema.sql use in a
+// raise. TestConstraintsHaveWords compares it with the schema.
 var wordings = map[string]wording{
 	"collaborator_email_key":           {ErrConflict, "another collaborator has this email"},
 	"collaborator_employee_number_key": {ErrConflict, "another collaborator has this employee number"},
@@ -84,7 +84,7 @@ var wordings = map[string]wording{
 	"audit_undoes_key": {ErrConflict, "it has just been undone already"},
 }
 
-// explained has the constraints whose error needs more than a text. Its functions take the DETAIL.
+// explained has the constraints whose error is not a fixed text. Its functions take the DETAIL.
 var explained = map[string]func(detail string) error{
 	"schema_version": unserved,
 	"customer_sealing_key": func(detail string) error {
@@ -93,7 +93,7 @@ var explained = map[string]func(detail string) error{
 	},
 }
 
-// broken returns the error for the constraint that pg names; nil if it has none.
+// broken returns the error for the constraint in pg, or nil if no wording exists.
 func broken(pg *pgconn.PgError) error {
 	if explain, ok := explained[pg.ConstraintName]; ok {
 		return explain(pg.Detail)

@@ -8,7 +8,7 @@ import (
 	"github.com/Masterminds/squirrel"
 )
 
-// A Contact is a further person of a customer.
+// A Contact is a person of a customer, besides the customer's main person.
 type Contact struct {
 	ID         int64      `db:"id"`
 	CustomerID int64      `db:"customer_id" show:"detail"`
@@ -17,7 +17,7 @@ type Contact struct {
 	Role       string     `db:"role" sealed:"contact.role"` // at the customer's; empty: unknown
 	Email      string     `db:"email" sealed:"contact.email"`
 	Phone      string     `db:"phone" sealed:"contact.phone"`    // E.164
-	First      bool       `db:"first" by:"database"`             // of the customer's contacts
+	First      bool       `db:"first" by:"database"`             // the first of the customer's contacts
 	FirstAt    *time.Time `db:"first_at" show:"hidden" sort:"-"` // when it became the first one; nil: never
 	CreatedAt  time.Time  `db:"created_at" by:"database" show:"detail"`
 	UpdatedAt  time.Time  `db:"updated_at" by:"database" show:"detail"`

@@ -79,13 +79,13 @@ func (db *DB) Contract(ctx context.Context, id int64) (Contract, error) {
 	return contracts.get(ctx, db, id)
 }
 
-// AddContract adds a contract; without a sales_id its contact is the customer's.
+// AddContract adds a contract. Without a sales_id its sales contact is the customer's.
 func (db *DB) AddContract(ctx context.Context, c Change) (Contract, error) {
 	return contracts.add(ctx, db, c)
 }
 
 // UpdateContract writes the given columns in one transaction: contact, customer and total first, then the payment that
-// makes a given remaining_amount true, then the status.
+// results in the given remaining_amount, then the status.
 func (db *DB) UpdateContract(ctx context.Context, id int64, c Change) (Contract, error) {
 	values, touched, v := c.given(), []bool{true, true}, version{id, c.seen()}
 	var after []step

@@ -23,7 +23,7 @@ type Customer struct {
 	UpdatedAt    time.Time  `db:"updated_at" show:"detail"` // last contact
 	DeletedAt    *time.Time `db:"deleted_at" show:"detail absent" sort:"-"`
 
-	// The texts of the contacts, by which a customer is found too.
+	// The texts of the contacts: a search finds a customer by them too.
 	ContactNames  []string `db:"contact_names" sealed:"contact.full_name" search:"only" show:"hidden"`
 	ContactRoles  []string `db:"contact_roles" sealed:"contact.role" search:"only" show:"hidden"`
 	ContactEmails []string `db:"contact_emails" sealed:"contact.email" search:"only" show:"hidden"`
@@ -56,7 +56,7 @@ func (db *DB) Customer(ctx context.Context, id int64) (Customer, error) {
 	return customers.get(ctx, db, id)
 }
 
-// AddCustomer adds a customer; the database makes a sales collaborator its contact.
+// AddCustomer adds a customer. The database sets a sales collaborator who adds one as its sales contact.
 func (db *DB) AddCustomer(ctx context.Context, c Change) (Customer, error) {
 	return customers.add(ctx, db, c)
 }

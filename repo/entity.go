@@ -30,11 +30,12 @@ import (
 // A Column is one column of an entity.
 type Column struct {
 	Name        string
-	Sealed      string // as the tag
-	Show        string // as the tag
-	search      string // as the tag
-	computed    bool   // by the database
-	sort        string // SQL that is never null; empty: no sort key of PostgreSQL
+	Sealed      string       // as the tag
+	Show        string       // as the tag
+	Type        reflect.Type // of a value that is there
+	search      string       // as the tag
+	computed    bool         // by the database
+	sort        string       // SQL that is never null; empty: PostgreSQL cannot sort by the column
 	sortsByText bool
 	field       int // of the struct
 }
@@ -52,7 +53,10 @@ func ColumnsOf[T any]() []Column {
 		c := Column{
 			Name: name, Sealed: f.Tag.Get("sealed"), Show: f.Tag.Get("show"),
 			search: f.Tag.Get("search"), sortsByText: f.Tag.Get("sort") == "text",
-			computed: f.Tag.Get("by") == "database", field: i,
+			computed: f.Tag.Get("by") == "database", field: i, Type: f.Type,
+		}
+		if f.Type.Kind() == reflect.Pointer {
+			c.Type = f.Type.Elem()
 		}
 		if c.Sealed == "" && f.Tag.Get("sort") != "-" {
 			c.sort = sortKey(name, f.Type)
@@ -62,8 +66,8 @@ func ColumnsOf[T any]() []Column {
 	return all
 }
 
-// sortKey returns SQL that orders by a column and is never null: null sorts before every number and text, and after
-// every time.
+// sortKey returns an SQL expression that sorts by a column and is never null. It sorts null before all numbers and
+// texts, and after all times.
 func sortKey(name string, t reflect.Type) string {
 	if t.Kind() != reflect.Pointer {
 		return name
@@ -144,7 +148,7 @@ func entityOf[T any](noun, table, view string, by finder) entity[T] {
 	return entity[T]{noun, table, view, by, ColumnsOf[T]()}
 }
 
-// from selects the entity's columns from its view, without those that only searches need.
+// from selects the entity's columns from its view, except columns that only searches read.
 func (e entity[T]) from() squirrel.SelectBuilder {
 	columns := e.columns
 	if i := slices.IndexFunc(columns, Column.IsForSearch); i >= 0 {
@@ -205,7 +209,7 @@ func (e entity[T]) row(db *DB) pgx.RowToFunc[T] {
 	}
 }
 
-// A derived record computes fields from others after it was read.
+// A derived record computes fields from other fields after it is read.
 type derived interface{ derive() }
 
 // id returns the ID of a record.
@@ -315,3 +319,6 @@ func (e entity[T]) writesSealed(c Change) bool {
 	}
 	return false
 }
+
+// IsComputed reports whether the database maintains the column.
+func (c Column) IsComputed() bool { return c.computed }

@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// The sentinels of this package. An error that a user may read wraps one of them, see say.
+// The sentinels of this package. An error whose text is for users wraps one of them; see say.
 var (
 	ErrNotFound    = errors.New("no such record")
 	ErrConflict    = errors.New("conflict")
@@ -19,16 +19,16 @@ var (
 	ErrDenied      = errors.New("not permitted")
 	ErrSignedOut   = errors.New("not signed in")
 	ErrCredentials = errors.New("wrong email or password")
-	ErrCode        = errors.New("the code of the second factor is due") // the password is right
+	ErrCode        = errors.New("the code of the second factor is due") // the password was correct
 	ErrServer      = errors.New("the server does not prove that it knows the password: it may be a false one")
 	ErrUnavailable = errors.New("the database cannot be reached")
 	ErrInternal    = errors.New("internal error") // a defect: do not show its text to users
 )
 
-// Invalid is the error for values of one command; it holds all their problems. It is an ErrInvalid.
+// Invalid is an ErrInvalid that holds all problems with the values of one command.
 type Invalid struct{ Problems []Problem }
 
-// A Problem names a field and says what its value must be.
+// A Problem is a field and the requirement that its value does not meet.
 type Problem struct{ Field, Text string }
 
 func (e Invalid) Error() string {
@@ -42,7 +42,7 @@ func (e Invalid) Error() string {
 // Is makes errors.Is(err, ErrInvalid) true.
 func (e Invalid) Is(target error) bool { return target == ErrInvalid }
 
-// said is an error with a text for users. It unwraps to its sentinel, whose text it does not repeat.
+// said is an error with a text for users. It unwraps to its sentinel but does not repeat its text.
 type said struct {
 	text string
 	kind error

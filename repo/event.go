@@ -10,8 +10,8 @@ import (
 	"github.com/Masterminds/squirrel"
 )
 
-// An Event belongs to a signed contract. It carries its customer's name and the person to talk to: the contact that it
-// names or, without one, the customer's person.
+// An Event belongs to a signed contract. It has its customer's name and the person to talk to: its contact or, without
+// one, the customer's main person.
 type Event struct {
 	ID              int64      `db:"id"`
 	Name            *string    `db:"name" search:"index"`
@@ -33,7 +33,7 @@ type Event struct {
 	SupportID       *int64     `db:"support_id" show:"detail"`
 	SupportContact  *string    `db:"support_contact" search:"words"`
 	Status          string     `db:"status" show:"status wide"` // confirmed or canceled
-	// a canceled event has no support contact and does not change
+	// a canceled event has no support contact and cannot be changed
 	CanceledAt *time.Time `db:"canceled_at" sort:"-" show:"detail absent"`
 	CreatedAt  time.Time  `db:"created_at" show:"detail"`
 	UpdatedAt  time.Time  `db:"updated_at" show:"detail"`
@@ -44,8 +44,8 @@ var events = entityOf[Event]("event", "event", "events", finder{mentionedBy: men
 	view: "events", sequence: "event_id_seq", contact: "support_id", alone: "event_texts",
 }})
 
-// derive puts the contact in the place of the customer's person (R11), who stays in the hidden fields: a search finds
-// the event by both.
+// derive replaces the customer's person by the contact (R11). Both stay in hidden fields, so a search finds the event
+// by both.
 func (e *Event) derive() {
 	if e.ContactID != nil {
 		e.CustomerContact, e.ContactName = e.ContactName, e.CustomerContact
@@ -62,12 +62,12 @@ type EventFilter struct {
 	Page
 	SupportID  int64
 	Tag        string
-	NoSupport  bool   // waits for a support contact, as a canceled event does not
+	NoSupport  bool   // without a support contact and not canceled
 	Status     string // one of EventStatuses
 	ContractID int64
 	CustomerID int64
 	Customers  []int64    // of any of these; nil for all
-	From, To   *time.Time // events that take place at any time from From up to, and without, To
+	From, To   *time.Time // events that overlap the time from From until To
 }
 
 // Events returns one page of events.
@@ -90,7 +90,7 @@ func (db *DB) Events(ctx context.Context, f EventFilter) (List[Event], error) {
 	if f.NoSupport {
 		add(squirrel.Expr("support_id is null"))
 		add(isSet("canceled_at", false))
-		sorts["id"] = "support_id" // null in each row: the index of (support_id, id) is in the order of the page
+		sorts["id"] = "support_id" // null in every row: the index on (support_id, id) has the order of the page
 	}
 	if f.Status != "" {
 		add(isSet("canceled_at", f.Status == "canceled"))
@@ -130,12 +130,11 @@ func (db *DB) UpdateEvent(ctx context.Context, id int64, c Change) (Event, error
 	return events.update(ctx, db, id, c)
 }
 
-// NoteLimit is the number of characters that the notes of an event may have.
+// NoteLimit is the maximum number of characters in the notes of an event.
 const NoteLimit = 10_000
 
-// AppendNote appends a note to an event as a line of its own. If another change comes between reading the event and
-// writing it, AppendNote reads it again: of two notes at the same time both are kept. It returns ErrInvalid for notes
-// over NoteLimit.
+// AppendNote appends a line to the notes of an event. If another change is committed between its read and its write,
+// AppendNote retries: of two concurrent notes both are kept. It returns ErrInvalid if the notes would exceed NoteLimit.
 func (db *DB) AppendNote(ctx context.Context, id int64, note string) (Event, error) {
 	var before time.Time
 	for {
@@ -171,17 +170,19 @@ func (db *DB) DeleteEvent(ctx context.Context, id int64) (Event, error) {
 	return events.mark(ctx, db, id, true)
 }
 
-// CancelEvent marks an event as canceled and removes its support contact. ErrConflict if it is canceled already.
+// CancelEvent marks an event as canceled and removes its support contact. It returns ErrConflict if the event is
+// canceled already.
 func (db *DB) CancelEvent(ctx context.Context, id int64) (Event, error) {
 	canceled := map[string]any{"canceled_at": squirrel.Expr("now()")}
 	return events.change(ctx, db, version{id: id}, canceled, nil, nil)
 }
 
-// RestoreEvent brings a deleted or canceled event back, the latter with its support contact unless they have left. One
-// that is both is canceled afterwards. ErrConflict if it is neither.
+// RestoreEvent restores a deleted or canceled event; a canceled one gets its support contact back unless they have
+// left. An event that is both deleted and canceled remains canceled. RestoreEvent returns ErrConflict if the event is
+// neither.
 func (db *DB) RestoreEvent(ctx context.Context, id int64) (Event, error) {
 	const marked = "id = ? and (deleted_at is not null or canceled_at is not null)"
-	wasThere, touched := true, true // unless the rows say otherwise
+	wasThere, touched := true, true // until the rows show otherwise
 	restore := sq().Update("event").Set("deleted_at", nil).
 		Set("canceled_at", squirrel.Expr("case when deleted_at is not null then canceled_at end")).
 		Where(marked, id).Suffix("returning id")

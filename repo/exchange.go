@@ -11,41 +11,41 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// This file sends batches: the caller's token and some statements, in one round trip and one transaction.
+// This file sends batches. A batch is the caller's token and some statements, in one round trip and one transaction.
 
 // A step is one statement of a batch and what to do with its rows.
 type step struct {
 	query squirrel.Sqlizer
-	read  func(pgx.Rows) error // nil: the rows do not matter
+	read  func(pgx.Rows) error // nil: the rows are ignored
 }
 
-// A rereadable query is sent as the first and, when its batch is known to be committed and the answer was lost, read
-// as the second.
+// A rereadable query is sent in its first form. If its batch was committed but the answer was lost, the second form
+// reads the same rows.
 type rereadable struct {
 	squirrel.Sqlizer
 	after squirrel.Sqlizer
 }
 
-// An unrepeatable query's rows cannot be had in another way.
+// The rows of an unrepeatable query cannot be read again.
 type unrepeatable struct{ squirrel.Sqlizer }
 
-// A delivery says what happens when the answer to a batch is lost.
+// A delivery defines what happens when the answer to a batch is lost.
 type delivery int
 
 const (
-	reads  delivery = iota // it is sent again
-	writes                 // the database is asked for its fate
-	once                   // that is an error
+	reads  delivery = iota // the batch is sent again
+	writes                 // the database is asked whether it was committed
+	once                   // an error is returned
 )
 
-// run sends the caller's token and the steps in one round trip and one transaction: all of them or none.
-// The identity lasts exactly that transaction (set_config … true), also behind a transaction pooler.
+// run sends the caller's token and the steps in one round trip and one transaction. The identity lasts exactly as long
+// as the transaction (set_config … true), also behind a transaction pooler.
 func (db *DB) run(ctx context.Context, steps ...step) error { return db.exchange(ctx, writes, steps) }
 
-// ask is run for steps that change nothing, or the same if they are done twice: they may be sent again.
+// ask runs steps that change nothing or are idempotent. It sends them again if the answer is lost.
 func (db *DB) ask(ctx context.Context, steps ...step) error { return db.exchange(ctx, reads, steps) }
 
-// once is run for steps whose fate nobody can be asked for, such as signing in.
+// once runs steps whose commit cannot be queried later, such as signing in.
 func (db *DB) once(ctx context.Context, steps ...step) error { return db.exchange(ctx, once, steps) }
 
 func (db *DB) exchange(ctx context.Context, how delivery, steps []step) error {
@@ -66,7 +66,7 @@ func (db *DB) exchange(ctx context.Context, how delivery, steps []step) error {
 	return db.meeting.explain(ctx, db.pool, out.translated())
 }
 
-// A bundle is steps as they are sent.
+// A bundle is a list of steps in the form in which they are sent.
 type bundle struct {
 	steps     []step
 	queries   []string
@@ -84,16 +84,16 @@ func compile(steps []step) (bundle, error) {
 	return b, nil
 }
 
-// An outcome is what came of one try to send a batch.
+// An outcome is the result of one attempt to send a batch.
 type outcome struct {
 	err  error
-	sent bool // perhaps
-	lost bool // the server did not say what became of it
-	late bool // the limit of an exchange passed
+	sent bool // the server may have received it
+	lost bool // the result is unknown
+	late bool // the timeout of the exchange was exceeded
 	by   time.Duration
 }
 
-// translated returns the outcome's error in words.
+// translated returns the outcome's error with a text for users.
 func (o outcome) translated() error {
 	if o.late {
 		return say(ErrUnavailable, "the database did not answer within %v: try again, or raise database.query_timeout",
@@ -102,8 +102,8 @@ func (o outcome) translated() error {
 	return translate(o.err)
 }
 
-// send sends a batch, and again if it was refused because the clock has moved since its token was signed: a refused
-// batch has changed nothing.
+// send sends a batch. It retries once if the database refused it because the clock has jumped since the token was
+// signed: a refused batch has changed nothing.
 func (db *DB) send(ctx context.Context, b bundle, request string) outcome {
 	out, moved := db.sendOnce(ctx, b, request)
 	if moved && db.tx == nil && isCode(out.err, "28000") {
@@ -133,11 +133,12 @@ func (db *DB) sendOnce(ctx context.Context, b bundle, request string) (out outco
 	out.late, out.by = out.err != nil && limited.Err() != nil && ctx.Err() == nil, db.link.limit
 	stop()
 	broken := release()
-	// On a shared connection pgx calls an error safe although the batch has gone: a lost answer would double the write.
+	// On a shared connection pgx may report an error as safe to retry although the batch was sent. A retry could repeat
+	// the write.
 	out.sent = shared || !pgconn.SafeToRetry(out.err)
 	out.lost = out.sent && isInDoubt(out.err, broken) || !out.sent && ctx.Err() == nil
 	if out.lost && db.tx == nil {
-		db.pool.Reset() // connections that idle have most likely gone the same way
+		db.pool.Reset() // idle connections are most likely broken too
 	}
 	if touches && out.err == nil {
 		db.used.Store(now)
@@ -150,9 +151,9 @@ type batchSender interface {
 	SendBatch(context.Context, *pgx.Batch) pgx.BatchResults
 }
 
-// sender returns where a batch goes: the transaction of an atomic script, which begins with its first batch, or a
-// connection of the pool. shared is whether other clients may use the connection, see isShared; release gives it back
-// and reports whether it is broken.
+// sender returns the target of a batch: the transaction of an atomic script, which begins with its first batch, or a
+// connection of the pool. shared reports whether other clients may use the connection, see isShared. release returns it
+// to the pool and reports whether it is broken.
 func (db *DB) sender(ctx context.Context) (to batchSender, shared bool, release func() (broken bool), err error) {
 	if s := db.tx; s != nil {
 		s.db = db.outside()
@@ -174,11 +175,11 @@ func (db *DB) sender(ctx context.Context) (to batchSender, shared bool, release 
 	}, nil
 }
 
-// touchEvery is how often, in seconds, the database is told that a session is in use.
+// touchEvery is the interval, in seconds, at which a session's use is recorded in the database.
 const touchEvery = 60
 
-// queue builds the batch: identity and request first, then what keeps the session in use, then the steps. On a shared
-// connection the first statement also fixes the settings; the server parses the others after it.
+// queue builds the batch: identity and request first, then the record of the session's use, then the steps. On a shared
+// connection the first statement also fixes the settings; the server parses later statements after it has run.
 func (db *DB) queue(b bundle, token, request string, touches, shared bool, moved *bool) *pgx.Batch {
 	queued := &pgx.Batch{}
 	hear := func(time.Time) bool { return false }
@@ -211,8 +212,8 @@ func (db *DB) queue(b bundle, token, request string, touches, shared bool, moved
 	return queued
 }
 
-// sign returns the caller's token. If the session seems to be over it looks at the database's clock first: the one
-// here may have moved.
+// sign returns the caller's token. If the session seems to have ended, sign asks for the database's time first: the
+// local clock may have jumped.
 func (db *DB) sign(ctx context.Context) (string, error) {
 	if db.token == nil {
 		return "", nil
@@ -231,8 +232,8 @@ func (db *DB) sign(ctx context.Context) (string, error) {
 	return token, nil
 }
 
-// isInDoubt reports whether an error leaves open what became of the batch: the server has not refused it with an
-// ERROR, which undoes it, but the connection broke, was ended by the server, or was left.
+// isInDoubt reports whether the batch of an error may have been committed. It may if the connection broke, was closed
+// by the server, or was given up. An ERROR from the server means that the transaction was rolled back.
 func isInDoubt(err error, broken bool) bool {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {

@@ -13,7 +13,7 @@ import (
 // A Factor is the state of the caller's second factor.
 type Factor struct {
 	Since        *time.Time `db:"since"`         // nil: there is none
-	RecoveryLeft int64      `db:"recovery_left"` // unused codes for recovery
+	RecoveryLeft int64      `db:"recovery_left"` // unused recovery codes
 	Required     bool       `db:"required"`      // the role must have one
 }
 
@@ -22,7 +22,7 @@ func (db *DB) Factor(ctx context.Context) (Factor, error) {
 	return one(ctx, db, from[Factor]("my_mfa()"), pgx.RowToStructByName[Factor])
 }
 
-// ClearFactor removes the second factor of a collaborator who has lost it; their sessions end.
+// ClearFactor removes the second factor of another collaborator, who has lost it, and ends their sessions.
 func (db *DB) ClearFactor(ctx context.Context, id int64) error {
 	return db.run(ctx, step{query: squirrel.Expr("select clear_mfa($1)", id)})
 }

@@ -9,17 +9,17 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// This file finds out what became of a write whose answer was lost. Every write carries a key, its request, and keeps
-// it with what it changes (schema.sql, part 7). So after a loss the database is asked: it knows whether the write was
-// committed, and if it was not, it refuses it should it still come. Only then is it sent again, with another key.
+// This file finds out whether a write whose answer was lost was committed. Every write has a key, its request, which is
+// stored with its changes (schema.sql, part 7). After a lost answer the program asks the database for the key. If the
+// write was not committed, the database refuses it from then on, so it is safe to send it again with another key.
 
 const (
-	mostSent     = 3                      // times that a write is sent
-	farewell     = 500 * time.Millisecond // to ask for a fate after Ctrl-C
-	lockPatience = "5s"                   // for a write that still runs
+	mostSent     = 3                      // attempts to send a write
+	farewell     = 500 * time.Millisecond // time to query the result after Ctrl-C
+	lockPatience = "5s"                   // lock timeout for a write that still runs
 )
 
-// Uncertain is the error of a write whose fate could not be found out. It is an ErrUnavailable.
+// Uncertain is the error of a write that may or may not have been committed. It is an ErrUnavailable.
 type Uncertain struct{ Request string }
 
 func (u Uncertain) Error() string {
@@ -29,14 +29,13 @@ func (u Uncertain) Error() string {
 // Unwrap makes errors.Is(err, ErrUnavailable) true.
 func (u Uncertain) Unwrap() error { return ErrUnavailable }
 
-// ErrUnanswered is the error of a write that was made, as the database says, but whose answer was lost with the
-// connection and cannot be read again.
+// ErrUnanswered is the error of a committed write whose answer was lost with the connection and cannot be read again.
 var ErrUnanswered error = said{"the change was made, but its answer was lost with the connection", ErrUnavailable}
 
-// ErrRepeated is the error of a write whose request is known already: an earlier run of the script has made it.
+// ErrRepeated is the error of a write that an earlier run of the script has committed.
 var ErrRepeated error = said{"an earlier run with this ID has made the change already", ErrConflict}
 
-// write sends a batch that changes something, and finds out what became of it.
+// write sends a batch that changes something. If the answer is lost, it finds out whether the batch was committed.
 func (db *DB) write(ctx context.Context, b bundle) error {
 	newRequest := db.link.requests()
 	sent := 0
@@ -51,13 +50,13 @@ func (db *DB) write(ctx context.Context, b bundle) error {
 				db.link.run.skipped.Add(1)
 				return db.reread(ctx, b, request)
 			default:
-				continue // this key was given up
+				continue // the database refuses this key now
 			}
 		}
 		sent++
 		out := db.send(ctx, b, request)
 		switch {
-		case !out.lost && out.late: // the server has cancelled it
+		case !out.lost && out.late: // the server has cancelled the statement
 			return notMade(out.by)
 		case !out.lost:
 			return out.translated()
@@ -77,7 +76,7 @@ func (db *DB) write(ctx context.Context, b bundle) error {
 		case ctx.Err() != nil:
 			return context.Canceled
 		case !out.sent && isLost(out.err):
-			return out.err // nothing could be reached, and acquire has waited
+			return out.err // unreachable, and acquire has waited already
 		case out.late:
 			return notMade(out.by)
 		case sent == mostSent:
@@ -86,20 +85,20 @@ func (db *DB) write(ctx context.Context, b bundle) error {
 	}
 }
 
-// notMade is the error of a write that took longer than the limit and is known not to have been made.
+// notMade returns the error of a write that was cancelled at the timeout and was not committed.
 func notMade(limit time.Duration) error {
 	return say(ErrUnavailable, "the database did not answer within %v: the change was not made", limit)
 }
 
-// Fate reports whether the caller's request was committed, waiting for one that still runs. False is final: from then
-// on the database refuses it.
+// Fate reports whether the caller's request was committed. It waits for a request that still runs. False is final: from
+// then on the database refuses the request.
 func (db *DB) Fate(ctx context.Context, request string) (made bool, err error) {
 	return made, db.outside().ask(ctx,
 		step{query: squirrel.Expr("select set_config('lock_timeout', $1, true)", lockPatience)},
 		step{squirrel.Expr("select fate($1)", request), value(&made)})
 }
 
-// askFate is Fate in the middle of a command: also for a while after its context has ended.
+// askFate calls Fate in the middle of a command. If the context has ended, it still takes a short time.
 func (db *DB) askFate(ctx context.Context, request string) (made bool, err error) {
 	for range mostSent {
 		if ctx.Err() != nil {
@@ -117,12 +116,12 @@ func (db *DB) askFate(ctx context.Context, request string) (made bool, err error
 	return db.Fate(ctx, request)
 }
 
-// knownFate is what the database knows of a request now; nil: nothing.
+// knownFate returns the recorded result of a request; nil if there is none.
 func (db *DB) knownFate(ctx context.Context, request string) (made *bool, err error) {
 	return made, db.outside().ask(ctx, step{squirrel.Expr("select known_fate($1)", request), readKnown(&made)})
 }
 
-// readKnown reads the one value that may be missing.
+// readKnown reads a single value, nil if there is no row.
 func readKnown(made **bool) func(pgx.Rows) error {
 	return func(rows pgx.Rows) error {
 		found, err := pgx.CollectRows(rows, pgx.RowTo[*bool])
@@ -133,7 +132,7 @@ func readKnown(made **bool) func(pgx.Rows) error {
 	}
 }
 
-// reread reads what a committed batch would have answered, as far as records hold it.
+// reread reads the answer of a committed batch again, as far as it is stored in records.
 func (db *DB) reread(ctx context.Context, b bundle, request string) error {
 	again := []step{{query: squirrel.Expr("select set_config('crm.request', $1, true)", request)}}
 	for _, s := range b.steps {
@@ -159,8 +158,8 @@ func (db *DB) reread(ctx context.Context, b bundle, request string) error {
 	return err
 }
 
-// committed returns what became of an atomic script's transaction, whose commit ended with err. Without a caller there
-// is nobody to ask for; then nothing can have been changed either.
+// committed returns the result of an atomic script's transaction whose commit returned err. Without a caller the result
+// cannot be queried, but then the transaction has changed nothing.
 func (db *DB) committed(ctx context.Context, request string, err error) error {
 	if err == nil || !isInDoubt(err, false) || db.token == nil {
 		return translate(err)

@@ -11,9 +11,9 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// This file finds the best matches of every noun: first by number, whole address or phone number, then by the
-// beginnings of words, then inside of words. Read it downwards: Find asks for each noun, each noun collects
-// candidates with the searches of its list, and best scores and sorts them.
+// This file finds the best matches of every noun: first by number, exact address or phone number, then by beginnings of
+// words, then by parts of words. Read it top down: Find asks for each noun, each noun collects candidates with the
+// searches of its list, and best scores and sorts them.
 
 // A Found is a record with its score.
 type Found[T any] struct {
@@ -21,7 +21,7 @@ type Found[T any] struct {
 	Score  int
 }
 
-// Everything is what was found of each noun, the best first.
+// Everything has the matches of each noun, the best first.
 type Everything struct {
 	Customers []Found[Customer]
 	Contacts  []Found[Contact]
@@ -32,8 +32,8 @@ type Everything struct {
 }
 
 const (
-	mostRelated = 60      // contracts or events of matching customers that are compared
-	exactly     = 1 << 10 // the score of the record whose number the needle is, above all others
+	mostRelated = 60      // maximum of contracts or events of matching customers to compare
+	exactly     = 1 << 10 // the score, above all others, of a record whose number is the needle
 )
 
 // Find returns at most limit live matches of each noun.
@@ -69,8 +69,8 @@ func (db *DB) Find(ctx context.Context, needle string, limit int) (all Everythin
 	return all, err
 }
 
-// together runs the functions on several connections at once; in the transaction of an atomic script one after the
-// other.
+// together runs the functions concurrently on several connections. In the transaction of an atomic script it runs them
+// in sequence.
 func (db *DB) together(ctx context.Context, asks ...func(context.Context) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	if db.tx != nil {
@@ -124,8 +124,8 @@ func (e entity[T]) find(ctx context.Context, db *DB, needle string, limit int) (
 	})
 }
 
-// FindContracts returns at most limit live contracts that match, the best first: by number or total, by their
-// customers out of matching, or by several words in several places.
+// FindContracts returns at most limit live contracts that match, the best first: by number or total, by their customers
+// if these are in matching, or by several words in several places.
 func (db *DB) FindContracts(
 	ctx context.Context, needle string, limit int, matching []Found[Customer],
 ) ([]Found[Contract], error) {
@@ -144,8 +144,8 @@ func (db *DB) FindContracts(
 	return best(append(all, related.Rows...), limit, contracts.id, contracts.scoreWith(db, needle, matching)), err
 }
 
-// FindEvents returns at most limit live events that match, the best first: by number, by texts of their own, by their
-// customers out of matching, or by several words in several places.
+// FindEvents returns at most limit live events that match, the best first: by number, by their own texts, by their
+// customers if these are in matching, or by several words in several places.
 func (db *DB) FindEvents(
 	ctx context.Context, needle string, limit int, matching []Found[Customer],
 ) ([]Found[Event], error) {
@@ -156,7 +156,7 @@ func (db *DB) FindEvents(
 	return db.bestEvents(ctx, needle, limit, events, matching)
 }
 
-// matchingEvents returns events that match without a look at the best customers.
+// matchingEvents returns events that match, without regard to the best customers.
 func (db *DB) matchingEvents(ctx context.Context, needle string, limit int) ([]Event, error) {
 	all, err := numbered(ctx, needle, db.Event)
 	if err != nil {
@@ -181,7 +181,7 @@ func (db *DB) eventsByTexts(ctx context.Context, needle string, limit int) (List
 	return searched(Page{Limit: limit, Search: needle}, events.id, fetch, matches)
 }
 
-// bestEvents returns the best of some events and of those of matching customers.
+// bestEvents returns the best matches of some events and of the events of matching customers.
 func (db *DB) bestEvents(
 	ctx context.Context, needle string, limit int, found []Event, matching []Found[Customer],
 ) ([]Found[Event], error) {
@@ -190,13 +190,14 @@ func (db *DB) bestEvents(
 	return best(all, limit, events.id, events.scoreWith(db, needle, matching)), err
 }
 
-// FindUsers returns at most limit live collaborators that match, the best first; with a role unless it is empty.
+// FindUsers returns at most limit live collaborators that match, the best first. A non-empty role restricts them to
+// that role.
 func (db *DB) FindUsers(ctx context.Context, needle, role string, limit int) ([]Found[User], error) {
 	all, err := db.Users(ctx, UserFilter{Page: Page{Limit: MostCounted, Search: needle}, Role: role})
 	return best(all.Rows, limit, users.id, func(u User) int { return users.score(db, needle, u) }), err
 }
 
-// numbered returns the live record whose number the needle is, if there is one.
+// numbered returns the live record whose number is the needle, if it exists.
 func numbered[T any](ctx context.Context, needle string, get func(context.Context, int64) (T, error)) ([]T, error) {
 	id, err := strconv.ParseInt(strings.TrimSpace(needle), 10, 64)
 	if err != nil || id < 1 {
@@ -223,8 +224,8 @@ func idsOf(found []Found[Customer]) []int64 {
 	return ids
 }
 
-// scoreWith returns a score of records that have a customer: their own, or their customer's out of matching if that is
-// better. The number of a customer is not the number of the record.
+// scoreWith returns the score function of records that have a customer: the better of their own score and the score of
+// their customer in matching. The number of a customer does not match its records.
 func (e entity[T]) scoreWith(db *DB, needle string, matching []Found[Customer]) func(T) int {
 	customer, scores := e.column("customer_id"), map[int64]int{}
 	for _, f := range matching {
@@ -236,7 +237,7 @@ func (e entity[T]) scoreWith(db *DB, needle string, matching []Found[Customer]) 
 	}
 }
 
-// best returns at most limit of the records that have a score, each once, the best first and equals by their ids.
+// best returns at most limit of the records with a score, without duplicates, the best first and equal scores by ID.
 func best[T any](all []T, limit int, id func(T) int64, score func(T) int) []Found[T] {
 	seen := map[int64]bool{}
 	var found []Found[T]
@@ -252,8 +253,7 @@ func best[T any](all []T, limit int, id func(T) int64, score func(T) int) []Foun
 	return found[:min(len(found), limit)]
 }
 
-// scoreRecord returns how well a record matches: by its number, by its total, or with every word somewhere in its
-// texts.
+// scoreRecord returns how well a record matches: by its number, by its total, or with every word in one of its texts.
 func (db *DB) scoreRecord(needle string, id int64, total *Money, texts ...string) int {
 	number := strconv.FormatInt(id, 10)
 	if strings.TrimSpace(needle) == number {

@@ -12,14 +12,14 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// This file tries what a pooler leaves of one client's session for the next one. What the program sends does not
-// depend on it; it is for a stranger's nuisances, and for what other programs send.
+// This file tests what a pooler keeps of one client's session for the next one. The program's own statements do not
+// depend on it. It matters for other programs, and for strangers who use the same pooler.
 
-// triedConnections is how many connections leave something, and how many look for it.
+// triedConnections is the number of connections that leave marks, and of connections that look for marks.
 const triedConnections = 4
 
-// leave leaves a setting, a prepared statement and a lock with the name $1 on a connection, all of the session.
-// look finds them and takes them away; both are one transaction.
+// leave sets a setting, prepares a statement and takes a lock, all of the session and with the name $1. look finds and
+// removes them. Both are one transaction.
 const (
 	leaveMarks = `select pg_catalog.set_config('crm.marker', '%[1]s', false); prepare "%[1]s" as select 1;
 		select pg_catalog.pg_try_advisory_lock(%[2]d)`
@@ -29,8 +29,8 @@ const (
 		where locktype = 'advisory' and objsubid = 1 and pid = pg_catalog.pg_backend_pid()`
 )
 
-// WeakPooler names what the pooler behind a connection string keeps of a session for the next client; nothing where
-// the string leads to the server itself.
+// WeakPooler returns what the pooler behind a connection string keeps of a session for the next client. It returns
+// nothing if the string leads to the server itself.
 func WeakPooler(ctx context.Context, url string) (all []string, err error) {
 	conn, err := openRaw(ctx, url)
 	if err != nil {
@@ -43,7 +43,7 @@ func WeakPooler(ctx context.Context, url string) (all []string, err error) {
 	}
 	found := map[string]bool{}
 	marks, leavers, err := leaveAll(ctx, url)
-	for _, stay := range []bool{true, false} { // a pooler of sessions gives a connection on when its client has left
+	for _, stay := range []bool{true, false} { // a session pooler reuses a connection after its client has left
 		if !stay {
 			for _, c := range leavers {
 				_ = c.Close(ctx)
@@ -66,7 +66,7 @@ func WeakPooler(ctx context.Context, url string) (all []string, err error) {
 		" to the next: set server_reset_query = DISCARD ALL and server_reset_query_always = 1"}, nil
 }
 
-// leaveAll opens connections and leaves marks on them; the connections stay open.
+// leaveAll opens connections and leaves marks on them. The connections stay open.
 func leaveAll(ctx context.Context, url string) (marks []string, open []*pgx.Conn, err error) {
 	for range triedConnections {
 		conn, err := openRaw(ctx, url)
@@ -84,11 +84,11 @@ func leaveAll(ctx context.Context, url string) (marks []string, open []*pgx.Conn
 	return marks, open, nil
 }
 
-// patience is how long a pooler may take to give out a connection before it is taken to have none left.
+// patience is the time to wait for a pooler's connection before it is taken to have none left.
 const patience = 5 * time.Second
 
-// lookAll looks for marks on new connections and takes away what it finds. occupied is whether those that left marks
-// are still open: a pooler of sessions may then have none left, and nothing is found.
+// lookAll looks for marks on new connections and removes those it finds. occupied means that the connections with marks
+// are still open: a session pooler may then have none left, so nothing is found.
 func lookAll(ctx context.Context, url string, marks []string, found map[string]bool, occupied bool) error {
 	if occupied {
 		limited, cancel := context.WithTimeout(ctx, patience)
@@ -149,9 +149,9 @@ func look(ctx context.Context, conn *pgx.Conn, marks []string, found map[string]
 	return tx.Commit(ctx)
 }
 
-// KeepsSessions reports whether a pooler gave a setting of one of the program's connections to another one. It asks
-// nothing where the server is reached directly, and nothing a second time; behind a pooler it costs one more connection
-// and two round trips.
+// KeepsSessions reports whether a pooler passed a setting from one of the program's connections to another one. It asks
+// nothing if the server is reached directly, and only once otherwise. Behind a pooler it costs one more connection and
+// two round trips.
 func (db *DB) KeepsSessions(ctx context.Context) (keeps bool, err error) {
 	if !db.Shared() || db.link.tried.Swap(true) {
 		return false, nil

@@ -11,11 +11,11 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// This file hands the administrator's connection on to PostgreSQL's client programs, in the variables that libpq reads
-// (PostgreSQL manual, 34.15 Environment Variables).
+// This file passes the administrator's connection parameters to PostgreSQL's client programs, in the environment
+// variables of libpq (PostgreSQL manual, 34.15 Environment Variables).
 
-// libpqVariables are the parameters that pgx does not resolve itself, or resolves into something that a variable cannot
-// hold.
+// libpqVariables are the variables of parameters that pgx does not resolve, or resolves into a value that a variable
+// cannot hold.
 var libpqVariables = map[string]string{
 	"sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT", "sslcert": "PGSSLCERT", "sslkey": "PGSSLKEY",
 	"sslsni":         "PGSSLSNI",
@@ -27,11 +27,11 @@ var libpqVariables = map[string]string{
 	"require_auth": "PGREQUIREAUTH", "target_session_attrs": "PGTARGETSESSIONATTRS",
 }
 
-// clientEnvironment is the environment of a client program that connects as conn did. Nothing of crm's own is in it.
+// clientEnvironment returns the environment of a client program that connects like conn. It has no variables of crm.
 func (a *Admin) clientEnvironment(conn *pgx.Conn) []string {
 	environment := slices.DeleteFunc(os.Environ(), func(v string) bool {
 		name, _, _ := strings.Cut(v, "=")
-		// a service would win
+		// a service would take precedence
 		return strings.HasPrefix(name, "CRM_") || slices.Contains([]string{"PGSERVICE", "PGHOSTADDR"}, name)
 	})
 	for name, value := range parameters(a.url) {
@@ -41,7 +41,7 @@ func (a *Admin) clientEnvironment(conn *pgx.Conn) []string {
 	}
 	c := conn.Config()
 	hosts, ports := []string{c.Host}, []string{strconv.Itoa(int(c.Port))}
-	for _, f := range c.Fallbacks { // also one for each way to try TLS on the same host
+	for _, f := range c.Fallbacks { // includes one for each TLS mode of the same host
 		if port := strconv.Itoa(int(f.Port)); f.Host != hosts[len(hosts)-1] || port != ports[len(ports)-1] {
 			hosts, ports = append(hosts, f.Host), append(ports, port)
 		}
@@ -53,8 +53,8 @@ func (a *Admin) clientEnvironment(conn *pgx.Conn) []string {
 
 var keywordValue = regexp.MustCompile(`(\w+)\s*=\s*(?:'((?:[^'\\]|\\.)*)'|((?:[^\s'\\]|\\.)*))`)
 
-// parameters are those that a connection string names: of a URL's query, or keywords and values (PostgreSQL manual,
-// 34.1.1).
+// parameters returns the parameters in a connection string: in the query of a URL, or keywords and values (PostgreSQL
+// manual, 34.1.1).
 func parameters(text string) map[string]string {
 	all := map[string]string{}
 	if u, err := url.Parse(text); err == nil && strings.HasPrefix(u.Scheme, "postgres") {

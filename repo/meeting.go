@@ -18,33 +18,34 @@ import (
 // SchemaVersion is the version of schema.sql that this program works with.
 const SchemaVersion = 6
 
-// FirstVersion is the first version that was released, from which a database can be upgraded.
+// FirstVersion is the first released version. A database of it or a later one can be upgraded.
 const FirstVersion = 3
 
-// A meeting is what is known of the schema's version, shared by all copies of a DB.
+// A meeting is the known state of the schema's version. All copies of a DB share it.
 type meeting struct {
 	schema string
 	newer  func() // may be nil
 	told   atomic.Bool
 	own    string // the first statement of a batch, on a connection of the program's own
-	shared string // and on a shared one
+	shared string // the same on a shared one
 }
 
-// errNoSchema is the refusal of a database without crm's schema, or with an older one: it lacks a function or a table.
+// errNoSchema is the error for a database without crm's schema or with an older schema: a function or table does not
+// exist.
 var errNoSchema = say(ErrUnavailable, "the database does not hold crm's schema: run crm init")
 
 func newMeeting(schema string, newer func()) *meeting {
 	return &meeting{schema: schema, newer: newer, own: applyIdentity(schema), shared: applySettings(schema)}
 }
 
-// met notes the schema's version.
+// met stores the schema's version.
 func (m *meeting) met(version int32) {
 	if version > SchemaVersion && m.newer != nil && !m.told.Swap(true) {
 		m.newer()
 	}
 }
 
-// explain tells a schema that is older than schema_version() from none.
+// explain returns the error for a database without schema_version(): an older schema, or none.
 func (m *meeting) explain(ctx context.Context, pool *pgxpool.Pool, err error) error {
 	if !errors.Is(err, errNoSchema) {
 		return err
@@ -65,8 +66,8 @@ func unserved(detail string) error {
 	return versionError(number, release)
 }
 
-// versionError is the refusal of a schema that is of another version than this program; nil for the same. release is
-// the crm that goes with the schema, as far as it is known.
+// versionError returns the error for a schema of another version than this program's; nil for the same. release is the
+// crm version of the schema, empty if unknown.
 func versionError(schema int, release string) error {
 	switch {
 	case schema < SchemaVersion:

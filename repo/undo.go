@@ -67,7 +67,7 @@ func (db *DB) Undo(ctx context.Context, c LastChange) error {
 	if err != nil {
 		return err
 	}
-	current, touched := true, true // unless the rows say otherwise
+	current, touched := true, true // until the rows show otherwise
 	err = db.run(ctx,
 		// The lock waits for a change that is being made, so that the next step sees it.
 		step{query: sq().Select("id").From(table).Where(squirrel.Eq{"id": id}).Suffix("for update")},
