@@ -2279,6 +2279,54 @@ language sql stable security definer set search_path = :"schema", pg_temp as $$
 	order by a.id
 $$;
 
+-- Begins the changes of many records of a noun by the caller; see lead().
+create function lead_update(of_noun text) returns void
+language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
+begin
+	perform lead(plain_name(of_noun), 0, 'update-many', null);
+end $$;
+
+-- Changes records of a table with the caller's own rights: changes has the new values of columns by id. It returns how
+-- many it changed, and the ones that policies, triggers and constraints refused. If not for_good it changes nothing; if
+-- not partly it changes nothing if one is refused.
+create function change_many(of_noun text, tab regclass, changes jsonb, for_good boolean, partly boolean) returns jsonb
+language plpgsql volatile set search_path = :"schema", pg_temp as $$
+declare
+	which   bigint;
+	new     jsonb;
+	touched bigint;
+	changed bigint := 0;
+	refused jsonb := '[]';
+	code    text;
+	broken  text;
+	more    text;
+begin
+	begin
+		perform lead_update(of_noun);
+		for which, new in select c.key::bigint, c.value from jsonb_each(changes) c order by 1 loop
+			begin
+				execute format('update %1$s t set %2$s from jsonb_populate_record(null::%1$s, $1) r where t.id = $2 and t.deleted_at is null', tab,
+					(select string_agg(format('%1$I = r.%1$I', name), ', ') from jsonb_object_keys(new) name))
+				using new, which;
+				get diagnostics touched = row_count;
+				changed := changed + touched;
+				if touched = 0 then
+					refused := refused || jsonb_build_object('id', which, 'code', '42501');
+				end if;
+			exception when integrity_constraint_violation or data_exception or insufficient_privilege or no_data_found then
+				get stacked diagnostics code = returned_sqlstate, broken = constraint_name, more = pg_exception_detail;
+				refused := refused || jsonb_build_object('id', which, 'code', code, 'constraint', broken, 'detail', more);
+			end;
+		end loop;
+		if not for_good or changed = 0 or not partly and refused <> '[]' then
+			raise exception using errcode = 'CRM00';
+		end if;
+	exception when sqlstate 'CRM00' then
+		null; -- what was changed is rolled back
+	end;
+	return jsonb_build_object('changed', changed, 'refused', refused);
+end $$;
+
 -- Returns the table of a noun.
 create function table_of(of_noun text) returns regclass
 language sql stable set search_path = :"schema", pg_temp as $$
@@ -2664,7 +2712,8 @@ grant execute on function
 	sessions_of(bigint), end_session(bigint), end_other_sessions(),
 	me(boolean), me_id(), my_session(), reach(text[]), reached(text[]), judged(text[]), within(bigint[], bigint[]),
 	admits(bigint[], bigint, bigint[]), my_account(), my_duty(), my_permissions(), hand_over(bigint, bigint),
-	fate(uuid), known_fate(uuid), requested_id(), history(text, bigint), my_changes(bigint), led_changes(bigint), take_back(bigint, jsonb), own_addition(text, bigint),
+	fate(uuid), known_fate(uuid), requested_id(), history(text, bigint), my_changes(bigint), led_changes(bigint), take_back(bigint, jsonb),
+	lead_update(text), change_many(text, regclass, jsonb, boolean, boolean), own_addition(text, bigint),
 	note_refusal(text, text, bigint), note_export(text, bigint, text), export_customer(bigint), erase_customer(bigint, jsonb),
 	contact_of_customer(bigint), contact_of_contract(bigint), contract_owners(bigint, bigint), owners_of(text, jsonb), payable(bigint),
 	search_keys(integer[], bigint), run_key(bigint), search_tokens(customer), search_tokens(contact), search_tokens(event), search_tokens(note)

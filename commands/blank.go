@@ -38,7 +38,8 @@ func (c Command) Missing(s *Session, words []Word) []Blank {
 // missing returns the required arguments and flags that nothing is bound to.
 func (b *binder) missing() (blanks []Blank) {
 	for _, a := range b.command.Args[min(b.args, len(b.command.Args)):] {
-		if !a.Optional {
+		without := slices.ContainsFunc(b.bindings, func(g binding) bool { return slices.Contains(a.Unless, g.name) })
+		if !a.Optional && !without {
 			kind := a.Kind
 			if blanks == nil {
 				kind = kind.behind(b.last.Value)

@@ -36,6 +36,9 @@ func TestFlagsHaveColumns(t *testing.T) {
 				flags = append(flags, a.Name)
 			}
 			for _, f := range c.Flags {
+				if f.Name == "where" { // from here on the flags select many records
+					break
+				}
 				flags = append(flags, f.Name)
 			}
 			for _, flag := range flags {

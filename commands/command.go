@@ -35,6 +35,7 @@ type Arg struct {
 	Kind     Kind
 	Help     string
 	Optional bool
+	Unless   []string // a required argument is not needed with one of these flags
 }
 
 // A Flag is a named argument, spelled with dashes; the parser accepts underscores too.
@@ -64,11 +65,14 @@ type Kind struct {
 	// Doubt is a warning about a value that is accepted, empty for most; nil for kinds without doubts.
 	Doubt func(value any) string
 	// Spans returns how many of the words, at least one, are the value; nil for kinds whose values are one word.
-	Spans  func(s *Session, words []Word) int
-	Files  bool // completed with file names
-	Rest   bool // of the last argument: takes all words that are left, as one text
-	IsLine bool // of the last argument: takes all that is left as it is typed, a command of its own
-	Commas bool // several values separated by commas
+	Spans func(s *Session, words []Word) int
+	// Clauses returns what may come next in a value of several parts of which word is typed, and the part of word that stays as
+	// it is; nil for other kinds.
+	Clauses func(s *Session, word string) (base string, next []Choice)
+	Files   bool // completed with file names
+	Rest    bool // of the last argument: takes all words that are left, as one text
+	IsLine  bool // of the last argument: takes all that is left as it is typed, a command of its own
+	Commas  bool // several values separated by commas
 
 	noValue bool // of Switch
 	isID    bool // of ID: $_ stands for the last one

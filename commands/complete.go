@@ -208,5 +208,10 @@ func (a *analysis) value(k Kind, start int, word, hint string) Completion {
 	if k.Values != nil {
 		c.Choices = c.Rank(k.Values(a.session))
 	}
+	if k.Clauses != nil {
+		base, next := k.Clauses(a.session, word)
+		c.base = base
+		c.Choices = c.Rank(next)
+	}
 	return c
 }

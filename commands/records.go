@@ -97,7 +97,7 @@ func pages[T any](ctx context.Context, s *Session, in Input, fields []Field[T], 
 	by, whole := Value[order](in, "sort"), isWhole(s, in)
 	p := repo.Page{
 		Count: !whole, Limit: cmp.Or(Value[int](in, "limit"), s.Settings.Limit), After: Value[int64](in, "after"),
-		Search: Value[string](in, "search"), Deleted: in.Has("deleted"),
+		Search: Value[string](in, "search"), Where: Given[repo.Where](in, "where"), Deleted: in.Has("deleted"),
 		Sort: by.column, Desc: by.desc, Language: s.Locale.Language,
 	}
 	if whole {

@@ -140,7 +140,7 @@ func undoable(s *Session, c repo.LastChange) error {
 		needed = action("contract", "update")
 	case c.Cancels():
 		needed = action(c.Entity, "cancel")
-	case c.Action != "update":
+	case c.Action != "update" && c.Members == nil:
 		needed = action(c.Entity, "delete")
 	}
 	if c.Entity == "contract" && c.Action == "add" {

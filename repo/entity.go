@@ -30,11 +30,12 @@ import (
 // A Column is one column of an entity.
 type Column struct {
 	Name        string
-	Sealed      string // as the tag
-	Show        string // as the tag
-	search      string // as the tag
-	computed    bool   // by the database
-	sort        string // SQL that is never null; empty: PostgreSQL cannot sort by the column
+	Sealed      string       // as the tag
+	Show        string       // as the tag
+	Type        reflect.Type // of a value that is there
+	search      string       // as the tag
+	computed    bool         // by the database
+	sort        string       // SQL that is never null; empty: PostgreSQL cannot sort by the column
 	sortsByText bool
 	field       int // of the struct
 }
@@ -52,7 +53,10 @@ func ColumnsOf[T any]() []Column {
 		c := Column{
 			Name: name, Sealed: f.Tag.Get("sealed"), Show: f.Tag.Get("show"),
 			search: f.Tag.Get("search"), sortsByText: f.Tag.Get("sort") == "text",
-			computed: f.Tag.Get("by") == "database", field: i,
+			computed: f.Tag.Get("by") == "database", field: i, Type: f.Type,
+		}
+		if f.Type.Kind() == reflect.Pointer {
+			c.Type = f.Type.Elem()
 		}
 		if c.Sealed == "" && f.Tag.Get("sort") != "-" {
 			c.sort = sortKey(name, f.Type)
@@ -315,3 +319,6 @@ func (e entity[T]) writesSealed(c Change) bool {
 	}
 	return false
 }
+
+// IsComputed reports whether the database maintains the column.
+func (c Column) IsComputed() bool { return c.computed }

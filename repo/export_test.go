@@ -102,3 +102,7 @@ func (db *DB) LastChange(ctx context.Context) (LastChange, error) {
 	}
 	return changes[0], nil
 }
+
+// ContractHolds reports whether a condition holds for a contract, as the program compares it; EventHolds for an event.
+func (db *DB) ContractHolds(w Where, c Contract) bool { return contracts.holds(db, w, c) }
+func (db *DB) EventHolds(w Where, e Event) bool       { return events.holds(db, w, e) }

@@ -15,6 +15,7 @@ import (
 // mayCall are the functions that the app role may execute: all of them.
 const mayCall = `
 crm.admits(bigint[],bigint,bigint[])
+crm.change_many(text,regclass,jsonb,boolean,boolean)
 crm.change_password(bytea,integer,integer,integer,bytea,bytea)
 crm.clear_mfa(bigint)
 crm.contact_of_contract(bigint)
@@ -31,6 +32,7 @@ crm.hand_over(bigint,bigint)
 crm.history(text,bigint)
 crm.judged(text[])
 crm.known_fate(uuid)
+crm.lead_update(text)
 crm.led_changes(bigint)
 crm.me(boolean)
 crm.me_id()

@@ -1,10 +1,10 @@
 package repo
 
-// This file finds the contracts and events that mention a needle: by their number or total, by texts of their own, by
-// their contact, or by their customer. Each word of the needle may be mentioned in another of these. Read it
-// downwards: readings of the needle become words, words are looked up, lookups become parts, and the union of the
-// parts are the candidates of search.go. PostgreSQL reaches each part by one index, or reads records in the order of
-// the page where a word is frequent.
+// This file finds the contracts and events that mention a needle: by their number or total, by their own texts, by
+// their contact, or by their customer. Each word of the needle may be found in another of these places. Read the file
+// top down: the needle has readings, a reading has words, words are looked up, lookups become parts, and the union of
+// the parts is the set of candidates for search.go. PostgreSQL finds the records of each part with one index or, where
+// a word is frequent, by a scan in the order of the page.
 
 import (
 	"context"
@@ -17,29 +17,29 @@ import (
 )
 
 const (
-	fewCustomers = 500 // more matching customers make a word frequent
-	mostLooked   = 6   // words of a needle that are looked up among customers
-	mostSets     = 16  // sets of tokens
-	mostContacts = 5   // matching contacts that get a part each
+	fewCustomers = 500 // a word with more matching customers is frequent
+	mostLooked   = 6   // maximum of words that are looked up among customers
+	mostSets     = 16  // maximum of sets of tokens
+	mostContacts = 5   // maximum of contacts with a part each
 )
 
-// mentionedBy says where the records of a view mention a needle.
+// mentionedBy describes where the records of a view can mention a needle.
 type mentionedBy struct {
 	view, sequence string
 	contact        string   // the column of the contact
 	states         []string // values of the column status; nil: no such column
-	total          bool     // there is a column total_amount
-	alone          string   // the view of the records' own texts, with the column keys; empty: they have none
+	total          bool     // the view has a column total_amount
+	alone          string   // the view of the records' own texts, with the column keys; empty: none
 }
 
-// mentions are the candidates of a needle: the union of the parts.
+// mentions is the set of candidates of a needle: the union of the parts.
 type mentions struct {
 	mentionedBy
 	parts []part
 }
 
-// A part is one way to find candidates: by an indexed condition; by sets of tokens of the records' own texts; or, with
-// walk, by the condition checked on records in the order of the page. filters narrow the result.
+// A part is one way to find candidates. Exactly one of an indexed condition, sets of tokens of the records' own texts,
+// or walk is used; walk checks the condition on records in the order of the page. filters narrow the result.
 type part struct {
 	condition squirrel.Sqlizer
 	sets      [][]int32
@@ -47,12 +47,12 @@ type part struct {
 	filters   squirrel.And
 }
 
-// A word of a needle and where it is mentioned.
+// A word of a needle and the places that mention it.
 type word struct {
 	text     string
 	customer squirrel.Sqlizer // holds if the record's customer mentions it
-	few      bool             // customer names them by their ids
-	own      []part           // ways to find it in the record itself
+	few      bool             // customer lists IDs
+	own      []part           // ways to find the word in the record itself
 }
 
 // mentions returns the candidates of a needle.
@@ -89,14 +89,14 @@ func (db *DB) mentions(ctx context.Context, needle string, source mentionedBy) (
 	return m, nil
 }
 
-// A reading is one way to read a needle: words and runs of digits that must be found, and an amount.
+// A reading is one interpretation of a needle: the words and runs of digits that a record must have, and an amount.
 type reading struct {
 	words  []string
 	amount *Money // nil: none
 }
 
-// readings returns the ways to read a needle. With amounts it is also read as an amount, alone or with a decimal sign
-// among words.
+// readings returns the readings of a needle. With amounts, readings as an amount are added: the needle alone, or words
+// that look like one.
 func (db *DB) readings(needle string, amounts bool) (all []reading) {
 	for _, words := range db.vault.Readings(needle) {
 		all = append(all, reading{words: words})
@@ -119,8 +119,8 @@ func (db *DB) readings(needle string, amounts bool) (all []reading) {
 	return all
 }
 
-// ownParts returns the ways to find a word in the record itself. A part for one contact can be read from an index in
-// the order of the page.
+// ownParts returns the ways to find a word in the record itself. A part for a single contact can be read from an index
+// in the order of the page.
 func (db *DB) ownParts(text string, source mentionedBy, colleagues []User) (ways []part) {
 	add := func(sql string, value any) { ways = append(ways, part{condition: squirrel.Expr(sql, value)}) }
 	var contacts []int64
@@ -152,8 +152,8 @@ func (db *DB) ownParts(text string, source mentionedBy, colleagues []User) (ways
 	return ways
 }
 
-// lookUp returns the steps that look the words up among customers. A word is looked up if another one may be
-// mentioned in the record itself; the others are found by the part for all words.
+// lookUp returns the steps that look words up among customers. It looks a word up only if another word can be mentioned
+// in the record itself: the part for all words finds the others.
 func (db *DB) lookUp(words []word, view string) (lookups []step) {
 	for i := range words {
 		w := &words[i]
@@ -166,7 +166,7 @@ func (db *DB) lookUp(words []word, view string) (lookups []step) {
 	return lookups
 }
 
-// othersHaveOwn reports whether another word than the i-th may be mentioned in the record itself.
+// othersHaveOwn reports whether a word other than the i-th can be mentioned in the record itself.
 func othersHaveOwn(words []word, i int) bool {
 	for k, w := range words {
 		if k != i && len(w.own) > 0 {
@@ -176,8 +176,8 @@ func othersHaveOwn(words []word, i int) bool {
 	return false
 }
 
-// customersWith looks up the customers that the index offers for all of the words, deleted ones too. found gets a
-// condition for their records, by their ids if few.
+// customersWith looks up customers, also deleted ones, that have all of the words according to the index. found
+// receives a condition for their records; it lists IDs if they are few.
 func (db *DB) customersWith(view string, words []string, found func(customer squirrel.Sqlizer, few bool)) step {
 	sets := db.anywhere(words)
 	offer := offered("customers", "customer_id_seq", sets, Page{Limit: fewCustomers}, squirrel.Expr("true"))
@@ -192,8 +192,8 @@ func (db *DB) customersWith(view string, words []string, found func(customer squ
 	}}
 }
 
-// anywhere returns sets of tokens: records that mention all of the words have all tokens of one set. Words whose ways
-// to be read would make too many sets are left to the score.
+// anywhere returns sets of tokens. A record that mentions all of the words has all tokens of one set. Words with so
+// many readings that there would be too many sets are ignored here and compared by the score.
 func (db *DB) anywhere(words []string) [][]int32 {
 	sets := [][]int32{nil}
 	for _, w := range words {
@@ -212,7 +212,7 @@ func (db *DB) anywhere(words []string) [][]int32 {
 	return sets
 }
 
-// holdsAny is the condition that a column has all tokens of one of the sets. The column tokens is the customer's.
+// holdsAny is the condition that a column has all tokens of one of the sets. The column tokens belongs to the customer.
 func holdsAny(column string, sets [][]int32) squirrel.Sqlizer {
 	or := squirrel.Or{squirrel.Expr("false")}
 	for _, tokens := range sets {
@@ -221,8 +221,9 @@ func holdsAny(column string, sets [][]int32) squirrel.Sqlizer {
 	return or
 }
 
-// ofCustomers is the condition for the contracts or events of customers. "offset 0" has PostgreSQL look up one customer
-// after the other by the indexes: without statistics it expects one row in 200 for each and would read whole tables.
+// ofCustomers is the condition for the contracts or events of customers. "offset 0" makes PostgreSQL look up customers
+// one at a time with the indexes. Without statistics it estimates one row in 200 for each customer and would read whole
+// tables.
 func ofCustomers(view string, ids []int64) squirrel.Sqlizer {
 	const contracts = "unnest(?::bigint[]) c (id) cross join lateral " +
 		"(select id from contracts where customer_id = c.id offset 0) k"
@@ -233,7 +234,8 @@ func ofCustomers(view string, ids []int64) squirrel.Sqlizer {
 		" cross join lateral (select id from event_texts where contract_id = k.id offset 0) e))", ids)
 }
 
-// wordParts returns a part for each way in which a record mentions one of the words itself, and the others anywhere.
+// wordParts returns a part for each way in which a record itself can mention one of the words, with the other words
+// anywhere.
 func wordParts(words []word) (parts []part) {
 	for j, w := range words {
 		var others squirrel.And
@@ -251,7 +253,7 @@ func wordParts(words []word) (parts []part) {
 	return parts
 }
 
-// amountPart returns the part for records of an amount that mention all words.
+// amountPart returns the part for records with an amount that mention all words.
 func amountPart(amount Money, words []word) part {
 	p := part{condition: squirrel.Eq{"total_amount": amount}}
 	for _, w := range words {
@@ -260,7 +262,7 @@ func amountPart(amount Money, words []word) part {
 	return p
 }
 
-// anywhere is the condition for records that mention the word.
+// anywhere is the condition that a record mentions the word in any place.
 func (w word) anywhere() squirrel.Sqlizer {
 	or := squirrel.Or{w.customer}
 	for _, p := range w.own {
@@ -273,7 +275,7 @@ func (w word) anywhere() squirrel.Sqlizer {
 	return or
 }
 
-// candidates is the condition for the candidates of a page that hold for where, or at least the first ones of them.
+// candidates is the condition for the candidates of a page that meet where, or at least for the first of them.
 func (m mentions) candidates(p Page, where squirrel.And) squirrel.Sqlizer {
 	sql, args := "id = any(array(select null::bigint", []any{}
 	for _, part := range m.parts {
@@ -283,11 +285,11 @@ func (m mentions) candidates(p Page, where squirrel.And) squirrel.Sqlizer {
 	return squirrel.Expr(sql+"))", args...)
 }
 
-// selected selects the IDs of a part for a page.
+// selected returns the query for the IDs of a part for a page.
 func (m mentions) selected(part part, p Page, where squirrel.And) squirrel.Sqlizer {
 	narrowed := append(slices.Clone(where), part.filters...)
 	switch {
-	case part.sets != nil && len(narrowed) == 1: // nothing but the records' own texts matters
+	case part.sets != nil && len(narrowed) == 1: // only the records' own texts matter
 		return offered(m.alone, m.sequence, part.sets, p, narrowed)
 	case part.sets != nil:
 		return offered(m.view, m.sequence, part.sets, p, narrowed)
@@ -301,7 +303,7 @@ func (m mentions) selected(part part, p Page, where squirrel.And) squirrel.Sqliz
 	return ordered(squirrel.Select("id").From(m.view).Where(part.condition).Where(narrowed), m.view, p, nil)
 }
 
-// toDollar writes PostgreSQL's placeholders for a statement that is not from one of squirrel's builders.
+// toDollar replaces the placeholders of a statement that was not made by squirrel's builder by those of PostgreSQL.
 type toDollar struct{ squirrel.Sqlizer }
 
 // ToSql returns the statement and its arguments.

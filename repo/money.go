@@ -19,9 +19,9 @@ const MaxMoney Money = 999_999_999_999
 
 var errMoney = errors.New("want an amount like 1200 or 1200.50, with at most two decimals")
 
-// ParseMoney reads 1200, 1200.50, 1 200,50, 1'200.50, 1,200.50 and 1.200,50: spaces and apostrophes group thousands;
-// points and commas do where the other of the two is the decimal sign. Nothing is rounded. 1,200 is refused, because it
-// may mean either.
+// ParseMoney parses 1200, 1200.50, 1 200,50, 1'200.50, 1,200.50 and 1.200,50: spaces and apostrophes group thousands; a
+// point or a comma groups them if the other of the two is the decimal sign. It never rounds. It refuses 1,200, which is
+// ambiguous.
 func ParseMoney(text string) (Money, error) {
 	digits := strings.TrimSpace(text)
 	negative := strings.HasPrefix(digits, "-")
@@ -52,7 +52,7 @@ func ParseMoney(text string) (Money, error) {
 	return Money(n), nil
 }
 
-// ungroup takes the signs between groups out of 1 200 000 and refuses 12 00, and groups separated in several ways.
+// ungroup removes the separators from 1 200 000. It refuses 12 00 and numbers with different separators.
 func ungroup(whole string) (string, error) {
 	var sign rune
 	mixed := false
@@ -80,7 +80,7 @@ func ungroup(whole string) (string, error) {
 	return joined, nil
 }
 
-// String is the amount with two decimals, a point and no grouping: "1200.50".
+// String returns the amount with two decimals, a point and no grouping: "1200.50".
 func (m Money) String() string {
 	sign := ""
 	if m < 0 {
@@ -89,13 +89,13 @@ func (m Money) String() string {
 	return fmt.Sprintf("%s%d.%02d", sign, m/100, m%100)
 }
 
-// MarshalJSON writes the amount as a string, so that no reader turns it into a float.
+// MarshalJSON writes the amount as a string, because many readers parse numbers as floats.
 func (m Money) MarshalJSON() ([]byte, error) { return []byte(`"` + m.String() + `"`), nil }
 
-// Value hands the amount to PostgreSQL as text.
+// Value passes the amount to PostgreSQL as text.
 func (m Money) Value() (driver.Value, error) { return m.String(), nil }
 
-// ScanNumeric reads a numeric of PostgreSQL and refuses what hundredths cannot hold.
+// ScanNumeric reads a numeric of PostgreSQL. It refuses values with fractions of a hundredth.
 func (m *Money) ScanNumeric(n pgtype.Numeric) error {
 	n.Exp += 2 // hundredths
 	cents, err := n.Int64Value()

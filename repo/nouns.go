@@ -1,16 +1,17 @@
 package repo
 
-// This file lists what the program has records of. Undo, the trail and find take their nouns from it.
+// This file lists the entities. Undo, the trail and find get their nouns from it.
 
-// A stored is an entity whatever the type of its records.
+// A stored is an entity of any record type.
 type stored interface {
 	nounAndTable() (noun, table string)
 	column(name string) Column
 	write(db *DB, values map[string]any, name string, value any) error
 	sealed() []string
+	all() []Column
 }
 
-// stores returns the entities, in the order in which lists name their nouns.
+// stores returns the entities in the order in which lists show their nouns.
 func stores() []stored { return []stored{customers, contacts, contracts, events, notes, users} }
 
 // storeOf returns the entity with a noun, or nil.
@@ -57,6 +58,6 @@ func TrailActions() []string {
 		"add", "update", "delete", "cancel", "restore", "purge",
 		"sign-in", "sign-in-failed", "sign-out", "session-end", "refuse", "export", "erase",
 		"password", "password-cost", "password-reset", "unlock", "recovery-code",
-		"mfa-on", "mfa-off", "mfa-clear", "mfa-require", "hand-over", "rotate", "rotated", "upgrade",
+		"mfa-on", "mfa-off", "mfa-clear", "mfa-require", "hand-over", "update-many", "rotate", "rotated", "upgrade",
 	}
 }

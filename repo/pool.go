@@ -8,11 +8,11 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// This file opens connections: to a server itself, where statements are prepared once, or to a pooler, where nothing
-// that is left on a connection is relied upon.
+// This file opens connections. A connection to the server itself prepares statements once. A connection to a pooler
+// does not rely on any state of the session.
 
-// connect returns a connection of the pool. The first one to a pooler is opened twice: only then is it known that
-// there is one.
+// connect returns a connection of the pool. The first connection to a pooler is opened twice, because the pooler is
+// detected only after opening it.
 func (db *DB) connect(ctx context.Context) (conn *pgxpool.Conn, err error) {
 	for range 3 {
 		if conn, err = db.pool.Acquire(ctx); !errors.Is(err, errOtherMode) {
@@ -22,8 +22,8 @@ func (db *DB) connect(ctx context.Context) (conn *pgxpool.Conn, err error) {
 	return conn, err
 }
 
-// chooseMode has a new connection prepare nothing by name if the one before it led to a pooler: there a named
-// statement is unknown to the next server process, or replaced by a stranger's of the same name.
+// chooseMode disables named prepared statements for a new connection if the previous one led to a pooler. Behind a
+// pooler, the next server process may not know the name, or another client may have used it.
 func (db *DB) chooseMode(_ context.Context, conf *pgx.ConnConfig) error {
 	conf.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement
 	if db.link.shared.Load() {
@@ -32,7 +32,7 @@ func (db *DB) chooseMode(_ context.Context, conf *pgx.ConnConfig) error {
 	return nil
 }
 
-// settle fixes the settings of a new connection, or marks it as shared.
+// settle fixes the settings of a new connection, or marks the connection as shared.
 func (db *DB) settle(ctx context.Context, conn *pgx.Conn) error {
 	own, err := claim(ctx, conn, db.fixed)
 	if err != nil {
@@ -49,5 +49,5 @@ func (db *DB) settle(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// Shared reports whether the last connection led to a pooler. It is false before the first one.
+// Shared reports whether the last connection led to a pooler; false before the first connection.
 func (db *DB) Shared() bool { return db.link.shared.Load() }

@@ -9,16 +9,16 @@ import (
 	"github.com/Masterminds/squirrel"
 )
 
-// A PersonalData is everything that is held on a customer, deleted records too. Values are as in an Entry.
+// A PersonalData has all data about a customer, including deleted records. Values are as in an Entry.
 type PersonalData struct {
 	Customer     map[string]any              `json:"customer"`
 	SalesContact map[string]any              `json:"sales_contact"`
-	Records      map[string][]map[string]any `json:"records"` // that belong to the customer, by noun
+	Records      map[string][]map[string]any `json:"records"` // of the customer, by noun
 	Trail        []map[string]any            `json:"trail"`   // of the customer and of all the records above
 }
 
-// ExportCustomer returns all that is held on a customer, and records on the trail that it did. If an atomic script is
-// rolled back, which would take the entry with it, the customer is exported again to nobody, for the entry.
+// ExportCustomer returns all data about a customer, and adds an entry to the trail. The rollback of an atomic script
+// would remove the entry; then the customer is exported once more, without output, to write the entry again.
 func (db *DB) ExportCustomer(ctx context.Context, id int64) (data PersonalData, err error) {
 	var text string
 	export := step{squirrel.Expr("select export_customer($1)::text", id), value(&text)}
@@ -55,11 +55,11 @@ func (db *DB) ExportCustomer(ctx context.Context, id int64) (data PersonalData, 
 	return data, nil
 }
 
-// EraseCustomer takes the person out of a customer and the records that belong to it, for good: their sealed columns
-// read Erased or nothing, no token finds them, and the trail keeps digests only. Contracts, events and amounts stay. It
-// returns how many entries of the trail it changed.
+// EraseCustomer removes a person's data from a customer and its records, irreversibly: sealed columns become Erased or
+// null, search tokens are removed, and the trail keeps digests only. Contracts, events and amounts stay. It returns the
+// number of changed entries of the trail.
 func (db *DB) EraseCustomer(ctx context.Context, id int64) (entries int64, err error) {
-	erased := map[string]string{} // for columns that may not be null
+	erased := map[string]string{} // the value of columns that cannot be null
 	for _, e := range stores() {
 		for _, column := range e.sealed() {
 			value, _, err := db.vault.Seal(column, Erased)

@@ -13,12 +13,11 @@ import (
 // Counts are numbers of records by noun.
 type Counts struct{ Users, Customers, Contacts, Contracts, Payments, Events, Notes int }
 
-// Purged is what a purge did: how many fictional records it removed, and how many it kept
-// because real ones build on them.
+// Purged counts the fictional records that a purge removed, and those that it kept because real records refer to them.
 type Purged struct{ Removed, Kept Counts }
 
-// FictionalUser finds the live fictional collaborator with that email, or is ErrNotFound. With p, one
-// who has no credential yet gets it; a password that somebody has chosen stays.
+// FictionalUser returns the live fictional collaborator with the email, or ErrNotFound. With p, a collaborator without
+// a credential gets it; an existing password stays.
 func (a *Admin) FictionalUser(ctx context.Context, email string, p *Password) (u User, err error) {
 	err = a.asOwner(ctx, func(tx pgx.Tx) error {
 		err := tx.QueryRow(ctx, `select id, first_name, last_name, email, role from collaborator
@@ -39,7 +38,7 @@ func (a *Admin) FictionalUser(ctx context.Context, email string, p *Password) (u
 	return u, err
 }
 
-// of returns the count of the records of a table, or one that nobody reads.
+// of returns a pointer to the count of a table's records, or to a scratch variable for other tables.
 func (c *Counts) of(table string) *int {
 	counts := map[string]*int{
 		users.table: &c.Users, customers.table: &c.Customers, contacts.table: &c.Contacts,
@@ -52,17 +51,16 @@ func (c *Counts) of(table string) *int {
 	return new(int)
 }
 
-// Purge deletes, for good and in one transaction, the fictional records, except those that a real record
-// points to, itself or over other fictional ones, and the payments of a contract that stays: they
-// are why its remaining amount is what it is. Credentials and sessions go with their accounts. The
-// trail stays and notes every removal.
+// Purge deletes the fictional records irreversibly and in one transaction. It keeps records that a real record refers
+// to, directly or indirectly, and the payments of a kept contract, which determine its remaining amount. Credentials
+// and sessions are deleted with their accounts. The trail stays and has an entry for every removal.
 func (a *Admin) Purge(ctx context.Context) (p Purged, err error) {
 	err = a.asOwner(ctx, func(tx pgx.Tx) error {
 		tables, err := seededTables(ctx, tx, a.names.Schema)
 		if err != nil {
 			return err
 		}
-		// Writers wait: none of them builds on a record that is about to go.
+		// Writers wait, so no new record can refer to one that is about to be deleted.
 		names := make([]string, len(tables))
 		for i, t := range tables {
 			names[i] = quote(t.Name)
@@ -92,10 +90,10 @@ func (a *Admin) Purge(ctx context.Context) (p Purged, err error) {
 // A seededTable is a table that marks fictional rows.
 type seededTable struct {
 	Name              string
-	Children, Columns []string // seeded tables that refer to it, and the columns by which they do
+	Children, Columns []string // seeded tables that refer to it, and their referring columns
 }
 
-// seededTables reads them and their foreign keys from the catalogue.
+// seededTables reads the tables and their foreign keys from the catalogue.
 func seededTables(ctx context.Context, tx pgx.Tx, schema string) ([]seededTable, error) {
 	rows, err := tx.Query(ctx, `with seeded as (
 			select c.oid, c.relname::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -113,8 +111,8 @@ func seededTables(ctx context.Context, tx pgx.Tx, schema string) ([]seededTable,
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[seededTable])
 }
 
-// childrenFirst orders tables so that whatever still points to a record when it is its turn is real or stays. Payments
-// come last of the children of contracts: whether their contract stays is known then.
+// childrenFirst sorts tables so that a table comes after those that refer to it. Payments come last among those that
+// refer to contracts: only then is it known which contracts stay.
 func childrenFirst(tables []seededTable) (ordered []seededTable) {
 	done := map[string]bool{}
 	var add func(t seededTable)
@@ -140,7 +138,7 @@ func childrenFirst(tables []seededTable) (ordered []seededTable) {
 	return ordered
 }
 
-// purge returns the statement that deletes the fictional rows that nothing points to.
+// purge returns the statement that deletes the fictional rows to which no row refers.
 func (t seededTable) purge() string {
 	sql := "delete from " + quote(t.Name) + " t where t.fictional"
 	for i, child := range t.Children {

@@ -9,16 +9,17 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// sq is the one builder: PostgreSQL's placeholders.
+// sq is the statement builder with PostgreSQL's placeholders.
 func sq() squirrel.StatementBuilderType {
 	return squirrel.StatementBuilder.PlaceholderFormat(squirrel.Dollar)
 }
 
-// A Page is a part of a list, in an order that does not shift under the reader.
+// A Page is a part of a list. Keyset pagination: changes between two pages neither repeat nor skip rows.
 type Page struct {
 	Search   string // text that a record must contain; empty for all
-	Limit    int    // at most so many rows
-	After    int64  // start behind the record with this ID; 0 from the beginning
+	Where    *Where // the condition that a record must meet; nil: none
+	Limit    int    // the maximum number of rows
+	After    int64  // start after the record with this ID; 0: at the beginning
 	Sort     string // a sortable column; empty is id
 	Desc     bool
 	Deleted  bool   // the deleted records instead of the live ones
@@ -32,7 +33,7 @@ type List[T any] struct {
 	Total int64 // the number of records on all pages, at most MostCounted+1; -1: not counted
 }
 
-// columns are the db tags of R, in order: the one list of what a view is asked for.
+// columns returns the db tags of R in the order of its fields.
 func columns[R any]() []string {
 	var names []string
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[R]()) {
@@ -43,7 +44,7 @@ func columns[R any]() []string {
 	return names
 }
 
-// from selects R's columns from a view.
+// from returns the query for R's columns of a view.
 func from[R any](view string) squirrel.SelectBuilder {
 	return sq().Select(columns[R]()...).From(view)
 }
@@ -56,7 +57,7 @@ func collect[T any](into *[]T, row pgx.RowToFunc[T]) func(pgx.Rows) error {
 	}
 }
 
-// shaped reads a row of R and turns it into a T.
+// shaped scans a row into an R and converts it to a T.
 func shaped[R, T any](shape func(R) T) pgx.RowToFunc[T] {
 	return func(row pgx.CollectableRow) (T, error) {
 		r, err := pgx.RowToStructByName[R](row)
@@ -100,17 +101,17 @@ func one[T any](ctx context.Context, db *DB, query squirrel.Sqlizer, row pgx.Row
 	return found[0], nil
 }
 
-// MostCounted is where counting a list stops: more than that is many.
+// MostCounted is the largest number of rows that is counted. Counting stops there.
 const MostCounted = 10_000
 
-// page runs the page of a query over the entity's view. sorts maps each sort key to SQL that is never null.
+// page returns a page of a query on the entity's view. sorts maps each sort key to SQL that is never null.
 func (e entity[T]) page(
 	ctx context.Context, db *DB, q squirrel.SelectBuilder, p Page, sorts map[string]string,
 ) (List[T], error) {
 	return listPage(ctx, db, q, e.view, p, sorts, e.row(db))
 }
 
-// listPage is page for any query of rows with an id, out of the view.
+// listPage does the same as page for any query with a column id.
 func listPage[T any](
 	ctx context.Context, db *DB, q squirrel.SelectBuilder, view string, p Page, sorts map[string]string,
 	row pgx.RowToFunc[T],
@@ -134,16 +135,16 @@ func listPage[T any](
 	return found, db.ask(ctx, steps...)
 }
 
-// stopEarly keeps the planner from reading a whole table into a hash or a sort for a page or a count that stops early:
-// without statistics it does not know how soon, and takes the rows of an index for scattered over the table. It lasts
-// until the transaction ends.
+// stopEarly keeps the planner from hashing or sorting a whole table for a page or count that stops early. Without
+// statistics it does not know how early, and assumes that the rows of an index are scattered over the table. The
+// settings last until the transaction ends.
 func stopEarly() step {
 	return step{query: squirrel.Expr(`select set_config('enable_hashjoin', 'off', true),
 		set_config('enable_mergejoin', 'off', true),
 		set_config('jit', 'off', true), set_config('random_page_cost', '1', true)`)}
 }
 
-// ordered limits a query to the page, in its order.
+// ordered adds the order and the limit of the page to a query.
 func ordered(q squirrel.SelectBuilder, view string, p Page, sortable map[string]string) squirrel.SelectBuilder {
 	order, direction, compare := cmp.Or(sortable[cmp.Or(p.Sort, "id")], "id"), "", ">"
 	if p.Desc {
@@ -158,12 +159,12 @@ func ordered(q squirrel.SelectBuilder, view string, p Page, sortable map[string]
 	return q.OrderBy(order+direction, "id"+direction).Limit(uint64(p.Limit) + 1)
 }
 
-// isDeleted holds for deleted records, or for live ones.
+// isDeleted is the condition for deleted records, or for live ones.
 func isDeleted(deleted bool) squirrel.Sqlizer { return isSet("deleted_at", deleted) }
 
-// isSet holds where a column is not null, or where it is null. Without statistics the planner takes "deleted_at is
-// null" for one row in 200 and would sort whole tables for a page; it takes "num_nonnulls(deleted_at) <> 1" for nearly
-// all rows and "= 1" for one in 200.
+// isSet is the condition that a column is not null, or that it is null. Without statistics the planner estimates that
+// "deleted_at is null" holds for one row in 200 and would sort whole tables for a page. It estimates nearly all rows
+// for "num_nonnulls(deleted_at) <> 1" and one row in 200 for "= 1".
 func isSet(column string, set bool) squirrel.Sqlizer {
 	if set {
 		return squirrel.Expr("num_nonnulls(" + column + ") = 1")
@@ -171,7 +172,7 @@ func isSet(column string, set bool) squirrel.Sqlizer {
 	return squirrel.Expr("num_nonnulls(" + column + ") <> 1")
 }
 
-// orNull is NULL for an empty text.
+// orNull returns nil, which PostgreSQL stores as NULL, for an empty text.
 func orNull(text string) any {
 	if text == "" {
 		return nil

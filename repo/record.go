@@ -9,8 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// This file holds what all records share: opening sealed columns, selecting live and added records,
-// and changing, deleting and restoring one. It names no entity.
+// This file has the operations that all entities share: opening sealed columns, reading live and added records, and
+// changing, deleting and restoring a record. It names no entity.
 
 // open returns the text of a sealed value, empty for NULL.
 func (db *DB) open(column string, sealed []byte) string {
@@ -29,13 +29,13 @@ func (db *DB) openAll(column string, sealed [][]byte) []string {
 	return texts
 }
 
-// live selects the record with the ID unless it is deleted.
+// live returns the query for the record with the ID unless it is deleted.
 func (e entity[T]) live(id int64) squirrel.SelectBuilder {
 	return e.from().Where(squirrel.Eq{"id": id, "deleted_at": nil})
 }
 
-// added selects the record that an insert into the table has just made: by the connection's last value of the sequence,
-// and after that connection was lost by the request that added it.
+// added returns the query for the record that an insert has just created: by the last value of the sequence on this
+// connection or, if that connection was lost, by the request that added it.
 func (e entity[T]) added() squirrel.Sqlizer {
 	return rereadable{
 		e.from().Where("id = (select currval(pg_get_serial_sequence(?, 'id')))", e.table),
@@ -58,7 +58,7 @@ func (e entity[T]) add(ctx context.Context, db *DB, c Change, after ...step) (T,
 	return one(ctx, db, e.added(), e.row(db), append([]step{insert}, after...)...)
 }
 
-// update writes a change to a live record; see change.
+// update changes a live record; see change.
 func (e entity[T]) update(ctx context.Context, db *DB, id int64, c Change, before ...step) (T, error) {
 	if e.writesSealed(c) {
 		switch record, err := e.get(ctx, db, id); {
@@ -78,26 +78,26 @@ func (e entity[T]) update(ctx context.Context, db *DB, id int64, c Change, befor
 	return e.change(ctx, db, version{id, c.seen()}, values, before, nil)
 }
 
-// A version is a record in the state that a user has read; without seen it is its current state.
+// A version is a record in the state that a user has read. Without seen it is the current state.
 type version struct {
 	id   int64
 	seen *time.Time // its updated_at
 }
 
-// unchanged is the condition that the record was not changed since it was read, except by this transaction.
+// unchanged is the condition that no other transaction has changed the record since it was read.
 func (v version) unchanged(view string) squirrel.Sqlizer {
 	return squirrel.Expr("(?::timestamptz is null or (select updated_at from "+view+" where id = ?) in (?, now()))",
 		v.seen, v.id, v.seen)
 }
 
-// lock selects the record for update, which locks its row until the transaction ends.
+// lock returns the query that locks the record's row until the transaction ends.
 func (v version) lock(table string) squirrel.Sqlizer {
 	return sq().Select("id").From(table).Where(squirrel.Eq{"id": v.id, "deleted_at": nil}).Suffix("for update")
 }
 
-// change updates columns of a live record, with steps before and after, in one transaction, and returns the record. It
-// returns ErrNotFound for a missing record, ErrConflict for one that was changed since it was read, and ErrDenied for
-// one that the caller may not change.
+// change updates columns of a live record in one transaction, with steps before and after, and returns the record. It
+// returns ErrNotFound for a missing record, ErrConflict for a record that was changed since it was read, and ErrDenied
+// for a record that the caller may not change.
 func (e entity[T]) change(
 	ctx context.Context, db *DB, v version, values map[string]any, before, after []step,
 ) (T, error) {
@@ -129,11 +129,10 @@ func (e entity[T]) change(
 	return record, nil
 }
 
-// endBatch is the step after which changes no longer belong to the entry that leads those before it; see lead() in
-// schema.sql.
+// endBatch is the step that ends a group of changes in the trail; see lead() in schema.sql.
 func endBatch() step { return step{query: squirrel.Expr("select set_config('crm.batch', '', true)")} }
 
-// sawRow notes whether a statement touched a row.
+// sawRow records whether a statement affected a row.
 func sawRow(touched *bool) func(pgx.Rows) error {
 	return func(rows pgx.Rows) error {
 		*touched = rows.Next()
@@ -142,8 +141,8 @@ func sawRow(touched *bool) func(pgx.Rows) error {
 	}
 }
 
-// mark deletes or restores a record and returns it. It returns ErrNotFound when there is nothing to delete, ErrConflict
-// when there is nothing to restore, and ErrDenied when the caller may not change it.
+// mark deletes or restores a record and returns it. It returns ErrNotFound if the record to delete does not exist,
+// ErrConflict if the record to restore is not deleted, and ErrDenied if the caller may not change it.
 func (e entity[T]) mark(ctx context.Context, db *DB, id int64, deleted bool, before ...step) (T, error) {
 	touched, wasThere := true, true // until the rows show otherwise
 	update := sq().Update(e.table).Set("deleted_at", squirrel.Expr("case when ? then now() end", deleted)).

@@ -1,8 +1,8 @@
 // Package repo keeps customers, contracts, events and collaborators in PostgreSQL.
 //
-// PostgreSQL is the guard: every statement travels with the caller's token in one round trip, and the
-// policies of schema.sql decide. This package asks, reads the answer and turns refusals into
-// a few sentinel errors; it decides nothing about permission.
+// PostgreSQL checks permissions: every statement is sent with the caller's token in one round trip, and the policies of
+// schema.sql decide. This package sends statements, reads rows and turns refusals into a few sentinel errors. It does
+// not decide about permissions.
 package repo
 
 import (
@@ -14,54 +14,56 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// A Vault seals and opens the personal columns, and finds what is sealed; column is "customer.email" and the like.
+// A Vault seals and opens personal columns, and computes their search tokens. column is a name such as
+// "customer.email".
 type Vault interface {
-	Seal(column, plaintext string) (sealed []byte, tokens []int32, err error) // tokens are what the text is found by
-	// Open returns the text of a sealed value. It never fails: Unreadable or SealedWith stands for what cannot be
-	// opened.
+	Seal(column, plaintext string) (sealed []byte, tokens []int32, err error) // tokens are the search tokens of the text
+	// Open returns the text of a sealed value. It never fails: Unreadable or SealedWith is returned for a value that
+	// cannot be opened.
 	Open(column string, sealed []byte) string
-	// Needle is what a search asks for: texts that match have all tokens of at least one set. Exact finds whole
-	// addresses, starts the words that begin so, anywhere all that may match.
+	// Needle returns the sets of tokens of a search: a matching text has all tokens of at least one set. exact finds
+	// whole addresses, starts finds words with that beginning, anywhere finds every possible match.
 	Needle(text string) (exact, starts, anywhere [][]int32)
-	Score(needle string, fields ...string) int // how well opened texts match; 0 is not at all
-	Readings(needle string) [][]string         // the ways to read a needle: a record that matches has all words of one
+	Fold(text string) string                   // without case and accents
+	Score(needle string, fields ...string) int // how well opened texts match; 0: not at all
+	Readings(needle string) [][]string         // a matching record has all words of one reading
 
 	PlainTokens(text string) []int32   // of text that is not sealed
 	PlainNeedle(text string) [][]int32 // the sets of tokens that a search in such text asks for
-	// Generation changes with the keys: what was searched meanwhile is to be searched again.
+	// Generation changes when the keys change: then a running search must be repeated.
 	Generation() int
 }
 
-// DB is the database as one caller sees it. It is cheap to copy; see [DB.As].
+// DB is the database as seen by one caller. Copies are cheap; see [DB.As].
 type DB struct {
 	pool    *pgxpool.Pool
-	tx      *script // an atomic script's transaction, nil otherwise
+	tx      *script // the transaction of an atomic script; nil otherwise
 	fixed   []setting
 	token   func() (string, error)
 	heard   func() func(server time.Time) (moved bool) // see Timed; may be nil
-	clock   time.Time                                  // of a seeding session, zero otherwise
+	clock   time.Time                                  // the time of a seeding session; zero otherwise
 	vault   Vault
 	link    *link
 	meeting *meeting
 	quiet   bool          // see Quiet
-	used    *atomic.Int64 // when the session was last said to be in use, Unix seconds; nil for nobody's
+	used    *atomic.Int64 // when the session's use was last recorded, in Unix seconds; nil: no session
 }
 
-// A Config says where the database is.
+// A Config has the connection parameters.
 type Config struct {
 	URL            string        // libpq URL or keywords of the app role
-	Schema         string        // where crm's tables are
-	ConnectTimeout time.Duration // of one attempt
-	QueryTimeout   time.Duration // of one exchange with the database; 0: none
+	Schema         string        // of crm's tables
+	ConnectTimeout time.Duration // for one attempt
+	QueryTimeout   time.Duration // for one exchange with the database; 0: none
 	Vault          Vault
-	Revive         func(ctx context.Context) error // starts the database's server if it does not run; may be nil
-	// called once when a database that was there cannot be reached; may be nil
+	Revive         func(ctx context.Context) error // starts the server if it is stopped; may be nil
+	// called once when a database becomes unreachable that was reachable before; may be nil
 	Away func()
-	// called once when the database is of a newer crm that still serves this one; may be nil
+	// called once if the schema is of a newer crm that still serves this one; may be nil
 	Newer func()
 }
 
-// Open prepares a pool without connecting: a database that is away is reported by the first statement.
+// Open creates a pool without connecting. If the database is unreachable, the first statement returns the error.
 func Open(c Config) (*DB, error) {
 	conf, err := pgxpool.ParseConfig(c.URL)
 	if err != nil {
@@ -84,7 +86,7 @@ func Open(c Config) (*DB, error) {
 	return db, nil
 }
 
-// As is the same database with the statements of whoever token speaks for; nil for nobody.
+// As returns a copy of db that authenticates with token; nil means unauthenticated.
 func (db *DB) As(token func() (string, error)) *DB {
 	as := *db
 	as.token, as.used, as.heard = token, nil, nil
@@ -95,32 +97,31 @@ func (db *DB) As(token func() (string, error)) *DB {
 	return &as
 }
 
-// Timed returns db with a clock of the caller's that follows the database's. heard is called when a batch is sent; what
-// it returns is called with the database's time when the answer comes, and reports whether tokens signed before are
-// now known to be wrong.
+// Timed returns a copy of db with a clock of the caller that follows the database's clock. db calls heard when it sends
+// a batch, and calls heard's result with the database's time when the answer arrives. The result reports whether tokens
+// that were signed before are now known to be wrong.
 func (db *DB) Timed(heard func() func(server time.Time) (moved bool)) *DB {
 	as := *db
 	as.heard = heard
 	return &as
 }
 
-// Quiet is the same database for work that nobody waits for: it does not tell that the database is away, and
-// does not wait for it.
+// Quiet returns a copy of db for background work. It neither reports that the database is unreachable nor waits for it.
 func (db *DB) Quiet() *DB {
 	quiet := *db
 	quiet.quiet = true
 	return &quiet
 }
 
-// At is the same database with records stamped with moment instead of now. PostgreSQL heeds it
-// in a seeding session only, see [Admin.OpenSeedingSession].
+// At returns a copy of db that writes moment as the timestamp of records, instead of the current time. PostgreSQL
+// ignores it except in a seeding session; see [Admin.OpenSeedingSession].
 func (db *DB) At(moment time.Time) *DB {
 	at := *db
 	at.clock = moment
 	return &at
 }
 
-// Close ends all connections. It does not wait for long on a silent network: the server ends them then.
+// Close closes all connections. It waits only a short time for a silent network; then the server has to close them.
 func (db *DB) Close() {
 	closed := make(chan struct{})
 	go func() { db.pool.Close(); close(closed) }()
@@ -130,7 +131,7 @@ func (db *DB) Close() {
 	}
 }
 
-// Server tells people where the database is: host, port, database and whether the way is encrypted.
+// Server returns the host, port and database, and whether the connection is encrypted, as text for users.
 func (db *DB) Server() string {
 	c := db.pool.Config().ConnConfig
 	if len(c.Host) > 0 && c.Host[0] == '/' {

@@ -9,10 +9,10 @@ import (
 	"sync/atomic"
 )
 
-// This file makes the keys of requests. They are random, but those of a script that is run with an ID: there the same
-// line of the same run has the same key, so that a second run changes nothing twice.
+// This file creates the keys of requests. They are random, except in a script that is run with an ID: there the same
+// line of the same run has the same key, so a second run changes nothing twice.
 
-// requests returns the keys of one write: the first, and those of further tries.
+// requests returns the keys of one write: the first key, and those of retries.
 func (l *link) requests() func(try int) string {
 	if l.run == nil {
 		return func(int) string { return randomKey() }
@@ -20,7 +20,7 @@ func (l *link) requests() func(try int) string {
 	return l.run.next()
 }
 
-// newRequest returns the key of an atomic script, or ErrRepeated if an earlier run of it was committed.
+// newRequest returns the key of an atomic script, or ErrRepeated if an earlier run has committed it.
 func (db *DB) newRequest(ctx context.Context) (string, error) {
 	keys := db.link.requests()
 	for try := 0; ; try++ {
@@ -45,17 +45,17 @@ func randomKey() string {
 	return uuid(key, 4)
 }
 
-// uuid writes 16 bytes as a UUID of that version (RFC 9562).
+// uuid returns 16 bytes as a UUID of that version (RFC 9562).
 func uuid(b [16]byte, version byte) string {
 	b[6], b[8] = b[6]&0x0f|version<<4, b[8]&0x3f|0x80
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
-// A scriptRun is a script that may be run again. A write's key is a hash of the run's ID, the line, how often the same
-// line came before, and which of the line's writes it is.
+// A scriptRun is a script that can be resumed. The key of a write is a hash of the run's ID, the line, the number of
+// equal lines before it, and the number of the write in the line.
 type scriptRun struct {
 	id      string
-	skipped atomic.Int64 // writes that an earlier run made
+	skipped atomic.Int64 // writes that an earlier run has made
 
 	mu    sync.Mutex // guards the fields below
 	seen  map[string]int
@@ -63,10 +63,10 @@ type scriptRun struct {
 	write int
 }
 
-// Resume makes all writes of db and its copies those of the script run id. Call it before the first one.
+// Resume makes all writes of db and its copies part of the script run id. Call it before the first write.
 func (db *DB) Resume(id string) { db.link.run = &scriptRun{id: id, seen: map[string]int{}} }
 
-// Line says which line of a resumed script the next writes belong to.
+// Line sets the line of a resumed script to which the next writes belong.
 func (db *DB) Line(text string) {
 	r := db.link.run
 	if r == nil {
@@ -78,7 +78,7 @@ func (db *DB) Line(text string) {
 	r.line, r.write = fmt.Sprintf("%d\x00%s", r.seen[text], text), 0
 }
 
-// Skipped returns how many writes an earlier run of the script made.
+// Skipped returns the number of writes that an earlier run of the script has made.
 func (db *DB) Skipped() int64 {
 	if db.link.run == nil {
 		return 0

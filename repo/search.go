@@ -22,25 +22,35 @@ type finder struct {
 	mentionedBy
 }
 
-// search returns one page of the records that hold for where and, if the page has a needle, match it. The total is
-// known if all matches are on this page, and otherwise -1.
+// search returns one page of the records that hold for where and for the page's condition and, if the page has a
+// needle, match it. The total is known if all matches are on this page, and otherwise -1.
 func (e entity[T]) search(
 	ctx context.Context, db *DB, where squirrel.And, p Page, sorts map[string]string,
 ) (List[T], error) {
 	if e.column(p.Sort).sortsByText {
 		return e.sortedByText(ctx, db, where, p, sorts)
 	}
-	if p.Search == "" {
+	asked, exact := p, true
+	if p.Where != nil {
+		where, exact = append(where[:len(where):len(where)], e.bound(*p.Where, false)), e.isExact(*p.Where)
+	}
+	if p.Search == "" && exact {
 		return e.page(ctx, db, e.from().Where(where), p, sorts)
 	}
+	if p.Search == "" {
+		asked.Search = e.needle(db, *p.Where)
+	}
 	q := e.compared().Where(where)
+	matches := func(record T) bool {
+		return (p.Search == "" || e.score(db, p.Search, record) > 0) && (exact || e.holds(db, *p.Where, record))
+	}
 	return steady(db, func() (List[T], error) {
-		candidates, err := e.candidates(ctx, db, p.Search, where)
+		candidates, err := e.candidates(ctx, db, asked.Search, where)
 		if err != nil {
 			return List[T]{}, err
 		}
 		fetch := func(p Page) (List[T], error) { return e.page(ctx, db, q.Where(candidates(p)), p, sorts) }
-		return searched(p, e.id, fetch, func(record T) bool { return e.score(db, p.Search, record) > 0 })
+		return searched(asked, e.id, fetch, matches)
 	})
 }
 
@@ -61,6 +71,8 @@ func (e entity[T]) candidates(
 	ctx context.Context, db *DB, needle string, where squirrel.And,
 ) (func(Page) squirrel.Sqlizer, error) {
 	switch {
+	case needle == "":
+		return func(Page) squirrel.Sqlizer { return squirrel.Expr("true") }, nil
 	case e.finder.sealed:
 		_, _, anywhere := db.vault.Needle(needle)
 		return e.withTokens(anywhere, where), nil

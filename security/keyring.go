@@ -117,6 +117,9 @@ func (k *Keyring) Needle(text string) (exact, starts, anywhere [][]int32) {
 	return k.keys().index.Needle(text)
 }
 
+// Fold is [finding.Fold].
+func (k *Keyring) Fold(text string) string { return finding.Fold(text) }
+
 // PlainTokens returns the tokens of a text that is not encrypted.
 func (k *Keyring) PlainTokens(text string) []int32 { return finding.Plain.Tokens(text) }
 

@@ -1,0 +1,372 @@
+package commands
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"crm/repo"
+)
+
+// This file changes many records at once: contract update --where "status = pending" --status canceled. Its commands are
+// the lists and updates of the nouns, to which it adds flags.
+
+const (
+	mostChanged  = 10_000 // records by one command
+	mostPreviews = 5      // that are shown before the question
+	mostRefusals = 10     // that are named
+)
+
+// pagingFlags are the flags of lists that select no records.
+var pagingFlags = []string{"limit", "after", "sort", "deleted", "columns"}
+
+// forMany adds --where to the lists of records, and to their updates the flags that select many.
+func forMany(t Table) Table {
+	for _, noun := range repo.Nouns() {
+		list := slices.IndexFunc(t, func(c Command) bool { return c.Name == noun+" list" })
+		update := slices.IndexFunc(t, func(c Command) bool { return c.Name == noun+" update" })
+		if list < 0 || update < 0 {
+			continue
+		}
+		where := Flag{Name: "where", Kind: whereKind(noun, slices.Concat(t[list].Flags, t[update].Flags)), Help: `only those for which this holds: "FIELD = VALUE and …"`}
+		m := many{noun: noun, list: t[list], update: t[update]}
+		t[list].Flags = append(slices.Clone(t[list].Flags), where)
+		m.list = t[list]
+		t[update] = m.command(where)
+	}
+	return t
+}
+
+// many is a noun whose update can change many records.
+type many struct {
+	noun         string
+	list, update Command
+	filters      []Flag // of the list, which the update does not have
+}
+
+// command returns the update with the flags that select many records.
+func (m many) command(where Flag) Command {
+	c := m.update
+	where.Help = "change all for which this holds, instead of one"
+	c.Flags = append(slices.Clone(c.Flags), where, Flag{Name: "all", Kind: Switch, Help: "change all, or all that the other filters leave"})
+	for _, f := range m.list.Flags {
+		if _, taken := findFlag(c.Flags, f.Name); !taken && !slices.Contains(pagingFlags, f.Name) && f.Name != "where" {
+			f.Help = "with --all: " + f.Help
+			m.filters = append(m.filters, f)
+		}
+	}
+	c.Flags = append(c.Flags, m.filters...)
+	c.Flags = append(c.Flags, Flag{Name: "skip-refused", Kind: Switch, Help: "change the others if some are refused"})
+	if _, taken := findFlag(c.Flags, "yes"); !taken {
+		c.Flags = append(c.Flags, Flag{Name: "yes", Kind: Switch, Help: "change many without asking"})
+	}
+	c.Args = slices.Clone(c.Args)
+	c.Args[0].Unless = []string{"where", "all"}
+	c.Run = m.run
+	return c
+}
+
+func (m many) run(ctx context.Context, s *Session, in Input) (Output, error) {
+	selects := in.Has("where") || in.Has("all")
+	for _, f := range append(m.filters, Flag{Name: "skip-refused"}) {
+		if in.Has(f.Name) && !selects {
+			return Output{}, usagef("--%s goes with --all or --where", f.Name)
+		}
+	}
+	switch {
+	case selects && in.Has("id"):
+		return Output{}, usagef("%s takes %s, or --where and --all, not both", m.update.Name, m.update.Args[0].label())
+	case !selects:
+		return m.update.Run(ctx, s, in)
+	}
+	columns, err := m.columns(in)
+	if err != nil {
+		return Output{}, err
+	}
+	records, err := m.selected(ctx, s, in)
+	if err != nil {
+		return Output{}, err
+	}
+	batch, err := m.changes(s, in, columns, records)
+	if err != nil {
+		return Output{}, err
+	}
+	return m.change(ctx, s, in, batch)
+}
+
+// columns returns the columns that the flags set, and the error of flags that are for one record.
+func (m many) columns(in Input) (columns []string, err error) {
+	var settable []Flag
+	for _, f := range m.update.Flags {
+		name := strings.ReplaceAll(f.Name, "-", "_")
+		i := slices.IndexFunc(repo.ColumnsOfNoun(m.noun), func(c repo.Column) bool { return c.Name == name && !c.IsComputed() })
+		switch {
+		case i >= 0:
+			settable = append(settable, f)
+			if in.Has(f.Name) {
+				columns = append(columns, name)
+			}
+		case in.Has(f.Name) && f.Name != "yes":
+			return nil, usagef("--%s is for one %s: give its number", f.Name, m.noun)
+		}
+	}
+	return columns, nothingToChange(in, settable)
+}
+
+// selected returns the records that the filters select, as the list answers them.
+func (m many) selected(ctx context.Context, s *Session, in Input) (Output, error) {
+	asked := Input{values: map[string]any{"format": "json"}, resolved: map[string]any{}} // json: whole
+	for _, f := range append(m.filters, Flag{Name: "where"}) {
+		if v, given := in.values[f.Name]; given {
+			asked.values[f.Name] = v
+		}
+	}
+	found, err := m.list.Run(ctx, s, asked)
+	for err == nil && found.Rest != nil {
+		var rows [][]any
+		if rows, err = found.Rest(ctx); len(rows) == 0 {
+			break
+		}
+		if found.Rows = append(found.Rows, rows...); len(found.Rows) > mostChanged {
+			return found, &worded{
+				fmt.Sprintf("more than %s %ss would change", grouped(mostChanged), m.noun), "narrow them with --where", repo.ErrInvalid,
+			}
+		}
+	}
+	return found, err
+}
+
+// A bulk is a change of many records.
+type bulk struct {
+	columns  []string
+	changes  map[int64]repo.Change
+	previews []string
+	same     int // records that have the new values already
+}
+
+// changes returns the change of each record whose values differ from the new ones.
+func (m many) changes(s *Session, in Input, columns []string, records Output) (bulk, error) {
+	b := bulk{columns: columns, changes: map[int64]repo.Change{}}
+	place := map[string]int{}
+	for i, c := range records.Columns {
+		place[c.Name] = i
+	}
+	for _, row := range records.Rows {
+		id, _ := row[place["id"]].(int64)
+		change, said := repo.Change{}, []string{}
+		for _, name := range columns {
+			flag := strings.ReplaceAll(name, "_", "-")
+			value := in.values[flag]
+			if _, relative := value.(moment); relative {
+				start, _ := row[place["start_date"]].(time.Time)
+				if given := Given[time.Time](in, "start-date"); given != nil {
+					start = *given
+				}
+				end, err := in.end(s, flag, &start)
+				if err != nil {
+					return b, err
+				}
+				value = *end
+			}
+			was := row[place[name]]
+			if toCompare(was) == toCompare(value) {
+				continue
+			}
+			change[name] = value
+			said = append(said, fmt.Sprintf("%s %s → %s", name, toShow(s, was), toShow(s, value)))
+		}
+		if len(change) == 0 {
+			b.same++
+			continue
+		}
+		b.changes[id] = change
+		if len(b.previews) < mostPreviews {
+			b.previews = append(b.previews, fmt.Sprintf("%s %d%s: %s", m.noun, id, inBrackets(called(records, row)), strings.Join(said, ", ")))
+		}
+	}
+	return b, nil
+}
+
+// called is what people call a record.
+func called(records Output, row []any) string {
+	for _, name := range []string{"company_name", "name", "full_name", "last_name", "customer"} {
+		i := slices.IndexFunc(records.Columns, func(c Column) bool { return c.Name == name })
+		if i >= 0 && row[i] != nil {
+			return fmt.Sprint(row[i])
+		}
+	}
+	return ""
+}
+
+// toCompare writes a value so that equal ones are equal texts.
+func toCompare(v any) string {
+	if at, isTime := v.(time.Time); isTime {
+		return at.UTC().Format(time.RFC3339Nano)
+	}
+	if v == nil {
+		return ""
+	}
+	return fmt.Sprint(v)
+}
+
+// toShow writes a value for people.
+func toShow(s *Session, v any) string {
+	switch v := v.(type) {
+	case time.Time:
+		return clock(s, v)
+	case repo.Money:
+		return NewAmountFormat(s.Locale).Format(v)
+	case nil:
+		return "--"
+	}
+	return cmp.Or(fmt.Sprint(v), "--")
+}
+
+// change says what would change, asks, and changes it.
+func (m many) change(ctx context.Context, s *Session, in Input, b bulk) (Output, error) {
+	if len(b.changes) == 0 {
+		out := m.answer(b, repo.Changed{})
+		out.Message = fmt.Sprintf("no %s changes", m.noun) + inBrackets(m.already(b))
+		return out, nil
+	}
+	how := repo.All
+	if in.Has("skip-refused") {
+		how = repo.Partly
+	}
+	if !in.Has("yes") {
+		tried, err := s.DB.ChangeMany(ctx, m.noun, b.changes, repo.Trial)
+		if err != nil {
+			return Output{}, err
+		}
+		would := fmt.Sprintf("%s would change", Plural(tried.Records, m.noun)) + inBrackets(m.already(b))
+		lines := slices.Concat([]string{would}, b.previews, m.more(len(b.changes)), m.reasons(tried))
+		if s.Confirm == nil {
+			return Output{}, usagef("%s of many needs --yes", m.update.Name)
+		}
+		if tried.Records == 0 {
+			return Output{}, m.refused(tried)
+		}
+		lines = append(lines, fmt.Sprintf("change %s?", Plural(tried.Records, m.noun)))
+		if err := s.Confirm(ctx, strings.Join(lines, "\n")); err != nil {
+			return Output{}, err
+		}
+		if len(tried.Refused) > 0 {
+			how = repo.Partly // the question named them
+		}
+	}
+	changed, err := s.DB.ChangeMany(ctx, m.noun, b.changes, how)
+	if err != nil {
+		return Output{}, err
+	}
+	if len(changed.Refused) > 0 && (how == repo.All || changed.Records == 0) {
+		return Output{}, m.refused(changed)
+	}
+	out := m.answer(b, changed)
+	out.Message = fmt.Sprintf("%s updated", Plural(changed.Records, m.noun)) + inBrackets(m.already(b))
+	out.Warnings = m.reasons(changed)
+	out.Events = m.events(b, changed, in)
+	err = m.warnOfOverlaps(ctx, s, b, changed, &out)
+	return out, err
+}
+
+// more says that not all changes are shown.
+func (m many) more(changes int) []string {
+	if changes <= mostPreviews {
+		return nil
+	}
+	return []string{fmt.Sprintf("and %s more", grouped(int64(changes-mostPreviews)))}
+}
+
+func (m many) already(b bulk) string {
+	if b.same == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s already so", grouped(int64(b.same)))
+}
+
+// reasons has a line for each refused record, up to mostRefusals.
+func (m many) reasons(c repo.Changed) (lines []string) {
+	for i, r := range c.Refused {
+		if i == mostRefusals {
+			return append(lines, fmt.Sprintf("%s more are refused", grouped(int64(len(c.Refused)-i))))
+		}
+		text, _ := Describe(named(r.Err, m.noun, r.ID))
+		lines = append(lines, fmt.Sprintf("%s %d is refused: %s", m.noun, r.ID, text))
+	}
+	return lines
+}
+
+// refused is the error of a change that was not made because of refused records.
+func (m many) refused(c repo.Changed) error {
+	hint := m.reasons(c)
+	if c.Records > 0 {
+		hint = append(hint, fmt.Sprintf("--skip-refused changes the other %d", c.Records))
+	}
+	kind := error(repo.ErrConflict)
+	if named := c.Refused[0].Err; isBare(named, repo.ErrDenied) && c.Records == 0 {
+		kind = repo.ErrDenied
+	}
+	return &worded{
+		fmt.Sprintf("nothing was changed: %d of %s refused", len(c.Refused), isAre(int64(len(c.Refused))+c.Records, m.noun)), strings.Join(hint, "\n"), kind,
+	}
+}
+
+func isAre(n int64, noun string) string {
+	if n == 1 {
+		return "1 " + noun + " is"
+	}
+	return Plural(n, noun) + " are"
+}
+
+// answer is the answer for programs.
+func (m many) answer(b bulk, c repo.Changed) Output {
+	out := single([]Field[repo.Changed]{
+		{Column{Name: "updated"}, func(c repo.Changed) any { return c.Records }},
+		{Column{Name: "same"}, func(repo.Changed) any { return b.same }},
+		{Column{Name: "refused"}, func(c repo.Changed) any { return len(c.Refused) }},
+	}, c)
+	out.Quiet = true
+	return out
+}
+
+// events has what a change of each record alone would report (R31).
+func (m many) events(b bulk, c repo.Changed, in Input) (events []Event) {
+	for _, id := range slices.Sorted(maps.Keys(b.changes)) {
+		if slices.ContainsFunc(c.Refused, func(r repo.RefusedRecord) bool { return r.ID == id }) {
+			continue
+		}
+		events = append(events, happened(m.noun, id, "updated"))
+		if status, changes := b.changes[id]["status"].(string); changes {
+			events = append(events, happened(m.noun, id, status))
+		}
+	}
+	return events
+}
+
+// warnOfOverlaps warns where support contacts are booked twice by the change (D9).
+func (m many) warnOfOverlaps(ctx context.Context, s *Session, b bulk, c repo.Changed, out *Output) error {
+	if m.noun != "event" || !slices.ContainsFunc(b.columns, func(name string) bool { return slices.Contains([]string{"support_id", "start_date", "end_date"}, name) }) {
+		return nil
+	}
+	for _, id := range slices.Sorted(maps.Keys(b.changes)) {
+		if slices.ContainsFunc(c.Refused, func(r repo.RefusedRecord) bool { return r.ID == id }) {
+			continue
+		}
+		e, err := s.DB.Event(ctx, id)
+		if err != nil {
+			return err
+		}
+		warnings, err := bookedTwice(ctx, s, e)
+		if err != nil {
+			return err
+		}
+		if out.Warnings = append(out.Warnings, warnings...); len(out.Warnings) > mostRefusals {
+			return nil
+		}
+	}
+	return nil
+}

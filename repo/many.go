@@ -1,0 +1,87 @@
+package repo
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"github.com/Masterminds/squirrel"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// This file changes many records in one transaction. PostgreSQL judges each one.
+
+// A RefusedRecord is a record that is not changed, and why.
+type RefusedRecord struct {
+	ID  int64
+	Err error
+}
+
+// Changed is what came of a change of many records.
+type Changed struct {
+	Records int64 // that were changed, or would be
+	Refused []RefusedRecord
+}
+
+// Many says how many records are changed.
+type Many int
+
+// The ways to change many records.
+const (
+	Trial  Many = iota // nothing is changed: it is tried and rolled back
+	All                // nothing is changed if one is refused
+	Partly             // those that are not refused are changed
+)
+
+// ChangeMany writes a change to each record of a noun, by its ID. Undo takes all of it back together.
+func (db *DB) ChangeMany(ctx context.Context, noun string, changes map[int64]Change, how Many) (Changed, error) {
+	e := storeOf(noun)
+	if e == nil {
+		return Changed{}, say(ErrInvalid, "there are no records of %s", noun)
+	}
+	written := map[string]map[string]any{}
+	for id, c := range changes {
+		values := map[string]any{}
+		for column, v := range c.given() {
+			if err := e.write(db, values, column, v); err != nil {
+				return Changed{}, err
+			}
+		}
+		for column, v := range values {
+			if sealed, isBytes := v.([]byte); isBytes && sealed != nil {
+				values[column] = `\x` + hex.EncodeToString(sealed)
+			}
+		}
+		written[strconv.FormatInt(id, 10)] = values
+	}
+	text, err := json.Marshal(written)
+	if err != nil {
+		return Changed{}, fmt.Errorf("%w: %v", ErrInternal, err)
+	}
+	var out Changed
+	var answer []string
+	_, table := e.nounAndTable()
+	query := squirrel.Expr("select change_many($1, $2::regclass, $3, $4, $5)::text", noun, table, string(text), how != Trial, how == Partly)
+	if err := db.run(ctx, step{query, collect(&answer, pgx.RowTo[string])}, endBatch()); err != nil {
+		return Changed{}, err
+	}
+	var row struct {
+		Changed int64
+		Refused []struct {
+			ID                       int64
+			Code, Constraint, Detail string
+		}
+	}
+	if len(answer) == 0 || json.Unmarshal([]byte(answer[0]), &row) != nil {
+		return Changed{}, fmt.Errorf("%w: the answer of change_many cannot be read", ErrInternal)
+	}
+	out.Records = row.Changed
+	for _, r := range row.Refused {
+		pg := &pgconn.PgError{Severity: "ERROR", Code: r.Code, ConstraintName: r.Constraint, Detail: r.Detail}
+		out.Refused = append(out.Refused, RefusedRecord{r.ID, translate(pg)})
+	}
+	return out, nil
+}
