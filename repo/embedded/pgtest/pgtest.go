@@ -31,6 +31,7 @@ var (
 // Main runs m, a [testing.M] or a wrapper of one, with one private server for all the package's tests, and returns the
 // exit code.
 func Main(m interface{ Run() int }) int {
+	inMemory()
 	sweep()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -92,27 +93,40 @@ func Database(t testing.TB, template string) string {
 		template = "template1"
 	}
 	name := "test_" + strconv.FormatInt(count.Add(1), 10)
-	run(t, "create database "+pgx.Identifier{name}.Sanitize()+" template "+pgx.Identifier{template}.Sanitize())
-	if template != "template1" { // a clone has the default rights of a new database, not those of crm init
-		run(t, "revoke temporary on database "+pgx.Identifier{name}.Sanitize()+" from public")
+	if err := Clone(name, template); err != nil {
+		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		run(t, "drop database if exists "+pgx.Identifier{name}.Sanitize()+" with (force)")
+		if err := run("drop database if exists " + pgx.Identifier{name}.Sanitize() + " with (force)"); err != nil {
+			t.Error(err)
+		}
 	})
 	return name
 }
 
-// run executes a statement on a connection of its own: the test's context may have ended already.
-func run(t testing.TB, statement string) {
-	t.Helper()
+// Clone makes a database that stays until the server ends, for tests to clone.
+func Clone(name, template string) error {
+	database := pgx.Identifier{name}.Sanitize()
+	statements := []string{"create database " + database + " template " + pgx.Identifier{template}.Sanitize()}
+	if template != "template1" { // a clone has the rights of a new database: not those of crm init's
+		statements = append(statements, "revoke temporary on database "+database+" from public")
+	}
+	return run(statements...)
+}
+
+// run executes statements on a connection of its own. It takes no context: a test's may be over already.
+func run(statements ...string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, URL("postgres"))
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	defer conn.Close(ctx)
-	if _, err := conn.Exec(ctx, statement); err != nil {
-		t.Fatalf("%s: %v", statement, err)
+	for _, statement := range statements {
+		if _, err := conn.Exec(ctx, statement); err != nil {
+			return fmt.Errorf("%s: %w", statement, err)
+		}
 	}
+	return nil
 }
