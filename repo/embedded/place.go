@@ -130,7 +130,8 @@ func closeOff(path string) error {
 // that is not ours or not private is refused.
 func (p place) socketDir() (string, error) {
 	dirs := []string{filepath.Join(p.home, "run")}
-	if len(dirs[0])+len(socketName) > socketRoom || strings.Contains(dirs[0], ",") { // clients read it as a list of hosts
+	// clients read it as a list of hosts
+	if len(dirs[0])+len(socketName) > socketRoom || strings.Contains(dirs[0], ",") {
 		dirs = nil
 		for _, base := range []string{os.Getenv("XDG_RUNTIME_DIR"), os.TempDir(), "/tmp"} {
 			dir := filepath.Join(base, "crm-"+digest(p.home))
