@@ -107,6 +107,15 @@ func customerCommands() Table {
 		restoreCommand("customer", customerFields, (*repo.DB).RestoreCustomer),
 		historyCommand("customer", CustomerID),
 		{
+			Name: "customer merge", Short: "Move all that belongs to a customer to another, and delete it", Needs: action("customer", "merge"),
+			Args: []Arg{
+				{Name: "id", Kind: ownCustomerID, Help: "the customer that stays"},
+				{Name: "other", Kind: ownCustomerID, Help: "the one that goes"},
+			},
+			Flags:       []Flag{{Name: "take", Kind: taken, Help: "fields that the one that stays takes over: email=other,phone=other"}},
+			Destructive: true, Question: askToMerge, Examples: []string{"customer merge 1 2 --take phone=other"}, Run: mergeCustomers,
+		},
+		{
 			Name: "customer duplicates", Short: "List customers that may be one, the most alike first", Needs: action("customer", "view"),
 			Flags:    []Flag{{Name: "limit", Kind: Number("N", 1, 10_000), Help: "at most so many pairs; without it as many as the setting limit says"}},
 			Examples: []string{"customer duplicates"}, Run: listDuplicates,

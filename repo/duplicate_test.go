@@ -98,8 +98,10 @@ func (w *world) manyCustomers(n int) {
 			for i := from; i < min(from+1000, n); i++ {
 				var values []any
 				for _, column := range [][2]string{
-					{"company_name", fmt.Sprintf("Company %d SARL", i%70000)}, {"full_name", fmt.Sprintf("Ada%d Byron%d", i%3000, i%5000)},
-					{"email", fmt.Sprintf("a%d@b.example", i)}, {"phone", fmt.Sprintf("+336%08d", i)},
+					{"company_name", fmt.Sprintf("Company %d SARL", i%70000)},
+					{"full_name", fmt.Sprintf("Ada%d Byron%d", i%3000, i%5000)},
+					{"email", fmt.Sprintf("a%d@b.example", i)},
+					{"phone", fmt.Sprintf("+336%08d", i)},
 				} {
 					sealed, tokens, err := w.vault.Seal("customer."+column[0], column[1])
 					if err != nil {

@@ -49,7 +49,8 @@ user.handover    A A - -
 user.mfa         A - - -
 audit.view       A - - -
 customer.export  A A - -
-customer.erase   A - - -`
+customer.erase   A - - -
+customer.merge   A - O -`
 
 // matrix is responsibilities by action and role.
 func matrix() map[string]map[string]string {

@@ -100,6 +100,11 @@ create unique index tag_of_contract on tag (contract_id, name) where deleted_at 
 create unique index tag_of_event on tag (event_id, name) where deleted_at is null;
 create index tag_name on tag (name);
 
+-- Customers are merged.
+
+insert into permission (role, action, scope) values
+	('admin', 'customer.merge', 'all'), ('sales', 'customer.merge', 'own');
+
 -- Changes that were made together are taken back together.
 
 alter table audit add batch bigint;
