@@ -1839,7 +1839,7 @@ begin
 		raise exception using errcode = '23514', constraint = 'payment_too_much', message = 'more than what remains',
 			detail = remains::text;
 	end if;
-	if new.paid_on > (moment(caller.seeding) + interval '14 hours')::date then -- the date in UTC+14, the first time zone
+	if new.paid_on > (moment(caller.seeding) + interval '14 hours')::date then -- the date in UTC+14
 		raise exception using errcode = '23514', constraint = 'payment_future', message = 'paid in the future';
 	end if;
 	update contract c set remaining_amount = c.remaining_amount - new.amount, changed_in = -caller.session_id
