@@ -15,8 +15,8 @@ var ContactID = contactKind("contact", "")
 // ownContactID is the kind of the number of a contact that the session may change.
 var ownContactID = contactKind("own contact", action("contact", "update"))
 
-// contactKind is the kind of a contact's number. Completion offers the contacts for which the session has the action; all
-// if it is "".
+// contactKind is the kind of a contact's number. Completion offers the contacts for which the session has the action;
+// all if it is "".
 func contactKind(key string, needed security.Action) Kind {
 	return Kind{
 		Name: "CONTACT_ID", Key: key, Noun: "contact", Parse: ID.Parse, Search: searchContacts,

@@ -2,8 +2,6 @@ package commands
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -132,7 +130,8 @@ func noteCommands() Table {
 
 func listNotes(ctx context.Context, s *Session, in Input) (Output, error) {
 	f := repo.NoteFilter{
-		Noun: Value[string](in, "noun"), RecordID: Value[int64](in, "record-id"), Open: in.Has("open"), Due: Given[time.Time](in, "due"),
+		Noun: Value[string](in, "noun"), RecordID: Value[int64](in, "record-id"),
+		Open: in.Has("open"), Due: Given[time.Time](in, "due"),
 	}
 	if in.Has("mine") {
 		f.AuthorID = s.Me.ID
@@ -163,64 +162,4 @@ func noteChange(in Input) repo.Change {
 		c["due"] = day.Format(time.DateOnly)
 	}
 	return c
-}
-
-// tagName is the kind of a tag; its value is a string in lower case.
-var tagName = Kind{
-	Name: "TAG",
-	Parse: func(_ *Session, text string) (any, error) {
-		text, err := cleanText(text, 50)
-		if err == nil && (text == "" || strings.ContainsAny(text, " ,\u00a0\u202f")) {
-			err = errors.New("want one word without commas, like vip")
-		}
-		return strings.ToLower(text), err
-	},
-	Live: func(ctx context.Context, s *Session) ([]Choice, error) {
-		found, err := s.DB.Tags(ctx, "", 0)
-		return live(found, err, func(t repo.TagCount) Choice { return Choice{t.Name, Plural(t.Count, "record")} })
-	},
-}
-
-// tagFlag is --tag of lists.
-var tagFlag = Flag{Name: "tag", Kind: tagName, Help: "only those with this tag"}
-
-var tagFields = []Field[repo.TagCount]{
-	{Column{Name: "tag"}, func(t repo.TagCount) any { return t.Name }},
-	{Column{Name: "records"}, func(t repo.TagCount) any { return t.Count }},
-}
-
-func tagCommands() Table {
-	tag := append(recordArgs(false), Arg{Name: "tag", Kind: tagName, Help: "a word"})
-	change := func(what, happening string, run func(*repo.DB, context.Context, string, int64, string) (repo.Tag, error)) func(context.Context, *Session, Input) (Output, error) {
-		return func(ctx context.Context, s *Session, in Input) (Output, error) {
-			noun, id, name := Value[string](in, "noun"), Value[int64](in, "record-id"), Value[string](in, "tag")
-			_, err := run(s.DB, ctx, noun, id, name)
-			switch {
-			case isBare(err, repo.ErrNotFound):
-				err = &worded{fmt.Sprintf("%s %d does not have the tag %s", noun, id, name), "", repo.ErrNotFound}
-			case errors.Is(err, repo.ErrConflict):
-				err = &worded{fmt.Sprintf("%s %d has the tag %s already", noun, id, name), "", repo.ErrConflict}
-			}
-			out := Output{Message: fmt.Sprintf("%s %d %s %s", noun, id, what, name), Events: []Event{happened(noun, id, happening)}}
-			return out, err
-		}
-	}
-	return Table{
-		{
-			Name: "tag list", Short: "List the tags of a record, or all", Needs: action("tag", "view"),
-			Args: recordArgs(true), Examples: []string{"tag list", "tag list customer 2"},
-			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
-				found, err := s.DB.Tags(ctx, Value[string](in, "noun"), Value[int64](in, "record-id"))
-				return list(tagFields, found), err
-			},
-		},
-		{
-			Name: "tag add", Short: "Put a tag on a customer, contract or event", Needs: action("tag", "add"),
-			Args: tag, Examples: []string{"tag add customer 2 vip"}, Run: change("tagged", "tagged", (*repo.DB).AddTag),
-		},
-		{
-			Name: "tag remove", Short: "Take a tag off a customer, contract or event", Needs: action("tag", "delete"),
-			Args: tag, Run: change("is no longer tagged", "untagged", (*repo.DB).RemoveTag),
-		},
-	}
 }

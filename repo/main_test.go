@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -20,7 +21,11 @@ import (
 	"crm/security"
 )
 
-const template = "crm_template"
+// The databases that tests clone: template holds nobody, populated the people.
+const (
+	template  = "crm_template"
+	populated = "crm_populated"
+)
 
 func TestMain(m *testing.M) { os.Exit(pgtest.Main(around{m})) }
 
@@ -37,10 +42,28 @@ var schemaSQL = sync.OnceValue(func() string {
 	return string(sql)
 })
 
-// prepare makes the database that every test's is a clone of.
+// prepare makes the template.
 var prepare = sync.OnceValue(func() error {
 	_, err := repo.NewAdmin(pgtest.URL("postgres"), names(template)).Setup(context.Background(), schemaSQL(), "")
 	return err
+})
+
+// populate makes a database with the people, whose IDs it returns. It is never dropped.
+var populate = sync.OnceValues(func() (ids map[string]int64, err error) {
+	if err := prepare(); err != nil {
+		return nil, err
+	}
+	if err := pgtest.Clone(populated, template); err != nil {
+		return nil, err
+	}
+	admin := repo.NewAdmin(pgtest.URL("postgres"), names(populated))
+	ids = map[string]int64{}
+	for _, p := range people {
+		if ids[p], err = addUser(admin, p, roleOf(p)); err != nil {
+			return nil, err
+		}
+	}
+	return ids, nil
 })
 
 // world is one test's database with a collaborator of each role, and two where "other" matters.
@@ -70,14 +93,27 @@ func roleOf(person string) string {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	if err := prepare(); err != nil {
+	ids, err := populate()
+	if err != nil {
 		t.Fatal(err)
 	}
-	return worldOn(t, pgtest.Database(t, template))
+	w := emptyWorld(t, pgtest.Database(t, populated))
+	maps.Copy(w.ids, ids)
+	return w
 }
 
 // worldOn is a world in a database that holds nobody yet.
 func worldOn(t testing.TB, database string) *world {
+	t.Helper()
+	w := emptyWorld(t, database)
+	for _, p := range people {
+		w.add(p, roleOf(p))
+	}
+	return w
+}
+
+// emptyWorld is a world in a database, without its people.
+func emptyWorld(t testing.TB, database string) *world {
 	t.Helper()
 	w := &world{t: t, database: database, ids: map[string]int64{}, signers: map[string]*security.Signer{}}
 	w.admin = repo.NewAdmin(pgtest.URL("postgres"), names(w.database))
@@ -86,9 +122,6 @@ func worldOn(t testing.TB, database string) *world {
 	w.openWith(vault{keyring})
 	w.pool = rawPool(t, appURL(w.database))
 	w.owner = rawPool(t, pgtest.URL(w.database))
-	for _, p := range people {
-		w.add(p, roleOf(p))
-	}
 	return w
 }
 
@@ -173,14 +206,14 @@ func derives(key []byte) func(repo.Derivation) (repo.Secret, error) {
 
 func (w *world) add(person, role string) {
 	w.t.Helper()
+	w.ids[person] = ok[int64](w.t)(addUser(w.admin, person, role))
+}
+
+func addUser(admin *repo.Admin, person, role string) (id int64, err error) {
 	hash := sha256.Sum256(key(person))
-	id, err := w.admin.AddUser(context.Background(),
+	return admin.AddUser(context.Background(),
 		repo.User{FirstName: person, LastName: "Test", Email: person + "@epic.example", Role: role},
 		&repo.Password{MemoryKiB: 64, Iterations: 1, Parallelism: 1, Salt: make([]byte, 16), KeyHash: hash[:]}, false)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.ids[person] = id
 }
 
 // as is the database for a signed-in person.

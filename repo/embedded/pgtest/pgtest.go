@@ -1,5 +1,4 @@
-// Package pgtest gives the tests of a package one private PostgreSQL server, and each test a
-// database of its own.
+// Package pgtest starts one private PostgreSQL server for the tests of a package, and creates a database for each test.
 //
 //	func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
 package pgtest
@@ -23,15 +22,16 @@ import (
 
 const prefix = "crm-test-"
 
-// The server of this test program, from Main to its end: tests have no other way to share it.
+// The server of this test program, from the start of Main to its end: tests have no other way to share it.
 var (
 	server *embedded.Server
 	count  atomic.Int64
 )
 
-// Main runs m, a [testing.M] or what surrounds one, with one private server for all the package's tests and returns the
+// Main runs m, a [testing.M] or a wrapper of one, with one private server for all the package's tests, and returns the
 // exit code.
 func Main(m interface{ Run() int }) int {
+	inMemory()
 	sweep()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -66,8 +66,8 @@ func fail(err error) int {
 	return 1
 }
 
-// sweep removes the servers of test programs that were killed. One that is a minute old has locked
-// its directory: Remove leaves it alone while it is in use.
+// sweep removes the servers of test programs that were killed. A server that is a minute old has locked its directory,
+// so Remove leaves it alone while it is in use.
 func sweep() {
 	dirs, _ := filepath.Glob(filepath.Join(os.TempDir(), prefix+"*"))
 	for _, dir := range dirs {
@@ -77,7 +77,7 @@ func sweep() {
 	}
 }
 
-// URL is the connection string of database, as the superuser.
+// URL returns the superuser's connection string of database.
 func URL(database string) string {
 	if server == nil {
 		panic("pgtest: call it from a test whose TestMain is pgtest.Main")
@@ -85,35 +85,48 @@ func URL(database string) string {
 	return server.URL(database, "")
 }
 
-// Database makes a new database from template, empty when template is "", and returns its name. It
-// is dropped when the test ends, with whatever is still connected to it.
+// Database creates a database from template, an empty one for "", and returns its name. At the end of the test it is
+// dropped, even if it has connections.
 func Database(t testing.TB, template string) string {
 	t.Helper()
 	if template == "" {
 		template = "template1"
 	}
 	name := "test_" + strconv.FormatInt(count.Add(1), 10)
-	run(t, "create database "+pgx.Identifier{name}.Sanitize()+" template "+pgx.Identifier{template}.Sanitize())
-	if template != "template1" { // a clone has the rights of a new database: not those of crm init's
-		run(t, "revoke temporary on database "+pgx.Identifier{name}.Sanitize()+" from public")
+	if err := Clone(name, template); err != nil {
+		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		run(t, "drop database if exists "+pgx.Identifier{name}.Sanitize()+" with (force)")
+		if err := run("drop database if exists " + pgx.Identifier{name}.Sanitize() + " with (force)"); err != nil {
+			t.Error(err)
+		}
 	})
 	return name
 }
 
-// run executes a statement on a connection of its own: the test's context may be over already.
-func run(t testing.TB, statement string) {
-	t.Helper()
+// Clone makes a database that stays until the server ends, for tests to clone.
+func Clone(name, template string) error {
+	database := pgx.Identifier{name}.Sanitize()
+	statements := []string{"create database " + database + " template " + pgx.Identifier{template}.Sanitize()}
+	if template != "template1" { // a clone has the rights of a new database: not those of crm init's
+		statements = append(statements, "revoke temporary on database "+database+" from public")
+	}
+	return run(statements...)
+}
+
+// run executes statements on a connection of its own. It takes no context: a test's may be over already.
+func run(statements ...string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, URL("postgres"))
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	defer conn.Close(ctx)
-	if _, err := conn.Exec(ctx, statement); err != nil {
-		t.Fatalf("%s: %v", statement, err)
+	for _, statement := range statements {
+		if _, err := conn.Exec(ctx, statement); err != nil {
+			return fmt.Errorf("%s: %w", statement, err)
+		}
 	}
+	return nil
 }
