@@ -2431,7 +2431,8 @@ returns table (id bigint, at timestamptz, user_id bigint, user_name text, action
 language sql stable security definer set search_path = :"schema", pg_temp as $$
 	select a.id, a.at, a.collaborator_id, c.first_name || ' ' || c.last_name, a.action, a.before, a.after
 	from audit a left join collaborator c on c.id = a.collaborator_id
-	where a.entity = of_entity and a.entity_id = any (case of_entity when 'customer' then array(select merged_into(of_id)) else array[of_id] end)
+	where a.entity = of_entity
+		and a.entity_id = any (case of_entity when 'customer' then array(select merged_into(of_id)) else array[of_id] end)
 		and (select reach(of_entity || '.view')) = 0
 		and (a.action in ('add', 'update', 'delete', 'cancel', 'restore', 'purge', 'erase', 'hand-over', 'merge')
 			or (select reach('audit.view')) = 0 or of_entity = 'user' and of_id = (select me_id()))
