@@ -24,10 +24,14 @@ import (
 
 // This file reads the config and prepares from it what the commands use: the database, the keys, the secrets.
 
+// seeExample ends the refusal of a name that is like no key.
+const seeExample = ": see config.yaml.example"
+
 // configure reads file, environment and flags, each over the one before, and checks every key and value.
 func (p *program) configure() error {
 	if name := config.UnknownVariable(os.Environ()); name != "" {
-		return usage("the environment sets %s, which is no key of crm's config: see config.yaml.example", name)
+		return usage("the environment sets %s, which is no key of crm's config%s", name,
+			cmp.Or(commands.DidYouMean(name, config.Variables()), seeExample))
 	}
 	for _, o := range config.Options() {
 		p.SetDefault(o.Key, o.Default)
@@ -42,7 +46,7 @@ func (p *program) configure() error {
 	}
 	for _, key := range p.AllKeys() {
 		if !slices.Contains(keys, key) {
-			return usage("%s: unknown key %s: see config.yaml.example", p.configFile, key)
+			return usage("%s: unknown key %s%s", p.configFile, key, cmp.Or(commands.DidYouMean(key, keys), seeExample))
 		}
 	}
 	for _, o := range config.Options() {
