@@ -180,6 +180,7 @@ func (p *program) open(at place.Place) (*repo.DB, error) {
 	return repo.Open(repo.Config{
 		URL: at.URL, Schema: at.Names.Schema, ConnectTimeout: p.GetDuration("database.connect_timeout"),
 		QueryTimeout: p.GetDuration("database.query_timeout"), Vault: vault, Newer: newer, Revive: at.Revive,
+		Blocked: func(by []repo.Blocker) { p.say(shell.WaitsFor(by)) },
 		Away: func() {
 			fmt.Fprintln(os.Stderr, "the database is away: trying again for a while, Ctrl-C gives up")
 		},
