@@ -21,7 +21,7 @@ import (
 
 // This file wires the shell: the prompt, scripts and the demo.
 
-// converse is the prompt or a script.
+// converse runs the prompt or a script.
 func (p *program) converse(ctx context.Context) error {
 	if p.GetBool("atomic") && p.GetBool("keep_going") {
 		return usage("--atomic and --keep-going exclude each other")
@@ -54,7 +54,7 @@ func (p *program) converse(ctx context.Context) error {
 	sh.Session.Typed = scripts == nil
 	p.conversed = true
 	if email := p.GetString("login"); email != "" {
-		// no record: it is nobody's answer
+		// the record is not part of the output
 		err := sh.Run(ctx, shell.Script{Text: strings.NewReader("login --format table -- " + commands.Quote(email))})
 		if err != nil && scripts != nil {
 			return err
@@ -103,7 +103,7 @@ func (p *program) shell(db *repo.DB) *shell.Shell {
 	return sh
 }
 
-// device is the device that the user sits at; without its file, sign-ins are those of an unknown device.
+// device returns the user's device. Without its file, the database treats sign-ins as those of an unknown device.
 func (p *program) device() *security.Device {
 	dir := filepath.Join(xdg.StateHome, "crm")
 	if p.demo {
@@ -133,14 +133,14 @@ func (p *program) welcome(sh *shell.Shell) shell.Welcome {
 	return w
 }
 
-// say prints a message for people.
+// say prints a message for users.
 func (p *program) say(message string) {
 	if !p.GetBool("quiet") {
 		_ = shell.Say(os.Stderr, message)
 	}
 }
 
-// fillDemo makes the demo's database if it is not there as a whole.
+// fillDemo creates the demo's database unless it is complete.
 func (p *program) fillDemo(ctx context.Context, at place.Place) error {
 	c := seed.Amounts(nil, nil, nil)
 	c.Now, c.Zone, c.Seed = time.Now(), p.zone(), 1

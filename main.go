@@ -16,7 +16,7 @@ import (
 	"syscall"
 	"time"
 
-	_ "time/tzdata" // the company's time zone, also where the system has no zones
+	_ "time/tzdata" // for systems without time zones
 
 	"github.com/adrg/xdg"
 	"github.com/spf13/viper"
@@ -32,11 +32,11 @@ const version = "0.4.0"
 var schemaSQL string
 
 func main() {
-	signal.Ignore(syscall.SIGPIPE) // a closed pipe is an error of the write: the private server is left in order
+	signal.Ignore(syscall.SIGPIPE) // a closed pipe becomes an error of the write, so the private server is stopped
 	os.Exit(run(os.Args[1:]))
 }
 
-// run is the program; it returns the exit status.
+// run runs the program and returns its exit status.
 func run(args []string) int {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)
@@ -50,7 +50,7 @@ func run(args []string) int {
 	if status == commands.StatusInterrupted && errors.As(context.Cause(ctx), &by) {
 		p.ended, _ = by.signal.(syscall.Signal)
 	}
-	if errors.Is(err, syscall.EPIPE) { // whoever read the answers has seen enough
+	if errors.Is(err, syscall.EPIPE) { // the reader of the output has closed it
 		status = 0
 	} else if err != nil && !p.conversed {
 		p.tell(err)
@@ -64,7 +64,7 @@ func run(args []string) int {
 	return status
 }
 
-// signalled is the cause of a context that a signal cancels. It is a [context.Canceled], so that a function may return
+// signalled is the cause of a context that a signal cancels. It is a [context.Canceled], so a function may return
 // context.Cause as well as ctx.Err.
 type signalled struct{ signal os.Signal }
 
@@ -73,7 +73,7 @@ func (s signalled) Error() string { return s.signal.String() }
 // Is makes errors.Is(err, context.Canceled) true.
 func (s signalled) Is(target error) bool { return target == context.Canceled }
 
-// tell prints an error that came before the conversation, as the conversation does.
+// tell prints an error from before the conversation in the same form as the conversation.
 func (p *program) tell(err error) {
 	text, hint := commands.Describe(err)
 	if !commands.Readable(err) && p.reporter != nil {
@@ -92,10 +92,10 @@ type program struct {
 	configFile string
 	demo       bool
 	reporter   *shell.Reporter
-	conversed  bool           // errors are printed already
-	warned     []string       // files that are open to others
-	ended      syscall.Signal // that ended the conversation
-	closers    []func()       // called at the end, last come first served
+	conversed  bool           // errors have been printed
+	warned     []string       // files that others can read
+	ended      syscall.Signal // the signal that ended the conversation
+	closers    []func()       // called at the end, in reverse order
 }
 
 func (p *program) start(ctx context.Context, args []string) error {
@@ -135,7 +135,7 @@ func usage(format string, args ...any) error {
 	return fmt.Errorf("%w: "+format, append([]any{commands.ErrUsage}, args...)...)
 }
 
-// fileAlone returns the config file without defaults, environment and flags; empty if it cannot be read.
+// fileAlone returns the config file without defaults, environment and flags; empty if the file cannot be read.
 func fileAlone(file string) *viper.Viper {
 	v := viper.New()
 	v.SetConfigFile(file)

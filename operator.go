@@ -19,9 +19,9 @@ import (
 	"crm/shell"
 )
 
-// This file wires the commands of the operator, crm init to crm config check.
+// This file wires the operator's commands.
 
-// upgrade is `crm upgrade`.
+// upgrade runs `crm upgrade`.
 func (p *program) upgrade(ctx context.Context) error {
 	at, _, err := p.admin(ctx)
 	if err != nil {
@@ -34,7 +34,7 @@ func (p *program) upgrader(at place.Place) operator.Upgrade {
 	return operator.Upgrade{Admin: repo.NewAdmin(at.AdminURL, at.Names), SchemaSQL: schemaSQL, Say: p.say}
 }
 
-// init is `crm init`: database, schema, roles, keyset and the first administrator (S1).
+// init runs `crm init`: it creates the database, schema, roles, keyset and first administrator (S1).
 func (p *program) init(ctx context.Context) error {
 	at, err := p.locate(ctx)
 	if err != nil {
@@ -47,7 +47,7 @@ func (p *program) init(ctx context.Context) error {
 	return setup.Run(ctx)
 }
 
-// setup prepares what crm init and crm restore do to the config and the server.
+// setup returns the changes to the config and the server that crm init and crm restore share.
 func (p *program) setup(at *place.Place) (setup operator.Setup, err error) {
 	if at.AdminURL == "" {
 		return setup, usage("database.admin_url is not set: crm %s acts through an administrator's account of the "+
@@ -84,7 +84,7 @@ func (p *program) setup(at *place.Place) (setup operator.Setup, err error) {
 	return setup, nil
 }
 
-// backup is `crm backup`.
+// backup runs `crm backup`.
 func (p *program) backup(ctx context.Context) error {
 	_, admin, err := p.admin(ctx)
 	if err != nil {
@@ -97,9 +97,9 @@ func (p *program) backup(ctx context.Context) error {
 	}.Run(ctx))
 }
 
-// restore is `crm restore`: database, schema and roles as crm init makes them, filled from a backup.
+// restore runs `crm restore`: it creates database, schema and roles as crm init does, and fills them from a backup.
 func (p *program) restore(ctx context.Context) error {
-	source, err := operator.Open(ctx, p.line.File, p.lock()) // before the private server is made
+	source, err := operator.Open(ctx, p.line.File, p.lock()) // before the private server is created
 	if err != nil {
 		return operatorError(err)
 	}
@@ -125,7 +125,7 @@ func (p *program) restore(ctx context.Context) error {
 	}.Run(ctx))
 }
 
-// lock is how the line says that a backup is encrypted.
+// lock returns the flags for the encryption of a backup.
 func (p *program) lock() operator.Lock {
 	return operator.Lock{
 		Recipients: p.line.Texts("recipient"), IdentityFile: p.line.Text("identity"),
@@ -133,7 +133,7 @@ func (p *program) lock() operator.Lock {
 	}
 }
 
-// operatorError has a wrong flag or file of an operator's command be an error of usage.
+// operatorError turns a wrong flag or file of an operator's command into a usage error.
 func operatorError(err error) error {
 	if errors.Is(err, operator.ErrUsage) {
 		return usage("%w", err)
@@ -141,7 +141,7 @@ func operatorError(err error) error {
 	return err
 }
 
-// needed is what crm must find in its config to reach the database again.
+// needed returns the config keys with which crm reaches the database again.
 func (p *program) needed(databaseURL string) [][2]string {
 	keys := [][2]string{{"database.url", databaseURL}}
 	for _, o := range config.Options() {
@@ -153,7 +153,7 @@ func (p *program) needed(databaseURL string) [][2]string {
 	return keys
 }
 
-// seed is `crm seed` and `crm seed --purge` (S2).
+// seed runs `crm seed` and `crm seed --purge` (S2).
 func (p *program) seed(ctx context.Context) error {
 	c := seed.Amounts(p.line.Number("customers"), p.line.Number("contracts"), p.line.Number("events"))
 	c.Now, c.Zone, c.Seed, c.Params = time.Now(), p.zone(), 1, p.passwordCost()
@@ -188,7 +188,7 @@ func (p *program) seed(ctx context.Context) error {
 	return err
 }
 
-// rotateKeys is `crm rotate-keys`.
+// rotateKeys runs `crm rotate-keys`.
 func (p *program) rotateKeys(ctx context.Context) error {
 	if os.Getenv("CRM_KEYSET") != "" {
 		return usage("crm rotate-keys writes the keyset's file: unset CRM_KEYSET, and set encryption.keyset_file if " +
@@ -219,8 +219,8 @@ func (p *program) rotateKeys(ctx context.Context) error {
 	return err
 }
 
-// keyset is `crm keyset list`, `import` and `fingerprint`. Without an administrator's account it does not ask the
-// database.
+// keyset runs `crm keyset list`, `import` and `fingerprint`. Without an administrator's account it does not connect to
+// the database.
 func (p *program) keyset(ctx context.Context) error {
 	keys := os.Getenv("CRM_KEYSET")
 	k := operator.Keyset{File: p.keysetFile(), Content: []byte(keys), Say: p.say, Out: os.Stdout}
@@ -243,7 +243,7 @@ func (p *program) keyset(ctx context.Context) error {
 	return k.Import(ctx, p.line.File)
 }
 
-// admin finds the database, as an administrator may change it.
+// admin returns an administrator's access to the database.
 func (p *program) admin(ctx context.Context) (place.Place, *repo.Admin, error) {
 	at, err := p.locate(ctx)
 	if err == nil && at.AdminURL == "" {
@@ -252,7 +252,8 @@ func (p *program) admin(ctx context.Context) (place.Place, *repo.Admin, error) {
 	return at, repo.NewAdmin(at.AdminURL, at.Names), err
 }
 
-// verifyAudit is `crm verify-audit`: it prints the head of the trail's chain, or fails with the first bad entry.
+// verifyAudit runs `crm verify-audit`: it prints the head of the trail's chain, or returns an error that names the
+// first bad entry.
 func (p *program) verifyAudit(ctx context.Context) error {
 	var expected *repo.ChainHead
 	if text := p.line.Text("expect-head"); text != "" {
@@ -280,7 +281,7 @@ func (p *program) verifyAudit(ctx context.Context) error {
 	return nil
 }
 
-// checkConfig is `crm config check`: it prints what is weak, and fails if anything is.
+// checkConfig runs `crm config check`: it prints the weaknesses, and returns an error if there are any.
 func (p *program) checkConfig(ctx context.Context) error {
 	file := fileAlone(p.configFile)
 	weak := config.Weak(func(key string) config.Setting {

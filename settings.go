@@ -22,12 +22,12 @@ import (
 	"crm/shell"
 )
 
-// This file reads the config and prepares from it what the commands use: the database, the keys, the secrets.
+// This file reads the config and prepares the database, the keys and the secrets for commands.
 
 // seeExample ends the refusal of a name that is like no key.
 const seeExample = ": see config.yaml.example"
 
-// configure reads file, environment and flags, each over the one before, and checks every key and value.
+// configure reads file, environment and flags, in ascending precedence, and checks every key and value.
 func (p *program) configure() error {
 	if name := config.UnknownVariable(os.Environ()); name != "" {
 		return usage("the environment sets %s, which is no key of crm's config%s", name,
@@ -60,7 +60,7 @@ func (p *program) configure() error {
 	return nil
 }
 
-// readFile reads the config file; one that was not asked for may be missing, and crm init makes it.
+// readFile reads the config file. The default file may be missing; crm init creates it.
 func (p *program) readFile() error {
 	asked := cmp.Or(p.line.Text("config"), os.Getenv("CRM_CONFIG"))
 	p.configFile = cmp.Or(asked, filepath.Join(xdg.ConfigHome, "crm", "config.yaml"))
@@ -87,7 +87,7 @@ func (p *program) readFile() error {
 	return nil
 }
 
-// warnOpen warns once of a file that may hold a password and that others than its owner can reach.
+// warnOpen warns once about a file that may contain a password and that users other than its owner can read.
 func (p *program) warnOpen(file string) { p.warnReadable(file, "may hold a password") }
 
 func (p *program) warnReadable(file, holds string) {
@@ -98,7 +98,7 @@ func (p *program) warnReadable(file, holds string) {
 	_ = shell.Say(os.Stderr, fmt.Sprintf("warning: %[1]s %[2]s and is open to others: chmod 600 %[1]s", file, holds))
 }
 
-// source is where the value of an option comes from.
+// source returns the origin of an option's value.
 func (p *program) source(o config.Option) string {
 	if o.Flag != "" && p.line.Changed(o.Flag) {
 		return "--" + o.Flag
@@ -109,7 +109,7 @@ func (p *program) source(o config.Option) string {
 	return p.configFile + ": " + o.Key
 }
 
-// sourceOf is where the value of a key that is no flag comes from.
+// sourceOf returns the origin of the value of a key that is not a flag.
 func (p *program) sourceOf(key string) place.Source {
 	switch {
 	case os.Getenv(config.Option{Key: key}.Env()) != "":
@@ -120,7 +120,7 @@ func (p *program) sourceOf(key string) place.Source {
 	return place.Default
 }
 
-// locate finds the database, starting the private server where that is the one.
+// locate returns the place of the database, and starts the private server if that is the place.
 func (p *program) locate(ctx context.Context) (place.Place, error) {
 	dir := p.GetString("embedded.dir")
 	if p.demo || dir == "" {
@@ -159,7 +159,7 @@ func (p *program) keysetFile() string {
 	return filepath.Join(filepath.Dir(p.configFile), "keyset.json")
 }
 
-// open prepares the connection of the app role, with the key of the sealed columns.
+// open prepares the connection of the app role and the keys of the sealed columns.
 func (p *program) open(at place.Place) (*repo.DB, error) {
 	if at.URL == "" {
 		return nil, usage("database.url is not set: crm init writes it")
@@ -170,7 +170,7 @@ func (p *program) open(at place.Place) (*repo.DB, error) {
 	}
 	keys := []byte(os.Getenv("CRM_KEYSET"))
 	if p.demo {
-		keys = nil // it has its own
+		keys = nil // the demo has its own
 	}
 	vault, err := commands.Unseal(keys, p.keysetFile())
 	if err != nil {

@@ -49,7 +49,8 @@ func TestBlockers(t *testing.T) {
 		person, want string
 		pid          uint32
 	}{
-		{"support1", name + " false", pid}, {"sales1", name + " true", pid},
+		{"support1", name + " false", pid},
+		{"sales1", name + " true", pid},
 		{"support1", "", holder.PgConn().PID()}, // waits for nothing
 		{"support1", "", 1},
 	} {

@@ -64,7 +64,8 @@ func (db *DB) ChangeMany(ctx context.Context, noun string, changes map[int64]Cha
 	var out Changed
 	var answer []string
 	_, table := e.nounAndTable()
-	query := squirrel.Expr("select change_many($1, $2::regclass, $3, $4, $5)::text", noun, table, string(text), how != Trial, how == Partly)
+	query := squirrel.Expr("select change_many($1, $2::regclass, $3, $4, $5)::text", noun, table, string(text),
+		how != Trial, how == Partly)
 	if err := db.run(ctx, step{query, collect(&answer, pgx.RowTo[string])}, endBatch()); err != nil {
 		return Changed{}, err
 	}

@@ -38,7 +38,7 @@ func newMeeting(schema string, newer func()) *meeting {
 	return &meeting{schema: schema, newer: newer, own: applyIdentity(schema), shared: applySettings(schema)}
 }
 
-// met stores the schema's version.
+// met handles the schema's version in an answer: for a newer schema it calls newer, once.
 func (m *meeting) met(version int32) {
 	if version > SchemaVersion && m.newer != nil && !m.told.Swap(true) {
 		m.newer()

@@ -17,7 +17,8 @@ import (
 // A Vault seals and opens personal columns, and computes their search tokens. column is a name such as
 // "customer.email".
 type Vault interface {
-	Seal(column, plaintext string) (sealed []byte, tokens []int32, err error) // tokens are the search tokens of the text
+	// tokens are the search tokens of the text
+	Seal(column, plaintext string) (sealed []byte, tokens []int32, err error)
 	// Open returns the text of a sealed value. It never fails: Unreadable or SealedWith is returned for a value that
 	// cannot be opened.
 	Open(column string, sealed []byte) string

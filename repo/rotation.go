@@ -1,8 +1,8 @@
 package repo
 
-// This file re-encrypts what an older key has sealed, while others work: every column of the domain sealed, which it
-// finds in the catalogue, and the values that the trail holds of them. Batches are short, so nobody waits for long;
-// rows that somebody has locked are left for the next round.
+// This file re-encrypts values that an older key has sealed, while other clients work: all columns of the domain
+// sealed, which it finds in the catalogue, and the copies of their values in the trail. Batches are short, so others
+// wait only briefly. Locked rows are left for the next round.
 
 import (
 	"bytes"
@@ -19,14 +19,14 @@ import (
 )
 
 const (
-	resealBatch = 200                    // rows of one transaction
-	lockedPause = 100 * time.Millisecond // before another round for rows that somebody held
+	resealBatch = 200                    // rows per transaction
+	lockedPause = 100 * time.Millisecond // before the next round for rows that were locked
 )
 
 // A Resealing re-encrypts values with the present key.
 type Resealing struct {
 	Prefix []byte // the first bytes of every value that the present key has sealed
-	// Reseal opens a value and seals it with the present key; nil for one that cannot be opened and stays as it is.
+	// Reseal re-encrypts a value with the present key; nil for a value that cannot be opened, which stays unchanged.
 	Reseal   func(column string, sealed []byte) (fresh []byte, tokens []int32, err error)
 	Progress func(done, total int64) // may be nil
 	done     int64
@@ -36,12 +36,13 @@ type Resealing struct {
 // A sealedTable is a table with sealed columns.
 type sealedTable struct {
 	Name    string
-	Noun    string // of its entries in the trail
+	Noun    string // in the trail's entries about its rows
 	Columns []string
 	Tokens  []string // the columns of search tokens: NAME_tokens goes with the column NAME
 }
 
-// sealedTables reads them from the catalogue. It calls no function of the schema, so that it can also check one.
+// sealedTables reads the tables from the catalogue. It calls no function of the schema, so it can also be used to
+// verify one.
 func sealedTables(ctx context.Context, tx pgx.Tx, schema string) ([]sealedTable, error) {
 	rows, err := tx.Query(ctx, `with sealed as (
 			select a.attrelid, array_agg(a.attname::text order by a.attname) as columns
@@ -69,7 +70,7 @@ func sealedColumns(tables []sealedTable) map[string][]string {
 	return columns
 }
 
-// stale is the condition on rows with values of another key than the present one, whose prefix is the parameter.
+// stale is the condition for rows with values of another key than the present one, whose prefix is the parameter.
 func (t sealedTable) stale(prefix string) string {
 	conditions := make([]string, len(t.Columns))
 	for i, column := range t.Columns {
@@ -78,8 +79,8 @@ func (t sealedTable) stale(prefix string) string {
 	return "(" + strings.Join(conditions, " or ") + ")"
 }
 
-// Reseal re-encrypts whatever is not sealed with the present key, round by round until nothing is left. It returns the
-// number of rows that it changed, and of those with values that cannot be opened.
+// Reseal re-encrypts all values that are not sealed with the present key, in rounds until none is left. It returns the
+// number of rows that it changed, and of rows with values that cannot be opened.
 func (a *Admin) Reseal(ctx context.Context, r Resealing) (changed, damaged int64, err error) {
 	var tables []sealedTable
 	err = a.asOwner(ctx,
@@ -118,13 +119,13 @@ func (a *Admin) Reseal(ctx context.Context, r Resealing) (changed, damaged int64
 	return r.done, damaged, nil
 }
 
-// A batch re-encrypts the next rows of a table, those behind an id.
+// A batch re-encrypts the next rows of a table after an id.
 type batch func(ctx context.Context, tx pgx.Tx, r *Resealing, after int64) (resealed, error)
 
-// resealed is what a batch did: rows that were looked at, those with damaged values, the last id.
+// resealed is the result of a batch: the number of rows read, the number with damaged values, and the last id.
 type resealed struct{ rows, damaged, last int64 }
 
-// resealAll goes through a table once.
+// resealAll runs one round through a table.
 func (a *Admin) resealAll(ctx context.Context, r *Resealing, next batch) (damaged int64, err error) {
 	conn, err := a.connect(ctx, a.names.Database)
 	if err != nil {
@@ -139,7 +140,7 @@ func (a *Admin) resealAll(ctx context.Context, r *Resealing, next batch) (damage
 			}
 			return err
 		})
-		if errors.Is(err, ErrConflict) { // a deadlock with somebody's hand-over: again
+		if errors.Is(err, ErrConflict) { // a deadlock with a hand-over: retry
 			continue
 		}
 		damaged += b.damaged
@@ -154,16 +155,16 @@ func (a *Admin) resealAll(ctx context.Context, r *Resealing, next batch) (damage
 	}
 }
 
-// sealedValues is a from item: the values that an entry a of the trail holds of sealed columns. $1 is sealedColumns.
+// sealedValues is a FROM item: the values of sealed columns in an entry a of the trail. $1 is sealedColumns.
 const sealedValues = `jsonb_array_elements_text($1::jsonb -> a.entity) c (name),
 	unnest(array[a.before ->> c.name, a.after ->> c.name]) v (value)`
 
-// staleEntry is the condition on entries of the trail with values of another key; $1 is sealedColumns, $2 the present
-// key's prefix.
+// staleEntry is the condition for entries of the trail with values of another key. $1 is sealedColumns, $2 the prefix
+// of the present key.
 const staleEntry = `$1::jsonb ? a.entity and exists (select from ` + sealedValues + `
 	where v.value like '\\x01%' and substr(v.value, 3, 10) <> encode($2::bytea, 'hex'))`
 
-// unsealed counts the rows that are left.
+// unsealed counts the rows that are still to be re-encrypted.
 func (a *Admin) unsealed(ctx context.Context, tables []sealedTable, prefix []byte) (rows int64, err error) {
 	query := "select (select count(*) from audit a where " + staleEntry + ")"
 	for _, t := range tables {
@@ -175,7 +176,7 @@ func (a *Admin) unsealed(ctx context.Context, tables []sealedTable, prefix []byt
 	return rows, err
 }
 
-// reseal re-encrypts the next batch of the table's rows; locked ones are left out.
+// reseal re-encrypts the next batch of the table's rows. It skips locked rows.
 func (t sealedTable) reseal(ctx context.Context, tx pgx.Tx, r *Resealing, after int64) (b resealed, err error) {
 	columns := make([]string, len(t.Columns))
 	for i, c := range t.Columns {
@@ -217,7 +218,7 @@ func (t sealedTable) reseal(ctx context.Context, tx pgx.Tx, r *Resealing, after 
 	return b, tx.SendBatch(ctx, updates).Close()
 }
 
-// changes are the columns of a row to write. whole is false if one of its values cannot be opened.
+// changes returns the columns of a row to write. whole is false if one of its values cannot be opened.
 func (t sealedTable) changes(r *Resealing, values [][]byte) (changes map[string]any, whole bool, err error) {
 	changes, whole = map[string]any{}, true
 	for i, column := range t.Columns {
@@ -240,7 +241,7 @@ func (t sealedTable) changes(r *Resealing, values [][]byte) (changes map[string]
 	return changes, whole, nil
 }
 
-// trailOf is the trail of tables.
+// trailOf is the trail of the tables.
 type trailOf []sealedTable
 
 // reseal re-encrypts the values in the next batch of the trail's entries.
@@ -280,8 +281,8 @@ func (tables trailOf) reseal(ctx context.Context, tx pgx.Tx, r *Resealing, after
 	return b, tx.SendBatch(ctx, updates).Close()
 }
 
-// resealValues re-encrypts a record's values in the trail, each with the digest of its first form, which is what the
-// hash chain holds of it. whole is false if one of them cannot be opened.
+// resealValues re-encrypts the values of a record in the trail. Each keeps the digest of its first ciphertext, which
+// the hash chain covers. whole is false if one of them cannot be opened.
 func (t sealedTable) resealValues(r *Resealing, kept values) (whole bool, err error) {
 	whole = true
 	for _, column := range t.Columns {

@@ -11,7 +11,8 @@ import (
 	"golang.org/x/text/secure/precis"
 )
 
-// scramVerifier is what PostgreSQL keeps of a password (RFC 5803; PostgreSQL manual, 53.3 pg_authid).
+// scramVerifier returns the verifier that PostgreSQL stores for a password (RFC 5803; PostgreSQL manual, 53.3
+// pg_authid).
 func scramVerifier(password string) (string, error) {
 	const iterations = 4096
 	// as clients do before they prove it (RFC 8265)

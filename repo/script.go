@@ -7,22 +7,22 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// This file runs atomic scripts: one transaction on one connection. While it is open nothing waits for a second
-// connection, so that as many scripts as a pooler has server connections, or more, never wait for each other.
+// This file runs atomic scripts: one transaction on one connection. During the transaction nothing waits for a second
+// connection. So scripts cannot deadlock behind a pooler that has no more server connections than there are scripts.
 
 // A script is the transaction of an atomic script. It begins with the first statement.
 type script struct {
-	db      *DB // outside of it, as the user of the last statement
+	db      *DB // outside of the transaction, with the user of the last statement
 	request string
 	conn    *pgxpool.Conn
 	tx      pgx.Tx // nil before the first statement and after the end
 	after   []func(ctx context.Context, committed bool)
 }
 
-// Atomic returns db with one transaction for all statements, which begins with the first of them. Nothing of it lasts
-// unless commit is called; rollback after commit does nothing. A commit whose answer is lost is asked for, see
-// [Uncertain]; an error of any other kind means that nothing was changed. ErrRepeated means that an earlier run of the
-// script has committed it.
+// Atomic returns a copy of db with one transaction for all statements. The first statement begins it. Only commit makes
+// its changes permanent; rollback after commit does nothing. If the answer to a commit is lost, its result is queried;
+// see [Uncertain]. Any other error means that nothing was changed. ErrRepeated means that an earlier run of the script
+// has committed it.
 func (db *DB) Atomic(ctx context.Context) (atomic *DB, commit, rollback func(context.Context) error, err error) {
 	request, err := db.newRequest(ctx)
 	if err != nil {
@@ -33,10 +33,10 @@ func (db *DB) Atomic(ctx context.Context) (atomic *DB, commit, rollback func(con
 	return &as, as.tx.commit, as.tx.rollback, nil
 }
 
-// IsAtomic reports whether db is of an atomic script.
+// IsAtomic reports whether db belongs to an atomic script.
 func (db *DB) IsAtomic() bool { return db.tx != nil }
 
-// begin begins the transaction, on another connection if the first one turns out to be broken.
+// begin begins the transaction. It takes another connection if the first one is broken.
 func (s *script) begin(ctx context.Context) error {
 	for try := 1; ; try++ {
 		conn, err := s.db.acquire(ctx)
@@ -66,7 +66,7 @@ func (s *script) rollback(ctx context.Context) error {
 	return s.end(ctx, func(ctx context.Context) (bool, error) { return false, translate(s.tx.Rollback(ctx)) })
 }
 
-// end ends the transaction, gives the connection back and then does what was left for after it.
+// end ends the transaction, releases the connection and then runs the functions that were deferred until then.
 func (s *script) end(ctx context.Context, how func(context.Context) (committed bool, err error)) (err error) {
 	committed := false
 	if s.tx != nil {
@@ -81,15 +81,15 @@ func (s *script) end(ctx context.Context, how func(context.Context) (committed b
 	return err
 }
 
-// outside returns the same caller outside of an atomic script's transaction.
+// outside returns a DB of the same caller outside of the script's transaction.
 func (db *DB) outside() *DB {
 	as := *db
 	as.tx = nil
 	return &as
 }
 
-// alone returns the same caller for statements that need transactions of their own: signing in and out, passwords and
-// second factors. Once an atomic script's transaction has begun they are refused.
+// alone returns a DB of the same caller for statements that need their own transactions: signing in and out, passwords
+// and second factors. It returns an error once the script's transaction has begun.
 func (db *DB) alone() (*DB, error) {
 	if db.tx != nil && db.tx.tx != nil {
 		return nil, say(ErrConflict,
@@ -98,7 +98,7 @@ func (db *DB) alone() (*DB, error) {
 	return db.outside(), nil
 }
 
-// afterwards runs a note now, or when the atomic script has ended, committed or not.
+// afterwards runs a note now or, in an atomic script, after its transaction, whether it was committed or not.
 func (db *DB) afterwards(ctx context.Context, note func(context.Context, *DB) error) error {
 	quiet := db.outside().Quiet()
 	if db.tx == nil || db.tx.tx == nil {

@@ -1,6 +1,6 @@
 package repo
 
-// This file keeps the table sealing_key: the ids of the keys that the database takes sealed values under.
+// This file maintains the table sealing_key: the ids of the keys with which the database accepts sealed values.
 
 import (
 	"context"
@@ -11,10 +11,10 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// A SealingKey is a key that the database knows by its id.
+// A SealingKey is the id and state of a key.
 type SealingKey struct {
 	ID    uint32
-	State string // present, next (a rotation to it has begun) or retired
+	State string // present, next (during a rotation to it) or retired
 	Since time.Time
 }
 
@@ -32,8 +32,8 @@ func (a *Admin) SealingKeys(ctx context.Context) (keys []SealingKey, err error) 
 	return keys, err
 }
 
-// RegisterKey makes the key the present one of a database that has none, and reports whether it did. If another key is
-// present it is ErrConflict, unless a rotation goes to key or comes from it.
+// RegisterKey makes key the present one if the database has none, and reports whether it did. It returns ErrConflict if
+// another key is present, unless a rotation to or from key is in progress.
 func (a *Admin) RegisterKey(ctx context.Context, key uint32) (made bool, err error) {
 	err = a.asOwner(ctx, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `insert into sealing_key (id, state)
@@ -60,7 +60,7 @@ func presentKey(ctx context.Context, tx pgx.Tx) (id string) {
 	return id
 }
 
-// oldKey is the refusal of a value or keyset under a key that is not in use. used and present are key ids, empty for
+// oldKey returns the error for a value or keyset with a key that is not in use. used and present are key ids, empty for
 // none.
 func oldKey(used, present string) error {
 	switch {
@@ -72,7 +72,7 @@ func oldKey(used, present string) error {
 	return OldKeyset{used, present}
 }
 
-// OldKeyset is the refusal of what is sealed with a key that is not in use any more. It is an ErrConflict.
+// OldKeyset is the error for a value that is sealed with a key that is no longer in use. It is an ErrConflict.
 type OldKeyset struct{ Used, Present string } // key ids
 
 func (e OldKeyset) Error() string {
@@ -83,7 +83,7 @@ func (e OldKeyset) Error() string {
 // Is makes errors.Is(err, ErrConflict) true.
 func (e OldKeyset) Is(target error) bool { return target == ErrConflict }
 
-// Rotating returns the id of the key that an unfinished rotation goes to; 0 if there is none.
+// Rotating returns the id of the new key of an unfinished rotation; 0 if there is none.
 func (a *Admin) Rotating(ctx context.Context) (key uint32, err error) {
 	err = a.asOwner(ctx, func(tx pgx.Tx) error {
 		err := tx.QueryRow(ctx, "select id from sealing_key where state = 'next'").Scan(&key)
@@ -95,7 +95,7 @@ func (a *Admin) Rotating(ctx context.Context) (key uint32, err error) {
 	return key, err
 }
 
-// BeginRotation lets values be sealed with key as well as with the present one, and notes the rotation on the trail.
+// BeginRotation accepts values sealed with key in addition to the present key, and adds an entry to the trail.
 func (a *Admin) BeginRotation(ctx context.Context, key uint32) error {
 	return a.noteRotation(ctx, key, "rotate",
 		"update sealing_key set state = 'retired', since = now() where state = 'next' and id <> $1",
@@ -103,14 +103,14 @@ func (a *Admin) BeginRotation(ctx context.Context, key uint32) error {
 			"since = now()")
 }
 
-// EndRotation makes key the present one and refuses values under any other from then on.
+// EndRotation makes key the present one. From then on the database refuses values sealed with any other key.
 func (a *Admin) EndRotation(ctx context.Context, key uint32) error {
 	return a.noteRotation(ctx, key, "rotated",
 		"update sealing_key set state = 'retired', since = now() where state <> 'retired' and id <> $1",
 		"update sealing_key set state = 'present', since = now() where id = $1")
 }
 
-// noteRotation runs the statements, which take the key's id, and adds an entry to the trail.
+// noteRotation runs the statements, whose parameter is the key's id, and adds an entry to the trail.
 func (a *Admin) noteRotation(ctx context.Context, key uint32, action string, statements ...string) error {
 	return a.asOwner(ctx, func(tx pgx.Tx) error {
 		for _, sql := range append(statements,

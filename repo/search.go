@@ -1,8 +1,8 @@
 package repo
 
-// This file searches the list of one entity. Read it downwards: a needle selects candidates, candidates come in
-// pages, each page is compared exactly. How a needle selects candidates depends on the entity's finder: the index of
-// its own sealed texts (below), what its records mention (mention.go), or all records.
+// This file searches the list of one entity. Read it top down: a needle selects candidates, candidates come in pages,
+// and each page is compared exactly. How a needle selects candidates depends on the entity's finder: the index of its
+// own sealed texts (below), mentions in other places (mention.go), or all records.
 
 import (
 	"context"
@@ -13,17 +13,17 @@ import (
 
 const (
 	runBits   = 13   // the bits of an id within a run of search_keys() in schema.sql
-	mostAsked = 1000 // rows that one statement of a search asks for
+	mostAsked = 1000 // maximum of rows per statement of a search
 )
 
-// A finder says how a search selects candidates of an entity. The zero finder reads all records.
+// A finder defines how a search selects candidates of an entity. The zero finder selects all records.
 type finder struct {
-	sealed bool // by the index of their sealed texts
+	sealed bool // use the index of the sealed texts
 	mentionedBy
 }
 
-// search returns one page of the records that hold for where and for the page's condition and, if the page has a
-// needle, match it. The total is known if all matches are on this page, and otherwise -1.
+// search returns one page of the records that meet where and the condition of the page and, if the page has a needle,
+// match it. The total is known only if all matches are on this page; otherwise it is -1.
 func (e entity[T]) search(
 	ctx context.Context, db *DB, where squirrel.And, p Page, sorts map[string]string,
 ) (List[T], error) {
@@ -54,7 +54,7 @@ func (e entity[T]) search(
 	})
 }
 
-// steady repeats a search during which the keys were rotated: rows that were re-encrypted meanwhile have other tokens.
+// steady repeats a search if the keys were rotated during it: rows that were re-encrypted meanwhile have other tokens.
 func steady[T any](db *DB, search func() (T, error)) (T, error) {
 	for {
 		generation := db.vault.Generation()
@@ -65,8 +65,8 @@ func steady[T any](db *DB, search func() (T, error)) (T, error) {
 	}
 }
 
-// candidates returns the condition that selects the candidates of a page, or at least its first ones. A page stops at
-// its limit, so where is part of the condition: candidates that it drops afterwards would leave a page incomplete.
+// candidates returns the condition for the candidates of a page, or at least for the first of them. A page ends at its
+// limit, so the condition includes where: a candidate that is dropped later would leave the page incomplete.
 func (e entity[T]) candidates(
 	ctx context.Context, db *DB, needle string, where squirrel.And,
 ) (func(Page) squirrel.Sqlizer, error) {
@@ -91,9 +91,9 @@ func (e entity[T]) withTokens(sets [][]int32, where squirrel.And) func(Page) squ
 	}
 }
 
-// offered selects the IDs of records that have all tokens of one of the sets, from the index of a view. It reads run
-// after run of ids, so where the page is in the order of ids it stops when the page is full. Nested loops keep that
-// order.
+// offered returns the query for the IDs of records that have all tokens of one of the sets, from the index of a view.
+// It reads the index in runs of ids. So where the page is sorted by id, it stops when the page is full. Nested loops
+// preserve that order.
 func offered(view, sequence string, sets [][]int32, p Page, where squirrel.Sqlizer) squirrel.Sqlizer {
 	or, keys := squirrel.Or{squirrel.Expr("false")}, squirrel.Select()
 	for i, tokens := range sets { // the keys are computed once for each run
@@ -129,19 +129,19 @@ func offered(view, sequence string, sets [][]int32, p Page, where squirrel.Sqliz
 	return squirrel.Expr(runs+" limit ?", first, end, increment, keys, inner, p.Limit+1)
 }
 
-// inOrder makes PostgreSQL read indexes in the order of the page and stop early. It cannot know how few rows of a
-// frequent word a page needs, and would hash whole tables. JIT is off: these statements finish sooner than they
-// compile. The settings last as long as the transaction (PostgreSQL manual, 20.7 Query Planning).
+// inOrder makes PostgreSQL read indexes in the order of the page and stop early. The planner cannot estimate how few
+// rows of a frequent word a page needs, and would hash whole tables. JIT is off: these statements finish sooner than
+// they compile. The settings last until the transaction ends (PostgreSQL manual, 20.7 Query Planning).
 func inOrder() step {
 	return step{query: squirrel.Expr(`select set_config('jit', 'off', true), set_config('enable_hashjoin', 'off', true),
 		set_config('enable_mergejoin', 'off', true), set_config('enable_seqscan', 'off', true),
 		set_config('random_page_cost', '1', true), set_config('plan_cache_mode', 'force_generic_plan', true)`)}
 }
 
-// byID reports whether the page is in the order of IDs.
+// byID reports whether the page is sorted by ID.
 func (p Page) byID() bool { return p.Sort == "" || p.Sort == "id" }
 
-// searched fills a page with those records of fetch's pages that match.
+// searched fills a page with the matching records from the pages of fetch.
 func searched[T any](
 	p Page, id func(T) int64, fetch func(Page) (List[T], error), matches func(T) bool,
 ) (List[T], error) {

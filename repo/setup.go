@@ -9,11 +9,11 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// This file makes what is missing: roles, database, schema.
+// This file creates missing roles, database and schema.
 
-// Setup creates the roles, the database and the schema where they are missing, and says
-// what it made; nothing means that all was there. The app role's password is sent as a SCRAM verifier, so
-// that no log of the server holds it; empty leaves the role without one.
+// Setup creates the roles, the database and the schema if they are missing, and returns what it created. The app role's
+// password is sent as a SCRAM verifier, so it does not appear in any log of the server. An empty password leaves the
+// role without one.
 func (a *Admin) Setup(ctx context.Context, schemaSQL, appPassword string) (made []string, err error) {
 	conn, err := a.connect(ctx, "")
 	if err != nil {
@@ -38,7 +38,7 @@ func (a *Admin) Setup(ctx context.Context, schemaSQL, appPassword string) (made 
 	return made, lacking(err)
 }
 
-// lacking says what an administrator's account needs that was refused something.
+// lacking returns the error for an administrator's account without a necessary right.
 func lacking(err error) error {
 	if err = translate(err); errors.Is(err, ErrDenied) {
 		return say(ErrDenied,
@@ -50,13 +50,13 @@ func lacking(err error) error {
 	return err
 }
 
-// The attributes of the two roles, as SQL.
+// The attributes of the two roles in SQL.
 const (
 	ownerAttributes = " nologin noinherit"
 	appAttributes   = " login nosuperuser nocreatedb nocreaterole noinherit nobypassrls"
 )
 
-// createRoles makes each role in one statement, so that the app role is never there without its password.
+// createRoles creates each role in one statement, so the app role never exists without its password.
 func (a *Admin) createRoles(ctx context.Context, conn *pgx.Conn, appPassword string) (made []string, err error) {
 	password := ""
 	if appPassword != "" {
@@ -86,8 +86,8 @@ func (a *Admin) createRoles(ctx context.Context, conn *pgx.Conn, appPassword str
 	return made, a.joinOwner(ctx, conn)
 }
 
-// joinOwner makes the administrator a member of the owner role, to act for it. A superuser needs that not; who has made
-// the role may grant it to themselves (PostgreSQL manual, 22.2 Role Attributes).
+// joinOwner grants the owner role to the administrator, who acts for it. A superuser does not need the grant. The
+// creator of a role may grant it to themselves (PostgreSQL manual, 22.2 Role Attributes).
 func (a *Admin) joinOwner(ctx context.Context, conn *pgx.Conn) error {
 	var member bool
 	err := conn.QueryRow(ctx, "select pg_has_role(current_user, $1, 'usage')", a.names.Owner).Scan(&member)
@@ -109,14 +109,15 @@ func (a *Admin) createDatabase(ctx context.Context, conn *pgx.Conn) (created boo
 	sql := "create database " + database + " owner " + quote(a.names.Owner) + " encoding 'UTF8' template template0"
 	if _, err := conn.Exec(ctx, sql); err != nil {
 		if isCode(err, "42P04", "23505") {
-			return false, nil // somebody else has just made it
+			return false, nil // another client has just created it
 		}
 		return false, err
 	}
 	return true, nil
 }
 
-// admit lets the two roles into the database, and nobody else into one of the owner role's.
+// admit grants both roles the right to connect to the database, and revokes it from all others if the owner role owns
+// the database.
 func (a *Admin) admit(ctx context.Context, tx pgx.Tx) error {
 	database, owner, app := quote(a.names.Database), quote(a.names.Owner), quote(a.names.App)
 	var own bool
@@ -135,9 +136,8 @@ func (a *Admin) admit(ctx context.Context, tx pgx.Tx) error {
 	return err
 }
 
-// close takes from everybody, and from the app role, what lets them make something in the database: it could take the
-// place of a thing of crm's on a connection that is shared. What the administrator may not take stays, see
-// [Admin.Exposed].
+// close revokes the rights to create objects in the database from public and the app role: an object could replace one
+// of crm's on a shared connection. For rights that the administrator may not revoke see [Admin.Exposed].
 func (a *Admin) close(ctx context.Context, conn *pgx.Conn) error {
 	open, err := exposures(ctx, conn, a.names.App)
 	if err != nil {
@@ -151,14 +151,14 @@ func (a *Admin) close(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// An exposure is a right to make something in the database that a role has and should not.
+// An exposure is a right to create objects in the database that a role has and should not have.
 type exposure struct{ what, owner, remedy string }
 
 func (e exposure) String() string {
 	return fmt.Sprintf("%s: as %s run: %s", e.what, e.owner, e.remedy)
 }
 
-// exposures returns the role's rights to make something in the database of conn.
+// exposures returns the role's rights to create objects in the database of conn.
 func exposures(ctx context.Context, conn *pgx.Conn, role string) (all []exposure, err error) {
 	rows, err := conn.Query(ctx, `
 		select case kind when 'TEMPORARY' then 'may make temporary tables in the database '
@@ -182,8 +182,8 @@ func exposures(ctx context.Context, conn *pgx.Conn, role string) (all []exposure
 	})
 }
 
-// Exposed names what the app role may make in the database although crm init took it from everybody, each with what to
-// run: the database or a schema belongs to somebody else.
+// Exposed returns the rights to create objects that the app role has although crm init revoked them, each with the
+// statement to run. The database or a schema then has another owner.
 func (a *Admin) Exposed(ctx context.Context) (all []string, err error) {
 	conn, err := a.connect(ctx, a.names.Database)
 	if err != nil {
@@ -197,8 +197,8 @@ func (a *Admin) Exposed(ctx context.Context) (all []string, err error) {
 	return all, translate(err)
 }
 
-// Lacks reports what the server lacks of a schema that is there: roles, or what belongs to them. A restore that began
-// before the roles were made leaves such a schema. problem is empty if nothing is missing; remedy says what to run.
+// Lacks reports what the server lacks for an existing schema: roles or their rights. A restore that began before the
+// roles existed leaves such a schema. problem is empty if nothing is missing; remedy is the command to run.
 func (a *Admin) Lacks(ctx context.Context) (problem, remedy string, err error) {
 	there, err := a.hasDatabase(ctx)
 	if err != nil || !there {
@@ -218,7 +218,7 @@ func (a *Admin) Lacks(ctx context.Context) (problem, remedy string, err error) {
 		where n.nspname = $1
 		and exists (select from pg_class c where c.relnamespace = n.oid and c.relname = 'setting')`,
 		pgx.QueryExecModeExec, a.names.Schema, a.names.App).Scan(&owner, &usable)
-	if errors.Is(err, pgx.ErrNoRows) { // no schema, or not crm's
+	if errors.Is(err, pgx.ErrNoRows) { // the schema does not exist or is not crm's
 		return "", "", nil
 	}
 	if err != nil {
@@ -241,7 +241,7 @@ func (a *Admin) Lacks(ctx context.Context) (problem, remedy string, err error) {
 	return problem, a.beforeRestore(missing), nil
 }
 
-// beforeRestore says how to restore a database again whose roles were missing.
+// beforeRestore returns the instructions to repeat a restore that lacked roles.
 func (a *Admin) beforeRestore(missing []string) string {
 	attributes := map[string]string{a.names.Owner: ownerAttributes, a.names.App: appAttributes + " password '…'"}
 	make := ""
@@ -256,13 +256,14 @@ func (a *Admin) beforeRestore(missing []string) string {
 		"crm restore makes the roles; before pg_restore %srestore with owners and privileges", a.names.Database, make)
 }
 
-// named puts the names of the schema and the roles into SQL that is written for psql.
+// named inserts the names of the schema and the roles into SQL that is written for psql.
 func (a *Admin) named(sql string) string {
 	return strings.NewReplacer(`:"schema"`, quote(a.names.Schema), `:"owner"`, quote(a.names.Owner), `:"app"`,
 		quote(a.names.App)).Replace(sql)
 }
 
-// createSchema runs schema.sql in one transaction, unless the schema is there; then its version must be ours.
+// createSchema runs schema.sql in one transaction unless the schema exists. An existing schema must have this program's
+// version.
 func (a *Admin) createSchema(ctx context.Context, schemaSQL string) (created bool, err error) {
 	conn, err := a.connect(ctx, a.names.Database)
 	if err != nil {
@@ -286,7 +287,7 @@ func (a *Admin) createSchema(ctx context.Context, schemaSQL string) (created boo
 	}
 	if _, err := tx.Exec(ctx, sql); err != nil {
 		if isCode(err, "42P06") {
-			return false, nil // somebody else has just made it
+			return false, nil // another client has just created it
 		}
 		if isCode(err, "42501") {
 			return false, translate(err)

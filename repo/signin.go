@@ -15,29 +15,30 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// This file signs in: the client's side of the exchange that part 5 of schema.sql describes. No statement holds a
-// password's key, a code, a second factor's secret or a session's key.
+// This file signs users in: the client's side of the exchange that part 5 of schema.sql describes. No statement
+// contains a password's key, a code, a second factor's secret or a session's key.
 
-// A Secret proves that a caller holds something without sending it. security.Secret is one.
+// A Secret proves that a caller has a secret without sending it. security.Secret implements it.
 type Secret interface {
 	Hash() []byte                               // SHA-256 of the secret
 	Prove(message []byte) []byte                // secret xor HMAC-SHA256(Hash, message), 32 bytes
 	Derive(label string, message []byte) []byte // HMAC-SHA256(secret, label || message), 32 bytes
 }
 
-// A Claim is who somebody says they are, and what proves it.
+// A Claim is an identity and its proofs.
 type Claim struct {
 	Email  string
 	Key    func(Derivation) (Secret, error) // returns the password's key at that cost and salt
-	Code   string                           // the second factor's, or one for recovery; empty where none was asked for
-	Device Secret                           // of the device that they sit at; nil: an unknown one
+	Code   string                           // of the second factor, or a recovery code; empty if none was requested
+	Device Secret                           // of the user's device; nil: an unknown one
 
-	// Turn waits for the device's other tries and returns what ends this one; nil: it does not wait. The database
-	// counts a try as failed until it is opened, so several at once would be refused from the sixth on.
+	// Turn waits for other attempts of the device and returns the function that ends this one; nil: do not wait. The
+	// database counts an attempt as failed until it succeeds, so more than five at once would be refused.
 	Turn func(context.Context) (end func())
 }
 
-// Derivation is how the client turns a password into the key that signs in, and the server's nonce of the next try.
+// Derivation has the parameters for deriving the sign-in key from a password, and the server's nonce for the next
+// attempt.
 type Derivation struct {
 	MemoryKiB   uint32 `db:"memory_kib"`
 	Iterations  uint32 `db:"iterations"`
@@ -46,7 +47,7 @@ type Derivation struct {
 	Nonce       []byte `db:"nonce"`
 }
 
-// derivesLike reports whether both derive the same key.
+// derivesLike reports whether both derive the same key from a password.
 func (d Derivation) derivesLike(o Derivation) bool {
 	return d.MemoryKiB == o.MemoryKiB && d.Iterations == o.Iterations && d.Parallelism == o.Parallelism &&
 		bytes.Equal(d.Salt, o.Salt)
@@ -61,7 +62,8 @@ type Opening struct {
 	ServerTime time.Time
 }
 
-// SignInParams answers how to derive the key of an account; for an unknown email it makes something up.
+// SignInParams returns the parameters for deriving the key of an account. For an unknown email the database invents
+// them.
 func (db *DB) SignInParams(ctx context.Context, email string) (Derivation, error) {
 	query := squirrel.Expr("select memory_kib, iterations, parallelism, salt, nonce from sign_in_params($1)", email)
 	db, err := db.alone()
@@ -71,10 +73,10 @@ func (db *DB) SignInParams(ctx context.Context, email string) (Derivation, error
 	return one(ctx, db, query, pgx.RowToStructByName[Derivation])
 }
 
-// SignIn opens a session, or is ErrCredentials: for an unknown email, a wrong key or code and a locked account alike.
-// It is ErrCode where the key is right and the second factor's code is due, and ErrServer if the server does not know
-// the key. raised, if it is not nil, is the same password at a higher cost, at which it is kept from now on unless it
-// is already.
+// SignIn opens a session. It returns ErrCredentials for an unknown email, a wrong key or code, and a locked account;
+// ErrCode if the key is correct and the second factor's code is missing; and ErrServer if the server cannot prove that
+// it knows the account. raised, if not nil, is the same password at a higher cost; it replaces the stored one if its
+// cost is still lower.
 func (db *DB) SignIn(ctx context.Context, c Claim, lifetime time.Duration, raised *Password) (Opening, error) {
 	db, err := db.alone()
 	if err != nil {
@@ -104,8 +106,8 @@ func (db *DB) SignIn(ctx context.Context, c Claim, lifetime time.Duration, raise
 	return Opening{*session, t.key.Derive("session", t.auth), *user, *ends, *now}, nil
 }
 
-// ChangePassword replaces the caller's own password and ends their other sessions. Errors are SignIn's; a wrong key or
-// code counts like a failed sign-in.
+// ChangePassword replaces the caller's own password and ends their other sessions. Errors are as in SignIn. A wrong key
+// or code counts as a failed sign-in.
 func (db *DB) ChangePassword(ctx context.Context, c Claim, p Password) error {
 	db, err := db.alone()
 	if err != nil {
@@ -119,8 +121,8 @@ func (db *DB) ChangePassword(ctx context.Context, c Claim, p Password) error {
 	return err
 }
 
-// EnableFactor enrols the caller's second factor: a secret of at most 32 bytes, a code of it, and the SHA-256 of ten
-// codes for recovery. The claim's code is one of the factor that is replaced, if there is one; errors are SignIn's, and
+// EnableFactor enrols the caller's second factor: a secret of at most 32 bytes, a code of that secret, and the SHA-256
+// of ten recovery codes. The claim's code belongs to the factor that is replaced, if any. Errors are as in SignIn, and
 // ErrInvalid for a wrong code of the new secret. The caller's other sessions end.
 func (db *DB) EnableFactor(ctx context.Context, c Claim, secret []byte, code string, recovery [][]byte) error {
 	db, err := db.alone()
@@ -141,7 +143,7 @@ func (db *DB) EnableFactor(ctx context.Context, c Claim, secret []byte, code str
 	return err
 }
 
-// DisableFactor removes the caller's second factor. Errors are SignIn's.
+// DisableFactor removes the caller's second factor. Errors are as in SignIn.
 func (db *DB) DisableFactor(ctx context.Context, c Claim) error {
 	db, err := db.alone()
 	if err != nil {
@@ -154,23 +156,23 @@ func (db *DB) DisableFactor(ctx context.Context, c Claim) error {
 	return err
 }
 
-// A transcript is what both ends have said: the server's nonce, the client's and the email.
+// A transcript is the data that both sides have sent: the server's nonce, the client's nonce and the email.
 type transcript []byte
 
-// A purpose returns the digest of what a ticket is for, which the proof covers; nil: to sign in. It is called for each
-// try, before the query that has it judged is built.
+// A purpose returns the digest of the purpose of a ticket, which the proof covers; nil: to sign in. It is called for
+// each attempt, before its query is built.
 type purpose func(Derivation, Secret, transcript) []byte
 
-// An attempt is a try that the database has recorded.
+// An attempt is a sign-in attempt that the database has recorded.
 type attempt struct {
 	ticket []byte
-	auth   []byte // what was proved: the transcript and the purpose
+	auth   []byte // the proved message: the transcript and the purpose
 	key    Secret
 }
 
-// prove records a try, for the purpose that its ticket is for, and has it judged by the query of that ticket, while no
-// other try of the device is in flight. A try that is refused because the account's salt changed in the midst of it,
-// when another client raised the cost of the same password, is made once more.
+// prove records an attempt for a purpose, and has the database judge it with the query for its ticket. No other attempt
+// of the device runs at the same time. If another client raises the cost of the same password meanwhile, the salt
+// changes and the attempt is refused; then prove retries once.
 func (db *DB) prove(ctx context.Context, c Claim, purpose purpose, judge func(ticket []byte) squirrel.Sqlizer,
 	more ...any,
 ) (attempt, error) {
@@ -197,7 +199,7 @@ func (db *DB) prove(ctx context.Context, c Claim, purpose purpose, judge func(ti
 	}
 }
 
-// try records one try. It learns nothing but the ticket.
+// try records one attempt. It returns the ticket only.
 func (db *DB) try(ctx context.Context, c Claim, d Derivation, purpose purpose) (attempt, error) {
 	key, err := c.Key(d)
 	if err != nil {
@@ -220,8 +222,8 @@ func (db *DB) try(ctx context.Context, c Claim, d Derivation, purpose purpose) (
 	return t, db.once(ctx, step{query, value(&t.ticket)})
 }
 
-// redeem has a try judged. The query answers the outcome, the server's signature and then more, which is null unless
-// the try was opened.
+// redeem has the database judge an attempt. The query returns the outcome, the server's signature and further columns,
+// which are null unless the attempt succeeded.
 func (db *DB) redeem(ctx context.Context, t attempt, query squirrel.Sqlizer, more ...any) error {
 	var outcome string
 	var signature []byte
@@ -252,7 +254,7 @@ func (db *DB) redeem(ctx context.Context, t attempt, query squirrel.Sqlizer, mor
 	return nil
 }
 
-// purpose is the digest of what a ticket is for: to keep this password.
+// purpose returns the digest of a ticket's purpose to store this password.
 func (p Password) purpose(what string) []byte {
 	cost := binary.BigEndian.AppendUint32(nil, p.MemoryKiB)
 	cost = binary.BigEndian.AppendUint32(cost, p.Iterations)
@@ -260,12 +262,12 @@ func (p Password) purpose(what string) []byte {
 	return digest([]byte(what), cost, p.Salt, p.KeyHash)
 }
 
-// values are the arguments of SQL functions that keep a password.
+// values returns the arguments of the SQL functions that store a password.
 func (p Password) values() []any {
 	return []any{p.MemoryKiB, p.Iterations, p.Parallelism, p.Salt, p.KeyHash}
 }
 
-// padded is a code in 32 bytes; capitals, hyphens and blanks do not matter.
+// padded returns a code in 32 bytes, without regard to capitals, hyphens and blanks.
 func padded(code string) []byte {
 	code = strings.ToLower(strings.NewReplacer("-", "", " ", "").Replace(code))
 	block := make([]byte, sha256.Size)
@@ -278,7 +280,7 @@ func digest(parts ...[]byte) []byte {
 	return sum[:]
 }
 
-// xor is the bytes of one xor those of the other; what is longer than other is cut.
+// xor returns one xor other, cut to the length of one.
 func xor(one, other []byte) []byte {
 	out := make([]byte, min(len(one), len(other)))
 	for i := range out {

@@ -14,10 +14,10 @@ import (
 	"golang.org/x/text/language"
 )
 
-// MostSorted is the largest number of records that a list sorts by an encrypted text.
+// MostSorted is the maximum number of records in a list that is sorted by an encrypted text.
 const MostSorted = 10_000
 
-// SortsByText reports whether lists of an entity are sorted by the column after opening it.
+// SortsByText reports whether a list of the entity is sorted by the column after opening it.
 func SortsByText[T any](column string) bool {
 	return slices.ContainsFunc(ColumnsOf[T](), func(c Column) bool { return c.Name == column && c.sortsByText })
 }
@@ -34,9 +34,8 @@ func (s sortable[T]) compare(other sortable[T]) int {
 }
 
 // sortedByText returns a page of records in the order of an encrypted text, as dictionaries of p.Language sort it
-// (Unicode Collation Algorithm, UTS 10), equal texts by their IDs. As in lists that PostgreSQL sorts, the record
-// p.After need not be in the list any more. It returns ErrInvalid if more than MostSorted records hold for where and
-// match the needle.
+// (Unicode Collation Algorithm, UTS 10), equal texts by ID. As in lists that PostgreSQL sorts, the record p.After may
+// have left the list. It returns ErrInvalid if more than MostSorted records meet where and match the needle.
 func (e entity[T]) sortedByText(
 	ctx context.Context, db *DB, where squirrel.And, p Page, sorts map[string]string,
 ) (List[T], error) {
@@ -80,7 +79,7 @@ func (e entity[T]) sortables(records []T, p Page) []sortable[T] {
 	return all
 }
 
-// behind returns the sorted rows that follow a record, or precede it if desc; none if the record does not exist.
+// behind returns the sorted rows after a record, or before it if desc; none if the record does not exist.
 func behind[T any](rows, record []sortable[T], desc bool) []sortable[T] {
 	if len(record) == 0 {
 		return nil

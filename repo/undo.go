@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// A LastChange is a change of the caller's that is not taken back yet: of one record, or of several that were changed
+// A LastChange is a change by the caller that is not undone yet: of one record, or of several that were changed
 // together.
 type LastChange struct {
 	ID            int64 // of its entry in the trail
@@ -21,9 +21,9 @@ type LastChange struct {
 	Action        string // add, update, delete, cancel or restore; of several: hand-over or update-many
 	Before, After map[string]any
 	Members       *int64     // how many changes were made together; nil: it is one
-	Fresh         bool       // adds a record that may be deleted without the right to delete others
-	ChangedAt     *time.Time // when the record was changed after it; nil: it was not
-	ChangedBy     *string    // who did; nil: the company's own set-up work
+	Fresh         bool       // added a record that its creator may still delete
+	ChangedAt     *time.Time // the record was changed later, at this time; nil: it was not
+	ChangedBy     *string    // the collaborator who changed it; nil: the company's own set-up
 }
 
 type lastChangeRow struct {
@@ -40,10 +40,10 @@ type lastChangeRow struct {
 	ChangedBy *string    `db:"changed_by"`
 }
 
-// mostUndone is how many of their last changes a user can take back.
+// mostUndone is the number of last changes that a user can undo.
 const mostUndone = 100
 
-// LastChanges returns the caller's last changes, the last one first. Sealed values are opened.
+// LastChanges returns the caller's last changes, the newest first. Sealed values are opened.
 func (db *DB) LastChanges(ctx context.Context) ([]LastChange, error) {
 	return list(ctx, db, from[lastChangeRow](fmt.Sprintf("my_changes(%d)", mostUndone)),
 		shaped(func(r lastChangeRow) LastChange {
@@ -54,10 +54,9 @@ func (db *DB) LastChanges(ctx context.Context) ([]LastChange, error) {
 		}))
 }
 
-// Undo takes a change back, by a change of its own: it deletes a record that was added, restores one that was deleted
-// or canceled, writes the values from before an update, and adds the opposite of a payment. Of changes that were made
-// together it takes back all. It returns ErrConflict if the change was taken back already or its record was changed
-// since.
+// Undo undoes a change by a new change: it deletes an added record, restores a deleted or canceled one, writes the
+// values from before an update, and adds the opposite of a payment. Of changes that were made together it undoes all.
+// It returns ErrConflict if the change is undone already or its record was changed since.
 func (db *DB) Undo(ctx context.Context, c LastChange) error {
 	if c.Members != nil {
 		return db.undoTogether(ctx, c)
@@ -69,7 +68,7 @@ func (db *DB) Undo(ctx context.Context, c LastChange) error {
 	}
 	current, touched := true, true // until the rows show otherwise
 	err = db.run(ctx,
-		// The lock waits for a change that is being made, so that the next step sees it.
+		// The lock waits for a concurrent change, so the next step sees it.
 		step{query: sq().Select("id").From(table).Where(squirrel.Eq{"id": id}).Suffix("for update")},
 		step{sq().Select().Column(squirrel.Expr("coalesce(("+stands+") = ?, false)", c.ID, c.ID)), value(&current)},
 		step{query: squirrel.Expr("select set_config('crm.undoes', $1, true)", strconv.FormatInt(c.ID, 10))},
@@ -84,7 +83,7 @@ func (db *DB) Undo(ctx context.Context, c LastChange) error {
 	return err
 }
 
-// record returns the table and the ID of the record that an undo writes to or adds to: of a payment, its contract.
+// record returns the table and the ID of the record that an undo changes. For a payment it is the contract.
 func (c LastChange) record() (table string, id int64) {
 	if c.Entity == payments.noun {
 		id, _ = strconv.ParseInt(plainText(c.After["contract_id"]), 10, 64)
@@ -96,11 +95,11 @@ func (c LastChange) record() (table string, id int64) {
 	return table, c.EntityID
 }
 
-// stands is the entry if it can be taken back now.
+// stands returns the query for the entry if it can be undone now.
 var stands = fmt.Sprintf("select l.id from my_changes(%d) l where l.id = ? and l.changed_at is null", mostUndone)
 
-// undoTogether takes back the changes that an entry leads. The database has their values from before; only the search
-// tokens of texts are made here.
+// undoTogether undoes the changes that an entry leads. The database has their former values; only search tokens are
+// computed here.
 func (db *DB) undoTogether(ctx context.Context, c LastChange) error {
 	type ledRow struct {
 		ID       int64  `db:"id"`
@@ -140,7 +139,7 @@ func (c LastChange) Cancels() bool {
 	return marked
 }
 
-// mark is the column that says whether the record is deleted, or whether it is canceled if the change is about that.
+// mark returns the column that marks the record as deleted, or as canceled if the change is about that.
 func (c LastChange) mark() string {
 	if c.Cancels() {
 		return "canceled_at"
@@ -148,7 +147,7 @@ func (c LastChange) mark() string {
 	return "deleted_at"
 }
 
-// opposite returns the statement that takes a change back if it is still the last one. table and id are those of
+// opposite returns the statement that undoes a change if it is still the last one. table and id are those of
 // LastChange.record.
 func (db *DB) opposite(c LastChange, table string, id int64) (squirrel.Sqlizer, error) {
 	last := squirrel.Expr("("+stands+") = ?", c.ID, c.ID)
@@ -171,7 +170,7 @@ func (db *DB) opposite(c LastChange, table string, id int64) (squirrel.Sqlizer, 
 	return sq().Update(table).SetMap(values).Where(squirrel.Eq{"id": id}).Where(last).Suffix("returning id"), nil
 }
 
-// formerValues returns the columns of an update as they were before it, without those that the database maintains.
+// formerValues returns the values of an update's columns before it, except columns that the database maintains.
 func (db *DB) formerValues(c LastChange) (map[string]any, error) {
 	former, e := map[string]any{}, storeOf(c.Entity)
 	for column, v := range c.Before {
@@ -182,7 +181,7 @@ func (db *DB) formerValues(c LastChange) (map[string]any, error) {
 			return nil, err
 		}
 		if e.column(column).Sealed != "" {
-			// The same bytes as in the trail: from them the database sees that the change is taken back.
+			// The same bytes as in the trail: they show the database that the change is undone.
 			former[column] = squirrel.Expr(
 				`(select decode(substr(split_part(l.before->>?::text, ' ', 1), 3), 'hex') from my_changes(?) l
 					where l.id = ?)`, column, mostUndone, c.ID)
@@ -191,7 +190,7 @@ func (db *DB) formerValues(c LastChange) (map[string]any, error) {
 	return former, nil
 }
 
-// plainText is a value of the trail as text, empty for none.
+// plainText returns a value of the trail as text, empty for none.
 func plainText(v any) string {
 	if v == nil {
 		return ""

@@ -19,7 +19,7 @@ import (
 const (
 	upgradeWait  = 2 * time.Second // for a lock; shells wait for the upgrade meanwhile
 	upgradeTries = 5
-	upgradePause = time.Second // between two tries; shells continue meanwhile
+	upgradePause = time.Second // between two attempts; shells continue meanwhile
 )
 
 // An Upgraded describes what an upgrade changed, or would change.
@@ -121,7 +121,7 @@ func (a *Admin) upgradeBy(
 	}
 }
 
-// upgradeError returns an error of an upgrade in words.
+// upgradeError returns an error of an upgrade with a text for users.
 func (a *Admin) upgradeError(err error) error {
 	var pg *pgconn.PgError
 	switch {
@@ -138,7 +138,7 @@ func (a *Admin) upgradeError(err error) error {
 	return translate(err)
 }
 
-// upgrade makes one try, in one transaction.
+// upgrade makes one attempt in one transaction.
 func (a *Admin) upgrade(
 	ctx context.Context, conn *pgx.Conn, statements []upgrade.Statement, steps []upgrade.Step, dry bool,
 ) (u Upgraded, err error) {
@@ -187,7 +187,8 @@ func (a *Admin) upgrade(
 	return u, translate(tx.Commit(ctx))
 }
 
-// claim sets the role of the owner, locks the schema version, which every batch of a shell reads first, and returns it.
+// claim sets the owner role, locks the schema version, which every batch of a shell reads first, and returns the
+// version.
 func (a *Admin) claim(ctx context.Context, conn *pgx.Conn, tx pgx.Tx) (version int, err error) {
 	for _, role := range []string{a.names.Owner, a.names.App} {
 		there, err := hasRole(ctx, conn, role)
@@ -235,7 +236,7 @@ func (a *Admin) lay(ctx context.Context, tx pgx.Tx, statements []upgrade.Stateme
 			return stepError(s.Name, err)
 		}
 	}
-	if err := a.clear(ctx, tx); err != nil { // functions that nothing depends on since the steps
+	if err := a.clear(ctx, tx); err != nil { // functions without dependents after the steps
 		return err
 	}
 	for _, s := range statements {
@@ -249,8 +250,8 @@ func (a *Admin) lay(ctx context.Context, tx pgx.Tx, statements []upgrade.Stateme
 	return nil
 }
 
-// stepError adds the file of the failed statement to err. It returns errors that a retry or an administrator can mend
-// unchanged.
+// stepError adds the file of the failed statement to err. It returns errors that a retry or an administrator can
+// resolve unchanged.
 func stepError(name string, err error) error {
 	if isCode(err, "55P03", "40P01", "2BP01", "42501") || errors.Is(err, context.Canceled) || isLost(translate(err)) {
 		return err

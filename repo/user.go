@@ -11,17 +11,17 @@ import (
 // A User is a collaborator's account without its secrets.
 type User struct {
 	ID             int64      `db:"id"`
-	EmployeeNumber string     `db:"employee_number" search:"words"`
+	EmployeeNumber string     `db:"employee_number" search:"words" show:"wide"`
 	FirstName      string     `db:"first_name" search:"words"`
 	LastName       string     `db:"last_name" search:"words"`
-	Email          string     `db:"email" search:"words"`
+	Email          string     `db:"email" search:"words" show:"whole"`
 	Role           string     `db:"role" search:"words" show:"status"`
 	CreatedAt      time.Time  `db:"created_at" show:"detail"`
 	UpdatedAt      time.Time  `db:"updated_at" show:"detail"`
 	DeletedAt      *time.Time `db:"deleted_at" show:"detail absent" sort:"-"`
 }
 
-// collaborators are few: a search reads all of them
+// collaborators are few, so a search reads all of them
 var users = entityOf[User]("user", "collaborator", "users", finder{})
 
 // Roles returns the names of the roles that schema.sql creates, in its order.
@@ -47,8 +47,8 @@ func (db *DB) User(ctx context.Context, id int64) (User, error) {
 	return users.get(ctx, db, id)
 }
 
-// AddUser adds a collaborator who signs in with the password that p verifies. The change must hold the email.
-// Without p the account exists and nobody can sign in to it.
+// AddUser adds a collaborator who signs in with the password of p. The change must have an email. Without p the account
+// cannot sign in.
 func (db *DB) AddUser(ctx context.Context, c Change, p *Password) (User, error) {
 	if p == nil {
 		return users.add(ctx, db, c)
@@ -57,7 +57,7 @@ func (db *DB) AddUser(ctx context.Context, c Change, p *Password) (User, error) 
 		c.given()["email"], p.MemoryKiB, p.Iterations, p.Parallelism, p.Salt, p.KeyHash, p.OneTime)})
 }
 
-// A Reassignment hands over all open records to the collaborator To before a change, and counts them.
+// A Reassignment moves all open records to the collaborator To before a change, and counts them.
 type Reassignment struct {
 	To    int64
 	Moved Handed
@@ -78,7 +78,7 @@ func (db *DB) RestoreUser(ctx context.Context, id int64) (User, error) {
 	return users.mark(ctx, db, id, false)
 }
 
-// Handed counts the records that were handed over.
+// Handed counts the records that were moved.
 type Handed struct {
 	Customers int64 `db:"customers"`
 	Contracts int64 `db:"contracts"` // open ones
@@ -91,7 +91,7 @@ func (db *DB) HandOver(ctx context.Context, from, to int64) (moved Handed, err e
 	return moved, err
 }
 
-// steps returns the step that hands over, none for nil.
+// steps returns the step that moves records; none for nil.
 func (r *Reassignment) steps(from int64) []step {
 	if r == nil {
 		return nil
@@ -99,8 +99,7 @@ func (r *Reassignment) steps(from int64) []step {
 	return []step{moving(from, r.To, &r.Moved)}
 }
 
-// moving is the step that hands over and counts what it moves. The changes after it belong to it until the step
-// endBatch.
+// moving returns the step that moves records and counts them. Changes after it belong to it until the step endBatch.
 func moving(from, to int64, moved *Handed) step {
 	return step{
 		squirrel.Expr("select customers, contracts, events from hand_over($1, $2)", from, to),
@@ -111,7 +110,7 @@ func moving(from, to int64, moved *Handed) step {
 	}
 }
 
-// OpenWork counts what handing over would move.
+// OpenWork counts the records that HandOver would move.
 func (db *DB) OpenWork(ctx context.Context, id int64) (Handed, error) {
 	count := func(view, contact, more string) squirrel.Sqlizer {
 		q := squirrel.Select("count(*)").From(view).Where(squirrel.Eq{contact: id, "deleted_at": nil})
@@ -126,7 +125,7 @@ func (db *DB) OpenWork(ctx context.Context, id int64) (Handed, error) {
 	return one(ctx, db, q, pgx.RowToStructByName[Handed])
 }
 
-// An Overlap is a coming event of one support contact at the time of another one's.
+// An Overlap is a coming event of one support contact that overlaps an event of another.
 type Overlap struct {
 	EventID int64     `db:"event_id"`
 	OtherID int64     `db:"other_id"`
@@ -135,7 +134,7 @@ type Overlap struct {
 	To      time.Time `db:"to_date"` // of the other event
 }
 
-// Overlaps returns the overlaps that handing over the events of one support contact to another makes, at most 20.
+// Overlaps returns at most 20 overlaps that would result from moving the events of one support contact to another.
 func (db *DB) Overlaps(ctx context.Context, from, to int64) ([]Overlap, error) {
 	q := sq().Select("e.id as event_id", "o.id as other_id", "o.support_contact as contact",
 		"o.start_date as from_date", "o.end_date as to_date").

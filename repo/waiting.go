@@ -8,7 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Waiting counts the records that wait for the caller.
+// Waiting counts the records that need the caller's attention.
 type Waiting struct {
 	Unsigned  int64 `db:"unsigned"`   // their contracts that are not signed yet
 	Unpaid    int64 `db:"unpaid"`     // their signed contracts with something left to pay
@@ -17,7 +17,7 @@ type Waiting struct {
 	Due       int64 `db:"due"`        // their follow-ups that are due and not done
 }
 
-// Waiting returns the counts of this moment, whose time zone says which day it is.
+// Waiting returns the counts at now. The time zone of now determines the day.
 func (db *DB) Waiting(ctx context.Context, now time.Time) (Waiting, error) {
 	return one(ctx, db, squirrel.Expr(`with me as materialized (select me_id() as id), mine as (
 			select c.id, c.status, c.remaining_amount from contracts c, me where c.sales_id = me.id

@@ -7,9 +7,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// This file names what is weak in a database that is set up, for crm config check.
+// This file lists the weaknesses of a database for crm config check.
 
-// Weak names the accounts that weaken a company's data: fictional ones that can sign in, and administrators without a
+// Weak returns the accounts that weaken a company's data: fictional ones that can sign in, and administrators without a
 // second factor.
 func (a *Admin) Weak(ctx context.Context) (all []string, err error) {
 	var fictional, single int
@@ -33,8 +33,8 @@ func (a *Admin) Weak(ctx context.Context) (all []string, err error) {
 	return all, err
 }
 
-// WeakRole names what the role that crm connects as may do and should not, and the settings under which the server
-// writes its tokens into the log.
+// WeakRole returns the rights that the app role should not have, and the settings with which the server writes tokens
+// into its log.
 func WeakRole(ctx context.Context, url string, n Names) (all []string, err error) {
 	conn, err := openRaw(ctx, url)
 	if err != nil {
@@ -58,7 +58,7 @@ func WeakRole(ctx context.Context, url string, n Names) (all []string, err error
 	return append(all, logs...), translate(err)
 }
 
-// weakAttributes names the attributes and memberships of the role of conn that put it past the guard.
+// weakAttributes returns the attributes and memberships with which the role of conn bypasses permission checks.
 func weakAttributes(ctx context.Context, conn *pgx.Conn, n Names) (all []string, super bool, err error) {
 	var bypass, creates, owner bool
 	err = conn.QueryRow(ctx, `select rolsuper, rolbypassrls, rolcreaterole or rolcreatedb, coalesce(
@@ -81,7 +81,7 @@ func weakAttributes(ctx context.Context, conn *pgx.Conn, n Names) (all []string,
 	return all, super, err
 }
 
-// openRaw opens one connection that prepares nothing by name: it may lead to a pooler.
+// openRaw opens a connection that prepares nothing by name, because it may lead to a pooler.
 func openRaw(ctx context.Context, url string) (*pgx.Conn, error) {
 	conf, err := pgx.ParseConfig(url)
 	if err != nil {
@@ -92,7 +92,7 @@ func openRaw(ctx context.Context, url string) (*pgx.Conn, error) {
 	return pgx.ConnectConfig(ctx, conf)
 }
 
-// weakLog names the settings under which the server writes parameters of statements, and so tokens, into its log
+// weakLog returns the settings with which the server writes parameters of statements, and so tokens, into its log
 // (PostgreSQL manual, 20.8 Error Reporting and Logging, and F.4 auto_explain).
 func weakLog(ctx context.Context, conn *pgx.Conn) (all []string, err error) {
 	rows, err := conn.Query(ctx, `select name, setting from pg_catalog.pg_settings
@@ -109,7 +109,7 @@ func weakLog(ctx context.Context, conn *pgx.Conn) (all []string, err error) {
 	return weakLogSettings(is), err
 }
 
-// weakLogSettings is weakLog for settings by name.
+// weakLogSettings returns the weak values among settings by name.
 func weakLogSettings(is map[string]string) (all []string) {
 	weak := func(name, remedy string) {
 		all = append(all, fmt.Sprintf("the server's %s is %s, which writes tokens into its log: set %s",

@@ -10,8 +10,8 @@ import (
 )
 
 // This file selects records by conditions on their columns. What PostgreSQL can compare becomes SQL. Texts are compared
-// here, as searches compare them: without case and accents, and sealed ones after opening them. So a condition becomes two:
-// SQL that holds for every record for which it holds, and a test of the records that the SQL finds.
+// here, as searches compare them: without case and accents, and sealed ones after opening them. So a condition becomes
+// two: SQL that holds for every record for which it holds, and a test of the records that the SQL finds.
 
 // A Where is a condition on the columns of an entity.
 type Where struct {
@@ -158,7 +158,8 @@ func compares(op string, result int) bool {
 	return op == ">=" && result >= 0
 }
 
-// needle returns a text by which the blind index finds every record for which the condition holds, empty if it has none.
+// needle returns a text by which the blind index finds every record for which the condition holds, empty if it has
+// none.
 func (e entity[T]) needle(db *DB, w Where) string {
 	if w.Op == "and" {
 		for _, p := range w.Parts {
@@ -169,7 +170,8 @@ func (e entity[T]) needle(db *DB, w Where) string {
 	}
 	c := e.column(w.Column)
 	text, _ := w.Value.(string)
-	if !e.finder.sealed || w.Op != "=" && w.Op != "~" || c.Sealed == "" || c.Sealed != e.table+"."+c.Name || c.search == "-" {
+	if !e.finder.sealed || w.Op != "=" && w.Op != "~" || c.Sealed == "" || c.Sealed != e.table+"."+c.Name ||
+		c.search == "-" {
 		return ""
 	}
 	if _, _, anywhere := db.vault.Needle(text); len(anywhere) == 0 {

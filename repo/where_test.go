@@ -26,20 +26,26 @@ func TestWhereAgrees(t *testing.T) {
 			}
 		}
 	}
-	contracts := ok[repo.List[repo.Contract]](t)(admin.Contracts(ctx, repo.ContractFilter{Page: repo.Page{Limit: 99}})).Rows
+	contracts := ok[repo.List[repo.Contract]](t)(admin.Contracts(ctx, repo.ContractFilter{Page: repo.Page{Limit: 99}})).
+		Rows
 	events := ok[repo.List[repo.Event]](t)(admin.Events(ctx, repo.EventFilter{Page: repo.Page{Limit: 99}})).Rows
 	conditions := conditions{rand.New(rand.NewPCG(1, 2)), time.Now().Truncate(24 * time.Hour)}
 	for range 150 {
 		where := conditions.of("contract", 3)
 		page := repo.Page{Limit: 99, Where: &where}
-		got := idsOf(ok[repo.List[repo.Contract]](t)(admin.Contracts(ctx, repo.ContractFilter{Page: page})).Rows, contractID)
-		want := idsOf(slices.DeleteFunc(slices.Clone(contracts), func(c repo.Contract) bool { return !admin.ContractHolds(where, c) }), contractID)
+		got := idsOf(ok[repo.List[repo.Contract]](t)(admin.Contracts(ctx, repo.ContractFilter{Page: page})).Rows,
+			contractID)
+		want := idsOf(
+			slices.DeleteFunc(slices.Clone(contracts),
+				func(c repo.Contract) bool { return !admin.ContractHolds(where, c) }), contractID)
 		if got != want {
 			t.Fatalf("contracts %+v: %s, want %s", where, got, want)
 		}
 		where = conditions.of("event", 3)
 		got = idsOf(ok[repo.List[repo.Event]](t)(admin.Events(ctx, repo.EventFilter{Page: page})).Rows, eventID)
-		want = idsOf(slices.DeleteFunc(slices.Clone(events), func(e repo.Event) bool { return !admin.EventHolds(where, e) }), eventID)
+		want = idsOf(
+			slices.DeleteFunc(slices.Clone(events), func(e repo.Event) bool { return !admin.EventHolds(where, e) }),
+			eventID)
 		if got != want {
 			t.Fatalf("events %+v: %s, want %s", where, got, want)
 		}
@@ -73,12 +79,18 @@ func (r conditions) leaf(noun string) repo.Where {
 		{Op: "empty", Column: "customer_contact"},
 	}
 	if noun == "event" {
-		all = append(all, repo.Where{Op: op, Column: "attendees", Value: int64(10)}, repo.Where{Op: "empty", Column: "location"},
+		all = append(all, repo.Where{Op: op, Column: "attendees", Value: int64(10)},
+			repo.Where{Op: "empty", Column: "location"},
 			repo.Where{Op: "=", Column: "location", Value: "paris"}, repo.Where{Op: "empty", Column: "support_id"},
-			repo.Where{Op: "~", Column: "name", Value: "par"}, repo.Where{Op: "=", Column: "status", Value: "confirmed"})
+			repo.Where{Op: "~", Column: "name", Value: "par"}, repo.Where{
+				Op: "=", Column: "status", Value: "confirmed",
+			})
 	} else {
-		all = append(all, repo.Where{Op: op, Column: "total_amount", Value: repo.Money(100 * r.IntN(12))}, repo.Where{Op: "=", Column: "status", Value: "signed"},
-			repo.Where{Op: "empty", Column: "signed_at"}, repo.Where{Op: op, Column: "signed_at", Value: r.day, Until: until})
+		all = append(all, repo.Where{Op: op, Column: "total_amount", Value: repo.Money(100 * r.IntN(12))},
+			repo.Where{Op: "=", Column: "status", Value: "signed"},
+			repo.Where{Op: "empty", Column: "signed_at"}, repo.Where{
+				Op: op, Column: "signed_at", Value: r.day, Until: until,
+			})
 	}
 	return all[r.IntN(len(all))]
 }
@@ -118,7 +130,8 @@ func TestChangeManyHostile(t *testing.T) {
 			{"pg_authid", `{"10": {"rolsuper": true}}`},
 			{"no_table", `{}`},
 		} {
-			_, err := w.try(token, "select change_many('contract', $1::text::regclass, $2::jsonb, true, true)", try[0], try[1])
+			_, err := w.try(token, "select change_many('contract', $1::text::regclass, $2::jsonb, true, true)", try[0],
+				try[1])
 			if now := w.checksums(); now != before {
 				t.Errorf("%s: %s %s: %v", person, try[0], try[1], err)
 				before = now
@@ -143,15 +156,20 @@ func TestChangeMany(t *testing.T) {
 			t.Errorf("%d: %+v", how, got)
 		}
 	}
-	if got := ok[repo.Changed](t)(w.as("sales1").ChangeMany(ctx, "customer", changes, repo.Partly)); got.Records != 1 || len(got.Refused) != 1 || state() == before {
+	if got := ok[repo.Changed](t)(w.as("sales1").ChangeMany(ctx, "customer", changes, repo.Partly)); got.Records != 1 ||
+		len(got.Refused) != 1 || state() == before {
 		t.Errorf("partly: %+v", got)
 	}
 	w.undone("sales1")
-	if got := ok[repo.Changed](t)(admin.ChangeMany(ctx, "customer", changes, repo.All)); got.Records != 2 || got.Refused != nil {
+	if got := ok[repo.Changed](t)(admin.ChangeMany(ctx, "customer", changes, repo.All)); got.Records != 2 ||
+		got.Refused != nil {
 		t.Errorf("all: %+v", got)
 	}
 	found := func(text string) int {
-		return len(ok[repo.List[repo.Customer]](t)(admin.Customers(ctx, repo.CustomerFilter{Page: repo.Page{Limit: 9, Search: text}})).Rows)
+		return len(
+			ok[repo.List[repo.Customer]](t)(admin.Customers(ctx, repo.CustomerFilter{
+				Page: repo.Page{Limit: 9, Search: text},
+			})).Rows)
 	}
 	if n := found("new@a.example"); n != 1 {
 		t.Errorf("%d are found with the new address", n)

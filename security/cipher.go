@@ -1,7 +1,7 @@
 package security
 
-// This file seals the personal columns (S10) with an AEAD, bound to the column that they
-// are stored in. A sealed value starts with Tink's prefix: 0x01 and the id of its key.
+// This file seals the personal columns (S10) with an AEAD, bound to their column. A sealed value starts with Tink's
+// prefix: 0x01 and the id of its key.
 
 import (
 	"encoding/binary"
@@ -23,7 +23,8 @@ const (
 // opened.
 var ErrUnsealed = errors.New("cannot unseal")
 
-// ErrAltered is an ErrUnsealed of a value whose key is held: it was altered, or sealed for another column.
+// ErrAltered is an ErrUnsealed of a value whose key is in the keyset: the value was altered, or sealed for another
+// column.
 var ErrAltered = errors.New("was altered, or sealed for another column")
 
 // Cipher seals and opens the personal columns. It is safe for concurrent use.
@@ -33,10 +34,9 @@ type Cipher struct {
 	enabled map[uint32]bool // every key by id; a disabled one opens nothing
 }
 
-// LoadCipher returns the cipher of a keyset file's content, as NewKeyset makes it and
-// ReadKeysetFile reads it. It refuses, saying which, content that is empty, not JSON,
-// without keys to seal with, with members that this version does not know, or with keys
-// that are not AES-GCM under a Tink prefix.
+// LoadCipher returns the cipher of a keyset file's content, as NewKeyset creates it and ReadKeysetFile reads it. It
+// returns an error that names the reason if the content is empty, is not JSON, has no keys to seal with, has members
+// that this version does not know, or has keys that are not AES-GCM with a Tink prefix.
 func LoadCipher(keysetJSON []byte) (*Cipher, error) {
 	handle, err := sealingKeyset(keysetJSON)
 	if err != nil {
@@ -70,9 +70,8 @@ func (c *Cipher) Seal(column, plaintext string) ([]byte, error) {
 	return sealed, nil
 }
 
-// Open returns the plaintext that Seal was given for the same column. It returns
-// ErrUnsealed, never garbage, if the keyset lacks the key, if the value was altered or
-// if it was sealed for another column; which of the last two cannot be told.
+// Open returns the plaintext that Seal sealed for the same column. It returns ErrUnsealed, never garbage, if the keyset
+// lacks the key, if the value was altered or if it was sealed for another column; the last two cannot be told apart.
 func (c *Cipher) Open(column string, sealed []byte) (string, error) {
 	plaintext, err := c.aead.Decrypt(sealed, []byte(column))
 	if err != nil {
@@ -81,7 +80,7 @@ func (c *Cipher) Open(column string, sealed []byte) (string, error) {
 	return string(plaintext), nil
 }
 
-// refusal says why a sealed value did not open.
+// refusal returns the reason why a sealed value cannot be opened.
 func (c *Cipher) refusal(sealed []byte) error {
 	if id, ok := KeyID(sealed); ok {
 		enabled, held := c.enabled[id]
@@ -95,7 +94,8 @@ func (c *Cipher) refusal(sealed []byte) error {
 	return ErrAltered
 }
 
-// KeyID returns the id of the key that a value was sealed with; ok is false if it has not the form of a sealed value.
+// KeyID returns the id of the key that a value was sealed with. ok is false if the value does not have the form of a
+// sealed value.
 func KeyID(sealed []byte) (id uint32, ok bool) {
 	if len(sealed) < tinkPrefixLength || sealed[0] != tinkPrefix {
 		return 0, false

@@ -10,20 +10,20 @@ import (
 	"time"
 )
 
-// This file keeps the key by which a database knows a device again, and lets one sign-in of the device go at a time.
+// This file stores the key by which a database recognises a device, and runs one sign-in of the device at a time.
 
-// turnLimit is how long a sign-in waits for the others of its device.
+// turnLimit is the maximum time that a sign-in waits for others of its device.
 const turnLimit = 30 * time.Second
 
-// A Device is a machine, or one user's part of it, from which people sign in.
+// A Device is a machine, or one user's part of it, from which users sign in.
 type Device struct {
 	key  *Secret
 	file string
 	busy chan struct{} // holds one value during a sign-in of this process
 }
 
-// OpenDevice returns the device whose key is in a file of mode 0600, which it makes if it is missing, with its
-// directory. With an error it returns a device that no database knows.
+// OpenDevice returns the device whose key is in a file of mode 0600. It creates a missing file and its directory. With
+// an error it returns a device that no database recognises.
 func OpenDevice(file string) (*Device, error) {
 	d := &Device{file: file, busy: make(chan struct{}, 1)}
 	key, err := os.ReadFile(file)
@@ -42,9 +42,9 @@ func OpenDevice(file string) (*Device, error) {
 // Key returns the device's key, or nil if it has none.
 func (d *Device) Key() *Secret { return d.key }
 
-// Turn waits until no other sign-in of the device is in flight, in this process or in another one that uses the file,
-// and returns what ends this one. It goes on without after 30 seconds, when ctx is done, and between processes where
-// the device has no key or the system does not lock files.
+// Turn waits until no other sign-in of the device runs, in this process or in another one that uses the file, and
+// returns the function that ends this one. It stops waiting after 30 seconds or when ctx is done. It does not wait for
+// other processes if the device has no key or the system does not lock files.
 func (d *Device) Turn(ctx context.Context) (end func()) {
 	ctx, cancel := context.WithTimeout(ctx, turnLimit)
 	defer cancel()
@@ -66,7 +66,7 @@ func (d *Device) lock(ctx context.Context) (unlock func()) {
 	if d.key == nil {
 		return unlock
 	}
-	file, err := os.OpenFile(d.file, os.O_RDWR, 0) // NFS locks only what is open for writing
+	file, err := os.OpenFile(d.file, os.O_RDWR, 0) // NFS locks only files that are open for writing
 	if err != nil {
 		file, err = os.Open(d.file)
 	}
@@ -76,7 +76,7 @@ func (d *Device) lock(ctx context.Context) (unlock func()) {
 	locked := make(chan error, 1)
 	go func() { locked <- flock(file) }()
 	select {
-	case <-locked: // with an error there is nothing to wait for
+	case <-locked: // with an error, continue without the lock
 		return func() { _ = file.Close() }
 	case <-ctx.Done():
 		go func() {
@@ -87,7 +87,7 @@ func (d *Device) lock(ctx context.Context) (unlock func()) {
 	}
 }
 
-// makeDevice writes a new key. It appears as a whole; of two that are made at once the first stays.
+// makeDevice writes a new key atomically. If two are created at once, the first stays.
 func makeDevice(file string) ([]byte, error) {
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return nil, err

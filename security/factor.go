@@ -1,7 +1,7 @@
 package security
 
-// This file makes second factors: secrets of time-based one-time passwords (RFC 6238) and codes for recovery. The
-// database judges them.
+// This file creates second factors: secrets of time-based one-time passwords (RFC 6238), and recovery codes. The
+// database verifies codes.
 
 import (
 	"crypto/rand"
@@ -22,22 +22,23 @@ var letters = base32.StdEncoding.WithPadding(base32.NoPadding)
 // NewFactor returns the random secret of a second factor.
 func NewFactor() []byte { return random(factorLength) }
 
-// FactorURL is how an authenticator app reads a secret from a QR code (Key URI Format of Google Authenticator). What
-// every app takes for granted, SHA-1, six digits and 30 seconds, is left out: the picture fits a small terminal.
+// FactorURL returns the URL from which an authenticator app reads a secret in a QR code (Key URI Format of Google
+// Authenticator). It omits the defaults of all apps, SHA-1, six digits and 30 seconds, so the picture fits a small
+// terminal.
 func FactorURL(secret []byte, account string) string {
 	return "otpauth://totp/crm:" + strings.ReplaceAll(url.PathEscape(account), "%40", "@") + "?secret=" +
 		letters.EncodeToString(secret) + "&issuer=crm"
 }
 
-// FactorText is how people type a secret: base32 (RFC 4648) in groups of four, on two lines.
+// FactorText returns a secret for typing: base32 (RFC 4648) in groups of four, on two lines.
 func FactorText(secret []byte) string {
 	text := letters.EncodeToString(secret)
 	half := len(text) / 2
 	return groups(text[:half], " ") + "\n" + groups(text[half:], " ")
 }
 
-// NewRecoveryCodes returns ten random codes, each of which signs in once in place of a second factor's, and what the
-// database keeps of them: the SHA-256 of the letters.
+// NewRecoveryCodes returns ten random codes, each of which replaces the second factor's code once, and the values that
+// the database stores: the SHA-256 of the letters.
 func NewRecoveryCodes() (codes []string, hashes [][]byte) {
 	for range recoveryCodes {
 		code := strings.ToLower(letters.EncodeToString(random(recoveryLength)))

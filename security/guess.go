@@ -1,7 +1,7 @@
 package security
 
-// This file refuses the passwords that are guessed first (OWASP ASVS 5, 6.2.4 and 6.2.11): the commonest ones, also in
-// the dress that people put on them to please a rule, and what can be known of their owner.
+// This file refuses passwords that are easy to guess (OWASP ASVS 5, 6.2.4 and 6.2.11): common ones, also with added or
+// substituted digits and signs, and those with data of their owner.
 
 import (
 	"bytes"
@@ -40,8 +40,8 @@ var commonest = sync.OnceValue(func() map[string]bool {
 	return all
 })
 
-// Guessable returns why a new password would be guessed soon, in words that follow "must not", and nothing if it may be
-// used. About are its owner's names and email.
+// Guessable returns why a new password is easy to guess, as words after "must not", and nothing if it may be used.
+// about has its owner's names and email.
 func Guessable(password string, about ...string) []string {
 	password = normalise(password)
 	if utf8.RuneCountInString(password) > maxPassword {
@@ -57,7 +57,7 @@ func Guessable(password string, about ...string) []string {
 	return reasons
 }
 
-// isCommon tells whether the password is a common one: as it is, or without some of the digits and signs at its ends.
+// isCommon reports whether the password is a common one: itself, or without some of the digits and signs at its ends.
 func isCommon(password string) bool {
 	folded := finding.Fold(password)
 	first, last := strings.IndexFunc(folded, unicode.IsLetter), strings.LastIndexFunc(folded, unicode.IsLetter)
@@ -79,7 +79,7 @@ func isCommon(password string) bool {
 	return false
 }
 
-// plainly is a text as it stands, and with the letters that its digits and signs are drawn for; 1 is an l or an i.
+// plainly returns a text unchanged, and with the letters that its digits and signs resemble; 1 is an l or an i.
 func plainly(text string) []string {
 	const others = "0o@a4a3e$s5s7t!i"
 	drawn := func(one string) string {
@@ -92,8 +92,8 @@ func plainly(text string) []string {
 	return []string{text, drawn("l"), drawn("i")}
 }
 
-// holdsAny tells whether a word of at least four letters of any of the texts stands in the password. Of an email only
-// what stands before the @ counts.
+// holdsAny reports whether the password contains a word of at least four letters of any of the texts. Of an email, only
+// the part before the @ counts.
 func holdsAny(password string, about []string) bool {
 	for _, text := range about {
 		local, _, _ := strings.Cut(text, "@")

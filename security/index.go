@@ -2,8 +2,8 @@ package security
 
 import "crm/security/finding"
 
-// LoadIndex returns the blind index of a keyset file's content, as NewKeyset makes it. What is indexed with the
-// keyset's other keys is found too.
+// LoadIndex returns the blind index of a keyset file's content, as NewKeyset creates it. It also finds text that was
+// indexed with the keyset's other keys.
 func LoadIndex(keysetJSON []byte) (*finding.Index, error) {
 	secrets, err := indexSecrets(keysetJSON)
 	if err != nil {

@@ -1,7 +1,7 @@
 package security
 
-// This file is the keyset in use: it seals and indexes together, and follows the keyset's file when its keys
-// are rotated, so that a program that runs for days keeps opening and finding.
+// This file has the keyset in use. It seals and indexes, and reads the keyset's file again when its keys are rotated,
+// so a program that runs for days continues to open and find values.
 
 import (
 	"errors"
@@ -21,7 +21,7 @@ type Keyring struct {
 	now  atomic.Pointer[keys]
 }
 
-// keys are those of a keyset at one time.
+// keys are the keys of a keyset at one time.
 type keys struct {
 	cipher     *Cipher
 	index      *finding.Index
@@ -29,22 +29,22 @@ type keys struct {
 	info       os.FileInfo // of the file; nil without one
 }
 
-// NewKeyring is the keyring of a keyset file's content.
+// NewKeyring returns the keyring of a keyset file's content.
 func NewKeyring(content []byte) (*Keyring, error) {
 	k := &Keyring{}
 	return k, k.take(content, 0, nil)
 }
 
-// OpenKeyring is the keyring of a keyset file, which it follows. A missing file is fs.ErrNotExist; other errors are
-// those of ReadKeysetFile, LoadCipher and LoadIndex.
+// OpenKeyring returns the keyring of a keyset file, which it reads again after changes. A missing file is
+// fs.ErrNotExist; other errors are as in ReadKeysetFile, LoadCipher and LoadIndex.
 func OpenKeyring(path string) (*Keyring, error) {
 	k := &Keyring{file: path}
 	return k, k.read(0)
 }
 
-// read takes the file's content.
+// read reads the file's content.
 func (k *Keyring) read(generation int) error {
-	info, err := os.Stat(k.file) // before the content: what is newer than that is read again
+	info, err := os.Stat(k.file) // before the content: a later change is read next time
 	if err != nil {
 		return fmt.Errorf("keyset file: %w", err)
 	}
@@ -68,8 +68,7 @@ func (k *Keyring) take(content []byte, generation int, info os.FileInfo) error {
 	return nil
 }
 
-// keys are the file's keys of this moment. While the file cannot be read the last ones are used: they open what they
-// did.
+// keys returns the file's current keys. If the file cannot be read, the previous keys stay in use.
 func (k *Keyring) keys() *keys {
 	now := k.now.Load()
 	if k.file == "" || !k.changed(now) {
@@ -89,18 +88,18 @@ func (k *Keyring) changed(since *keys) bool {
 		info.ModTime().Equal(since.info.ModTime()))
 }
 
-// Generation is how often the keys have changed. What was searched with the keys of one generation, while another
-// began, may have missed what was rewritten meanwhile.
+// Generation returns how often the keys have changed. A search during a change may miss values that were re-encrypted
+// meanwhile.
 func (k *Keyring) Generation() int { return k.keys().generation }
 
-// Seal encrypts a text for a column, see [Cipher.Seal], and answers the tokens that it is found by.
+// Seal encrypts a text for a column, see [Cipher.Seal], and returns its search tokens.
 func (k *Keyring) Seal(column, plaintext string) (sealed []byte, tokens []int32, err error) {
 	now := k.keys()
 	sealed, err = now.cipher.Seal(column, plaintext)
 	return sealed, now.index.Tokens(plaintext), err
 }
 
-// Open is [Cipher.Open]; it looks at the file again before it says that a key is missing.
+// Open calls [Cipher.Open]. It reads the file again before it reports a missing key.
 func (k *Keyring) Open(column string, sealed []byte) (string, error) {
 	now := k.now.Load()
 	text, err := now.cipher.Open(column, sealed)
@@ -112,7 +111,7 @@ func (k *Keyring) Open(column string, sealed []byte) (string, error) {
 	return text, err
 }
 
-// Needle is [finding.Index.Needle].
+// Needle calls [finding.Index.Needle].
 func (k *Keyring) Needle(text string) (exact, starts, anywhere [][]int32) {
 	return k.keys().index.Needle(text)
 }
@@ -123,19 +122,19 @@ func (k *Keyring) Fold(text string) string { return finding.Fold(text) }
 // PlainTokens returns the tokens of a text that is not encrypted.
 func (k *Keyring) PlainTokens(text string) []int32 { return finding.Plain.Tokens(text) }
 
-// PlainNeedle returns the sets of tokens that a search asks for in texts that are not encrypted.
+// PlainNeedle returns the sets of tokens for a search in texts that are not encrypted.
 func (k *Keyring) PlainNeedle(text string) (anywhere [][]int32) {
 	_, _, anywhere = finding.Plain.Needle(text)
 	return anywhere
 }
 
-// Readings is [finding.Readings].
+// Readings calls [finding.Readings].
 func (k *Keyring) Readings(needle string) [][]string { return finding.Readings(needle) }
 
-// Score is [finding.Score].
+// Score calls [finding.Score].
 func (k *Keyring) Score(needle string, fields ...string) int { return finding.Score(needle, fields...) }
 
-// KeyID is the id of the key that seals.
+// KeyID returns the id of the key that seals.
 func (k *Keyring) KeyID() uint32 { return k.keys().cipher.PrimaryKeyID() }
 
 // String describes the keyring without its keys.

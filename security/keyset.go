@@ -1,11 +1,10 @@
 package security
 
-// This file keeps the keyset file: a JSON object with one member for each use of keys.
-// "sealing" is a Tink keyset in clear text. That is deliberate: the file is the secret,
-// kept beside the config with mode 0600 and never in the database, and a key that
-// encrypted it would have to lie beside it. "index" is the keys of the blind index, 32 random
-// bytes for each key that seals. Members that this version does not know are
-// refused, never ignored: data kept under them could neither be read nor found.
+// This file reads and writes the keyset file: a JSON object with one member for each use of keys. "sealing" is a Tink
+// keyset in clear text. That is deliberate: the file is the secret, stored beside the config with mode 0600 and never
+// in the database, and a key that encrypted it would have to be stored beside it. "index" has the keys of the blind
+// index, 32 random bytes for each key that seals. Unknown members are an error, because data under their keys could
+// neither be read nor found.
 
 import (
 	"bytes"
@@ -31,15 +30,13 @@ const (
 	indexKeySize  = 32        // bytes
 )
 
-// indexSecret is one key of the blind index. It goes with the sealing key of that id: what is written under one
-// is written under the other.
+// indexSecret is a key of the blind index. It belongs to the sealing key of that id: both are used together.
 type indexSecret struct {
 	KeyID  uint32 `json:"key_id"`
 	Secret []byte `json:"hmac_sha256"`
 }
 
-// NewKeyset returns the content of a keyset file with a fresh AES-256-GCM key and a
-// fresh key of the blind index.
+// NewKeyset returns the content of a keyset file with a new AES-256-GCM key and a new key of the blind index.
 func NewKeyset() ([]byte, error) {
 	m := keyset.NewManager()
 	id, err := m.Add(aead.AES256GCMKeyTemplate())
@@ -54,7 +51,7 @@ func NewKeyset() ([]byte, error) {
 
 func newIndexSecret(id uint32) indexSecret { return indexSecret{id, random(indexKeySize)} }
 
-// written is the content of a keyset file.
+// written returns the content of a keyset file.
 func written(m *keyset.Manager, index []indexSecret) ([]byte, error) {
 	handle, err := m.Handle()
 	if err != nil {
@@ -76,8 +73,8 @@ func written(m *keyset.Manager, index []indexSecret) ([]byte, error) {
 	return append(content, '\n'), nil
 }
 
-// WriteKeyset creates the keyset file at path, mode 0600, and its directory, mode 0700.
-// It never overwrites: if path exists, it returns an error that is fs.ErrExist.
+// WriteKeyset creates the keyset file at path, mode 0600, and its directory, mode 0700. It never overwrites: if path
+// exists, it returns fs.ErrExist.
 func WriteKeyset(path string) error {
 	content, err := NewKeyset()
 	if err != nil {
@@ -108,8 +105,8 @@ func writeAll(file *os.File, content []byte) error {
 	return errors.Join(err, file.Close())
 }
 
-// ReadKeysetFile returns the content of the keyset file at path. On Unix it refuses a
-// file that anyone but its owner can reach. A missing file is fs.ErrNotExist.
+// ReadKeysetFile returns the content of the keyset file at path. On Unix it refuses a file with permissions for users
+// other than its owner. A missing file is fs.ErrNotExist.
 func ReadKeysetFile(path string) ([]byte, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -130,7 +127,7 @@ func ReadKeysetFile(path string) ([]byte, error) {
 	return content, nil
 }
 
-// members are those of a keyset file's content, all of them known. Errors never quote the content.
+// members returns the members of a keyset file's content. Unknown members are an error. Errors never quote the content.
 func members(content []byte) (map[string]json.RawMessage, error) {
 	if len(bytes.TrimSpace(content)) == 0 {
 		return nil, errors.New("keyset is empty")
@@ -171,7 +168,7 @@ func indexSecrets(content []byte) ([]indexSecret, error) {
 	primary := handle.KeysetInfo().GetPrimaryKeyId()
 	var secrets []indexSecret
 	if json.Unmarshal(member, &secrets) != nil {
-		secrets = []indexSecret{{KeyID: primary}} // one key that goes with every other
+		secrets = []indexSecret{{KeyID: primary}} // one key for all sealing keys
 		if json.Unmarshal(member, &secrets[0]) != nil {
 			secrets = nil
 		}
@@ -206,7 +203,7 @@ func sealingKeyset(content []byte) (*keyset.Handle, error) {
 	return handle, checkSealing(handle)
 }
 
-// checkSealing refuses keys that cannot seal, or whose output would not name its key.
+// checkSealing refuses keys that cannot seal, or whose output does not contain their id.
 func checkSealing(handle *keyset.Handle) error {
 	for _, key := range handle.KeysetInfo().GetKeyInfo() {
 		kind := key.GetTypeUrl()[strings.LastIndexByte(key.GetTypeUrl(), '.')+1:]

@@ -18,10 +18,10 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// A Key is a key of a keyset and what it does there.
+// A Key is a key of a keyset and its use.
 type Key struct {
 	ID  uint32
-	Use string // seals, next (made to seal after a rotation), opens or disabled
+	Use string // seals, next (seals after the rotation), opens or disabled
 }
 
 // Keys returns the keys of a keyset file's content in the order in which they were made.
@@ -51,8 +51,8 @@ func Keys(content []byte) ([]Key, error) {
 	return keys, nil
 }
 
-// MergeKeysets returns ours with the keys of theirs that it lacks, and their ids. The key that seals stays. Two
-// different keys of one id are an error.
+// MergeKeysets returns ours with the missing keys of theirs, and their ids. The key that seals stays. Two different
+// keys with one id are an error.
 func MergeKeysets(ours, theirs []byte) (fresh []byte, added []uint32, err error) {
 	their, err := sealingKeyset(theirs)
 	if err != nil {
@@ -88,7 +88,7 @@ func MergeKeysets(ours, theirs []byte) (fresh []byte, added []uint32, err error)
 			index = append(index, s)
 		}
 	}
-	// Before the primary one: none of them is the next key.
+	// Before the primary key, so that none of them is the next key.
 	merged := &tinkpb.Keyset{PrimaryKeyId: held.GetPrimaryKeyId(), Key: append(missing, held.GetKey()...)}
 	content, err := proto.Marshal(merged)
 	if err != nil {
@@ -102,8 +102,8 @@ func MergeKeysets(ours, theirs []byte) (fresh []byte, added []uint32, err error)
 	return fresh, added, err
 }
 
-// Fingerprint returns a digest of a keyset file's content: of the ids and bytes of all keys and which one seals, not of
-// the form in which they are written. The keys cannot be computed from it.
+// Fingerprint returns a digest of a keyset file's content: of the ids and bytes of all keys and the id of the key that
+// seals, but not of the file's format. The keys cannot be computed from it.
 func Fingerprint(content []byte) (string, error) {
 	handle, err := sealingKeyset(content)
 	if err != nil {
@@ -114,9 +114,7 @@ func Fingerprint(content []byte) (string, error) {
 		return "", err
 	}
 	material := insecurecleartextkeyset.KeysetMaterial(handle)
-	keys := slices.SortedFunc(slices.Values(material.GetKey()), func(a,
-		b *tinkpb.Keyset_Key,
-	) int {
+	keys := slices.SortedFunc(slices.Values(material.GetKey()), func(a, b *tinkpb.Keyset_Key) int {
 		return cmp.Compare(a.GetKeyId(), b.GetKeyId())
 	})
 	var all bytes.Buffer

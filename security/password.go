@@ -1,8 +1,8 @@
 package security
 
-// This file turns passwords into proofs. A password leaves the client only as the key
-// that argon2id derives from it; the database keeps a hash of that key (OWASP ASVS 5,
-// 11.4.2). Parameters that arrive from a server are checked before any work is done.
+// This file derives keys from passwords. A password never leaves the client, only the key that argon2id derives from
+// it; the database stores a hash of that key (OWASP ASVS 5, 11.4.2). Parameters from a server are checked before any
+// work is done.
 
 import (
 	"crypto/rand"
@@ -34,9 +34,8 @@ const (
 	maxPassword = 128
 )
 
-// Params are the cost of argon2id (RFC 9106): memory in KiB, iterations over it, and
-// parallelism in lanes. All three change the derived key, so both sides must use the
-// ones that the password was enrolled with.
+// Params are the cost of argon2id (RFC 9106): memory in KiB, iterations over it, and parallelism in lanes. All three
+// change the derived key, so both sides must use those of the enrolment.
 type Params struct {
 	Memory      uint32
 	Iterations  uint32
@@ -49,8 +48,8 @@ func DefaultParams() Params {
 	return Params{Memory: 64 << 10, Iterations: 3, Parallelism: 4}
 }
 
-// Verifier is what the database keeps of a password: the parameters, the 16-byte salt
-// and the SHA-256 of the 32-byte derived key. Never the key itself: it signs in.
+// Verifier is the data that the database stores for a password: the parameters, the 16-byte salt and the SHA-256 of the
+// 32-byte derived key. It never stores the key itself, which signs in.
 type Verifier struct {
 	Memory      uint32
 	Iterations  uint32
@@ -59,8 +58,8 @@ type Verifier struct {
 	KeyHash     []byte
 }
 
-// NewVerifier enrols a password under a fresh random salt. It does not apply
-// CheckPolicy. It fails on parameters that DeriveKey would refuse.
+// NewVerifier derives a verifier with a new random salt. It does not apply CheckPolicy. It returns an error for
+// parameters that DeriveKey would refuse.
 func NewVerifier(password string, p Params) (Verifier, error) {
 	if err := p.Check(); err != nil {
 		return Verifier{}, err
@@ -98,9 +97,8 @@ func DeriveKey(password string, p Params, salt []byte) ([]byte, error) {
 	return argon2.IDKey([]byte(normalise(password)), salt, p.Iterations, p.Memory, p.Parallelism, keyLength), nil
 }
 
-// leastCosts are what argon2id must cost at least, one of them: memory in KiB and
-// iterations (OWASP Password Storage Cheat Sheet). A hostile server that offers less
-// would learn a key from which passwords are guessed quickly.
+// leastCosts are alternative minimum costs of argon2id: memory in KiB and iterations (OWASP Password Storage Cheat
+// Sheet). A hostile server that offers lower costs would receive a key from which the password can be guessed quickly.
 var leastCosts = [...]struct{ memory, iterations uint32 }{
 	{46 << 10, 1},
 	{19 << 10, 2},
@@ -109,7 +107,7 @@ var leastCosts = [...]struct{ memory, iterations uint32 }{
 	{7 << 10, 5},
 }
 
-// ErrCheap is returned for argon2id parameters that cost less than every one of leastCosts.
+// ErrCheap is the error for argon2id parameters that cost less than every one of leastCosts.
 var ErrCheap = errors.New("want at least 46 MiB and 1 iteration, 19 and 2, 12 and 3, 9 and 4, or 7 and 5")
 
 // Check returns an error if argon2id is not defined for the parameters (RFC 9106 section 3.1), if they cost more than
@@ -132,9 +130,8 @@ func (p Params) Check() error {
 	return fmt.Errorf("argon2id memory %d KiB, iterations %d: %w", p.Memory, p.Iterations, ErrCheap)
 }
 
-// CheckPolicy returns what a new password lacks, in words that follow "must have", and
-// nothing if it may be used (S11). It counts characters, not bytes; letters and digits
-// of every script count, and so does every punctuation mark or symbol.
+// CheckPolicy returns what a new password lacks, as words after "must have", and nothing if it may be used (S11). It
+// counts characters, not bytes. Letters and digits of every script count, and so does every punctuation mark or symbol.
 func CheckPolicy(password string) []string {
 	password = normalise(password)
 	length := utf8.RuneCountInString(password)
@@ -170,13 +167,12 @@ func contains(s string, is func(rune) bool) bool {
 	return false
 }
 
-// normalise makes a password independent of the keyboard that typed it: é is one
-// character or e and an accent, depending on the system (NFC, RFC 8265 section 4.2.2).
-// Nothing else is changed (OWASP ASVS 5, 6.2.8).
+// normalise makes a password independent of the keyboard: é is one character or e and an accent, depending on the
+// system (NFC, RFC 8265 section 4.2.2). It changes nothing else (OWASP ASVS 5, 6.2.8).
 func normalise(password string) string { return norm.NFC.String(password) }
 
-// OneTimePassword returns a random password that meets CheckPolicy: 20 letters and digits, none of which is
-// taken for another, in four groups. It holds more than 110 random bits.
+// OneTimePassword returns a random password that meets CheckPolicy: 20 letters and digits without look-alikes, in four
+// groups. It has more than 110 random bits.
 func OneTimePassword() string {
 	const signs = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 	for {

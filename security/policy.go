@@ -1,20 +1,19 @@
 package security
 
-// This file answers what a role may do, from the one matrix that the database holds
-// (S4). It is a courtesy to the user; the database decides. Every doubt means no.
+// This file reports what a role may do, according to the matrix in the database (S4). It only serves the user
+// interface; the database decides. Unknown actions are not allowed.
 
 import "fmt"
 
-// Action is something a role may or may not do, such as "customer.add". The zero value
-// is allowed to nobody.
+// Action is an operation that a role may or may not perform, such as "customer.add". The zero value is never allowed.
 type Action string
 
 // Actions that the matrix does not list.
 const (
-	Public   Action = "*"         // for anybody, signed in or not
-	SignedIn Action = "signed-in" // for anybody signed in, whatever the role
-	Limited  Action = "limited"   // the same, also for whoever must first choose a password or enrol a second factor
-	Enrol    Action = "enrol"     // the same, also for whoever must first enrol a second factor
+	Public   Action = "*"         // for everyone, signed in or not
+	SignedIn Action = "signed-in" // for every signed-in user
+	Limited  Action = "limited"   // the same, also for users who must first choose a password or enrol a second factor
+	Enrol    Action = "enrol"     // the same, also for users who must first enrol a second factor
 )
 
 // Scope is how far an action is allowed. The zero value is None.
@@ -23,12 +22,12 @@ type Scope int
 // The scopes, from the narrowest to the widest.
 const (
 	None Scope = iota // not at all
-	Own               // on records that one is responsible for
+	Own               // on records of the user's own
 	All               // on every record
 )
 
-// ParseScope reads a scope as the table permission spells it: "own" or "all". What is
-// not allowed has no row, so every other text is an error, and None.
+// ParseScope parses a scope as stored in the table permission: "own" or "all". An action that is not allowed has no
+// row, so every other text is an error, and None.
 func ParseScope(s string) (Scope, error) {
 	switch s {
 	case "own":
@@ -50,9 +49,8 @@ func (s Scope) String() string {
 	return "none"
 }
 
-// Matrix is what one role may do, read from the table permission at sign-in. A nil
-// matrix is that of somebody who is not signed in; an empty one, of a role without
-// permissions.
+// Matrix has the permissions of one role, read from the table permission at sign-in. A nil matrix is that of a
+// signed-out user; an empty one is that of a role without permissions.
 type Matrix map[Action]Scope
 
 // Scope returns how far a is allowed. The zero action and actions that the matrix does
@@ -72,7 +70,7 @@ func (m Matrix) Scope(a Action) Scope {
 	return m[a]
 }
 
-// Allows tells whether a is allowed on some record at least.
+// Allows reports whether a is allowed on some record at least.
 func (m Matrix) Allows(a Action) bool {
 	scope := m.Scope(a)
 	return scope == Own || scope == All

@@ -1,8 +1,7 @@
 package security
 
-// This file proves that a client holds a secret without sending it: the client's side of an exchange in the manner of
-// SCRAM (RFC 5802 section 3). The secret stands for ClientKey and its SHA-256 for StoredKey. schema.sql holds the other
-// side.
+// This file proves that a client has a secret without sending it: the client's side of an exchange like SCRAM (RFC 5802
+// section 3). The secret corresponds to ClientKey and its SHA-256 to StoredKey. schema.sql has the other side.
 
 import (
 	"crypto/hmac"
@@ -26,21 +25,21 @@ func NewSecret(b []byte) *Secret {
 	return s
 }
 
-// Hash returns the SHA-256 of the secret. It verifies a proof and makes none.
+// Hash returns the SHA-256 of the secret. It verifies proofs but cannot create them.
 func (s *Secret) Hash() []byte { return s.hash[:] }
 
-// Prove returns secret xor HMAC-SHA256(Hash, message), 32 bytes (ClientProof of RFC 5802). The owner of the hash
-// recovers the secret from it and so believes it. Whoever has both the hash and a proof has the secret: neither a dump
-// nor a log alone is enough.
+// Prove returns secret xor HMAC-SHA256(Hash, message), 32 bytes (ClientProof of RFC 5802). With the hash, the server
+// recovers the secret from the proof and compares its hash. An attacker needs both the hash and a proof to get the
+// secret: neither a dump nor a log alone is enough.
 func (s *Secret) Prove(message []byte) []byte { return xor(s.value[:], mac(s.hash[:], message)) }
 
-// Derive returns HMAC-SHA256(secret, label followed by message), 32 bytes that both ends know and nobody else: a key,
-// or a signature.
+// Derive returns HMAC-SHA256(secret, label followed by message), 32 bytes that only both sides know: a key, or a
+// signature.
 func (s *Secret) Derive(label string, message []byte) []byte {
 	return mac(s.value[:], append([]byte(label), message...))
 }
 
-// Wipe overwrites the secret. Copies that a hash made of it are out of reach.
+// Wipe overwrites the secret. It cannot reach copies inside a hash.
 func (s *Secret) Wipe() {
 	clear(s.value[:])
 	clear(s.hash[:])

@@ -1,7 +1,7 @@
 package security
 
-// This file gives a keyset new keys: first one that opens only, then the same as the one that seals, in the
-// end without the old ones. A keyset's keys are in the order in which they were made.
+// This file adds keys to a keyset, changes the key that seals, and removes old keys. The keys of a keyset are in the
+// order of their creation.
 
 import (
 	"errors"
@@ -13,8 +13,8 @@ import (
 	"github.com/tink-crypto/tink-go/v2/keyset"
 )
 
-// AddKey returns the content with one more key to seal and to find with, made but not in use: whoever has the
-// content opens and finds what others write with it.
+// AddKey returns the content with a new key for sealing and finding that is not in use yet: a client with the content
+// can open and find values that others seal with it.
 func AddKey(content []byte) (fresh []byte, err error) {
 	return rewritten(content, func(m *keyset.Manager, index []indexSecret) ([]indexSecret, error) {
 		id, err := m.Add(aead.AES256GCMKeyTemplate())
@@ -22,7 +22,7 @@ func AddKey(content []byte) (fresh []byte, err error) {
 	})
 }
 
-// NextKey is the id of the key that AddKey made and UseKey has not taken into use; 0 is none.
+// NextKey returns the id of the key that AddKey added and UseKey has not taken into use; 0 if there is none.
 func NextKey(content []byte) (id uint32, err error) {
 	handle, err := sealingKeyset(content)
 	if err != nil {
@@ -43,15 +43,15 @@ func NextKey(content []byte) (id uint32, err error) {
 	return id, nil
 }
 
-// UseKey returns the content with that key as the one that seals.
+// UseKey returns the content with that key as the sealing key.
 func UseKey(content []byte, id uint32) (fresh []byte, err error) {
 	return rewritten(content, func(m *keyset.Manager, index []indexSecret) ([]indexSecret, error) {
 		return index, m.SetPrimary(id)
 	})
 }
 
-// DropOldKeys returns the content with nothing but the key that seals, and how many others it held. What was
-// sealed with those cannot be opened any more.
+// DropOldKeys returns the content with only the key that seals, and the number of removed keys. Values that are sealed
+// with those cannot be opened any more.
 func DropOldKeys(content []byte) (fresh []byte, dropped int, err error) {
 	fresh, err = rewritten(content, func(m *keyset.Manager, index []indexSecret) ([]indexSecret, error) {
 		handle, err := m.Handle()
@@ -69,7 +69,7 @@ func DropOldKeys(content []byte) (fresh []byte, dropped int, err error) {
 	return fresh, dropped, err
 }
 
-// rewritten is the content as change leaves it; index begins with the key that goes with the primary one.
+// rewritten returns the content after change. index begins with the key that belongs to the primary one.
 func rewritten(
 	content []byte, change func(m *keyset.Manager, index []indexSecret) ([]indexSecret, error),
 ) ([]byte, error) {
@@ -88,9 +88,9 @@ func rewritten(
 	return written(m, index)
 }
 
-// ReplaceKeysetFile puts content in the place of the keyset file at path, as a whole or not at all; mode 0600. Where
-// path is a link, the file that it leads to is replaced: others may share it. What is sealed from then on is lost
-// without the new content, so that is on the disk, under its name, before it answers.
+// ReplaceKeysetFile replaces the keyset file at path atomically; mode 0600. If path is a link, it replaces the target,
+// which others may share. Values that are sealed later are lost without the new content, so it is on the disk under its
+// name when ReplaceKeysetFile returns.
 func ReplaceKeysetFile(path string, content []byte) error {
 	path, err := filepath.EvalSymlinks(path)
 	if err != nil {

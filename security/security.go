@@ -1,9 +1,8 @@
-// Package security answers who you are, what you may do and what stays sealed.
+// Package security authenticates users, reports their permissions and encrypts personal data.
 //
-// It derives what a password proves (password.go), signs the tokens of a session
-// (token.go), seals personal columns (cipher.go, keyset.go) and holds the matrix of
-// responsibilities as loaded from the database (policy.go). It knows neither the
-// database nor the prompt, keeps no global state and never prints a secret.
+// It derives keys from passwords (password.go), signs the tokens of a session (token.go), seals personal columns
+// (cipher.go, keyset.go) and has the permissions of a role as loaded from the database (policy.go). It depends neither
+// on the database nor on the prompt, has no global state and never prints a secret.
 package security
 
 import (
@@ -12,10 +11,9 @@ import (
 	"time"
 )
 
-// This file makes the types that hold secrets unprintable: whatever verb, logger or
-// encoder meets one of them gets its description instead. Two limits: a field read on
-// its own (Session.Key) is plain bytes, and package fmt sees through an unexported
-// field of another struct, so keep such fields behind a pointer.
+// This file makes the types with secrets unprintable: every verb, logger and encoder prints their description instead.
+// There are two limits: a field that is read directly (Session.Key) is plain bytes, and package fmt prints an
+// unexported field of another struct, so such a field must be a pointer.
 
 // String describes the verifier without its salt and hash.
 func (v Verifier) String() string {

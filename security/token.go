@@ -1,7 +1,7 @@
 package security
 
-// This file signs access tokens. PostgreSQL verifies them by text, so their form is
-// fixed: HS256 and nothing else (OWASP ASVS 5, 9.1.2), a constant header, four claims.
+// This file signs access tokens. PostgreSQL verifies them by text, so their form is fixed: only HS256 (OWASP ASVS 5,
+// 9.1.2), a constant header, four claims.
 
 import (
 	"errors"
@@ -13,15 +13,14 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// minKeyLength is the shortest key, in bytes, that HS256 may use (RFC 7518 section 3.2).
+// minKeyLength is the minimum length of an HS256 key in bytes (RFC 7518 section 3.2).
 const minKeyLength = 32
 
-// ErrSessionEnded is returned for a session that is over or was wiped; signing in again
-// is the only way on.
+// ErrSessionEnded is returned for a session that has ended or was wiped. The user has to sign in again.
 var ErrSessionEnded = errors.New("session ended")
 
-// Session is what sign-in hands out once: its id, whose it is, its 32-byte key and when
-// it ends. It lives in memory only.
+// Session is the result of a sign-in: the session's id, its user, its 32-byte key and its end. It exists in memory
+// only.
 type Session struct {
 	ID     int64
 	UserID int64
@@ -37,7 +36,7 @@ type Signer struct {
 	clock    func() time.Time
 
 	mu      sync.Mutex    // guards the fields below
-	ahead   time.Duration // of the database's clock before this one
+	ahead   time.Duration // how far the database's clock is ahead of this one
 	key     []byte
 	token   string
 	issued  time.Time
@@ -54,13 +53,13 @@ func NewSigner(s Session, lifetime time.Duration, clock func() time.Time) *Signe
 	return &Signer{session: s, lifetime: lifetime, clock: clock, key: key}
 }
 
-// SessionID is the id of the session.
+// SessionID returns the id of the session.
 func (s *Signer) SessionID() int64 { return s.session.ID }
 
-// Token returns a JWT (RFC 7519) with the claims sub (user id, a string), sid (session
-// id, a number), iat and exp (whole seconds). It is valid for at least a fifth of the
-// lifetime, or to the end of the session if that is nearer; calls share one token until
-// it gets older than that. It returns ErrSessionEnded once the session is over or wiped.
+// Token returns a JWT (RFC 7519) with the claims sub (user id, a string), sid (session id, a number), iat and exp
+// (whole seconds). It is valid for at least a fifth of the lifetime, or until the end of the session if that is sooner;
+// until it is older than that, calls return the same token. It returns ErrSessionEnded if the session has ended or was
+// wiped.
 func (s *Signer) Token() (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -74,13 +73,12 @@ func (s *Signer) Token() (string, error) {
 	return s.renew(now)
 }
 
-// tolerance is how far the clocks may differ beyond what a round trip explains.
+// tolerance is the difference between the clocks that is ignored, in addition to the round trip.
 const tolerance = 100 * time.Millisecond
 
-// Heard measures the difference between the database's clock and the signer's. It is called when a
-// request is sent; the function that it returns is called with the database's time when the answer has
-// come. That time lies between the two. If it does not, by more than the tolerance, a clock has moved: the
-// token is dropped, later ones follow the database's clock, and moved is true.
+// Heard measures the difference between the database's clock and the signer's. Call it when a request is sent, and its
+// result with the database's time when the answer arrives. That time is between the two. If it is outside by more than
+// the tolerance, a clock has jumped: the token is dropped, later tokens follow the database's clock, and moved is true.
 func (s *Signer) Heard() func(server time.Time) (moved bool) {
 	sent := s.clock()
 	return func(server time.Time) bool {
@@ -100,8 +98,8 @@ func (s *Signer) Heard() func(server time.Time) (moved bool) {
 	}
 }
 
-// Wipe overwrites the key and forgets the token; from then on Token returns
-// ErrSessionEnded. Copies that the runtime or a hash made of the key are out of reach.
+// Wipe overwrites the key and drops the token. From then on Token returns ErrSessionEnded. It cannot reach copies that
+// the runtime or a hash has made of the key.
 func (s *Signer) Wipe() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -110,8 +108,8 @@ func (s *Signer) Wipe() {
 	s.token = ""
 }
 
-// fresh tells whether the token at hand is still good, and not from a time that a
-// corrected clock says is yet to come.
+// fresh reports whether the current token is still valid, and not from a time that is in the future after a correction
+// of the clock.
 func (s *Signer) fresh(now time.Time) bool {
 	if s.token == "" || now.Before(s.issued) {
 		return false

@@ -6,30 +6,30 @@ import (
 	"crm/repo"
 )
 
-// A contract as planned. Days are relative to today.
+// A planned contract. Days are relative to today.
 type contract struct {
 	id        int64
 	customer  *customer
-	state     string // in the end
+	state     string // final state
 	total     repo.Money
 	due       repo.Money // what remains to be paid
-	day       int        // of its signature
-	last      moment     // of what happened last
+	day       int        // of the signature
+	last      moment     // of the last step
 	signed    moment
 	booked    moment // of its last booking
-	lastEvent int    // the day by which its events are over
+	lastEvent int    // the day by which its events have ended
 }
 
-// bookable reports whether there are events under the contract: it is signed, or was until it was finished.
+// bookable reports whether the contract has events: it is signed, or was signed until it was finished.
 func (k *contract) bookable() bool { return k.state == "signed" || k.state == "finished" }
 
-// A course is how old the contracts of a state are: added from..to days ago.
+// A course is the age of the contracts of a state: added from..to days ago.
 type course struct {
 	state    string
 	from, to int
 }
 
-// courses follow one another. The first allows events; six hold every state.
+// courses are used in turn. The first allows events; six have every state.
 func courses() []course {
 	return []course{
 		{"finished", 500, 120},
@@ -45,7 +45,7 @@ func courses() []course {
 	}
 }
 
-// someContract plans the i-th contract, of a customer who was there in time.
+// someContract plans the i-th contract, of a customer who was added before it.
 func (p *plan) someContract(i int, customers []*customer) *contract {
 	all := courses()
 	c := all[i%len(all)]
@@ -92,7 +92,7 @@ func (p *plan) addContract(day int, of *customer, state string, total repo.Money
 	return k
 }
 
-// step plans that a contract changes its state, by its sales contact or by management.
+// step plans a change of a contract's state, by its sales contact or by management.
 func (p *plan) step(day int, k *contract, state string) {
 	k.last = p.at(day, k.last)
 	p.then(k.last, p.responsible(k), func(ctx context.Context, db *repo.DB) error {
@@ -120,10 +120,10 @@ func (p *plan) pay(day int, k *contract, amount repo.Money) {
 	})
 }
 
-// payments plans what was paid of a signed contract: nothing, a deposit, more, all.
+// payments plans the payments of a signed contract: none, a deposit, more, or all.
 func (p *plan) payments(i int, k *contract) {
 	deposit := k.total * 3 / 10
-	switch i / 2 % 4 { // signed contracts stand at odd and even places
+	switch i / 2 % 4 { // signed contracts have odd and even numbers
 	case 1:
 		p.pay(k.day+6, k, deposit)
 	case 2:
@@ -145,7 +145,7 @@ func (p *plan) finish(k *contract) {
 	p.step(over, k, "finished")
 }
 
-// amount is the total of the i-th contract: many small, few large, with cents now and then.
+// amount returns the total of the i-th contract: many are small, few are large, some have cents.
 func (p *plan) amount(i int) repo.Money {
 	var euros int
 	switch n := p.rand.IntN(100); {

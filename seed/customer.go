@@ -9,7 +9,7 @@ import (
 	"crm/repo"
 )
 
-// A customer as planned. The ID is known once the step was taken.
+// A planned customer. The ID is known after its step.
 type customer struct {
 	id       int64
 	day      int // of the first contact
@@ -19,7 +19,7 @@ type customer struct {
 	brand    string // the company without its legal form
 }
 
-// addCustomer plans a customer; its owner adds it and so becomes its contact.
+// addCustomer plans a customer. Its owner adds it and so becomes its sales contact.
 func (p *plan) addCustomer(day int, owner *member, brand, fullName string, c repo.Change) *customer {
 	who := &customer{day: day, since: p.at(day, moment{}), owner: owner, fullName: fullName, brand: brand}
 	p.made.Customers++
@@ -31,10 +31,10 @@ func (p *plan) addCustomer(day int, owner *member, brand, fullName string, c rep
 	return who
 }
 
-// A contact as planned. The ID is known once the step was taken.
+// A planned contact. The ID is known after its step.
 type contact struct{ id int64 }
 
-// addContact plans a contact of a customer, shortly after the customer is added. Chance is not asked.
+// addContact plans a contact of a customer, shortly after the customer. It uses no random number.
 func (p *plan) addContact(of *customer, c repo.Change) *contact {
 	who := &contact{}
 	p.made.Contacts++
@@ -70,7 +70,7 @@ func (p *plan) addTag(of *customer, tag string) {
 		})
 }
 
-// changeCustomer plans a later contact, at which something new is learned.
+// changeCustomer plans an update of a customer at a later contact.
 func (p *plan) changeCustomer(day int, who *customer, c repo.Change) {
 	p.then(p.at(day, who.since), who.owner, func(ctx context.Context, db *repo.DB) error {
 		_, err := db.UpdateCustomer(ctx, who.id, c)
@@ -78,7 +78,7 @@ func (p *plan) changeCustomer(day int, who *customer, c repo.Change) {
 	})
 }
 
-// someCustomer plans the i-th of n customers; first contacts spread evenly up to last week.
+// someCustomer plans the i-th of n customers. First contacts are distributed evenly up to last week.
 func (p *plan) someCustomer(i, n int) *customer {
 	const span = -beginning - 10
 	day := beginning + 3 + (i*span+p.rand.IntN(span))/n
@@ -96,7 +96,7 @@ func (p *plan) someCustomer(i, n int) *customer {
 		"company_name": brand + " " + pick(p, home.forms), "full_name": first + " " + last,
 		"email": mailbox(first) + "." + mailbox(last) + "@" + mailbox(brand) + ".example", "phone": p.phone(home),
 	}
-	switch i % 11 { // not everything is known of everybody
+	switch i % 11 { // some fields of some customers are empty
 	case 6:
 		delete(c, "phone")
 	case 10:
@@ -116,7 +116,7 @@ func (p *plan) someCustomer(i, n int) *customer {
 	return who
 }
 
-// phone is a number of the country that is kept free for fiction.
+// phone returns a number of the country from the range for fiction.
 func (p *plan) phone(home country) string {
 	r := pick(p, home.phones)
 	n := 1
@@ -126,7 +126,7 @@ func (p *plan) phone(home country) string {
 	return fmt.Sprintf("%s%0*d", r.prefix, r.digits, p.rand.IntN(n))
 }
 
-// someone is a first and last name.
+// someone returns a first and last name.
 func (p *plan) someone() string {
 	home := pick(p, p.countries)
 	return pick(p, home.firsts) + " " + pick(p, home.lasts)

@@ -10,16 +10,16 @@ import (
 	"crm/security"
 )
 
-// A DemoPlace is where a demo's data is.
+// A DemoPlace is the location of a demo's data.
 type DemoPlace struct {
 	Admin      *repo.Admin
 	SchemaSQL  string
 	KeysetFile string
-	Open       func() (*repo.DB, error) // called when schema and keyset are there
+	Open       func() (*repo.DB, error) // called when schema and keyset exist
 }
 
-// Demo makes the demo's database unless it is there as a whole: one that was not finished, or whose
-// keyset is gone, is begun anew. One at a time does; begin is told that the work begins.
+// Demo creates the demo's database unless it is complete. It starts over if an earlier attempt was not finished or the
+// keyset is missing. Only one process does this at a time; begin is called when the work begins.
 func Demo(ctx context.Context, at DemoPlace, c Config, begin func()) error {
 	return at.Admin.Alone(ctx, func() error {
 		if filled, err := at.filled(ctx); filled || err != nil {
@@ -51,7 +51,7 @@ func Demo(ctx context.Context, at DemoPlace, c Config, begin func()) error {
 	})
 }
 
-// registerKey has the database take what the keyset seals.
+// registerKey makes the database accept values sealed with the keyset.
 func (at DemoPlace) registerKey(ctx context.Context) error {
 	keyring, err := security.OpenKeyring(at.KeysetFile)
 	if err != nil {
@@ -61,7 +61,7 @@ func (at DemoPlace) registerKey(ctx context.Context) error {
 	return err
 }
 
-// Amounts is a filling of so many records. Nil proposes an amount that goes with the one before: of customers,
+// Amounts returns a Config with numbers of records. For nil it chooses a number that fits the one before: of customers,
 // contracts, events.
 func Amounts(customers, contracts, events *int) (c Config) {
 	or := func(given *int, proposed int) int {
@@ -76,7 +76,7 @@ func Amounts(customers, contracts, events *int) (c Config) {
 	return c
 }
 
-// done is noted in a demo's database when it is there as a whole.
+// done is noted in a demo's database when it is complete.
 const done = "demo_filled"
 
 func (at DemoPlace) filled(ctx context.Context) (bool, error) {

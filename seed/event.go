@@ -23,7 +23,7 @@ func (p *plan) someEvent(i int, k *contract) {
 		"name": what.title(k.customer), "start_date": begins, "end_date": ends,
 		"location": p.place(what), "attendees": p.between(what.fewest, what.most), "comments": p.notes(),
 	}
-	switch i % 13 { // not everything is known at once
+	switch i % 13 { // some fields are empty at first
 	case 4:
 		delete(e, "comments")
 	case 8:
@@ -38,7 +38,7 @@ func (p *plan) someEvent(i int, k *contract) {
 	p.addEvent(p.between(k.day+1, min(start-5, -1)), start, k, booking{begins, ends}, e, support)
 }
 
-// weekday is the fitting day next to a day: parties are on a Saturday, business is on working days.
+// weekday returns a suitable day near a day: a Saturday for parties, a working day for business.
 func (p *plan) weekday(day int, party bool) int {
 	toSaturday := int(time.Saturday - p.date(day, 12*60).Weekday())
 	switch {
@@ -54,7 +54,7 @@ func (p *plan) weekday(day int, party bool) int {
 	return day
 }
 
-// free is a support collaborator who has time then, nil if there is none; they take turns.
+// free returns a support collaborator who is free at that time, in turn; nil if there is none.
 func (p *plan) free(turn int, begins, ends time.Time) *member {
 	for i := range p.team.support {
 		m := p.team.support[(turn+i)%len(p.team.support)]
@@ -65,8 +65,8 @@ func (p *plan) free(turn int, begins, ends time.Time) *member {
 	return nil
 }
 
-// addEvent plans that the sales contact books an event, that management assigns its support, if any,
-// and that the support notes how it goes on, now and then. talksTo has the contact of the event, if it names one.
+// addEvent plans that the sales contact books an event, that management assigns its support contact, if any, and that
+// support sometimes adds notes. talksTo has the event's contact, if any.
 func (p *plan) addEvent(day, start int, k *contract, at booking, e repo.Change, support *member, talksTo ...*contact) {
 	var id int64
 	added := p.at(day, k.signed)
@@ -81,7 +81,7 @@ func (p *plan) addEvent(day, start int, k *contract, at booking, e repo.Change, 
 		id = made.ID
 		return err
 	})
-	// Chance is asked whether or not somebody is free: that depends on the date.
+	// The random number is drawn in any case: whether a collaborator is free depends on the date.
 	last := min(start-2, -1)
 	assigned := p.at(p.between(day, last), added)
 	noted, text, goesOn := p.at(last, assigned), pick(p, news()), p.chance(30) && e["comments"] != nil
@@ -102,7 +102,7 @@ func (p *plan) addEvent(day, start int, k *contract, at booking, e repo.Change, 
 	})
 }
 
-// title is the name of such an event: a party bears the name of a person, business that of a company.
+// title returns the name of such an event: the name of a person for a party, of a company for business.
 func (what kind) title(of *customer) string {
 	name := of.brand
 	if what.personal {
@@ -111,7 +111,7 @@ func (what kind) title(of *customer) string {
 	return name + " " + what.name
 }
 
-// place is where such an event takes place.
+// place returns the location of such an event.
 func (p *plan) place(what kind) string {
 	places := venues()
 	if what.most > 1000 {
@@ -120,7 +120,7 @@ func (p *plan) place(what kind) string {
 	return strings.ReplaceAll(pick(p, places), "%", pick(p, cities()))
 }
 
-// notes are what is to be known of an event, with the names of guests.
+// notes returns the notes of an event, with the names of guests.
 func (p *plan) notes() string {
 	text := pick(p, remarks())
 	if p.chance(60) {
@@ -129,12 +129,12 @@ func (p *plan) notes() string {
 	return text
 }
 
-// A diary knows when each support collaborator is booked.
+// A diary has the bookings of each support collaborator.
 type diary map[int64][]booking
 
 type booking struct{ begins, ends time.Time }
 
-// load notes what earlier fillings and real users have booked.
+// load reads the bookings of earlier fillings and real users.
 func (d diary) load(ctx context.Context, db *repo.DB, t *team) error {
 	for _, m := range t.support {
 		const all = 1 << 30

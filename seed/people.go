@@ -2,8 +2,7 @@ package seed
 
 import "strings"
 
-// A country is where a customer comes from: how people and companies are named there and where
-// telephone numbers are free for fiction.
+// A country has the names of people and companies, and the telephone numbers for fiction.
 type country struct {
 	firsts, lasts []string
 	brands        []string // % stands for a last name
@@ -11,13 +10,13 @@ type country struct {
 	phones        []numbers
 }
 
-// numbers are a range of telephone numbers that its regulator keeps free for fiction.
+// numbers is a range of telephone numbers that the regulator reserves for fiction.
 type numbers struct {
 	prefix string // in E.164
 	digits int    // that follow
 }
 
-// countries are where customers come from; France twice as often as another.
+// countries are the customers' countries. France is twice as frequent as the others.
 func countries() []country {
 	return []country{france(), france(), unitedKingdom(), unitedStates(), germany(), australia(), sweden()}
 }
@@ -124,7 +123,7 @@ func sweden() country {
 	}
 }
 
-// A rarity is a customer whose names ask more of a screen: other scripts and widths, great length.
+// A rarity is a customer whose names are difficult to display: other scripts and widths, or very long.
 type rarity struct{ company, brand, fullName, email, phone string }
 
 func rarities() []rarity {
@@ -148,7 +147,7 @@ func rarities() []rarity {
 	}
 }
 
-// mailbox writes a name of the lists above as a part of an address: lower case, plain letters and digits, hyphens.
+// mailbox returns a name of the lists above as a part of an address: lower case, plain letters and digits, hyphens.
 func mailbox(name string) string {
 	plain := strings.NewReplacer(
 		"à", "a", "â", "a", "ä", "ae", "å", "a", "ç", "c", "é", "e", "è", "e", "ë", "e", "ê", "e", "ễ", "e",

@@ -9,8 +9,8 @@ import (
 	"crm/repo"
 )
 
-// A plan is all that will happen. Chance and order depend on Config.Seed alone and never on
-// today's date, so that a demo shows the same records under the same IDs on every day.
+// A plan has all steps. Random numbers and the order depend on Config.Seed only and never on today's date, so a demo
+// shows the same records with the same IDs on every day.
 type plan struct {
 	rand   *rand.Rand
 	now    time.Time // in the zone
@@ -18,21 +18,21 @@ type plan struct {
 	diary  diary
 	steps  []step
 	made   Made
-	coming int  // how many events are still to come
-	told   bool // the story is told: what else happens gets higher IDs
+	coming int  // the number of coming events to plan
+	told   bool // the story is complete: later records get higher IDs
 
 	countries []country
 	rarities  []rarity
 	kinds     []kind
 }
 
-// A moment is when a step happens: its place in the order, and the time that its record is stamped with.
+// A moment is the position of a step in the order, and the timestamp of its record.
 type moment struct {
 	order int // in minutes
 	time  time.Time
 }
 
-// A step is one thing that a collaborator does.
+// A step is one action of a collaborator.
 type step struct {
 	when moment
 	who  *member
@@ -50,7 +50,7 @@ func newPlan(c Config, t *team) *plan {
 	}
 }
 
-// everything plans the story, the rest of the customers, their contracts, the events, and how contracts end.
+// everything plans the story, the other customers, their contracts, the events, and the end of contracts.
 func (p *plan) everything(c Config) {
 	customers, contracts := p.story(c)
 	p.told = true
@@ -71,7 +71,7 @@ func (p *plan) everything(c Config) {
 	}
 }
 
-// perform takes the steps one after the other in one transaction.
+// perform runs the steps in order in one transaction.
 func (p *plan) perform(ctx context.Context, db *repo.DB, progress func(done, total int)) (Made, error) {
 	slices.SortStableFunc(p.steps, func(a, b step) int { return a.when.order - b.when.order })
 	tx, commit, rollback, err := db.Atomic(ctx)
@@ -95,11 +95,11 @@ func (p *plan) then(when moment, who *member, do func(context.Context, *repo.DB)
 
 const (
 	beginning = -549           // days: 18 months ago
-	lead      = 1000 * 24 * 60 // minutes that put the story before everything else
+	lead      = 1000 * 24 * 60 // minutes by which the story precedes all other steps
 )
 
-// at is a moment in office hours, so many days from today (negative: ago), and in any case
-// after another one. What falls on a weekend happens on the Friday before.
+// at returns a moment in office hours, so many days from today (negative: ago), and after another moment. A weekend is
+// replaced by the Friday before.
 func (p *plan) at(day int, after moment) moment {
 	minute := 9*60 + p.rand.IntN(8*60)
 	m := moment{order: (day-beginning)*24*60 + minute, time: p.date(day, minute)}
@@ -119,7 +119,7 @@ func (p *plan) at(day int, after moment) moment {
 	return m
 }
 
-// later is a moment that comes after whatever comes after either.
+// later returns a moment after both.
 func later(a, b moment) moment {
 	if b.time.After(a.time) {
 		a.time = b.time
@@ -128,12 +128,12 @@ func later(a, b moment) moment {
 	return a
 }
 
-// date is a time of day, in minutes, so many days from today.
+// date returns a time of day, in minutes, so many days from today.
 func (p *plan) date(day, minute int) time.Time {
 	return time.Date(p.now.Year(), p.now.Month(), p.now.Day()+day, 0, minute, 0, 0, p.now.Location())
 }
 
-// between is a number from low to high, both possible; low where high is lower.
+// between returns a random number from low to high, inclusive; low if high is lower.
 func (p *plan) between(low, high int) int {
 	if high <= low {
 		return low
@@ -141,8 +141,8 @@ func (p *plan) between(low, high int) int {
 	return low + p.rand.IntN(high-low+1)
 }
 
-// chance is true in so many of a hundred cases.
+// chance returns true in so many of a hundred cases.
 func (p *plan) chance(percent int) bool { return p.rand.IntN(100) < percent }
 
-// pick is one of the list.
+// pick returns a random element of the list.
 func pick[T any](p *plan, list []T) T { return list[p.rand.IntN(len(list))] }

@@ -1,14 +1,14 @@
 // Package seed fills a database with fictional data for demos, training and tests.
 //
-// It works through the same functions as real data: fictional collaborators, each in a session of their
-// own, add customers, sign contracts and book events, and PostgreSQL judges every step. It marks
-// what they add as fictional, so that [repo.Admin.Purge] finds it again.
+// It uses the same functions as for real data: fictional collaborators, each in their own session, add customers, sign
+// contracts and book events, and PostgreSQL checks every step. It marks their records as fictional for
+// [repo.Admin.Purge].
 //
-//	seed.go        what is asked for, and the run
+//	seed.go        the configuration, and the run
 //	team.go        the accounts and their sessions
 //	plan.go        the plan: steps in an order that depends on Config.Seed alone
-//	customer.go contract.go event.go   what happens to each noun
-//	story.go       the few records that every filling starts with, for the documentation
+//	customer.go contract.go event.go   the steps of each noun
+//	story.go       the first records of every filling, for the documentation
 //	people.go trade.go   lists of names, companies, kinds of events, notes
 package seed
 
@@ -43,20 +43,19 @@ type Config struct {
 	Params   security.Params // what the passwords cost; zero is security.DefaultParams, and little in a demo
 
 	Now  time.Time      // no record is stamped later; all dates are relative to it
-	Zone *time.Location // office hours and days are those of this zone; nil is UTC
-	Seed uint64         // into an empty database, the same Seed and Now bring the same data under the same IDs
+	Zone *time.Location // of office hours and days; nil: UTC
+	Seed uint64         // in an empty database, the same Seed and Now create the same data with the same IDs
 }
 
-// Made is what a filling added, by noun; accounts that were there already do not count.
+// Made counts the records that a filling added, by noun. Existing accounts do not count.
 type Made = repo.Counts
 
-// errConfig is a filling that cannot be.
+// errConfig is the error for impossible amounts.
 var errConfig = errors.New("cannot be filled in")
 
-// Fill adds fictional data, all of it or, after an error, none of it but the accounts. It uses the
-// accounts of an earlier filling again, and books nobody who is booked already. The records get
-// stamps of the past 18 months, the coming events dates in the next 8 months. It must end within
-// the hour that a seeding session lasts. progress may be nil.
+// Fill adds fictional data. After an error none of it remains but the accounts. It uses the accounts of an earlier
+// filling again, and avoids their bookings. The timestamps of records are from the past 18 months; coming events are in
+// the next 8 months. It must end within the hour of a seeding session. progress may be nil.
 func Fill(ctx context.Context, admin *repo.Admin, db *repo.DB, c Config, progress func(done, total int)) (Made, error) {
 	if err := c.Check(); err != nil {
 		return Made{}, err
@@ -87,7 +86,8 @@ func fill(ctx context.Context, admin *repo.Admin, db *repo.DB, c Config, progres
 	return made, err
 }
 
-// Check refuses amounts that cannot be: a contract has a customer of the same filling, an event a contract.
+// Check returns an error for impossible amounts: a contract needs a customer of the same filling, an event needs a
+// contract.
 func (c Config) Check() error {
 	switch {
 	case c.Customers < 0 || c.Contracts < 0 || c.Events < 0:

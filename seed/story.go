@@ -6,8 +6,8 @@ import (
 	"crm/repo"
 )
 
-// story plans the records with which every filling starts: into an empty database, they are customers,
-// contracts and events 1, 2, 3. The documentation and its examples count on them.
+// story plans the first records of every filling. In an empty database they are customers, contracts and events 1, 2,
+// 3. The documentation and its examples depend on them.
 func (p *plan) story(c Config) (customers []*customer, contracts []*contract) {
 	sales := p.team.sales
 	if c.Customers > 0 {

@@ -16,15 +16,15 @@ type member struct {
 	signer *security.Signer
 }
 
-// A team is who does the work. Sales and support alternate.
+// A team has the collaborators who do the work. Sales and support take turns.
 type team struct {
 	manager *member
 	sales   []*member
 	support []*member
 }
 
-// accounts are the collaborators of a filling, the demo's or those of a real database. The administrator
-// does no work here: without a password there is none.
+// accounts returns the collaborators of a filling, those of the demo or of a real database. The administrator only
+// exists with a password, and adds no records.
 func accounts(demo, signIn bool) []repo.User {
 	admin := repo.User{FirstName: "Nadia", LastName: "Renard", Email: "admin@epic.example", Role: "admin"}
 	list := []repo.User{
@@ -50,7 +50,8 @@ func accounts(demo, signIn bool) []repo.User {
 	return list
 }
 
-// gather finds or adds the accounts and opens the sessions of those who work; added is how many are new.
+// gather finds or adds the accounts and opens the sessions of those who do the work. added is the number of new
+// accounts.
 func gather(ctx context.Context, admin *repo.Admin, c Config) (t *team, added int, err error) {
 	t = &team{}
 	for _, u := range accounts(c.Demo, c.Password != "") {
@@ -80,8 +81,8 @@ func gather(ctx context.Context, admin *repo.Admin, c Config) (t *team, added in
 	return t, added, nil
 }
 
-// account is the ID of the fictional collaborator with that email, who is added where missing. A real
-// one, or one with another role by now, is nobody to act for.
+// account returns the ID of the fictional collaborator with the email, and adds a missing one. It returns an error for
+// a real collaborator, and for one whose role has changed.
 func account(ctx context.Context, admin *repo.Admin, u repo.User, c Config) (id int64, isNew bool, err error) {
 	password, err := c.verifier()
 	if err != nil {
@@ -102,11 +103,11 @@ func account(ctx context.Context, admin *repo.Admin, u repo.User, c Config) (id 
 	return found.ID, false, err
 }
 
-// verifier is what the database gets of the password, with a salt of its own for every account; nil without a password.
+// verifier returns the verifier of the password with a new salt for every account; nil without a password.
 func (c Config) verifier() (*repo.Password, error) {
 	password, params := c.Password, security.DefaultParams()
 	if c.Demo {
-		// The lowest cost of OWASP's Password Storage Cheat Sheet: this password is no secret, and the demo starts at
+		// The lowest cost in OWASP's Password Storage Cheat Sheet: this password is not secret, and the demo starts at
 		// once.
 		password, params = DemoPassword, security.Params{Memory: 19 << 10, Iterations: 2, Parallelism: 1}
 	}
@@ -126,7 +127,7 @@ func (c Config) verifier() (*repo.Password, error) {
 	}, nil
 }
 
-// enter opens the seeding session of a collaborator; its tokens are dated by the database's clock.
+// enter opens the seeding session of a collaborator. Its tokens use the database's clock.
 func enter(ctx context.Context, admin *repo.Admin, id int64) (*member, error) {
 	o, err := admin.OpenSeedingSession(ctx, id)
 	if err != nil {
@@ -139,7 +140,7 @@ func enter(ctx context.Context, admin *repo.Admin, id int64) (*member, error) {
 	}, nil
 }
 
-// leave ends the sessions. One that cannot be ended ends by itself within the hour, and its key is gone.
+// leave ends the sessions. A session that cannot be ended expires within the hour, and its key is gone.
 func (t *team) leave(ctx context.Context, db *repo.DB) {
 	for _, m := range append(append([]*member{t.manager}, t.sales...), t.support...) {
 		_ = db.As(m.signer.Token).SignOut(ctx)

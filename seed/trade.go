@@ -1,10 +1,10 @@
 package seed
 
-// A kind of event: how it is called, when it begins, how long it takes and how many come.
+// A kind of event: its name, its start, its duration and its number of attendees.
 type kind struct {
 	name              string
 	personal, party   bool // named after the person; on a Saturday
-	hour              int  // when it begins at the earliest; two hours later at the latest
+	hour              int  // of the earliest start; the latest is two hours later
 	shortest, longest int  // in hours
 	fewest, most      int  // attendees
 }
@@ -29,7 +29,7 @@ func kinds() []kind {
 	}
 }
 
-// venues are places in a city, which stands for the %.
+// venues are places in a city, whose name replaces the %.
 func venues() []string {
 	return []string{
 		"Salle des fêtes, %", "Château des Tilleuls, %", "Domaine de la Roseraie, %",
@@ -39,7 +39,7 @@ func venues() []string {
 	}
 }
 
-// grounds are places for thousands.
+// grounds are places for thousands of people.
 func grounds() []string {
 	return []string{
 		"Palais des congrès, %", "Parc des expositions, hall 3, %", "Halle aux grains, %",
@@ -55,7 +55,7 @@ func cities() []string {
 	}
 }
 
-// remarks are what is to be known of an event.
+// remarks are the first notes of an event.
 func remarks() []string {
 	return []string{
 		"Vegetarian menu for a third of the guests; two allergies to nuts.",
@@ -73,7 +73,7 @@ func remarks() []string {
 	}
 }
 
-// news are what a support collaborator adds to the notes.
+// news are later notes by a support collaborator.
 func news() []string {
 	return []string{
 		"The caterer has confirmed.",
@@ -84,7 +84,7 @@ func news() []string {
 	}
 }
 
-// duties are what contacts do at a customer's.
+// duties are the roles of contacts at a customer's.
 func duties() []string {
 	return []string{"accounting", "purchasing", "assistant", "communication", "human resources", "facilities"}
 }

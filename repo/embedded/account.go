@@ -13,15 +13,15 @@ import (
 	"syscall"
 )
 
-// account is the operating system's user that PostgreSQL runs as: our own, except that PostgreSQL
-// refuses to run as root.
+// account is the operating system's user that runs PostgreSQL: the current user, except for root, as which PostgreSQL
+// refuses to run.
 type account struct {
 	name     string
 	uid, gid uint32
 }
 
-// serverAccount picks who runs the server: for root the owner of its data or, when there is none
-// yet, postgres or nobody.
+// serverAccount returns the user that runs the server: for root the owner of its data or, without data, postgres or
+// nobody.
 func serverAccount(data string) (account, error) {
 	if euid := os.Geteuid(); euid != 0 {
 		return account{strconv.Itoa(euid), uint32(euid), uint32(os.Getegid())}, nil
@@ -46,7 +46,7 @@ func serverAccount(data string) (account, error) {
 		"ordinary user")
 }
 
-// own gives path to the account.
+// own changes the owner of path to the account.
 func (a account) own(path string) error {
 	if os.Geteuid() != 0 {
 		return nil
@@ -54,7 +54,7 @@ func (a account) own(path string) error {
 	return os.Lchown(path, int(a.uid), int(a.gid))
 }
 
-// ownDir makes a directory that the account alone may enter, or checks that path is one.
+// ownDir creates a directory that only the account can enter, or checks that path is one.
 func (a account) ownDir(path string) error {
 	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
@@ -69,7 +69,7 @@ func (a account) ownDir(path string) error {
 	return a.own(path)
 }
 
-// reaches tells whether the account may enter path and use what it owns there.
+// reaches reports whether the account can enter path and use its own files there.
 func (a account) reaches(path string) bool {
 	if os.Geteuid() != 0 {
 		return true
@@ -100,8 +100,8 @@ func (a account) reaches(path string) bool {
 	}
 }
 
-// attributes start a child as the account, in a session of its own: Ctrl-C at our terminal does not
-// reach it.
+// attributes returns the attributes that start a child as the account, in its own session: Ctrl-C in our terminal does
+// not reach it.
 func (a account) attributes() *syscall.SysProcAttr {
 	attr := &syscall.SysProcAttr{Setsid: true}
 	if os.Geteuid() == 0 {

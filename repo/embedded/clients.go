@@ -17,10 +17,9 @@ type client struct {
 	major int
 }
 
-// Client returns the path of a client program, pg_dump or pg_restore, and its major version. It chooses the oldest one
-// that is at least major: the nearest to the server understands it best, and writes what its own tools read. binDir is
-// the only place to search if it is not empty; else the places where [Start] finds the server's programs are searched,
-// and PATH.
+// Client returns the path and major version of a client program, pg_dump or pg_restore. It chooses the oldest version
+// that is at least major, because that is the most compatible with the server and its tools. It searches binDir only if
+// that is not empty; otherwise PATH and the places where [Start] finds the server's programs.
 func Client(ctx context.Context, name, binDir string, major int) (path string, version int, err error) {
 	dirs := []string{binDir}
 	if binDir == "" {
@@ -55,7 +54,7 @@ func nearest(ctx context.Context, name string, dirs []string, major int) (path s
 
 var clientLine = regexp.MustCompile(`^pg_\w+ \(PostgreSQL\) ([0-9]+)`)
 
-// clientVersion is a program's major version, 0 if it does not run.
+// clientVersion returns a program's major version, 0 if it does not run.
 func clientVersion(ctx context.Context, path string) int {
 	if _, err := exec.LookPath(path); err != nil {
 		return 0

@@ -13,7 +13,7 @@ import (
 )
 
 // Dump writes a database to a new file of mode 0600 in the server's directory, in pg_dump's custom format, and returns
-// its path. binDir is as in [Client]. A file that is not whole is removed.
+// its path. binDir is as in [Client]. An incomplete file is removed.
 func (s *Server) Dump(ctx context.Context, binDir, database, name string) (path string, err error) {
 	major, err := s.place.major()
 	if err != nil {

@@ -1,16 +1,15 @@
-// Package embedded starts and shares a private PostgreSQL server: the demo, the company's own
-// local server and every test run on one.
+// Package embedded starts and shares a private PostgreSQL server for the demo, the company's own local server and every
+// test.
 //
-// A server belongs to a directory. Whoever calls [Start] on that directory first creates and starts
-// it, whoever comes later joins it, and the last to leave stops it, in one process or in many. It is
-// reached through a Unix socket in a directory which only its user may enter; it never listens on
-// the network, and that directory is what stands in for passwords.
+// A server belongs to a directory. The first [Start] on a directory creates and starts its server, later calls join it,
+// and the last [Server.Close] stops it, in one process or in many. The server listens on a Unix socket in a directory
+// that only its user can enter, and never on the network. The directory's mode replaces passwords.
 //
 // Three lock files keep the processes apart:
 //
-//	start.lock   exclusive, while somebody creates, starts or stops the server
-//	users.lock   shared, by each user for as long as it stays
-//	server.lock  exclusive, by the server's own processes: free means that none of them is left
+//	start.lock   exclusive, while a process creates, starts or stops the server
+//	users.lock   shared, by each user of the server until it leaves
+//	server.lock  exclusive, by the server's own processes: free if none of them is left
 package embedded
 
 import (
@@ -19,25 +18,25 @@ import (
 	"strings"
 )
 
-// ErrInUse says that [Remove] found somebody on the server.
+// ErrInUse is the error of [Remove] for a server that is in use.
 var ErrInUse = errors.New("the private server is in use")
 
-// oldest is the first major version of PostgreSQL that is good enough.
+// oldest is the first supported major version of PostgreSQL.
 const oldest = 14
 
 // superuser is the role that owns a private server.
 const superuser = "postgres"
 
-// Config says where the private server lives and which programs run it.
+// Config has the location of the private server and of its programs.
 type Config struct {
 	Dir      string // data directory's parent, private (0700); holds data/, log, locks
-	BinDir   string // PostgreSQL's programs (initdb, postgres); empty means search
-	CacheDir string // where downloaded programs are kept; empty means the user's cache
+	BinDir   string // of PostgreSQL's programs (initdb, postgres); empty: search
+	CacheDir string // of downloaded programs; empty: the user's cache
 	Fast     bool   // data may be lost on a power cut: fsync=off, initdb --no-sync
 }
 
-// URL is the connection string of database for the role user; an empty user is the superuser. It
-// names the directory of the server's socket, so it works for as long as the server runs.
+// URL returns the connection string of database for the role user; an empty user is the superuser. It contains the
+// directory of the server's socket, so it is valid as long as the server runs.
 func (s *Server) URL(database, user string) string {
 	return connString(s.socket, database, user)
 }
@@ -61,5 +60,5 @@ func connString(socket, database, user string) string {
 	return u.String()
 }
 
-// Started tells whether this call of [Start] made the data directory: nothing is in it yet.
+// Started reports whether this call of [Start] created the data directory, which is then empty.
 func (s *Server) Started() bool { return s.created }

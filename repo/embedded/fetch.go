@@ -14,11 +14,10 @@ import (
 	embeddedpostgres "github.com/fergusstrange/embedded-postgres"
 )
 
-// fetchLimit bounds a download of about 30 MB.
+// fetchLimit is the time limit of a download of about 30 MB.
 const fetchLimit = 3 * time.Minute
 
-// fetch downloads the programs of a major version, the newest when it is 0, and returns their
-// folder in cache.
+// fetch downloads the programs of a major version, the newest if it is 0, and returns their folder in cache.
 func fetch(ctx context.Context, cache string, major int) (string, error) {
 	version, err := release(major)
 	if err != nil {
@@ -62,9 +61,9 @@ func release(major int) (embeddedpostgres.PostgresVersion, error) {
 	return "", fmt.Errorf("PostgreSQL %d cannot be downloaded", major)
 }
 
-// unpack leaves the programs in tmp/programs. The library can only start a server of its own, over
-// TCP; given a data directory with a version and nothing else, it downloads, checks and unpacks the
-// programs, and then its start fails.
+// unpack unpacks the programs into tmp/programs. The library can only start its own server on TCP. With a data
+// directory that has a version and nothing else, it downloads, verifies and unpacks the programs, and then fails to
+// start.
 func unpack(ctx context.Context, tmp string, version embeddedpostgres.PostgresVersion) error {
 	data := filepath.Join(tmp, "data")
 	if err := os.Mkdir(data, 0o700); err != nil {

@@ -19,11 +19,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// logLimit is the size, in bytes, from which the log begins anew.
+// logLimit is the size, in bytes, at which the log is started over.
 const logLimit = 1 << 20
 
-// launch starts the server, on data made first when there is none. own is the server lock: the
-// children inherit it, so that it is free only when the last of them is gone.
+// launch starts the server and creates its data if there is none. own is the server lock. The children inherit it, so
+// it is free only when the last of them has ended.
 func (s *Server) launch(ctx context.Context, c Config, f finder, own *os.File) error {
 	major, err := s.place.major()
 	if err != nil {
@@ -47,15 +47,15 @@ func (s *Server) launch(ctx context.Context, c Config, f finder, own *os.File) e
 	if s.socket, err = s.place.socketDir(); err != nil {
 		return err
 	}
-	// Nothing of an earlier server lives, so what it left is stale, and its process number may be
-	// another process's by now.
+	// No process of an earlier server lives, so its files are stale, and another process may have its process ID by
+	// now.
 	_ = os.Remove(filepath.Join(s.place.data(), "postmaster.pid"))
 	_ = os.Remove(s.socket + socketName)
 	_ = os.Remove(s.socket + socketName + ".lock")
 	return s.place.serve(ctx, programs, settings(s.place.data(), s.socket, c.Fast), s.socket, log, own)
 }
 
-// major is the version that made the data, 0 when there is no data.
+// major returns the version of the data, 0 without data.
 func (p place) major() (int, error) {
 	content, err := os.ReadFile(filepath.Join(p.data(), "PG_VERSION"))
 	if errors.Is(err, os.ErrNotExist) {
@@ -74,7 +74,7 @@ func (p place) major() (int, error) {
 	return major, nil
 }
 
-// initialise makes the data aside and puts it in place when it is complete.
+// initialise creates the data in another place and renames it when it is complete.
 func (p place) initialise(ctx context.Context, programs programs, fast bool, log, own *os.File) error {
 	half, _ := filepath.Glob(filepath.Join(p.home, "data.tmp-*"))
 	for _, dir := range half {
@@ -113,7 +113,7 @@ func (p place) initialise(ctx context.Context, programs programs, fast bool, log
 	return syncDir(p.home)
 }
 
-// locale sorts by code point, whatever the machine's language, and knows every letter's case.
+// locale sorts by code point, regardless of the machine's language, and knows the case of every letter.
 func locale(major int) []string {
 	switch {
 	case major >= 17:
@@ -124,8 +124,8 @@ func locale(major int) []string {
 	return []string{"--locale=C", "--lc-ctype=en_US.UTF-8"}
 }
 
-// settings are the server's arguments. Its log tells that it started, stopped or failed: never a
-// statement, a parameter or a message about a row, since those carry personal data.
+// settings returns the server's arguments. Its log records starts, stops and failures, but never a statement, a
+// parameter or a message about a row, because these contain personal data.
 func settings(data, socket string, fast bool) []string {
 	list := []string{
 		"listen_addresses=",
@@ -157,7 +157,7 @@ func settings(data, socket string, fast bool) []string {
 	return args
 }
 
-// serve starts the postmaster and waits until it answers. When that fails it is stopped again.
+// serve starts the postmaster and waits until it answers. If that fails it stops the postmaster.
 func (p place) serve(ctx context.Context, programs programs, args []string, socket string, log, own *os.File) error {
 	mark := size(log)
 	cmd := p.command(programs, "postgres", args, log, own)
@@ -193,8 +193,7 @@ func (p place) serve(ctx context.Context, programs programs, args []string, sock
 	return err
 }
 
-// command is one of PostgreSQL's programs as the server's account, knowing nothing of our
-// environment.
+// command returns a command of PostgreSQL that runs as the server's account without our environment.
 func (p place) command(programs programs, name string, args []string, log, own *os.File) *exec.Cmd {
 	return &exec.Cmd{
 		Path:        filepath.Join(programs.dir, name),
@@ -227,7 +226,7 @@ func size(f *os.File) int64 {
 	return info.Size()
 }
 
-// failure is the program's own last word, found in the log from mark on; without one, how it ended.
+// failure returns the program's last message in the log after mark, or else its exit status.
 func (p place) failure(ended error, log *os.File, mark int64) error {
 	content, _ := io.ReadAll(io.NewSectionReader(log, mark, logLimit))
 	word := ""

@@ -22,12 +22,12 @@ const (
 	exclusive = unix.LOCK_EX
 )
 
-// openLock opens a lock file. Each opening locks by itself, also within one process.
+// openLock opens a lock file. Each opening holds its own lock, also within one process.
 func openLock(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
 }
 
-// tryLock locks without waiting. A lock already held is given up when another kind is refused.
+// tryLock locks without waiting. If it fails to change the kind of a lock, the lock is released.
 func tryLock(f *os.File, how int) (bool, error) {
 	for {
 		switch err := unix.Flock(int(f.Fd()), how|unix.LOCK_NB); {
@@ -45,13 +45,13 @@ func lock(ctx context.Context, f *os.File, how int) error {
 	return poll(ctx, func() (bool, error) { return tryLock(f, how) })
 }
 
-// unlock frees the lock even if a child being forked still has a copy of the file.
+// unlock releases the lock even if a child that is being forked still has a copy of the file.
 func unlock(f *os.File) {
 	_ = unix.Flock(int(f.Fd()), unix.LOCK_UN)
 	_ = f.Close()
 }
 
-// enter makes dir and takes its start lock; it returns dir's one true name.
+// enter creates dir and takes its start lock. It returns dir's canonical path.
 func enter(ctx context.Context, dir string) (string, *os.File, error) {
 	for {
 		real, err := makeDir(dir)
@@ -65,8 +65,8 @@ func enter(ctx context.Context, dir string) (string, *os.File, error) {
 	}
 }
 
-// relock takes the start lock of an existing directory. It returns os.ErrNotExist when the
-// directory was removed meanwhile.
+// relock takes the start lock of an existing directory. It returns os.ErrNotExist if the directory was removed
+// meanwhile.
 func relock(ctx context.Context, dir string) (*os.File, error) {
 	path := filepath.Join(dir, startLock)
 	gate, err := openLock(path)

@@ -15,28 +15,27 @@ import (
 )
 
 const (
-	// shelter holds the data of servers that root runs from a directory which PostgreSQL's own
-	// user cannot reach.
+	// shelter is the parent of the data of root's servers whose directory PostgreSQL's user cannot reach.
 	shelter = "/var/lib/crm"
 
-	// locationFile, in such a directory, says where the data is.
+	// locationFile, in such a directory, has the path of the data.
 	locationFile = "location"
 
-	// socketRoom is the longest path that every system takes for a socket.
+	// socketRoom is the maximum length of a socket's path that every system supports.
 	socketRoom = 103
 )
 
-// place is where one server lives.
+// place is the location of one server.
 type place struct {
 	dir     string  // locks and log
 	home    string  // data, and the socket unless its path is too long
-	account account // who runs PostgreSQL
+	account account // of PostgreSQL
 }
 
 func (p place) data() string { return filepath.Join(p.home, "data") }
 func (p place) log() string  { return filepath.Join(p.dir, "log") }
 
-// locate finds or makes the home of dir's server. The start lock is held.
+// locate finds or creates the home of dir's server. The caller holds the start lock.
 func locate(dir string) (place, error) {
 	p := place{dir: dir, home: dir}
 	note := filepath.Join(dir, locationFile)
@@ -69,8 +68,8 @@ func locate(dir string) (place, error) {
 	return p, os.WriteFile(note, []byte(p.home+"\n"), 0o600)
 }
 
-// shelter names the home of dir's server where the account can reach it: what is temporary stays
-// with the temporary files.
+// shelter returns the home of dir's server in a place that the account can reach. For a temporary dir that is a
+// temporary directory too.
 func (a account) shelter(dir string) string {
 	if temp, err := filepath.EvalSymlinks(os.TempDir()); err == nil && a.reaches(temp) {
 		if inside, err := filepath.Rel(temp, dir); err == nil && filepath.IsLocal(inside) {
@@ -80,8 +79,8 @@ func (a account) shelter(dir string) string {
 	return filepath.Join(shelter, digest(dir))
 }
 
-// makeDir makes path private, unless it holds something already: then what is put there is private
-// by itself. It returns path without symbolic links.
+// makeDir makes path private unless it has files already: then the files created there are private themselves. It
+// returns path without symbolic links.
 func makeDir(path string) (string, error) {
 	if path == "" {
 		return "", errors.New("no directory for the server: set embedded.dir")
@@ -110,8 +109,8 @@ func makeDir(path string) (string, error) {
 	return path, closeOff(path)
 }
 
-// closeOff keeps everybody else out of path. PostgreSQL's own user, when there is one, may pass
-// through to what it owns, and do nothing else: root opens files here.
+// closeOff closes path to all other users. PostgreSQL's own user, if there is one, may pass through to its own files
+// and do nothing else, because root opens files here.
 func closeOff(path string) error {
 	if os.Geteuid() != 0 {
 		return os.Chmod(path, 0o700)
@@ -126,12 +125,13 @@ func closeOff(path string) error {
 	return os.Chmod(path, 0o710)
 }
 
-// socketDir makes the private directory of the server's socket: in its home or, when that path does
-// not do for a socket, in a temporary directory. Those are open to all, so there the name may be
-// taken: a directory that is not ours and closed is refused.
+// socketDir creates the private directory of the server's socket: in its home or, if that path is not suitable for a
+// socket, in a temporary directory. Temporary directories are open to all users, so the name may be taken: a directory
+// that is not ours or not private is refused.
 func (p place) socketDir() (string, error) {
 	dirs := []string{filepath.Join(p.home, "run")}
-	if len(dirs[0])+len(socketName) > socketRoom || strings.Contains(dirs[0], ",") { // a list of hosts, to clients
+	// clients read it as a list of hosts
+	if len(dirs[0])+len(socketName) > socketRoom || strings.Contains(dirs[0], ",") {
 		dirs = nil
 		for _, base := range []string{os.Getenv("XDG_RUNTIME_DIR"), os.TempDir(), "/tmp"} {
 			dir := filepath.Join(base, "crm-"+digest(p.home))
@@ -149,7 +149,7 @@ func (p place) socketDir() (string, error) {
 	return "", err
 }
 
-// digest names what belongs to path and this user in a directory shared with others.
+// digest returns a name for path and the current user in a directory that is shared with others.
 func digest(path string) string {
 	sum := sha256.Sum256([]byte(path + "\x00" + strconv.Itoa(os.Geteuid())))
 	return fmt.Sprintf("%x", sum[:8])
@@ -163,7 +163,7 @@ func ownerOf(path string) (int, error) {
 	return int(info.Sys().(*syscall.Stat_t).Uid), nil
 }
 
-// isPrivate tells whether path is a directory, not a link to one, that its owner alone may enter.
+// isPrivate reports whether path is a directory, not a link to one, that only its owner can enter.
 func isPrivate(path string) bool {
 	info, err := os.Lstat(path)
 	return err == nil && info.Mode() == fs.ModeDir|0o700

@@ -19,17 +19,17 @@ import (
 
 const socketName = "/.s.PGSQL.5432"
 
-// errNotYet is a server's own word that it is starting, recovering or stopping.
+// errNotYet is the answer of a server that is starting, recovering or stopping.
 var errNotYet = errors.New("the server is not ready")
 
-// state is what a server says of itself in postmaster.pid.
+// state is the content of postmaster.pid.
 type state struct {
 	pid    int
 	socket string
 	ready  bool
 }
 
-// running reads the state of the server; it is zero when there is none to read.
+// running reads the state of the server; zero if there is none.
 func (p place) running() state {
 	content, err := os.ReadFile(filepath.Join(p.data(), "postmaster.pid"))
 	if err != nil {
@@ -40,13 +40,13 @@ func (p place) running() state {
 	return state{pid: pid, socket: lines[4], ready: strings.TrimSpace(lines[7]) == "ready"}
 }
 
-// lost tells whether the server is ready but its socket is no longer there.
+// lost reports whether the server is ready but its socket does not exist any more.
 func (st state) lost() bool {
 	_, err := os.Lstat(st.socket + socketName)
 	return st.ready && errors.Is(err, os.ErrNotExist)
 }
 
-// vacant returns the server lock, held, when no process of a server is left; nil when one is.
+// vacant returns the server lock, held, if no process of a server is left; nil otherwise.
 func (p place) vacant() (*os.File, error) {
 	f, err := openLock(filepath.Join(p.dir, serverLock))
 	if err != nil {
@@ -73,8 +73,8 @@ func (p place) gone(limit time.Duration) error {
 	})
 }
 
-// stop shuts the server down: open sessions end, nothing committed is lost. It falls back on an
-// immediate stop, which the next start recovers from.
+// stop shuts the server down: open sessions end, and committed data is kept. If that takes too long it shuts down
+// immediately, and the next start recovers.
 func (p place) stop() error {
 	if p.gone(0) == nil {
 		return nil
@@ -96,8 +96,8 @@ func (p place) stop() error {
 	return fmt.Errorf("the server in %s does not stop: end its process %d", p.dir, p.running().pid)
 }
 
-// signal tells the postmaster. It was started as the leader of its session: a process that is not
-// has only inherited its number.
+// signal sends a signal to the postmaster. The postmaster is the leader of its session: another process with its
+// process ID is not.
 func (p place) signal(s syscall.Signal) {
 	pid := p.running().pid
 	if pid <= 1 {
@@ -108,7 +108,7 @@ func (p place) signal(s syscall.Signal) {
 	}
 }
 
-// ping connects to the server. A refusal other than errNotYet's is an answer too.
+// ping connects to the server. A refusal other than errNotYet counts as an answer.
 func ping(ctx context.Context, socket string) error {
 	if socket == "" {
 		return os.ErrNotExist

@@ -25,11 +25,11 @@ type programs struct {
 	major int
 }
 
-// finder knows where programs may be.
+// finder has the possible locations of programs.
 type finder struct {
-	path    func() []string // folders that the user's environment names
-	usual   []string        // patterns of the folders where systems install them
-	shelter string          // for downloads when PostgreSQL's user cannot reach the cache
+	path    func() []string // folders in the user's environment
+	usual   []string        // patterns of the systems' installation folders
+	shelter string          // for downloads if PostgreSQL's user cannot reach the cache
 	fetch   func(ctx context.Context, cache string, major int) (string, error)
 }
 
@@ -50,7 +50,7 @@ func usualFinder() finder {
 	}
 }
 
-// environment names the folders of PATH that have a postgres, and pg_config's.
+// environment returns the folders in PATH that have a postgres, and the folder of pg_config.
 func environment() []string {
 	var dirs []string
 	if path, err := exec.LookPath("postgres"); err == nil {
@@ -64,8 +64,8 @@ func environment() []string {
 	return dirs
 }
 
-// find returns programs of the given major version, of any when it is 0. It searches c.BinDir and
-// nowhere else when that is set; otherwise it downloads what it does not find.
+// find returns programs of the given major version, of any if it is 0. If c.BinDir is set it searches only there;
+// otherwise it downloads missing programs.
 func (f finder) find(ctx context.Context, c Config, p place, major int) (programs, error) {
 	if c.BinDir != "" {
 		found, err := inspect(ctx, c.BinDir, p.account)
@@ -107,7 +107,7 @@ func mismatch(p place, want int, have []int) error {
 		p.data(), want, strings.Trim(fmt.Sprint(slices.Compact(have)), "[]"))
 }
 
-// folders lists where to look, the newest version of each system's folder first.
+// folders returns the folders to search, the newest version of each system's folder first.
 func (f finder) folders() []string {
 	dirs := f.path()
 	for _, pattern := range f.usual {
@@ -120,7 +120,7 @@ func (f finder) folders() []string {
 
 var digits = regexp.MustCompile(`[0-9]+`)
 
-// versionIn is the last number in path.
+// versionIn returns the last number in path.
 func versionIn(path string) int {
 	numbers := digits.FindAllString(path, -1)
 	if len(numbers) == 0 {
@@ -132,7 +132,7 @@ func versionIn(path string) int {
 
 var versionLine = regexp.MustCompile(`^postgres \(PostgreSQL\) ([0-9]+)`)
 
-// inspect checks that dir has both programs, new enough and within the account's reach.
+// inspect checks that dir has both programs, of a supported version and executable for the account.
 func inspect(ctx context.Context, dir string, a account) (programs, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -163,7 +163,7 @@ func inspect(ctx context.Context, dir string, a account) (programs, error) {
 	return programs{dir, major}, nil
 }
 
-// download fetches programs into the cache, or takes those that an earlier call left there.
+// download downloads programs into the cache, or returns those of an earlier download.
 func (f finder) download(ctx context.Context, c Config, p place, major int) (programs, error) {
 	cache := c.CacheDir
 	if cache == "" {
@@ -185,11 +185,11 @@ func (f finder) download(ctx context.Context, c Config, p place, major int) (pro
 	return inspect(ctx, dir, p.account)
 }
 
-// clientDirs lists where a client program may be: on PATH, and where the server's programs are.
+// clientDirs returns the folders to search for a client program: those in PATH, and those of the server's programs.
 func clientDirs(name string) []string {
 	dirs := usualFinder().folders()
 	if path, err := exec.LookPath(name); err == nil {
-		dirs = append(dirs, filepath.Dir(path)) // last: Debian's /usr/bin/pg_dump chooses a version by itself
+		dirs = append(dirs, filepath.Dir(path)) // last: Debian's /usr/bin/pg_dump chooses a version itself
 	}
 	return dirs
 }

@@ -13,13 +13,13 @@ import (
 )
 
 const (
-	patience   = 20 * time.Second       // for a server that gives no sign of life
-	leaveLimit = 60 * time.Second       // for the others who start or stop the server
-	interval   = 5 * time.Millisecond   // between two looks at something awaited
-	lostSocket = 500 * time.Millisecond // for a ready server's socket to be there
+	patience   = 20 * time.Second       // for a server that does not answer
+	leaveLimit = 60 * time.Second       // for other processes that start or stop the server
+	interval   = 5 * time.Millisecond   // polling interval
+	lostSocket = 500 * time.Millisecond // for the socket of a ready server to appear
 )
 
-// Server is one user's hold on a private PostgreSQL server.
+// Server is one user's connection to a private PostgreSQL server.
 type Server struct {
 	place   place
 	users   *os.File // locked shared until Close
@@ -28,8 +28,8 @@ type Server struct {
 	close   func() error
 }
 
-// Start joins the server in c.Dir, or creates and starts it. When ctx ends first, nothing is left
-// half made. The caller must Close the server.
+// Start joins the server in c.Dir, or creates and starts it. If ctx ends first, Start leaves nothing half done. The
+// caller must Close the server.
 func Start(ctx context.Context, c Config) (*Server, error) {
 	return start(ctx, c, usualFinder())
 }
@@ -59,8 +59,8 @@ func start(ctx context.Context, c Config, f finder) (_ *Server, err error) {
 	return s, nil
 }
 
-// up joins the server that runs, or launches one when no process of an earlier one is left.
-// The start lock is held.
+// up joins the running server, or launches one if no process of an earlier one is left. The caller holds the start
+// lock.
 func (s *Server) up(ctx context.Context, c Config, f finder) error {
 	own, err := s.join(ctx)
 	if err != nil || own == nil {
@@ -70,7 +70,7 @@ func (s *Server) up(ctx context.Context, c Config, f finder) error {
 	return s.launch(ctx, c, f, own)
 }
 
-// join waits until the server answers or is gone; then it returns the server lock.
+// join waits until the server answers or has ended; in the latter case it returns the server lock.
 func (s *Server) join(ctx context.Context) (own *os.File, err error) {
 	since, quiet := time.Now(), time.Now()
 	err = poll(ctx, func() (bool, error) {
@@ -96,7 +96,7 @@ func (s *Server) join(ctx context.Context) (own *os.File, err error) {
 	return own, err
 }
 
-// retire stops a server whose socket somebody deleted, unless others still use it.
+// retire stops a server whose socket was deleted, unless others still use it.
 func (s *Server) retire() error {
 	alone, err := tryLock(s.users, exclusive)
 	if err != nil {
@@ -113,7 +113,7 @@ func (s *Server) retire() error {
 	return err
 }
 
-// Close leaves the server; the last to leave stops it. Later calls return what the first returned.
+// Close leaves the server; the last user stops it. Later calls return the result of the first.
 func (s *Server) Close() error { return s.close() }
 
 func (s *Server) depart() error {
@@ -131,8 +131,8 @@ func (s *Server) depart() error {
 	return nil
 }
 
-// leave gives up the hold on the server and stops it when nobody else has one. The start lock is
-// held, so nobody can come in meanwhile.
+// leave releases the server and stops it if there are no other users. The caller holds the start lock, so no user can
+// join meanwhile.
 func (s *Server) leave() error {
 	defer unlock(s.users)
 	last, err := tryLock(s.users, exclusive)
@@ -142,8 +142,8 @@ func (s *Server) leave() error {
 	return s.place.stop()
 }
 
-// Remove deletes the server of dir with all its data, stopping it first when a killed process left
-// it running. It returns [ErrInUse], having changed nothing, while somebody is on it.
+// Remove deletes the server of dir with all its data. It first stops a server that a killed process has left running.
+// It returns [ErrInUse], and changes nothing, if the server is in use.
 func Remove(dir string) error {
 	dir, err := filepath.Abs(dir)
 	if err != nil {

@@ -12,22 +12,22 @@ import (
 var errSystem = errors.New("the private server does not run on this system yet: set database.url to a PostgreSQL " +
 	"server")
 
-// Server is a private PostgreSQL server; on this system there is none.
+// Server is a private PostgreSQL server. This system does not support one.
 type Server struct {
 	socket  string
 	created bool
 }
 
-// Start says that the private server does not run on this system.
+// Start returns the error that this system does not support the private server.
 func Start(context.Context, Config) (*Server, error) { return nil, errSystem }
 
 // Close does nothing.
 func (s *Server) Close() error { return nil }
 
-// Remove says that the private server does not run on this system.
+// Remove returns the error that this system does not support the private server.
 func Remove(string) error { return errSystem }
 
-// clientDirs lists where a client program may be: on PATH.
+// clientDirs returns the folders in PATH, to search for a client program.
 func clientDirs(name string) []string {
 	if path, err := exec.LookPath(name); err == nil {
 		return []string{filepath.Dir(path)}
@@ -35,5 +35,5 @@ func clientDirs(name string) []string {
 	return nil
 }
 
-// Dump says that the private server does not run on this system.
+// Dump returns the error that this system does not support the private server.
 func (s *Server) Dump(context.Context, string, string, string) (string, error) { return "", errSystem }

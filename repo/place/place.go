@@ -1,5 +1,5 @@
-// Package place finds where crm's data is for one run: on the server that the config names, or on a
-// private server of this machine, which it starts.
+// Package place locates crm's data for one run: on the server in the config, or on a private server of this machine,
+// which it starts.
 package place
 
 import (
@@ -18,10 +18,10 @@ import (
 	"crm/repo/embedded"
 )
 
-// ErrConfig is wrapped by errors of what the config says; their text names the key.
+// ErrConfig is wrapped by errors about the config. Their text names the key.
 var ErrConfig = errors.New("config")
 
-// A Source is where a value of the config comes from; a greater one counts more.
+// A Source is the origin of a config value. A greater one takes precedence.
 type Source int
 
 // The sources of values.
@@ -31,7 +31,7 @@ const (
 	Environment
 )
 
-// A Config is what the config says about the database. What both a URL and another key say is decided by From.
+// A Config has the config's values about the database. If a URL and another key set the same parameter, From decides.
 type Config struct {
 	URL, AdminURL        string // as written; both empty: the private server
 	SSLMode, SSLRootCert string
@@ -40,21 +40,21 @@ type Config struct {
 	Names                repo.Names
 	From                 func(key string) Source // where the value of a key comes from; nil: all are defaults
 	Dir, BinDir          string                  // of the private server; BinDir may be empty
-	Demo                 bool                    // the private server in any case, with the usual names
-	Create               bool                    // make the private server if there is none
+	Demo                 bool                    // always the private server, with the default names
+	Create               bool                    // create the private server if it does not exist
 }
 
-// A Place is where the data is. Close it.
+// A Place is the location of the data. The caller must Close it.
 type Place struct {
 	URL      string // of the app role; empty: not decided yet, see [Place.Invent]
 	AdminURL string // of an administrator, for any database; may be empty
 	Names    repo.Names
-	Revive   func(ctx context.Context) error // starts the private server if it is gone; nil for a given server
+	Revive   func(ctx context.Context) error // starts the private server if it has stopped; nil for another server
 	close    func() error
 	dump     func(ctx context.Context, name string) (file string, err error) // nil: not the private server
 }
 
-// Find reads the config and starts the private server if that is the place. Its errors are ErrConfig or
+// Find reads the config and, if it sets no server, starts the private server. Its errors are ErrConfig or
 // repo.ErrUnavailable.
 func Find(ctx context.Context, c Config) (Place, error) {
 	if c.Demo {
@@ -67,7 +67,7 @@ func Find(ctx context.Context, c Config) (Place, error) {
 	var err error
 	if c.AdminURL != "" {
 		admin := c
-		admin.SSLCert, admin.SSLKey = "", "" // they say who the app role is
+		admin.SSLCert, admin.SSLKey = "", "" // they authenticate the app role
 		if at.AdminURL, _, err = admin.complete("database.admin_url", c.AdminURL, repo.Names{}); err != nil {
 			return at, err
 		}
@@ -106,7 +106,7 @@ func private(ctx context.Context, c Config) (Place, error) {
 	return at, nil
 }
 
-// Program finds a program of PostgreSQL, pg_dump or pg_restore, see [embedded.Client]. Its errors are
+// Program returns a program of PostgreSQL, pg_dump or pg_restore; see [embedded.Client]. Its errors are
 // repo.ErrUnavailable.
 func Program(binDir string) func(ctx context.Context, name string, major int) (string, int, error) {
 	return func(ctx context.Context, name string, major int) (string, int, error) {
@@ -118,14 +118,14 @@ func Program(binDir string) func(ctx context.Context, name string, major int) (s
 	}
 }
 
-// A hold keeps the private server running, whichever process of it that is.
+// A hold keeps the private server running, even if another process started it.
 type hold struct {
 	conf   embedded.Config
 	mu     sync.Mutex // guards server
 	server *embedded.Server
 }
 
-// revive joins or starts the server, and lets go of the one before it.
+// revive joins or starts the server, and leaves the previous one.
 func (h *hold) revive(ctx context.Context) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -147,8 +147,8 @@ func (h *hold) close() error {
 // Private reports whether the place is the private server.
 func (p Place) Private() bool { return p.dump != nil }
 
-// Dump writes the database of the private server to a new file beside its data and returns the file's path. prefix
-// begins the file's name, the time follows. Its errors are repo.ErrUnavailable.
+// Dump writes the database of the private server to a new file beside its data and returns the file's path. The file's
+// name is prefix and the time. Its errors are repo.ErrUnavailable.
 func (p Place) Dump(ctx context.Context, prefix string) (file string, err error) {
 	file, err = p.dump(ctx, fmt.Sprintf("%s-%s.dump", prefix, time.Now().UTC().Format("20060102T150405.000Z")))
 	if err != nil && ctx.Err() == nil {
@@ -157,20 +157,20 @@ func (p Place) Dump(ctx context.Context, prefix string) (file string, err error)
 	return file, err
 }
 
-// Close leaves the private server, if that was the place.
+// Close leaves the private server, if the place is one.
 func (p Place) Close() {
 	if p.close != nil {
 		_ = p.close()
 	}
 }
 
-// Invent decides on a connection string of the app role: the administrator's server, a new password.
+// Invent creates a connection string for the app role: the administrator's server, and a new password.
 func (p *Place) Invent() (err error) {
 	p.URL, err = as(p.AdminURL, p.Names.App, rand.Text(), p.Names.Database)
 	return err
 }
 
-// Password is the app role's, empty if the connection string holds none.
+// Password returns the app role's password, empty if the connection string has none.
 func (p Place) Password() string {
 	conf, err := pgx.ParseConfig(p.URL)
 	if err != nil {
@@ -179,7 +179,7 @@ func (p Place) Password() string {
 	return conf.Password
 }
 
-// worded is an error that is of a kind too, without its words.
+// worded is an error with its own text that also matches a sentinel.
 type worded struct {
 	error
 	kind error

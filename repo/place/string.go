@@ -9,12 +9,12 @@ import (
 	"strings"
 )
 
-// This file takes connection strings apart and writes them again.
+// This file parses and writes connection strings.
 
-// A connString is a connection string by its parameters. It is written as it was read, but for what was set.
+// A connString is a parsed connection string. It is written as it was read, with the changes of set.
 type connString struct {
 	url    *url.URL // nil: keywords and values
-	words  string   // keywords and values as they were read, and what was set
+	words  string   // keywords and values as they were read, and those that were set
 	values map[string]string
 }
 
@@ -50,7 +50,7 @@ func readString(text string) (s connString, err error) {
 	return s, nil
 }
 
-// parameter is the one name of a parameter that has two.
+// parameter returns the canonical name of a parameter that has two names.
 func parameter(name string) string {
 	if name == "dbname" {
 		return "database"
@@ -58,8 +58,8 @@ func parameter(name string) string {
 	return name
 }
 
-// socketDirectories moves hosts that are percent-encoded directories, as libpq writes them in URLs, into the parameter
-// host: net/url refuses them where hosts stand.
+// socketDirectories moves percent-encoded directories, which libpq accepts as hosts in URLs, to the parameter host:
+// net/url refuses them as hosts.
 func socketDirectories(text string) (string, error) {
 	scheme, rest, _ := strings.Cut(text, "://")
 	end := strings.IndexAny(rest, "/?#")
@@ -93,13 +93,13 @@ func socketDirectories(text string) (string, error) {
 	return u.String(), nil
 }
 
-// encode writes a query as libpq reads it: it does not read + as a space.
+// encode writes a query for libpq, which does not read + as a space.
 func encode(q url.Values) string { return strings.ReplaceAll(q.Encode(), "+", "%20") }
 
 var errWords = errors.New("want keywords and values")
 
-// readWords reads keywords and values: name = value, the value in single quotes where it holds spaces, \ before a
-// quote or another \.
+// readWords parses keywords and values: name = value. A value with spaces is in single quotes, and \ precedes a quote
+// or another \.
 func (s *connString) readWords() error {
 	rest := strings.TrimSpace(s.words)
 	for rest != "" {
@@ -130,8 +130,8 @@ func (s *connString) readWords() error {
 	return nil
 }
 
-// parameters are the names that a connection string may state. Others would be sent to the server as its settings,
-// which refuses those that are none, and so does a pooler.
+// parameters are the names that a connection string may have. Other names would be sent to the server as settings;
+// servers refuse unknown settings, and poolers refuse all.
 var parameters = []string{
 	"application_name", "channel_binding", "client_encoding", "connect_timeout", "database", "host", "krbspn",
 	"krbsrvname", "max_protocol_version", "min_protocol_version", "options", "passfile", "password", "port",
@@ -139,7 +139,7 @@ var parameters = []string{
 	"sslpassword", "sslrootcert", "sslsni", "target_session_attrs", "user",
 }
 
-// known refuses a parameter that nothing reads, by its name; key is where the string stands.
+// known returns an error for a parameter that is not in parameters. key is the config key of the string.
 func (s connString) known(key string) error {
 	for name := range s.values {
 		if slices.Contains(parameters, name) {
@@ -157,7 +157,7 @@ func (s connString) known(key string) error {
 	return nil
 }
 
-// set states a parameter, over what was stated.
+// set sets a parameter and replaces an earlier value.
 func (s *connString) set(name, value string) {
 	s.values[name] = value
 	if s.url == nil {

@@ -19,14 +19,14 @@ import (
 )
 
 // This file reads and completes connection strings: URLs, or keywords and values (PostgreSQL manual, 34.1.1).
-// No error quotes one: it may hold a password.
+// Errors never quote one: it may contain a password.
 
 func unreadable(key string) error {
 	return worded{fmt.Errorf("%s cannot be read: want postgres://USER:PASSWORD@HOST:PORT/DATABASE", key), ErrConfig}
 }
 
-// complete merges the config's other keys into a connection string, the value of key, and returns it with the names
-// that hold in the end. A part that the string states yields to a key from a higher place: D19.
+// complete merges the config's other keys into a connection string, the value of key, and returns it with the resulting
+// names. A part of the string is replaced by a key of higher precedence (D19).
 func (c Config) complete(key, text string, n repo.Names) (string, repo.Names, error) {
 	if err := c.checkFiles(); err != nil {
 		return "", n, err
@@ -60,10 +60,10 @@ func (c Config) complete(key, text string, n repo.Names) (string, repo.Names, er
 	return text, n, nil
 }
 
-// A part is a key of the config that says the same as a parameter of a connection string.
+// A part is a config key that sets the same as a parameter of a connection string.
 type part struct{ key, parameter, value string }
 
-// merge decides between a part and what the connection string under key states.
+// merge chooses between a part and the parameter in the connection string under key.
 func (c Config) merge(said *connString, key string, p part) error {
 	stated, there := said.values[p.parameter]
 	if p.value == "" || there && stated == p.value {
@@ -84,7 +84,8 @@ func (c Config) merge(said *connString, key string, p part) error {
 	return nil
 }
 
-// checkFiles refuses files of certificates that cannot be read; a key is for its owner alone, as libpq has it.
+// checkFiles returns an error for certificate files that cannot be read, and for a key that users other than its owner
+// can read, as in libpq.
 func (c Config) checkFiles() error {
 	if (c.SSLCert == "") != (c.SSLKey == "") {
 		return worded{errors.New("database.sslcert and database.sslkey go together: set both or none"), ErrConfig}
@@ -115,8 +116,8 @@ func (c Config) checkFiles() error {
 	return nil
 }
 
-// WeakTLS tells what a listener between here and the server could do; empty where the server is on this machine or
-// proves who it is.
+// WeakTLS returns the risk from an attacker on the network; empty if the server is on this machine or proves its
+// identity.
 func WeakTLS(text string) (weak string, unencrypted bool) {
 	conf, err := pgx.ParseConfig(text)
 	if err != nil {
@@ -137,13 +138,13 @@ func WeakTLS(text string) (weak string, unencrypted bool) {
 	return weak, false
 }
 
-// isLocal tells whether a host is this machine.
+// isLocal reports whether a host is this machine.
 func isLocal(host string) bool {
 	address := net.ParseIP(host)
 	return strings.HasPrefix(host, "/") || strings.HasPrefix(host, "@") || host == "localhost" || address.IsLoopback()
 }
 
-// seconds is the timeout as connection strings have it, empty for none.
+// seconds returns the timeout in the form of a connection string, empty for none.
 func (c Config) seconds() string {
 	if c.ConnectTimeout <= 0 {
 		return ""
@@ -151,8 +152,7 @@ func (c Config) seconds() string {
 	return strconv.Itoa(int(math.Ceil(c.ConnectTimeout.Seconds())))
 }
 
-// as is the connection string for somebody else on the same server: nothing that proves who the first one is stays in
-// it.
+// as returns a connection string for another role on the same server, without the credentials of the first role.
 func as(text, user, password, database string) (string, error) {
 	u, err := url.Parse(text)
 	if !isURL(text) || err != nil {

@@ -54,7 +54,8 @@ const (
 	space // or a comment
 )
 
-// token returns the length of the first token and its kind; before is the text in front of it. 0: it does not end.
+// token returns the length of the first token and its kind. before is the text before it. 0 means that the token does
+// not end.
 func token(sql, before string) (int, kind) {
 	to := func(end string, from int) int {
 		if i := strings.Index(sql[from:], end); i >= 0 {
@@ -84,7 +85,7 @@ func token(sql, before string) (int, kind) {
 	return 1, other
 }
 
-// blockComment returns the length of a comment, which may hold others.
+// blockComment returns the length of a comment, which may contain comments.
 func blockComment(sql string) int {
 	depth := 0
 	for i := 0; i+1 < len(sql); i++ {
@@ -103,13 +104,13 @@ func blockComment(sql string) int {
 	return 0
 }
 
-// escapes tells whether a string after before is one with backslashes: E'…'.
+// escapes reports whether a string after before is one with backslash escapes: E'…'.
 func escapes(before string) bool {
 	last := len(before) - 1
 	return last >= 0 && (before[last] == 'E' || before[last] == 'e') && !inWord(before[:last])
 }
 
-// escaped returns the length of a string with backslashes.
+// escaped returns the length of a string with backslash escapes.
 func escaped(sql string) int {
 	for i := 1; i < len(sql); i++ {
 		switch sql[i] {
@@ -122,7 +123,7 @@ func escaped(sql string) int {
 	return 0
 }
 
-// inWord tells whether text ends within a name or a number.
+// inWord reports whether text ends inside a name or a number.
 func inWord(text string) bool {
 	return text != "" && wordByte(text[len(text)-1])
 }
@@ -131,7 +132,7 @@ func wordByte(b byte) bool {
 	return b == '_' || b == '$' || b >= '0' && b <= '9' || b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= 0x80
 }
 
-// dollarTag returns the $tag$ that sql begins with, empty if there is none: $1 is a parameter.
+// dollarTag returns the $tag$ at the beginning of sql, empty if there is none: $1 is a parameter.
 func dollarTag(sql string) string {
 	for i := 1; i < len(sql); i++ {
 		switch b := sql[i]; {

@@ -1,8 +1,8 @@
-// Package upgrade reads schema.sql as statements, and holds the steps that bring an older database to it.
+// Package upgrade splits schema.sql into statements, and has the steps that upgrade an older database.
 //
-// schema.sql describes the whole schema. Its statements are of two kinds. Tables and data are made once, in a new
-// database; a numbered step changes them in an older one. Functions, views, triggers, policies and grants hold
-// nothing, so every upgrade drops them and lays them again from schema.sql. A step is therefore short.
+// schema.sql describes the whole schema. Its statements are of two kinds. Tables and data are created once, in a new
+// database; a numbered step changes them in an older one. Functions, views, triggers, policies and grants have no
+// data, so every upgrade drops them and creates them again from schema.sql. This keeps the steps short.
 package upgrade
 
 import (
@@ -19,7 +19,7 @@ import (
 // A Statement is one statement of schema.sql, without comments.
 type Statement struct {
 	SQL  string
-	Anew bool // every upgrade runs it; false: only a new database does
+	Anew bool // every upgrade runs it; false: it runs in a new database only
 }
 
 // A Step changes tables and data from version Version-1 to Version.
@@ -42,8 +42,8 @@ func Steps() ([]Step, error) {
 
 var stepName = regexp.MustCompile(`^(\d{3})_[a-z0-9_]+\.sql$`)
 
-// ReadSteps reads the files NNN_name.sql of a directory, where NNN is the version that the step leads to. The numbers
-// have no gap: a database of any version finds its way.
+// ReadSteps reads the files NNN_name.sql of a directory, where NNN is the version to which the step upgrades. The
+// numbers have no gap, so a database of any version can be upgraded.
 func ReadSteps(dir fs.FS) ([]Step, error) {
 	names, err := fs.Glob(dir, "*.sql")
 	if err != nil {
@@ -69,12 +69,12 @@ func ReadSteps(dir fs.FS) ([]Step, error) {
 	return steps, nil
 }
 
-// Since returns the steps that a database of a version lacks.
+// Since returns the steps for a database of a version.
 func Since(steps []Step, version int) []Step {
 	return slices.DeleteFunc(slices.Clone(steps), func(s Step) bool { return s.Version <= version })
 }
 
-// Read splits schema.sql into statements and says of each whether every upgrade runs it.
+// Read splits schema.sql into statements and marks those that every upgrade runs.
 func Read(sql string) ([]Statement, error) {
 	texts, err := Split(sql)
 	if err != nil {
@@ -94,7 +94,7 @@ func Read(sql string) ([]Statement, error) {
 	return statements, nil
 }
 
-// A do block counts as anew: it must bear to be run again.
+// Every upgrade runs do blocks, so they must be idempotent.
 var (
 	anew = regexp.MustCompile(`(?i)^(set |do |grant |revoke |comment |` +
 		`create (or replace )?(function|procedure|view|trigger|constraint trigger|policy) |` +
@@ -106,7 +106,7 @@ var (
 	creating = regexp.MustCompile(`(?i)^create (function|procedure) `)
 )
 
-// Digest identifies the statements, whatever their comments and their layout outside of function bodies.
+// Digest returns a hash of the statements that ignores comments and, outside of function bodies, layout.
 func Digest(statements []Statement) string {
 	h := sha256.New()
 	for _, s := range statements {

@@ -1,6 +1,6 @@
-// Package finding decides what a search finds. fold.go says which spellings are the same, match.go compares a needle
-// with the fields of a record, and index.go makes the tokens by which a database offers records that may match. The
-// arrow is one way: a needle becomes terms, terms become tokens, offered records are scored.
+// Package finding decides which records a search finds. fold.go defines equal spellings, match.go compares a needle
+// with the fields of a record, and index.go computes the tokens with which a database selects candidates. Data flows
+// one way: a needle becomes terms, terms become tokens, and the selected records are scored.
 package finding
 
 import (
@@ -41,7 +41,7 @@ func Words(text string) []string {
 	return strings.Fields(b.String())
 }
 
-// ascii holds the folded form of each ASCII character, "" for one that is no part of a word.
+// ascii has the folded form of each ASCII character, "" for a character that is not part of a word.
 var ascii = func() (all [utf8.RuneSelf]string) {
 	for r := range rune(utf8.RuneSelf) {
 		if lower := unicode.ToLower(r); unicode.IsLetter(r) || unicode.IsDigit(r) {
@@ -51,7 +51,7 @@ var ascii = func() (all [utf8.RuneSelf]string) {
 	return all
 }()
 
-// foldRune returns a decomposed character without case, and whether it is part of a word.
+// foldRune returns a decomposed character without case, and reports whether it is part of a word.
 func foldRune(r rune) (folded string, isWord bool) {
 	if r < utf8.RuneSelf {
 		return ascii[r], ascii[r] != ""
@@ -97,11 +97,11 @@ func spelled(r rune) string {
 	return ""
 }
 
-// mark stands between the letters of a digraph that transcribed inserts. It is a letter, so that words keep it.
+// mark follows the first letter of a digraph that transcribed inserts. It is a letter, so words keep it.
 const mark = "\ua788"
 
-// transcriptions maps letters to the digraphs that stand for them where a keyboard lacks them (DIN 5007-2, and the
-// customs of Danish, Norwegian and Swedish). Fold maps the same letters to the first letter of the digraph.
+// transcriptions maps letters to the digraphs that replace them on a keyboard without them (DIN 5007-2, and the customs
+// of Danish, Norwegian and Swedish). Fold maps the same letters to the first letter of the digraph.
 var transcriptions = strings.NewReplacer(
 	"ä", "a"+mark+"e", "ö", "o"+mark+"e", "ü", "u"+mark+"e", "å", "a"+mark+"a", "ø", "o"+mark+"e",
 	"Ä", "a"+mark+"e", "Ö", "o"+mark+"e", "Ü", "u"+mark+"e", "Å", "a"+mark+"a", "Ø", "o"+mark+"e")
@@ -123,18 +123,18 @@ func isDigraph(letters string) bool {
 	return letters == "ae" || letters == "oe" || letters == "ue" || letters == "aa"
 }
 
-// mostReadings is the number of readings that untranscribed returns at most.
+// mostReadings is the maximum number of readings that untranscribed returns.
 const mostReadings = 8
 
-// untranscribed returns the folded words that a word may stand for if its digraphs may be transcribed umlauts, itself
-// first: "mueller" and "muller" (Müller). It returns nil if these are more than mostReadings.
+// untranscribed returns the folded words that a word can be if its digraphs may be transcribed umlauts, the word itself
+// first: "mueller" and "muller" (Müller). It returns nil if there are more than mostReadings.
 func untranscribed(word string) []string {
 	readings := []string{word}
 	for at := 0; at+2 <= len(word); at++ {
 		if !isDigraph(word[at : at+2]) {
 			continue
 		}
-		rest := len(word) - at // the readings that still end like the word
+		rest := len(word) - at // the readings with this ending of the word
 		for _, r := range readings {
 			if len(r) >= rest && strings.HasSuffix(r, word[at:]) {
 				begin := len(r) - rest
@@ -173,8 +173,8 @@ func isDense(word string) bool {
 	return true
 }
 
-// phoneForms returns the digits of a number in E.164 and as it is dialled in its own country. ok is false unless the
-// text is + and at least four digits.
+// phoneForms returns the digits of a number in E.164 and as dialled in its own country. ok is false unless the text is
+// + and at least four digits.
 func phoneForms(text string) (international, national string, ok bool) {
 	digits, plus := strings.CutPrefix(text, "+")
 	if !plus || len(digits) < phoneGram || strings.Trim(digits, "0123456789") != "" {

@@ -1,14 +1,14 @@
 package finding
 
-// This file makes the tokens of the blind index, by which a database finds encrypted text without decrypting it. A
-// token is a keyed hash of a part of a word, cut to 32 bits; docs/security.md says what a reader of the table learns
-// from tokens and why 32 bits are enough. Parts are:
+// This file computes the tokens of the blind index, with which a database finds encrypted text without decrypting it. A
+// token is a keyed hash of a part of a word, cut to 32 bits; docs/security.md explains what a reader of the table
+// learns from tokens and why 32 bits are enough. Parts are:
 //
 //	beginnings   the first letter and the first two of every word
 //	trigrams     of the text without blanks, so that loubouzin finds Lou Bouzin
-//	characters   and pairs of them, where one means as much as a word (Chinese, Japanese, Korean, pictures)
-//	whole        an address, to find it at once
-//	digits       every four of a phone number, as dialled from abroad and at home
+//	characters   and pairs of them, of scripts without spaces (Chinese, Japanese, Korean), and pictures
+//	whole        an address
+//	digits       every four digits of a phone number, in its international and its national form
 
 import (
 	"crypto/hmac"
@@ -24,14 +24,14 @@ import (
 )
 
 const (
-	gram       = 3  // letters of the parts that words are searched by
-	phoneGram  = 4  // digits of the parts that phone numbers are searched by
-	mostAsked  = 16 // tokens that a word of a needle asks for; the rest is left to Score
-	mostNeedle = 32 // tokens that a needle asks for
-	mostSets   = 16 // sets of tokens that a needle asks for, where there are several keys
+	gram       = 3  // letters of a part of a word
+	phoneGram  = 4  // digits of a part of a phone number
+	mostAsked  = 16 // maximum of tokens for a word of a needle; Score compares the rest
+	mostNeedle = 32 // maximum of tokens for a needle
+	mostSets   = 16 // maximum of sets of tokens for a needle, if there are several keys
 )
 
-// The kinds of part keep equal parts of different kinds apart.
+// The kinds of parts. Equal parts of different kinds have different tokens.
 const (
 	beginning = 'b'
 	inside    = 'i'
@@ -39,13 +39,13 @@ const (
 	phone     = 'p'
 )
 
-// An Index makes tokens. It is safe for concurrent use.
+// An Index computes tokens. It is safe for concurrent use.
 type Index struct {
 	hashes *sync.Pool // of hash.Hash, keyed
-	others []*Index   // of the other secrets
+	others []*Index   // for the other secrets
 }
 
-// NewIndex returns the index of a secret. Needles also find what was indexed with the other secrets.
+// NewIndex returns the index of a secret. Its needles also find text that was indexed with the other secrets.
 func NewIndex(secret []byte, others ...[]byte) *Index {
 	x := &Index{hashes: &sync.Pool{New: func() any { return hmac.New(sha256.New, secret) }}}
 	for _, s := range others {
@@ -54,7 +54,7 @@ func NewIndex(secret []byte, others ...[]byte) *Index {
 	return x
 }
 
-// Plain is the index of text that is not encrypted. Its key is public.
+// Plain returns the index of text that is not encrypted. Its key is public.
 var Plain = NewIndex(make([]byte, 32))
 
 // String describes the index without its key.
@@ -88,9 +88,9 @@ func (x *Index) Tokens(text string) []int32 {
 	return t.sorted()
 }
 
-// Needle returns sets of tokens for a needle. The fields of a record that matches hold all tokens of at least one
-// set: of anywhere, of starts if the score is MatchStart, of exact if it is a whole address. Not every record that
-// holds them matches, so the caller checks with Score. A needle without words has no sets.
+// Needle returns sets of tokens for a needle. The fields of a matching record have all tokens of at least one set: of
+// anywhere; of starts if the score is MatchStart; of exact if the needle is a whole address. Not every record with
+// these tokens matches, so the caller checks with Score. A needle without words has no sets.
 func (x *Index) Needle(text string) (exact, starts, anywhere [][]int32) {
 	for _, terms := range alternatives(text) {
 		starts = append(starts, x.asked(terms, true)...)
@@ -107,12 +107,12 @@ func (x *Index) Needle(text string) (exact, starts, anywhere [][]int32) {
 	return exact, starts, anywhere
 }
 
-// keys are the index itself and those of the keyset's other keys.
+// keys returns the index itself and those of the keyset's other keys.
 func (x *Index) keys() []*Index { return append([]*Index{x}, x.others...) }
 
 // asked returns sets of tokens for terms; with starts also the tokens of the words' beginnings. A term may be stored
-// under any key and in any spelling, also within one record, so there is one set for each combination. Terms that
-// would make too many sets are left to Score.
+// under any key and in any spelling, even within one record, so there is one set for each combination. Terms with too
+// many combinations are ignored here; Score compares them.
 func (x *Index) asked(terms []term, starts bool) [][]int32 {
 	sets := [][]int32{nil}
 	for _, term := range terms {
@@ -142,7 +142,7 @@ func (x *Index) asked(terms []term, starts bool) [][]int32 {
 	return sets
 }
 
-// spellings returns the terms that the term may stand for, nil if these are too many.
+// spellings returns the terms for which the term may stand, nil if there are too many.
 func (t term) spellings() (spellings []term) {
 	if t.digits {
 		return []term{t}
@@ -159,7 +159,7 @@ type taker struct {
 	hash   hash.Hash
 	tokens []int32
 	buffer [sha256.Size]byte
-	offset []int // where the characters of the text begin
+	offset []int // the offsets of the text's characters
 }
 
 func (x *Index) taker() *taker {
@@ -210,7 +210,7 @@ func (t *taker) characters(text string) {
 	if isASCII(text) {
 		return
 	}
-	last := -1 // where the dense character before began
+	last := -1 // the offset of the previous dense character
 	for i, r := range text {
 		if !dense(r) {
 			last = -1
@@ -225,7 +225,7 @@ func (t *taker) characters(text string) {
 	}
 }
 
-// ask adds the tokens that a term asks for.
+// ask adds the tokens for a term.
 func (t *taker) ask(wanted term, starts bool) {
 	before := len(t.tokens)
 	switch n := utf8.RuneCountInString(wanted.text); {
@@ -239,7 +239,7 @@ func (t *taker) ask(wanted term, starts bool) {
 		t.take(beginning, wanted.text)
 		return
 	}
-	if asked := t.tokens[before:]; len(asked) > mostAsked { // spread over the word
+	if asked := t.tokens[before:]; len(asked) > mostAsked { // choose tokens from the whole word
 		for i := range mostAsked {
 			asked[i] = asked[i*len(asked)/mostAsked]
 		}

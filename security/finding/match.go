@@ -1,7 +1,7 @@
 package finding
 
-// This file compares a needle with the fields of a record and so decides what a search finds. The tokens of index.go
-// only narrow down where to look: every record that matches here has all tokens of a set.
+// This file compares a needle with the fields of a record and so decides which records a search finds. The tokens of
+// index.go only select candidates: every record that matches here has all tokens of a set.
 
 import (
 	"slices"
@@ -9,22 +9,22 @@ import (
 	"unicode/utf8"
 )
 
-// Scores, the best last.
+// Scores, in ascending order.
 const (
 	NoMatch     = iota
-	MatchInside // every word of the needle stands somewhere
-	MatchStart  // every word of the needle begins a word
+	MatchInside // every word of the needle is part of a field
+	MatchStart  // every word of the needle is the beginning of a word
 	MatchWhole  // the needle is the whole address or phone number
 )
 
-// A term is one thing that must be found: a folded word, or digits of a phone number.
+// A term is a folded word, or digits of a phone number, that a record must have.
 type term struct {
 	text   string
 	digits bool
 }
 
-// alternatives returns the ways to read a needle; a record matches if all terms of one of them do. A needle is read as
-// words, with its umlauts transcribed if it has any, and with the digits of what may be a phone number.
+// alternatives returns the readings of a needle. A record matches if it has all terms of one of them. A needle is read
+// as words, with its umlauts transcribed if it has any, and with the digits of a possible phone number.
 func alternatives(needle string) [][]term {
 	all := asTyped(needle)
 	if other := transcribed(needle); other != "" {
@@ -69,8 +69,8 @@ func asTyped(needle string) [][]term {
 	return all
 }
 
-// Readings returns the ways to read a needle. Each consists of words, and of runs of digits that may be part of a phone
-// number; a record must match all of them.
+// Readings returns the readings of a needle. Each consists of words, and of runs of digits that may be part of a phone
+// number. A record must match all of them.
 func Readings(needle string) [][]string {
 	all := alternatives(needle)
 	texts := make([][]string, len(all))
@@ -116,9 +116,9 @@ type haystack struct {
 	phone          [2]string // both forms of a phone number instead
 }
 
-// Score returns how well the fields of a record match a needle. A word of one or two letters must begin a word of a
-// field; a longer one may stand anywhere, regardless of blanks and punctuation, and so may a character that means as
-// much as a word. Four digits or more may stand anywhere in a phone number.
+// Score returns how well the fields of a record match a needle. A word of one or two letters must be the beginning of a
+// word in a field. A longer word, or a character of a dense script, may be anywhere in a field, regardless of blanks
+// and punctuation. Four or more digits may be anywhere in a phone number.
 func Score(needle string, fields ...string) int {
 	hay := make([]haystack, len(fields))
 	for i, f := range fields {
@@ -163,7 +163,7 @@ func isWhole(needle string, fields []string, hay []haystack) bool {
 	return false
 }
 
-// score returns how well the term matches the field that it matches best.
+// score returns the score of the term for its best field.
 func (t term) score(hay []haystack) int {
 	best := NoMatch
 	for _, h := range hay {
@@ -196,8 +196,8 @@ func (t term) scoreIn(h haystack) int {
 	return NoMatch
 }
 
-// isInside reports whether the term stands in words with marked digraphs, beginning outside of a digraph. The letters
-// that it then stands for must be enough for a token of the index.
+// isInside reports whether words with marked digraphs contain the term, beginning outside of a digraph. The matched
+// letters must be enough for a token of the index.
 func (t term) isInside(marked string) bool {
 	isShort := func(reading string) bool { return utf8.RuneCountInString(reading) < gram && !isDense(reading) }
 	if slices.ContainsFunc(append(untranscribed(t.text), t.text), isShort) {

@@ -1,5 +1,5 @@
-// Package faultproxy stands between a client and a server in tests and breaks their conversation: it delays it, cuts
-// it at a byte, swallows what is said, closes one direction or refuses connections.
+// Package faultproxy is a proxy between a client and a server for tests. It delays data, cuts a connection at a byte,
+// discards data, closes one direction or refuses connections.
 package faultproxy
 
 import (
@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// A Direction is one of the two of a conversation.
+// A Direction is one of the two directions of a connection.
 type Direction int
 
 const (
@@ -20,13 +20,13 @@ const (
 	Down                  // from the server to the client
 )
 
-// A Fault is what happens at a byte of a conversation.
+// A Fault is an action at a byte of a connection.
 type Fault int
 
 const (
 	None      Fault = iota
 	Cut             // both directions are closed
-	Swallow         // what comes after the byte is dropped, and the connection stays open
+	Swallow         // data after the byte is discarded, and the connection stays open
 	HalfClose       // the direction is closed, the other one stays open
 )
 
@@ -41,7 +41,7 @@ type Proxy struct {
 	mu     sync.Mutex // guards the fields below
 	fault  Fault
 	where  Direction
-	after  int // bytes that still pass
+	after  int // bytes until the fault
 	silent map[net.Conn]bool
 	open   map[net.Conn]bool
 }
@@ -59,32 +59,32 @@ func Listen(t testing.TB, dial func() (net.Conn, error)) *Proxy {
 	return p
 }
 
-// Port is where the proxy listens on 127.0.0.1.
+// Port returns the proxy's port on 127.0.0.1.
 func (p *Proxy) Port() string {
 	return strconv.Itoa(p.listener.Addr().(*net.TCPAddr).Port)
 }
 
-// Arm has a fault happen once, when so many more bytes have passed in a direction.
+// Arm schedules a fault, once, after a number of further bytes in a direction.
 func (p *Proxy) Arm(f Fault, d Direction, after int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.fault, p.where, p.after = f, d, after
 }
 
-// Armed reports whether the fault has still to happen.
+// Armed reports whether the fault is still to happen.
 func (p *Proxy) Armed() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.fault != None
 }
 
-// Refuse has new connections closed at once, or no longer.
+// Refuse sets whether new connections are closed at once.
 func (p *Proxy) Refuse(yes bool) { p.refuses.Store(yes) }
 
-// Delay holds every piece of a conversation back.
+// Delay delays every piece of data.
 func (p *Proxy) Delay(d time.Duration) { p.delay.Store(int64(d)) }
 
-// Passed returns how many bytes have passed in a direction since the start.
+// Passed returns the number of bytes that have passed in a direction since the start.
 func (p *Proxy) Passed(d Direction) int { return int(p.passed[d].Load()) }
 
 // CutAll closes all connections.
@@ -124,7 +124,7 @@ func (p *Proxy) accept() {
 	}
 }
 
-// pass copies one direction of a conversation until it ends.
+// pass copies one direction of a connection until it ends.
 func (p *Proxy) pass(d Direction, from, to net.Conn) {
 	buffer := make([]byte, 16<<10)
 	for {
@@ -142,7 +142,7 @@ func (p *Proxy) pass(d Direction, from, to net.Conn) {
 	p.end(d, from, to)
 }
 
-// piece passes some bytes on, as far as a fault lets it, and reports whether the direction goes on.
+// piece forwards some bytes until a fault, and reports whether the direction continues.
 func (p *Proxy) piece(d Direction, data []byte, to net.Conn) bool {
 	p.mu.Lock()
 	if p.silent[to] {
@@ -174,7 +174,7 @@ func (p *Proxy) piece(d Direction, data []byte, to net.Conn) bool {
 	return err == nil && fault != Cut
 }
 
-// end closes both sides of a conversation.
+// end closes both sides of a connection.
 func (p *Proxy) end(_ Direction, sides ...io.Closer) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

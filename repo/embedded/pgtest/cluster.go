@@ -16,17 +16,17 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// A Cluster is a primary and, once [Cluster.Replicate] has made it, its synchronous standby, on sockets in Dir, on the
-// ports 1 and 2. It ends with the test. One goroutine changes it; Primary may be called from any.
+// A Cluster is a primary and, after [Cluster.Replicate], a synchronous standby, on sockets in Dir, on ports 1 and 2. It
+// ends with the test. One goroutine changes it; Primary may be called from any.
 type Cluster struct {
 	Dir     string
 	t       testing.TB
 	bin     string
-	user    *syscall.Credential // that runs the servers, as it does the test server; nil for the caller
+	user    *syscall.Credential // of the servers and the test server; nil: the current user
 	primary atomic.Int32        // its port
 }
 
-// StartCluster makes a primary with PostgreSQL's programs beside those of the test server.
+// StartCluster creates a primary with the programs of the test server.
 func StartCluster(t testing.TB) *Cluster {
 	t.Helper()
 	conf, err := pgx.ParseConfig(URL("postgres"))
@@ -69,7 +69,7 @@ func StartCluster(t testing.TB) *Cluster {
 	return c
 }
 
-// URL is the connection string of one of the two, as the superuser.
+// URL returns the superuser's connection string for one of the two.
 func (c *Cluster) URL(port int, database string) string {
 	return fmt.Sprintf("postgres://postgres@/%s?host=%s&port=%d", database, c.Dir, port)
 }
@@ -79,7 +79,7 @@ func (c *Cluster) Primary() int { return int(c.primary.Load()) }
 
 func (c *Cluster) other() int { return 3 - c.Primary() }
 
-// Replicate makes the standby, anew if there was one, and has the primary wait for it with every commit.
+// Replicate creates the standby, replacing an earlier one. From then on the primary waits for it at every commit.
 func (c *Cluster) Replicate() {
 	c.t.Helper()
 	if err := os.RemoveAll(c.data(c.other())); err != nil {
@@ -92,14 +92,14 @@ func (c *Cluster) Replicate() {
 	c.Await()
 }
 
-// Await returns when the standby has everything that the primary has committed.
+// Await returns when the standby has all data that the primary has committed.
 func (c *Cluster) Await() {
 	c.t.Helper()
 	for state := ""; state != "sync"; {
 		select {
 		case <-c.t.Context().Done():
 			c.t.Fatal(c.t.Context().Err())
-		case <-time.After(20 * time.Millisecond): // between two looks
+		case <-time.After(20 * time.Millisecond): // polling interval
 		}
 		conn, err := pgx.Connect(c.t.Context(), c.URL(c.Primary(), "postgres"))
 		if err == nil {
@@ -107,11 +107,11 @@ func (c *Cluster) Await() {
 			_ = conn.Close(c.t.Context())
 		}
 	}
-	// The checkpoint has every process heed the reloaded settings; the commit then waits for all before it.
+	// The checkpoint makes every process apply the reloaded settings. The commit then waits for all earlier ones.
 	c.SQL(c.Primary(), "checkpoint", "create table if not exists awaited ()", "drop table awaited")
 }
 
-// Fail kills the primary and promotes the standby, which waits for no standby of its own until Replicate.
+// Fail kills the primary and promotes the standby, which waits for no standby until Replicate.
 func (c *Cluster) Fail() {
 	c.t.Helper()
 	c.run("pg_ctl", "-D", c.data(c.Primary()), "-m", "immediate", "-w", "stop")
@@ -127,7 +127,7 @@ func (c *Cluster) Restart() {
 	c.start(c.Primary())
 }
 
-// KillOne kills a server process of the database as by kill -9, if there is one: the primary ends all others and
+// KillOne kills a server process of the database with SIGKILL, if there is one. The primary then ends all others and
 // recovers.
 func (c *Cluster) KillOne(database string) {
 	c.t.Helper()
@@ -177,7 +177,7 @@ func (c *Cluster) command(program string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// run runs a program to its end. Its words go to a file: a server that it starts would keep a pipe open.
+// run runs a program to its end. Its output goes to a file: a server that it starts would keep a pipe open.
 func (c *Cluster) run(program string, args ...string) {
 	c.t.Helper()
 	words, err := os.Create(filepath.Join(c.Dir, "words"))

@@ -17,9 +17,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// StartPgBouncer starts the machine's PgBouncer in transaction mode before the test server, with at most size server
-// connections for each database and role; settings are lines of its config. url returns a client's connection string.
-// It runs as the test server's user, which is never root.
+// StartPgBouncer starts the machine's PgBouncer in transaction mode in front of the test server, with at most size
+// server connections for each database and role. settings are lines of its config. url returns a client's connection
+// string. PgBouncer runs as the test server's user, which is never root.
 func StartPgBouncer(
 	role string, size int, settings ...string,
 ) (url func(database string) string, stop func(), err error) {
@@ -97,7 +97,7 @@ func pgbouncer(dir string, args []string) (end func(), err error) {
 		said += lines.Text() + "\n"
 		if strings.Contains(lines.Text(), "process up") {
 			go func() {
-				for lines.Scan() { // so that it never waits for a reader
+				for lines.Scan() { // so it never blocks on writing
 				}
 			}()
 			return func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }, nil

@@ -1,5 +1,4 @@
-// Package pgtest gives the tests of a package one private PostgreSQL server, and each test a
-// database of its own.
+// Package pgtest starts one private PostgreSQL server for the tests of a package, and creates a database for each test.
 //
 //	func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
 package pgtest
@@ -23,13 +22,13 @@ import (
 
 const prefix = "crm-test-"
 
-// The server of this test program, from Main to its end: tests have no other way to share it.
+// The server of this test program, from the start of Main to its end: tests have no other way to share it.
 var (
 	server *embedded.Server
 	count  atomic.Int64
 )
 
-// Main runs m, a [testing.M] or what surrounds one, with one private server for all the package's tests and returns the
+// Main runs m, a [testing.M] or a wrapper of one, with one private server for all the package's tests, and returns the
 // exit code.
 func Main(m interface{ Run() int }) int {
 	inMemory()
@@ -67,8 +66,8 @@ func fail(err error) int {
 	return 1
 }
 
-// sweep removes the servers of test programs that were killed. One that is a minute old has locked
-// its directory: Remove leaves it alone while it is in use.
+// sweep removes the servers of test programs that were killed. A server that is a minute old has locked its directory,
+// so Remove leaves it alone while it is in use.
 func sweep() {
 	dirs, _ := filepath.Glob(filepath.Join(os.TempDir(), prefix+"*"))
 	for _, dir := range dirs {
@@ -78,7 +77,7 @@ func sweep() {
 	}
 }
 
-// URL is the connection string of database, as the superuser.
+// URL returns the superuser's connection string of database.
 func URL(database string) string {
 	if server == nil {
 		panic("pgtest: call it from a test whose TestMain is pgtest.Main")
@@ -86,8 +85,8 @@ func URL(database string) string {
 	return server.URL(database, "")
 }
 
-// Database makes a new database from template, empty when template is "", and returns its name. It
-// is dropped when the test ends, with whatever is still connected to it.
+// Database creates a database from template, an empty one for "", and returns its name. At the end of the test it is
+// dropped, even if it has connections.
 func Database(t testing.TB, template string) string {
 	t.Helper()
 	if template == "" {

@@ -13,22 +13,22 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// A Pooler shares a few server connections among clients, one transaction at a time, as PgBouncer does in transaction
-// mode: it announces process IDs of its own, refuses most startup parameters, keeps what clients leave on a connection,
-// and gives the connection that was used last to the next client. It serves one role in one database.
+// A Pooler shares a few server connections among clients, one transaction at a time, like PgBouncer in transaction
+// mode: it announces its own process IDs, refuses most startup parameters, does not reset connections, and gives the
+// most recently used connection to the next client. It serves one role in one database.
 type Pooler struct {
 	URL   string       // for clients
-	Named atomic.Int64 // statements that clients prepared by name in the protocol
-	Reset bool         // discards what a client left before the next one gets a connection; set it before the first
+	Named atomic.Int64 // number of named statements that clients have prepared
+	Reset bool         // resets a connection before the next client gets it; set it before the first client
 
 	server  string
-	free    chan struct{} // one token a connection that may be taken
+	free    chan struct{} // one token for each available connection
 	mu      sync.Mutex
 	idle    []*pgconn.HijackedConn
 	clients atomic.Uint32
 }
 
-// poolerAccepts are the startup parameters that PgBouncer 1.18 knows.
+// poolerAccepts are the startup parameters that PgBouncer 1.18 accepts.
 var poolerAccepts = []string{
 	"user", "database", "client_encoding", "datestyle", "timezone", "standard_conforming_strings", "application_name",
 }
@@ -85,7 +85,7 @@ func StartPooler(t testing.TB, url string, size int) *Pooler {
 	return p
 }
 
-// serve talks with one client until it leaves.
+// serve serves one client until it disconnects.
 func (p *Pooler) serve(conn net.Conn) {
 	client := pgproto3.NewBackend(conn, conn)
 	if !p.admit(client) {
@@ -110,7 +110,7 @@ func (p *Pooler) admit(client *pgproto3.Backend) bool {
 	message, err := client.ReceiveStartupMessage()
 	startup, is := message.(*pgproto3.StartupMessage)
 	if err != nil || !is {
-		return false // a request to cancel is not heeded
+		return false // cancel requests are ignored
 	}
 	for name := range startup.Parameters {
 		if !slices.Contains(poolerAccepts, name) {
@@ -129,7 +129,7 @@ func (p *Pooler) admit(client *pgproto3.Backend) bool {
 	} {
 		client.Send(&pgproto3.ParameterStatus{Name: name, Value: value})
 	}
-	// No process of this machine has such a number.
+	// No process of this machine has such a process ID.
 	client.Send(&pgproto3.BackendKeyData{
 		ProcessID: 1<<30 + p.clients.Add(1),
 		SecretKey: binary.BigEndian.AppendUint32(nil, 7),
@@ -138,8 +138,8 @@ func (p *Pooler) admit(client *pgproto3.Backend) bool {
 	return client.Flush() == nil
 }
 
-// transact gives the client a server connection until its transaction ends, beginning with a message of it. It reports
-// whether the client is still there.
+// transact connects the client to a server connection until its transaction ends, beginning with one message. It
+// reports whether the client is still connected.
 func (p *Pooler) transact(client *pgproto3.Backend, first pgproto3.FrontendMessage) bool {
 	<-p.free
 	defer func() { p.free <- struct{}{} }()
@@ -172,7 +172,7 @@ func (p *Pooler) transact(client *pgproto3.Backend, first pgproto3.FrontendMessa
 		}
 		var err error
 		if message, err = client.Receive(); err != nil {
-			_ = server.Conn.Close() // in the midst of a transaction, which the server rolls back
+			_ = server.Conn.Close() // during a transaction, which the server rolls back
 			return false
 		}
 		if _, leaves := message.(*pgproto3.Terminate); leaves {
@@ -182,7 +182,7 @@ func (p *Pooler) transact(client *pgproto3.Backend, first pgproto3.FrontendMessa
 	}
 }
 
-// take returns the server connection that was used last, or a new one; nil if the server is away.
+// take returns the most recently used server connection, or a new one; nil if the server is unreachable.
 func (p *Pooler) take() *pgconn.HijackedConn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -202,7 +202,7 @@ func (p *Pooler) take() *pgconn.HijackedConn {
 	return server
 }
 
-// relay sends the client what the server answers, and returns the transaction's status after it.
+// relay sends the server's answer to the client, and returns the transaction status after it.
 func relay(server *pgproto3.Frontend, client *pgproto3.Backend) (status byte, err error) {
 	if err := server.Flush(); err != nil {
 		return 0, err
@@ -219,7 +219,7 @@ func relay(server *pgproto3.Frontend, client *pgproto3.Backend) (status byte, er
 	}
 }
 
-// discard forgets all state of a session.
+// discard resets all state of a session.
 func discard(server *pgproto3.Frontend) error {
 	server.Send(&pgproto3.Query{String: "DISCARD ALL"})
 	if err := server.Flush(); err != nil {
