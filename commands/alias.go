@@ -107,7 +107,7 @@ func (s *Session) Writes(line string) bool {
 
 var aliasFields = []Field[alias]{
 	{Column{Name: "name"}, func(a alias) any { return a.name }},
-	{Column{Name: "command"}, func(a alias) any { return a.line }},
+	{Column{Name: "command", Whole: true}, func(a alias) any { return a.line }},
 }
 
 func aliasCommands() Table {

@@ -181,16 +181,11 @@ func listEvents(ctx context.Context, s *Session, in Input) (Output, error) {
 	return out, err
 }
 
-// marksCanceled makes the table of a narrow terminal show the status instead of the location: there is no room for both, and
-// an event of the list is canceled.
+// marksCanceled makes the table show the status on a narrow terminal too, where an event of the list is canceled.
 func marksCanceled(out Output) Output {
-	for i, c := range out.Columns {
-		switch c.Name {
-		case "status":
-			out.Columns[i].Wide = false
-		case "location":
-			out.Columns[i].Wide = true
-		}
+	i := slices.IndexFunc(out.Columns, func(c Column) bool { return c.Name == "status" })
+	if i >= 0 {
+		out.Columns[i].Wide = 0
 	}
 	return out
 }

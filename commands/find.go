@@ -23,9 +23,9 @@ type hit struct {
 }
 
 var hitFields = []Field[hit]{
-	{Column{Name: "noun"}, func(h hit) any { return h.noun }},
+	{Column{Name: "noun", Whole: true}, func(h hit) any { return h.noun }},
 	{Column{Name: "id"}, func(h hit) any { id, _ := strconv.ParseInt(h.Text, 10, 64); return id }},
-	{Column{Name: "context"}, func(h hit) any { return h.Help }},
+	{Column{Name: "context", Long: true}, func(h hit) any { return h.Help }},
 }
 
 func findCommands() Table {

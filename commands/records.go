@@ -286,10 +286,10 @@ var changeFields = []Field[change]{
 	{Column{Name: "at"}, func(c change) any { return c.at }},
 	{Column{Name: "user_id", Detail: true}, func(c change) any { return deref(c.userID) }},
 	{Column{Name: "user"}, func(c change) any { return deref(c.user) }},
-	{Column{Name: "action"}, func(c change) any { return c.action }},
-	{Column{Name: "field"}, func(c change) any { return orNil(c.column) }},
-	{Column{Name: "from"}, func(c change) any { return c.from }},
-	{Column{Name: "to"}, func(c change) any { return c.to }},
+	{Column{Name: "action", Whole: true}, func(c change) any { return c.action }},
+	{Column{Name: "field", Whole: true}, func(c change) any { return orNil(c.column) }},
+	{Column{Name: "from", Long: true}, func(c change) any { return c.from }},
+	{Column{Name: "to", Long: true}, func(c change) any { return c.to }},
 }
 
 // changesOf is a row for every column that an entry changed, in the order of their names.

@@ -16,7 +16,7 @@ var sessionFields = []Field[repo.SignedIn]{
 	{Column{Name: "client"}, func(i repo.SignedIn) any { return cameFrom(i) }},
 	{Column{Name: "created_at"}, func(i repo.SignedIn) any { return i.CreatedAt }},
 	{Column{Name: "last_used_at"}, func(i repo.SignedIn) any { return deref(i.LastUsedAt) }},
-	{Column{Name: "ends_at", Wide: true}, func(i repo.SignedIn) any { return i.EndsAt }},
+	{Column{Name: "ends_at", Wide: 1}, func(i repo.SignedIn) any { return i.EndsAt }},
 	{Column{Name: "current"}, func(i repo.SignedIn) any { return i.Current }},
 }
 

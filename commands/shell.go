@@ -67,7 +67,7 @@ type shown struct {
 var settingFields = []Field[shown]{
 	{Column{Name: "name"}, func(s shown) any { return s.name }},
 	{Column{Name: "value"}, func(s shown) any { return s.value }},
-	{Column{Name: "meaning"}, func(s shown) any { return s.help }},
+	{Column{Name: "meaning", Long: true}, func(s shown) any { return s.help }},
 }
 
 func shellCommands() Table {

@@ -21,8 +21,8 @@ func (t task) text() string { return Plural(t.count, t.noun) + " " + t.rest }
 
 var taskFields = []Field[task]{
 	{Column{Name: "count"}, func(t task) any { return t.count }},
-	{Column{Name: "waiting"}, func(t task) any { _, what, _ := strings.Cut(t.text(), " "); return what }},
-	{Column{Name: "command"}, func(t task) any { return t.command }},
+	{Column{Name: "waiting", Whole: true}, func(t task) any { _, what, _ := strings.Cut(t.text(), " "); return what }},
+	{Column{Name: "command", Whole: true}, func(t task) any { return t.command }},
 }
 
 func waitingCommands() Table {

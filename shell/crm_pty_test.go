@@ -71,6 +71,11 @@ const stock = "crm_stock" // the database to copy
 var shared = sync.OnceValues(func() (warehouse, error) { return fillWarehouse(pgtest.URL) })
 
 func fillWarehouse(address func(string) string) (warehouse, error) {
+	return fillDatabase(address, stock, seed.Config{Customers: 30, Contracts: 30, Events: 12, Now: time.Now()})
+}
+
+// fillDatabase makes a database with the accounts of the demo and the amounts of records.
+func fillDatabase(address func(string) string, name string, amounts seed.Config) (warehouse, error) {
 	ctx, w := context.Background(), warehouse{url: address}
 	schema, err := os.ReadFile("../schema.sql")
 	if err != nil {
@@ -84,7 +89,7 @@ func fillWarehouse(address func(string) string) (warehouse, error) {
 	if err != nil {
 		return w, err
 	}
-	admin := repo.NewAdmin(address("postgres"), repo.Names{Database: stock, Schema: "crm", Owner: "crm_owner", App: "crm_app"})
+	admin := repo.NewAdmin(address("postgres"), repo.Names{Database: name, Schema: "crm", Owner: "crm_owner", App: "crm_app"})
 	if _, err := admin.Setup(ctx, string(schema), ""); err != nil {
 		return w, err
 	}
@@ -96,15 +101,14 @@ func fillWarehouse(address func(string) string) (warehouse, error) {
 		return w, err
 	}
 	w.keyset = string(keys)
-	db, err := repo.Open(repo.Config{URL: w.app(stock), Schema: "crm", Vault: vault})
+	db, err := repo.Open(repo.Config{URL: w.app(name), Schema: "crm", Vault: vault})
 	if err != nil {
 		return w, err
 	}
 	defer db.Close()
-	_, err = seed.Fill(ctx, admin, db, seed.Config{
-		Customers: 30, Contracts: 30, Events: 12, Demo: true, Params: security.Params{Memory: 12 << 10, Iterations: 3, Parallelism: 1},
-		Now: time.Now(), Zone: time.UTC, Seed: 1,
-	}, nil)
+	amounts.Demo, amounts.Zone, amounts.Seed = true, time.UTC, 1
+	amounts.Params = security.Params{Memory: 12 << 10, Iterations: 3, Parallelism: 1}
+	_, err = seed.Fill(ctx, admin, db, amounts, nil)
 	return w, err
 }
 

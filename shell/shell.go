@@ -198,7 +198,7 @@ func (sh *Shell) print(ctx context.Context, a commands.Answer, took time.Duratio
 	}
 	switch {
 	case list:
-		sh.say(footer(a.Output, timing))
+		sh.say(footer(a.Output, render.Hidden(a.Output, style), timing))
 	case timing != "":
 		sh.say(timing)
 	}
@@ -238,8 +238,8 @@ func Say(to io.Writer, message string) error {
 	return err
 }
 
-// footer tells how much there is, how to get more of it, and how long it took.
-func footer(out commands.Output, timing string) string {
+// footer tells how much there is, how to get more of it, which columns there was no room for, and how long it took.
+func footer(out commands.Output, hidden []string, timing string) string {
 	rows := len(out.Rows)
 	text := count(rows, "row")
 	if rows == 0 {
@@ -252,7 +252,11 @@ func footer(out commands.Output, timing string) string {
 	if next != "" {
 		next = "next: " + next
 	}
-	for _, part := range []string{next, timing} {
+	left := strings.Join(hidden, ", ")
+	if left != "" {
+		left = "not shown: " + left
+	}
+	for _, part := range []string{next, left, timing} {
 		if part != "" {
 			text += " · " + part
 		}
