@@ -149,7 +149,8 @@ func (s *Session) NoteExport(ctx context.Context, a Answer, rows int) {
 	if s.Settings != nil {
 		format = cmp.Or(format, s.Settings.Format)
 	}
-	if s.DB != nil && !s.watching && a.Command.Verb() == "list" && rows > 0 && slices.Contains([]string{"json", "csv", "tsv"}, format) {
+	if s.DB != nil && !s.watching && (a.Command.Verb() == "list" || a.Command.exports) && rows > 0 &&
+		(a.To.File != "" || !slices.Contains(append(forPeople, "markdown"), format)) {
 		_ = s.DB.NoteExport(ctx, a.Command.Noun(), rows, format)
 	}
 }

@@ -122,7 +122,7 @@ func Enum(name string, values ...string) Kind {
 }
 
 // Format is the kind of the name of an output format; its value is a string.
-var Format = Enum("FORMAT", "table", "vertical", "json", "csv", "tsv", "markdown")
+var Format = Enum("FORMAT", "table", "vertical", "json", "ndjson", "csv", "tsv", "markdown")
 
 // Columns is the kind of column names separated by commas; its value is a []string.
 func Columns(names ...string) Kind {

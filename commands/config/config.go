@@ -89,7 +89,7 @@ func Options() []Option {
 		{"history.size", "", 1000, commands.Number("N", 0, 1_000_000), "lines of history; 0 keeps none"},
 		{"sentry.dsn", "", "", text, "the Sentry project that errors and events go to; empty: none"},
 		{"sentry.environment", "", "production", text, "the environment that Sentry shows"},
-		{"format", "format", "table", commands.Format, "how answers are written: table, vertical, json, csv, tsv or " +
+		{"format", "format", "table", commands.Format, "how answers are written: table, vertical, json, ndjson, csv, tsv or " +
 			"markdown"},
 		{"color", "color", "auto", commands.Color, "when answers are coloured: auto, always or never"},
 		{"limit", "", 50, commands.Number("N", 1, 10_000), "rows of a list"},
