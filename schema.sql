@@ -2478,8 +2478,9 @@ language sql stable set search_path = :"schema", pg_temp as $$
 	select m.id from merged m where m.id is not null
 $$;
 
--- Returns the changes of one record, oldest first, of a customer also those of customers that were merged into it; it needs the right to view such records. Other entries, such as
--- sign-ins and refusals, need audit.view, except about the caller's own account.
+-- Returns the changes of one record, oldest first, of a customer also those of customers that were merged into it; it
+-- needs the right to view such records. Other entries, such as sign-ins and refusals, need audit.view, except about the
+-- caller's own account.
 create function history(of_entity text, of_id bigint)
 returns table (id bigint, at timestamptz, user_id bigint, user_name text, action text, before jsonb, after jsonb)
 language sql stable security definer set search_path = :"schema", pg_temp as $$

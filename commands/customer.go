@@ -78,7 +78,7 @@ func customerCommands() Table {
 				{Name: "full-name", Kind: Required(Text(nameLimit)), Help: "the person"},
 			},
 			Flags:    append(contact[:len(contact):len(contact)], forceFlag),
-			Examples: []string{`customer add "Bouzin SARL" "Lou Bouzin" --email lou@bouzin.example --phone "+33 6 12 34 56 78"`},
+			Examples: []string{`customer add "Vauban SARL" "Ines Vauban" --email ines@vauban.example --phone "+33 6 98 76 54 32"`},
 			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
 				change := changeOf(customerFields, in)
 				warnings, err := unlikeOthers(ctx, s, in, repo.Customer{}, change)
@@ -113,7 +113,7 @@ func customerCommands() Table {
 				{Name: "other", Kind: ownCustomerID, Help: "the one that goes"},
 			},
 			Flags:       []Flag{{Name: "take", Kind: taken, Help: "fields that the one that stays takes over: email=other,phone=other"}},
-			Destructive: true, Question: askToMerge, Examples: []string{"customer merge 1 2 --take phone=other"}, Run: mergeCustomers,
+			Destructive: true, Question: askToMerge, Examples: []string{"customer merge 39 37 --take phone=other"}, Run: mergeCustomers,
 		},
 		{
 			Name: "customer duplicates", Short: "List customers that may be one, the most alike first", Needs: action("customer", "view"),
