@@ -23,26 +23,33 @@ func (sh *Shell) redirect(ctx context.Context, r commands.Redirection) error {
 			return err
 		}
 	}
-	file, err := os.CreateTemp(filepath.Dir(r.File), "."+filepath.Base(r.File)+".*") // of mode 0600
+	return sh.toFile(r.File, func() error { return sh.do(ctx, r.Line, true) })
+}
+
+// toFile has answer write its data to the file. It has mode 0600, and appears when the answer is complete.
+func (sh *Shell) toFile(name string, answer func() error) error {
+	file, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*") // of mode 0600
 	if err != nil {
-		return unwritten(r.File, err)
+		return unwritten(name, err)
 	}
 	defer func() { _ = os.Remove(file.Name()) }() // unless it has its name
 	defer func() { _ = file.Close() }()
 	data, screen, pager := sh.Data, sh.Screen, sh.Pager
 	sh.Data, sh.Screen, sh.Pager = file, Screen{}, nil
-	err = sh.do(ctx, r.Line, true)
+	err = answer()
 	sh.Data, sh.Screen, sh.Pager = data, screen, pager
 	if err != nil {
 		return err
 	}
 	if err := file.Close(); err != nil {
-		return unwritten(r.File, err)
+		return unwritten(name, err)
 	}
-	if err := os.Rename(file.Name(), r.File); err != nil {
-		return unwritten(r.File, err)
+	if err := os.Rename(file.Name(), name); err != nil {
+		return unwritten(name, err)
 	}
-	sh.say("written to " + r.File)
+	if !sh.Quiet {
+		sh.say("written to " + name)
+	}
 	return nil
 }
 

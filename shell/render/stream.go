@@ -14,6 +14,9 @@ import (
 func Stream(ctx context.Context, w io.Writer, out commands.Output, st Style, look func(commands.Output)) (rows int,
 	err error,
 ) {
+	if st.Format == "xlsx" {
+		return streamWorkbook(ctx, w, out, st, look)
+	}
 	p := newPainter(st)
 	var page bytes.Buffer
 	for first := true; ; first = false {
@@ -53,6 +56,10 @@ func (p painter) batch(page *bytes.Buffer, out commands.Output, before int, firs
 		p.jsonRows(page, out, before)
 	case first:
 		return p.paint(page, out)
+	case p.Format == "ndjson":
+		p.ndjson(page, out)
+	case p.Format == "vcard":
+		return p.vcards(page, out)
 	case p.Format == "csv":
 		return p.csvRows(page, out)
 	case p.Format == "tsv":
