@@ -120,7 +120,7 @@ func unheardOf(flag, word string, known []string) []string {
 	if word == "" || slices.Contains(known, word) {
 		return nil
 	}
-	return []string{fmt.Sprintf("%s %s is on no trail%s", flag, show(word), didYouMean(word, known))}
+	return []string{fmt.Sprintf("%s %s is on no trail%s", flag, show(word), DidYouMean(word, known))}
 }
 
 // noted is a refusal that the trail has already.

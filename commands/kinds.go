@@ -113,7 +113,7 @@ func Enum(name string, values ...string) Kind {
 		Name: name,
 		Parse: func(_ *Session, text string) (any, error) {
 			if !slices.Contains(values, text) {
-				return nil, fmt.Errorf("want %s%s", oneOf(values), didYouMean(text, values))
+				return nil, fmt.Errorf("want %s%s", oneOf(values), DidYouMean(text, values))
 			}
 			return text, nil
 		},
@@ -134,7 +134,7 @@ func Columns(names ...string) Kind {
 			for part := range strings.SplitSeq(text, ",") {
 				name := strings.ReplaceAll(strings.TrimSpace(part), "-", "_")
 				if !slices.Contains(names, name) {
-					return nil, fmt.Errorf("there is no column %s%s", show(part), cmp.Or(didYouMean(name, names), ": want some of "+strings.Join(names, ",")))
+					return nil, fmt.Errorf("there is no column %s%s", show(part), cmp.Or(DidYouMean(name, names), ": want some of "+strings.Join(names, ",")))
 				}
 				if slices.Contains(picked, name) {
 					return nil, fmt.Errorf("names %s twice", name)

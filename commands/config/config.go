@@ -229,12 +229,18 @@ func orNever(k commands.Kind) commands.Kind {
 	return k
 }
 
+// Variables are the names of all variables of crm.
+func Variables() []string {
+	names := Secrets()
+	for _, o := range Options() {
+		names = append(names, o.Env())
+	}
+	return names
+}
+
 // UnknownVariable is the first variable of an environment that looks like crm's and is not; empty if there is none.
 func UnknownVariable(environment []string) string {
-	ours := Secrets()
-	for _, o := range Options() {
-		ours = append(ours, o.Env())
-	}
+	ours := Variables()
 	for _, v := range environment {
 		if name, value, _ := strings.Cut(v, "="); value != "" &&
 			strings.HasPrefix(name, "CRM_") && !slices.Contains(ours, name) {
