@@ -104,7 +104,7 @@ func (d Destination) check() error {
 	switch info, err := os.Stat(d.File); {
 	case err == nil && info.IsDir():
 		return usagef("%s is a directory: name a file", d.File)
-	case err == nil && !d.Replace:
+	case err == nil && info.Mode().IsRegular() && !d.Replace:
 		return &worded{d.File + " exists", "--force replaces it", ErrUsage}
 	}
 	if info, err := os.Stat(filepath.Dir(d.File)); err != nil || !info.IsDir() {
