@@ -164,7 +164,7 @@ func TestEveryViewHasASecondItem(t *testing.T) {
 	}
 }
 
-// told is everything that an error says.
+// told returns all fields of an error.
 func told(err error) string {
 	if pg, is := err.(*pgconn.PgError); is {
 		return fmt.Sprint(pg.Code, pg.Message, pg.Detail, pg.Hint, pg.TableName, pg.ColumnName, pg.ConstraintName,
@@ -173,7 +173,7 @@ func told(err error) string {
 	return fmt.Sprint(err)
 }
 
-// R5, D11: whoever is not signed in hears the same of what exists and of what does not.
+// R5, D11: a signed-out caller gets the same answer for existing and for missing records.
 func TestNothingToldOutside(t *testing.T) {
 	t.Parallel()
 	ctx, w := context.Background(), newWorld(t)
@@ -259,7 +259,7 @@ func (w *world) answer(ctx context.Context, sql string) string {
 	return strings.Join(all, " ")
 }
 
-// S16: statistics tell nothing, although the account may select the tables.
+// S16: statistics reveal nothing, although the account may select from the tables.
 func TestStatisticsTellNothing(t *testing.T) {
 	t.Parallel()
 	ctx, w := context.Background(), newWorld(t)

@@ -43,7 +43,7 @@ func succeeded(t *testing.T, errs []error, kinds ...error) (n int) {
 	return n
 }
 
-// D5: of 20 payments at the same time as many pass as the total bears, and what remains is exact.
+// D5: of 20 concurrent payments as many succeed as the total allows, and the remaining amount is exact.
 func TestPaymentsTogether(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -64,7 +64,7 @@ func TestPaymentsTogether(t *testing.T) {
 	}
 }
 
-// D5, D6: whatever changes the amounts of a contract at the same time, the ledger and the contract agree.
+// D5, D6: after any concurrent changes of a contract's amounts, the ledger and the contract agree.
 func TestAmountsTogether(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -90,7 +90,8 @@ func TestAmountsTogether(t *testing.T) {
 	}
 }
 
-// D8: nobody who is being deleted is given work in that moment, nor the other way round.
+// D8: a collaborator who is being deleted gets no work concurrently, and a collaborator who is getting work is not
+// deleted.
 func TestDeleteAndAssignTogether(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -204,7 +205,7 @@ func TestRevokedWhileWaiting(t *testing.T) {
 	}
 }
 
-// D12: what locks in a circle ends for one of the two as a conflict that says to try again, and for no other reason.
+// D12: a deadlock ends for one of the two as a conflict with the advice to retry, and only for that reason.
 func TestDeadlock(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)

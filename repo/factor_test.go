@@ -56,7 +56,7 @@ func (d device) signIn(code string) error {
 	return err
 }
 
-// within is what do answers within one time step.
+// within runs do within one time step.
 func within(do func() error) error {
 	for {
 		step, err := time.Now().Unix()/30, do()
@@ -145,7 +145,7 @@ func TestFactor(t *testing.T) {
 	}
 }
 
-// Of many who use one code at once exactly one signs in, be it the device's or one for recovery.
+// Of many concurrent uses of one code exactly one signs in, for codes of the device and for recovery codes.
 func TestOneCodeAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -255,7 +255,7 @@ func TestFactorIsProven(t *testing.T) {
 	}
 }
 
-// Whoever must first choose a password or enrol a second factor can do nothing else, whatever their role.
+// A user who must first choose a password or enrol a second factor can do nothing else, regardless of their role.
 func TestDuties(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)

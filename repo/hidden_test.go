@@ -79,7 +79,7 @@ func TestServerLogHoldsNoCredential(t *testing.T) {
 	if regexp.MustCompile(`\$\d+ = '` + code + `'`).MatchString(log) {
 		t.Error("the log holds a code")
 	}
-	// Whoever reads the log sends again what stands in it.
+	// A reader of the log sends its content again.
 	lines := regexp.MustCompile(
 		`(?:Parameters|parameters): \$1 = '`+email+`', \$2 = '\\x(\w+)', \$3 = '\\x(\w+)', \$4 = '\\x(\w+)'`).
 		FindAllStringSubmatch(log, -1)

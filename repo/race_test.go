@@ -159,7 +159,7 @@ func TestCostRaisedMeanwhile(t *testing.T) {
 	}
 }
 
-// R25: of all who redeem one ticket at the same time one has the session.
+// R25: of concurrent redeems of one ticket exactly one gets the session.
 func TestTicketRace(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
