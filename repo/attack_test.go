@@ -164,8 +164,8 @@ func TestEveryViewHasASecondItem(t *testing.T) {
 	}
 }
 
-// told returns all fields of an error.
-func told(err error) string {
+// errorFields returns all fields of an error.
+func errorFields(err error) string {
 	if pg, is := err.(*pgconn.PgError); is {
 		return fmt.Sprint(pg.Code, pg.Message, pg.Detail, pg.Hint, pg.TableName, pg.ColumnName, pg.ConstraintName,
 			pg.DataTypeName)
@@ -246,7 +246,7 @@ func TestNothingToldOutside(t *testing.T) {
 func (w *world) answer(ctx context.Context, sql string) string {
 	rows, err := w.pool.Query(ctx, sql)
 	if err != nil {
-		return told(err)
+		return errorFields(err)
 	}
 	var all []string
 	for rows.Next() {
@@ -254,7 +254,7 @@ func (w *world) answer(ctx context.Context, sql string) string {
 		all = append(all, fmt.Sprint(values))
 	}
 	if rows.Err() != nil {
-		return told(rows.Err())
+		return errorFields(rows.Err())
 	}
 	return strings.Join(all, " ")
 }

@@ -77,7 +77,7 @@ func TestChainTogether(t *testing.T) {
 			return failed(db.UpdateCustomer(ctx, customers[p], repo.Change{"phone": text("+336%08d", i)}))
 		})
 	}
-	if n := succeeded(t, together(all...)); n != len(all) {
+	if n := succeeded(t, concurrently(all...)); n != len(all) {
 		t.Errorf("%d of %d changes were made", n, len(all))
 	}
 	w.verify()

@@ -56,8 +56,8 @@ func (d device) signIn(code string) error {
 	return err
 }
 
-// within runs do within one time step.
-func within(do func() error) error {
+// withinStep runs do within one time step.
+func withinStep(do func() error) error {
 	for {
 		step, err := time.Now().Unix()/30, do()
 		if time.Now().Unix()/30 == step {
@@ -118,7 +118,7 @@ func TestFactor(t *testing.T) {
 	}
 	w.set("delete from sign_in_count where at < 'infinity'")
 	for offset, wanted := range map[int]bool{-2: false, -1: true, 0: true, 1: true, 2: false} {
-		err := within(func() error {
+		err := withinStep(func() error {
 			d.unused()
 			w.set("delete from sign_in_count where at < 'infinity'")
 			return d.signIn(totpAt(t, d.secret, time.Now().Add(time.Duration(offset)*30*time.Second)))

@@ -153,7 +153,7 @@ func TestPasswordRace(t *testing.T) {
 		change := func(p repo.Password) func() error {
 			return func() error { return mine.ChangePassword(ctx, claim(email, key(now), ""), p) }
 		}
-		if n := succeeded(t, together(change(passwords[0]), change(passwords[1])), repo.ErrCredentials); n != 1 {
+		if n := succeeded(t, concurrently(change(passwords[0]), change(passwords[1])), repo.ErrCredentials); n != 1 {
 			t.Errorf("%d changed it", n)
 		}
 	}

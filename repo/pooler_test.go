@@ -241,7 +241,7 @@ func TestWritesThroughPooler(t *testing.T) {
 				return err
 			}
 		}
-		if n := succeeded(t, together(all...)); n != programs {
+		if n := succeeded(t, concurrently(all...)); n != programs {
 			t.Errorf("%d of %d programs did all they had to", n, programs)
 		}
 		if f.named != nil && f.named() > 0 {
@@ -301,7 +301,7 @@ func TestAtomicNeedsOneConnection(t *testing.T) {
 						return commit(ctx)
 					}
 				}
-				if n := succeeded(t, together(all...)); n != 4 {
+				if n := succeeded(t, concurrently(all...)); n != 4 {
 					t.Errorf("%d of 4 scripts were done", n)
 				}
 				for what, want := range map[string]int64{

@@ -193,7 +193,7 @@ func TestUndoChangedSince(t *testing.T) {
 	is(t, sales.Undo(ctx, mine), repo.ErrConflict, "undoing what was changed since it was looked at")
 	is(t, admin.Undo(ctx, mine), repo.ErrConflict, "undoing another's change")
 	w.undone("admin")
-	errs := together(func() error { return sales.Undo(ctx, mine) }, func() error { return sales.Undo(ctx, mine) },
+	errs := concurrently(func() error { return sales.Undo(ctx, mine) }, func() error { return sales.Undo(ctx, mine) },
 		func() error { return sales.Undo(ctx, mine) })
 	if n := succeeded(t, errs, repo.ErrConflict); n != 1 {
 		t.Errorf("%d of three undid the same change", n)
@@ -420,7 +420,7 @@ func TestUndoHandOver(t *testing.T) {
 	is(t, manage.Undo(ctx, mine), repo.ErrConflict, "taking back what was changed since")
 	is(t, w.as("admin").Undo(ctx, mine), repo.ErrDenied, "taking back another's hand-over")
 	w.undone("admin")
-	errs := together(func() error { return manage.Undo(ctx, mine) }, func() error { return manage.Undo(ctx, mine) })
+	errs := concurrently(func() error { return manage.Undo(ctx, mine) }, func() error { return manage.Undo(ctx, mine) })
 	if n := succeeded(t, errs, repo.ErrConflict); n != 1 || state() != before {
 		t.Errorf("%d of two undid it", n)
 	}

@@ -167,7 +167,7 @@ func (w *world) signInEverybody(r release) {
 		w.t.Errorf("without a code: %v", err)
 	}
 	d.unused()
-	if err := within(func() error { return d.signIn(totpAt(w.t, d.secret, time.Now())) }); err != nil {
+	if err := withinStep(func() error { return d.signIn(totpAt(w.t, d.secret, time.Now())) }); err != nil {
 		w.t.Errorf("with a code: %v", err)
 	}
 	used := 0

@@ -57,7 +57,7 @@ func (k *walker) send(sql string) error {
 	}
 	if err != nil {
 		k.refused++
-		k.look(sql, told(err))
+		k.look(sql, errorFields(err))
 		if state := sqlstate(err); strings.HasPrefix(state, "XX") && !strings.HasPrefix(sql, "select pg_catalog.") ||
 			strings.HasPrefix(state, "57P") && !k.inside {
 			k.t.Errorf("%.200s: %v", sql, err)
