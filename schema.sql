@@ -1346,6 +1346,28 @@ begin
 	perform note('user', of_collaborator, 'unlock', null);
 end $$;
 
+-- Returns the end of the longest lockout of an account, on any device that tried to sign in within a day; null if there
+-- is none, and for a caller who may not end it. A lockout of a network client is none of an account.
+create function lockout_of(of_collaborator bigint) returns timestamptz
+language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
+declare
+	who record;
+	until timestamptz;
+begin
+	if reach('user.unlock') is distinct from 0 then
+		return null;
+	end if;
+	select sha256(convert_to(lower(c.email), 'UTF8')) as address, c.role, r.reserved into who
+	from collaborator c join role r on r.name = c.role where c.id = of_collaborator and c.deleted_at is null;
+	if who.reserved and who.role <> (me()).role then
+		return null;
+	end if;
+	select max(locked_until(who.address, t.device, null, 0, 'infinity', true)) into until
+	from (select distinct proven_device(a) as device from sign_in_attempt a
+		where a.address = who.address and a.at > clock_timestamp() - interval '1 day') t;
+	return case when until > clock_timestamp() then until end;
+end $$;
+
 -- Deletes the counted failures of an account. It never waits for a lock: it skips an attempt that is being verified.
 create function forgive(of_collaborator bigint) returns void
 language sql volatile set search_path = :"schema", pg_temp as $$
@@ -1567,6 +1589,7 @@ begin
 		if new.changed_in is null and not pg_has_role(session_user, current_user, 'member') then
 			raise exception using errcode = '42501', message = 'a change without a session';
 		end if;
+		perform pg_try_advisory_xact_lock_shared(writer_class(), (new.changed_in % 2147483648)::integer); -- see blockers()
 		return new;
 	end if;
 	if tg_op = 'UPDATE' then
@@ -1604,7 +1627,38 @@ begin
 		raise exception using errcode = '42501', message = 'deleting and canceling change nothing else';
 	end if;
 	new.changed_in := judgement[1];
+	perform pg_try_advisory_xact_lock_shared(writer_class(), (judgement[1] % 2147483648)::integer); -- see blockers()
 	return new;
+end $$;
+
+-- Returns the class of the advisory locks by which transactions that change records name their session.
+create function writer_class() returns integer
+language sql stable
+return hashtext('crm.writer ' || current_schema());
+
+-- Returns who keeps a server process of the app role waiting for a lock: those who hold it, and those whom they wait for
+-- in turn. The name is null for a process without a session of crm, and for a caller who may not view collaborators.
+-- guard() marks a transaction with its session; anybody can set such marks, so the names are no proof.
+create function blockers(waiting integer) returns table (name text, own boolean)
+language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
+declare
+	caller identity := me();
+	may_view boolean := reach('user.view') = 0;
+begin
+	if not exists (select from pg_stat_activity a where a.pid = waiting and a.usename = session_user) then
+		return;
+	end if;
+	return query with recursive held (pid) as (
+		select unnest(pg_blocking_pids(waiting)) union select unnest(pg_blocking_pids(h.pid)) from held h
+	), named as (
+		select c.id, case when may_view then c.first_name || ' ' || c.last_name end as name
+		from held h left join pg_locks l on l.pid = h.pid and l.locktype = 'advisory' and l.objsubid = 2 and l.granted
+				and l.classid::bigint = writer_class()::bigint & 4294967295
+			left join session i on i.id % 2147483648 = l.objid::bigint
+			left join collaborator c on c.id = i.collaborator_id
+	)
+	select distinct n.name, coalesce(n.id = caller.id, false) from named n
+	where n.id is not null or not exists (select from named o where o.id is not null);
 end $$;
 
 -- Reports whether the owner is re-encrypting. No text changes then, so the change is neither stamped nor noted.
@@ -2909,7 +2963,8 @@ grant execute on function
 	open_session(bytea, interval, integer, integer, integer, bytea, bytea), sign_out(), touch(), note_failures(),
 	change_password(bytea, integer, integer, integer, bytea, bytea),
 	set_first_password(text, integer, integer, integer, bytea, bytea, boolean),
-	reset_password(bigint, integer, integer, integer, bytea, bytea), unlock_user(bigint),
+	reset_password(bigint, integer, integer, integer, bytea, bytea), unlock_user(bigint), lockout_of(bigint),
+		blockers(integer), writer_class(),
 	enable_mfa(bytea, bytea, bytea, bytea[]), disable_mfa(bytea), clear_mfa(bigint), require_mfa(text, boolean),
 		my_mfa(),
 	sessions_of(bigint), end_session(bigint), end_other_sessions(),

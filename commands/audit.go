@@ -120,7 +120,7 @@ func unheardOf(flag, word string, known []string) []string {
 	if word == "" || slices.Contains(known, word) {
 		return nil
 	}
-	return []string{fmt.Sprintf("%s %s is on no trail%s", flag, show(word), didYouMean(word, known))}
+	return []string{fmt.Sprintf("%s %s is on no trail%s", flag, show(word), DidYouMean(word, known))}
 }
 
 // noted is a refusal that the trail has already.
@@ -149,7 +149,8 @@ func (s *Session) NoteExport(ctx context.Context, a Answer, rows int) {
 	if s.Settings != nil {
 		format = cmp.Or(format, s.Settings.Format)
 	}
-	if s.DB != nil && !s.watching && a.Command.Verb() == "list" && rows > 0 && slices.Contains([]string{"json", "csv", "tsv"}, format) {
+	if s.DB != nil && !s.watching && (a.Command.Verb() == "list" || a.Command.exports) && rows > 0 &&
+		(a.To.File != "" || !slices.Contains(append(forPeople, "markdown"), format)) {
 		_ = s.DB.NoteExport(ctx, a.Command.Noun(), rows, format)
 	}
 }

@@ -22,6 +22,7 @@ type Command struct {
 	Examples    []string        // whole lines that work on the demo data
 	Needs       security.Action // the zero value: nobody
 	Destructive bool            // asks first at the prompt, needs --yes in a script
+	exports     bool            // writes its answer to the file that its argument names
 	Pays        bool            // asks first if a record is named instead of numbered
 	Run         func(ctx context.Context, s *Session, in Input) (Output, error)
 	// Question returns what a destructive command asks at the prompt, without "?"; nil: the line as it was typed. Before it is

@@ -28,7 +28,7 @@ func TestComplete(t *testing.T) {
 			{Name: "id", Kind: Kind{Name: "ID", Parse: ID.Parse, Live: func(context.Context, *Session) ([]Choice, error) { return nil, nil }}, Help: "which"},
 		}, Flags: []Flag{{Name: "map", Kind: Path, Help: "where it is"}}},
 		Command{Name: "barn note", Short: "Note it", Needs: "barn.view", Args: append(recordArgs(false), Arg{Name: "tag", Kind: tagName, Help: "a word"})})
-	const flags = "--mine --kind --search --columns --format --raw --help"
+	const flags = "--mine --kind --search --columns --format --raw --out --force --excel --help"
 	for before, want := range map[string]completed{
 		"":                                   {0, "login animal barn watch source help", "", ""},
 		"  ":                                 {2, "login animal barn watch source help", "", ""},
@@ -50,7 +50,7 @@ func TestComplete(t *testing.T) {
 		"animal list --kind=s":               {19, "sheep", "", ""},
 		"animal list --kind='s":              {19, "sheep", "", ""},
 		"animal list --kind=":                {19, "cow sheep goat", "", "--kind KIND: only of this kind"},
-		"animal list --kind cow ":            {23, "--mine --search --columns --format --raw --help", "", ""},
+		"animal list --kind cow ":            {23, "--mine --search --columns --format --raw --out --force --excel --help", "", ""},
 		"animal list --mine=":                {12, "", "", ""},
 		"animal list --nothing=x":            {12, "", "", ""},
 		"animal list --columns na":           {22, "name", "", ""},
@@ -59,12 +59,12 @@ func TestComplete(t *testing.T) {
 		"animal list -- --":                  {15, "", "", ""},
 		"animal list x y":                    {14, "", "", ""},
 		"animal add ":                        {11, "", "", "NAME: what it is called"},
-		"animal add Dolly ":                  {17, "--pen-name --email --phone --born --fee --legs --format --raw --help", "", "OWNER_NAME: whose it is"},
+		"animal add Dolly ":                  {17, "--pen-name --email --phone --born --fee --legs --format --raw --out --force --excel --help", "", "OWNER_NAME: whose it is"},
 		"animal add Dolly --pen_":            {17, "--pen-name", "", ""},
 		"animal add Dolly --born ":           {24, "today tomorrow +7d", "", "--born DATE: when"},
 		"animal add Dolly --born to":         {24, "today tomorrow", "", ""},
 		"animal add Dolly --born fri":        {24, "tomorrow", "", ""}, // the day that it means
-		"animal delete 7 ":                   {16, "--yes --format --raw --help", "", ""},
+		"animal delete 7 ":                   {16, "--yes --format --raw --out --force --excel --help", "", ""},
 		"barn open ":                         {10, `'Big Red' O'Hara's Étable red-roof`, "", "NAME: which"},
 		"barn open red":                      {10, `red-roof 'Big Red'`, "", ""},
 		"barn open ETA":                      {10, "Étable", "", ""},

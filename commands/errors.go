@@ -148,9 +148,9 @@ func show(text string) string {
 	return fmt.Sprintf("%q", text)
 }
 
-// didYouMean returns ": did you mean X?" for the known word nearest to the one typed, and
+// DidYouMean returns ": did you mean X?" for the known word nearest to the one typed, and
 // nothing if none is near.
-func didYouMean(typed string, known []string) string {
+func DidYouMean(typed string, known []string) string {
 	if word := nearest(typed, known); word != "" {
 		return ": did you mean " + word + "?"
 	}

@@ -113,7 +113,7 @@ func Enum(name string, values ...string) Kind {
 		Name: name,
 		Parse: func(_ *Session, text string) (any, error) {
 			if !slices.Contains(values, text) {
-				return nil, fmt.Errorf("want %s%s", oneOf(values), didYouMean(text, values))
+				return nil, fmt.Errorf("want %s%s", oneOf(values), DidYouMean(text, values))
 			}
 			return text, nil
 		},
@@ -122,7 +122,7 @@ func Enum(name string, values ...string) Kind {
 }
 
 // Format is the kind of the name of an output format; its value is a string.
-var Format = Enum("FORMAT", "table", "vertical", "json", "csv", "tsv", "markdown")
+var Format = Enum("FORMAT", "table", "vertical", "json", "ndjson", "csv", "tsv", "markdown")
 
 // Columns is the kind of column names separated by commas; its value is a []string.
 func Columns(names ...string) Kind {
@@ -134,7 +134,7 @@ func Columns(names ...string) Kind {
 			for part := range strings.SplitSeq(text, ",") {
 				name := strings.ReplaceAll(strings.TrimSpace(part), "-", "_")
 				if !slices.Contains(names, name) {
-					return nil, fmt.Errorf("there is no column %s%s", show(part), cmp.Or(didYouMean(name, names), ": want some of "+strings.Join(names, ",")))
+					return nil, fmt.Errorf("there is no column %s%s", show(part), cmp.Or(DidYouMean(name, names), ": want some of "+strings.Join(names, ",")))
 				}
 				if slices.Contains(picked, name) {
 					return nil, fmt.Errorf("names %s twice", name)

@@ -65,7 +65,7 @@ func Given[T any](in Input, name string) *T {
 }
 
 // formatFlag is on every command of a noun, and on session commands that answer records.
-var formatFlag = Flag{Name: "format", Kind: Format, Help: "how to print the answer"}
+var formatFlag = Flag{Name: "format", Kind: fileFormat, Help: "how to write the answer"}
 
 // rawFlag is on every command that answers records.
 var rawFlag = Flag{Name: "raw", Kind: Switch, Help: "csv, tsv: leave formulas as they are"}
@@ -86,7 +86,9 @@ func (c Command) AllFlags() []Flag {
 		add(formatFlag)
 	}
 	if _, ok := findFlag(flags, formatFlag.Name); ok {
-		add(rawFlag)
+		for _, f := range fileFlags {
+			add(f)
+		}
 	}
 	add(Flag{Name: "help", Kind: Switch, Help: "explain the command"})
 	return flags

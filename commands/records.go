@@ -88,7 +88,7 @@ const batch = 1000
 // read in batches while they are written, so that memory does not grow with the list.
 func isWhole(s *Session, in Input) bool {
 	format := cmp.Or(Value[string](in, "format"), s.Settings.Format)
-	return !in.Has("limit") && slices.Contains([]string{"json", "csv", "tsv", "markdown"}, format)
+	return !in.Has("limit") && !slices.Contains(forPeople, format)
 }
 
 // pages answers a list: the page that its flags ask for and how to get the next one, or all of it if isWhole. fetch returns a

@@ -1,7 +1,6 @@
 package commands
 
 import (
-	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -12,9 +11,6 @@ type Redirection struct {
 	File    string
 	Replace bool // an existing file, without asking
 }
-
-// formats maps the ends of file names to output formats.
-var formats = map[string]string{".json": "json", ".csv": "csv", ".tsv": "tsv", ".md": "markdown"}
 
 // ParseRedirection returns the redirection at the end of a line: > FILE, or >| FILE to replace a file. ok is false for a line
 // without one. The end of the file's name chooses the format unless the line has --format. A > in quotes is text.
@@ -43,7 +39,7 @@ func ParseRedirection(line string) (r Redirection, ok bool, err error) {
 	hasFormat := slices.ContainsFunc(words[:at], func(w Word) bool {
 		return w.IsFlag() && strings.HasPrefix(w.Value, "--format")
 	})
-	if format := formats[strings.ToLower(filepath.Ext(target))]; format != "" && !hasFormat {
+	if format := formatOf(target); format != "" && !hasFormat {
 		r.Line += " --format " + format
 	}
 	return r, true, nil

@@ -63,7 +63,7 @@ func userCommands() Table {
 				})
 			},
 		},
-		getCommand("user", UserID, userFields, (*repo.DB).User, "user get me"),
+		getUserCommand(),
 		{
 			Name: "user add", Short: "Add a collaborator; answers a one-time password for them", Needs: action("user", "add"),
 			Args: []Arg{
@@ -111,6 +111,23 @@ func userCommands() Table {
 		restoreCommand("user", userFields, (*repo.DB).RestoreUser),
 		historyCommand("user", UserID),
 	}
+}
+
+// getUserCommand is `user get ID`. To those who may unlock the account it also shows until when it is locked out.
+func getUserCommand() Command {
+	c := getCommand("user", UserID, userFields, (*repo.DB).User, "user get me")
+	get := c.Run
+	c.Run = func(ctx context.Context, s *Session, in Input) (Output, error) {
+		out, err := get(ctx, s, in)
+		if err != nil || !s.May(action("user", "unlock")) {
+			return out, err
+		}
+		until, err := s.DB.Lockout(ctx, Value[int64](in, "id"))
+		out.Columns = append(out.Columns, Column{Name: "locked_until", Absent: true})
+		out.Rows[0] = append(out.Rows[0], deref(until))
+		return out, err
+	}
+	return c
 }
 
 var handedFields = []Field[repo.Handed]{

@@ -19,6 +19,7 @@ var linkPromises = map[string]func(*testing.T){
 	"the session's end":               linkSessionEnds,
 	"another shell ends the session":  linkEndedElsewhere,
 	"tokens are renewed":              linkRenews,
+	"a lock of another user":          linkBlocked,
 }
 
 // kill ends the statement that waits for a lock, with its connection.

@@ -244,6 +244,17 @@ func (d *desk) number(statement string, args ...any) (n int) {
 	return n
 }
 
+// text is what the superuser reads.
+func (d *desk) text(statement string, args ...any) (text string) {
+	d.t.Helper()
+	conn := d.connect(d.database)
+	defer conn.Close(context.Background())
+	if err := conn.QueryRow(context.Background(), statement, args...).Scan(&text); err != nil {
+		d.t.Fatalf("%s: %v", statement, err)
+	}
+	return text
+}
+
 // lock keeps everybody from a table until unlock.
 func (d *desk) lock(table string) (unlock func()) {
 	d.t.Helper()

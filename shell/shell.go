@@ -155,12 +155,20 @@ func (sh *Shell) who() int64 {
 
 // print writes an answer: data first, then words.
 func (sh *Shell) print(ctx context.Context, a commands.Answer, took time.Duration) error {
+	if a.To.File != "" {
+		to := a.To
+		a.To.File = ""
+		return sh.toFile(to.File, func() error { return sh.print(ctx, a, took) })
+	}
+	if out, ok := sh.Data.(*os.File); commands.IsWorkbook(a.Format) && ok && term.IsTerminal(int(out.Fd())) {
+		return commands.Explain("a workbook is not for a screen", "name a file with --out FILE.xlsx", commands.ErrUsage)
+	}
 	var page bytes.Buffer
 	if a.Output.Text != "" {
 		page.WriteString(strings.TrimRight(a.Output.Text, "\n") + "\n")
 	}
 	style := sh.style(a.Format)
-	style.Raw = a.Raw
+	style.Raw, style.Excel = a.Raw, a.To.Excel
 	if a.Output.Rest != nil {
 		if err := sh.stream(ctx, &a, style); err != nil {
 			return err

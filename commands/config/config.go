@@ -89,7 +89,7 @@ func Options() []Option {
 		{"history.size", "", 1000, commands.Number("N", 0, 1_000_000), "lines of history; 0 keeps none"},
 		{"sentry.dsn", "", "", text, "the Sentry project that errors and events go to; empty: none"},
 		{"sentry.environment", "", "production", text, "the environment that Sentry shows"},
-		{"format", "format", "table", commands.Format, "how answers are written: table, vertical, json, csv, tsv or " +
+		{"format", "format", "table", commands.Format, "how answers are written: table, vertical, json, ndjson, csv, tsv or " +
 			"markdown"},
 		{"color", "color", "auto", commands.Color, "when answers are coloured: auto, always or never"},
 		{"limit", "", 50, commands.Number("N", 1, 10_000), "rows of a list"},
@@ -229,12 +229,18 @@ func orNever(k commands.Kind) commands.Kind {
 	return k
 }
 
+// Variables are the names of all variables of crm.
+func Variables() []string {
+	names := Secrets()
+	for _, o := range Options() {
+		names = append(names, o.Env())
+	}
+	return names
+}
+
 // UnknownVariable is the first variable of an environment that looks like crm's and is not; empty if there is none.
 func UnknownVariable(environment []string) string {
-	ours := Secrets()
-	for _, o := range Options() {
-		ours = append(ours, o.Env())
-	}
+	ours := Variables()
 	for _, v := range environment {
 		if name, value, _ := strings.Cut(v, "="); value != "" &&
 			strings.HasPrefix(name, "CRM_") && !slices.Contains(ours, name) {

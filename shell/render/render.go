@@ -16,8 +16,9 @@ import (
 
 // A Style is how records become characters on one terminal or in one pipe.
 type Style struct {
-	Format string // table (also when empty), vertical, json, csv, tsv or markdown
+	Format string // table (also when empty), vertical, json, csv, tsv, markdown, ndjson, xlsx or vcard
 	Color  bool
+	Excel  bool            // csv: as Excel opens it in the locale
 	Raw    bool            // csv and tsv: cells that a spreadsheet would run stay as they are
 	Width  int             // of the terminal in columns; 0 for a pipe: no limit
 	Locale commands.Locale // zone, currency, language
@@ -48,6 +49,13 @@ func (p painter) paint(page *bytes.Buffer, out commands.Output) error {
 	case "json":
 		p.json(page, out)
 		return nil
+	case "ndjson":
+		p.ndjson(page, out)
+		return nil
+	case "xlsx":
+		return p.xlsx(page, out)
+	case "vcard":
+		return p.vcards(page, out)
 	case "csv":
 		return p.csv(page, out)
 	case "tsv":
