@@ -177,7 +177,8 @@ func values(words []Word) []string {
 	return all
 }
 
-// confirm asks whether to run a command, and says which records it names. It returns the error of a command that would be refused without asking.
+// confirm asks whether to run a command, and says which records it names. It returns the error of a command that would
+// be refused without asking.
 func (s *Session) confirm(ctx context.Context, c Command, in Input, rest []Word, named []string) error {
 	if s.Confirm == nil {
 		return usagef("%s needs --yes", c.Name)

@@ -12,7 +12,8 @@ import (
 
 // formats maps the ends of file names to output formats.
 var formats = map[string]string{
-	".json": "json", ".ndjson": "ndjson", ".jsonl": "ndjson", ".csv": "csv", ".tsv": "tsv", ".md": "markdown", ".xlsx": "xlsx", ".vcf": "vcard",
+	".json": "json", ".ndjson": "ndjson", ".jsonl": "ndjson", ".csv": "csv", ".tsv": "tsv", ".md": "markdown",
+	".xlsx": "xlsx", ".vcf": "vcard",
 }
 
 // formatOf returns the format that a file's name asks for, or "".
@@ -52,7 +53,8 @@ func exportCommand(list Command) Command {
 	isAfter := func(f Flag) bool { return f.Name == "after" }
 	records, _, _ := strings.Cut(strings.TrimPrefix(list.Short, "List "), ",")
 	return Command{
-		Name: list.Noun() + " export", Short: "Write " + records + " to a file: .csv, .tsv, .json, .ndjson, .xlsx, .md or .vcf",
+		Name:  list.Noun() + " export",
+		Short: "Write " + records + " to a file: .csv, .tsv, .json, .ndjson, .xlsx, .md or .vcf",
 		Needs: list.Needs,
 		Args:  []Arg{{Name: "file", Kind: Path, Help: "the file; - is standard output"}},
 		Flags: slices.DeleteFunc(slices.Clone(list.Flags), isAfter), Run: list.Run, exports: true,
@@ -66,8 +68,8 @@ type Destination struct {
 	Excel   bool   // csv with a byte order mark and the locale's signs
 }
 
-// destination returns where an answer goes, and sets the format that the file's name asks for. It returns an error if the file
-// cannot be written, so that nothing is done before.
+// destination returns where an answer goes, and sets the format that the file's name asks for. It returns an error if
+// the file cannot be written, so that nothing is done before.
 func (in Input) destination(c Command) (Destination, error) {
 	d := Destination{File: Value[string](in, "out"), Replace: in.Has("force"), Excel: in.Has("excel")}
 	if c.exports {

@@ -143,10 +143,13 @@ func TestReference(t *testing.T) {
 	optional := func(name string) Arg { return Arg{Name: name, Optional: true} }
 	table = append(table, Command{Name: "pipe", Short: "a|b", Args: []Arg{optional("x"), optional("y"), optional("z")}})
 	const want = "### animal\n\n| command | what it does |\n|---|---|\n" +
-		"| `animal feed ID AMOUNT [--on DATE]` | Feed an animal |\n| `animal delete ID [--yes]` | Delete an animal |\n\n" +
-		"### barn\n\n| command | what it does |\n|---|---|\n| `barn list` | List barns |\n| `barn burn` | Burn a barn |\n\n" +
+		"| `animal feed ID AMOUNT [--on DATE]` | Feed an animal |\n" +
+		"| `animal delete ID [--yes]` | Delete an animal |\n\n" +
+		"### barn\n\n| command | what it does |\n|---|---|\n| `barn list` | List barns |\n" +
+		"| `barn burn` | Burn a barn |\n\n" +
 		"### conversation\n\n| command | what it does |\n|---|---|\n" +
-		"| `watch [SECONDS] COMMAND` | Repeat a command |\n| `source FILE` | Run a script |\n| `pipe [X [Y [Z]]]` | a\\|b |\n\n"
+		"| `watch [SECONDS] COMMAND` | Repeat a command |\n" +
+		"| `source FILE` | Run a script |\n| `pipe [X [Y [Z]]]` | a\\|b |\n\n"
 	if got := table.Reference(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}

@@ -1,7 +1,7 @@
 package commands
 
-// This file binds the words after a command's name to its arguments and flags. What is wrong with the words is a usage error, the first one found; what is
-// wrong with values is repo.Invalid, all of them in one.
+// This file binds the words after a command's name to its arguments and flags. What is wrong with the words is a usage
+// error, the first one found; what is wrong with values is repo.Invalid, all of them in one.
 
 import (
 	"errors"
@@ -97,7 +97,8 @@ func (c Command) AllFlags() []Flag {
 func findFlag(flags []Flag, name string) (Flag, bool) {
 	dashed := func(s string) string { return strings.ReplaceAll(s, "_", "-") }
 	for _, f := range flags {
-		if dashed(f.Name) == dashed(name) || slices.ContainsFunc(f.Aliases, func(a string) bool { return dashed(a) == dashed(name) }) {
+		if dashed(f.Name) == dashed(name) ||
+			slices.ContainsFunc(f.Aliases, func(a string) bool { return dashed(a) == dashed(name) }) {
 			return f, true
 		}
 	}

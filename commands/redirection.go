@@ -12,8 +12,9 @@ type Redirection struct {
 	Replace bool // an existing file, without asking
 }
 
-// ParseRedirection returns the redirection at the end of a line: > FILE, or >| FILE to replace a file. ok is false for a line
-// without one. The end of the file's name chooses the format unless the line has --format. A > in quotes is text.
+// ParseRedirection returns the redirection at the end of a line: > FILE, or >| FILE to replace a file. ok is false for
+// a line without one. The end of the file's name chooses the format unless the line has --format. A > in quotes is
+// text.
 func ParseRedirection(line string) (r Redirection, ok bool, err error) {
 	words, err := Split(line)
 	if err != nil {
@@ -33,7 +34,8 @@ func ParseRedirection(line string) (r Redirection, ok bool, err error) {
 	case target == "":
 		return r, false, usagef("> needs the name of a file")
 	case len(rest) > 0:
-		return r, false, usageHint("a > that is text needs quotes", "> FILE ends a command, and %s follows", show(rest[0].Value))
+		return r, false, usageHint("a > that is text needs quotes", "> FILE ends a command, and %s follows",
+			show(rest[0].Value))
 	}
 	r.File, r.Line = target, strings.TrimSpace(line[:words[at].Start])
 	hasFormat := slices.ContainsFunc(words[:at], func(w Word) bool {

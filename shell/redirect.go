@@ -13,8 +13,8 @@ import (
 
 // This file writes the answer of one command to a file: customer list > customers.csv.
 
-// redirect runs a command whose answer goes to a file. The file holds data only, has mode 0600, and appears when the answer
-// is complete. It replaces a file only after >| or a yes.
+// redirect runs a command whose answer goes to a file. The file holds data only, has mode 0600, and appears when the
+// answer is complete. It replaces a file only after >| or a yes.
 func (sh *Shell) redirect(ctx context.Context, r commands.Redirection) error {
 	if info, err := os.Stat(r.File); err == nil && info.IsDir() {
 		return commands.Explain(r.File+" is a directory: name a file", "", commands.ErrUsage)

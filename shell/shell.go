@@ -98,7 +98,8 @@ func (sh *Shell) do(ctx context.Context, line string, typed bool) error {
 	answer, err := sh.dispatch(ctx, line, typed)
 	sh.did, sh.values = answer.Command, answer.Used
 	took := time.Since(began)
-	if err != nil && ctx.Err() != nil && !errors.Is(err, commands.ErrExit) && !errors.Is(err, repo.ErrUnanswered) && !errors.As(err, new(repo.Uncertain)) {
+	if err != nil && ctx.Err() != nil && !errors.Is(err, commands.ErrExit) && !errors.Is(err, repo.ErrUnanswered) &&
+		!errors.As(err, new(repo.Uncertain)) {
 		err = context.Canceled // whatever the cancelled command made of it
 	}
 	sh.Reporter.events(cmp.Or(sh.who(), before), answer.Output.Events, err)
@@ -210,7 +211,8 @@ func (sh *Shell) print(ctx context.Context, a commands.Answer, took time.Duratio
 func (sh *Shell) stream(ctx context.Context, a *commands.Answer, style render.Style) error {
 	warning, rows := "", 0
 	err := sh.Pager.stream(sh.Data, func(w io.Writer) (err error) {
-		rows, err = render.Stream(ctx, w, a.Output, style, func(out commands.Output) { warning = cmp.Or(warning, commands.Unopened(out)) })
+		rows, err = render.Stream(ctx, w, a.Output, style,
+			func(out commands.Output) { warning = cmp.Or(warning, commands.Unopened(out)) })
 		return err
 	})
 	if err != nil && ctx.Err() != nil {
@@ -269,7 +271,8 @@ func (sh *Shell) style(format string) render.Style {
 	if format == "" {
 		format = set.Format
 	}
-	st := render.Style{Format: format, Locale: sh.Session.Locale, Color: set.Color == "always" || set.Color == "auto" && sh.Screen.Color}
+	st := render.Style{Format: format, Locale: sh.Session.Locale, Color: set.Color == "always" || set.Color == "auto" &&
+		sh.Screen.Color}
 	if sh.Screen.Terminal && sh.Screen.Width != nil {
 		st.Width = sh.Screen.Width()
 	}

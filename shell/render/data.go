@@ -1,7 +1,7 @@
 package render
 
-// Formats for programs. In csv and tsv a text that a spreadsheet would run as a formula gets an apostrophe in front, see
-// inert(). On a terminal, control characters in csv and tsv are shown escaped.
+// Formats for programs. In csv and tsv a text that a spreadsheet would run as a formula gets an apostrophe in front,
+// see inert(). On a terminal, control characters in csv and tsv are shown escaped.
 
 import (
 	"bytes"
@@ -177,8 +177,9 @@ var (
 	harmless = regexp.MustCompile(`^[+-][0-9][0-9 .,]*$`) // a number, such as a phone number
 )
 
-// inert returns a cell's text with an apostrophe in front if a spreadsheet would run it. Numbers, amounts and phone numbers stay as
-// they are. To read such a file back, remove one apostrophe from each text that is a formula after its leading apostrophes.
+// inert returns a cell's text with an apostrophe in front if a spreadsheet would run it. Numbers, amounts and phone
+// numbers stay as they are. To read such a file back, remove one apostrophe from each text that is a formula after its
+// leading apostrophes.
 func (p painter) inert(cell any) string {
 	text := p.bare(cell)
 	if _, isText := cell.(string); isText && !p.Raw && formula.MatchString(text) && !harmless.MatchString(text) {

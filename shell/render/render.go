@@ -1,7 +1,7 @@
 // Package render turns records into characters. Formats for programs (json, csv, tsv) keep every
-// value as it is, but for cells of csv and tsv that a spreadsheet would run: see inert. Formats for people (table, vertical, markdown) apply the locale and never let a
-// value send control characters to a terminal. The package writes only where its caller says and
-// reads no input.
+// value as it is, but for cells of csv and tsv that a spreadsheet would run: see inert. Formats for people (table,
+// vertical, markdown) apply the locale and never let a value send control characters to a terminal. The package writes
+// only where its caller says and reads no input.
 package render
 
 import (

@@ -25,7 +25,8 @@ const (
 	widthTime = 18
 )
 
-// A workbook is a file of one sheet that is written row by row. Rows beyond 16 MB are kept in a temporary file of mode 0600.
+// A workbook is a file of one sheet that is written row by row. Rows beyond 16 MB are kept in a temporary file of mode
+// 0600.
 type workbook struct {
 	painter
 	file    *excelize.File
@@ -97,7 +98,8 @@ func (b *workbook) row(cells []any) error {
 // tooLong returns the error of a list with more rows than a sheet has.
 func tooLong(err error) error {
 	if errors.Is(err, excelize.ErrMaxRows) {
-		return commands.Explain(fmt.Sprintf("a workbook has at most %d rows", excelize.TotalRows), "write .csv, or narrow the list", commands.ErrOutput)
+		return commands.Explain(fmt.Sprintf("a workbook has at most %d rows", excelize.TotalRows),
+			"write .csv, or narrow the list", commands.ErrOutput)
 	}
 	return err
 }
@@ -127,7 +129,8 @@ func (b *workbook) cellOf(cell any) any {
 		return excelize.Cell{StyleID: b.styles.amount, Value: float64(v) / 100}
 	case time.Time:
 		local := v.In(b.zone) // a cell has no zone: it holds what the clock shows
-		shown := time.Date(local.Year(), local.Month(), local.Day(), local.Hour(), local.Minute(), local.Second(), 0, time.UTC)
+		shown := time.Date(local.Year(), local.Month(), local.Day(), local.Hour(), local.Minute(), local.Second(), 0,
+			time.UTC)
 		return excelize.Cell{StyleID: b.styles.time, Value: shown}
 	}
 	return b.bare(cell)
@@ -162,7 +165,9 @@ func (p painter) xlsx(page *bytes.Buffer, out commands.Output) error {
 }
 
 // streamWorkbook is Stream for workbooks: nothing is written before all rows are read.
-func streamWorkbook(ctx context.Context, w io.Writer, out commands.Output, st Style, look func(commands.Output)) (rows int, err error) {
+func streamWorkbook(ctx context.Context, w io.Writer, out commands.Output, st Style,
+	look func(commands.Output),
+) (rows int, err error) {
 	b, err := newPainter(st).newWorkbook(out)
 	if err != nil {
 		return 0, err

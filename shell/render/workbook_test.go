@@ -33,7 +33,8 @@ func TestWorkbook(t *testing.T) {
 		return next, nil
 	}
 	var file bytes.Buffer
-	count, err := Stream(t.Context(), &file, out, Style{Format: "xlsx", Locale: commands.Locale{Zone: zone}}, func(commands.Output) {})
+	count, err := Stream(t.Context(), &file, out, Style{Format: "xlsx", Locale: commands.Locale{Zone: zone}},
+		func(commands.Output) {})
 	if err != nil || count != 2 {
 		t.Fatal(count, err)
 	}
@@ -54,7 +55,10 @@ func TestWorkbook(t *testing.T) {
 			t.Errorf("%s is a formula: %s", cell, formula)
 		}
 	}
-	for cell, kind := range map[string]excelize.CellType{"B2": excelize.CellTypeInlineString, "C2": excelize.CellTypeUnset} {
+	for cell, kind := range map[string]excelize.CellType{
+		"B2": excelize.CellTypeInlineString,
+		"C2": excelize.CellTypeUnset,
+	} {
 		if got, err := book.GetCellType(sheetName, cell); err != nil || got != kind {
 			t.Errorf("%s: got type %v, %v, want %v", cell, got, err, kind)
 		}
@@ -85,16 +89,19 @@ func TestVCards(t *testing.T) {
 	}
 	for property, text := range map[string]string{
 		vcard.FieldVersion: "4.0", vcard.FieldOrganization: "L'Oréal, SA", vcard.FieldFormattedName: "Zoé D'Artagnan",
-		vcard.FieldEmail: "zoe@nova.example", vcard.FieldTelephone: "+33612345678", vcard.FieldAddress: ";;1, rue X\n75001 Paris;;;;",
+		vcard.FieldEmail: "zoe@nova.example", vcard.FieldTelephone: "+33612345678",
+		vcard.FieldAddress: ";;1, rue X\n75001 Paris;;;;",
 	} {
 		if got := card.Value(property); got != text {
 			t.Errorf("%s: got %q, want %q", property, got, text)
 		}
 	}
-	if card, err = decoder.Decode(); err != nil || card.Value(vcard.FieldFormattedName) != "Lou" || card.Get(vcard.FieldEmail) != nil {
+	if card, err = decoder.Decode(); err != nil || card.Value(vcard.FieldFormattedName) != "Lou" ||
+		card.Get(vcard.FieldEmail) != nil {
 		t.Errorf("the second card: %v, %v", card, err)
 	}
-	if err := Write(&file, commands.Output{Columns: out.Columns[:2], Rows: [][]any{{int64(1), "x"}}}, Style{Format: "vcard"}); err == nil {
+	if err := Write(&file, commands.Output{Columns: out.Columns[:2], Rows: [][]any{{int64(1), "x"}}},
+		Style{Format: "vcard"}); err == nil {
 		t.Error("contracts are written as vCards")
 	}
 }
