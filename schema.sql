@@ -1,6 +1,6 @@
 -- The data model of crm and the guard in front of it.
 --
--- The owner role owns all objects in this file and cannot log in. The program, and any thief of its config file, logs in
+-- The owner role owns all objects in this file and cannot log in. The program, or a thief of its config file, logs in
 -- as the app role and has only the privileges that part 10 grants: to read and write as a signed-in collaborator. Only
 -- this file decides about permissions.
 --
