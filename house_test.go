@@ -21,6 +21,7 @@ var arrows = map[string][]string{
 	".": {
 		"commands", "commands/config", "commands/operator", "repo", "repo/place", "security", "seed", "shell",
 	},
+	".ci/types":                {},
 	"shell":                    {"commands", "repo", "shell/line", "shell/render"},
 	"shell/line":               {},
 	"shell/internal/linedemo":  {"commands", "shell", "shell/line"},

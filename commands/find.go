@@ -30,7 +30,8 @@ var hitFields = []Field[hit]{
 
 func findCommands() Table {
 	return Table{{
-		Name: "find", Short: "Find any record by what it is about, the best match first", Needs: action("customer", "view"),
+		Name: "find", Short: "Find any record by what it is about, the best match first",
+		Needs:    action("customer", "view"),
 		Args:     []Arg{{Name: "text", Kind: Words, Help: "words in any order, an address, a number"}},
 		Flags:    []Flag{formatFlag},
 		Examples: []string{"find lou bouzin", "find 06 12 34 56 78"},
@@ -148,7 +149,10 @@ func contactChoice(c repo.Contact) Choice {
 }
 
 func noteChoice(n repo.Note) Choice {
-	return Choice{strconv.FormatInt(n.ID, 10), fmt.Sprintf("%s — %s %d, %s", summary(n.Text), n.Noun, n.RecordID, n.Customer)}
+	return Choice{
+		strconv.FormatInt(n.ID, 10),
+		fmt.Sprintf("%s — %s %d, %s", summary(n.Text), n.Noun, n.RecordID, n.Customer),
+	}
 }
 
 func contractChoice(c repo.Contract) Choice {

@@ -121,7 +121,8 @@ func fieldsOf[T any]() []Field[T] {
 			continue
 		}
 		column := Column{
-			Name: c.Name, Detail: has("detail"), Status: has("status"), Absent: has("absent"), Whole: has("whole"), Long: has("long"),
+			Name: c.Name, Detail: has("detail"), Status: has("status"), Absent: has("absent"), Whole: has("whole"),
+			Long: has("long"),
 		}
 		switch {
 		case has("wide"):

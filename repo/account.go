@@ -27,8 +27,8 @@ type Permission struct {
 // "password" (choose a password), "mfa" (enrol a second factor) or nothing.
 func (db *DB) Whoami(ctx context.Context) (me User, may []Permission, duty string, err error) {
 	var mine []User
-	if apart, err := db.alone(); err == nil {
-		db = apart // signing in does not begin a script's transaction
+	if own, err := db.ownTransactions(); err == nil {
+		db = own // signing in does not begin a script's transaction
 	}
 	err = db.ask(ctx,
 		step{users.from().From("my_account()"), collect(&mine, users.row(db))},
@@ -52,13 +52,13 @@ func (db *DB) SignOut(ctx context.Context) error {
 		return db.ask(ctx, step{query: squirrel.Expr("select sign_out()")}) // idempotent
 	}
 	if db.tx == nil || db.tx.tx == nil {
-		return end(ctx, db.outside())
+		return end(ctx, db.outsideScript())
 	}
 	token, err := db.token() // take it now: its key is wiped before a script ends
 	if err != nil {
 		return err
 	}
-	return db.As(func() (string, error) { return token, nil }).afterwards(ctx, end)
+	return db.As(func() (string, error) { return token, nil }).runAfter(ctx, end)
 }
 
 // ResetPassword gives a collaborator a one-time password, ends their sessions and unlocks the account. It returns the
@@ -71,4 +71,9 @@ func (db *DB) ResetPassword(ctx context.Context, id int64, p Password) (until ti
 // Unlock ends the lockout of an account.
 func (db *DB) Unlock(ctx context.Context, id int64) error {
 	return db.run(ctx, step{query: squirrel.Expr("select unlock_user($1)", id)})
+}
+
+// Lockout returns the end of an account's lockout; nil if there is none or the caller may not end it.
+func (db *DB) Lockout(ctx context.Context, id int64) (until *time.Time, err error) {
+	return until, db.ask(ctx, step{squirrel.Expr("select lockout_of($1)", id), value(&until)})
 }

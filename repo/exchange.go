@@ -129,7 +129,9 @@ func (db *DB) sendOnce(ctx context.Context, b bundle, request string) (out outco
 		return outcome{err: err, lost: db.tx == nil && isLost(err)}, false
 	}
 	queued := db.queue(b, token, request, touches, shared, &moved)
+	quit := db.reportBlockers(ctx, to.Conn(), shared)
 	out.err = to.SendBatch(limited, queued).Close()
+	quit()
 	out.late, out.by = out.err != nil && limited.Err() != nil && ctx.Err() == nil, db.link.limit
 	stop()
 	broken := release()
@@ -149,6 +151,7 @@ func (db *DB) sendOnce(ctx context.Context, b bundle, request string) (out outco
 // A batchSender is a connection or a transaction.
 type batchSender interface {
 	SendBatch(context.Context, *pgx.Batch) pgx.BatchResults
+	Conn() *pgx.Conn
 }
 
 // sender returns the target of a batch: the transaction of an atomic script, which begins with its first batch, or a
@@ -156,7 +159,7 @@ type batchSender interface {
 // to the pool and reports whether it is broken.
 func (db *DB) sender(ctx context.Context) (to batchSender, shared bool, release func() (broken bool), err error) {
 	if s := db.tx; s != nil {
-		s.db = db.outside()
+		s.db = db.outsideScript()
 		if s.tx == nil {
 			if err := s.begin(ctx); err != nil {
 				return nil, false, nil, err
@@ -191,7 +194,7 @@ func (db *DB) queue(b bundle, token, request string, touches, shared bool, moved
 		return err
 	}
 	if shared {
-		names, values := apart(append(db.fixed[:len(db.fixed):len(db.fixed)], setting{"crm.token", token},
+		names, values := splitSettings(append(db.fixed[:len(db.fixed):len(db.fixed)], setting{"crm.token", token},
 			setting{"crm.request", request}))
 		queued.Queue(db.meeting.shared, SchemaVersion, names, values).Query(first)
 	} else {

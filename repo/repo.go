@@ -29,6 +29,12 @@ type Vault interface {
 	Score(needle string, fields ...string) int // how well opened texts match; 0: not at all
 	Readings(needle string) [][]string         // a matching record has all words of one reading
 
+	// CompanyKey and PersonKey return the same text for all spellings of a name; CompanyWords are the words of the former.
+	CompanyKey(name string) string
+	CompanyWords(name string) []string
+	PersonKey(name string) string
+	IsTypo(a, b string) bool // of keys
+
 	PlainTokens(text string) []int32   // of text that is not sealed
 	PlainNeedle(text string) [][]int32 // the sets of tokens that a search in such text asks for
 	// Generation changes when the keys change: then a running search must be repeated.
@@ -60,6 +66,8 @@ type Config struct {
 	Revive         func(ctx context.Context) error // starts the server if it is stopped; may be nil
 	// called once when a database becomes unreachable that was reachable before; may be nil
 	Away func()
+	// called when a statement has waited for a lock of others for more than a second; may be nil
+	Blocked func([]Blocker)
 	// called once if the schema is of a newer crm that still serves this one; may be nil
 	Newer func()
 }
@@ -71,7 +79,7 @@ func Open(c Config) (*DB, error) {
 		return nil, fmt.Errorf("database.url cannot be read: want postgres://USER:PASSWORD@HOST:PORT/DATABASE")
 	}
 	db := &DB{
-		vault: c.Vault, link: &link{tell: c.Away, revive: c.Revive, limit: c.QueryTimeout, clock: systemClock()},
+		vault: c.Vault, link: &link{tell: c.Away, revive: c.Revive, blocked: c.Blocked, limit: c.QueryTimeout, clock: systemClock()},
 		fixed: fixed(c.Schema), meeting: newMeeting(c.Schema, c.Newer),
 	}
 	conf.MaxConns, conf.MinConns = 4, 0

@@ -34,7 +34,14 @@ func TestConversation(t *testing.T) {
 		name     string
 		promises map[string]func(*testing.T)
 	}{
-		{"loop", loopPromises}, {"box", boxPromises}, {"ask", askPromises}, {"edit", editPromises}, {"output", outputPromises}, {"link", linkPromises}, {"account", accountPromises}, {"pictures", picturePromises},
+		{"loop", loopPromises},
+		{"box", boxPromises},
+		{"ask", askPromises},
+		{"edit", editPromises},
+		{"output", outputPromises},
+		{"link", linkPromises},
+		{"account", accountPromises},
+		{"pictures", picturePromises},
 	} {
 		t.Run(g.name, func(t *testing.T) {
 			for name, test := range g.promises {
@@ -89,7 +96,8 @@ func fillDatabase(address func(string) string, name string, amounts seed.Config)
 	if err != nil {
 		return w, err
 	}
-	admin := repo.NewAdmin(address("postgres"), repo.Names{Database: name, Schema: "crm", Owner: "crm_owner", App: "crm_app"})
+	admin := repo.NewAdmin(address("postgres"),
+		repo.Names{Database: name, Schema: "crm", Owner: "crm_owner", App: "crm_app"})
 	if _, err := admin.Setup(ctx, string(schema), ""); err != nil {
 		return w, err
 	}
@@ -156,8 +164,10 @@ func sit(t testing.TB, c deskConfig) *desk {
 		d.database = pgtest.Database(t, stock)
 	}
 	env := append([]string{
-		"HOME=" + d.home, "XDG_CONFIG_HOME=" + d.home + "/config", "XDG_DATA_HOME=" + d.home + "/data", "XDG_STATE_HOME=" + d.home + "/state",
-		"CRM_DATABASE_URL=" + d.app(d.database), "CRM_KEYSET=" + d.keyset, "CRM_PASSWORD_MEMORY_MIB=12", "CRM_LOCALE_LANGUAGE=en", "CRM=" + c.bin,
+		"HOME=" + d.home, "XDG_CONFIG_HOME=" + d.home + "/config", "XDG_DATA_HOME=" + d.home + "/data",
+		"XDG_STATE_HOME=" + d.home + "/state",
+		"CRM_DATABASE_URL=" + d.app(d.database), "CRM_KEYSET=" + d.keyset, "CRM_PASSWORD_MEMORY_MIB=12",
+		"CRM_LOCALE_LANGUAGE=en", "CRM=" + c.bin,
 	}, c.env...)
 	args := append([]string{c.bin}, c.flags...)
 	if c.login != "" {
@@ -168,7 +178,8 @@ func sit(t testing.TB, c deskConfig) *desk {
 	if c.shell != "" {
 		args = append([]string{"bash", "--norc", "--noprofile", "-mc", c.shell, "bash"}, args[1:]...)
 	}
-	d.console = openConsole(t, c.bin, consoleConfig{cols: cmp.Or(c.cols, 80), rows: cmp.Or(c.rows, 24), env: env, args: args})
+	d.console = openConsole(t, c.bin,
+		consoleConfig{cols: cmp.Or(c.cols, 80), rows: cmp.Or(c.rows, 24), env: env, args: args})
 	d.idle()
 	return d
 }
@@ -245,11 +256,23 @@ func (d *desk) number(statement string, args ...any) (n int) {
 	return n
 }
 
+// text is what the superuser reads.
+func (d *desk) text(statement string, args ...any) (text string) {
+	d.t.Helper()
+	conn := d.connect(d.database)
+	defer conn.Close(context.Background())
+	if err := conn.QueryRow(context.Background(), statement, args...).Scan(&text); err != nil {
+		d.t.Fatalf("%s: %v", statement, err)
+	}
+	return text
+}
+
 // lock keeps everybody from a table until unlock.
 func (d *desk) lock(table string) (unlock func()) {
 	d.t.Helper()
 	conn := d.connect(d.database)
-	if _, err := conn.Exec(context.Background(), "begin; lock table "+pgx.Identifier{table}.Sanitize()+" in access exclusive mode"); err != nil {
+	if _, err := conn.Exec(context.Background(), "begin; lock table "+pgx.Identifier{table}.Sanitize()+
+		" in access exclusive mode"); err != nil {
 		d.t.Fatal(err)
 	}
 	unlock = sync.OnceFunc(func() { _ = conn.Close(context.Background()) })
@@ -260,7 +283,9 @@ func (d *desk) lock(table string) (unlock func()) {
 // waiting counts the statements of the program that wait for a lock, but for one backend.
 func (d *desk) waiting(but int) int {
 	d.t.Helper()
-	return d.number("select count(*) from pg_stat_activity where datname = $1 and application_name = 'crm' and state = 'active' and wait_event_type = 'Lock' and pid <> $2", d.database, but)
+	return d.number(
+		`select count(*) from pg_stat_activity where datname = $1 and application_name = 'crm' and state = 'active'
+		and wait_event_type = 'Lock' and pid <> $2`, d.database, but)
 }
 
 // stuck waits for a statement of the program to wait for a lock.
@@ -327,7 +352,8 @@ func inOrder(t testing.TB, text string, words ...string) {
 }
 
 // controls are the control sequences and characters that plainly drops; a line feed stays.
-var controls = regexp.MustCompile(`\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(\x07|\x1b\\)|\x1b.|[\x00-\x09\x0b-\x1f\x7f]`)
+var controls = regexp.MustCompile(
+	`\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(\x07|\x1b\\)|\x1b.|[\x00-\x09\x0b-\x1f\x7f]`)
 
 // plainly is what was written without the control sequences.
 func plainly(text string) string { return controls.ReplaceAllString(text, "") }

@@ -188,7 +188,8 @@ func cellsOf(page string) (cells map[string][]string, isTable bool) {
 				titles[i] = strings.TrimSpace(titles[i] + " " + strings.TrimSpace(part))
 			}
 		case strings.HasPrefix(line, "│"):
-			isNext := strings.TrimSpace(parts[0]) == "" // of the record's first line: only the first column is never empty
+			// of the record's first line: only the first column is never empty
+			isNext := strings.TrimSpace(parts[0]) == ""
 			for i, part := range parts {
 				part = strings.TrimSpace(part)
 				of := cells[titles[i]]
@@ -203,11 +204,12 @@ func cellsOf(page string) (cells map[string][]string, isTable bool) {
 	return cells, isTable
 }
 
-// TestScreensGrow widens the window column by column: the table of a list stays a table, a column that is shown stays, no
-// cell shows less than before, no more cells are cut than before, and what must not be cut never is.
+// TestScreensGrow widens the window column by column: the table of a list stays a table, a column that is shown stays,
+// no cell shows less than before, no more cells are cut than before, and what must not be cut never is.
 func TestScreensGrow(t *testing.T) {
 	whole := []string{
-		"ID", "PHONE", "EMAIL", "START DATE", "END DATE", "AT", "TOTAL AMOUNT", "REMAINING AMOUNT", "STATUS", "ROLE", "ACTION",
+		"ID", "PHONE", "EMAIL", "START DATE", "END DATE", "AT", "TOTAL AMOUNT", "REMAINING AMOUNT", "STATUS", "ROLE",
+		"ACTION",
 		"ENTITY", "ENTITY ID", "COUNT", "COMMAND", "ATTENDEES",
 	}
 	answers, locale := screenAnswers(t)
@@ -230,7 +232,8 @@ func TestScreensGrow(t *testing.T) {
 			for title, column := range cells {
 				for row, cell := range column {
 					if len(column) != len(answers[i].Rows) {
-						t.Fatalf("%s at %d: %d cells of %s for %d rows", list.line, width, len(column), title, len(answers[i].Rows))
+						t.Fatalf("%s at %d: %d cells of %s for %d rows", list.line, width, len(column), title,
+							len(answers[i].Rows))
 					}
 					if strings.HasSuffix(cell, "…") {
 						cut++
@@ -238,7 +241,8 @@ func TestScreensGrow(t *testing.T) {
 							t.Errorf("%s at %d: %s is cut: %s", list.line, width, title, cell)
 						}
 					}
-					if was := before[title]; was != nil && len(strings.TrimSuffix(cell, "…")) < len(strings.TrimSuffix(was[row], "…")) {
+					if was := before[title]; was != nil &&
+						len(strings.TrimSuffix(cell, "…")) < len(strings.TrimSuffix(was[row], "…")) {
 						t.Errorf("%s at %d shows less than at %d: %q, %q", list.line, width, width-1, cell, was[row])
 					}
 				}
@@ -273,6 +277,7 @@ func compareFile(t *testing.T, name, text string) {
 		t.Fatal(err)
 	}
 	if string(kept) != text {
-		t.Errorf("%s is out of date: run go test ./shell -run %s -update and look at it; it is now\n%s", name, t.Name(), text)
+		t.Errorf("%s is out of date: run go test ./shell -run %s -update and look at it; it is now\n%s", name, t.Name(),
+			text)
 	}
 }

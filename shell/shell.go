@@ -98,7 +98,8 @@ func (sh *Shell) do(ctx context.Context, line string, typed bool) error {
 	answer, err := sh.dispatch(ctx, line, typed)
 	sh.did, sh.values = answer.Command, answer.Used
 	took := time.Since(began)
-	if err != nil && ctx.Err() != nil && !errors.Is(err, commands.ErrExit) && !errors.Is(err, repo.ErrUnanswered) && !errors.As(err, new(repo.Uncertain)) {
+	if err != nil && ctx.Err() != nil && !errors.Is(err, commands.ErrExit) && !errors.Is(err, repo.ErrUnanswered) &&
+		!errors.As(err, new(repo.Uncertain)) {
 		err = context.Canceled // whatever the cancelled command made of it
 	}
 	sh.Reporter.events(cmp.Or(sh.who(), before), answer.Output.Events, err)
@@ -155,12 +156,20 @@ func (sh *Shell) who() int64 {
 
 // print writes an answer: data first, then words.
 func (sh *Shell) print(ctx context.Context, a commands.Answer, took time.Duration) error {
+	if a.To.File != "" {
+		to := a.To
+		a.To.File = ""
+		return sh.toFile(to.File, func() error { return sh.print(ctx, a, took) })
+	}
+	if out, ok := sh.Data.(*os.File); commands.IsWorkbook(a.Format) && ok && term.IsTerminal(int(out.Fd())) {
+		return commands.Explain("a workbook is not for a screen", "name a file with --out FILE.xlsx", commands.ErrUsage)
+	}
 	var page bytes.Buffer
 	if a.Output.Text != "" {
 		page.WriteString(strings.TrimRight(a.Output.Text, "\n") + "\n")
 	}
 	style := sh.style(a.Format)
-	style.Raw = a.Raw
+	style.Raw, style.Excel = a.Raw, a.To.Excel
 	if a.Output.Rest != nil {
 		if err := sh.stream(ctx, &a, style); err != nil {
 			return err
@@ -202,7 +211,8 @@ func (sh *Shell) print(ctx context.Context, a commands.Answer, took time.Duratio
 func (sh *Shell) stream(ctx context.Context, a *commands.Answer, style render.Style) error {
 	warning, rows := "", 0
 	err := sh.Pager.stream(sh.Data, func(w io.Writer) (err error) {
-		rows, err = render.Stream(ctx, w, a.Output, style, func(out commands.Output) { warning = cmp.Or(warning, commands.Unopened(out)) })
+		rows, err = render.Stream(ctx, w, a.Output, style,
+			func(out commands.Output) { warning = cmp.Or(warning, commands.Unopened(out)) })
 		return err
 	})
 	if err != nil && ctx.Err() != nil {
@@ -261,7 +271,8 @@ func (sh *Shell) style(format string) render.Style {
 	if format == "" {
 		format = set.Format
 	}
-	st := render.Style{Format: format, Locale: sh.Session.Locale, Color: set.Color == "always" || set.Color == "auto" && sh.Screen.Color}
+	st := render.Style{Format: format, Locale: sh.Session.Locale, Color: set.Color == "always" || set.Color == "auto" &&
+		sh.Screen.Color}
 	if sh.Screen.Terminal && sh.Screen.Width != nil {
 		st.Width = sh.Screen.Width()
 	}

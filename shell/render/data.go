@@ -1,7 +1,7 @@
 package render
 
-// Formats for programs. In csv and tsv a text that a spreadsheet would run as a formula gets an apostrophe in front, see
-// inert(). On a terminal, control characters in csv and tsv are shown escaped.
+// Formats for programs. In csv and tsv a text that a spreadsheet would run as a formula gets an apostrophe in front,
+// see inert(). On a terminal, control characters in csv and tsv are shown escaped.
 
 import (
 	"bytes"
@@ -75,6 +75,15 @@ func (p painter) jsonObject(page *bytes.Buffer, keys []string, row []any) {
 	page.WriteByte('}')
 }
 
+// ndjson writes one object a line (https://github.com/ndjson/ndjson-spec).
+func (p painter) ndjson(page *bytes.Buffer, out commands.Output) {
+	keys := jsonKeys(out)
+	for _, row := range out.Rows {
+		p.jsonObject(page, keys, row)
+		page.WriteByte('\n')
+	}
+}
+
 // jsonString quotes the text.
 func jsonString(s string) string {
 	var b strings.Builder
@@ -104,7 +113,10 @@ func safeJSON(quoted string) string {
 
 // csv writes RFC 4180 with a header and "\n" at the end of a line.
 func (p painter) csv(page *bytes.Buffer, out commands.Output) error {
-	w := csv.NewWriter(page)
+	if p.Excel {
+		page.WriteString("\ufeff") // without it Excel reads the bytes as of an old code page
+	}
+	w := p.csvWriter(page)
 	if err := w.Write(columnNames(out)); err != nil {
 		return err
 	}
@@ -113,7 +125,7 @@ func (p painter) csv(page *bytes.Buffer, out commands.Output) error {
 }
 
 func (p painter) csvRows(page *bytes.Buffer, out commands.Output) error {
-	w, record := csv.NewWriter(page), make([]string, len(out.Columns))
+	w, record := p.csvWriter(page), make([]string, len(out.Columns))
 	for _, row := range out.Rows {
 		for i, cell := range row {
 			record[i] = p.guard(p.inert(cell))
@@ -129,6 +141,15 @@ func (p painter) csvRows(page *bytes.Buffer, out commands.Output) error {
 	}
 	w.Flush()
 	return w.Error()
+}
+
+// csvWriter returns a writer of the style: with --excel the delimiter is a semicolon where the decimal mark is a comma.
+func (p painter) csvWriter(page *bytes.Buffer) *csv.Writer {
+	w := csv.NewWriter(page)
+	if p.Excel && p.amounts.Decimal() == "," {
+		w.Comma = ';'
+	}
+	return w
 }
 
 // tsv writes a header and one line a record; tab, line break and backslash inside a value are
@@ -156,8 +177,9 @@ var (
 	harmless = regexp.MustCompile(`^[+-][0-9][0-9 .,]*$`) // a number, such as a phone number
 )
 
-// inert returns a cell's text with an apostrophe in front if a spreadsheet would run it. Numbers, amounts and phone numbers stay as
-// they are. To read such a file back, remove one apostrophe from each text that is a formula after its leading apostrophes.
+// inert returns a cell's text with an apostrophe in front if a spreadsheet would run it. Numbers, amounts and phone
+// numbers stay as they are. To read such a file back, remove one apostrophe from each text that is a formula after its
+// leading apostrophes.
 func (p painter) inert(cell any) string {
 	text := p.bare(cell)
 	if _, isText := cell.(string); isText && !p.Raw && formula.MatchString(text) && !harmless.MatchString(text) {

@@ -127,7 +127,8 @@ func (f *fitting) optional() []int {
 		}
 	}
 	slices.SortStableFunc(optional, func(a, b int) int {
-		return cmp.Or(cmp.Compare(f.columns[a].spec.Wide, f.columns[b].spec.Wide), f.columns[a].need()-f.columns[b].need())
+		return cmp.Or(cmp.Compare(f.columns[a].spec.Wide, f.columns[b].spec.Wide),
+			f.columns[a].need()-f.columns[b].need())
 	})
 	return optional
 }

@@ -20,7 +20,8 @@ import (
 func randomText(r *rand.Rand) string {
 	pieces := []string{
 		"a", "word", " ", "  ", "\n", "\t", "é", "e\u0301", "日本", "한", "👨‍👩‍👧", "❤️", "🇫🇷", "1️⃣", "👍🏿", "नमस्ते",
-		"\x1b[31m", "\u202e", "\u200d", "\ufe0f", "\u0301", "\xff", "|", "Donaudampfschifffahrtsgesellschaft", "…", "“", "مرحبا",
+		"\x1b[31m", "\u202e", "\u200d", "\ufe0f", "\u0301", "\xff", "|", "Donaudampfschifffahrtsgesellschaft", "…", "“",
+		"مرحبا",
 	}
 	var b strings.Builder
 	for range r.IntN(12) {
