@@ -66,7 +66,7 @@ func (sh *Shell) Converse(ctx context.Context, t Terminal) error {
 	defer func() { _, _ = io.WriteString(t.Out, restoreTitle) }()
 	c.greet(ctx)
 	for {
-		c.settle()
+		c.showUser()
 		text, err := readCommand(reader)
 		switch {
 		case errors.Is(err, io.EOF):
@@ -167,8 +167,8 @@ func (c *conversation) agreesToPaste(text string) bool {
 	return true
 }
 
-// settle makes the prompt that of the signed-in user: history and window title.
-func (c *conversation) settle() {
+// showUser shows the signed-in user in the window title and switches to their history.
+func (c *conversation) showUser() {
 	user := ""
 	if c.Session.Me != nil {
 		user = c.Session.Me.Email

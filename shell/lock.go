@@ -31,7 +31,7 @@ func (sh *Shell) unlock(ctx context.Context) bool {
 	defer sh.unhush()
 	for range mostUnlocks {
 		who := sh.who()
-		out, err := commands.Unlock(asking, sh.Session)
+		out, err := commands.Reauthenticate(asking, sh.Session)
 		sh.Reporter.events(who, out.Events, err)
 		if err == nil {
 			return true

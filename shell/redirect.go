@@ -26,8 +26,8 @@ func (sh *Shell) redirect(ctx context.Context, r commands.Redirection) error {
 	return sh.toFile(r.File, func() error { return sh.do(ctx, r.Line, true) })
 }
 
-// toFile has answer write its data to the file. A regular file has mode 0600 and appears when the answer is complete; a link
-// stays, and what it names is replaced. A device or pipe is written as the answer comes.
+// toFile has answer write its data to the file. A regular file has mode 0600 and appears when the answer is complete;
+// a link stays, and what it names is replaced. A device or pipe is written as the answer comes.
 func (sh *Shell) toFile(name string, answer func() error) error {
 	place := name
 	if real, err := filepath.EvalSymlinks(name); err == nil {

@@ -283,7 +283,7 @@ func (sh *Shell) style(format string) render.Style {
 // reference that the reporter has too.
 func (sh *Shell) fail(err error) {
 	var at placed
-	var done told
+	var done printed
 	if errors.As(err, &done) {
 		return
 	}

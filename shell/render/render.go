@@ -120,16 +120,16 @@ func without(out commands.Output, some func(commands.Column) bool) commands.Outp
 	if len(keep) == 0 || len(keep) == len(out.Columns) {
 		return out
 	}
-	kept := out
-	kept.Columns, kept.Rows = make([]commands.Column, len(keep)), make([][]any, len(out.Rows))
+	narrow := out
+	narrow.Columns, narrow.Rows = make([]commands.Column, len(keep)), make([][]any, len(out.Rows))
 	for k, i := range keep {
-		kept.Columns[k] = out.Columns[i]
+		narrow.Columns[k] = out.Columns[i]
 	}
 	for r, row := range out.Rows {
-		kept.Rows[r] = make([]any, len(keep))
+		narrow.Rows[r] = make([]any, len(keep))
 		for k, i := range keep {
-			kept.Rows[r][k] = row[i]
+			narrow.Rows[r][k] = row[i]
 		}
 	}
-	return kept
+	return narrow
 }

@@ -44,12 +44,12 @@ func (p painter) newWorkbook(out commands.Output) (*workbook, error) {
 
 func (b *workbook) begin(out commands.Output) (err error) {
 	timeFormat, amountFormat := "yyyy-mm-dd hh:mm", "#,##0.00"
-	for style, of := range map[*int]*excelize.Style{
+	for style, spec := range map[*int]*excelize.Style{
 		&b.styles.header: {Font: &excelize.Font{Bold: true}},
 		&b.styles.time:   {CustomNumFmt: &timeFormat},
 		&b.styles.amount: {CustomNumFmt: &amountFormat},
 	} {
-		if *style, err = b.file.NewStyle(of); err != nil {
+		if *style, err = b.file.NewStyle(spec); err != nil {
 			return err
 		}
 	}
