@@ -1994,7 +1994,7 @@ create index audit_batch on audit (batch, id) where batch is not null;
 -- Reports whether an entry with this action leads changes.
 create function leads(action text) returns boolean
 language sql immutable parallel safe
-return action in ('hand-over', 'update-many');
+return action in ('hand-over', 'update-many', 'import');
 
 -- Writes an entry of the caller's that leads the changes that follow in the transaction, until crm.batch is empty
 -- again. It returns the entry.
@@ -2302,7 +2302,9 @@ declare
 	more    text;
 begin
 	begin
-		perform lead_update(of_noun);
+		if coalesce(current_setting('crm.batch', true), '') = '' then -- else an import leads them
+			perform lead_update(of_noun);
+		end if;
 		for which, new in select c.key::bigint, c.value from jsonb_each(changes) c order by 1 loop
 			begin
 				execute format('update %1$s t set %2$s from jsonb_populate_record(null::%1$s, $1) r where t.id = $2 and t.deleted_at is null', tab,
@@ -2325,6 +2327,53 @@ begin
 		null; -- what was changed is rolled back
 	end;
 	return jsonb_build_object('changed', changed, 'refused', refused);
+end $$;
+
+-- Writes the entry that leads the records which an import adds and changes.
+create function lead_import(of_noun text) returns void
+language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
+begin
+	perform lead(plain_name(of_noun), 0, 'import', null);
+end $$;
+
+-- Adds records to a table with the caller's own rights. rows is an array of their columns, which are those of the first
+-- one. It adds all with one statement or, if one is refused, each with its own. It returns the new ids in the order of
+-- the rows, of a table whose ids the caller may read, and the rows that were refused, by their place from 0.
+create function add_many(tab regclass, rows jsonb) returns jsonb
+language plpgsql volatile set search_path = :"schema", pg_temp as $$
+declare
+	written text := (select string_agg(format('%I', name), ', ') from jsonb_object_keys(rows->0) name);
+	adding  text := format('insert into %1$s (%2$s) select %2$s from jsonb_populate_recordset(null::%1$s, $1)', tab, written);
+	ids     jsonb := '[]';
+	refused jsonb := '[]';
+	place   bigint := 0;
+	row     jsonb;
+	new     jsonb;
+	code    text;
+	broken  text;
+	more    text;
+begin
+	adding := case when has_column_privilege(tab, 'id', 'select')
+		then format('with added as (%s returning id) select coalesce(jsonb_agg(id order by id), ''[]'') from added', adding)
+		else format('with added as (%s) select ''[]''::jsonb', adding) end;
+	begin
+		execute adding into ids using rows;
+		return jsonb_build_object('ids', ids, 'refused', refused);
+	exception when integrity_constraint_violation or data_exception or insufficient_privilege or no_data_found then
+		ids := '[]';
+	end;
+	for row in select e.value from jsonb_array_elements(rows) e loop
+		begin
+			execute adding into new using jsonb_build_array(row);
+			ids := ids || case when new = '[]' then '[0]' else new end;
+		exception when integrity_constraint_violation or data_exception or insufficient_privilege or no_data_found then
+			get stacked diagnostics code = returned_sqlstate, broken = constraint_name, more = pg_exception_detail;
+			refused := refused || jsonb_build_object('id', place, 'code', code, 'constraint', broken, 'detail', more);
+			ids := ids || '[0]'::jsonb;
+		end;
+		place := place + 1;
+	end loop;
+	return jsonb_build_object('ids', ids, 'refused', refused);
 end $$;
 
 -- Returns the table of a noun.
@@ -2420,7 +2469,7 @@ declare
 	former    jsonb;
 	taken     bigint := 0;
 begin
-	if led.id is null or judgement[2] is null or led.action <> 'update-many' and judgement[2] <> 0 then
+	if led.id is null or judgement[2] is null and led.action <> 'import' or judgement[2] <> 0 and led.action = 'hand-over' then
 		raise exception using errcode = '42501', message = 'not permitted';
 	end if;
 	for change in select b.* from audit b where b.batch = led.id order by b.entity, b.entity_id loop
@@ -2435,13 +2484,22 @@ begin
 	for change in select b.* from audit b where b.batch = led.id order by b.id desc loop
 		tab := table_of(change.entity);
 		execute format('select to_jsonb(t) from %s t where t.id = $1', tab) into row using change.entity_id;
-		if led.action = 'update-many' and judgement[2] <> 0 and within(judgement, owners_of(change.entity, row)) is not true then
+		if change.action = 'add' and change.entity in ('contract', 'payment') then
+			raise exception using errcode = '23514', constraint = 'undo_added', message = 'this is not deleted';
+		end if;
+		if case when change.action = 'add' then (judged(change.entity || '.delete'))[2] is distinct from 0 and not is_fresh(change)
+			when led.action = 'hand-over' then false
+			else judgement[2] is null or judgement[2] <> 0 and within(judgement, owners_of(change.entity, row)) is not true end
+		then
 			raise exception using errcode = '42501', message = 'not permitted';
 		end if;
 		former := (select coalesce(jsonb_object_agg(w.key, case when w.key = any (sealed_in(change.entity)) then to_jsonb(split_part(w.value #>> '{}', ' ', 1)) else w.value end), '{}')
 			from jsonb_each(change.before) w where w.key not in ('remaining_amount', 'signed_at'));
 		former := former || (select coalesce(jsonb_object_agg(w.key, w.value), '{}') from jsonb_each(tokens->change.id::text) w
 			where w.key = any (token_columns(tab)) and former ? left(w.key, -7));
+		if change.action = 'add' then
+			former := jsonb_build_object('deleted_at', now());
+		end if;
 		perform set_config('crm.undoes', change.id::text, true);
 		if former <> '{}' then
 			execute format('update %1$s t set changed_in = $1, %2$s from jsonb_populate_record(null::%1$s, $2) r where t.id = $3', tab,
@@ -2713,7 +2771,7 @@ grant execute on function
 	me(boolean), me_id(), my_session(), reach(text[]), reached(text[]), judged(text[]), within(bigint[], bigint[]),
 	admits(bigint[], bigint, bigint[]), my_account(), my_duty(), my_permissions(), hand_over(bigint, bigint),
 	fate(uuid), known_fate(uuid), requested_id(), history(text, bigint), my_changes(bigint), led_changes(bigint), take_back(bigint, jsonb),
-	lead_update(text), change_many(text, regclass, jsonb, boolean, boolean), own_addition(text, bigint),
+	lead_update(text), lead_import(text), add_many(regclass, jsonb), change_many(text, regclass, jsonb, boolean, boolean), own_addition(text, bigint),
 	note_refusal(text, text, bigint), note_export(text, bigint, text), export_customer(bigint), erase_customer(bigint, jsonb),
 	contact_of_customer(bigint), contact_of_contract(bigint), contract_owners(bigint, bigint), owners_of(text, jsonb), payable(bigint),
 	search_keys(integer[], bigint), run_key(bigint), search_tokens(customer), search_tokens(contact), search_tokens(event), search_tokens(note)

@@ -49,10 +49,12 @@ type Flag struct {
 
 // A Kind knows how to read an argument's text, complete it and explain it.
 type Kind struct {
-	Name   string                                                  // the placeholder of usage lines: "ID", "DATE"
-	Key    string                                                  // identifies the kind where several have the same Name; empty: Name does
-	Noun   string                                                  // of records that may be named instead of numbered, by what Search finds
-	Parse  func(s *Session, text string) (any, error)              // the error says what is wrong and how to write it
+	Name  string                                     // the placeholder of usage lines: "ID", "DATE"
+	Key   string                                     // identifies the kind where several have the same Name; empty: Name does
+	Noun  string                                     // of records that may be named instead of numbered, by what Search finds
+	Parse func(s *Session, text string) (any, error) // the error says what is wrong and how to write it
+	// Cell reads the text of a cell of an imported file; nil: Parse does.
+	Cell   func(s *Session, text string) (any, error)
 	Values func(s *Session) []Choice                               // fixed values, from memory; nil for none
 	After  func(s *Session, before string) []Choice                // fixed values of an argument that the one before it decides; nil for none
 	Live   func(ctx context.Context, s *Session) ([]Choice, error) // values from the database; nil for none

@@ -28,17 +28,18 @@ type Session struct {
 	// Choose asks which of several choices is meant; nil in a script.
 	Choose func(ctx context.Context, question string, choices []Choice) (Choice, error)
 	// Ask asks for the blanks of a command, and calls Set with each answer until it is right; nil in a script.
-	Ask     func(ctx context.Context, c Command, blanks []Blank) error
-	Source  func(ctx context.Context, file string) error // runs the commands of a file
-	Clear   func()                                       // empties the screen
-	Editor  func(kind, text string) (string, error)      // lets the user edit a text; nil without a terminal
-	Retype  func(text string)                            // begins the next line with text
-	Input   io.Reader                                    // standard input, unless commands come from it; may be nil
-	Watch   func(ctx context.Context, every time.Duration, line string) error
-	Last    string   // the command before this one
-	LastID  int64    // of the record that was shown alone or made last; 0: none
-	Next    string   // the command for the next page of the last list; empty: it was not cut
-	Aliases *Aliases // the user's own names for commands
+	Ask      func(ctx context.Context, c Command, blanks []Blank) error
+	Source   func(ctx context.Context, file string) error                   // runs the commands of a file
+	Clear    func()                                                         // empties the screen
+	Editor   func(kind, text string) (string, error)                        // lets the user edit a text; nil without a terminal
+	Retype   func(text string)                                              // begins the next line with text
+	Input    io.Reader                                                      // standard input, unless commands come from it; may be nil
+	Progress func(what string) (show func(done, total int64), leave func()) // of long work, on a terminal; may be nil
+	Watch    func(ctx context.Context, every time.Duration, line string) error
+	Last     string   // the command before this one
+	LastID   int64    // of the record that was shown alone or made last; 0: none
+	Next     string   // the command for the next page of the last list; empty: it was not cut
+	Aliases  *Aliases // the user's own names for commands
 
 	// Retyped asks for one of the words before what cannot be taken back; nil: go on; else why not.
 	Retyped func(ctx context.Context, question string, words ...string) error

@@ -206,6 +206,6 @@ func runSet(_ context.Context, s *Session, in Input) (Output, error) {
 
 // All is every command there is, in the order of help.
 func All() Table {
-	return forMany(overtaking(slices.Concat(accountCommands(), shellCommands(), fateCommands(), editCommands(), undoCommands(), aliasCommands(), findCommands(), waitingCommands(), customerCommands(), privacyCommands(), contactCommands(),
-		contractCommands(), eventCommands(), noteCommands(), tagCommands(), userCommands(), accessCommands(), factorCommands(), sessionCommands(), auditCommands())))
+	return forImport(forMany(overtaking(slices.Concat(accountCommands(), shellCommands(), fateCommands(), editCommands(), undoCommands(), aliasCommands(), findCommands(), waitingCommands(), customerCommands(), privacyCommands(), contactCommands(),
+		contractCommands(), eventCommands(), noteCommands(), tagCommands(), userCommands(), accessCommands(), factorCommands(), sessionCommands(), auditCommands()))))
 }
