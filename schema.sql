@@ -2487,9 +2487,9 @@ begin
 		if change.action = 'add' and change.entity in ('contract', 'payment') then
 			raise exception using errcode = '23514', constraint = 'undo_added', message = 'this is not deleted';
 		end if;
-		if case when change.action = 'add' then (judged(change.entity || '.delete'))[2] is distinct from 0 and not is_fresh(change)
+		if (case when change.action = 'add' then (judged(change.entity || '.delete'))[2] is distinct from 0 and not is_fresh(change)
 			when led.action = 'hand-over' then false
-			else judgement[2] is null or judgement[2] <> 0 and within(judgement, owners_of(change.entity, row)) is not true end
+			else judgement[2] is null or judgement[2] <> 0 and within(judgement, owners_of(change.entity, row)) is not true end)
 		then
 			raise exception using errcode = '42501', message = 'not permitted';
 		end if;

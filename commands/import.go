@@ -208,6 +208,9 @@ func (m importable) run(ctx context.Context, s *Session, in Input) (out Output, 
 	if err := db.EndImport(ctx); err != nil {
 		return Output{}, err
 	}
+	if i.added+i.changed == 0 {
+		return i.answer(), nil // nothing is on the trail
+	}
 	if err := commit(ctx); err != nil {
 		return Output{}, err
 	}
