@@ -1,42 +1,43 @@
 -- The data model of crm and the guard in front of it.
 --
--- The owner role owns everything in this file and cannot log in. The program (and anybody who
--- takes its config file) logs in as the app role and has only the privileges that part 10
--- grants: to read and write as a signed-in collaborator. Only this file decides who may do what.
+-- The owner role owns all objects in this file and cannot log in. The program, and any thief of its config file, logs in
+-- as the app role and has only the privileges that part 10 grants: to read and write as a signed-in collaborator. Only
+-- this file decides about permissions.
 --
 --   1  people        role, permission, collaborator
---   2  records       customer, contact, contract, payment, event, note, tag, and the keys that they are searched by
---   3  secrets       credential, second_factor, session, sign_in_attempt and its counts, secret, setting, schema_version()
---   4  who is asking me(), reach(), and for policies reached(); one's own account, the time
+--   2  records       customer, contact, contract, payment, event, note, tag, and their search tokens
+--   3  secrets       credential, second_factor, session, sign_in_attempt and its counts, secret, setting,
+--                    schema_version()
+--   4  the caller    me(), reach(), and for policies reached(); the caller's account, the time
 --   5  signing in    sign_in_params(), sign_in(), open_session(), passwords, second factors, sessions
 --   6  rules         triggers: stamps, contacts, states, payments, handing over
 --   7  the trail     audit and its hash chain, request and fate(), history(), undoing, exporting, erasing
 --   8  reading       one view a noun, and events' texts alone
 --   9  writing       row policies
---  10  grants, which keys seal, what functions tell, and no planner statistics
+--  10  grants, sealing keys, messages of functions, and no planner statistics
 --
--- `crm init` runs this file once, inside one transaction, with :"schema", :"owner" and :"app"
--- replaced by the names in the config (psql's own variables do the same: psql -v schema=crm …).
--- Function bodies name tables without a schema: every function fixes its search_path.
+-- `crm init` runs this file once, in one transaction, with :"schema", :"owner" and :"app" replaced by the names in the
+-- config (psql does the same with its variables: psql -v schema=crm …). Function bodies name tables without a schema:
+-- every function fixes its search_path.
 --
--- A change of this file needs a step in repo/upgrade/steps, see docs/contributing.md. `crm upgrade` runs the steps
--- that a database lacks and lays functions, views, triggers, policies and grants again from this file.
+-- A change of this file needs a step in repo/upgrade/steps, see docs/contributing.md. `crm upgrade` runs the steps that
+-- a database lacks, and creates functions, views, triggers, policies and grants again from this file.
 
 set local role :"owner";
 create schema :"schema";
 set local search_path = :"schema";
--- Nobody may execute a new function until part 10 grants it (PostgreSQL manual, 5.8 Privileges).
+-- New functions are executable only with a grant in part 10 (PostgreSQL manual, 5.8 Privileges).
 alter default privileges for role :"owner" revoke execute on functions from public;
 
 -- 1 ---------------------------------------------------------------------------- people
 
--- A department's role: which contact its holders may be. The table permission holds what they may do.
+-- A department's role, and the contacts that its holders may be. The table permission has the permissions.
 create table role (
 	name     text primary key check (name ~ '^[a-z][a-z_]{0,30}$'),
 	title    text not null,
 	sells    boolean not null default false, -- may be a sales contact
 	supports boolean not null default false, -- may be a support contact
-	reserved boolean not null default false, -- only its holders may give it, or change a collaborator who has it
+	reserved boolean not null default false, -- only its holders may assign it, or change a collaborator with it
 	mfa_required boolean not null default false -- its holders must have a second factor
 );
 
@@ -46,9 +47,10 @@ insert into role (name, title, sells, supports, reserved) values
 	('sales',   'Sales',          true,  false, false),
 	('support', 'Support',        false, true,  false);
 
--- The responsibility matrix. Its scope is 'all' or 'own'; without a row the action is refused.
--- The owner of a row is the customer's sales contact, also of its contacts, the contract's or its customer's sales contact,
--- the event's support contact, or the note's author; of a new event, its customer's sales contact. There is no other copy.
+-- The responsibility matrix. Its scope is 'all' or 'own'; without a row the action is refused. The owner of a customer
+-- or contact is the customer's sales contact; of a contract, its own or its customer's sales contact; of an event, its
+-- support contact; of a note, its author; of a new event, its customer's sales contact. There is no other copy of the
+-- matrix.
 create table permission (
 	role   text not null references role,
 	action text not null check (action ~ '^[a-z]+\.[a-z]+$'),
@@ -59,10 +61,11 @@ create table permission (
 insert into permission (role, action, scope)
 select r.name, noun || '.view', 'all'
 from role r, unnest(array['user', 'customer', 'contact', 'contract', 'event', 'note']) noun;
--- Everybody may write notes and tags; a note is its author's.
+-- Every role may write notes and tags. The owner of a note is its author.
 insert into permission (role, action, scope)
 select r.name, a.action, case when a.scope = 'own' and r.name in ('admin', 'manage') then 'all' else a.scope end
-from role r, (values ('note.add', 'all'), ('note.update', 'own'), ('note.delete', 'own'), ('tag.view', 'all'), ('tag.add', 'all'), ('tag.delete', 'all')) a (action, scope);
+from role r, (values ('note.add', 'all'), ('note.update', 'own'), ('note.delete', 'own'), ('tag.view', 'all'),
+	('tag.add', 'all'), ('tag.delete', 'all')) a (action, scope);
 
 insert into permission (role, action, scope) values
 	('admin',  'user.add',        'all'), ('manage',  'user.add',        'all'),
@@ -82,7 +85,7 @@ insert into permission (role, action, scope) values
 	('support', 'event.update',   'own'),
 	('admin',  'event.delete',    'all'), ('manage',  'event.delete',    'all'),
 	('admin',  'event.cancel',    'all'), ('manage',  'event.cancel',    'all'),
-	-- Others' accounts: unlocking, one-time passwords, sessions; second factors; handing over; the trail; a person's data.
+	-- Accounts of others: lockouts, one-time passwords, sessions; second factors; hand-over; the trail; personal data.
 	('admin',  'user.unlock',     'all'), ('manage',  'user.unlock',     'all'),
 	('admin',  'user.reset',      'all'), ('manage',  'user.reset',      'all'),
 	('admin',  'user.sessions',   'all'), ('manage',  'user.sessions',   'all'),
@@ -133,7 +136,8 @@ $$;
 -- Returns the noun under which the trail keeps changes of a table; null if it keeps none.
 create function trail_noun(of_table regclass) returns text
 language sql stable set search_path = :"schema", pg_temp as $$
-	select split_part(encode(t.tgargs, 'escape'), '\000', 1) from pg_trigger t where t.tgrelid = of_table and t.tgname = 'z_trail'
+	select split_part(encode(t.tgargs, 'escape'), '\000', 1) from pg_trigger t where t.tgrelid = of_table
+		and t.tgname = 'z_trail'
 $$;
 
 create table customer (
@@ -158,8 +162,11 @@ create table customer (
 	address_tokens      integer[] not null default '{}',
 	contact_tokens      integer[] not null default '{}', -- of the live contacts together; index_contact() keeps them
 	constraint customer_tokens check (cardinality(company_name_tokens) <= 1500 and cardinality(full_name_tokens) <= 1500
-		and cardinality(email_tokens) <= 1500 and cardinality(phone_tokens) <= 1500 and cardinality(address_tokens) <= 1500),
-	constraint customer_lengths check (greatest(length(company_name), length(full_name), length(email), length(phone), length(address), length(language)) <= 2048)
+		and cardinality(email_tokens) <= 1500 and cardinality(phone_tokens) <= 1500
+		and cardinality(address_tokens) <= 1500),
+	constraint customer_lengths
+		check (greatest(length(company_name), length(full_name), length(email), length(phone), length(address),
+		length(language)) <= 2048)
 );
 
 -- The search index of customers holds their tokens, each mixed with the number of the run of 8192 ids that the row is
@@ -178,11 +185,13 @@ return (select coalesce(array_agg(t # run_key(id >> 13)), '{}') from unnest(toke
 -- that.
 create function search_tokens(c customer) returns integer[]
 language sql immutable parallel safe
-return c.company_name_tokens || c.full_name_tokens || c.email_tokens || c.phone_tokens || c.address_tokens || c.contact_tokens;
+return c.company_name_tokens || c.full_name_tokens || c.email_tokens || c.phone_tokens || c.address_tokens
+	|| c.contact_tokens;
 
 -- fastupdate is off, so no search has to read a list of pending entries (PostgreSQL manual, 70.4.1 GIN Fast Update).
 create index customer_search on customer using gin (
-	search_keys(company_name_tokens || full_name_tokens || email_tokens || phone_tokens || address_tokens || contact_tokens, id)) with (fastupdate = off);
+	search_keys(company_name_tokens || full_name_tokens || email_tokens || phone_tokens || address_tokens
+		|| contact_tokens, id)) with (fastupdate = off);
 create index customer_sales_id on customer (sales_id, id);
 
 -- A further person of a customer. The first contact is the live one with the latest first_at, else the one that was
@@ -212,7 +221,9 @@ create table contact (
 create function search_tokens(n contact) returns integer[]
 language sql immutable parallel safe
 return n.full_name_tokens || n.role_tokens || n.email_tokens || n.phone_tokens;
-create index contact_search on contact using gin (search_keys(full_name_tokens || role_tokens || email_tokens || phone_tokens, id)) with (fastupdate = off);
+create index contact_search on contact
+	using gin (search_keys(full_name_tokens || role_tokens || email_tokens || phone_tokens,
+		id)) with (fastupdate = off);
 create index contact_customer_id on contact (customer_id, id);
 
 create table contract (
@@ -262,7 +273,8 @@ create table event (
 	location    text check (length(location) between 1 and 255),
 	attendees   integer,
 	comments    text check (length(comments) between 1 and 10000),
-	contact_id  bigint references contact, -- of the customer; null, or of another customer since: the customer's own person
+	-- of the customer; null, or of another customer since: the customer's own person
+	contact_id  bigint references contact,
 	support_id  bigint references collaborator,
 	created_at  timestamptz not null default now(),
 	updated_at  timestamptz not null default now(),
@@ -279,7 +291,8 @@ create table event (
 		and cardinality(comments_tokens) <= 40000),
 	constraint event_attendees_negative check (attendees >= 0),
 	constraint event_ends_before_start check (end_date > start_date),
-	constraint event_dates check (start_date between '1900-01-01 UTC' and '9999-12-30 UTC' and end_date between '1900-01-01 UTC' and '9999-12-30 UTC')
+	constraint event_dates check (start_date between '1900-01-01 UTC' and '9999-12-30 UTC'
+		and end_date between '1900-01-01 UTC' and '9999-12-30 UTC')
 );
 create index event_contract_id on event (contract_id, id);
 create index event_support_id on event (support_id, start_date);
@@ -290,7 +303,8 @@ create index event_contact_id on event (contact_id);
 create function search_tokens(e event) returns integer[]
 language sql immutable parallel safe
 return e.name_tokens || e.location_tokens || e.comments_tokens;
-create index event_search on event using gin (search_keys(name_tokens || location_tokens || comments_tokens, id)) with (fastupdate = off);
+create index event_search on event
+	using gin (search_keys(name_tokens || location_tokens || comments_tokens, id)) with (fastupdate = off);
 
 -- A note on a customer, contract or event, and a follow-up if it has a due day. It may name persons, so it is sealed
 -- wherever it is.
@@ -355,12 +369,13 @@ create table credential (
 	salt            bytea    not null check (length(salt) = 16),
 	key_hash        bytea    not null check (length(key_hash) = 32),
 	changed_at      timestamptz not null default now(),
-	must_change     boolean not null default false, -- a one-time password: a session with it may only choose another one
+	-- a one-time password: a session with it may only choose another one
+	must_change     boolean not null default false,
 	expires_at      timestamptz                     -- the password is refused from then on; null: never
 );
 
 -- The second factor: the secret of time-based one-time passwords (RFC 6238). The database verifies the codes, so it
--- must know the secret. Recovery codes are 80 random bits and are stored as SHA-256.
+-- must have the secret. Recovery codes are 80 random bits and are stored as SHA-256.
 create table second_factor (
 	collaborator_id bigint primary key references collaborator on delete cascade,
 	secret          bytea not null check (length(secret) between 16 and 64),
@@ -415,7 +430,8 @@ create table sign_in_attempt (
 	nonce        bytea    not null check (length(nonce) = 40),        -- of sign_in_params(); see sign_in_nonce()
 	client_nonce bytea    not null check (length(client_nonce) = 32),
 	proof        bytea    not null check (length(proof) = 32),        -- of the password's key; see redeem()
-	code_proof   bytea    check (length(code_proof) = 32),            -- the second factor's code, sealed; null: none was sent
+	-- the second factor's code, sealed; null: none was sent
+	code_proof   bytea    check (length(code_proof) = 32),
 	device       bytea    not null check (length(device) = 32),       -- SHA-256 of the device key; zeros: none
 	device_proof bytea    not null check (length(device_proof) = 32),
 	ticket       bytea    not null,                                   -- SHA-256 of redeem()'s argument
@@ -462,7 +478,8 @@ create table sealing_key (
 	id     bigint primary key check (id between 0 and 4294967295),
 	state  text not null check (state in ('present', 'next', 'retired')),
 	since  timestamptz not null default now(),
-	prefix bytea not null generated always as ('\x01'::bytea || substr(int8send(id), 5)) stored -- of every value sealed with it
+	-- of every value sealed with it
+	prefix bytea not null generated always as ('\x01'::bytea || substr(int8send(id), 5)) stored
 );
 create unique index sealing_key_state on sealing_key (state) where state <> 'retired';
 
@@ -481,7 +498,8 @@ insert into setting values ('schema_version', '6'), ('session_lifetime', '12 hou
 create function refuse_program(version integer, release text) returns integer
 language plpgsql stable set search_path = :"schema", pg_temp as $$
 begin
-	raise exception using errcode = '55000', constraint = 'schema_version', message = 'another version', detail = version || ' ' || release;
+	raise exception using errcode = '55000', constraint = 'schema_version', message = 'another version',
+		detail = version || ' ' || release;
 end $$;
 
 -- Returns the version of the schema, or refuses a program that is not between the oldest version that the schema serves
@@ -492,7 +510,7 @@ create function schema_version(program integer) returns integer
 language sql stable parallel safe
 return case when program between 4 and 6 then 6 else refuse_program(6, '0.4.0') end;
 
--- 4 --------------------------------------------------------------------- who is asking
+-- 4 ------------------------------------------------------------------------ the caller
 
 -- Returns 32 unguessable bytes: three version 4 UUIDs hold 366 bits of the server's strong random generator, to which
 -- core PostgreSQL gives no other access.
@@ -538,13 +556,13 @@ return case
 		and not exists (select from second_factor f where f.collaborator_id = of_collaborator) then 'mfa'
 end;
 
--- The identity of the caller, from their token.
+-- The identity of the caller, from the token.
 create type identity as (id bigint, role text, session_id bigint, seeding boolean);
 
--- caller() verifies the JWT in the setting crm.token (RFC 7519, only HS256 of RFC 7518) and returns the collaborator
--- whose session it names, or null if it is not valid. No other function verifies a token. A collaborator who must first
--- choose a password or enrol a second factor is limited: caller() returns them only if limited_too, which only the
--- functions for these two steps ask for.
+-- caller() verifies the JWT in the setting crm.token (RFC 7519, only HS256 of RFC 7518) and returns the collaborator of
+-- its session, or null if it is not valid. No other function verifies a token. A collaborator who must first choose a
+-- password or enrol a second factor is limited: caller() returns them only if limited_too, which only the functions for
+-- these two steps set.
 --
 -- The header is compared as text, which pins the algorithm; so is the signature, which admits only the canonical
 -- base64url form. Role and deletion come from the tables, not from the claims. Time is the wall clock, not the
@@ -565,25 +583,31 @@ begin
 		return null;
 	end if;
 	begin
-		claims := convert_from(decode(rpad(translate(substr(signed, 38), '-_', '+/'), (length(signed) - 34) / 4 * 4, '='), 'base64'), 'UTF8');
-		select i.id, i.collaborator_id, c.role, i.seeding, i.inner_key, i.outer_key, least(i.ends_at, u.at + i.idle) as ends_at,
-			not i.seeding and (k.must_change is true or r.mfa_required and f.collaborator_id is null) as limited into s -- as must_first() says
+		claims := convert_from(decode(rpad(translate(substr(signed, 38), '-_', '+/'), (length(signed) - 34) / 4 * 4,
+			'='), 'base64'), 'UTF8');
+		select i.id, i.collaborator_id, c.role, i.seeding, i.inner_key, i.outer_key,
+			least(i.ends_at, u.at + i.idle) as ends_at,
+			-- the same conditions as in must_first()
+			not i.seeding and (k.must_change is true or r.mfa_required and f.collaborator_id is null) as limited into s
 		from session i join collaborator c on c.id = i.collaborator_id join role r on r.name = c.role
 			left join session_use u on u.session_id = i.id
 			left join credential k on k.collaborator_id = c.id left join second_factor f on f.collaborator_id = c.id
-		where i.id = (claims->>'sid')::bigint and c.deleted_at is null and not exists (select from session_end e where e.session_id = i.id)
-			and k.changed_at is not distinct from i.password_at and coalesce(f.created_at = i.factor_at, f.created_at is null);
+		where i.id = (claims->>'sid')::bigint and c.deleted_at is null
+		and not exists (select from session_end e where e.session_id = i.id)
+			and k.changed_at is not distinct from i.password_at
+			and coalesce(f.created_at = i.factor_at, f.created_at is null);
 		now_s := extract(epoch from clock_timestamp());
 		if found and s.ends_at > clock_timestamp() and (limited_too or not s.limited)
 			and sha256(convert_to(right(token, 44), 'UTF8')) = sha256(convert_to('.' || translate(encode(
-				sha256(s.outer_key || sha256(s.inner_key || convert_to(signed, 'UTF8'))), 'base64'), '+/=', '-_'), 'UTF8'))
+				sha256(s.outer_key || sha256(s.inner_key || convert_to(signed, 'UTF8'))), 'base64'), '+/=', '-_'),
+					'UTF8'))
 			and claims->>'sub' = s.collaborator_id::text
 			and (claims->>'exp')::bigint > now_s and (claims->>'iat')::bigint <= now_s + 60
 			and coalesce((claims->>'nbf')::bigint, 0) <= now_s + 60 then
 			return row(s.collaborator_id, s.role, s.id, s.seeding);
 		end if;
 	exception when data_exception then
-		null; -- claims that are no base64, UTF-8, JSON or numbers
+		null; -- claims that are not base64, UTF-8, JSON or numbers
 	end;
 	return null;
 end $$;
@@ -605,12 +629,13 @@ language sql stable
 return (me()).id;
 
 -- Verifies the token once and returns {session, reach}, for a policy or trigger that needs both. For the reach see
--- reached(); both are null if nobody is signed in.
+-- reached(). Both are null for a signed-out caller.
 create function judged(variadic actions text[]) returns bigint[]
 language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
 declare
 	caller identity := caller();
-	widest text := (select min(p.scope) from permission p where p.role = caller.role and p.action = any (actions)); -- 'all' < 'own'
+	-- 'all' < 'own'
+	widest text := (select min(p.scope) from permission p where p.role = caller.role and p.action = any (actions));
 begin
 	return array[caller.session_id, case widest when 'all' then 0 when 'own' then caller.id end];
 end $$;
@@ -625,22 +650,23 @@ create function admits(judgement bigint[], session bigint, owners bigint[]) retu
 language sql immutable parallel safe
 return coalesce(judgement[1] = session and within(judgement, owners), false);
 
--- Returns the caller's session, or null if nobody is signed in.
+-- Returns the caller's session, or null for a signed-out caller.
 create function my_session() returns bigint
 language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
 begin
 	return (caller()).session_id;
 end $$;
 
--- Returns the reach of the caller with any of the actions: 0, every row; the caller's own id, the rows that they own;
--- null, no row, or nobody is signed in. A policy uses it as in reached('customer.update') = any (array[0, sales_id]).
--- It does not raise: PostgreSQL evaluates leakproof conditions of a query (email < 'm') before a policy, so whether an
--- error appears would reveal what rows hold.
+-- Returns the reach of the caller with any of the actions: 0 means every row; the caller's own id, the rows that they
+-- own; null, no row, or a signed-out caller. A policy uses it as in reached('customer.update') = any (array[0,
+-- sales_id]). It does not raise: PostgreSQL evaluates leakproof conditions of a query (email < 'm') before a policy, so
+-- an error would reveal the contents of rows.
 create function reached(variadic actions text[]) returns bigint
 language sql stable
 return (judged(variadic actions))[2];
 
--- Returns the same, but raises error 28000 if nobody is signed in. Only for calls that no condition on data precedes.
+-- Returns the same, but raises error 28000 for a signed-out caller. It is only for calls that no condition on data
+-- precedes.
 create function reach(variadic actions text[]) returns bigint
 language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -653,20 +679,21 @@ begin
 end $$;
 
 -- Returns the caller's own record, whatever their role may view.
-create function my_account() returns table (id bigint, employee_number text, first_name text, last_name text, email text,
+create function my_account()
+	returns table (id bigint, employee_number text, first_name text, last_name text, email text,
 	role text, created_at timestamptz, updated_at timestamptz, deleted_at timestamptz)
 language sql stable security definer set search_path = :"schema", pg_temp as $$
 	select c.id, c.employee_number, c.first_name, c.last_name, c.email, c.role, c.created_at, c.updated_at, c.deleted_at
 	from collaborator c where c.id = (select (me(true)).id)
 $$;
 
--- Returns must_first() of the caller.
+-- Returns must_first() for the caller.
 create function my_duty() returns text
 language sql stable security definer set search_path = :"schema", pg_temp as $$
 	select must_first(c.id, c.role) from collaborator c where c.id = (select (me(true)).id)
 $$;
 
--- Returns what the caller's role may do. The program uses it for help, completion and early refusals.
+-- Returns the permissions of the caller's role. The program uses them for help, completion and early refusals.
 create function my_permissions() returns table (action text, scope text)
 language sql stable security definer set search_path = :"schema", pg_temp as $$
 	select p.action, p.scope from permission p where p.role = (select (caller()).role) and (me(true)).id is not null
@@ -695,7 +722,8 @@ return case when came - begun > interval '1 minute' then came else begun end;
 -- Returns stamp_at() of the current statement, or, in a session of `crm seed` only, the setting crm.clock.
 create function moment(seeding boolean) returns timestamptz
 language sql stable
-return coalesce(case when seeding then nullif(current_setting('crm.clock', true), '')::timestamptz end, stamp_at(now(), statement_timestamp()));
+return coalesce(case when seeding then nullif(current_setting('crm.clock', true), '')::timestamptz end,
+	stamp_at(now(), statement_timestamp()));
 
 -- 5 ------------------------------------------------------------------------ signing in
 
@@ -703,12 +731,12 @@ return coalesce(case when seeding then nullif(current_setting('crm.clock', true)
 -- as ClientKey and its SHA-256, credential.key_hash, as StoredKey:
 --
 --   transcript  = 'crm sign-in' || server nonce || client nonce || SHA-256(email as sent)
---   auth        = transcript || purpose; purpose is empty for signing in, else the SHA-256 of what the ticket is to be used for
+--   auth        = transcript || purpose; purpose is empty for signing in, else the SHA-256 of the ticket's use
 --   proof       = K xor HMAC(SHA-256(K), auth)
 --   code_proof  = code, padded with zeros to 32 bytes, xor HMAC(K, 'code' || transcript)
 --   device      = SHA-256(device key), device_proof = device key xor HMAC(device, transcript)
 --   session key = HMAC(K, 'session' || auth), never sent
---   signature   = HMAC(K, 'server' || auth), by which the client knows the server
+--   signature   = HMAC(K, 'server' || auth), with which the client authenticates the server
 --
 -- The first transaction, sign_in(), records the attempt and compares nothing. A later one, redeem(), verifies it.
 -- What sign_in() reads, writes and locks does not depend on any secret; redeem()'s depends only on what its result
@@ -733,17 +761,20 @@ end $$;
 -- HMAC of both and the address under a key of the database. So the database can verify a nonce without storing it.
 create function sign_in_nonce(address bytea, made bytea) returns bytea
 language sql stable set search_path = :"schema", pg_temp
-return made || substr(hmac_sha256((select s.value from secret s where s.name = 'sign_in_nonce'), made || address), 1, 16);
+return made || substr(hmac_sha256((select s.value from secret s where s.name = 'sign_in_nonce'), made || address), 1,
+	16);
 
 -- Reports whether a nonce was made for the address, at most two minutes before the moment.
 create function is_fresh(nonce bytea, address bytea, moment timestamptz) returns boolean
 language sql stable set search_path = :"schema", pg_temp
 return sha256(nonce) = sha256(sign_in_nonce(address, substr(nonce, 1, 24)))
-	and extract(epoch from moment) * 1000 - ('x' || encode(substr(nonce, 1, 8), 'hex'))::bit(64)::bigint between -1000 and 120000;
+	and extract(epoch from moment) * 1000 - ('x'
+		|| encode(substr(nonce, 1, 8), 'hex'))::bit(64)::bigint between -1000 and 120000;
 
 -- Returns the cost and salt with which the client derives its key, and the nonce of its next attempt. An unknown
 -- address gets the usual cost and an invented salt, which is always the same for the same address.
-create function sign_in_params(email text, out memory_kib integer, out iterations integer, out parallelism smallint, out salt bytea, out nonce bytea)
+create function sign_in_params(email text, out memory_kib integer, out iterations integer, out parallelism smallint,
+	out salt bytea, out nonce bytea)
 language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
 declare
 	address bytea := sha256(convert_to(lower(email), 'UTF8'));
@@ -755,14 +786,16 @@ begin
 	iterations := coalesce((entry.account).iterations, 3);
 	parallelism := coalesce((entry.account).parallelism, 4);
 	salt := case when entry.known then (entry.account).salt else made_up end;
-	nonce := sign_in_nonce(address, int8send(floor(extract(epoch from clock_timestamp()) * 1000)::bigint) || substr(random_key(), 1, 16));
+	nonce := sign_in_nonce(address, int8send(floor(extract(epoch from clock_timestamp()) * 1000)::bigint)
+		|| substr(random_key(), 1, 16));
 end $$;
 
 -- Returns the lockout after this many failures: 30 seconds from the fifth, doubled by each further one up to an hour;
 -- null before the fifth.
 create function penalty(failures bigint) returns interval
 language sql immutable parallel safe
-return case when failures >= 5 then least(interval '1 hour', interval '30 seconds' * power(2, least(failures, 20) - 5)) end;
+return case when failures >= 5
+	then least(interval '1 hour', interval '30 seconds' * power(2, least(failures, 20) - 5)) end;
 
 -- Returns the key under which attempts are counted. Its kind is 'address', 'device' (of an address) or 'client'.
 create function counter(kind text, of_address bytea, more bytea) returns bytea
@@ -771,8 +804,10 @@ return sha256(convert_to(kind, 'UTF8') || of_address || more);
 
 -- Returns the time at which a counter was last reset, or '-infinity'. It always reads one row.
 create function last_success(of_counter bytea) returns timestamptz
-language plpgsql stable set search_path = :"schema", pg_temp set plan_cache_mode = force_generic_plan set enable_indexscan = on
-set enable_seqscan = off set enable_bitmapscan = off set enable_indexonlyscan = off set enable_sort = off set enable_incremental_sort = off as $$
+language plpgsql stable set search_path = :"schema", pg_temp set plan_cache_mode = force_generic_plan
+set enable_indexscan = on
+set enable_seqscan = off set enable_bitmapscan = off set enable_indexonlyscan = off set enable_sort = off
+set enable_incremental_sort = off as $$
 declare
 	last sign_in_success;
 begin
@@ -786,9 +821,12 @@ end $$;
 -- not prolong it. Concurrent attempts cannot see each other when they are recorded, so this is decided when they are
 -- read. Each step reads one row and skips to the next attempt that counts; at most 40 count in a day. Unless hurried,
 -- all 40 steps are made, so the duration does not show how many attempts there were.
-create function wait_of(of_counter bytea, since timestamptz, as_of timestamptz, free integer, but_attempt bigint, hurried boolean) returns timestamptz
-language plpgsql stable set search_path = :"schema", pg_temp set plan_cache_mode = force_generic_plan set enable_indexscan = on
-set enable_seqscan = off set enable_bitmapscan = off set enable_indexonlyscan = off set enable_sort = off set enable_incremental_sort = off as $$
+create function wait_of(of_counter bytea, since timestamptz, as_of timestamptz, free integer, but_attempt bigint,
+	hurried boolean) returns timestamptz
+language plpgsql stable set search_path = :"schema", pg_temp set plan_cache_mode = force_generic_plan
+set enable_indexscan = on
+set enable_seqscan = off set enable_bitmapscan = off set enable_indexonlyscan = off set enable_sort = off
+set enable_incremental_sort = off as $$
 declare
 	next    sign_in_count;
 	place   timestamptz := since;
@@ -798,7 +836,8 @@ declare
 begin
 	for i in 1 .. 40 loop
 		select n.* into next from sign_in_count n
-		where (n.counter, n.at, n.attempt_id) > (of_counter, place, behind) order by n.counter, n.at, n.attempt_id limit 1;
+		where (n.counter, n.at, n.attempt_id) > (of_counter, place, behind) order by n.counter, n.at, n.attempt_id
+		limit 1;
 		if next.counter = of_counter and next.at <= as_of then
 			place := next.at;
 			behind := next.attempt_id;
@@ -818,13 +857,13 @@ begin
 end $$;
 
 -- Returns the end of the lockout of an address, without counting but_attempt and attempts after as_of. A device that
--- has signed in to the address within 30 days is locked out by its own failures only, so a stranger cannot lock it
--- out by failing on purpose, nor can anybody who shares its network address. Everybody else is locked out by two
--- counts:
+-- has signed in to the address within 30 days is locked out by its own failures only, so a stranger cannot lock it out
+-- by failing on purpose, even from the same network address. All other devices are locked out by two counts:
 --
 --   failures of the address from anywhere, since its last successful sign-in;
 --   failures of the network client for any address in the last hour, beyond 20: this ends trying one password on all.
-create function locked_until(of_address bytea, device bytea, client inet, but_attempt bigint, as_of timestamptz default 'infinity', hurried boolean default false)
+create function locked_until(of_address bytea, device bytea, client inet, but_attempt bigint,
+	as_of timestamptz default 'infinity', hurried boolean default false)
 returns timestamptz
 language plpgsql stable set search_path = :"schema", pg_temp as $$
 declare
@@ -835,7 +874,8 @@ declare
 	was_here timestamptz := last_success(here);
 	by_address timestamptz := wait_of(anywhere, greatest(day, last_success(anywhere)), as_of, 0, but_attempt, hurried);
 	by_device  timestamptz := wait_of(here, greatest(day, was_here), as_of, 0, but_attempt, hurried);
-	by_client  timestamptz := wait_of(counter('client', '', convert_to(coalesce(host(client), ''), 'UTF8')), moment - interval '1 hour', as_of, 20, but_attempt, hurried);
+	by_client  timestamptz := wait_of(counter('client', '', convert_to(coalesce(host(client), ''), 'UTF8')),
+		moment - interval '1 hour', as_of, 20, but_attempt, hurried);
 begin
 	return case
 		when was_here > moment - interval '30 days' then by_device
@@ -848,7 +888,8 @@ create function sha1(message bytea) returns bytea
 language plpgsql immutable strict parallel safe set search_path = :"schema", pg_temp as $$
 declare
 	low    constant bigint := 4294967295; -- 32 bits
-	padded bytea := message || decode('80' || repeat('00', (119 - length(message) % 64) % 64), 'hex') || int8send(length(message) * 8::bigint);
+	padded bytea := message || decode('80' || repeat('00', (119 - length(message) % 64) % 64), 'hex')
+		|| int8send(length(message) * 8::bigint);
 	h      bigint[] := array[1732584193, 4023233417, 2562383102, 271733878, 3285377520];
 	w      bigint[];
 	a bigint; b bigint; c bigint; d bigint; e bigint; f bigint; k bigint; t bigint;
@@ -888,7 +929,8 @@ declare
 	mac bytea := sha1(hmac_block(secret, 92) || sha1(hmac_block(secret, 54) || int8send(step)));
 	at  integer := get_byte(mac, 19) & 15;
 begin
-	return lpad(((('x' || encode(substr(mac, at + 1, 4), 'hex'))::bit(32)::bigint & 2147483647) % 1000000)::text, 6, '0');
+	return lpad(((('x' || encode(substr(mac, at + 1, 4), 'hex'))::bit(32)::bigint & 2147483647) % 1000000)::text, 6,
+		'0');
 end $$;
 
 -- Returns the time step whose code this is, out of the step at the moment, the previous and the next one; otherwise
@@ -907,8 +949,8 @@ begin
 	return found;
 end $$;
 
--- Records one attempt and returns a ticket for redeem(). It compares nothing, so a caller who rolls the attempt back to
--- keep it from being counted has learned nothing. device and device_proof are null for an unknown device.
+-- Records one attempt and returns a ticket for redeem(). It compares nothing, so a caller who rolls the attempt back,
+-- to avoid being counted, has learned nothing. device and device_proof are null for an unknown device.
 create function sign_in(email text, nonce bytea, client_nonce bytea, proof bytea, code_proof bytea default null,
 	device bytea default null, device_proof bytea default null) returns bytea
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
@@ -918,12 +960,15 @@ declare
 	ticket  bytea := random_key();
 	attempt record;
 begin
-	insert into sign_in_attempt (address, name_hash, nonce, client_nonce, proof, code_proof, device, device_proof, ticket)
-	values (who, sha256(convert_to(email, 'UTF8')), sign_in.nonce, sign_in.client_nonce, sign_in.proof, sign_in.code_proof,
+	insert into sign_in_attempt (address, name_hash, nonce, client_nonce, proof, code_proof, device, device_proof,
+		ticket)
+	values (who, sha256(convert_to(email, 'UTF8')), sign_in.nonce, sign_in.client_nonce, sign_in.proof,
+		sign_in.code_proof,
 		coalesce(sign_in.device, zeros), coalesce(sign_in.device_proof, zeros), sha256(ticket))
 	returning * into attempt;
 	insert into sign_in_count
-	select c, attempt.at, attempt.id from unnest(array[counter('address', who, ''), counter('device', who, attempt.device),
+	select c, attempt.at, attempt.id
+		from unnest(array[counter('address', who, ''), counter('device', who, attempt.device),
 		counter('client', '', convert_to(coalesce(host(attempt.client), ''), 'UTF8'))]) c;
 	return ticket;
 end $$;
@@ -935,11 +980,13 @@ return convert_to('crm sign-in', 'UTF8') || a.nonce || a.client_nonce || a.name_
 -- Returns the device of an attempt, or '' unless the attempt proved that it has the device key.
 create function proven_device(a sign_in_attempt) returns bytea
 language sql immutable set search_path = :"schema", pg_temp
-return case when sha256(xor_bytes(a.device_proof, hmac_sha256(a.device, transcript(a)))) = a.device then a.device else '' end;
+return case when sha256(xor_bytes(a.device_proof, hmac_sha256(a.device, transcript(a)))) = a.device then a.device
+	else '' end;
 
 -- The result of redeem(). The outcome is 'opened', 'refused' or 'code_due'. The signature is null if it is 'refused',
 -- the other columns are null unless it is 'opened'.
-create type judgement as (outcome text, signature bytea, attempt_id bigint, collaborator_id bigint, key bytea, auth bytea,
+create type judgement as (outcome text, signature bytea, attempt_id bigint, collaborator_id bigint, key bytea,
+	auth bytea,
 	transcript bytea, password_at timestamptz, factor_at timestamptz);
 
 -- Verifies an attempt that another transaction recorded, once, within a minute, for one purpose. An unknown ticket is
@@ -981,13 +1028,16 @@ begin
 	auth := script || purpose;
 	key := xor_bytes(try.proof, hmac_sha256(coalesce((entry.account).key_hash, try.device), auth));
 	fresh := is_fresh(try.nonce, try.address, try.at); -- reads a table, so it runs for unknown addresses too
-	right_key := entry.known and fresh and sha256(key) = (entry.account).key_hash and coalesce((entry.account).expires_at > try.at, true);
+	right_key := entry.known and fresh and sha256(key) = (entry.account).key_hash
+		and coalesce((entry.account).expires_at > try.at, true);
 	-- Both tables are read completely, and a code takes the same time for an account without a second factor.
 	select max(f.created_at) filter (where f.collaborator_id = account) as created_at,
 		coalesce(max(encode(f.secret, 'hex')) filter (where f.collaborator_id = account), repeat('00', 20)) as secret,
-		coalesce(max(f.last_step) filter (where f.collaborator_id = account), 0) as last_step into factor from second_factor f;
+		coalesce(max(f.last_step) filter (where f.collaborator_id = account), 0) as last_step into factor
+			from second_factor f;
 	select array_agg(c.code_hash order by c.code_hash) filter (where c.collaborator_id = account),
-		array_agg(c.used_at is null order by c.code_hash) filter (where c.collaborator_id = account) into hashes, unused from recovery_code c;
+		array_agg(c.used_at is null order by c.code_hash) filter (where c.collaborator_id = account) into hashes, unused
+			from recovery_code c;
 	if try.code_proof is not null then
 		code := rtrim(xor_bytes(try.code_proof, hmac_sha256(key, 'code' || script)), '\x00'::bytea);
 		step := totp_step(decode(factor.secret, 'hex'), code, try.at);
@@ -1026,7 +1076,8 @@ begin
 	if proven_device(try) <> '' then
 		insert into sign_in_success values (counter('device', try.address, try.device), try.at) on conflict do nothing;
 	end if;
-	return row('opened'::text, found_out.signature, try.id, account, key, auth, script, (entry.account).changed_at, factor.created_at)::judgement;
+	return row('opened'::text, found_out.signature, try.id, account, key, auth, script, (entry.account).changed_at,
+		factor.created_at)::judgement;
 end $$;
 
 -- Marks a code as used and returns true, or false if it was used in the meantime. If two transactions use one code at
@@ -1043,14 +1094,17 @@ begin
 	if not found then
 		return false;
 	end if;
-	insert into audit (collaborator_id, entity, entity_id, action) values (of_collaborator, 'user', of_collaborator, 'recovery-code');
+	insert into audit (collaborator_id, entity, entity_id, action)
+		values (of_collaborator, 'user', of_collaborator, 'recovery-code');
 	return true;
 end $$;
 
 -- Returns the purpose of a ticket, which the proof covers. A ticket that appears in a log serves no other purpose.
-create function purpose_of(what text, memory_kib integer, iterations integer, parallelism integer, salt bytea, key_hash bytea) returns bytea
+create function purpose_of(what text, memory_kib integer, iterations integer, parallelism integer, salt bytea,
+	key_hash bytea) returns bytea
 language sql immutable parallel safe
-return sha256(convert_to(what, 'UTF8') || int4send(memory_kib) || int4send(iterations) || int4send(parallelism) || salt || key_hash);
+return sha256(convert_to(what, 'UTF8') || int4send(memory_kib) || int4send(iterations) || int4send(parallelism) || salt
+	|| key_hash);
 
 -- Writes failed attempts of all accounts to the trail, with the time of the attempt: those that were verified, and
 -- those that were not within their minute. The transactions of an attempt itself write none: what they write would
@@ -1070,7 +1124,8 @@ begin
 			lock := locked_until(try.address, proven_device(try), try.client, 0, try.at, true);
 			insert into audit (at, collaborator_id, client, entity, entity_id, action, after)
 			values (try.at, null, try.client, 'user',
-				coalesce((select c.id from collaborator c where sha256(convert_to(lower(c.email), 'UTF8')) = try.address and c.deleted_at is null), 0),
+				coalesce((select c.id from collaborator c where sha256(convert_to(lower(c.email), 'UTF8')) = try.address
+					and c.deleted_at is null), 0),
 				'sign-in-failed', case when lock > try.at then jsonb_build_object('locked_until', lock) end);
 		end if;
 		update sign_in_attempt a set noted = true where a.id = try.id;
@@ -1086,13 +1141,16 @@ begin
 end $$;
 
 -- Inserts a session.
-create function new_session(of_collaborator bigint, session_key bytea, lifetime interval, for_seeding boolean, password_at timestamptz, factor_at timestamptz,
+create function new_session(of_collaborator bigint, session_key bytea, lifetime interval, for_seeding boolean,
+	password_at timestamptz, factor_at timestamptz,
 	out session_id bigint, out ends timestamptz)
 language plpgsql volatile set search_path = :"schema", pg_temp as $$
 begin
 	insert into session (collaborator_id, inner_key, outer_key, ends_at, password_at, factor_at, seeding, idle)
-	values (of_collaborator, hmac_block(session_key, 54), hmac_block(session_key, 92), clock_timestamp() + lifetime, password_at, factor_at, for_seeding,
-		case when not for_seeding then (select nullif(s.value, '')::interval from setting s where s.name = 'session_idle') end)
+	values (of_collaborator, hmac_block(session_key, 54), hmac_block(session_key, 92), clock_timestamp() + lifetime,
+		password_at, factor_at, for_seeding,
+		case when not for_seeding
+			then (select nullif(s.value, '')::interval from setting s where s.name = 'session_idle') end)
 	returning id, ends_at into session_id, ends;
 	insert into session_use (session_id) values (new_session.session_id);
 end $$;
@@ -1100,12 +1158,15 @@ end $$;
 -- Redeems the ticket of sign_in() and opens a session; both ends derive its key. The last five arguments store the
 -- same password at a higher cost, or are all null. The cost is never lowered. The database cannot verify that the
 -- password is the same, so the change is noted on the trail.
-create function open_session(ticket bytea, lifetime interval, memory_kib integer default null, iterations integer default null,
+create function open_session(ticket bytea, lifetime interval, memory_kib integer default null,
+	iterations integer default null,
 	parallelism integer default null, salt bytea default null, key_hash bytea default null,
-	out outcome text, out signature bytea, out session_id bigint, out collaborator_id bigint, out ends timestamptz, out server_time timestamptz)
+	out outcome text, out signature bytea, out session_id bigint, out collaborator_id bigint, out ends timestamptz,
+		out server_time timestamptz)
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 declare
-	j judgement := redeem(ticket, coalesce(purpose_of('cost', memory_kib, iterations, parallelism, salt, key_hash), ''));
+	j judgement := redeem(ticket,
+		coalesce(purpose_of('cost', memory_kib, iterations, parallelism, salt, key_hash), ''));
 begin
 	outcome := j.outcome;
 	signature := j.signature;
@@ -1116,7 +1177,8 @@ begin
 	server_time := clock_timestamp();
 	select n.session_id, n.ends into session_id, ends
 	from new_session(collaborator_id, hmac_sha256(j.key, 'session' || j.auth),
-		greatest(interval '1 second', least(lifetime, (select s.value::interval from setting s where s.name = 'session_lifetime'))),
+		greatest(interval '1 second',
+			least(lifetime, (select s.value::interval from setting s where s.name = 'session_lifetime'))),
 		false, j.password_at, j.factor_at) n;
 	insert into audit (collaborator_id, session_id, entity, entity_id, action)
 	values (open_session.collaborator_id, open_session.session_id, 'user', open_session.collaborator_id, 'sign-in');
@@ -1126,7 +1188,8 @@ begin
 		and open_session.memory_kib >= k.memory_kib and open_session.iterations >= k.iterations;
 	if found then
 		insert into audit (collaborator_id, session_id, entity, entity_id, action, after)
-		values (open_session.collaborator_id, open_session.session_id, 'user', open_session.collaborator_id, 'password-cost',
+		values (open_session.collaborator_id, open_session.session_id, 'user', open_session.collaborator_id,
+			'password-cost',
 			jsonb_build_object('memory_kib', memory_kib, 'iterations', iterations));
 	end if;
 	perform write_failures();
@@ -1138,7 +1201,8 @@ end $$;
 create function forget_tries() returns void
 language sql volatile set search_path = :"schema", pg_temp as $$
 	with gone as (delete from sign_in_attempt a where a.id in (
-		select o.id from sign_in_attempt o where o.at < clock_timestamp() - interval '2 days' and (o.noted or o.outcome > 3)
+		select o.id from sign_in_attempt o where o.at < clock_timestamp() - interval '2 days'
+			and (o.noted or o.outcome > 3)
 		limit 1000 for update skip locked) returning a.id)
 	delete from sign_in_count n where n.attempt_id in (select g.id from gone g);
 	delete from sign_in_success s where s.ctid = any (array(
@@ -1150,10 +1214,12 @@ language sql volatile set search_path = :"schema", pg_temp as $$
 $$;
 
 -- Opens a session for `crm seed`. Only the owner may call it. Rows that the session adds are fictional.
-create function open_seeding_session(of_collaborator bigint, out session_id bigint, out session_key bytea, out ends timestamptz)
+create function open_seeding_session(of_collaborator bigint, out session_id bigint, out session_key bytea,
+	out ends timestamptz)
 language sql volatile set search_path = :"schema", pg_temp as $$
 	with key as materialized (select random_key() as session_key)
-	select n.session_id, k.session_key, n.ends from key k, new_session(of_collaborator, k.session_key, interval '1 hour', true,
+	select n.session_id, k.session_key, n.ends
+		from key k, new_session(of_collaborator, k.session_key, interval '1 hour', true,
 		(select k.changed_at from credential k where k.collaborator_id = of_collaborator),
 		(select f.created_at from second_factor f where f.collaborator_id = of_collaborator)) n
 $$;
@@ -1165,7 +1231,8 @@ language plpgsql volatile security definer set search_path = :"schema", pg_temp 
 begin
 	update session_use u set at = clock_timestamp()
 	where u.session_id = (select o.session_id from session_use o
-		where o.session_id = (me(true)).session_id and o.at < clock_timestamp() - interval '1 minute' for update skip locked);
+		where o.session_id = (me(true)).session_id
+		and o.at < clock_timestamp() - interval '1 minute' for update skip locked);
 	if found then
 		perform write_failures();
 	end if;
@@ -1202,7 +1269,8 @@ end $$;
 
 -- Returns the open sessions of a collaborator; others' need user.sessions. client is null for the server's own machine.
 create function sessions_of(of_collaborator bigint)
-returns table (id bigint, client text, created_at timestamptz, last_used_at timestamptz, ends_at timestamptz, current boolean)
+returns table (id bigint, client text, created_at timestamptz, last_used_at timestamptz, ends_at timestamptz,
+	current boolean)
 language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
 declare
 	caller identity := me();
@@ -1210,7 +1278,8 @@ begin
 	if of_collaborator <> caller.id and reach('user.sessions') is distinct from 0 then
 		raise exception using errcode = '42501', message = 'not permitted';
 	end if;
-	return query select i.id, host(i.client), i.created_at, u.at, least(i.ends_at, u.at + i.idle), i.id = caller.session_id
+	return query select i.id, host(i.client), i.created_at, u.at, least(i.ends_at, u.at + i.idle),
+		i.id = caller.session_id
 	from session i left join session_use u on u.session_id = i.id
 	where i.collaborator_id = of_collaborator and is_open(i)
 		and coalesce(u.at + i.idle > clock_timestamp(), true)
@@ -1242,9 +1311,9 @@ begin
 	return ended;
 end $$;
 
--- Raises an error unless the caller may use the action on the account of a collaborator: it needs the scope 'all', an
--- account with a reserved role needs a caller with that role, and nobody may use it on their own account, for which
--- there are functions that ask for the password.
+-- Raises an error unless the caller may use the action on the account of a collaborator. It needs the scope 'all'; an
+-- account with a reserved role needs a caller with that role. Callers may not use it on their own account, for which
+-- functions that require the password exist.
 create function in_charge(of_collaborator bigint, needed text) returns void
 language plpgsql stable set search_path = :"schema", pg_temp as $$
 declare
@@ -1262,7 +1331,8 @@ begin
 		raise exception using errcode = '23514', constraint = 'access_self', message = 'the own account';
 	end if;
 	if who.reserved and who.role <> (me()).role then
-		raise exception using errcode = '42501', constraint = 'role_reserved', message = 'a reserved role', detail = who.role;
+		raise exception using errcode = '42501', constraint = 'role_reserved', message = 'a reserved role',
+			detail = who.role;
 	end if;
 end $$;
 
@@ -1276,26 +1346,51 @@ begin
 	perform note('user', of_collaborator, 'unlock', null);
 end $$;
 
+-- Returns the end of the longest lockout of an account, on any device that tried to sign in within a day; null if there
+-- is none, and for a caller who may not end it. A lockout of a network client is none of an account.
+create function lockout_of(of_collaborator bigint) returns timestamptz
+language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
+declare
+	who record;
+	until timestamptz;
+begin
+	if reach('user.unlock') is distinct from 0 then
+		return null;
+	end if;
+	select sha256(convert_to(lower(c.email), 'UTF8')) as address, c.role, r.reserved into who
+	from collaborator c join role r on r.name = c.role where c.id = of_collaborator and c.deleted_at is null;
+	if who.reserved and who.role <> (me()).role then
+		return null;
+	end if;
+	select max(locked_until(who.address, t.device, null, 0, 'infinity', true)) into until
+	from (select distinct proven_device(a) as device from sign_in_attempt a
+		where a.address = who.address and a.at > clock_timestamp() - interval '1 day') t;
+	return case when until > clock_timestamp() then until end;
+end $$;
+
 -- Deletes the counted failures of an account. It never waits for a lock: it skips an attempt that is being verified.
 create function forgive(of_collaborator bigint) returns void
 language sql volatile set search_path = :"schema", pg_temp as $$
 	delete from sign_in_count n where n.ctid = any (array(
 		select c.ctid from sign_in_count c join sign_in_attempt a on a.id = c.attempt_id
-		where a.address = (select sha256(convert_to(lower(o.email), 'UTF8')) from collaborator o where o.id = of_collaborator)
+		where a.address = (select sha256(convert_to(lower(o.email), 'UTF8')) from collaborator o
+			where o.id = of_collaborator)
 			and (a.outcome <> 3 or (select reach('user.mfa')) = 0)
 		for update of c skip locked))
 $$;
 
 -- Stores the credential of a collaborator who has none; needs user.add. A one-time password is valid for a day, and a
 -- session with it may only choose another one.
-create function set_first_password(of_email text, memory_kib integer, iterations integer, parallelism integer, salt bytea, key_hash bytea, one_time boolean)
+create function set_first_password(of_email text, memory_kib integer, iterations integer, parallelism integer,
+	salt bytea, key_hash bytea, one_time boolean)
 returns void
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 begin
 	if reach('user.add') is distinct from 0 then
 		raise exception using errcode = '42501', message = 'not permitted';
 	end if;
-	insert into credential (collaborator_id, memory_kib, iterations, parallelism, salt, key_hash, must_change, expires_at)
+	insert into credential (collaborator_id, memory_kib, iterations, parallelism, salt, key_hash, must_change,
+		expires_at)
 	select c.id, memory_kib, iterations, parallelism, salt, key_hash, coalesce(one_time, false),
 		case when one_time then clock_timestamp() + interval '1 day' end
 	from collaborator c where lower(c.email) = lower(of_email) and c.deleted_at is null
@@ -1307,14 +1402,16 @@ end $$;
 
 -- Gives a collaborator a one-time password, ends their sessions and their lockout, and returns when the password
 -- expires.
-create function reset_password(of_collaborator bigint, memory_kib integer, iterations integer, parallelism integer, salt bytea, key_hash bytea)
+create function reset_password(of_collaborator bigint, memory_kib integer, iterations integer, parallelism integer,
+	salt bytea, key_hash bytea)
 returns timestamptz
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 declare
 	until timestamptz := clock_timestamp() + interval '1 day';
 begin
 	perform in_charge(of_collaborator, 'user.reset');
-	insert into credential values (of_collaborator, memory_kib, iterations, parallelism, salt, key_hash, clock_timestamp(), true, until)
+	insert into credential values (of_collaborator, memory_kib, iterations, parallelism, salt, key_hash,
+		clock_timestamp(), true, until)
 	on conflict (collaborator_id) do update set memory_kib = excluded.memory_kib, iterations = excluded.iterations,
 		parallelism = excluded.parallelism, salt = excluded.salt, key_hash = excluded.key_hash,
 		changed_at = excluded.changed_at, must_change = true, expires_at = excluded.expires_at;
@@ -1339,11 +1436,13 @@ end $$;
 
 -- Changes the caller's own password; the ticket comes from sign_in() with the current one. Their other sessions end.
 -- The outcome is redeem()'s.
-create function change_password(ticket bytea, memory_kib integer, iterations integer, parallelism integer, salt bytea, key_hash bytea,
+create function change_password(ticket bytea, memory_kib integer, iterations integer, parallelism integer, salt bytea,
+	key_hash bytea,
 	out outcome text, out signature bytea)
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 declare
-	j       judgement := redeem_own(ticket, purpose_of('password', memory_kib, iterations, parallelism, salt, key_hash));
+	j       judgement := redeem_own(ticket,
+		purpose_of('password', memory_kib, iterations, parallelism, salt, key_hash));
 	caller  identity := me(true);
 	changed timestamptz;
 begin
@@ -1368,10 +1467,12 @@ end $$;
 -- Enrols the caller's second factor. The ticket comes from sign_in() with the password and, to replace a factor, its
 -- code. The new secret is sealed by xor HMAC(K, 'factor' || transcript), a code of it by xor HMAC(K, 'new code' ||
 -- transcript). Other sessions end. The outcome is redeem()'s, or 'mfa_code' if the code is not of the new secret.
-create function enable_mfa(ticket bytea, sealed_secret bytea, sealed_code bytea, recovery_hashes bytea[], out outcome text, out signature bytea)
+create function enable_mfa(ticket bytea, sealed_secret bytea, sealed_code bytea, recovery_hashes bytea[],
+	out outcome text, out signature bytea)
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 declare
-	j       judgement := redeem_own(ticket, sha256('mfa on' || int4send(length(sealed_secret)) || sealed_secret || sealed_code
+	j       judgement := redeem_own(ticket,
+		sha256('mfa on' || int4send(length(sealed_secret)) || sealed_secret || sealed_code
 		|| (select string_agg(h, ''::bytea order by o) from unnest(recovery_hashes) with ordinality u (h, o))));
 	caller  identity := me(true);
 	secret  bytea;
@@ -1384,7 +1485,8 @@ begin
 		return;
 	end if;
 	secret := xor_bytes(sealed_secret, hmac_sha256(j.key, 'factor' || j.transcript));
-	step := totp_step(secret, rtrim(xor_bytes(sealed_code, hmac_sha256(j.key, 'new code' || j.transcript)), '\x00'::bytea), enabled);
+	step := totp_step(secret,
+		rtrim(xor_bytes(sealed_code, hmac_sha256(j.key, 'new code' || j.transcript)), '\x00'::bytea), enabled);
 	if step is null then
 		outcome := 'mfa_code';
 		return;
@@ -1393,7 +1495,8 @@ begin
 		raise exception using errcode = '23514', constraint = 'mfa_recovery', message = 'want ten codes for recovery';
 	end if;
 	delete from second_factor f where f.collaborator_id = caller.id and f.created_at is not distinct from j.factor_at;
-	insert into second_factor (collaborator_id, secret, last_step, created_at) values (caller.id, secret, step, enabled);
+	insert into second_factor (collaborator_id, secret, last_step, created_at)
+		values (caller.id, secret, step, enabled);
 	update session i set factor_at = enabled where i.id = caller.session_id;
 	insert into recovery_code (collaborator_id, code_hash) select caller.id, h from unnest(recovery_hashes) h;
 	perform end_sessions(caller.id, caller.session_id);
@@ -1486,6 +1589,7 @@ begin
 		if new.changed_in is null and not pg_has_role(session_user, current_user, 'member') then
 			raise exception using errcode = '42501', message = 'a change without a session';
 		end if;
+		perform pg_try_advisory_xact_lock_shared(writer_class(), (new.changed_in % 2147483648)::integer); -- see blockers()
 		return new;
 	end if;
 	if tg_op = 'UPDATE' then
@@ -1500,18 +1604,22 @@ begin
 	if judgement[1] is null then
 		perform me();
 	end if;
-	if (judgement[2] is null or verb <> 'add' and judgement[2] <> 0 and within(judgement, owners_of(noun, was)) is not true)
+	if (judgement[2] is null or verb <> 'add' and judgement[2] <> 0
+		and within(judgement, owners_of(noun, was)) is not true)
 		and not (verb = 'delete' and is_now->>'deleted_at' is not null and own_addition(noun, new.id)) then
 		raise exception using errcode = '42501', message = 'not permitted';
 	end if;
 	if verb <> 'add' and old.deleted_at is not null and new.deleted_at is not null then
-		raise exception using errcode = '23514', constraint = 'deleted_record', message = 'a deleted record does not change';
+		raise exception using errcode = '23514', constraint = 'deleted_record',
+			message = 'a deleted record does not change';
 	end if;
 	if verb in ('update', 'cancel') and was->>'canceled_at' is not null and is_now->>'canceled_at' is not null then
-		raise exception using errcode = '23514', constraint = noun || '_canceled', message = 'a canceled record does not change', detail = new.id::text;
+		raise exception using errcode = '23514', constraint = noun || '_canceled',
+			message = 'a canceled record does not change', detail = new.id::text;
 	end if;
-	if noun = 'event' and verb = 'add' and judgement[2] <> 0 then -- before the rules tell anything about the contract
-		if exists (select from contracts k where k.id = new.contract_id and k.customer_sales_id is distinct from judgement[2]) then
+	if noun = 'event' and verb = 'add' and judgement[2] <> 0 then -- before a rule reveals anything about the contract
+		if exists (select from contracts k where k.id = new.contract_id
+			and k.customer_sales_id is distinct from judgement[2]) then
 			raise exception using errcode = '42501', message = 'not permitted';
 		end if;
 	end if;
@@ -1519,7 +1627,38 @@ begin
 		raise exception using errcode = '42501', message = 'deleting and canceling change nothing else';
 	end if;
 	new.changed_in := judgement[1];
+	perform pg_try_advisory_xact_lock_shared(writer_class(), (judgement[1] % 2147483648)::integer); -- see blockers()
 	return new;
+end $$;
+
+-- Returns the class of the advisory locks by which transactions that change records name their session.
+create function writer_class() returns integer
+language sql stable
+return hashtext('crm.writer ' || current_schema());
+
+-- Returns who keeps a server process of the app role waiting for a lock: those who hold it, and those whom they wait for
+-- in turn. The name is null for a process without a session of crm, and for a caller who may not view collaborators.
+-- guard() marks a transaction with its session; anybody can set such marks, so the names are no proof.
+create function blockers(waiting integer) returns table (name text, own boolean)
+language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
+declare
+	caller identity := me();
+	may_view boolean := reach('user.view') = 0;
+begin
+	if not exists (select from pg_stat_activity a where a.pid = waiting and a.usename = session_user) then
+		return;
+	end if;
+	return query with recursive held (pid) as (
+		select unnest(pg_blocking_pids(waiting)) union select unnest(pg_blocking_pids(h.pid)) from held h
+	), named as (
+		select c.id, case when may_view then c.first_name || ' ' || c.last_name end as name
+		from held h left join pg_locks l on l.pid = h.pid and l.locktype = 'advisory' and l.objsubid = 2 and l.granted
+				and l.classid::bigint = writer_class()::bigint & 4294967295
+			left join session i on i.id % 2147483648 = l.objid::bigint
+			left join collaborator c on c.id = i.collaborator_id
+	)
+	select distinct n.name, coalesce(n.id = caller.id, false) from named n
+	where n.id is not null or not exists (select from named o where o.id is not null);
 end $$;
 
 -- Reports whether the owner is re-encrypting. No text changes then, so the change is neither stamped nor noted.
@@ -1545,7 +1684,8 @@ begin
 		new.deleted_at := at;
 	end if;
 	old.changed_in := new.changed_in;
-	new.updated_at := case when new is not distinct from old or resealing(new.changed_in) then old.updated_at else at end;
+	new.updated_at := case when new is not distinct from old or resealing(new.changed_in) then old.updated_at
+		else at end;
 	return new;
 end $$;
 
@@ -1578,8 +1718,10 @@ declare
 		and not exists (select from sealing_key k where k.state <> 'retired' and k.prefix = substr(v, 1, 5)) limit 1);
 begin
 	if refused is not null then
-		raise exception using errcode = '23514', constraint = 'customer_sealing_key', message = 'not sealed with a key in use', detail = concat(
-			case when get_byte(refused, 0) = 1 then ('x' || encode(substr(refused, 2, 4), 'hex'))::bit(32)::bigint end, ' ',
+		raise exception using errcode = '23514', constraint = 'customer_sealing_key',
+			message = 'not sealed with a key in use', detail = concat(
+			case when get_byte(refused, 0) = 1 then ('x' || encode(substr(refused, 2, 4), 'hex'))::bit(32)::bigint end,
+				' ',
 			(select k.id from sealing_key k where k.state = 'present'));
 	end if;
 end $$;
@@ -1600,22 +1742,26 @@ begin
 		perform check_contact(new.sales_id, 'sales');
 	end if;
 	if tg_op = 'UPDATE' and new.deleted_at is null and old.deleted_at is not null then
-		new.sales_id := standing_contact(new.sales_id, 'sales'); -- who may have left meanwhile
+		new.sales_id := standing_contact(new.sales_id, 'sales'); -- who may have been deleted meanwhile
 	end if;
 	if tg_op = 'UPDATE' and new.deleted_at is not null and old.deleted_at is null and exists (
-		select from contract c where c.customer_id = new.id and c.deleted_at is null and c.status not in ('finished', 'canceled')) then
-		raise exception using errcode = '23503', constraint = 'customer_has_contracts', message = 'unfinished contracts',
-			detail = (select count(*) from contract c where c.customer_id = new.id and c.deleted_at is null and c.status not in ('finished', 'canceled'))::text;
+		select from contract c where c.customer_id = new.id and c.deleted_at is null
+			and c.status not in ('finished', 'canceled')) then
+		raise exception using errcode = '23503', constraint = 'customer_has_contracts',
+			message = 'unfinished contracts',
+			detail = (select count(*) from contract c where c.customer_id = new.id and c.deleted_at is null
+				and c.status not in ('finished', 'canceled'))::text;
 	end if;
 	return new;
 end $$;
 
--- When a customer gets another sales contact, contracts with the former contact get the new one too. They do not while
--- a change that was made together with others is taken back: those that followed it are among them.
+-- When a customer gets another sales contact, contracts with the former contact get the new one too. An undo of changes
+-- that were made together is an exception, because the changes of the contracts are among them.
 create function customer_follow() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp as $$
 begin
-	if exists (select from audit a where a.id = nullif(current_setting('crm.undoes', true), '')::bigint and a.batch is not null) then
+	if exists (select from audit a where a.id = nullif(current_setting('crm.undoes', true), '')::bigint
+		and a.batch is not null) then
 		return null;
 	end if;
 	update contract c set sales_id = new.sales_id, changed_in = -new.changed_in
@@ -1623,24 +1769,26 @@ begin
 	return null;
 end $$;
 
--- A contact belongs to a live customer, which has at most 100.
+-- A contact belongs to a live customer. A customer has at most 100.
 create function contact_rules() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp as $$
 begin
 	if tg_op = 'INSERT' then
 		perform from customer c where c.id = new.customer_id and c.deleted_at is null for no key update;
 		if not found then
-			raise exception using errcode = '23503', constraint = 'contact_customer_id_fkey', message = 'no such customer', detail = new.customer_id::text;
+			raise exception using errcode = '23503', constraint = 'contact_customer_id_fkey',
+				message = 'no such customer', detail = new.customer_id::text;
 		end if;
 		if (select count(*) >= 100 from contact n where n.customer_id = new.customer_id and n.deleted_at is null) then
-			raise exception using errcode = '23514', constraint = 'contact_too_many', message = 'too many contacts', detail = new.customer_id::text;
+			raise exception using errcode = '23514', constraint = 'contact_too_many', message = 'too many contacts',
+				detail = new.customer_id::text;
 		end if;
 	end if;
 	return new;
 end $$;
 
--- Keeps customer.contact_tokens, so that a customer is found by its contacts. The lock makes a concurrent change of
--- another contact wait; without it each would leave the tokens of the other out.
+-- Updates customer.contact_tokens, so that a search finds a customer by its contacts. The lock makes a concurrent
+-- change of another contact wait; without it each would omit the tokens of the other.
 create function index_contact() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -1651,7 +1799,8 @@ begin
 	perform from customer c where c.id = of_customer for no key update;
 	tokens := (select coalesce(array_agg(distinct t), '{}') from contact n, unnest(search_tokens(n)) t
 		where n.customer_id = of_customer and n.deleted_at is null);
-	update customer c set contact_tokens = tokens, changed_in = -session where c.id = of_customer and c.contact_tokens <> tokens;
+	update customer c set contact_tokens = tokens, changed_in = -session where c.id = of_customer
+		and c.contact_tokens <> tokens;
 	return null;
 end $$;
 
@@ -1663,9 +1812,9 @@ begin
 	end if;
 end $$;
 
--- The state machine, the contact and the amounts of a contract. Only taking the canceling back leads out of canceled;
--- trail() verifies that it does. A contract is signed with a positive total, which stays
--- positive. Contracts that were signed without one before version 5 can be given one, or finished.
+-- The state machine, the contact and the amounts of a contract. A contract leaves canceled only by an undo of the
+-- canceling; trail() verifies that it is one. A contract is signed with a positive total, which stays positive.
+-- Contracts that were signed without one before version 5 can get one, or be finished.
 create function contract_rules() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -1682,7 +1831,8 @@ begin
 		new.sales_id := coalesce(new.sales_id, (select c.sales_id from customer c where c.id = new.customer_id));
 		new.remaining_amount := new.total_amount;
 		if new.status not in ('to_send', 'pending', 'signed') then
-			raise exception using errcode = '23514', constraint = 'contract_state', message = 'not a first state', detail = 'new → ' || new.status;
+			raise exception using errcode = '23514', constraint = 'contract_state', message = 'not a first state',
+				detail = 'new → ' || new.status;
 		end if;
 		if new.status = 'signed' then
 			perform check_priced(new.total_amount);
@@ -1699,7 +1849,8 @@ begin
 		if (old.status, new.status) not in (
 			('to_send', 'pending'), ('to_send', 'signed'), ('to_send', 'canceled'),
 			('pending', 'signed'), ('pending', 'canceled'), ('signed', 'finished'))
-			and not (old.status = 'canceled' and exists (select from audit a where a.id = nullif(current_setting('crm.undoes', true), '')::bigint
+			and not (old.status = 'canceled'
+				and exists (select from audit a where a.id = nullif(current_setting('crm.undoes', true), '')::bigint
 				and a.entity = 'contract' and a.entity_id = new.id and a.before->>'status' = new.status)) then
 			raise exception using errcode = '23514', constraint = 'contract_state', message = 'no such step',
 				detail = old.status || ' → ' || new.status;
@@ -1712,8 +1863,8 @@ begin
 	return new;
 end $$;
 
--- One entry of the ledger. Updating the contract locks its row: concurrent entries follow one
--- another, and the contract's CHECK refuses the one that would overdraw.
+-- An entry of the ledger. Updating the contract locks its row, so concurrent entries wait for each other, and the
+-- contract's CHECK refuses an entry that would overdraw.
 create function payment_rules() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -1725,28 +1876,33 @@ begin
 	new.changed_in := caller.session_id;
 	new.created_at := moment(caller.seeding);
 	new.fictional := caller.seeding;
-	select c.status, c.remaining_amount into state, remains from contract c where c.id = new.contract_id and c.deleted_at is null for update;
+	select c.status, c.remaining_amount into state, remains from contract c where c.id = new.contract_id
+		and c.deleted_at is null for update;
 	if not found then
-		raise exception using errcode = '23503', constraint = 'payment_contract_id_fkey', message = 'no such contract', detail = new.contract_id::text;
+		raise exception using errcode = '23503', constraint = 'payment_contract_id_fkey', message = 'no such contract',
+			detail = new.contract_id::text;
 	end if;
 	if state = 'canceled' or (state = 'finished' and new.amount <> 0) then
-		raise exception using errcode = '23514', constraint = 'payment_contract_closed', message = 'the contract is closed', detail = state;
+		raise exception using errcode = '23514', constraint = 'payment_contract_closed',
+			message = 'the contract is closed', detail = state;
 	end if;
 	if not payable(new.contract_id) then
 		raise exception using errcode = '42501', message = 'not permitted';
 	end if;
 	if new.amount > remains then
-		raise exception using errcode = '23514', constraint = 'payment_too_much', message = 'more than what remains', detail = remains::text;
+		raise exception using errcode = '23514', constraint = 'payment_too_much', message = 'more than what remains',
+			detail = remains::text;
 	end if;
-	if new.paid_on > (moment(caller.seeding) + interval '14 hours')::date then -- today has begun somewhere until UTC+14
+	if new.paid_on > (moment(caller.seeding) + interval '14 hours')::date then -- the date in UTC+14
 		raise exception using errcode = '23514', constraint = 'payment_future', message = 'paid in the future';
 	end if;
-	update contract c set remaining_amount = c.remaining_amount - new.amount, changed_in = -caller.session_id where c.id = new.contract_id;
+	update contract c set remaining_amount = c.remaining_amount - new.amount, changed_in = -caller.session_id
+		where c.id = new.contract_id;
 	return new;
 end $$;
 
--- Return the sales contact of a customer, and of the customer of a contract, for policies. If nobody is signed in they
--- return null, and payable() false: an error would reveal which rows exist.
+-- Return the sales contact of a customer, and of the customer of a contract, for policies. For a signed-out caller they
+-- return null, and payable() returns false: an error would reveal which rows exist.
 create function contact_of_customer(of_customer bigint) returns bigint
 language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
 begin
@@ -1784,10 +1940,9 @@ begin
 		from contract k join customer c on c.id = k.customer_id where k.id = of_contract), false);
 end $$;
 
--- The contract and the contact of an event. Canceling removes the support contact, so nothing that counts a
--- collaborator's events counts it; restoring takes the contact from the trail, unless they have left. A new event
--- needs a name, a start and an end, and no change empties them. Events from before version 5 may lack them until they
--- are set.
+-- The contract and the contact of an event. Canceling removes the support contact, so the event does not count among a
+-- collaborator's events. Restoring takes the contact from the trail, unless they have left. A new event needs a name, a
+-- start and an end, and no change empties them. Events from before version 5 may lack them until they are set.
 create function event_rules() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -1796,7 +1951,8 @@ begin
 	if tg_op = 'INSERT' or new.contract_id <> old.contract_id then
 		perform from contract c where c.id = new.contract_id and c.deleted_at is null and c.status = 'signed' for share;
 		if not found then
-			raise exception using errcode = '23503', constraint = 'event_contract_signed', message = 'no such signed contract', detail = new.contract_id::text;
+			raise exception using errcode = '23503', constraint = 'event_contract_signed',
+				message = 'no such signed contract', detail = new.contract_id::text;
 		end if;
 	end if;
 	missing := concat_ws(', ',
@@ -1804,13 +1960,17 @@ begin
 		case when new.start_date is null and (tg_op = 'INSERT' or old.start_date is not null) then '--start-date' end,
 		case when new.end_date is null and (tg_op = 'INSERT' or old.end_date is not null) then '--end-date' end);
 	if missing <> '' then
-		raise exception using errcode = '23514', constraint = 'event_incomplete', message = 'an event without a name or dates', detail = missing;
+		raise exception using errcode = '23514', constraint = 'event_incomplete',
+			message = 'an event without a name or dates', detail = missing;
 	end if;
-	if new.contact_id is not null and (tg_op = 'INSERT' or new.contact_id is distinct from old.contact_id or new.contract_id <> old.contract_id) then
+	if new.contact_id is not null
+		and (tg_op = 'INSERT' or new.contact_id is distinct from old.contact_id or new.contract_id <> old.contract_id)
+		then
 		perform from contact n join contract k on k.id = new.contract_id
 		where n.id = new.contact_id and n.customer_id = k.customer_id and n.deleted_at is null for share of n;
 		if not found then
-			raise exception using errcode = '23514', constraint = 'event_contact', message = 'not a contact of the customer', detail = new.contact_id::text;
+			raise exception using errcode = '23514', constraint = 'event_contact',
+				message = 'not a contact of the customer', detail = new.contact_id::text;
 		end if;
 	end if;
 	if tg_op = 'INSERT' or new.support_id is distinct from old.support_id then
@@ -1824,7 +1984,8 @@ begin
 		new.support_id := null;
 	elsif tg_op = 'UPDATE' and new.canceled_at is null and old.canceled_at is not null then
 		new.support_id := standing_contact((select (a.before->>'support_id')::bigint from audit a
-			where a.entity = 'event' and a.entity_id = new.id and a.action = 'cancel' order by a.id desc limit 1), 'support');
+			where a.entity = 'event' and a.entity_id = new.id and a.action = 'cancel' order by a.id desc
+			limit 1), 'support');
 	end if;
 	return new;
 end $$;
@@ -1864,16 +2025,18 @@ begin
 	return new;
 end $$;
 
--- Returns the open work of a collaborator in words, or null if there is none.
+-- Returns the open work of a collaborator as text, or null if there is none.
 create function open_work(of_collaborator bigint) returns text
 language sql stable security definer set search_path = :"schema", pg_temp as $$
 	select nullif(concat_ws(', ',
 		(select count(*) || case count(*) when 1 then ' customer' else ' customers' end from customer c
 			where c.sales_id = of_collaborator and c.deleted_at is null having count(*) > 0),
 		(select count(*) || case count(*) when 1 then ' open contract' else ' open contracts' end from contract c
-			where c.sales_id = of_collaborator and c.deleted_at is null and c.status not in ('finished', 'canceled') having count(*) > 0),
+			where c.sales_id = of_collaborator and c.deleted_at is null and c.status not in ('finished', 'canceled')
+			having count(*) > 0),
 		(select count(*) || case count(*) when 1 then ' coming event' else ' coming events' end from event e
-			where e.support_id = of_collaborator and e.deleted_at is null and coalesce(e.end_date > now(), true) having count(*) > 0)), '')
+			where e.support_id = of_collaborator and e.deleted_at is null and coalesce(e.end_date > now(), true)
+			having count(*) > 0)), '')
 $$;
 
 create function collaborator_rules() returns trigger
@@ -1894,26 +2057,30 @@ begin
 				and r.name in (new.role, case when tg_op = 'UPDATE' then old.role else new.role end) limit 1);
 	end if;
 	if leaves and new.id = caller.id then
-		raise exception using errcode = '23514', constraint = 'collaborator_self', message = 'nobody deletes themselves';
+		raise exception using errcode = '23514', constraint = 'collaborator_self',
+			message = 'nobody deletes themselves';
 	end if;
 	if (leaves or moves) and exists (select from role r where r.name = old.role and r.reserved) then
 		perform from role r where r.name = old.role for update; -- one such change at a time
-		if not exists (select from collaborator c where c.role = old.role and c.id <> new.id and c.deleted_at is null) then
-			raise exception using errcode = '23514', constraint = 'role_last_holder', message = 'the last one', detail = old.role;
+		if not exists (select from collaborator c where c.role = old.role and c.id <> new.id and c.deleted_at is null)
+			then
+			raise exception using errcode = '23514', constraint = 'role_last_holder', message = 'the last one',
+				detail = old.role;
 		end if;
 	end if;
 	if leaves or moves then
 		work := open_work(new.id);
 		if work is not null then
-			raise exception using errcode = '23503', constraint = 'collaborator_has_work', message = 'still responsible', detail = work;
+			raise exception using errcode = '23503', constraint = 'collaborator_has_work',
+				message = 'still responsible', detail = work;
 		end if;
 		perform end_sessions(new.id, null);
 	end if;
 	return new;
 end $$;
 
--- Moves a collaborator's customers, open contracts and coming events to another one and returns how many there were.
--- The trail has an entry of its own for it, which leads all the changes; see lead().
+-- Moves a collaborator's customers, open contracts and coming events to another one and returns their numbers. A
+-- separate entry of the trail leads all the changes; see lead().
 create function hand_over(from_id bigint, to_id bigint, out customers bigint, out contracts bigint, out events bigint)
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -1927,10 +2094,14 @@ begin
 		raise exception using errcode = 'P0002', message = 'no such collaborator';
 	end if;
 	customers := (select count(*) from customer c where c.sales_id = from_id and c.deleted_at is null);
-	contracts := (select count(*) from contract c where c.sales_id = from_id and c.deleted_at is null and c.status not in ('finished', 'canceled'));
-	events := (select count(*) from event e where e.support_id = from_id and e.deleted_at is null and coalesce(e.end_date > now(), true));
-	perform lead('user', from_id, 'hand-over', jsonb_build_object('to', to_id, 'customers', customers, 'contracts', contracts, 'events', events));
-	update customer c set sales_id = to_id, changed_in = -caller.session_id where c.sales_id = from_id and c.deleted_at is null;
+	contracts := (select count(*) from contract c where c.sales_id = from_id and c.deleted_at is null
+		and c.status not in ('finished', 'canceled'));
+	events := (select count(*) from event e where e.support_id = from_id and e.deleted_at is null
+		and coalesce(e.end_date > now(), true));
+	perform lead('user', from_id, 'hand-over',
+		jsonb_build_object('to', to_id, 'customers', customers, 'contracts', contracts, 'events', events));
+	update customer c set sales_id = to_id, changed_in = -caller.session_id where c.sales_id = from_id
+		and c.deleted_at is null;
 	update contract c set sales_id = to_id, changed_in = -caller.session_id
 	where c.sales_id = from_id and c.deleted_at is null and c.status not in ('finished', 'canceled');
 	update event e set support_id = to_id, changed_in = -caller.session_id
@@ -1946,10 +2117,11 @@ create trigger a_guard before insert or update on event for each row execute fun
 create trigger a_guard before insert or update on note for each row execute function guard('note');
 create trigger a_guard before insert or update on tag for each row execute function guard('tag');
 create trigger b_stamp before insert or update on collaborator for each row execute function stamp();
--- Not when only contact_tokens change: that is no change of the customer's.
+-- Not if only contact_tokens change: that does not change the customer.
 create trigger b_stamp before insert on customer for each row execute function stamp();
 create trigger b_stamp_update before update on customer for each row
-	when (old.contact_tokens is not distinct from new.contact_tokens or old.full_name is distinct from new.full_name) execute function stamp();
+	when (old.contact_tokens is not distinct from new.contact_tokens
+		or old.full_name is distinct from new.full_name) execute function stamp();
 create trigger b_stamp before insert or update on contact for each row execute function stamp();
 create trigger b_stamp before insert or update on contract for each row execute function stamp();
 create trigger b_stamp before insert or update on event for each row execute function stamp();
@@ -1963,29 +2135,33 @@ create trigger c_rules before insert or update on event for each row execute fun
 create trigger c_rules before insert or update on note for each row execute function note_rules();
 create trigger c_rules before insert on tag for each row execute function tag_rules();
 create trigger c_rules before insert on payment for each row execute function payment_rules();
-create trigger d_index after insert or delete or update of deleted_at, full_name_tokens, role_tokens, email_tokens, phone_tokens on contact
+create trigger d_index after insert or delete or update of deleted_at, full_name_tokens, role_tokens, email_tokens,
+	phone_tokens on contact
 	for each row execute function index_contact();
 create trigger d_follow after update of sales_id on customer for each row
 	when (old.sales_id is distinct from new.sales_id) execute function customer_follow();
 
 -- 7 ------------------------------------------------------------------------- the trail
 
--- The trail: who did what, when and from where, and the values before and after. Sealed values stay sealed; an update
--- stores only the columns that changed.
+-- The trail: the person, time and origin of each action, and the values before and after. Sealed values stay sealed; an
+-- update stores only the columns that changed.
 create table audit (
 	id              bigint generated always as identity primary key,
 	at              timestamptz not null default clock_timestamp(),
-	collaborator_id bigint, -- null: the owner's own work (init, purge), or nobody signed in; no foreign key, for the trail outlives all
+	-- null: the owner's own work (init, purge), or a signed-out caller; no foreign key, because the trail outlives all
+	collaborator_id bigint,
 	session_id      bigint,
 	client          inet default inet_client_addr(),
-	entity          text not null, -- customer, contact, contract, event, note, tag, user, payment; role, keyset, schema; of refusals and exports any noun
+	-- customer, contact, contract, event, note, tag, user, payment, role, keyset or schema; any noun for refusals and
+	-- exports
+	entity          text not null,
 	entity_id       bigint not null,
 	action          text not null check (action ~ '^[a-z]+(-[a-z]+)*$'),
 	before          jsonb,
 	after           jsonb,
-	undoes          bigint unique, -- the entry that this one takes back
+	undoes          bigint unique, -- the entry that this one undoes
 	derived         boolean not null default false, -- a consequence of another change
-	batch           bigint -- the entry that leads this change and others, which are taken back together; null: none
+	batch           bigint -- the entry that leads this change and others, which are undone together; null: none
 );
 create index audit_entity on audit (entity, entity_id, id);
 create index audit_collaborator on audit (collaborator_id, id);
@@ -1996,8 +2172,8 @@ create function leads(action text) returns boolean
 language sql immutable parallel safe
 return action in ('hand-over', 'update-many', 'import');
 
--- Writes an entry of the caller's that leads the changes that follow in the transaction, until crm.batch is empty
--- again. It returns the entry.
+-- Writes an entry by the caller that leads the following changes in the transaction, until crm.batch is empty again. It
+-- returns the entry.
 create function lead(of_entity text, of_id bigint, what text, details jsonb) returns bigint
 language plpgsql volatile set search_path = :"schema", pg_temp as $$
 declare
@@ -2010,13 +2186,14 @@ begin
 	return entry;
 end $$;
 
--- Writes an entry for a changed row. Bytes are always written as hex digits, whatever bytea_output says, so that sealed
--- values are recognised, opened and erased.
+-- Writes an entry for a changed row. Bytes are always written as hex digits, regardless of bytea_output, so that sealed
+-- values can be recognised, opened and erased.
 create function trail() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp set bytea_output = 'hex' as $$
 declare
 	caller identity := case when tg_op <> 'DELETE' then stamped(new.changed_in) end; -- only the owner deletes
-	unkept text[] := '{id,created_at,updated_at,changed_in,fictional}'::text[] || token_columns(tg_relid)::text[]; -- stamps, and what is derived
+	-- timestamps, and derived columns
+	unkept text[] := '{id,created_at,updated_at,changed_in,fictional}'::text[] || token_columns(tg_relid)::text[];
 	was    jsonb := case when tg_op <> 'INSERT' then to_jsonb(old) - unkept end;
 	is_now jsonb := case when tg_op <> 'DELETE' then to_jsonb(new) - unkept end;
 	whole  jsonb := is_now;
@@ -2035,20 +2212,23 @@ begin
 			else 'update' end;
 		select jsonb_object_agg(w.key, w.value), jsonb_object_agg(w.key, is_now->w.key) into was, is_now
 		from jsonb_each(was) w where w.value is distinct from is_now->w.key;
-		if was is null and undone is null or resealing(new.changed_in) and was - sealed_columns(tg_relid)::text[] = '{}' then
-			return null; -- nothing but stamps and seals
+		if was is null and undone is null or resealing(new.changed_in) and was - sealed_columns(tg_relid)::text[] = '{}'
+			then
+			return null; -- only timestamps and ciphertexts have changed
 		end if;
 	end if;
 	if undone is not null and not exists (select from audit a
-		where a.id = undone and a.collaborator_id = caller.id and a.entity = tg_argv[0] and takes_back(a, which, what, was, whole)) then
+		where a.id = undone and a.collaborator_id = caller.id and a.entity = tg_argv[0]
+		and takes_back(a, which, what, was, whole)) then
 		raise exception using errcode = '42501', message = 'one undoes what one did';
 	end if;
 	insert into audit (collaborator_id, session_id, entity, entity_id, action, before, after, undoes, derived, batch)
-	values (caller.id, caller.session_id, tg_argv[0], which, what, was, jsonb_strip_nulls(is_now), undone, pg_trigger_depth() > 1, led);
+	values (caller.id, caller.session_id, tg_argv[0], which, what, was, jsonb_strip_nulls(is_now), undone,
+		pg_trigger_depth() > 1, led);
 	return null;
 end $$;
 
--- Writes an entry of the caller's about something that is no change of a record.
+-- Writes an entry by the caller that is not about a change of a record.
 create function note(of_entity text, of_id bigint, what text, details jsonb) returns void
 language plpgsql volatile set search_path = :"schema", pg_temp as $$
 declare
@@ -2058,26 +2238,28 @@ begin
 	values (caller.id, caller.session_id, of_entity, of_id, what, details);
 end $$;
 
--- Returns a noun, command or format if it looks like one, and otherwise 'other'. So a client cannot write text of its
--- own into the trail.
+-- Returns a noun, command or format if it has the form of one, and otherwise 'other', so a client cannot write text of
+-- its own into the trail.
 create function plain_name(said text) returns text
 language sql immutable parallel safe
 return case when said ~ '^[a-z]{1,20}([ -][a-z]{1,20}){0,3}$' then said else 'other' end;
 
 -- Writes an entry that the caller was refused an action. The transaction of the refused statement is rolled back, so
--- the program calls this afterwards; other clients can omit it.
+-- the program calls this afterwards. Other clients can omit it.
 create function note_refusal(refused text, of_entity text, of_id bigint) returns void
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 begin
-	perform note(plain_name(of_entity), coalesce(of_id, 0), 'refuse', jsonb_build_object('action', plain_name(refused)));
+	perform note(plain_name(of_entity), coalesce(of_id, 0), 'refuse',
+		jsonb_build_object('action', plain_name(refused)));
 end $$;
 
--- Writes an entry that the caller got rows of a list in a format for programs. The program calls it; other clients can
--- omit it.
+-- Writes an entry that the caller has received rows of a list in a format for programs. The program calls it; other
+-- clients can omit it.
 create function note_export(of_entity text, rows bigint, format text) returns void
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 begin
-	perform note(plain_name(of_entity), 0, 'export', jsonb_build_object('rows', greatest(rows, 0), 'format', plain_name(format)));
+	perform note(plain_name(of_entity), 0, 'export',
+		jsonb_build_object('rows', greatest(rows, 0), 'format', plain_name(format)));
 end $$;
 
 create trigger z_trail after insert or update or delete on collaborator for each row execute function trail('user');
@@ -2089,12 +2271,14 @@ create trigger z_trail after insert or update or delete on note for each row exe
 create trigger z_trail after insert or update or delete on tag for each row execute function trail('tag');
 create trigger z_trail after insert or update or delete on payment for each row execute function trail('payment');
 
--- sealed_in() returns the names of a noun's sealed columns. It is generated from the catalogue, so that it is immutable
--- and reads no table: the hash chain calls it for every entry.
+-- sealed_in() returns the names of a noun's sealed columns. It is generated from the catalogue, so it is immutable and
+-- reads no table: the hash chain calls it for every entry.
 do $$
 begin
-	execute 'create or replace function sealed_in(of_entity text) returns text[] language sql immutable parallel safe return case of_entity '
-		|| (select string_agg(format('when %L then %L::text[]', trail_noun(c.oid), sealed_columns(c.oid)), ' ' order by c.relname)
+	execute 'create or replace function sealed_in(of_entity text) returns text[] '
+		|| 'language sql immutable parallel safe return case of_entity '
+		|| (select string_agg(format('when %L then %L::text[]', trail_noun(c.oid), sealed_columns(c.oid)), ' '
+			order by c.relname)
 			from pg_class c where c.relnamespace = quote_ident(current_schema())::regnamespace and c.relkind = 'r'
 				and sealed_columns(c.oid) <> '{}' and trail_noun(c.oid) is not null)
 		|| ' else ''{}''::text[] end';
@@ -2106,16 +2290,18 @@ create function is_value(of_entity text, name text, kept jsonb, is_now jsonb) re
 language sql stable
 return case
 	when name = any (sealed_in(of_entity)) then split_part(kept #>> '{}', ' ', 1) is not distinct from is_now #>> '{}'
-	when name in ('start_date', 'end_date', 'first_at', 'done_at') then (kept #>> '{}')::timestamptz is not distinct from (is_now #>> '{}')::timestamptz
+	when name in ('start_date', 'end_date', 'first_at', 'done_at')
+	then (kept #>> '{}')::timestamptz is not distinct from (is_now #>> '{}')::timestamptz
 	else kept = coalesce(is_now, 'null') end;
 
--- Reports whether a change takes back the change of an entry, from the row before and after it: every value must
--- become what it was before the entry, and only values that the database maintains may change besides. So a false
--- claim neither hides a change nor keeps the entry from being undone.
+-- Reports whether a change undoes the change of an entry, from the row before and after it: every value must become its
+-- value before the entry, and only values that the database maintains may change besides. So a false claim neither
+-- hides a change nor prevents the undo of the entry.
 create function takes_back(entry audit, of_id bigint, what text, changed jsonb, is_now jsonb) returns boolean
 language sql stable
 return entry.undoes is null and (not entry.derived or entry.batch is not null) and case
-	when entry.entity = 'payment' then entry.action = 'add' and what = 'add' and is_now->'contract_id' = entry.after->'contract_id'
+	when entry.entity = 'payment' then entry.action = 'add' and what = 'add'
+	and is_now->'contract_id' = entry.after->'contract_id'
 		and (is_now->>'amount')::numeric = - (entry.after->>'amount')::numeric
 	when entry.entity_id <> of_id then false
 	when entry.action = 'add' then what = 'delete'
@@ -2123,13 +2309,15 @@ return entry.undoes is null and (not entry.derived or entry.batch is not null) a
 	when entry.action = 'delete' then what = 'restore' and changed ? 'deleted_at'
 	when entry.action = 'cancel' then what = 'restore' and changed ? 'canceled_at'
 	else entry.action = 'update' and what = 'update'
-		and not exists (select from jsonb_object_keys(coalesce(changed, '{}')) name where not entry.before ? name and name not in ('remaining_amount', 'signed_at'))
+		and not exists (select from jsonb_object_keys(coalesce(changed, '{}')) name where not entry.before ? name
+			and name not in ('remaining_amount', 'signed_at'))
 		and not exists (select from jsonb_each(entry.before) was
-			where was.key not in ('remaining_amount', 'signed_at') and not is_value(entry.entity, was.key, was.value, is_now->was.key))
+			where was.key not in ('remaining_amount', 'signed_at')
+			and not is_value(entry.entity, was.key, was.value, is_now->was.key))
 end;
 
--- Returns what the chain hashes of a sealed value: the SHA-256 of its bytes when it was written. So the value can be
--- re-encrypted (\x… sha256:…) or erased (sha256:…) without breaking the chain.
+-- Returns the digest of a sealed value that the chain covers: the SHA-256 of its bytes when it was written. So the
+-- value can be re-encrypted (\x… sha256:…) or erased (sha256:…) without breaking the chain.
 create function sealed_digest(value text) returns text
 language sql immutable strict parallel safe
 return case
@@ -2137,13 +2325,15 @@ return case
 	when value ~ '^\\x([0-9a-f]{2}){33,}$' then 'sha256:' || encode(sha256(decode(substr(value, 3), 'hex')), 'hex')
 	else value end;
 
--- Returns values of the trail as the chain hashes them: with digests in place of sealed values. An empty object of a
--- customer is null, as in the first release.
+-- Returns values of the trail in the form that the chain covers: with digests in place of sealed values. An empty
+-- object of a customer is null, as in the first release.
 create function audit_digests(of_entity text, kept jsonb) returns jsonb
 language sql immutable parallel safe
 return case when kept is null or sealed_in(of_entity) = '{}' then kept else (
-	select coalesce(jsonb_object_agg(k.key, case when k.key = any (sealed_in(of_entity)) and jsonb_typeof(k.value) = 'string'
-		then to_jsonb(sealed_digest(k.value #>> '{}')) else k.value end), case when of_entity <> 'customer' then '{}'::jsonb end)
+	select coalesce(jsonb_object_agg(k.key,
+		case when k.key = any (sealed_in(of_entity)) and jsonb_typeof(k.value) = 'string'
+		then to_jsonb(sealed_digest(k.value #>> '{}')) else k.value end), case when of_entity <> 'customer'
+		then '{}'::jsonb end)
 	from jsonb_each(kept) k) end;
 
 -- Refuses changes of the trail, also by its owner, except of the form of a sealed value. Changes made without this
@@ -2178,10 +2368,14 @@ language plpgsql volatile set search_path = :"schema", pg_temp set timezone = 'U
 declare
 	last audit_link := (select l from audit_link l order by l.position desc limit 1);
 begin
-	insert into audit_link values (coalesce(last.position, 0) + 1, of_entry.id, sha256(coalesce(last.hash, '') || convert_to((jsonb_build_array(
-		of_entry.id, of_entry.at, of_entry.collaborator_id, of_entry.session_id, of_entry.client, of_entry.entity, of_entry.entity_id,
-		of_entry.action, audit_digests(of_entry.entity, of_entry.before), audit_digests(of_entry.entity, of_entry.after),
-		of_entry.undoes, of_entry.derived) || case when of_entry.batch is null then '[]' else to_jsonb(of_entry.batch) end)::text, 'UTF8')));
+	insert into audit_link values (coalesce(last.position, 0) + 1, of_entry.id,
+		sha256(coalesce(last.hash, '') || convert_to((jsonb_build_array(
+		of_entry.id, of_entry.at, of_entry.collaborator_id, of_entry.session_id, of_entry.client, of_entry.entity,
+			of_entry.entity_id,
+		of_entry.action, audit_digests(of_entry.entity, of_entry.before),
+			audit_digests(of_entry.entity, of_entry.after),
+		of_entry.undoes, of_entry.derived) || case when of_entry.batch is null then '[]'
+			else to_jsonb(of_entry.batch) end)::text, 'UTF8')));
 end $$;
 
 create function link_entry() returns trigger
@@ -2200,16 +2394,16 @@ begin
 	perform append_link(new);
 	return null;
 end $$;
-create constraint trigger link_entry after insert on audit deferrable initially deferred for each row execute function link_entry();
+create constraint trigger link_entry after insert
+	on audit deferrable initially deferred for each row execute function link_entry();
 
--- The requests of programs. If a connection is lost at commit, the program asks whether the transaction was
+-- The requests of programs. If a connection is lost at commit, the program queries whether the transaction was
 -- committed. The transaction inserts the row together with its first entry of the trail, so both exist or neither. A
--- row without an entry says that no transaction with this key was committed, and prevents one from being committed
--- later.
+-- row without an entry means that no transaction with this key was committed, and prevents a later commit.
 create table request (
 	key             uuid primary key, -- chosen by the client
-	collaborator_id bigint,           -- who wrote the entry, or asked
-	entry           bigint,           -- of the trail; null: it was not made
+	collaborator_id bigint,           -- of the entry, or of the query of its result
+	entry           bigint,           -- of the trail; null: the transaction was not committed
 	transaction     xid8 not null default pg_current_xact_id(),
 	at              timestamptz not null default clock_timestamp()
 );
@@ -2227,7 +2421,8 @@ begin
 	end if;
 	insert into request (key, collaborator_id, entry) values (this, new.collaborator_id, new.id);
 	if random() < 0.01 then
-		delete from request r where r.key in (select o.key from request o where o.at < clock_timestamp() - interval '30 days'
+		delete from request r where r.key in (select o.key from request o
+			where o.at < clock_timestamp() - interval '30 days'
 			order by o.at limit 1000 for update skip locked);
 	end if;
 	return new;
@@ -2243,7 +2438,8 @@ declare
 	caller identity := me(true);
 begin
 	insert into request (key, collaborator_id) values (of_request, caller.id) on conflict do nothing;
-	return exists (select from request r where r.key = of_request and r.collaborator_id = caller.id and r.entry is not null);
+	return exists (select from request r where r.key = of_request and r.collaborator_id = caller.id
+		and r.entry is not null);
 end $$;
 
 -- Reports the same without waiting or inserting: null if the caller has no such request. It verifies the caller
@@ -2286,9 +2482,9 @@ begin
 	perform lead(plain_name(of_noun), 0, 'update-many', null);
 end $$;
 
--- Changes records of a table with the caller's own rights: changes has the new values of columns by id. It returns how
--- many it changed, and the ones that policies, triggers and constraints refused. If not for_good it changes nothing; if
--- not partly it changes nothing if one is refused.
+-- Changes records of a table with the caller's own rights. changes has the new values of columns by id. It returns the
+-- number of changed records, and those that policies, triggers and constraints refused. If not for_good it rolls back;
+-- if not partly it rolls back if one is refused.
 create function change_many(of_noun text, tab regclass, changes jsonb, for_good boolean, partly boolean) returns jsonb
 language plpgsql volatile set search_path = :"schema", pg_temp as $$
 declare
@@ -2307,7 +2503,8 @@ begin
 		end if;
 		for which, new in select c.key::bigint, c.value from jsonb_each(changes) c order by 1 loop
 			begin
-				execute format('update %1$s t set %2$s from jsonb_populate_record(null::%1$s, $1) r where t.id = $2 and t.deleted_at is null', tab,
+				execute format('update %1$s t set %2$s '
+					|| 'from jsonb_populate_record(null::%1$s, $1) r where t.id = $2 and t.deleted_at is null', tab,
 					(select string_agg(format('%1$I = r.%1$I', name), ', ') from jsonb_object_keys(new) name))
 				using new, which;
 				get diagnostics touched = row_count;
@@ -2315,16 +2512,18 @@ begin
 				if touched = 0 then
 					refused := refused || jsonb_build_object('id', which, 'code', '42501');
 				end if;
-			exception when integrity_constraint_violation or data_exception or insufficient_privilege or no_data_found then
+			exception when integrity_constraint_violation or data_exception or insufficient_privilege or no_data_found
+				then
 				get stacked diagnostics code = returned_sqlstate, broken = constraint_name, more = pg_exception_detail;
-				refused := refused || jsonb_build_object('id', which, 'code', code, 'constraint', broken, 'detail', more);
+				refused := refused || jsonb_build_object('id', which, 'code', code, 'constraint', broken, 'detail',
+					more);
 			end;
 		end loop;
 		if not for_good or changed = 0 or not partly and refused <> '[]' then
 			raise exception using errcode = 'CRM00';
 		end if;
 	exception when sqlstate 'CRM00' then
-		null; -- what was changed is rolled back
+		null; -- the changes are rolled back
 	end;
 	return jsonb_build_object('changed', changed, 'refused', refused);
 end $$;
@@ -2380,7 +2579,8 @@ end $$;
 create function table_of(of_noun text) returns regclass
 language sql stable set search_path = :"schema", pg_temp as $$
 	select c.oid::regclass from pg_class c
-	where c.relnamespace = quote_ident(current_schema())::regnamespace and c.relkind = 'r' and trail_noun(c.oid) = of_noun
+	where c.relnamespace = quote_ident(current_schema())::regnamespace and c.relkind = 'r'
+	and trail_noun(c.oid) = of_noun
 $$;
 
 -- Reports whether no live row refers to a record. It reads the foreign keys in the catalogue, so a new table needs no
@@ -2392,8 +2592,10 @@ declare
 	found boolean;
 begin
 	for query in
-		select format('select exists (select from %s t where t.%I = $1 %s)', f.conrelid::regclass, a.attname, case when exists (select from pg_attribute d
-			where d.attrelid = f.conrelid and d.attname = 'deleted_at' and not d.attisdropped) then 'and t.deleted_at is null' end)
+		select format('select exists (select from %s t where t.%I = $1 %s)', f.conrelid::regclass, a.attname,
+			case when exists (select from pg_attribute d
+			where d.attrelid = f.conrelid and d.attname = 'deleted_at' and not d.attisdropped)
+			then 'and t.deleted_at is null' end)
 		from pg_constraint f join pg_attribute a on a.attrelid = f.conrelid and a.attnum = f.conkey[1]
 		where f.contype = 'f' and f.confrelid = table_of(of_noun)
 	loop
@@ -2405,15 +2607,15 @@ begin
 	return true;
 end $$;
 
--- Reports whether an entry adds a record that its author may take back without the right to delete it: within an hour,
--- while nothing depends on it.
+-- Reports whether an entry adds a record that its author may remove without the right to delete it: within an hour, and
+-- while nothing refers to it.
 create function is_fresh(entry audit) returns boolean
 language sql stable set search_path = :"schema", pg_temp as $$
 	select entry.action = 'add' and entry.entity <> 'payment' and entry.at > clock_timestamp() - interval '1 hour'
 		and stands_alone(entry.entity, entry.entity_id)
 $$;
 
--- Reports whether the caller is taking back that they added the record and may do that without the right to delete it.
+-- Reports whether the caller is undoing the addition of a record and may do so without the right to delete it.
 create function own_addition(of_noun text, of_id bigint) returns boolean
 language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
 begin
@@ -2421,48 +2623,58 @@ begin
 		and a.collaborator_id = (select (caller()).id) and a.entity = of_noun and a.entity_id = of_id and is_fresh(a));
 end $$;
 
--- Returns the caller's last changes of records that can be taken back, the last one first. It leaves out changes that
--- take one back, were taken back or were seeded, and those of sessions that were deleted 30 days after their end.
--- Changes that were made together are one, that of the entry that leads them. changed_at and changed_by are of the
--- first later change of a record by somebody else, or of one of the caller's own that stands.
+-- Returns the caller's last changes of records that can be undone, the newest first. It omits changes that undo
+-- another, are undone or were seeded, and those of sessions that were deleted 30 days after their end. Changes that
+-- were made together count as one, that of the entry that leads them. changed_at and changed_by belong to the first
+-- later change of a record by another collaborator, or by the caller if it is not undone.
 create function my_changes(at_most bigint)
-returns table (id bigint, at timestamptz, entity text, entity_id bigint, action text, before jsonb, after jsonb, members bigint, fresh boolean,
+returns table (id bigint, at timestamptz, entity text, entity_id bigint, action text, before jsonb, after jsonb,
+	members bigint, fresh boolean,
 	changed_at timestamptz, changed_by text)
 language sql stable security definer set search_path = :"schema", pg_temp as $$
-	select a.id, a.at, a.entity, a.entity_id, a.action, a.before, a.after, a.members, a.action = 'add' and is_fresh(a.entry), later.at, later.who
-	from (select a.*, a as entry, case when leads(a.action) then (select count(*) from audit b where b.batch = a.id) end as members from audit a
+	select a.id, a.at, a.entity, a.entity_id, a.action, a.before, a.after, a.members, a.action = 'add'
+		and is_fresh(a.entry), later.at, later.who
+	from (select a.*, a as entry,
+		case when leads(a.action) then (select count(*) from audit b where b.batch = a.id) end as members from audit a
 		where a.collaborator_id = (select me_id()) and (a.action in ('add', 'update', 'delete', 'cancel', 'restore')
 				and a.entity in ('user', 'customer', 'contact', 'contract', 'event', 'note', 'tag', 'payment')
 			or leads(a.action) and exists (select from audit b where b.batch = a.id))
-			and a.batch is null and a.undoes is null and not a.derived and not exists (select from audit u where u.undoes = a.id)
+			and a.batch is null and a.undoes is null and not a.derived
+			and not exists (select from audit u where u.undoes = a.id)
 			and exists (select from session i where i.id = a.session_id and not i.seeding)
 		order by a.id desc limit at_most) a left join lateral (
 		select n.at, c.first_name || ' ' || c.last_name as who
-		from (select a.entity, a.entity_id, a.id where a.members is null union all select b.entity, b.entity_id, b.id from audit b where b.batch = a.id) m
-			join audit n on n.entity = m.entity and n.entity_id = m.entity_id and n.id > m.id left join collaborator c on c.id = n.collaborator_id
+		from (select a.entity, a.entity_id, a.id where a.members is null union all select b.entity, b.entity_id, b.id
+			from audit b where b.batch = a.id) m
+			join audit n on n.entity = m.entity and n.entity_id = m.entity_id and n.id > m.id left join collaborator c
+			on c.id = n.collaborator_id
 		where (n.collaborator_id is distinct from a.collaborator_id or not n.derived) and n.batch is distinct from a.id
-			and n.undoes is null and n.action in ('add', 'update', 'delete', 'cancel', 'restore') and not exists (select from audit u where u.undoes = coalesce(n.batch, n.id))
+			and n.undoes is null and n.action in ('add', 'update', 'delete', 'cancel', 'restore')
+			and not exists (select from audit u where u.undoes = coalesce(n.batch, n.id))
 		order by n.id limit 1) later on true
 	order by a.id desc
 $$;
 
--- Returns the changes that an entry of the caller's leads, the last one first.
+-- Returns the changes that an entry of the caller leads, the newest first.
 create function led_changes(of_entry bigint) returns table (id bigint, entity text, entity_id bigint, before jsonb)
 language sql stable security definer set search_path = :"schema", pg_temp as $$
 	select b.id, b.entity, b.entity_id, b.before from audit b
-	where b.batch = of_entry and exists (select from audit a where a.id = of_entry and a.collaborator_id = (select me_id()))
+	where b.batch = of_entry and exists (select from audit a where a.id = of_entry
+		and a.collaborator_id = (select me_id()))
 	order by b.id desc
 $$;
 
--- Takes back all changes that an entry of the caller's leads and returns their number. It needs the right to make them.
--- The values come from the trail; of the columns of search tokens, which it does not keep, tokens has the values by
--- change: {"12": {"email_tokens": [1, 2]}}.
+-- Undoes all changes that an entry of the caller leads and returns their number. It needs the right to make them. The
+-- values come from the trail. The trail has no search tokens, so tokens has the values of their columns by change:
+-- {"12": {"email_tokens": [1, 2]}}.
 create function take_back(of_entry bigint, tokens jsonb) returns bigint
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 declare
 	caller    identity := me();
-	led       audit := (select a from audit a where a.id = of_entry and a.collaborator_id = caller.id and leads(a.action) and a.undoes is null);
-	judgement bigint[] := judged(case led.action when 'hand-over' then 'user.handover' else led.entity || '.update' end);
+	led       audit := (select a from audit a where a.id = of_entry and a.collaborator_id = caller.id
+		and leads(a.action) and a.undoes is null);
+	judgement bigint[] := judged(case led.action when 'hand-over' then 'user.handover'
+		else led.entity || '.update' end);
 	change    audit;
 	tab       regclass;
 	row       jsonb;
@@ -2475,7 +2687,8 @@ begin
 	for change in select b.* from audit b where b.batch = led.id order by b.entity, b.entity_id loop
 		execute format('select from %s t where t.id = $1 for update', table_of(change.entity)) using change.entity_id;
 	end loop;
-	if not exists (select from my_changes(1000) c where c.id = led.id and c.changed_at is null) then -- sees what was committed until now
+	-- sees all commits until now
+	if not exists (select from my_changes(1000) c where c.id = led.id and c.changed_at is null) then
 		raise exception using errcode = '23514', constraint = 'undo_changed', message = 'changed meanwhile';
 	end if;
 	perform set_config('crm.batch', '', true);
@@ -2487,22 +2700,28 @@ begin
 		if change.action = 'add' and change.entity in ('contract', 'payment') then
 			raise exception using errcode = '23514', constraint = 'undo_added', message = 'this is not deleted';
 		end if;
-		if (case when change.action = 'add' then (judged(change.entity || '.delete'))[2] is distinct from 0 and not is_fresh(change)
+		if (case when change.action = 'add'
+				then (judged(change.entity || '.delete'))[2] is distinct from 0 and not is_fresh(change)
 			when led.action = 'hand-over' then false
-			else judgement[2] is null or judgement[2] <> 0 and within(judgement, owners_of(change.entity, row)) is not true end)
+			else judgement[2] is null or judgement[2] <> 0
+				and within(judgement, owners_of(change.entity, row)) is not true end)
 		then
 			raise exception using errcode = '42501', message = 'not permitted';
 		end if;
-		former := (select coalesce(jsonb_object_agg(w.key, case when w.key = any (sealed_in(change.entity)) then to_jsonb(split_part(w.value #>> '{}', ' ', 1)) else w.value end), '{}')
+		former := (select coalesce(jsonb_object_agg(w.key,
+			case when w.key = any (sealed_in(change.entity)) then to_jsonb(split_part(w.value #>> '{}', ' ', 1))
+			else w.value end), '{}')
 			from jsonb_each(change.before) w where w.key not in ('remaining_amount', 'signed_at'));
-		former := former || (select coalesce(jsonb_object_agg(w.key, w.value), '{}') from jsonb_each(tokens->change.id::text) w
+		former := former || (select coalesce(jsonb_object_agg(w.key, w.value), '{}')
+			from jsonb_each(tokens->change.id::text) w
 			where w.key = any (token_columns(tab)) and former ? left(w.key, -7));
 		if change.action = 'add' then
 			former := jsonb_build_object('deleted_at', now());
 		end if;
 		perform set_config('crm.undoes', change.id::text, true);
 		if former <> '{}' then
-			execute format('update %1$s t set changed_in = $1, %2$s from jsonb_populate_record(null::%1$s, $2) r where t.id = $3', tab,
+			execute format('update %1$s t set changed_in = $1, %2$s '
+				|| 'from jsonb_populate_record(null::%1$s, $2) r where t.id = $3', tab,
 				(select string_agg(format('%1$I = r.%1$I', name), ', ') from jsonb_object_keys(former) name))
 			using -caller.session_id, former, change.entity_id;
 		end if;
@@ -2529,24 +2748,29 @@ begin
 			union
 			select f.conrelid, w.depth + 1 from pg_constraint f join walk w on f.confrelid = w.child
 			where f.contype = 'f' and f.conrelid <> f.confrelid and w.depth < 8)
-		select w.child, trail_noun(w.child), null from walk w where w.depth > 0 group by w.child order by max(w.depth), w.child
+		select w.child, trail_noun(w.child), null from walk w where w.depth > 0 group by w.child order by max(w.depth),
+			w.child
 	loop
-		execute (select format('select coalesce(array_agg(t.id order by t.id), ''{}'') from %s t where %s', tab, string_agg(
-				format('t.%I = any (array(select v::bigint from jsonb_array_elements_text($1->%L) v))', a.attname, f.confrelid::regclass::text), ' or '))
+		execute (select format('select coalesce(array_agg(t.id order by t.id), ''{}'') from %s t where %s', tab,
+			string_agg(
+				format('t.%I = any (array(select v::bigint from jsonb_array_elements_text($1->%L) v))', a.attname,
+					f.confrelid::regclass::text), ' or '))
 			from pg_constraint f join pg_attribute a on a.attrelid = f.conrelid and a.attnum = f.conkey[1]
-			where f.contype = 'f' and f.conrelid = tab and f.confrelid <> f.conrelid and found ? f.confrelid::regclass::text) into ids using found;
+			where f.contype = 'f' and f.conrelid = tab and f.confrelid <> f.conrelid
+			and found ? f.confrelid::regclass::text) into ids using found;
 		found := found || jsonb_build_object(tab::text, to_jsonb(ids));
 		return next;
 	end loop;
 end $$;
 
--- Returns all data about a customer and writes an entry to the trail. Sealed values are as to_jsonb() writes them; under
--- records are the rows that belong to the customer, by noun.
+-- Returns all data about a customer and writes an entry to the trail. Sealed values are in the form of to_jsonb();
+-- records has the rows that belong to the customer, by noun.
 create function export_customer(of_customer bigint) returns jsonb
 language plpgsql volatile security definer set search_path = :"schema", pg_temp set bytea_output = 'hex' as $$
 declare
 	unkept   text[] := '{fictional,changed_in}';
-	customer jsonb := (select to_jsonb(c) - (unkept || token_columns('customer')::text[]) from customer c where c.id = of_customer);
+	customer jsonb := (select to_jsonb(c) - (unkept || token_columns('customer')::text[]) from customer c
+		where c.id = of_customer);
 	records  jsonb := '{}';
 	kind     record;
 	found    jsonb;
@@ -2559,20 +2783,23 @@ begin
 	end if;
 	perform note('customer', of_customer, 'export', null);
 	for kind in select r.* from records_of(of_customer) r where r.noun <> 'customer' loop
-		execute format('select coalesce(jsonb_agg(to_jsonb(t) - $1 order by t.id), ''[]'') from %s t where t.id = any ($2)', kind.tab)
+		execute format('select coalesce(jsonb_agg(to_jsonb(t) - $1 order by t.id), ''[]'') '
+			|| 'from %s t where t.id = any ($2)', kind.tab)
 		into found using unkept || token_columns(kind.tab)::text[], kind.ids;
 		records := records || jsonb_build_object(kind.noun, found);
 	end loop;
 	return jsonb_build_object('customer', customer, 'records', records,
-		'sales_contact', (select to_jsonb(s) - '{fictional,changed_in,created_at,updated_at,deleted_at}'::text[] from collaborator s where s.id = (customer->>'sales_id')::bigint),
-		'trail', (select coalesce(jsonb_agg(jsonb_build_object('id', a.id, 'at', a.at, 'user_id', a.collaborator_id, 'entity', a.entity, 'entity_id', a.entity_id,
+		'sales_contact', (select to_jsonb(s) - '{fictional,changed_in,created_at,updated_at,deleted_at}'::text[]
+			from collaborator s where s.id = (customer->>'sales_id')::bigint),
+		'trail', (select coalesce(jsonb_agg(jsonb_build_object('id', a.id, 'at', a.at, 'user_id', a.collaborator_id,
+			'entity', a.entity, 'entity_id', a.entity_id,
 				'action', a.action, 'before', a.before, 'after', a.after) order by a.id), '[]')
 			from records_of(of_customer) r join audit a on a.entity = r.noun and a.entity_id = any (r.ids)));
 end $$;
 
--- Erases the person of a customer: in all records that belong to it, every sealed column becomes null, or the value that
--- erased has for it if it may not be null ({"customer.full_name": "\x01…"}); in the trail, digests replace sealed values.
--- Contracts, events and amounts stay. It returns the number of entries that were changed.
+-- Erases the personal data of a customer. In all its records every sealed column becomes null or, if it may not be
+-- null, its value in erased ({"customer.full_name": "\x01…"}). In the trail, digests replace sealed values. Contracts,
+-- events and amounts stay. It returns the number of changed entries.
 create function erase_customer(of_customer bigint, erased jsonb) returns bigint
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -2588,22 +2815,28 @@ begin
 	if not found then
 		raise exception using errcode = 'P0002', message = 'no such customer';
 	end if;
-	unfinished := (select count(*) from contract k where k.customer_id = of_customer and k.deleted_at is null and k.status not in ('finished', 'canceled'));
+	unfinished := (select count(*) from contract k where k.customer_id = of_customer and k.deleted_at is null
+		and k.status not in ('finished', 'canceled'));
 	if unfinished > 0 then
-		raise exception using errcode = '23503', constraint = 'customer_has_contracts', message = 'unfinished contracts', detail = unfinished::text;
+		raise exception using errcode = '23503', constraint = 'customer_has_contracts',
+			message = 'unfinished contracts', detail = unfinished::text;
 	end if;
 	for kind in select r.* from records_of(of_customer) r where sealed_columns(r.tab) <> '{}' loop
-		execute (select format('update %s set changed_in = -$1, %s where id = any ($2)', kind.tab, string_agg(e.change, ', '))
-			from (select case when a.attnotnull then format('%I = ($3->>%L)::bytea', s, kind.tab || '.' || s) else format('%I = null', s) end as change
+		execute (select format('update %s set changed_in = -$1, %s where id = any ($2)', kind.tab,
+			string_agg(e.change, ', '))
+			from (select case when a.attnotnull then format('%I = ($3->>%L)::bytea', s, kind.tab || '.' || s)
+				else format('%I = null', s) end as change
 				from unnest(sealed_columns(kind.tab)) s join pg_attribute a on a.attrelid = kind.tab and a.attname = s
 				union all select format('%I = ''{}''', t) from unnest(token_columns(kind.tab)) t) e)
 		using caller.session_id, kind.ids, erased;
 	end loop;
 	update audit a set before = audit_digests(a.entity, a.before), after = audit_digests(a.entity, a.after)
 	from records_of(of_customer) r
-	where sealed_in(r.noun) <> '{}' and a.entity = r.noun and a.entity_id = any (r.ids) and (a.before is not null or a.after is not null);
+	where sealed_in(r.noun) <> '{}' and a.entity = r.noun and a.entity_id = any (r.ids)
+	and (a.before is not null or a.after is not null);
 	get diagnostics changed = row_count;
-	perform note(r.noun, i, 'erase', null) from records_of(of_customer) r, unnest(r.ids) i where sealed_in(r.noun) <> '{}';
+	perform note(r.noun, i, 'erase', null) from records_of(of_customer) r, unnest(r.ids) i
+		where sealed_in(r.noun) <> '{}';
 	return changed;
 end $$;
 
@@ -2621,9 +2854,11 @@ from collaborator u, unnest('{1}'::integer[]) one
 where (select reach('user.view')) = 0;
 
 create view customers as
-select c.id, c.company_name, c.full_name, c.email, c.phone, c.address, c.language, c.sales_id, s.first_name || ' ' || s.last_name as sales_contact,
+select c.id, c.company_name, c.full_name, c.email, c.phone, c.address, c.language, c.sales_id, s.first_name || ' '
+	|| s.last_name as sales_contact,
 	c.created_at, c.updated_at, c.deleted_at,
-	array(select n.full_name::bytea from contact n where n.customer_id = c.id and n.deleted_at is null) as contact_names,
+	array(select n.full_name::bytea from contact n where n.customer_id = c.id
+		and n.deleted_at is null) as contact_names,
 	array(select n.role::bytea from contact n where n.customer_id = c.id and n.deleted_at is null) as contact_roles,
 	array(select n.email::bytea from contact n where n.customer_id = c.id and n.deleted_at is null) as contact_emails,
 	array(select n.phone::bytea from contact n where n.customer_id = c.id and n.deleted_at is null) as contact_phones,
@@ -2633,18 +2868,22 @@ where (select reach('customer.view')) = 0;
 
 create view contacts as
 select n.id, n.customer_id, c.company_name as customer, n.full_name, n.role, n.email, n.phone,
-	n.deleted_at is null and n.id = (select f.id from contact f where f.customer_id = n.customer_id and f.deleted_at is null
+	n.deleted_at is null and n.id = (select f.id from contact f where f.customer_id = n.customer_id
+		and f.deleted_at is null
 		order by f.first_at desc nulls last, f.id limit 1) as first,
-	n.first_at, c.sales_id as customer_sales_id, n.created_at, n.updated_at, n.deleted_at, search_keys(search_tokens(n), n.id) as keys
+	n.first_at, c.sales_id as customer_sales_id, n.created_at, n.updated_at, n.deleted_at,
+		search_keys(search_tokens(n), n.id) as keys
 from contact n join customer c on c.id = n.customer_id, unnest('{1}'::integer[]) one
 where (select reach('contact.view')) = 0;
 
 create view contracts as
-select k.id, k.customer_id, c.company_name as customer, c.full_name as customer_contact, c.email as customer_email, c.phone as customer_phone, k.sales_id,
+select k.id, k.customer_id, c.company_name as customer, c.full_name as customer_contact, c.email as customer_email,
+	c.phone as customer_phone, k.sales_id,
 	s.first_name || ' ' || s.last_name as sales_contact, c.sales_id as customer_sales_id,
 	k.total_amount, k.remaining_amount, k.status, k.signed_at, k.created_at, k.updated_at, k.deleted_at,
 	search_tokens(c) as tokens
-from contract k join customer c on c.id = k.customer_id left join collaborator s on s.id = k.sales_id, unnest('{1}'::integer[]) one
+from contract k join customer c on c.id = k.customer_id left join collaborator s on s.id = k.sales_id,
+unnest('{1}'::integer[]) one
 where (select reach('contract.view')) = 0;
 
 create view events as
@@ -2652,7 +2891,8 @@ select e.id, e.name, e.contract_id, k.customer_id, c.company_name as customer, c
 	c.email as customer_email, c.phone as customer_phone, e.start_date, e.end_date, e.location, e.attendees, e.comments,
 	n.id as contact_id, n.full_name as contact_name, n.email as contact_email, n.phone as contact_phone,
 	e.support_id, s.first_name || ' ' || s.last_name as support_contact, c.sales_id as customer_sales_id,
-	case when e.canceled_at is null then 'confirmed' else 'canceled' end as status, e.canceled_at, e.created_at, e.updated_at, e.deleted_at,
+	case when e.canceled_at is null then 'confirmed' else 'canceled' end as status, e.canceled_at, e.created_at,
+		e.updated_at, e.deleted_at,
 	search_tokens(c) as tokens, search_tokens(e) as own_tokens,
 	search_keys(search_tokens(e), e.id) as keys
 from event e join contract k on k.id = e.contract_id join customer c on c.id = k.customer_id
@@ -2667,9 +2907,11 @@ from event e, unnest('{1}'::integer[]) one
 where (select reach('event.view')) = 0;
 
 create view notes as
-select n.id, case when n.customer_id is not null then 'customer' when n.contract_id is not null then 'contract' else 'event' end as noun,
+select n.id, case when n.customer_id is not null then 'customer' when n.contract_id is not null then 'contract'
+	else 'event' end as noun,
 	coalesce(n.customer_id, n.contract_id, n.event_id) as record_id, c.company_name as customer,
-	n.customer_id, n.contract_id, n.event_id, n.text, n.due, n.done_at, n.author_id, u.first_name || ' ' || u.last_name as author,
+	n.customer_id, n.contract_id, n.event_id, n.text, n.due, n.done_at, n.author_id, u.first_name || ' '
+		|| u.last_name as author,
 	n.created_at, n.updated_at, n.deleted_at, search_keys(search_tokens(n), n.id) as keys
 from note n left join event e on e.id = n.event_id left join contract k on k.id = coalesce(n.contract_id, e.contract_id)
 	left join customer c on c.id = coalesce(n.customer_id, k.customer_id)
@@ -2677,8 +2919,10 @@ from note n left join event e on e.id = n.event_id left join contract k on k.id 
 where (select reach('note.view')) = 0;
 
 create view tags as
-select t.id, t.name, case when t.customer_id is not null then 'customer' when t.contract_id is not null then 'contract' else 'event' end as noun,
-	coalesce(t.customer_id, t.contract_id, t.event_id) as record_id, t.customer_id, t.contract_id, t.event_id, t.created_at, t.updated_at, t.deleted_at
+select t.id, t.name, case when t.customer_id is not null then 'customer' when t.contract_id is not null then 'contract'
+	else 'event' end as noun,
+	coalesce(t.customer_id, t.contract_id, t.event_id) as record_id, t.customer_id, t.contract_id, t.event_id,
+		t.created_at, t.updated_at, t.deleted_at
 from tag t, unnest('{1}'::integer[]) one
 where (select reach('tag.view')) = 0;
 
@@ -2689,7 +2933,8 @@ where (select reach('contract.view')) = 0;
 
 -- All entries of the trail.
 create view audits as
-select a.id, a.at, a.collaborator_id as user_id, u.first_name || ' ' || u.last_name as user_name, host(a.client) as client, a.session_id,
+select a.id, a.at, a.collaborator_id as user_id, u.first_name || ' ' || u.last_name as user_name,
+	host(a.client) as client, a.session_id,
 	a.entity, a.entity_id, a.action, a.before, a.after, a.undoes, null::timestamptz as deleted_at
 from audit a left join collaborator u on u.id = a.collaborator_id, unnest('{1}'::integer[]) one
 where (select reach('audit.view')) = 0;
@@ -2708,14 +2953,18 @@ alter table note enable row level security;
 alter table tag enable row level security;
 
 create policy reading on collaborator for select to :"app" using ((select reached('user.view')) = 0);
-create policy adding on collaborator for insert to :"app" with check (admits((select judged('user.add')), changed_in, '{}'));
+create policy adding on collaborator for insert to :"app"
+	with check (admits((select judged('user.add')), changed_in, '{}'));
 create policy changing on collaborator for update to :"app"
-	using (within((select judged('user.update', 'user.delete')), array[id])) with check (changed_in = (select my_session()));
+	using (within((select judged('user.update', 'user.delete')), array[id]))
+	with check (changed_in = (select my_session()));
 
 create policy reading on customer for select to :"app" using ((select reached('customer.view')) = 0);
-create policy adding on customer for insert to :"app" with check (admits((select judged('customer.add')), changed_in, array[sales_id]));
+create policy adding on customer for insert to :"app"
+	with check (admits((select judged('customer.add')), changed_in, array[sales_id]));
 create policy changing on customer for update to :"app"
-	using (within((select judged('customer.update', 'customer.delete')), array[sales_id])) with check (changed_in = (select my_session()));
+	using (within((select judged('customer.update', 'customer.delete')), array[sales_id]))
+	with check (changed_in = (select my_session()));
 
 create policy reading on contact for select to :"app" using ((select reached('contact.view')) = 0);
 create policy adding on contact for insert to :"app"
@@ -2731,71 +2980,93 @@ create policy changing on contract for update to :"app"
 	using (within((select judged('contract.update', 'contract.delete')), contract_owners(sales_id, customer_id)))
 	with check (changed_in = (select my_session()));
 
-create policy adding on payment for insert to :"app" with check (payable(contract_id) and changed_in = (select my_session()));
+create policy adding on payment for insert to :"app"
+	with check (payable(contract_id) and changed_in = (select my_session()));
 
 create policy reading on event for select to :"app" using ((select reached('event.view')) = 0);
 create policy adding on event for insert to :"app"
 	with check (admits((select judged('event.add')), changed_in, array[contact_of_contract(contract_id)]));
 create policy changing on event for update to :"app"
 	using (within((select judged('event.update', 'event.delete', 'event.cancel')), array[support_id])
-		or current_setting('crm.undoes', true) <> '' and own_addition('event', id)) with check (changed_in = (select my_session()));
+		or current_setting('crm.undoes', true) <> '' and own_addition('event', id))
+		with check (changed_in = (select my_session()));
 
--- Whoever may view a record may write notes and tags on it.
+-- Callers who may view a record may write notes and tags on it.
 create policy reading on note for select to :"app" using ((select reached('note.view')) = 0);
 create policy adding on note for insert to :"app"
-	with check (admits((select judged('note.add')), changed_in, '{}') and case when customer_id is not null then (select reached('customer.view'))
-		when contract_id is not null then (select reached('contract.view')) else (select reached('event.view')) end = 0);
+	with check (admits((select judged('note.add')), changed_in, '{}')
+		and case when customer_id is not null then (select reached('customer.view'))
+		when contract_id is not null then (select reached('contract.view'))
+		else (select reached('event.view')) end = 0);
 create policy changing on note for update to :"app"
-	using (within((select judged('note.update', 'note.delete')), array[author_id])) with check (changed_in = (select my_session()));
+	using (within((select judged('note.update', 'note.delete')), array[author_id]))
+	with check (changed_in = (select my_session()));
 
 create policy reading on tag for select to :"app" using ((select reached('tag.view')) = 0);
 create policy adding on tag for insert to :"app"
-	with check (admits((select judged('tag.add')), changed_in, '{}') and case when customer_id is not null then (select reached('customer.view'))
-		when contract_id is not null then (select reached('contract.view')) else (select reached('event.view')) end = 0);
+	with check (admits((select judged('tag.add')), changed_in, '{}')
+		and case when customer_id is not null then (select reached('customer.view'))
+		when contract_id is not null then (select reached('contract.view'))
+		else (select reached('event.view')) end = 0);
 create policy changing on tag for update to :"app"
 	using (within((select judged('tag.delete')), '{}')) with check (changed_in = (select my_session()));
 
 -- 10 --------------------------------------------------------------------------- grants
--- Everything that the app role may do. Triggers maintain the columns that are not named here.
+-- All privileges of the app role. Triggers maintain the columns that are not named here.
 
 grant usage on schema :"schema" to :"app";
 
 grant execute on function
-	schema_version(integer), refuse_program(integer, text), sign_in_params(text), sign_in(text, bytea, bytea, bytea, bytea, bytea, bytea),
+	schema_version(integer), refuse_program(integer, text), sign_in_params(text),
+		sign_in(text, bytea, bytea, bytea, bytea, bytea, bytea),
 	open_session(bytea, interval, integer, integer, integer, bytea, bytea), sign_out(), touch(), note_failures(),
 	change_password(bytea, integer, integer, integer, bytea, bytea),
 	set_first_password(text, integer, integer, integer, bytea, bytea, boolean),
-	reset_password(bigint, integer, integer, integer, bytea, bytea), unlock_user(bigint),
-	enable_mfa(bytea, bytea, bytea, bytea[]), disable_mfa(bytea), clear_mfa(bigint), require_mfa(text, boolean), my_mfa(),
+	reset_password(bigint, integer, integer, integer, bytea, bytea), unlock_user(bigint), lockout_of(bigint),
+		blockers(integer), writer_class(),
+	enable_mfa(bytea, bytea, bytea, bytea[]), disable_mfa(bytea), clear_mfa(bigint), require_mfa(text, boolean),
+		my_mfa(),
 	sessions_of(bigint), end_session(bigint), end_other_sessions(),
 	me(boolean), me_id(), my_session(), reach(text[]), reached(text[]), judged(text[]), within(bigint[], bigint[]),
 	admits(bigint[], bigint, bigint[]), my_account(), my_duty(), my_permissions(), hand_over(bigint, bigint),
-	fate(uuid), known_fate(uuid), requested_id(), history(text, bigint), my_changes(bigint), led_changes(bigint), take_back(bigint, jsonb),
-	lead_update(text), lead_import(text), add_many(regclass, jsonb), change_many(text, regclass, jsonb, boolean, boolean), own_addition(text, bigint),
-	note_refusal(text, text, bigint), note_export(text, bigint, text), export_customer(bigint), erase_customer(bigint, jsonb),
-	contact_of_customer(bigint), contact_of_contract(bigint), contract_owners(bigint, bigint), owners_of(text, jsonb), payable(bigint),
-	search_keys(integer[], bigint), run_key(bigint), search_tokens(customer), search_tokens(contact), search_tokens(event), search_tokens(note)
+	fate(uuid), known_fate(uuid), requested_id(), history(text, bigint), my_changes(bigint), led_changes(bigint),
+		take_back(bigint, jsonb),
+	lead_update(text), lead_import(text), add_many(regclass, jsonb),
+		change_many(text, regclass, jsonb, boolean, boolean), own_addition(text, bigint),
+	note_refusal(text, text, bigint), note_export(text, bigint, text), export_customer(bigint),
+		erase_customer(bigint, jsonb),
+	contact_of_customer(bigint), contact_of_contract(bigint), contract_owners(bigint, bigint), owners_of(text, jsonb),
+		payable(bigint),
+	search_keys(integer[], bigint), run_key(bigint), search_tokens(customer), search_tokens(contact),
+		search_tokens(event), search_tokens(note)
 	to :"app";
 
 grant select on users, customers, contacts, contracts, payments, events, event_texts, notes, tags, audits to :"app";
--- What an update names; everything else is read through the views.
+-- Columns that an update names in its conditions; everything else is read through the views.
 grant select (id, deleted_at) on collaborator, customer, contact, contract, event, note, tag to :"app";
 grant select (canceled_at) on event to :"app";
 
--- For currval() of what the app role itself has just added.
-grant select on sequence collaborator_id_seq, customer_id_seq, contact_id_seq, contract_id_seq, event_id_seq, note_id_seq, tag_id_seq to :"app";
+-- For currval() after the app role's own insert.
+grant select on sequence collaborator_id_seq, customer_id_seq, contact_id_seq, contract_id_seq, event_id_seq,
+	note_id_seq, tag_id_seq to :"app";
 
 grant insert (employee_number, first_name, last_name, email, role) on collaborator to :"app";
 grant update (employee_number, first_name, last_name, email, role, deleted_at) on collaborator to :"app";
-grant insert (company_name, full_name, email, phone, address, language, company_name_tokens, full_name_tokens, email_tokens, phone_tokens, address_tokens, sales_id) on customer to :"app";
-grant update (company_name, full_name, email, phone, address, language, company_name_tokens, full_name_tokens, email_tokens, phone_tokens, address_tokens, sales_id, deleted_at) on customer to :"app";
-grant insert (customer_id, full_name, role, email, phone, first_at, full_name_tokens, role_tokens, email_tokens, phone_tokens) on contact to :"app";
-grant update (full_name, role, email, phone, first_at, full_name_tokens, role_tokens, email_tokens, phone_tokens, deleted_at) on contact to :"app";
+grant insert (company_name, full_name, email, phone, address, language, company_name_tokens, full_name_tokens,
+	email_tokens, phone_tokens, address_tokens, sales_id) on customer to :"app";
+grant update (company_name, full_name, email, phone, address, language, company_name_tokens, full_name_tokens,
+	email_tokens, phone_tokens, address_tokens, sales_id, deleted_at) on customer to :"app";
+grant insert (customer_id, full_name, role, email, phone, first_at, full_name_tokens, role_tokens, email_tokens,
+	phone_tokens) on contact to :"app";
+grant update (full_name, role, email, phone, first_at, full_name_tokens, role_tokens, email_tokens, phone_tokens,
+	deleted_at) on contact to :"app";
 grant insert (customer_id, sales_id, total_amount, status) on contract to :"app";
 grant update (customer_id, sales_id, total_amount, status) on contract to :"app";
 grant insert (contract_id, amount, paid_on) on payment to :"app";
-grant insert (name, contract_id, contact_id, start_date, end_date, location, attendees, comments, name_tokens, location_tokens, comments_tokens) on event to :"app";
-grant update (name, contract_id, contact_id, start_date, end_date, location, attendees, comments, name_tokens, location_tokens, comments_tokens, support_id, deleted_at, canceled_at) on event to :"app";
+grant insert (name, contract_id, contact_id, start_date, end_date, location, attendees, comments, name_tokens,
+	location_tokens, comments_tokens) on event to :"app";
+grant update (name, contract_id, contact_id, start_date, end_date, location, attendees, comments, name_tokens,
+	location_tokens, comments_tokens, support_id, deleted_at, canceled_at) on event to :"app";
 grant insert (customer_id, contract_id, event_id, text, due, text_tokens) on note to :"app";
 grant update (text, due, done_at, text_tokens, deleted_at) on note to :"app";
 grant insert (name, customer_id, contract_id, event_id) on tag to :"app";
@@ -2803,38 +3074,43 @@ grant update (deleted_at) on tag to :"app";
 
 insert into secret values ('made_up_salt', random_key()), ('sign_in_nonce', random_key());
 
--- Tables with sealed columns accept values under known keys only. The triggers are generated, with one function for
--- each table that names its columns, so that no statement has to look them up.
+-- Tables with sealed columns accept values with known keys only. The triggers are generated, with one function for each
+-- table that names its columns, so statements need not look them up.
 do $$
 declare
 	tab record;
 begin
 	for tab in
-		select c.relname, (select string_agg(format('nullif(new.%1$I, old.%1$I)', s), ', ') from unnest(sealed_columns(c.oid)) s) as written
+		select c.relname, (select string_agg(format('nullif(new.%1$I, old.%1$I)', s), ', ')
+			from unnest(sealed_columns(c.oid)) s) as written
 		from pg_class c
-		where c.relnamespace = quote_ident(current_schema())::regnamespace and c.relkind = 'r' and sealed_columns(c.oid) <> '{}'
+		where c.relnamespace = quote_ident(current_schema())::regnamespace and c.relkind = 'r'
+		and sealed_columns(c.oid) <> '{}'
 	loop
-		execute format('create function %I() returns trigger language plpgsql security definer set search_path = %I, pg_temp as
-			$check$ begin perform check_sealed(%s); return new; end $check$', tab.relname || '_sealed', current_schema(), tab.written);
+		execute format('create function %I() returns trigger
+			language plpgsql security definer set search_path = %I, pg_temp as
+			$check$ begin perform check_sealed(%s); return new;
+			end $check$', tab.relname || '_sealed', current_schema(), tab.written);
 		execute format('create trigger b_sealed before insert or update on %I for each row execute function %I()',
 			tab.relname, tab.relname || '_sealed');
 	end loop;
 end $$;
 
--- With debug_print_plan, trace_sort or client_min_messages a caller can have the server send plans of the statements
--- inside functions, with the values of variables: which collaborator an address belongs to, or why an attempt is
--- refused. So functions with the owner's rights send only warnings and errors.
+-- With debug_print_plan, trace_sort or client_min_messages a caller can make the server send plans of statements inside
+-- functions, with the values of variables: the collaborator of an address, or the reason for a refusal. So functions
+-- with the owner's rights send only warnings and errors.
 do $$
 declare
 	f regprocedure;
 begin
-	for f in select p.oid from pg_proc p where p.pronamespace = quote_ident(current_schema())::regnamespace and p.prosecdef loop
+	for f in select p.oid from pg_proc p where p.pronamespace = quote_ident(current_schema())::regnamespace
+		and p.prosecdef loop
 		execute format('alter function %s set client_min_messages = warning', f);
 	end loop;
 end $$;
 
--- The planner keeps no statistics of any column or indexed expression: estimates of a query on a view would tell stored
--- values to callers that the view's gate refuses (EXPLAIN). So every query is planned from sizes and defaults alone.
+-- The planner has no statistics of any column or indexed expression: the estimates of a query on a view (EXPLAIN) would
+-- reveal stored values to callers whom the view refuses. So every query is planned from sizes and defaults only.
 do $$
 declare
 	kept record;

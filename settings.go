@@ -24,10 +24,14 @@ import (
 
 // This file reads the config and prepares the database, the keys and the secrets for commands.
 
+// seeExample ends the refusal of a name that is like no key.
+const seeExample = ": see config.yaml.example"
+
 // configure reads file, environment and flags, in ascending precedence, and checks every key and value.
 func (p *program) configure() error {
 	if name := config.UnknownVariable(os.Environ()); name != "" {
-		return usage("the environment sets %s, which is no key of crm's config: see config.yaml.example", name)
+		return usage("the environment sets %s, which is no key of crm's config%s", name,
+			cmp.Or(commands.DidYouMean(name, config.Variables()), seeExample))
 	}
 	for _, o := range config.Options() {
 		p.SetDefault(o.Key, o.Default)
@@ -42,7 +46,7 @@ func (p *program) configure() error {
 	}
 	for _, key := range p.AllKeys() {
 		if !slices.Contains(keys, key) {
-			return usage("%s: unknown key %s: see config.yaml.example", p.configFile, key)
+			return usage("%s: unknown key %s%s", p.configFile, key, cmp.Or(commands.DidYouMean(key, keys), seeExample))
 		}
 	}
 	for _, o := range config.Options() {
@@ -176,6 +180,7 @@ func (p *program) open(at place.Place) (*repo.DB, error) {
 	return repo.Open(repo.Config{
 		URL: at.URL, Schema: at.Names.Schema, ConnectTimeout: p.GetDuration("database.connect_timeout"),
 		QueryTimeout: p.GetDuration("database.query_timeout"), Vault: vault, Newer: newer, Revive: at.Revive,
+		Blocked: func(by []repo.Blocker) { p.say(shell.WaitsFor(by)) },
 		Away: func() {
 			fmt.Fprintln(os.Stderr, "the database is away: trying again for a while, Ctrl-C gives up")
 		},

@@ -11,26 +11,33 @@ import (
 func accessCommands() Table {
 	return Table{
 		{
-			Name: "user reset-password", Short: "Give a collaborator a one-time password; their sessions end", Needs: action("user", "reset"),
-			Args: []Arg{idArg(UserID)}, Destructive: true,
+			Name: "user reset-password", Short: "Give a collaborator a one-time password; their sessions end",
+			Needs: action("user", "reset"),
+			Args:  []Arg{idArg(UserID)}, Destructive: true,
 			Question: aboutUser("reset the password of"), Run: resetPassword,
 		},
 		{
-			Name: "user unlock", Short: "Let a collaborator who failed to sign in try again at once", Needs: action("user", "unlock"),
-			Args: []Arg{idArg(UserID)}, Examples: []string{"user unlock 3"},
+			Name: "user unlock", Short: "Let a collaborator who failed to sign in try again at once",
+			Needs: action("user", "unlock"),
+			Args:  []Arg{idArg(UserID)}, Examples: []string{"user unlock 3"},
 			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
 				id := Value[int64](in, "id")
 				return told("user", id, "unlocked"), named(s.DB.Unlock(ctx, id), "user", id)
 			},
 		},
 		{
-			Name: "user require-mfa", Short: "Demand a second factor of everybody with a role, or no longer", Needs: action("user", "mfa"),
-			Args:     []Arg{{Name: "role", Kind: Role, Help: "the department's role"}, {Name: "state", Kind: onOff, Help: "whether it must"}},
+			Name: "user require-mfa", Short: "Demand a second factor of everybody with a role, or no longer",
+			Needs: action("user", "mfa"),
+			Args: []Arg{
+				{Name: "role", Kind: Role, Help: "the department's role"},
+				{Name: "state", Kind: onOff, Help: "whether it must"},
+			},
 			Examples: []string{"user require-mfa sales off"}, Run: requireFactor,
 		},
 		{
-			Name: "user clear-mfa", Short: "Remove the second factor of a collaborator who lost it; their sessions end", Needs: action("user", "mfa"),
-			Args: []Arg{idArg(UserID)}, Destructive: true,
+			Name: "user clear-mfa", Short: "Remove the second factor of a collaborator who lost it; their sessions end",
+			Needs: action("user", "mfa"),
+			Args:  []Arg{idArg(UserID)}, Destructive: true,
 			Question: aboutUser("remove the second factor of"), Run: clearFactor,
 		},
 	}
@@ -70,7 +77,10 @@ func requireFactor(ctx context.Context, s *Session, in Input) (Output, error) {
 	if err := s.DB.RequireFactor(ctx, role, on); err != nil {
 		return Output{}, err
 	}
-	out := Output{Message: fmt.Sprintf("the role %s need not have a second factor", role), Events: []Event{{Name: "second factor not required", Level: LevelWarning}}}
+	out := Output{
+		Message: fmt.Sprintf("the role %s need not have a second factor", role),
+		Events:  []Event{{Name: "second factor not required", Level: LevelWarning}},
+	}
 	if on {
 		out.Message = fmt.Sprintf("the role %s must have a second factor; who has none can only enrol one", role)
 		out.Events = []Event{{Name: "second factor required", Level: LevelWarning}}

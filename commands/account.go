@@ -32,17 +32,27 @@ func accountCommands() Table {
 			Run:      login,
 		},
 		{Name: "logout", Short: "Sign out and end the session in the database", Needs: security.Limited, Run: logout},
-		{Name: "whoami", Short: "Show who is signed in", Needs: security.Limited, Flags: []Flag{formatFlag}, Examples: []string{"whoami"}, Run: whoami},
+		{
+			Name: "whoami", Short: "Show who is signed in", Needs: security.Limited, Flags: []Flag{formatFlag},
+			Examples: []string{"whoami"}, Run: whoami,
+		},
 		{
 			Name: "password", Short: "Change your own password; your other sessions end", Needs: security.Limited,
-			Flags: []Flag{passwordFile, {Name: "new-password-file", Kind: Path, Help: "read the new password from this file"}, codeFile},
-			Run:   changePassword,
+			Flags: []Flag{
+				passwordFile,
+				{Name: "new-password-file", Kind: Path, Help: "read the new password from this file"},
+				codeFile,
+			},
+			Run: changePassword,
 		},
 	}
 }
 
 func login(ctx context.Context, s *Session, in Input) (Output, error) {
-	password, err := s.Secret(ctx, SecretRequest{Question: "password", File: Value[string](in, "password-file"), Env: true})
+	password, err := s.Secret(ctx, SecretRequest{
+		Question: "password", File: Value[string](in, "password-file"),
+		Env: true,
+	})
 	if err != nil {
 		return Output{}, err
 	}
@@ -80,14 +90,17 @@ func login(ctx context.Context, s *Session, in Input) (Output, error) {
 	}
 	out.Message += s.remind()
 	if keeps, err := s.DB.KeepsSessions(ctx); err == nil && keeps {
-		out.Warnings = append(out.Warnings, "the pooler before the database gives what one program leaves of a session to the next: crm config check says what to set")
+		out.Warnings = append(out.Warnings,
+			"the connection pooler passes the session state of one program to the next: "+
+				"crm config check shows what to set")
 	}
 	return out, nil
 }
 
 // enter makes a session that was opened in the database the one of this conversation; the one before it ends.
 func (s *Session) enter(ctx context.Context, nobody *repo.DB, o repo.Opening) error {
-	signer := security.NewSigner(security.Session{ID: o.SessionID, UserID: o.UserID, Key: o.Key, Ends: o.Ends}, s.Terms.TokenLifetime, s.Locale.Now)
+	signer := security.NewSigner(security.Session{ID: o.SessionID, UserID: o.UserID, Key: o.Key, Ends: o.Ends},
+		s.Terms.TokenLifetime, s.Locale.Now)
 	signer.Heard()(o.ServerTime) // the database's clock judges the tokens
 	next := Session{DB: nobody.As(signer.Token).Timed(signer.Heard)}
 	if err := next.refresh(ctx); err != nil {

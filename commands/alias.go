@@ -107,13 +107,14 @@ func (s *Session) Writes(line string) bool {
 
 var aliasFields = []Field[alias]{
 	{Column{Name: "name"}, func(a alias) any { return a.name }},
-	{Column{Name: "command"}, func(a alias) any { return a.line }},
+	{Column{Name: "command", Whole: true}, func(a alias) any { return a.line }},
 }
 
 func aliasCommands() Table {
 	return Table{
 		{
-			Name: "alias", Short: "List your own names for commands, or make one: alias NAME = COMMAND", Needs: security.Public,
+			Name: "alias", Short: "List your own names for commands, or make one: alias NAME = COMMAND",
+			Needs: security.Public,
 			Args: []Arg{
 				{Name: "name", Kind: Token("NAME"), Help: "a new word, or list", Optional: true},
 				{Name: "equals", Kind: Enum("=", "="), Help: "=", Optional: true},
@@ -136,7 +137,10 @@ func aliasCommands() Table {
 	}
 }
 
-var aliasName = Kind{Name: "NAME", Parse: Token("NAME").Parse, Values: func(s *Session) []Choice { return s.Aliases.choices() }}
+var aliasName = Kind{
+	Name: "NAME", Parse: Token("NAME").Parse,
+	Values: func(s *Session) []Choice { return s.Aliases.choices() },
+}
 
 func (a *Aliases) choices() []Choice {
 	if a == nil {
@@ -159,7 +163,10 @@ func runAlias(_ context.Context, s *Session, in Input) (Output, error) {
 		if in.Has("name") && name != "list" {
 			text, ok := s.Aliases.find(name)
 			if !ok {
-				return Output{}, &worded{fmt.Sprintf("there is no alias %s", show(name)), "alias NAME = COMMAND makes one", repo.ErrNotFound}
+				return Output{}, &worded{
+					fmt.Sprintf("there is no alias %s", show(name)),
+					"alias NAME = COMMAND makes one", repo.ErrNotFound,
+				}
 			}
 			found = []alias{{name, text}}
 		}

@@ -54,7 +54,8 @@ func withoutCurrency(l Locale, text string) (string, error) {
 			break
 		}
 	}
-	if strings.ContainsFunc(text, func(r rune) bool { return unicode.Is(unicode.Sc, r) || unicode.IsLetter(r) }) && l.Currency != "" {
+	if strings.ContainsFunc(text, func(r rune) bool { return unicode.Is(unicode.Sc, r) || unicode.IsLetter(r) }) &&
+		l.Currency != "" {
 		return "", errors.New("want an amount in " + l.Currency + ", like 1200 or 1200.50")
 	}
 	return sign + text, nil

@@ -56,8 +56,11 @@ func placeSymbol(tag language.Tag, symbol string) (before, after string) {
 	return "", " " + symbol
 }
 
-// Format returns the amount with sign, grouping, two decimals and currency: "1 200,50 €". Its spaces are U+0020, so that
-// grep finds what is shown.
+// Decimal returns the decimal mark of the locale.
+func (f AmountFormat) Decimal() string { return f.decimal }
+
+// Format returns the amount with sign, grouping, two decimals and currency: "1 200,50 €". Its spaces are U+0020, so
+// that grep finds what is shown.
 func (f AmountFormat) Format(m repo.Money) string {
 	sign, hundredths := "", uint64(m)
 	if m < 0 {

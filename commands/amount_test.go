@@ -26,14 +26,16 @@ func TestAmountAsPrinted(t *testing.T) {
 		{"", "fr", "8 450,50"},
 	} {
 		s.Locale.Currency, s.Locale.Language = test.currency, test.language
-		for _, line := range []string{"animal feed 7 " + test.printed, "animal feed 7 \"" + test.printed + "\" --on today"} {
+		for _, line := range []string{"animal feed 7 " + test.printed, "animal feed 7 \"" + test.printed +
+			"\" --on today"} {
 			in, err := parseLine(s, line)
 			if got := Value[repo.Money](in, "amount"); err != nil || got != 845050 {
 				t.Errorf("%s in %s: %v, %v", line, test.currency, got, err)
 			}
 		}
 		in, err := parseLine(s, "animal add Dolly --fee "+test.printed+" Ian")
-		if got := Value[repo.Money](in, "fee"); err != nil || got != 845050 || Value[string](in, "owner-name") != "Ian" {
+		if got := Value[repo.Money](in, "fee"); err != nil || got != 845050 ||
+			Value[string](in, "owner-name") != "Ian" {
 			t.Errorf("--fee %s Ian: %v, %+v", test.printed, err, in.values)
 		}
 	}
@@ -48,7 +50,8 @@ func TestAmountAsPrinted(t *testing.T) {
 		}
 	}
 	// Groups of digits alone may be two values.
-	if in, err := parseLine(s, "animal add Dolly --fee 1 200"); err != nil || Value[repo.Money](in, "fee") != 100 || Value[string](in, "owner-name") != "200" {
+	if in, err := parseLine(s, "animal add Dolly --fee 1 200"); err != nil || Value[repo.Money](in, "fee") != 100 ||
+		Value[string](in, "owner-name") != "200" {
 		t.Errorf("--fee 1 200: %+v, %v", in.values, err)
 	}
 }

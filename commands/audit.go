@@ -25,12 +25,12 @@ var auditFields = []Field[trailEntry]{
 	{Column{Name: "at"}, func(e trailEntry) any { return e.At }},
 	{Column{Name: "user_id", Detail: true}, func(e trailEntry) any { return deref(e.UserID) }},
 	{Column{Name: "user"}, func(e trailEntry) any { return deref(e.UserName) }},
-	{Column{Name: "client", Wide: true}, func(e trailEntry) any { return deref(e.Client) }},
+	{Column{Name: "client", Wide: 2}, func(e trailEntry) any { return deref(e.Client) }},
 	{Column{Name: "session_id", Detail: true}, func(e trailEntry) any { return deref(e.SessionID) }},
-	{Column{Name: "action"}, func(e trailEntry) any { return e.Action }},
-	{Column{Name: "entity"}, func(e trailEntry) any { return e.Entity }},
-	{Column{Name: "entity_id"}, func(e trailEntry) any { return orNil(e.EntityID) }},
-	{Column{Name: "changes"}, func(e trailEntry) any { return orNil(e.short) }},
+	{Column{Name: "action", Whole: true}, func(e trailEntry) any { return e.Action }},
+	{Column{Name: "entity", Wide: 1, Whole: true}, func(e trailEntry) any { return e.Entity }},
+	{Column{Name: "entity_id", Wide: 1}, func(e trailEntry) any { return orNil(e.EntityID) }},
+	{Column{Name: "changes", Wide: 1, Long: true}, func(e trailEntry) any { return orNil(e.short) }},
 	{Column{Name: "before", Detail: true}, func(e trailEntry) any { return nested(e.Before) }},
 	{Column{Name: "after", Detail: true}, func(e trailEntry) any { return nested(e.After) }},
 	{Column{Name: "undoes", Detail: true}, func(e trailEntry) any { return deref(e.Undoes) }},
@@ -64,7 +64,10 @@ func inShort(s *Session, e repo.AuditEntry) string {
 func auditCommands() Table {
 	flags := listFlags(auditFields, repo.AuditSorts(),
 		Flag{Name: "user", Kind: UserID, Help: "only what this collaborator did"},
-		Flag{Name: "entity", Kind: suggested("ENTITY", repo.TrailEntities()...), Help: "only what concerns such records"},
+		Flag{
+			Name: "entity", Kind: suggested("ENTITY", repo.TrailEntities()...),
+			Help: "only what concerns such records",
+		},
 		Flag{Name: "id", Kind: ID, Help: "only what concerns the record with this number; with --entity"},
 		Flag{Name: "action", Kind: suggested("ACTION", repo.TrailActions()...), Help: "only entries of this action"},
 		searchFlag("user, machine, action or values; it reads every entry, so narrow it with --since"),
@@ -72,9 +75,12 @@ func auditCommands() Table {
 		Flag{Name: "until", Kind: MomentEnd, Help: "only entries before this time, or of this day or earlier"})
 	return Table{{
 		Name: "audit list", Short: "List the trail, the newest entry first", Needs: action("audit", "view"),
-		Flags:    slices.DeleteFunc(flags, func(f Flag) bool { return f.Name == "deleted" }), // nothing of it is
-		Examples: []string{"audit list --action sign-in-failed --since today", "audit list --entity customer --id 1 --format json"},
-		Run:      listAudits,
+		Flags: slices.DeleteFunc(flags, func(f Flag) bool { return f.Name == "deleted" }), // nothing of it is
+		Examples: []string{
+			"audit list --action sign-in-failed --since today",
+			"audit list --entity customer --id 1 --format json",
+		},
+		Run: listAudits,
 	}}
 }
 
@@ -110,7 +116,8 @@ func listAudits(ctx context.Context, s *Session, in Input) (Output, error) {
 		return entries, err
 	})
 	if err == nil && len(out.Rows) == 0 {
-		out.Warnings = slices.Concat(unheardOf("--entity", f.Entity, repo.TrailEntities()), unheardOf("--action", f.Action, repo.TrailActions()))
+		out.Warnings = slices.Concat(unheardOf("--entity", f.Entity, repo.TrailEntities()),
+			unheardOf("--action", f.Action, repo.TrailActions()))
 	}
 	return out, err
 }
@@ -120,7 +127,7 @@ func unheardOf(flag, word string, known []string) []string {
 	if word == "" || slices.Contains(known, word) {
 		return nil
 	}
-	return []string{fmt.Sprintf("%s %s is on no trail%s", flag, show(word), didYouMean(word, known))}
+	return []string{fmt.Sprintf("%s %s is on no trail%s", flag, show(word), DidYouMean(word, known))}
 }
 
 // noted is a refusal that the trail has already.
@@ -128,7 +135,8 @@ type noted struct{ error }
 
 func (n noted) Unwrap() error { return n.error }
 
-// noteRefusal notes on the trail that somebody signed in was not permitted a command. That it cannot be noted is no reason to say anything else.
+// noteRefusal notes on the trail that somebody signed in was not permitted a command. That it cannot be noted is no
+// reason to say anything else.
 func (s *Session) noteRefusal(ctx context.Context, c Command, in Input, err error) error {
 	var already noted
 	if s.Me == nil || s.DB == nil || !errors.Is(err, repo.ErrDenied) || errors.As(err, &already) {
@@ -149,7 +157,8 @@ func (s *Session) NoteExport(ctx context.Context, a Answer, rows int) {
 	if s.Settings != nil {
 		format = cmp.Or(format, s.Settings.Format)
 	}
-	if s.DB != nil && !s.watching && a.Command.Verb() == "list" && rows > 0 && slices.Contains([]string{"json", "csv", "tsv"}, format) {
+	if s.DB != nil && !s.watching && (a.Command.Verb() == "list" || a.Command.exports) && rows > 0 &&
+		(a.To.File != "" || !slices.Contains(append(forPeople, "markdown"), format)) {
 		_ = s.DB.NoteExport(ctx, a.Command.Noun(), rows, format)
 	}
 }

@@ -16,8 +16,8 @@ type Blank struct {
 	Label string // in usage lines and messages: COMPANY_NAME, --name
 	Help  string
 	Kind  Kind
-	// Set takes an answer. It returns a line that names the record if the answer is a name, and an error that says what is
-	// wrong with the answer; context.Canceled ends the asking.
+	// Set takes an answer. It returns a line that names the record if the answer is a name, and an error that says
+	// what is wrong with the answer; context.Canceled ends the asking.
 	Set func(ctx context.Context, text string) (note string, err error)
 
 	placeholder string // of a flag's value
@@ -25,8 +25,8 @@ type Blank struct {
 	words       []Word // the answer
 }
 
-// Missing returns the required arguments and flags of a command without a value on the line, arguments first; nil if the
-// words are wrong in another way.
+// Missing returns the required arguments and flags of a command without a value on the line, arguments first; nil if
+// the words are wrong in another way.
 func (c Command) Missing(s *Session, words []Word) []Blank {
 	b := binder{session: s, command: c, flags: c.AllFlags()}
 	if wantsHelp(words) || b.bind(words) != nil {
@@ -49,7 +49,10 @@ func (b *binder) missing() (blanks []Blank) {
 	}
 	for _, f := range b.command.Flags {
 		if f.Required && !slices.ContainsFunc(b.bindings, func(g binding) bool { return g.label == "--"+f.Name }) {
-			blanks = append(blanks, Blank{Label: "--" + f.Name, Help: f.Help, Kind: f.Kind, flag: f.Name, placeholder: f.Kind.Name})
+			blanks = append(blanks, Blank{
+				Label: "--" + f.Name, Help: f.Help, Kind: f.Kind, flag: f.Name,
+				placeholder: f.Kind.Name,
+			})
 		}
 	}
 	return blanks
@@ -67,8 +70,8 @@ func (b *binder) needs(blanks []Blank) error {
 	return usageHint("usage: "+b.command.Usage(), "%s needs %s", b.command.Name, allOf(labels))
 }
 
-// fill asks for the blanks of a line and returns its words with the answers: flags first, so that -- and arguments of several
-// words do not take them. It asks nothing while a value on the line is invalid.
+// fill asks for the blanks of a line and returns its words with the answers: flags first, so that -- and arguments of
+// several words do not take them. It asks nothing while a value on the line is invalid.
 func (s *Session) fill(ctx context.Context, c Command, words []Word) ([]Word, error) {
 	blanks := c.Missing(s, words)
 	if s.Ask == nil || len(blanks) == 0 {

@@ -43,8 +43,10 @@ var (
 	monthFirst  = regexp.MustCompile(`^([\pL]+)\.? (\d{1,2})(?:st|nd|rd|th)?,? (\d{4})$`)
 	daysAway    = regexp.MustCompile(`^([+-])(\d{1,10})([dwjs])$`)
 	timeAway    = regexp.MustCompile(`^([+-])(?:(\d{1,4})h(\d{2})?|(\d{1,5})min)$`)
-	clockAtEnd  = regexp.MustCompile(`(?:^|[ ,])(?:(?:at|à|a) )?(\d{1,2}(?::\d{2}(?::\d{2})?)? ?[ap]m|\d{1,2}:\d{2}(?::\d{2})?|\d{1,2} ?h ?(?:\d{2})?)$`)
-	clockForm   = regexp.MustCompile(`^(\d{1,2})(?: ?[:h] ?(\d{2})?(?::(\d{2}))?)? ?([ap]m)?$`)
+	clockAtEnd  = regexp.MustCompile(
+		`(?:^|[ ,])(?:(?:at|à|a) )?(\d{1,2}(?::\d{2}(?::\d{2})?)? ?[ap]m|` +
+			`\d{1,2}:\d{2}(?::\d{2})?|\d{1,2} ?h ?(?:\d{2})?)$`)
+	clockForm = regexp.MustCompile(`^(\d{1,2})(?: ?[:h] ?(\d{2})?(?::(\d{2}))?)? ?([ap]m)?$`)
 )
 
 // isISO reports whether a text has the shape of a date as ISO 8601 writes it, with or without a time.
@@ -231,7 +233,8 @@ func readClock(text string) (clockTime, error) {
 // on is the instant on a day, which is given as midnight UTC, in the company's zone.
 func (c clockTime) on(day time.Time, zone *time.Location) (time.Time, error) {
 	at := func(zone *time.Location) time.Time {
-		return time.Date(day.Year(), day.Month(), day.Day(), c.of.Hour(), c.of.Minute(), c.of.Second(), c.of.Nanosecond(), zone)
+		return time.Date(day.Year(), day.Month(), day.Day(), c.of.Hour(), c.of.Minute(), c.of.Second(),
+			c.of.Nanosecond(), zone)
 	}
 	if c.zone != nil {
 		return inYears(at(c.zone).In(zone))

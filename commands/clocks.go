@@ -32,7 +32,8 @@ func onlyInstant(wall time.Time, zone *time.Location) (time.Time, error) {
 	case 0:
 		_, before := change.Add(-time.Nanosecond).Zone()
 		from := change.UTC().Add(time.Duration(before) * time.Second)
-		return time.Time{}, fmt.Errorf("there is no %s: the clocks go from %s to %s", wall.Format(readable), from.Format("15:04"), change.Format("15:04"))
+		return time.Time{}, fmt.Errorf("there is no %s: the clocks go from %s to %s", wall.Format(readable),
+			from.Format("15:04"), change.Format("15:04"))
 	case 1:
 		return inYears(instants[0])
 	}
@@ -43,7 +44,8 @@ func onlyInstant(wall time.Time, zone *time.Location) (time.Time, error) {
 // resolve returns the instants, at most two, at which the clocks of the zone show the wall
 // time; if there are none, also the instant at which the clocks skip it.
 func resolve(wall time.Time, zone *time.Location) (instants []time.Time, change time.Time) {
-	guess := time.Date(wall.Year(), wall.Month(), wall.Day(), wall.Hour(), wall.Minute(), wall.Second(), wall.Nanosecond(), zone)
+	guess := time.Date(wall.Year(), wall.Month(), wall.Day(), wall.Hour(), wall.Minute(), wall.Second(),
+		wall.Nanosecond(), zone)
 	from, to := guess.ZoneBounds()
 	for _, near := range []time.Time{from.Add(-time.Nanosecond), guess, to} {
 		_, offset := near.Zone()

@@ -18,8 +18,10 @@ func TestFlagsHaveColumns(t *testing.T) {
 		"contract update": {"yes"},
 	}
 	columns := map[string][]repo.Column{
-		"customer": repo.ColumnsOf[repo.Customer](), "contact": repo.ColumnsOf[repo.Contact](), "contract": repo.ColumnsOf[repo.Contract](),
-		"event": repo.ColumnsOf[repo.Event](), "user": repo.ColumnsOf[repo.User](), "note": repo.ColumnsOf[repo.Note](),
+		"customer": repo.ColumnsOf[repo.Customer](), "contact": repo.ColumnsOf[repo.Contact](),
+		"contract": repo.ColumnsOf[repo.Contract](),
+		"event":    repo.ColumnsOf[repo.Event](), "user": repo.ColumnsOf[repo.User](),
+		"note": repo.ColumnsOf[repo.Note](),
 	}
 	checked := 0
 	for _, noun := range repo.Nouns() {
@@ -43,7 +45,8 @@ func TestFlagsHaveColumns(t *testing.T) {
 			}
 			for _, flag := range flags {
 				column := strings.ReplaceAll(flag, "-", "_")
-				if !slices.Contains(own[name], flag) && !slices.ContainsFunc(columns[noun], func(c repo.Column) bool { return c.Name == column }) {
+				if !slices.Contains(own[name], flag) &&
+					!slices.ContainsFunc(columns[noun], func(c repo.Column) bool { return c.Name == column }) {
 					t.Errorf("%s --%s sets no column of %s", name, flag, noun)
 				}
 				checked++

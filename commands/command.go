@@ -22,10 +22,12 @@ type Command struct {
 	Examples    []string        // whole lines that work on the demo data
 	Needs       security.Action // the zero value: nobody
 	Destructive bool            // asks first at the prompt, needs --yes in a script
+	exports     bool            // writes its answer to the file that its argument names
 	Pays        bool            // asks first if a record is named instead of numbered
 	Run         func(ctx context.Context, s *Session, in Input) (Output, error)
-	// Question returns what a destructive command asks at the prompt, without "?"; nil: the line as it was typed. Before it is
-	// asked, Run is tried in a transaction that is rolled back, so that a command that would be refused is refused at once.
+	// Question returns what a destructive command asks at the prompt, without "?"; nil: the line as it was typed.
+	// Before it is asked, Run is tried in a transaction that is rolled back, so that a command that would be refused
+	// is refused at once.
 	Question func(ctx context.Context, s *Session, in Input) (string, error)
 }
 
@@ -49,16 +51,20 @@ type Flag struct {
 
 // A Kind knows how to read an argument's text, complete it and explain it.
 type Kind struct {
-	Name  string                                     // the placeholder of usage lines: "ID", "DATE"
-	Key   string                                     // identifies the kind where several have the same Name; empty: Name does
-	Noun  string                                     // of records that may be named instead of numbered, by what Search finds
+	Name string // the placeholder of usage lines: "ID", "DATE"
+	// identifies the kind where several have the same Name; empty: Name does
+	Key string
+	// of records that may be named instead of numbered, by what Search finds
+	Noun  string
 	Parse func(s *Session, text string) (any, error) // the error says what is wrong and how to write it
 	// Cell reads the text of a cell of an imported file; nil: Parse does.
 	Cell   func(s *Session, text string) (any, error)
-	Values func(s *Session) []Choice                               // fixed values, from memory; nil for none
-	After  func(s *Session, before string) []Choice                // fixed values of an argument that the one before it decides; nil for none
-	Live   func(ctx context.Context, s *Session) ([]Choice, error) // values from the database; nil for none
-	Of     func(before string) Kind                                // the kind of an argument that the one before it decides; nil for others
+	Values func(s *Session) []Choice // fixed values, from memory; nil for none
+	// fixed values of an argument that the one before it decides; nil for none
+	After func(s *Session, before string) []Choice
+	Live  func(ctx context.Context, s *Session) ([]Choice, error) // values from the database; nil for none
+	// the kind of an argument that the one before it decides; nil for others
+	Of func(before string) Kind
 	// Search finds values in the database by what they mean, the best first; nil for none.
 	Search func(ctx context.Context, s *Session, text string) ([]Choice, error)
 	// InFull writes the value for people where the text leaves it open, as "Mon 2026-12-07" for monday; empty where
@@ -68,8 +74,8 @@ type Kind struct {
 	Doubt func(value any) string
 	// Spans returns how many of the words, at least one, are the value; nil for kinds whose values are one word.
 	Spans func(s *Session, words []Word) int
-	// Clauses returns what may come next in a value of several parts of which word is typed, and the part of word that stays as
-	// it is; nil for other kinds.
+	// Clauses returns what may come next in a value of several parts of which word is typed, and the part of word that
+	// stays as it is; nil for other kinds.
 	Clauses func(s *Session, word string) (base string, next []Choice)
 	Files   bool // completed with file names
 	Rest    bool // of the last argument: takes all words that are left, as one text

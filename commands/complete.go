@@ -173,7 +173,8 @@ func (a *analysis) arg() Completion {
 		}
 		c = a.value(kind, a.typing.Start, a.typing.Value, due[0].label()+": "+due[0].Help)
 	}
-	if line := slices.IndexFunc(due, func(a Arg) bool { return a.Kind.IsLine }); line == 0 || line == 1 && due[0].Optional {
+	if line := slices.IndexFunc(due, func(a Arg) bool { return a.Kind.IsLine }); line == 0 || line == 1 &&
+		due[0].Optional {
 		inner := a.nested(a.typing.Start)
 		inner.Hint = c.Hint
 		return inner

@@ -21,50 +21,70 @@ func TestComplete(t *testing.T) {
 	s.Table = append(s.Table,
 		Command{Name: "barn open", Short: "Open a barn", Needs: "barn.view", Args: []Arg{
 			{Name: "name", Kind: Kind{Name: "NAME", Parse: Text(9).Parse, Values: func(*Session) []Choice {
-				return []Choice{{"Big Red", "the oldest"}, {"O'Hara's", "by the lake"}, {"Étable", "milk"}, {"red-roof", ""}}
+				return []Choice{
+					{"Big Red", "the oldest"},
+					{"O'Hara's", "by the lake"},
+					{"Étable", "milk"},
+					{"red-roof", ""},
+				}
 			}}, Help: "which"},
 		}},
 		Command{Name: "barn visit", Short: "Visit a barn", Needs: "barn.view", Args: []Arg{
-			{Name: "id", Kind: Kind{Name: "ID", Parse: ID.Parse, Live: func(context.Context, *Session) ([]Choice, error) { return nil, nil }}, Help: "which"},
+			{
+				Name: "id", Kind: Kind{
+					Name: "ID", Parse: ID.Parse,
+					Live: func(context.Context, *Session) ([]Choice, error) { return nil, nil },
+				}, Help: "which",
+			},
 		}, Flags: []Flag{{Name: "map", Kind: Path, Help: "where it is"}}},
-		Command{Name: "barn note", Short: "Note it", Needs: "barn.view", Args: append(recordArgs(false), Arg{Name: "tag", Kind: tagName, Help: "a word"})})
-	const flags = "--mine --kind --search --columns --format --raw --help"
+		Command{
+			Name: "barn note", Short: "Note it", Needs: "barn.view",
+			Args: append(recordArgs(false), Arg{Name: "tag", Kind: tagName, Help: "a word"}),
+		})
+	const flags = "--mine --kind --search --columns --format --raw --out --force --excel --help"
 	for before, want := range map[string]completed{
-		"":                                   {0, "login animal barn watch source help", "", ""},
-		"  ":                                 {2, "login animal barn watch source help", "", ""},
-		"an":                                 {0, "animal", "", ""},
-		"  anml":                             {2, "animal", "", ""},
-		"zebra ":                             {6, "", "", ""},
-		"animal ":                            {7, "list add delete", "", ""},
-		"an l":                               {3, "list", "", ""},
-		"animal f":                           {7, "", "", ""}, // feed is not permitted
-		"animal feed ":                       {12, "", "", ""},
-		"animal list ":                       {12, flags, "", ""},
-		"animal list -":                      {12, flags, "", ""},
-		"animal list --":                     {12, flags, "", ""},
-		"animal list --mi":                   {12, "--mine", "", ""},
-		"animal list --mine --m":             {19, "--columns --format", "", ""},
-		"animal list --assigned --mi":        {23, "", "", ""},
-		"animal list --kind ":                {19, "cow sheep goat", "", "--kind KIND: only of this kind"},
-		"animal list --kind sh":              {19, "sheep", "", ""},
-		"animal list --kind=s":               {19, "sheep", "", ""},
-		"animal list --kind='s":              {19, "sheep", "", ""},
-		"animal list --kind=":                {19, "cow sheep goat", "", "--kind KIND: only of this kind"},
-		"animal list --kind cow ":            {23, "--mine --search --columns --format --raw --help", "", ""},
-		"animal list --mine=":                {12, "", "", ""},
-		"animal list --nothing=x":            {12, "", "", ""},
-		"animal list --columns na":           {22, "name", "", ""},
-		"animal list --columns id,":          {22, "id,id id,name id,weight", "", ""},
-		"animal list --columns id,we":        {22, "id,weight", "", ""},
-		"animal list -- --":                  {15, "", "", ""},
-		"animal list x y":                    {14, "", "", ""},
-		"animal add ":                        {11, "", "", "NAME: what it is called"},
-		"animal add Dolly ":                  {17, "--pen-name --email --phone --born --fee --legs --format --raw --help", "", "OWNER_NAME: whose it is"},
+		"":                            {0, "login animal barn watch source help", "", ""},
+		"  ":                          {2, "login animal barn watch source help", "", ""},
+		"an":                          {0, "animal", "", ""},
+		"  anml":                      {2, "animal", "", ""},
+		"zebra ":                      {6, "", "", ""},
+		"animal ":                     {7, "list add delete", "", ""},
+		"an l":                        {3, "list", "", ""},
+		"animal f":                    {7, "", "", ""}, // feed is not permitted
+		"animal feed ":                {12, "", "", ""},
+		"animal list ":                {12, flags, "", ""},
+		"animal list -":               {12, flags, "", ""},
+		"animal list --":              {12, flags, "", ""},
+		"animal list --mi":            {12, "--mine", "", ""},
+		"animal list --mine --m":      {19, "--columns --format", "", ""},
+		"animal list --assigned --mi": {23, "", "", ""},
+		"animal list --kind ":         {19, "cow sheep goat", "", "--kind KIND: only of this kind"},
+		"animal list --kind sh":       {19, "sheep", "", ""},
+		"animal list --kind=s":        {19, "sheep", "", ""},
+		"animal list --kind='s":       {19, "sheep", "", ""},
+		"animal list --kind=":         {19, "cow sheep goat", "", "--kind KIND: only of this kind"},
+		"animal list --kind cow ": {
+			23,
+			"--mine --search --columns --format --raw --out --force --excel --help", "", "",
+		},
+		"animal list --mine=":         {12, "", "", ""},
+		"animal list --nothing=x":     {12, "", "", ""},
+		"animal list --columns na":    {22, "name", "", ""},
+		"animal list --columns id,":   {22, "id,id id,name id,weight", "", ""},
+		"animal list --columns id,we": {22, "id,weight", "", ""},
+		"animal list -- --":           {15, "", "", ""},
+		"animal list x y":             {14, "", "", ""},
+		"animal add ":                 {11, "", "", "NAME: what it is called"},
+		"animal add Dolly ": {
+			17,
+			"--pen-name --email --phone --born --fee --legs --format --raw --out --force --excel --help", "",
+			"OWNER_NAME: whose it is",
+		},
 		"animal add Dolly --pen_":            {17, "--pen-name", "", ""},
 		"animal add Dolly --born ":           {24, "today tomorrow +7d", "", "--born DATE: when"},
 		"animal add Dolly --born to":         {24, "today tomorrow", "", ""},
 		"animal add Dolly --born fri":        {24, "tomorrow", "", ""}, // the day that it means
-		"animal delete 7 ":                   {16, "--yes --format --raw --help", "", ""},
+		"animal delete 7 ":                   {16, "--yes --format --raw --out --force --excel --help", "", ""},
 		"barn open ":                         {10, `'Big Red' O'Hara's Étable red-roof`, "", "NAME: which"},
 		"barn open red":                      {10, `red-roof 'Big Red'`, "", ""},
 		"barn open ETA":                      {10, "Étable", "", ""},
@@ -127,7 +147,14 @@ func TestCompleteSignedOut(t *testing.T) {
 }
 
 func TestRank(t *testing.T) {
-	live := []Choice{{"12", "Kevin Casey, Cool Startup"}, {"31", "Élodie"}, {"3", "Casey 3"}, {"1234", ""}, {"Kevin Casey", ""}, {"\xff", "a\xff"}}
+	live := []Choice{
+		{"12", "Kevin Casey, Cool Startup"},
+		{"31", "Élodie"},
+		{"3", "Casey 3"},
+		{"1234", ""},
+		{"Kevin Casey", ""},
+		{"\xff", "a\xff"},
+	}
 	for word, want := range map[string][]string{
 		"":     {"12", "31", "3", "1234", "'Kevin Casey'", "\xff"},
 		"3":    {"3", "31"},

@@ -45,10 +45,11 @@ func contactCommands() Table {
 			Examples: []string{"contact list --customer-id 3", "contact list --search quick"},
 			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
 				f := repo.ContactFilter{CustomerID: Value[int64](in, "customer-id"), First: in.Has("first")}
-				return pages(ctx, s, in, contactFields, func(ctx context.Context, p repo.Page) (repo.List[repo.Contact], error) {
-					f.Page = p
-					return s.DB.Contacts(ctx, f)
-				})
+				return pages(ctx, s, in, contactFields,
+					func(ctx context.Context, p repo.Page) (repo.List[repo.Contact], error) {
+						f.Page = p
+						return s.DB.Contacts(ctx, f)
+					})
 			},
 		},
 		getCommand("contact", ContactID, contactFields, (*repo.DB).Contact),
@@ -62,7 +63,8 @@ func contactCommands() Table {
 			Examples: []string{`contact add 1 "Ada Casey" --role accounting --email ada@startup.example`},
 			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
 				c, err := s.DB.AddContact(ctx, changeOf(contactFields, in))
-				return done(contactFields, c, "contact", c.ID, "added"), named(err, "customer", Value[int64](in, "customer-id"))
+				return done(contactFields, c, "contact", c.ID, "added"), named(err, "customer",
+					Value[int64](in, "customer-id"))
 			},
 		},
 		{

@@ -14,22 +14,26 @@ var contractFields = fieldsOf[repo.Contract]()
 
 // The kinds of a contract's number, by what a command can do with the contract.
 var (
-	ContractID         = contractKind("contract", "", repo.ContractFilter{}, nil)
-	openContractID     = contractKind("open contract", action("contract", "update"), repo.ContractFilter{}, hasStatus("to_send", "pending", "signed"))
-	unsignedContractID = contractKind("unsigned contract", action("contract", "update"), repo.ContractFilter{Unsigned: true}, hasStatus("to_send", "pending"))
-	unpaidContractID   = contractKind("unpaid contract", action("contract", "update"), repo.ContractFilter{Status: "signed", Unpaid: true},
+	ContractID     = contractKind("contract", "", repo.ContractFilter{}, nil)
+	openContractID = contractKind("open contract", action("contract", "update"), repo.ContractFilter{},
+		hasStatus("to_send", "pending", "signed"))
+	unsignedContractID = contractKind("unsigned contract", action("contract", "update"),
+		repo.ContractFilter{Unsigned: true}, hasStatus("to_send", "pending"))
+	unpaidContractID = contractKind("unpaid contract", action("contract", "update"),
+		repo.ContractFilter{Status: "signed", Unpaid: true},
 		func(c repo.Contract) bool { return c.Status == "signed" && c.RemainingAmount > 0 })
 	paidContractID = contractKind("paid contract", action("contract", "update"), repo.ContractFilter{Status: "signed"},
 		func(c repo.Contract) bool { return c.Status == "signed" && c.RemainingAmount == 0 })
-	signedContractID = contractKind("signed contract", action("event", "add"), repo.ContractFilter{Status: "signed"}, hasStatus("signed"))
+	signedContractID = contractKind("signed contract", action("event", "add"), repo.ContractFilter{Status: "signed"},
+		hasStatus("signed"))
 )
 
 func hasStatus(statuses ...string) func(repo.Contract) bool {
 	return func(c repo.Contract) bool { return slices.Contains(statuses, c.Status) }
 }
 
-// contractKind is the kind of a contract's number. Completion offers the contracts of the filter that fit and for which the
-// session has the action; a name finds those that fit.
+// contractKind is the kind of a contract's number. Completion offers the contracts of the filter that fit and for
+// which the session has the action; a name finds those that fit.
 func contractKind(key string, needed security.Action, f repo.ContractFilter, fit func(repo.Contract) bool) Kind {
 	unfit := func(c repo.Contract) bool { return fit != nil && !fit(c) }
 	return Kind{
@@ -67,11 +71,17 @@ func contractCommands() Table {
 				Flag{Name: "customer-id", Kind: CustomerID, Help: "only those of this customer"},
 				Flag{Name: "status", Kind: Status, Help: "only those in this state"},
 				Flag{Name: "unsigned", Kind: Switch, Help: "only those that wait for a signature"},
-				Flag{Name: "unpaid", Aliases: []string{"notpaid"}, Kind: Switch, Help: "only those with something left to pay"},
+				Flag{
+					Name: "unpaid", Aliases: []string{"notpaid"}, Kind: Switch,
+					Help: "only those with something left to pay",
+				},
 				tagFlag,
 				searchFlag("number, customer, state, sales contact or total")),
-			Examples: []string{"contract list --unsigned", "contract list --unpaid --mine --sort remaining_amount:desc"},
-			Run:      listContracts,
+			Examples: []string{
+				"contract list --unsigned",
+				"contract list --unpaid --mine --sort remaining_amount:desc",
+			},
+			Run: listContracts,
 		},
 		{
 			Name: "contract get", Short: "Show one contract, with its last payments", Needs: action("contract", "view"),
@@ -90,7 +100,10 @@ func contractCommands() Table {
 			Name: "contract add", Short: "Add a contract", Needs: action("contract", "add"),
 			Args: []Arg{
 				{Name: "customer-id", Kind: CustomerID, Help: "the customer"},
-				{Name: "sales-id", Kind: SalesID, Help: "the sales contact; the customer's if left out", Optional: true},
+				{
+					Name: "sales-id", Kind: SalesID, Help: "the sales contact; the customer's if left out",
+					Optional: true,
+				},
 			},
 			Flags:    amounts,
 			Examples: []string{"contract add 1 --total-amount 12500.50"},
@@ -102,7 +115,9 @@ func contractCommands() Table {
 		},
 		{
 			Name: "contract update", Short: "Change a contract", Needs: action("contract", "update"),
-			Args: []Arg{idArg(openContractID)}, Flags: append(changes, Flag{Name: "yes", Kind: Switch, Help: "give it to a customer of somebody else without asking"}),
+			Args: []Arg{idArg(openContractID)},
+			Flags: append(changes,
+				Flag{Name: "yes", Kind: Switch, Help: "give it to a customer of somebody else without asking"}),
 			Examples: []string{"contract update 1 --total-amount 90000"},
 			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
 				id := Value[int64](in, "id")
@@ -135,12 +150,14 @@ func contractCommands() Table {
 				c, err := s.DB.PayContract(ctx, id, amount, on)
 				out := done(contractFields, c, "contract", id, "paid")
 				f := NewAmountFormat(s.Locale)
-				out.Message = fmt.Sprintf("contract %d: %s paid, %s left to pay", id, f.Format(amount), f.Format(c.RemainingAmount))
+				out.Message = fmt.Sprintf("contract %d: %s paid, %s left to pay", id, f.Format(amount),
+					f.Format(c.RemainingAmount))
 				return out, named(err, "contract", id)
 			},
 		},
 		step("cancel", unsignedContractID, "Cancel a contract that is not signed yet", "canceled", "canceled", true),
-		step("finish", paidContractID, "Mark a signed and fully paid contract as finished", "finished", "finished", false),
+		step("finish", paidContractID, "Mark a signed and fully paid contract as finished", "finished", "finished",
+			false),
 		historyCommand("contract", ContractID),
 	}
 }
@@ -168,15 +185,16 @@ func getContract(ctx context.Context, s *Session, in Input) (Output, error) {
 	f, most := NewAmountFormat(s.Locale), 3
 	for i, p := range payments[max(0, len(payments)-most):] {
 		if i == 0 && len(payments) > most {
-			out.addMessage(fmt.Sprintf("the last %d of %d payments; contract payments %d lists all", most, len(payments), id))
+			out.addMessage(fmt.Sprintf("the last %d of %d payments; contract payments %d lists all", most,
+				len(payments), id))
 		}
 		out.addMessage(fmt.Sprintf("%s paid on %s", f.Format(p.Amount), p.PaidOn.Format(time.DateOnly)))
 	}
 	return out, err
 }
 
-// givesAway asks before a sales collaborator moves a contract of their own to a customer of somebody else, who may change it from
-// then on; in a script that wants --yes. PostgreSQL permits it, as it permits to change the contact.
+// givesAway asks before a sales collaborator moves a contract of their own to a customer of somebody else, who may
+// change it from then on; in a script that wants --yes. PostgreSQL permits it, as it permits to change the contact.
 func givesAway(ctx context.Context, s *Session, in Input) error {
 	to := Value[int64](in, "customer-id")
 	if to == 0 || in.Has("yes") || s.Matrix.Scope(action("contract", "update")) != security.Own {
@@ -195,7 +213,8 @@ func givesAway(ctx context.Context, s *Session, in Input) error {
 		contact = *c.SalesContact
 	}
 	if s.Confirm == nil {
-		return usageHint("--yes does it", "contract update gives contract %d away: the contact of customer %d is %s", was.ID, to, contact)
+		return usageHint("--yes does it", "contract update gives contract %d away: the contact of customer %d is %s",
+			was.ID, to, contact)
 	}
 	return s.Confirm(ctx, fmt.Sprintf("give contract %d to customer %d, whose contact is %s?", was.ID, to, contact))
 }

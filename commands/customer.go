@@ -15,8 +15,8 @@ var CustomerID = customerKind("customer", "")
 // ownCustomerID is the kind of the number of a customer that the session may change.
 var ownCustomerID = customerKind("own customer", action("customer", "update"))
 
-// customerKind is the kind of a customer's number. Completion offers the customers for which the session has the action;
-// all if it is "".
+// customerKind is the kind of a customer's number. Completion offers the customers for which the session has the
+// action; all if it is "".
 func customerKind(key string, needed security.Action) Kind {
 	return Kind{
 		Name: "CUSTOMER_ID", Key: key, Noun: "customer", Parse: ID.Parse, Search: searchCustomers,
@@ -67,18 +67,24 @@ func customerCommands() Table {
 				Flag{Name: "sales-id", Kind: SalesID, Help: "only those with this sales contact"},
 				tagFlag,
 				searchFlag("company, name, email, phone, address or a contact")),
-			Examples: []string{"customer list", "customer list --search bouzin", "customer list --mine --columns id,company_name,phone"},
-			Run:      listCustomers,
+			Examples: []string{
+				"customer list", "customer list --search bouzin",
+				"customer list --mine --columns id,company_name,phone",
+			},
+			Run: listCustomers,
 		},
 		getCommand("customer", CustomerID, customerFields, (*repo.DB).Customer),
 		{
-			Name: "customer add", Short: "Add a customer; a sales collaborator becomes its sales contact", Needs: action("customer", "add"),
+			Name: "customer add", Short: "Add a customer; a sales collaborator becomes its sales contact",
+			Needs: action("customer", "add"),
 			Args: []Arg{
 				{Name: "company-name", Kind: Required(Text(nameLimit)), Help: "the company"},
 				{Name: "full-name", Kind: Required(Text(nameLimit)), Help: "the person"},
 			},
-			Flags:    contact,
-			Examples: []string{`customer add "Bouzin SARL" "Lou Bouzin" --email lou@bouzin.example --phone "+33 6 12 34 56 78"`},
+			Flags: contact,
+			Examples: []string{
+				`customer add "Bouzin SARL" "Lou Bouzin" --email lou@bouzin.example --phone "+33 6 12 34 56 78"`,
+			},
 			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
 				c, err := s.DB.AddCustomer(ctx, changeOf(customerFields, in))
 				return done(customerFields, c, "customer", c.ID, "added"), err

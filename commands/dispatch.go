@@ -22,7 +22,8 @@ type Answer struct {
 	Output  Output
 	Format  string // asked for with --format; empty for the session's
 	Raw     bool   // asked for with --raw
-	Used    []Use  // the values that a command that succeeded was given
+	To      Destination
+	Used    []Use // the values that a command that succeeded was given
 }
 
 // A Use is a value that was given to an argument or flag. All numbers of the records of a noun are of one kind here.
@@ -89,6 +90,9 @@ func Dispatch(ctx context.Context, s *Session, line string, typed bool) (Answer,
 	}
 	if in.Help {
 		return s.help(strings.Fields(c.Name))
+	}
+	if answer.To, err = in.destination(c); err != nil {
+		return answer, err
 	}
 	answer.Format, answer.Raw = Value[string](in, "format"), in.Has("raw")
 	named, err := in.resolve(ctx, s, c, typed)
@@ -173,7 +177,8 @@ func values(words []Word) []string {
 	return all
 }
 
-// confirm asks whether to run a command, and says which records it names. It returns the error of a command that would be refused without asking.
+// confirm asks whether to run a command, and says which records it names. It returns the error of a command that would
+// be refused without asking.
 func (s *Session) confirm(ctx context.Context, c Command, in Input, rest []Word, named []string) error {
 	if s.Confirm == nil {
 		return usagef("%s needs --yes", c.Name)

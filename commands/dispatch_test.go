@@ -24,12 +24,21 @@ func TestDispatch(t *testing.T) {
 		{line: "  # nothing"},
 		{line: "animal list", command: "animal list", out: all},
 		{line: "animal list --format json", command: "animal list", out: all, format: "json"},
-		{line: "animal list --columns name", command: "animal list", out: Output{Columns: columns[1:], Rows: [][]any{{"Dolly"}, {false}}}},
-		{line: "animal list --columns weight", command: "animal list", err: `there is no column "weight": want some of id,name`},
+		{
+			line: "animal list --columns name", command: "animal list",
+			out: Output{Columns: columns[1:], Rows: [][]any{{"Dolly"}, {false}}},
+		},
+		{
+			line: "animal list --columns weight", command: "animal list",
+			err: `there is no column "weight": want some of id,name`,
+		},
 		{line: "an l", err: `unknown command "an": did you mean animal?`},
 		{line: "'", err: "the quote ' is not closed"},
 		{line: "animal feed", command: "animal feed", err: `"animal feed" is not permitted to the role shepherd`},
-		{line: "animal feed --help", command: "animal feed", err: `"animal feed" is not permitted to the role shepherd`},
+		{
+			line: "animal feed --help", command: "animal feed",
+			err: `"animal feed" is not permitted to the role shepherd`,
+		},
 		{line: "animal delete x", command: "animal delete", err: "invalid ID: want a number as printed, like 12"},
 		{line: "animal delete 7 --yes", command: "animal delete", out: one},
 		{line: "animal delete 7", command: "animal delete", err: "no, thanks", asked: "animal delete 7?"},
@@ -41,15 +50,18 @@ func TestDispatch(t *testing.T) {
 			return refused
 		}
 		answer, err := Dispatch(t.Context(), s, test.line, false)
-		if answer.Command.Name != test.command || !reflect.DeepEqual(answer.Output, test.out) || answer.Format != test.format || message(err) != test.err || asked != test.asked {
-			t.Errorf("%s: %q %+v %q, error %q, asked %q; want %+v", test.line, answer.Command.Name, answer.Output, answer.Format, message(err), asked, test)
+		if answer.Command.Name != test.command || !reflect.DeepEqual(answer.Output, test.out) ||
+			answer.Format != test.format || message(err) != test.err || asked != test.asked {
+			t.Errorf("%s: %q %+v %q, error %q, asked %q; want %+v", test.line, answer.Command.Name, answer.Output,
+				answer.Format, message(err), asked, test)
 		}
 	}
 }
 
 func TestDispatchConfirmed(t *testing.T) {
 	s := farmSession(t)
-	if _, err := Dispatch(t.Context(), s, "animal delete 7", true); message(err) != "animal delete needs --yes" || !errors.Is(err, ErrUsage) {
+	if _, err := Dispatch(t.Context(), s, "animal delete 7", true); message(err) != "animal delete needs --yes" ||
+		!errors.Is(err, ErrUsage) {
 		t.Errorf("without anybody to ask: %v", err)
 	}
 	s.Confirm = func(context.Context, string) error { return nil }
@@ -63,9 +75,13 @@ func TestDispatchConfirmed(t *testing.T) {
 func TestDispatchSignedOut(t *testing.T) {
 	s := farmSession(t)
 	s.Me, s.Matrix = nil, nil
-	for _, line := range []string{"animal list", "animal", "animal nonsense", "animal add --nonsense", "animal delete x", "watch", "barn burn --help"} {
+	for _, line := range []string{
+		"animal list", "animal", "animal nonsense", "animal add --nonsense",
+		"animal delete x", "watch", "barn burn --help",
+	} {
 		answer, err := Dispatch(t.Context(), s, line, false)
-		if message(err) != `not signed in: use "login EMAIL"` || !errors.Is(err, repo.ErrSignedOut) || answer.Output.Rows != nil {
+		if message(err) != `not signed in: use "login EMAIL"` || !errors.Is(err, repo.ErrSignedOut) ||
+			answer.Output.Rows != nil {
 			t.Errorf("%s: %+v, %v", line, answer, err)
 		}
 	}

@@ -111,8 +111,9 @@ func edit(ctx context.Context, s *Session, in Input) (Output, error) {
 	return sh.edit(ctx, s, noun, id)
 }
 
-// edit opens the editor until the text can be saved. A text that cannot is opened again with the error above the line at
-// fault; one that is left as it was then, or that another change has overtaken, is kept in a file that the error names.
+// edit opens the editor until the text can be saved. A text that cannot is opened again with the error above the line
+// at fault; one that is left as it was then, or that another change has overtaken, is kept in a file that the error
+// names.
 func (sh sheet) edit(ctx context.Context, s *Session, noun string, id int64) (Output, error) {
 	shown := sh.text(noun, id)
 	for {
@@ -125,7 +126,8 @@ func (sh sheet) edit(ctx context.Context, s *Session, noun string, id int64) (Ou
 			return out, refused
 		}
 		marked := withErrors(text, refused)
-		if errors.Is(refused, repo.ErrConflict) || !correctable(refused) || strings.TrimSpace(marked) == strings.TrimSpace(shown) {
+		if errors.Is(refused, repo.ErrConflict) || !correctable(refused) ||
+			strings.TrimSpace(marked) == strings.TrimSpace(shown) {
 			return Output{}, keeping(refused, text, sh.text(noun, id))
 		}
 		shown = marked
@@ -137,8 +139,8 @@ func correctable(err error) bool { return errors.Is(err, repo.ErrInvalid) || err
 
 const errorMark = "# error: "
 
-// withErrors returns the text with the error in comments: each problem above the line of its field, other errors above the
-// line that they name, or at the top.
+// withErrors returns the text with the error in comments: each problem above the line of its field, other errors above
+// the line that they name, or at the top.
 func withErrors(text string, err error) string {
 	var lines []string
 	for line := range strings.SplitSeq(text, "\n") {
@@ -173,15 +175,16 @@ func lineOf(lines []string, problem string) int {
 	}
 	for i, line := range lines {
 		key, _, isField := strings.Cut(line, ":")
-		if isField && strings.Contains(problem+" ", "--"+strings.ReplaceAll(key, "_", "-")+": ") || isField && strings.Contains(problem, show(key)) {
+		if isField && strings.Contains(problem+" ", "--"+strings.ReplaceAll(key, "_", "-")+": ") || isField &&
+			strings.Contains(problem, show(key)) {
 			return i
 		}
 	}
 	return 0
 }
 
-// keeping writes a text that could not be saved to a file that only its user may read, and adds its path to the error. A
-// text that is as it was opened is not kept.
+// keeping writes a text that could not be saved to a file that only its user may read, and adds its path to the error.
+// A text that is as it was opened is not kept.
 func keeping(err error, text, opened string) error {
 	if strings.TrimSpace(text) == strings.TrimSpace(opened) {
 		return err
@@ -259,7 +262,10 @@ func (sh sheet) text(noun string, id int64) string {
 func (sh sheet) save(ctx context.Context, s *Session, id int64, text string) (Output, error) {
 	var is map[string]string // null is an empty text
 	if err := yaml.Unmarshal([]byte(text), &is); err != nil {
-		return Output{}, &worded{"the text is not YAML: nothing was changed", strings.TrimPrefix(err.Error(), "yaml: "), repo.ErrInvalid}
+		return Output{}, &worded{
+			"the text is not YAML: nothing was changed", strings.TrimPrefix(err.Error(), "yaml: "),
+			repo.ErrInvalid,
+		}
 	}
 	line := []string{fmt.Sprint(id)}
 	var differences []string
@@ -269,11 +275,15 @@ func (sh sheet) save(ctx context.Context, s *Session, id int64, text string) (Ou
 			continue
 		}
 		line = append(line, "--"+f.Name, Quote(value))
-		differences = append(differences, fmt.Sprintf("%s: %s → %s", f.Name, cmp.Or(sh.was[f.Name], "--"), cmp.Or(value, "--")))
+		differences = append(differences,
+			fmt.Sprintf("%s: %s → %s", f.Name, cmp.Or(sh.was[f.Name], "--"), cmp.Or(value, "--")))
 	}
 	for key := range is {
 		if _, ok := findFlag(sh.flags, key); !ok {
-			return Output{}, &worded{fmt.Sprintf("there is no field %s: nothing was changed", show(key)), "", repo.ErrInvalid}
+			return Output{}, &worded{
+				fmt.Sprintf("there is no field %s: nothing was changed", show(key)), "",
+				repo.ErrInvalid,
+			}
 		}
 	}
 	if len(differences) == 0 {

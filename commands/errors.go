@@ -44,10 +44,14 @@ func Unwritten(err error) error {
 // CutShort returns the error of a list that ended after so many rows; nil for nil.
 func CutShort(err error, rows int) error {
 	switch {
-	case err == nil, errors.Is(err, syscall.EPIPE), errors.Is(err, ErrOutput), !Readable(err) && !errors.Is(err, context.Canceled):
+	case err == nil, errors.Is(err, syscall.EPIPE), errors.Is(err, ErrOutput), !Readable(err) &&
+		!errors.Is(err, context.Canceled):
 		return err
 	case errors.Is(err, context.Canceled):
-		return &worded{fmt.Sprintf("cancelled: the list is incomplete, %s were written", Plural(int64(rows), "row")), "", context.Canceled}
+		return &worded{
+			fmt.Sprintf("cancelled: the list is incomplete, %s were written", Plural(int64(rows), "row")),
+			"", context.Canceled,
+		}
 	}
 	return &worded{fmt.Sprintf("the list is incomplete, %s were written: %v", Plural(int64(rows), "row"), err), "", err}
 }
@@ -81,8 +85,8 @@ func usageHint(hint, format string, args ...any) error {
 	return &worded{fmt.Sprintf(format, args...), hint, ErrUsage}
 }
 
-// Explain returns an error of the kind (a sentinel such as ErrUsage or repo.ErrConflict) with a text that is ready for a
-// user. The hint, which may be empty, says how to go on.
+// Explain returns an error of the kind (a sentinel such as ErrUsage or repo.ErrConflict) with a text that is ready for
+// a user. The hint, which may be empty, says how to go on.
 func Explain(text, hint string, kind error) error { return &worded{text, hint, kind} }
 
 // Describe returns the words of an error for a user, without "error:", and a hint that
@@ -101,7 +105,8 @@ func Describe(err error) (text, hint string) {
 	case errors.As(err, &w):
 		hint = w.hint
 	case errors.As(err, &old):
-		hint = "copy the keyset from a machine that is up to date, or have an administrator run crm keyset import FILE; crm keyset list shows the keys"
+		hint = "copy the keyset from a machine that is up to date, or have an administrator run crm keyset " +
+			"import FILE; crm keyset list shows the keys"
 	case errors.As(err, &u):
 		hint = "signed in as the same user, this tells later: fate " + u.Request
 	}
@@ -126,11 +131,17 @@ func ExitStatus(err error) int {
 		return StatusInternal
 	case is(ErrUsage), is(security.ErrCheap):
 		return StatusUsage
-	case slices.ContainsFunc([]error{repo.ErrSignedOut, repo.ErrCredentials, repo.ErrCode, repo.ErrDenied, security.ErrSessionEnded}, is):
+	case slices.ContainsFunc([]error{
+		repo.ErrSignedOut, repo.ErrCredentials, repo.ErrCode, repo.ErrDenied,
+		security.ErrSessionEnded,
+	}, is):
 		return StatusDenied
 	case is(repo.ErrUnavailable), is(repo.ErrServer):
 		return StatusUnavailable
-	case slices.ContainsFunc([]error{repo.ErrNotFound, repo.ErrConflict, repo.ErrInvalid, security.ErrUnsealed, ErrOutput}, is):
+	case slices.ContainsFunc([]error{
+		repo.ErrNotFound, repo.ErrConflict, repo.ErrInvalid, security.ErrUnsealed,
+		ErrOutput,
+	}, is):
 		return StatusRefused
 	}
 	return StatusInternal
@@ -148,9 +159,9 @@ func show(text string) string {
 	return fmt.Sprintf("%q", text)
 }
 
-// didYouMean returns ": did you mean X?" for the known word nearest to the one typed, and
+// DidYouMean returns ": did you mean X?" for the known word nearest to the one typed, and
 // nothing if none is near.
-func didYouMean(typed string, known []string) string {
+func DidYouMean(typed string, known []string) string {
 	if word := nearest(typed, known); word != "" {
 		return ": did you mean " + word + "?"
 	}

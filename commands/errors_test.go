@@ -20,7 +20,11 @@ func TestErrors(t *testing.T) {
 		{nil, 0, "internal error", ""},
 		{wrap(repo.ErrNotFound), 1, "around: no such record", ""},
 		{wrap(repo.ErrConflict), 1, "around: conflict", ""},
-		{repo.Invalid{Problems: []repo.Problem{{Field: "--email", Text: "no"}, {Field: "ID", Text: "what"}}}, 1, "invalid --email: no; invalid ID: what", ""},
+		{
+			repo.Invalid{Problems: []repo.Problem{{Field: "--email", Text: "no"}, {Field: "ID", Text: "what"}}},
+			1,
+			"invalid --email: no; invalid ID: what", "",
+		},
 		{usagef("what is %q", "x"), 2, `what is "x"`, ""},
 		{wrap(usageHint("do this", "no")), 2, "around: no", "do this"},
 		{Incomplete{'"', 1}, 2, `the quote " is not closed`, ""},

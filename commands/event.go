@@ -16,10 +16,11 @@ var eventFields = fieldsOf[repo.Event]()
 var EventID = eventKind("event", "", func(repo.Event) bool { return true })
 
 // openEventID is the kind of the number of an event that can be changed: not of a canceled one.
-var openEventID = eventKind("open event", action("event", "update"), func(e repo.Event) bool { return e.CanceledAt == nil })
+var openEventID = eventKind("open event", action("event", "update"),
+	func(e repo.Event) bool { return e.CanceledAt == nil })
 
-// eventKind is the kind of an event's number. Completion offers the events that fit and for which the session has the action;
-// a name finds those that fit.
+// eventKind is the kind of an event's number. Completion offers the events that fit and for which the session has the
+// action; a name finds those that fit.
 func eventKind(key string, needed security.Action, fit func(repo.Event) bool) Kind {
 	return Kind{
 		Name: "EVENT_ID", Key: key, Noun: "event", Parse: ID.Parse,
@@ -39,13 +40,20 @@ func eventCommands() Table {
 		{Name: "name", Kind: Required(Text(nameLimit)), Help: "what it is called"},
 		{Name: "location", Kind: Text(textLimit), Help: "where it takes place; '' for none"},
 		{Name: "start-date", Kind: Moment, Help: "when it starts"},
-		{Name: "end-date", Kind: MomentEnd, Help: "when it ends: a date alone is the whole day, a time alone is on the day of the start"},
+		{
+			Name: "end-date", Kind: MomentEnd,
+			Help: "when it ends: a date alone is the whole day, a time alone is on the day of the start",
+		},
 		{Name: "contract-id", Kind: signedContractID, Help: "the signed contract that it belongs to"},
-		{Name: "contact-id", Kind: OrNone(ContactID), Help: "the customer's contact to talk to; '' for the customer's own person"},
+		{
+			Name: "contact-id", Kind: OrNone(ContactID),
+			Help: "the customer's contact to talk to; '' for the customer's own person",
+		},
 		{Name: "attendees", Kind: OrNone(Count), Help: "how many guests; '' for unknown"},
 		{Name: "comments", Kind: Note, Help: "notes, names of guests, in several lines; '' for none"},
 	}
-	changes := append(details[:len(details):len(details)], Flag{Name: "support-id", Kind: OrNone(SupportID), Help: "the support contact; '' for none"})
+	changes := append(details[:len(details):len(details)],
+		Flag{Name: "support-id", Kind: OrNone(SupportID), Help: "the support contact; '' for none"})
 	return Table{
 		{
 			Name: "event list", Short: "List events", Needs: action("event", "view"),
@@ -57,7 +65,10 @@ func eventCommands() Table {
 				Flag{Name: "contract-id", Kind: ContractID, Help: "only those of this contract"},
 				Flag{Name: "customer-id", Kind: CustomerID, Help: "only those of this customer"},
 				Flag{Name: "from", Kind: Moment, Help: "only those that end after this time"},
-				Flag{Name: "to", Kind: MomentEnd, Help: "only those that start before this time, or on this day or earlier"},
+				Flag{
+					Name: "to", Kind: MomentEnd,
+					Help: "only those that start before this time, or on this day or earlier",
+				},
 				tagFlag,
 				searchFlag("number, name, location, notes, customer or support contact")),
 			Examples: []string{"event list --no-support --from today", "event list --assigned"},
@@ -75,7 +86,8 @@ func eventCommands() Table {
 				}
 				e, err := s.DB.AddEvent(ctx, change)
 				if isBare(err, repo.ErrDenied) {
-					err = &worded{fmt.Sprintf("not permitted: contract %d is not of a customer of yours", Value[int64](in, "contract-id")), "", repo.ErrDenied}
+					err = &worded{fmt.Sprintf("not permitted: contract %d is not of a customer of yours",
+						Value[int64](in, "contract-id")), "", repo.ErrDenied}
 				}
 				return done(eventFields, e, "event", e.ID, "added"), err
 			},
@@ -109,7 +121,8 @@ func eventCommands() Table {
 			},
 		},
 		{
-			Name: "event note", Short: "Append a note to an event, with the date and your name", Needs: action("event", "update"),
+			Name: "event note", Short: "Append a note to an event, with the date and your name",
+			Needs:    action("event", "update"),
 			Args:     []Arg{idArg(openEventID), {Name: "text", Kind: someNote, Help: "what to note"}},
 			Examples: []string{`event note 1 "The caterer arrives at five"`},
 			Run:      noteEvent,
@@ -122,8 +135,9 @@ func eventCommands() Table {
 		},
 		{
 			Name: "event cancel", Short: "Cancel an event and free its support contact; restore brings it back",
-			Needs: action("event", "cancel"), Args: []Arg{idArg(openEventID)}, Destructive: true, Question: aboutEvent("cancel"),
-			Run: marked("event", "canceled", eventFields, (*repo.DB).CancelEvent),
+			Needs: action("event", "cancel"), Args: []Arg{idArg(openEventID)}, Destructive: true,
+			Question: aboutEvent("cancel"),
+			Run:      marked("event", "canceled", eventFields, (*repo.DB).CancelEvent),
 		},
 		deleteCommand("event", EventID, eventFields, (*repo.DB).DeleteEvent, aboutEvent("delete")),
 		{
@@ -157,7 +171,8 @@ func listEvents(ctx context.Context, s *Session, in Input) (Output, error) {
 	}
 	f := repo.EventFilter{
 		NoSupport: in.Has("no-support"), ContractID: Value[int64](in, "contract-id"),
-		CustomerID: Value[int64](in, "customer-id"), From: from, To: to, Status: Value[string](in, "status"), Tag: Value[string](in, "tag"),
+		CustomerID: Value[int64](in, "customer-id"), From: from, To: to, Status: Value[string](in, "status"),
+		Tag: Value[string](in, "tag"),
 	}
 	if in.Has("mine") {
 		f.SupportID = s.Me.ID
@@ -181,16 +196,11 @@ func listEvents(ctx context.Context, s *Session, in Input) (Output, error) {
 	return out, err
 }
 
-// marksCanceled makes the table of a narrow terminal show the status instead of the location: there is no room for both, and
-// an event of the list is canceled.
+// marksCanceled makes the table show the status on a narrow terminal too, where an event of the list is canceled.
 func marksCanceled(out Output) Output {
-	for i, c := range out.Columns {
-		switch c.Name {
-		case "status":
-			out.Columns[i].Wide = false
-		case "location":
-			out.Columns[i].Wide = true
-		}
+	i := slices.IndexFunc(out.Columns, func(c Column) bool { return c.Name == "status" })
+	if i >= 0 {
+		out.Columns[i].Wide = 0
 	}
 	return out
 }

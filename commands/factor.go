@@ -13,7 +13,8 @@ import (
 func factorCommands() Table {
 	return Table{
 		{
-			Name: "mfa enable", Short: "Enrol a second factor, or another in its place; at a terminal only", Needs: security.Enrol,
+			Name: "mfa enable", Short: "Enrol a second factor, or another in its place; at a terminal only",
+			Needs: security.Enrol,
 			Flags: []Flag{passwordFile}, Run: enableFactor,
 		},
 		{
@@ -40,8 +41,8 @@ var factorFields = []Field[repo.Factor]{
 
 var recoveryFields = []Field[string]{{Column{Name: "recovery_code"}, func(code string) any { return code }}}
 
-// enableFactor tries without a code first. What the database says to that tells whether the password is right and whether there
-// is a factor already, before anything is shown.
+// enableFactor tries without a code first. What the database says to that tells whether the password is right and
+// whether there is a factor already, before anything is shown.
 func enableFactor(ctx context.Context, s *Session, in Input) (Output, error) {
 	p, err := s.ownProof(ctx, in)
 	if err != nil {
@@ -54,7 +55,8 @@ func enableFactor(ctx context.Context, s *Session, in Input) (Output, error) {
 	replaces := errors.Is(err, repo.ErrCode)
 	ask := SecretRequest{
 		Question: "code that it shows", QR: security.FactorURL(secret, s.Me.Email),
-		Notice: "scan this with the app that\nauthenticates you, or type\nits secret there:\n\n" + security.FactorText(secret),
+		Notice: "scan this with the app that\nauthenticates you, or type\nits secret there:\n\n" + security.FactorText(
+			secret),
 	}
 	for replaces && errors.Is(err, repo.ErrCode) || errors.Is(err, repo.ErrInvalid) {
 		code, current := "", ""
@@ -96,12 +98,18 @@ func disableFactor(ctx context.Context, s *Session, in Input) (Output, error) {
 	if err != nil {
 		return wrongProof(err)
 	}
-	return Output{Message: "second factor disabled", Events: []Event{{Name: "second factor disabled", Level: LevelWarning}}}, nil
+	return Output{
+		Message: "second factor disabled",
+		Events:  []Event{{Name: "second factor disabled", Level: LevelWarning}},
+	}, nil
 }
 
 // ownProof asks for the password of whoever is signed in.
 func (s *Session) ownProof(ctx context.Context, in Input) (*proof, error) {
-	password, err := s.Secret(ctx, SecretRequest{Question: "password", File: Value[string](in, "password-file"), Env: true})
+	password, err := s.Secret(ctx, SecretRequest{
+		Question: "password", File: Value[string](in, "password-file"),
+		Env: true,
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -14,7 +14,8 @@ import (
 var requestID = Kind{Name: "REQUEST", Parse: func(_ *Session, text string) (any, error) {
 	text = strings.ToLower(text)
 	if !regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`).MatchString(text) {
-		return nil, fmt.Errorf("want the ID that the error printed, like 6e3b1d0a-52c5-4d2e-9a51-0c7f6f0d3b11, not %s", show(text))
+		return nil, fmt.Errorf("want the ID that the error printed, like 6e3b1d0a-52c5-4d2e-9a51-0c7f6f0d3b11, not %s",
+			show(text))
 	}
 	return text, nil
 }}

@@ -23,14 +23,15 @@ type hit struct {
 }
 
 var hitFields = []Field[hit]{
-	{Column{Name: "noun"}, func(h hit) any { return h.noun }},
+	{Column{Name: "noun", Whole: true}, func(h hit) any { return h.noun }},
 	{Column{Name: "id"}, func(h hit) any { id, _ := strconv.ParseInt(h.Text, 10, 64); return id }},
-	{Column{Name: "context"}, func(h hit) any { return h.Help }},
+	{Column{Name: "context", Long: true}, func(h hit) any { return h.Help }},
 }
 
 func findCommands() Table {
 	return Table{{
-		Name: "find", Short: "Find any record by what it is about, the best match first", Needs: action("customer", "view"),
+		Name: "find", Short: "Find any record by what it is about, the best match first",
+		Needs:    action("customer", "view"),
 		Args:     []Arg{{Name: "text", Kind: Words, Help: "words in any order, an address, a number"}},
 		Flags:    []Flag{formatFlag},
 		Examples: []string{"find lou bouzin", "find 06 12 34 56 78"},
@@ -148,7 +149,10 @@ func contactChoice(c repo.Contact) Choice {
 }
 
 func noteChoice(n repo.Note) Choice {
-	return Choice{strconv.FormatInt(n.ID, 10), fmt.Sprintf("%s — %s %d, %s", summary(n.Text), n.Noun, n.RecordID, n.Customer)}
+	return Choice{
+		strconv.FormatInt(n.ID, 10),
+		fmt.Sprintf("%s — %s %d, %s", summary(n.Text), n.Noun, n.RecordID, n.Customer),
+	}
 }
 
 func contractChoice(c repo.Contract) Choice {

@@ -246,7 +246,8 @@ func (t Table) writeSection(b *strings.Builder, title string, in func(Command) b
 	fmt.Fprintf(b, "### %s\n\n| command | what it does |\n|---|---|\n", title)
 	for _, c := range t {
 		if in(c) {
-			fmt.Fprintf(b, "| `%s` | %s |\n", strings.ReplaceAll(c.Usage(), "|", `\|`), strings.ReplaceAll(c.Short, "|", `\|`))
+			fmt.Fprintf(b, "| `%s` | %s |\n", strings.ReplaceAll(c.Usage(), "|", `\|`),
+				strings.ReplaceAll(c.Short, "|", `\|`))
 		}
 	}
 	b.WriteString("\n")

@@ -27,7 +27,7 @@ func TestHelp(t *testing.T) {
 values with spaces: "Kevin Casey". # starts a comment, \ at the end of a line
 joins the next one, -- ends the flags. Dates: 2026-03-28 18:30, today, +3d.
 --help explains any command; --format prints its answer as table, vertical,
-json, csv, tsv or markdown
+json, ndjson, csv, tsv or markdown
 
 Records
   animal  list add delete
@@ -53,9 +53,12 @@ help animal VERB explains one of them
   --kind KIND         only of this kind: cow, sheep, goat
   --search TEXT       only with this text
   --columns COLUMN,…  what to print: id, name, weight
-  --format FORMAT     how to print the answer: table, vertical, json, csv, tsv,
-                      markdown
+  --format FORMAT     how to write the answer: table, vertical, json, ndjson,
+                      csv, tsv, markdown, xlsx, vcard
   --raw               csv, tsv: leave formulas as they are
+  --out FILE          write the answer to this file; its end chooses the format
+  --force             with a file: replace it
+  --excel             csv: as Excel opens it here, with the locale's signs
   --help              explain the command
 
 Examples
@@ -75,9 +78,12 @@ Examples
   --born DATE      when
   --fee AMOUNT     what it costs
   --legs N         how many
-  --format FORMAT  how to print the answer: table, vertical, json, csv, tsv,
-                   markdown
+  --format FORMAT  how to write the answer: table, vertical, json, ndjson, csv,
+                   tsv, markdown, xlsx, vcard
   --raw            csv, tsv: leave formulas as they are
+  --out FILE       write the answer to this file; its end chooses the format
+  --force          with a file: replace it
+  --excel          csv: as Excel opens it here, with the locale's signs
   --help           explain the command
 `,
 		"login": `Sign in
@@ -137,10 +143,13 @@ func TestReference(t *testing.T) {
 	optional := func(name string) Arg { return Arg{Name: name, Optional: true} }
 	table = append(table, Command{Name: "pipe", Short: "a|b", Args: []Arg{optional("x"), optional("y"), optional("z")}})
 	const want = "### animal\n\n| command | what it does |\n|---|---|\n" +
-		"| `animal feed ID AMOUNT [--on DATE]` | Feed an animal |\n| `animal delete ID [--yes]` | Delete an animal |\n\n" +
-		"### barn\n\n| command | what it does |\n|---|---|\n| `barn list` | List barns |\n| `barn burn` | Burn a barn |\n\n" +
+		"| `animal feed ID AMOUNT [--on DATE]` | Feed an animal |\n" +
+		"| `animal delete ID [--yes]` | Delete an animal |\n\n" +
+		"### barn\n\n| command | what it does |\n|---|---|\n| `barn list` | List barns |\n" +
+		"| `barn burn` | Burn a barn |\n\n" +
 		"### conversation\n\n| command | what it does |\n|---|---|\n" +
-		"| `watch [SECONDS] COMMAND` | Repeat a command |\n| `source FILE` | Run a script |\n| `pipe [X [Y [Z]]]` | a\\|b |\n\n"
+		"| `watch [SECONDS] COMMAND` | Repeat a command |\n" +
+		"| `source FILE` | Run a script |\n| `pipe [X [Y [Z]]]` | a\\|b |\n\n"
 	if got := table.Reference(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}

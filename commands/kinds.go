@@ -56,7 +56,8 @@ func Required(k Kind) Kind {
 }
 
 func visible(r rune) bool {
-	return unicode.IsGraphic(r) && !unicode.IsSpace(r) && !unicode.IsMark(r) && !unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r)
+	return unicode.IsGraphic(r) && !unicode.IsSpace(r) && !unicode.IsMark(r) &&
+		!unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r)
 }
 
 func cleanText(text string, limit int) (string, error) {
@@ -113,7 +114,7 @@ func Enum(name string, values ...string) Kind {
 		Name: name,
 		Parse: func(_ *Session, text string) (any, error) {
 			if !slices.Contains(values, text) {
-				return nil, fmt.Errorf("want %s%s", oneOf(values), didYouMean(text, values))
+				return nil, fmt.Errorf("want %s%s", oneOf(values), DidYouMean(text, values))
 			}
 			return text, nil
 		},
@@ -122,7 +123,7 @@ func Enum(name string, values ...string) Kind {
 }
 
 // Format is the kind of the name of an output format; its value is a string.
-var Format = Enum("FORMAT", "table", "vertical", "json", "csv", "tsv", "markdown")
+var Format = Enum("FORMAT", "table", "vertical", "json", "ndjson", "csv", "tsv", "markdown")
 
 // Columns is the kind of column names separated by commas; its value is a []string.
 func Columns(names ...string) Kind {
@@ -134,7 +135,8 @@ func Columns(names ...string) Kind {
 			for part := range strings.SplitSeq(text, ",") {
 				name := strings.ReplaceAll(strings.TrimSpace(part), "-", "_")
 				if !slices.Contains(names, name) {
-					return nil, fmt.Errorf("there is no column %s%s", show(part), cmp.Or(didYouMean(name, names), ": want some of "+strings.Join(names, ",")))
+					return nil, fmt.Errorf("there is no column %s%s", show(part),
+						cmp.Or(DidYouMean(name, names), ": want some of "+strings.Join(names, ",")))
 				}
 				if slices.Contains(picked, name) {
 					return nil, fmt.Errorf("names %s twice", name)
@@ -185,13 +187,15 @@ func mailDomain(address string) bool {
 		return false
 	}
 	return !slices.ContainsFunc(labels, func(label string) bool {
-		return label == "" || len(label) > 63 || strings.Trim(label, "-") != label || strings.ContainsFunc(label, func(r rune) bool {
-			return r != '-' && !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsDigit(r)
-		})
+		return label == "" || len(label) > 63 || strings.Trim(label, "-") != label ||
+			strings.ContainsFunc(label, func(r rune) bool {
+				return r != '-' && !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsDigit(r)
+			})
 	})
 }
 
-// Language is the kind of a language tag (BCP 47), which may be empty; its value is a string in the usual case: "en-GB".
+// Language is the kind of a language tag (BCP 47), which may be empty; its value is a string in the usual case:
+// "en-GB".
 var Language = Kind{
 	Name: "LANGUAGE",
 	Parse: func(_ *Session, text string) (any, error) {

@@ -138,7 +138,8 @@ func TestKinds(t *testing.T) {
 	} {
 		got, err := test.kind.Parse(s, test.text)
 		if !reflect.DeepEqual(got, test.want) || message(err) != test.err {
-			t.Errorf("%s %.40q: %#v, %q; want %#v, %q", test.kind.Name, test.text, got, message(err), test.want, test.err)
+			t.Errorf("%s %.40q: %#v, %q; want %#v, %q", test.kind.Name, test.text, got, message(err), test.want,
+				test.err)
 		}
 	}
 }

@@ -82,7 +82,8 @@ func Open(text string) bool {
 // it is where possible, else in quotes. Values that Split refuses stay refused.
 func Quote(value string) string {
 	first, _ := utf8.DecodeRuneInString(value)
-	misread := strings.HasPrefix(value, "#") || strings.HasPrefix(value, "--") || strings.HasPrefix(value, byteOrderMark) ||
+	misread := strings.HasPrefix(value, "#") || strings.HasPrefix(value, "--") ||
+		strings.HasPrefix(value, byteOrderMark) ||
 		strings.HasSuffix(value, ";") || closers(first) != ""
 	switch {
 	case value != "" && !misread && !strings.ContainsAny(value, " \t\r\n\\\u00a0\u202f"):

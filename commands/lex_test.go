@@ -27,11 +27,16 @@ func TestSplit(t *testing.T) {
 		{`'--email'`, []Word{{"--email", "'--email'", true, 0, 9}}},
 		{`\--email`, []Word{{"--email", `\--email`, true, 0, 8}}},
 		{`L'Oréal O'Brien 5"x 'a` + "'", []Word{
-			{"L'Oréal", "L'Oréal", false, 0, 8}, {"O'Brien", "O'Brien", false, 9, 16}, {`5"x`, `5"x`, false, 17, 20}, {"a", "'a'", true, 21, 24},
+			{"L'Oréal", "L'Oréal", false, 0, 8},
+			{"O'Brien", "O'Brien", false, 9, 16},
+			{`5"x`, `5"x`, false, 17, 20},
+			{"a", "'a'", true, 21, 24},
 		}},
 		{`'it'\''s' "a"'b'c`, []Word{{"it's", `'it'\''s'`, true, 0, 9}, {"abc", `"a"'b'c`, true, 10, 17}}},
 		{`--name='O'\''Brien' --name=a'b' --x"=y'`, []Word{
-			{"--name=O'Brien", `--name='O'\''Brien'`, false, 0, 19}, {"--name=a'b'", "--name=a'b'", false, 20, 31}, {`--x"=y'`, `--x"=y'`, false, 32, 39},
+			{"--name=O'Brien", `--name='O'\''Brien'`, false, 0, 19},
+			{"--name=a'b'", "--name=a'b'", false, 20, 31},
+			{`--x"=y'`, `--x"=y'`, false, 32, 39},
 		}},
 		{"“a b” « c » „d e“ „f g” ‘L’Oréal SA’", []Word{
 			{"a b", "“a b”", true, 0, 9},
@@ -40,10 +45,18 @@ func TestSplit(t *testing.T) {
 			{"f g", "„f g”", true, 28, 37},
 			{"L’Oréal SA", "‘L’Oréal SA’", true, 38, 57},
 		}},
-		{"--name=“a b” x“y z”", []Word{{"--name=a b", "--name=“a b”", false, 0, 16}, {"x“y", "x“y", false, 17, 22}, {"z”", "z”", false, 23, 27}}},
+		{
+			"--name=“a b” x“y z”", []Word{
+				{"--name=a b", "--name=“a b”", false, 0, 16},
+				{"x“y", "x“y", false, 17, 22},
+				{"z”", "z”", false, 23, 27},
+			},
+		},
 		{"a\u00a0b\u202fc", []Word{{"a", "a", false, 0, 1}, {"b", "b", false, 3, 4}, {"c", "c", false, 7, 8}}},
 		{"8\u202f450,50\u00a0€ 46\u00a012", []Word{
-			{"8\u202f450,50\u00a0€", "8\u202f450,50\u00a0€", false, 0, 15}, {"46", "46", false, 16, 18}, {"12", "12", false, 20, 22},
+			{"8\u202f450,50\u00a0€", "8\u202f450,50\u00a0€", false, 0, 15},
+			{"46", "46", false, 16, 18},
+			{"12", "12", false, 20, 22},
 		}},
 		{"get 12;", []Word{{"get", "get", false, 0, 3}, {"12", "12", false, 4, 6}}},
 		{"a ;; # all", []Word{{"a", "a", false, 0, 1}}},
@@ -53,7 +66,13 @@ func TestSplit(t *testing.T) {
 		{"\"a\\\nb\nc\"", []Word{{"ab\nc", "\"a\\\nb\nc\"", true, 0, 8}}},
 		{"\ufeffa", []Word{{"a", "a", false, 3, 4}}},
 		{"1\u00a0200,50", []Word{{"1\u00a0200,50", "1\u00a0200,50", false, 0, 9}}},
-		{"$HOME `id` *;|&", []Word{{"$HOME", "$HOME", false, 0, 5}, {"`id`", "`id`", false, 6, 10}, {"*;|&", "*;|&", false, 11, 15}}},
+		{
+			"$HOME `id` *;|&", []Word{
+				{"$HOME", "$HOME", false, 0, 5},
+				{"`id`", "`id`", false, 6, 10},
+				{"*;|&", "*;|&", false, 11, 15},
+			},
+		},
 	} {
 		got, err := Split(test.text)
 		if !reflect.DeepEqual(got, test.want) || err != nil {
@@ -160,10 +179,13 @@ func FuzzSplit(f *testing.F) {
 // hostile returns texts that break careless programs.
 func hostile() []string {
 	return []string{
-		"", "'", `"`, `\`, "“", "«a", "„a“b", "‘a’b", "a;", ";", "1\u00a0200;", "#", "--", "--=", "--help=", "-", "=", "''", "';drop table customer;--", `\'; select 1 --`,
+		"", "'", `"`, `\`, "“", "«a", "„a“b", "‘a’b", "a;", ";", "1\u00a0200;", "#", "--", "--=", "--help=", "-", "=",
+		"''", "';drop table customer;--", `\'; select 1 --`,
 		"%", "%s%n", "_", "$1", "`id`", "\x00", "\x1b]0;x\a", "\u202egnp", "\u2066", "\u200b", "\ufeff", "\xff\xfe",
-		"é", "e\u0301", "😀", "👩\u200d👩\u200d👧", "٣", "9223372036854775808", "-9223372036854775809", "-1", "1e309", "NaN", "2026-02-30",
-		"+99999999d", "0000-01-01", "a@b", "a@b.c,d@e.f", "+666 12345", "((((", strings.Repeat("a", 5000), strings.Repeat("e\u0301", 500),
+		"é", "e\u0301", "😀", "👩\u200d👩\u200d👧", "٣", "9223372036854775808", "-9223372036854775809", "-1", "1e309",
+		"NaN", "2026-02-30",
+		"+99999999d", "0000-01-01", "a@b", "a@b.c,d@e.f", "+666 12345", "((((", strings.Repeat("a", 5000),
+		strings.Repeat("e\u0301", 500),
 		"\n", "\r\n", "a\\\nb", "\u2028", "null", "--mine --mine", "watch watch watch",
 	}
 }

@@ -10,8 +10,8 @@ import (
 // secretless are the commands that read their secrets from a file or the terminal only, and how many words they take.
 var secretless = map[string]int{"login": 1, "password": 0}
 
-// HoldsSecret reports whether a line may hold a password: words after "login EMAIL" or "password", also misspelled, or the value of
-// a flag such as --password, which no command has. Such a line is not kept in the history.
+// HoldsSecret reports whether a line may hold a password: words after "login EMAIL" or "password", also misspelled, or
+// the value of a flag such as --password, which no command has. Such a line is not kept in the history.
 func HoldsSecret(line string) bool {
 	words, err := Split(line)
 	if err != nil { // a quote that stays open
@@ -39,7 +39,8 @@ func namesSecret(w Word) bool {
 	if strings.HasSuffix(name, "-file") {
 		return false
 	}
-	return slices.ContainsFunc([]string{"pass", "pwd", "secret", "code", "otp", "token"}, func(part string) bool { return strings.Contains(name, part) })
+	return slices.ContainsFunc([]string{"pass", "pwd", "secret", "code", "otp", "token"},
+		func(part string) bool { return strings.Contains(name, part) })
 }
 
 // operands are the words that are neither flags nor their values.

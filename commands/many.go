@@ -12,8 +12,8 @@ import (
 	"crm/repo"
 )
 
-// This file changes many records at once: contract update --where "status = pending" --status canceled. Its commands are
-// the lists and updates of the nouns, to which it adds flags.
+// This file changes many records at once: contract update --where "status = pending" --status canceled. Its commands
+// are the lists and updates of the nouns, to which it adds flags.
 
 const (
 	mostChanged  = 10_000 // records by one command
@@ -32,7 +32,10 @@ func forMany(t Table) Table {
 		if list < 0 || update < 0 {
 			continue
 		}
-		where := Flag{Name: "where", Kind: whereKind(noun, slices.Concat(t[list].Flags, t[update].Flags)), Help: `only those for which this holds: "FIELD = VALUE and …"`}
+		where := Flag{
+			Name: "where", Kind: whereKind(noun, slices.Concat(t[list].Flags, t[update].Flags)),
+			Help: `only those for which this holds: "FIELD = VALUE and …"`,
+		}
 		m := many{noun: noun, list: t[list], update: t[update]}
 		t[list].Flags = append(slices.Clone(t[list].Flags), where)
 		m.list = t[list]
@@ -52,7 +55,8 @@ type many struct {
 func (m many) command(where Flag) Command {
 	c := m.update
 	where.Help = "change all for which this holds, instead of one"
-	c.Flags = append(slices.Clone(c.Flags), where, Flag{Name: "all", Kind: Switch, Help: "change all, or all that the other filters leave"})
+	c.Flags = append(slices.Clone(c.Flags), where,
+		Flag{Name: "all", Kind: Switch, Help: "change all, or all that the other filters leave"})
 	for _, f := range m.list.Flags {
 		if _, taken := findFlag(c.Flags, f.Name); !taken && !slices.Contains(pagingFlags, f.Name) && f.Name != "where" {
 			f.Help = "with --all: " + f.Help
@@ -103,7 +107,8 @@ func (m many) columns(in Input) (columns []string, err error) {
 	var settable []Flag
 	for _, f := range m.update.Flags {
 		name := strings.ReplaceAll(f.Name, "-", "_")
-		i := slices.IndexFunc(repo.ColumnsOfNoun(m.noun), func(c repo.Column) bool { return c.Name == name && !c.IsComputed() })
+		i := slices.IndexFunc(repo.ColumnsOfNoun(m.noun),
+			func(c repo.Column) bool { return c.Name == name && !c.IsComputed() })
 		switch {
 		case i >= 0:
 			settable = append(settable, f)
@@ -133,7 +138,8 @@ func (m many) selected(ctx context.Context, s *Session, in Input) (Output, error
 		}
 		if found.Rows = append(found.Rows, rows...); len(found.Rows) > mostChanged {
 			return found, &worded{
-				fmt.Sprintf("more than %s %ss would change", grouped(mostChanged), m.noun), "narrow them with --where", repo.ErrInvalid,
+				fmt.Sprintf("more than %s %ss would change", grouped(mostChanged), m.noun), "narrow them with --where",
+				repo.ErrInvalid,
 			}
 		}
 	}
@@ -185,7 +191,8 @@ func (m many) changes(s *Session, in Input, columns []string, records Output) (b
 		}
 		b.changes[id] = change
 		if len(b.previews) < mostPreviews {
-			b.previews = append(b.previews, fmt.Sprintf("%s %d%s: %s", m.noun, id, inBrackets(called(records, row)), strings.Join(said, ", ")))
+			b.previews = append(b.previews,
+				fmt.Sprintf("%s %d%s: %s", m.noun, id, inBrackets(called(records, row)), strings.Join(said, ", ")))
 		}
 	}
 	return b, nil
@@ -311,7 +318,8 @@ func (m many) refused(c repo.Changed) error {
 		kind = repo.ErrDenied
 	}
 	return &worded{
-		fmt.Sprintf("nothing was changed: %d of %s refused", len(c.Refused), isAre(int64(len(c.Refused))+c.Records, m.noun)), strings.Join(hint, "\n"), kind,
+		fmt.Sprintf("nothing was changed: %d of %s refused", len(c.Refused),
+			isAre(int64(len(c.Refused))+c.Records, m.noun)), strings.Join(hint, "\n"), kind,
 	}
 }
 
@@ -349,7 +357,8 @@ func (m many) events(b bulk, c repo.Changed, in Input) (events []Event) {
 
 // warnOfOverlaps warns where support contacts are booked twice by the change (D9).
 func (m many) warnOfOverlaps(ctx context.Context, s *Session, b bulk, c repo.Changed, out *Output) error {
-	if m.noun != "event" || !slices.ContainsFunc(b.columns, func(name string) bool { return slices.Contains([]string{"support_id", "start_date", "end_date"}, name) }) {
+	if m.noun != "event" || !slices.ContainsFunc(b.columns,
+		func(name string) bool { return slices.Contains([]string{"support_id", "start_date", "end_date"}, name) }) {
 		return nil
 	}
 	for _, id := range slices.Sorted(maps.Keys(b.changes)) {

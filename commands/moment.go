@@ -61,8 +61,10 @@ var Day = Kind{
 }
 
 var (
-	errDate = errors.New("want a date like 2026-03-28, 28/03/2026, 28 mar 2026, monday, today or +3d, with a time like 18:30 if it matters")
-	errDay  = errors.New("want a date without a time, like 2026-03-28, monday, today or -3d")
+	errDate = errors.New(
+		"want a date like 2026-03-28, 28/03/2026, 28 mar 2026, monday, today or +3d, " +
+			"with a time like 18:30 if it matters")
+	errDay = errors.New("want a date without a time, like 2026-03-28, monday, today or -3d")
 )
 
 func days(s *Session) []Choice {
@@ -140,7 +142,9 @@ func (in Input) period(s *Session, from, to string) (begin, end *time.Time, err 
 	}
 	isDay := Value[moment](in, to).isWholeDay() // which ends where the next one begins
 	if begin != nil && end != nil && (begin.After(*end) || isDay && begin.Equal(*end)) {
-		return nil, nil, repo.Invalid{Problems: []repo.Problem{{Field: "--" + to, Text: fmt.Sprintf("is before --%s", from)}}}
+		return nil, nil, repo.Invalid{
+			Problems: []repo.Problem{{Field: "--" + to, Text: fmt.Sprintf("is before --%s", from)}},
+		}
 	}
 	return begin, end, nil
 }

@@ -9,7 +9,8 @@ import (
 
 func TestMoment(t *testing.T) {
 	const (
-		form = "want a date like 2026-03-28, 28/03/2026, 28 mar 2026, monday, today or +3d, with a time like 18:30 if it matters"
+		form = "want a date like 2026-03-28, 28/03/2026, 28 mar 2026, monday, today or +3d, " +
+			"with a time like 18:30 if it matters"
 		year = "want a year from 1900 to 9999"
 	)
 	s := farmSession(t)
@@ -94,14 +95,29 @@ func TestMoment(t *testing.T) {
 		{"Europe/Paris", "2026-03-29 02:30", "", "there is no 2026-03-29 02:30: the clocks go from 02:00 to 03:00"},
 		{"Europe/Paris", "2026-03-29 03:00", "2026-03-29T03:00:00+02:00", ""},
 		{"Europe/Paris", "2026-10-25 01:59", "2026-10-25T01:59:00+02:00", ""},
-		{"Europe/Paris", "2026-10-25 02:00", "", "2026-10-25 02:00 happens twice, as the clocks go back: write 2026-10-25T02:00:00+02:00 or 2026-10-25T02:00:00+01:00"},
-		{"Europe/Paris", "2026-10-25 02:30", "", "2026-10-25 02:30 happens twice, as the clocks go back: write 2026-10-25T02:30:00+02:00 or 2026-10-25T02:30:00+01:00"},
+		{
+			"Europe/Paris", "2026-10-25 02:00", "",
+			"2026-10-25 02:00 happens twice, as the clocks go back: " +
+				"write 2026-10-25T02:00:00+02:00 or 2026-10-25T02:00:00+01:00",
+		},
+		{
+			"Europe/Paris", "2026-10-25 02:30", "",
+			"2026-10-25 02:30 happens twice, as the clocks go back: " +
+				"write 2026-10-25T02:30:00+02:00 or 2026-10-25T02:30:00+01:00",
+		},
 		{"Europe/Paris", "2026-10-25T02:30:00+02:00", "2026-10-25T02:30:00+02:00", ""},
 		{"Europe/Paris", "2026-10-25T02:30:00+01:00", "2026-10-25T02:30:00+01:00", ""},
 		{"Europe/Paris", "2026-10-25 03:00", "2026-10-25T03:00:00+01:00", ""},
 		{"America/New_York", "2026-03-08 02:30", "", "there is no 2026-03-08 02:30: the clocks go from 02:00 to 03:00"},
-		{"America/New_York", "2026-11-01 01:30", "", "2026-11-01 01:30 happens twice, as the clocks go back: write 2026-11-01T01:30:00-04:00 or 2026-11-01T01:30:00-05:00"},
-		{"Australia/Lord_Howe", "2026-10-04 02:15", "", "there is no 2026-10-04 02:15: the clocks go from 02:00 to 02:30"},
+		{
+			"America/New_York", "2026-11-01 01:30", "",
+			"2026-11-01 01:30 happens twice, as the clocks go back: " +
+				"write 2026-11-01T01:30:00-04:00 or 2026-11-01T01:30:00-05:00",
+		},
+		{
+			"Australia/Lord_Howe", "2026-10-04 02:15", "",
+			"there is no 2026-10-04 02:15: the clocks go from 02:00 to 02:30",
+		},
 		{"Africa/Cairo", "2026-04-24", "2026-04-24T01:00:00+03:00", ""},   // midnight is skipped
 		{"America/Havana", "2026-11-01", "2026-11-01T00:00:00-04:00", ""}, // midnight happens twice
 		{"Pacific/Apia", "2011-12-30", "", "there is no day 2011-12-30 in Pacific/Apia"},
@@ -132,7 +148,8 @@ func TestMomentEnd(t *testing.T) {
 		"2026-10-24": "2026-10-25T00:00:00+02:00", "2026-10-25": "2026-10-26T00:00:00+01:00", // 25 hours
 		"24/10/2026": "2026-10-25T00:00:00+02:00", "sunday": "2026-03-30T00:00:00+02:00",
 		"23:30": "2026-10-24T23:30:00+02:00", "9h": "2026-10-24T09:00:00+02:00", "+2h": "2026-10-24T20:00:00+02:00",
-		"+8h30": "2026-10-25T02:30:00+02:00", "2026-10-24 19:00": "2026-10-24T19:00:00+02:00", "9999-12-31": "9999-12-31T00:00:00+01:00",
+		"+8h30": "2026-10-25T02:30:00+02:00", "2026-10-24 19:00": "2026-10-24T19:00:00+02:00",
+		"9999-12-31": "9999-12-31T00:00:00+01:00",
 	} {
 		value, err := MomentEnd.Parse(s, text)
 		if err != nil {
@@ -151,7 +168,10 @@ func TestMomentEnd(t *testing.T) {
 func TestMonthFirst(t *testing.T) {
 	s := farmSession(t)
 	s.Locale.Region = "US"
-	for text, want := range map[string]string{"12/31/2026": "2026-12-31", "4/6/2027": "2027-04-06", "4.6.2027": "2027-06-04"} {
+	for text, want := range map[string]string{
+		"12/31/2026": "2026-12-31", "4/6/2027": "2027-04-06",
+		"4.6.2027": "2027-06-04",
+	} {
 		if day, err := Day.Parse(s, text); err != nil || day.(time.Time).Format(dateLayout) != want {
 			t.Errorf("%s: %v, %v; want %s", text, day, err, want)
 		}
@@ -162,7 +182,8 @@ func TestMonthFirst(t *testing.T) {
 func TestInFull(t *testing.T) {
 	s := farmSession(t)
 	for text, want := range map[string]string{
-		"2026-03-28": "", "2026-03-28 18:30": "", "today": "", "monday": "Mon 2026-03-30", "28/03/2026 18h": "Sat 2026-03-28 18:00", "+2h": "Thu 2026-03-26 14:00",
+		"2026-03-28": "", "2026-03-28 18:30": "", "today": "", "monday": "Mon 2026-03-30",
+		"28/03/2026 18h": "Sat 2026-03-28 18:00", "+2h": "Thu 2026-03-26 14:00",
 	} {
 		value, err := Moment.Parse(s, text)
 		if got := Moment.InFull(s, text, value); err != nil || got != want {

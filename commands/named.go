@@ -27,9 +27,9 @@ func (k Kind) refers(text string) bool {
 	return k.Noun != "" && k.Search != nil && unicode.IsLetter(first)
 }
 
-// resolve replaces the references of an input by IDs, and returns a line for each that says which record it is. It returns
-// repo.ErrNotFound for a name that no record has, and repo.ErrInvalid for one that several have and nobody chooses among. A
-// command that destroys or pays takes a name only at the prompt, where it asks.
+// resolve replaces the references of an input by IDs, and returns a line for each that says which record it is. It
+// returns repo.ErrNotFound for a name that no record has, and repo.ErrInvalid for one that several have and nobody
+// chooses among. A command that destroys or pays takes a name only at the prompt, where it asks.
 func (in Input) resolve(ctx context.Context, s *Session, c Command, typed bool) (named []string, err error) {
 	for _, g := range in.given {
 		text, isReference := in.values[g.name].(reference)
@@ -37,7 +37,8 @@ func (in Input) resolve(ctx context.Context, s *Session, c Command, typed bool) 
 			continue
 		}
 		if !typed && (c.Destructive || c.Pays) {
-			return nil, usageHint("find "+Quote(string(text))+" tells it", "%s wants the number of the %s in a script, not %s", c.Name, g.kind.Noun, show(string(text)))
+			return nil, usageHint("find "+Quote(string(text))+" tells it",
+				"%s wants the number of the %s in a script, not %s", c.Name, g.kind.Noun, show(string(text)))
 		}
 		choice, err := g.kind.one(ctx, s, string(text), typed)
 		if err != nil {
@@ -62,13 +63,16 @@ func (k Kind) one(ctx context.Context, s *Session, text string, typed bool) (Cho
 	if err != nil {
 		return Choice{}, err
 	}
-	found = slices.DeleteFunc(found, func(c Choice) bool { return finding.Score(text, c.Help) < finding.MatchStart }) // words begin words
-	if exact := slices.DeleteFunc(slices.Clone(found), func(c Choice) bool { return !c.isNamed(text) }); len(exact) > 0 {
+	// words begin words
+	found = slices.DeleteFunc(found, func(c Choice) bool { return finding.Score(text, c.Help) < finding.MatchStart })
+	if exact := slices.DeleteFunc(slices.Clone(found),
+		func(c Choice) bool { return !c.isNamed(text) }); len(exact) > 0 {
 		found = exact
 	}
 	switch {
 	case len(found) == 0:
-		return Choice{}, &worded{fmt.Sprintf("no %s fits %s", k.Noun, show(text)), "find " + Quote(text) + " searches all records", repo.ErrNotFound}
+		return Choice{}, &worded{fmt.Sprintf("no %s fits %s", k.Noun, show(text)), "find " + Quote(text) +
+			" searches all records", repo.ErrNotFound}
 	case len(found) == 1:
 		return found[0], nil
 	case typed && s.Choose != nil:
@@ -82,15 +86,17 @@ func (k Kind) one(ctx context.Context, s *Session, text string, typed bool) (Cho
 	if len(found) > mostListed {
 		more = "; and more"
 	}
-	return Choice{}, &worded{fmt.Sprintf("%s fits several %ss: %s%s", show(text), k.Noun, strings.Join(lines, "; "), more), "give the number", repo.ErrInvalid}
+	return Choice{}, &worded{fmt.Sprintf("%s fits several %ss: %s%s", show(text), k.Noun, strings.Join(lines, "; "),
+		more), "give the number", repo.ErrInvalid}
 }
 
 // isNamed reports whether the text is a whole name of the choice, regardless of case and accents.
 func (c Choice) isNamed(text string) bool {
 	is := strings.Join(finding.Words(text), " ")
-	return slices.ContainsFunc(strings.FieldsFunc(c.Help, func(r rune) bool { return r == '—' || r == ',' }), func(part string) bool {
-		return strings.Join(finding.Words(part), " ") == is
-	})
+	return slices.ContainsFunc(strings.FieldsFunc(c.Help, func(r rune) bool { return r == '—' || r == ',' }),
+		func(part string) bool {
+			return strings.Join(finding.Words(part), " ") == is
+		})
 }
 
 // id returns the ID that the text is, or that of the record which it names.

@@ -14,8 +14,8 @@ import (
 
 // This file reads notes: texts of several lines, typed in quotes or read from a file or standard input.
 
-// Note is the kind of a text of several lines; its value is a string, in NFC, with line feeds as line ends. "-" stands for
-// standard input and @FILE for the text in a file.
+// Note is the kind of a text of several lines; its value is a string, in NFC, with line feeds as line ends. "-" stands
+// for standard input and @FILE for the text in a file.
 var Note = Kind{Name: "TEXT|@FILE|-", Parse: func(s *Session, text string) (any, error) {
 	text, err := noteSource(s, text)
 	if err != nil {
@@ -43,7 +43,8 @@ func noteSource(s *Session, typed string) (string, error) {
 	case isFile:
 		f, err := os.Open(path)
 		if err != nil {
-			return "", fmt.Errorf("cannot read the file %s: begin with a space to write a text that starts with @", show(path))
+			return "", fmt.Errorf("cannot read the file %s: begin with a space to write a text that starts with @",
+				show(path))
 		}
 		defer f.Close()
 		from = f

@@ -68,7 +68,9 @@ func (o *Output) prependMessage(lines ...string) {
 type Column struct {
 	Name   string // the key in JSON and the header of CSV: "company_name"
 	Detail bool   // left out of a list's table unless asked for with --columns
-	Wide   bool   // left out of a list's table where it would not fit otherwise
+	Wide   int    // over 0: left out of a list's table where it does not fit; the greater, the sooner
+	Whole  bool   // a list's table never cuts it: an address, a command
+	Long   bool   // a list's table shows it on several lines
 	Status bool   // a fixed word that tables may colour
 	Absent bool   // left out of a single record in a table if it has no value
 }
@@ -114,11 +116,19 @@ func fieldsOf[T any]() []Field[T] {
 	var fields []Field[T]
 	for _, c := range repo.ColumnsOf[T]() {
 		show := strings.Fields(c.Show)
-		if slices.Contains(show, "hidden") || c.IsForSearch() {
+		has := func(word string) bool { return slices.Contains(show, word) }
+		if has("hidden") || c.IsForSearch() {
 			continue
 		}
 		column := Column{
-			Name: c.Name, Detail: slices.Contains(show, "detail"), Wide: slices.Contains(show, "wide"), Status: slices.Contains(show, "status"), Absent: slices.Contains(show, "absent"),
+			Name: c.Name, Detail: has("detail"), Status: has("status"), Absent: has("absent"), Whole: has("whole"),
+			Long: has("long"),
+		}
+		switch {
+		case has("wide"):
+			column.Wide = 1
+		case has("wider"):
+			column.Wide = 2
 		}
 		fields = append(fields, Field[T]{column, func(record T) any { return c.Value(record) }})
 	}
@@ -158,7 +168,7 @@ func (o Output) pick(names []string) Output {
 	for _, name := range names {
 		i := index[name]
 		column := o.Columns[i]
-		column.Detail, column.Wide = false, false
+		column.Detail, column.Wide = false, 0
 		picked.Columns = append(picked.Columns, column)
 		for r, row := range o.Rows {
 			picked.Rows[r] = append(picked.Rows[r], row[i])

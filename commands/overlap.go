@@ -14,7 +14,8 @@ import (
 func bookedTwice(ctx context.Context, s *Session, e repo.Event) (warnings []string, err error) {
 	clashes, err := s.DB.Overlapping(ctx, e)
 	for _, c := range clashes {
-		warnings = append(warnings, fmt.Sprintf("%v also looks after event %d from %s to %s", deref(e.SupportContact), c.ID,
+		warnings = append(warnings, fmt.Sprintf("%v also looks after event %d from %s to %s", deref(e.SupportContact),
+			c.ID,
 			clock(s, *c.StartDate), clock(s, *c.EndDate)))
 	}
 	return warnings, err
@@ -24,14 +25,18 @@ func bookedTwice(ctx context.Context, s *Session, e repo.Event) (warnings []stri
 func overlapsOf(ctx context.Context, s *Session, from, to int64) (warnings []string, err error) {
 	overlaps, err := s.DB.Overlaps(ctx, from, to)
 	for _, o := range overlaps {
-		warnings = append(warnings, fmt.Sprintf("event %d overlaps event %d, which %s looks after from %s to %s", o.EventID, o.OtherID, o.Contact,
+		warnings = append(warnings, fmt.Sprintf("event %d overlaps event %d, which %s looks after from %s to %s",
+			o.EventID, o.OtherID, o.Contact,
 			clock(s, o.From), clock(s, o.To)))
 	}
 	return warnings, err
 }
 
-// reassigning runs a change of a collaborator with --reassign-to, and adds to its answer what moved and which events overlap.
-func reassigning(ctx context.Context, s *Session, in Input, change func(*repo.Reassignment) (Output, error)) (Output, error) {
+// reassigning runs a change of a collaborator with --reassign-to, and adds to its answer what moved and which events
+// overlap.
+func reassigning(ctx context.Context, s *Session, in Input, change func(*repo.Reassignment) (Output, error)) (Output,
+	error,
+) {
 	id, to := Value[int64](in, "id"), Value[int64](in, "reassign-to")
 	if to == 0 {
 		out, err := change(nil)

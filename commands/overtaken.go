@@ -47,8 +47,9 @@ func replaced(ctx context.Context, s *Session, noun string, id int64) (warnings 
 				if e.UserName != nil {
 					who = *e.UserName
 				}
-				warnings = append(warnings, fmt.Sprintf("%s has changed %s at %s: %s → %s; your value replaces it", who, column, clock(s, e.At),
-					toTell(s, column, e.Before[column]), toTell(s, column, e.After[column])))
+				warnings = append(warnings,
+					fmt.Sprintf("%s has changed %s at %s: %s → %s; your value replaces it", who, column, clock(s, e.At),
+						toTell(s, column, e.Before[column]), toTell(s, column, e.After[column])))
 			}
 			break
 		}

@@ -1,7 +1,7 @@
 package commands
 
-// This file binds the words after a command's name to its arguments and flags. What is wrong with the words is a usage error, the first one found; what is
-// wrong with values is repo.Invalid, all of them in one.
+// This file binds the words after a command's name to its arguments and flags. What is wrong with the words is a usage
+// error, the first one found; what is wrong with values is repo.Invalid, all of them in one.
 
 import (
 	"errors"
@@ -65,7 +65,7 @@ func Given[T any](in Input, name string) *T {
 }
 
 // formatFlag is on every command of a noun, and on session commands that answer records.
-var formatFlag = Flag{Name: "format", Kind: Format, Help: "how to print the answer"}
+var formatFlag = Flag{Name: "format", Kind: fileFormat, Help: "how to write the answer"}
 
 // rawFlag is on every command that answers records.
 var rawFlag = Flag{Name: "raw", Kind: Switch, Help: "csv, tsv: leave formulas as they are"}
@@ -86,7 +86,9 @@ func (c Command) AllFlags() []Flag {
 		add(formatFlag)
 	}
 	if _, ok := findFlag(flags, formatFlag.Name); ok {
-		add(rawFlag)
+		for _, f := range fileFlags {
+			add(f)
+		}
 	}
 	add(Flag{Name: "help", Kind: Switch, Help: "explain the command"})
 	return flags
@@ -95,7 +97,8 @@ func (c Command) AllFlags() []Flag {
 func findFlag(flags []Flag, name string) (Flag, bool) {
 	dashed := func(s string) string { return strings.ReplaceAll(s, "_", "-") }
 	for _, f := range flags {
-		if dashed(f.Name) == dashed(name) || slices.ContainsFunc(f.Aliases, func(a string) bool { return dashed(a) == dashed(name) }) {
+		if dashed(f.Name) == dashed(name) ||
+			slices.ContainsFunc(f.Aliases, func(a string) bool { return dashed(a) == dashed(name) }) {
 			return f, true
 		}
 	}

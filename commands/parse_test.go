@@ -17,11 +17,17 @@ import (
 
 func farmTable() Table {
 	echo := func(_ context.Context, _ *Session, in Input) (Output, error) {
-		return Output{Columns: []Column{{Name: "id"}, {Name: "name"}}, Rows: [][]any{{int64(7), "Dolly"}, {int64(8), in.Has("id")}}}, nil
+		return Output{
+			Columns: []Column{{Name: "id"}, {Name: "name"}},
+			Rows:    [][]any{{int64(7), "Dolly"}, {int64(8), in.Has("id")}},
+		}, nil
 	}
 	id := Arg{Name: "id", Kind: ID, Help: "the animal's number"}
 	return Table{
-		{Name: "login", Short: "Sign in", Args: []Arg{{Name: "email", Kind: Required(Email), Help: "your address"}}, Needs: security.Public, Run: echo},
+		{
+			Name: "login", Short: "Sign in", Args: []Arg{{Name: "email", Kind: Required(Email), Help: "your address"}},
+			Needs: security.Public, Run: echo,
+		},
 		{
 			Name: "animal list", Short: "List animals", Needs: "animal.view", Run: echo,
 			Flags: []Flag{
@@ -34,7 +40,10 @@ func farmTable() Table {
 		},
 		{
 			Name: "animal add", Short: "Add an animal", Needs: "animal.add", Run: echo,
-			Args: []Arg{{Name: "name", Kind: Required(Text(100)), Help: "what it is called"}, {Name: "owner-name", Kind: Text(100), Help: "whose it is", Optional: true}},
+			Args: []Arg{
+				{Name: "name", Kind: Required(Text(100)), Help: "what it is called"},
+				{Name: "owner-name", Kind: Text(100), Help: "whose it is", Optional: true},
+			},
 			Flags: []Flag{
 				{Name: "pen-name", Aliases: []string{"nickname"}, Kind: Text(20), Help: "what it writes under"},
 				{Name: "email", Kind: Email, Help: "where to write to it"},
@@ -46,17 +55,30 @@ func farmTable() Table {
 		},
 		{
 			Name: "animal feed", Short: "Feed an animal", Needs: "animal.feed", Run: echo,
-			Args: []Arg{id, {Name: "amount", Kind: Payment, Help: "what it gets"}}, Flags: []Flag{{Name: "on", Kind: Day, Help: "when"}},
+			Args:  []Arg{id, {Name: "amount", Kind: Payment, Help: "what it gets"}},
+			Flags: []Flag{{Name: "on", Kind: Day, Help: "when"}},
 		},
-		{Name: "animal delete", Short: "Delete an animal", Args: []Arg{id}, Needs: "animal.delete", Destructive: true, Run: echo},
+		{
+			Name: "animal delete", Short: "Delete an animal", Args: []Arg{id}, Needs: "animal.delete",
+			Destructive: true, Run: echo,
+		},
 		{Name: "barn list", Short: "List barns", Needs: "barn.view", Run: echo},
 		{Name: "barn burn", Short: "Burn a barn", Needs: "barn.burn", Run: echo},
 		{
 			Name: "watch", Short: "Repeat a command", Needs: security.SignedIn, Run: echo,
-			Args: []Arg{{Name: "seconds", Kind: Number("SECONDS", 1, 3600), Optional: true, Help: "how often"}, {Name: "command", Kind: Line, Help: "what"}},
+			Args: []Arg{
+				{Name: "seconds", Kind: Number("SECONDS", 1, 3600), Optional: true, Help: "how often"},
+				{Name: "command", Kind: Line, Help: "what"},
+			},
 		},
-		{Name: "source", Short: "Run a script", Args: []Arg{{Name: "file", Kind: Path}}, Needs: security.Public, Run: echo},
-		{Name: "help", Short: "Explain commands", Args: []Arg{{Name: "noun", Kind: Token("NOUN"), Optional: true}}, Needs: security.Public, Run: echo},
+		{
+			Name: "source", Short: "Run a script", Args: []Arg{{Name: "file", Kind: Path}}, Needs: security.Public,
+			Run: echo,
+		},
+		{
+			Name: "help", Short: "Explain commands", Args: []Arg{{Name: "noun", Kind: Token("NOUN"), Optional: true}},
+			Needs: security.Public, Run: echo,
+		},
 	}
 }
 
@@ -68,10 +90,16 @@ func farmSession(t testing.TB) *Session {
 		t.Fatal(err)
 	}
 	return &Session{
-		Me:     &repo.User{Role: "shepherd"},
-		Matrix: security.Matrix{"animal.view": security.All, "animal.add": security.Own, "animal.delete": security.Own, "barn.view": security.All},
-		Locale: Locale{Zone: paris, Region: "FR", Now: func() time.Time { return time.Date(2026, 3, 26, 11, 0, 0, 0, time.UTC) }},
-		Table:  farmTable(),
+		Me: &repo.User{Role: "shepherd"},
+		Matrix: security.Matrix{
+			"animal.view": security.All, "animal.add": security.Own, "animal.delete": security.Own,
+			"barn.view": security.All,
+		},
+		Locale: Locale{
+			Zone: paris, Region: "FR",
+			Now: func() time.Time { return time.Date(2026, 3, 26, 11, 0, 0, 0, time.UTC) },
+		},
+		Table: farmTable(),
 	}
 }
 
@@ -123,16 +151,32 @@ func TestParse(t *testing.T) {
 
 func TestParseUsage(t *testing.T) {
 	s := farmSession(t)
-	const addUsage = "usage: animal add NAME [OWNER_NAME] [--pen-name TEXT] [--email EMAIL] [--phone PHONE] [--born DATE] [--fee AMOUNT] [--legs N]"
+	const addUsage = "usage: animal add NAME [OWNER_NAME] [--pen-name TEXT] [--email EMAIL] [--phone PHONE] " +
+		"[--born DATE] [--fee AMOUNT] [--legs N]"
 	for line, want := range map[string][2]string{
-		"animal add":                        {"animal add needs NAME", addUsage},
-		"animal feed":                       {"animal feed needs ID and AMOUNT", "usage: animal feed ID AMOUNT [--on DATE]"},
-		"watch":                             {"watch needs COMMAND", "usage: watch [SECONDS] COMMAND"},
-		"animal delete 7 8":                 {`animal delete has no use for "8"`, "a value with spaces needs quotes: '7 8'"},
-		"animal delete 7 --yes 8":           {`animal delete has no use for "8"`, "usage: animal delete ID [--yes]"},
-		"animal list --kind a cow b --mine": {`animal list has no use for "cow"`, "a value with spaces needs quotes: --kind 'a cow b'"},
-		"animal list --kind=a cow":          {`animal list has no use for "cow"`, "a value with spaces needs quotes: --kind 'a cow'"},
-		"animal list --mine 7":              {`animal list has no use for "7"`, "usage: animal list [--mine] [--kind KIND] [--search TEXT] [--columns COLUMN,…]"},
+		"animal add": {"animal add needs NAME", addUsage},
+		"animal feed": {
+			"animal feed needs ID and AMOUNT",
+			"usage: animal feed ID AMOUNT [--on DATE]",
+		},
+		"watch": {"watch needs COMMAND", "usage: watch [SECONDS] COMMAND"},
+		"animal delete 7 8": {
+			`animal delete has no use for "8"`,
+			"a value with spaces needs quotes: '7 8'",
+		},
+		"animal delete 7 --yes 8": {`animal delete has no use for "8"`, "usage: animal delete ID [--yes]"},
+		"animal list --kind a cow b --mine": {
+			`animal list has no use for "cow"`,
+			"a value with spaces needs quotes: --kind 'a cow b'",
+		},
+		"animal list --kind=a cow": {
+			`animal list has no use for "cow"`,
+			"a value with spaces needs quotes: --kind 'a cow'",
+		},
+		"animal list --mine 7": {
+			`animal list has no use for "7"`,
+			"usage: animal list [--mine] [--kind KIND] [--search TEXT] [--columns COLUMN,…]",
+		},
 		"barn list 7":                       {`barn list has no use for "7"`, "usage: barn list"},
 		"animal list --kind":                {"--kind needs a value: --kind KIND", ""},
 		"animal list --kind --mine":         {"--kind needs a value: --kind KIND", ""},
@@ -143,19 +187,28 @@ func TestParseUsage(t *testing.T) {
 		"animal list --kimd cow":            {`unknown flag "--kimd": did you mean --kind?`, ""},
 		"animal add D --pen_nam=x":          {`unknown flag "--pen_nam": did you mean --pen-name?`, ""},
 		"animal add D --password=Secret1!":  {`unknown flag "--password"`, addUsage},
-		"animal list --yes":                 {`unknown flag "--yes"`, "usage: animal list [--mine] [--kind KIND] [--search TEXT] [--columns COLUMN,…]"},
-		"animal list --=x":                  {`unknown flag "--"`, "usage: animal list [--mine] [--kind KIND] [--search TEXT] [--columns COLUMN,…]"},
-		"custmer list":                      {`unknown command "custmer"`, `"help" lists the commands`},
-		"animl list":                        {`unknown command "animl": did you mean animal?`, ""},
-		"Animal list":                       {`unknown command "Animal": did you mean animal?`, ""},
-		"animal lsit":                       {`unknown command "animal lsit": did you mean animal list?`, ""},
-		"animal del 7":                      {`unknown command "animal del": did you mean animal delete?`, ""},
-		"animal fed 7":                      {`unknown command "animal fed"`, `"help" lists the commands`},
-		"animal":                            {"animal needs a verb: list, add or delete", ""},
-		"animal --mine":                     {"animal needs a verb: list, add or delete", ""},
-		"barn":                              {"barn needs a verb: list", ""},
-		"''":                                {`unknown command ""`, `"help" lists the commands`},
-		"'\u202e" + strings.Repeat("x", 99) + "'": {`unknown command "\u202e` + strings.Repeat("x", 59) + `"…`, `"help" lists the commands`},
+		"animal list --yes": {
+			`unknown flag "--yes"`,
+			"usage: animal list [--mine] [--kind KIND] [--search TEXT] [--columns COLUMN,…]",
+		},
+		"animal list --=x": {
+			`unknown flag "--"`,
+			"usage: animal list [--mine] [--kind KIND] [--search TEXT] [--columns COLUMN,…]",
+		},
+		"custmer list":  {`unknown command "custmer"`, `"help" lists the commands`},
+		"animl list":    {`unknown command "animl": did you mean animal?`, ""},
+		"Animal list":   {`unknown command "Animal": did you mean animal?`, ""},
+		"animal lsit":   {`unknown command "animal lsit": did you mean animal list?`, ""},
+		"animal del 7":  {`unknown command "animal del": did you mean animal delete?`, ""},
+		"animal fed 7":  {`unknown command "animal fed"`, `"help" lists the commands`},
+		"animal":        {"animal needs a verb: list, add or delete", ""},
+		"animal --mine": {"animal needs a verb: list, add or delete", ""},
+		"barn":          {"barn needs a verb: list", ""},
+		"''":            {`unknown command ""`, `"help" lists the commands`},
+		"'\u202e" + strings.Repeat("x", 99) + "'": {
+			`unknown command "\u202e` + strings.Repeat("x", 59) + `"…`,
+			`"help" lists the commands`,
+		},
 	} {
 		in, err := parseLine(s, line)
 		text, hint := Describe(err)
@@ -166,7 +219,8 @@ func TestParseUsage(t *testing.T) {
 }
 
 func TestParseGathersInvalidValues(t *testing.T) {
-	_, err := parseLine(farmSession(t), "animal add ' ' --email x --phone y --fee -1 --legs many --born 2026-02-30 --format xml")
+	_, err := parseLine(farmSession(t),
+		"animal add ' ' --email x --phone y --fee -1 --legs many --born 2026-02-30 --format xml")
 	want := repo.Invalid{Problems: []repo.Problem{
 		{Field: "NAME", Text: "may not be empty"},
 		{Field: "--email", Text: "want an address like ada@example.com"},
@@ -174,7 +228,7 @@ func TestParseGathersInvalidValues(t *testing.T) {
 		{Field: "--fee", Text: "-1.00 is too little: at least 0.00 is possible"},
 		{Field: "--legs", Text: "want a whole number from 0 to 1000000000"},
 		{Field: "--born", Text: "there is no day 2026-02-30"},
-		{Field: "--format", Text: "want table, vertical, json, csv, tsv or markdown"},
+		{Field: "--format", Text: "want table, vertical, json, ndjson, csv, tsv, markdown, xlsx or vcard"},
 	}}
 	if !reflect.DeepEqual(err, error(want)) || ExitStatus(err) != StatusRefused {
 		t.Errorf("got %v; want %v", err, want)
@@ -182,7 +236,10 @@ func TestParseGathersInvalidValues(t *testing.T) {
 }
 
 func TestParseHelpHidesMistakes(t *testing.T) {
-	for _, line := range []string{"animal add --help", "animal feed x y z --help --nonsense", "animal list --kind --help"} {
+	for _, line := range []string{
+		"animal add --help", "animal feed x y z --help --nonsense",
+		"animal list --kind --help",
+	} {
 		if in, err := parseLine(farmSession(t), line); !in.Help || err != nil {
 			t.Errorf("%s: %+v, %v; want help", line, in, err)
 		}
@@ -222,7 +279,8 @@ func TestFindAbbreviations(t *testing.T) {
 
 func TestInput(t *testing.T) {
 	in := Input{values: map[string]any{"name": "", "mine": true}}
-	if Value[string](in, "name") != "" || *Given[string](in, "name") != "" || !Value[bool](in, "mine") || !in.Has("name") {
+	if Value[string](in, "name") != "" || *Given[string](in, "name") != "" || !Value[bool](in, "mine") ||
+		!in.Has("name") {
 		t.Error("a given value is not seen")
 	}
 	if Given[string](in, "email") != nil || Value[int64](in, "id") != 0 || in.Has("email") {
@@ -248,7 +306,11 @@ func FuzzParse(f *testing.F) {
 		f.Add(seed)
 	}
 	s := farmSession(f)
-	lines := []string{"", "animal ", "animal list ", "animal list --kind ", "animal list --search=", "animal add ", "animal add Dolly --born ", "animal add Dolly --phone ", "animal feed 7 ", "animal delete ", "watch ", "source ", "help "}
+	lines := []string{
+		"", "animal ", "animal list ", "animal list --kind ", "animal list --search=", "animal add ",
+		"animal add Dolly --born ", "animal add Dolly --phone ", "animal feed 7 ", "animal delete ", "watch ",
+		"source ", "help ",
+	}
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, line := range lines {
 			for _, end := range []string{text, Quote(text)} {
@@ -281,7 +343,8 @@ func TestParseLongLines(t *testing.T) {
 	const length = 1 << 20
 	for _, part := range []string{"a ", "'", `\`, "--mine ", "--x", "e\u0301", "9", "a@", "id,", "watch "} {
 		text := strings.Repeat(part, length/len(part))
-		for _, line := range []string{text, "animal list --columns " + text, "animal add '" + text + "' --phone " + text, "watch " + text} {
+		for _, line := range []string{text, "animal list --columns " + text, "animal add '" + text + "' --phone " +
+			text, "watch " + text} {
 			_, err := parseLine(s, line)
 			if text, hint := Describe(err); len(text) > 2000 || len(hint) > 2000 {
 				t.Errorf("%.20q…: the message has %d characters, the hint %d", line, len(text), len(hint))

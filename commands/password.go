@@ -54,7 +54,8 @@ func (p *proof) keyAt(d repo.Derivation) (repo.Secret, error) {
 	if errors.Is(err, security.ErrCheap) {
 		err = &worded{
 			fmt.Sprintf("the server asks for a password at too low a cost: %v", err),
-			"it may be a false server; if it is not, an administrator gives you a new password: user reset-password", repo.ErrServer,
+			"it may be a false server; if it is not, an administrator gives you a new password: user reset-password",
+			repo.ErrServer,
 		}
 	}
 	if err != nil {
@@ -108,7 +109,10 @@ func wrongCode(err error) error {
 	if !errors.Is(err, repo.ErrCredentials) {
 		return err
 	}
-	return &worded{"the code is wrong or used, or the account is locked for a while", "if it was used: the next code of your device works", err}
+	return &worded{
+		"the code is wrong or used, or the account is locked for a while",
+		"if it was used: the next code of your device works", err,
+	}
 }
 
 // askCode asks for a code; people write blanks into it.
@@ -133,11 +137,17 @@ func (s *Session) raised(p *proof) *repo.Password {
 }
 
 func changePassword(ctx context.Context, s *Session, in Input) (Output, error) {
-	current, err := s.Secret(ctx, SecretRequest{Question: "current password", File: Value[string](in, "password-file"), Env: true})
+	current, err := s.Secret(ctx, SecretRequest{
+		Question: "current password", File: Value[string](in, "password-file"),
+		Env: true,
+	})
 	if err != nil {
 		return Output{}, err
 	}
-	next, err := s.Secret(ctx, SecretRequest{Question: "new password", File: Value[string](in, "new-password-file"), Twice: true, Check: mayBe(*s.Me)})
+	next, err := s.Secret(ctx, SecretRequest{
+		Question: "new password", File: Value[string](in, "new-password-file"),
+		Twice: true, Check: mayBe(*s.Me),
+	})
 	if err != nil {
 		return Output{}, err
 	}
@@ -149,7 +159,10 @@ func changePassword(ctx context.Context, s *Session, in Input) (Output, error) {
 	if err := s.replacePassword(ctx, p, next, Value[string](in, "code-file")); err != nil {
 		return wrongProof(err)
 	}
-	return Output{Message: "password changed; your other sessions have ended" + s.remind(), Events: []Event{passwordChanged}}, nil
+	return Output{
+		Message: "password changed; your other sessions have ended" + s.remind(),
+		Events:  []Event{passwordChanged},
+	}, nil
 }
 
 var passwordChanged = Event{Name: "password changed", Level: LevelInfo}
@@ -178,7 +191,10 @@ func (s *Session) replacePassword(ctx context.Context, p *proof, next, file stri
 func (s *Session) chooseNow(ctx context.Context, p *proof) ([]Event, error) {
 	notice := "your password is a one-time password: choose a new one"
 	for {
-		next, err := s.Secret(ctx, SecretRequest{Question: "new password", Twice: true, Check: mayBe(*s.Me), Notice: notice})
+		next, err := s.Secret(ctx, SecretRequest{
+			Question: "new password", Twice: true, Check: mayBe(*s.Me),
+			Notice: notice,
+		})
 		if err == nil {
 			err = s.replacePassword(ctx, p, next, "")
 		}
@@ -209,7 +225,10 @@ func verifier(password string, cost security.Params) (*repo.Password, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &repo.Password{MemoryKiB: v.Memory, Iterations: v.Iterations, Parallelism: v.Parallelism, Salt: v.Salt, KeyHash: v.KeyHash}, nil
+	return &repo.Password{
+		MemoryKiB: v.Memory, Iterations: v.Iterations, Parallelism: v.Parallelism, Salt: v.Salt,
+		KeyHash: v.KeyHash,
+	}, nil
 }
 
 // oneTimePassword is a random password that is shown once, and what the database keeps of it.

@@ -1,8 +1,8 @@
 package commands
 
 // This file reads phone numbers (D10) by one rule: the numbering plan must call a number possible. The plans are those
-// of libphonenumber; they lag behind numbers that were assigned lately, so a number that is possible and not known to be
-// assigned is accepted with a warning.
+// of libphonenumber; they lag behind numbers that were assigned lately, so a number that is possible and not known to
+// be assigned is accepted with a warning.
 
 import (
 	"errors"
@@ -51,7 +51,8 @@ func readPhone(s *Session, text string) (any, error) {
 // isPossible reports whether the numbering plan has numbers of that length, with the area code. A number with a digit
 // too few keeps its trunk prefix when it is parsed and so seems long enough.
 func isPossible(number *phonenumbers.PhoneNumber) bool {
-	if strings.HasPrefix(phonenumbers.GetNationalSignificantNumber(number), "0") && !phonenumbers.IsValidNumber(number) {
+	if strings.HasPrefix(phonenumbers.GetNationalSignificantNumber(number), "0") &&
+		!phonenumbers.IsValidNumber(number) {
 		return false
 	}
 	return phonenumbers.IsPossibleNumberWithReason(number) == phonenumbers.IS_POSSIBLE

@@ -12,8 +12,8 @@ import (
 
 // This file answers a person who asks what is held on them, or wants it gone.
 
-// personalFields returns the fields of what is held on a customer: the customer, the records that belong to it, a field a
-// noun, and the trail.
+// personalFields returns the fields of what is held on a customer: the customer, the records that belong to it, a
+// field a noun, and the trail.
 func personalFields(p repo.PersonalData) []Field[repo.PersonalData] {
 	fields := []Field[repo.PersonalData]{
 		{Column{Name: "customer"}, func(p repo.PersonalData) any { return Nested{p.Customer} }},
@@ -24,7 +24,10 @@ func personalFields(p repo.PersonalData) []Field[repo.PersonalData] {
 			Column{Name: noun + "s"}, func(p repo.PersonalData) any { return Nested{p.Records[noun]} },
 		})
 	}
-	return append(fields, Field[repo.PersonalData]{Column{Name: "trail"}, func(p repo.PersonalData) any { return Nested{p.Trail} }})
+	return append(fields, Field[repo.PersonalData]{
+		Column{Name: "trail"},
+		func(p repo.PersonalData) any { return Nested{p.Trail} },
+	})
 }
 
 // An erasure is what became of a customer.
@@ -38,8 +41,9 @@ var erasureFields = []Field[erasure]{
 func privacyCommands() Table {
 	return Table{
 		{
-			Name: "customer export-data", Short: "Print everything that is held on a customer, as JSON", Needs: action("customer", "export"),
-			Args: []Arg{idArg(CustomerID)}, Examples: []string{"customer export-data 1"},
+			Name: "customer export-data", Short: "Print everything that is held on a customer, as JSON",
+			Needs: action("customer", "export"),
+			Args:  []Arg{idArg(CustomerID)}, Examples: []string{"customer export-data 1"},
 			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
 				id := Value[int64](in, "id")
 				data, err := s.DB.ExportCustomer(ctx, id)
@@ -50,8 +54,10 @@ func privacyCommands() Table {
 			},
 		},
 		{
-			Name: "customer erase", Short: "Take the person out of a customer and its history, for good; contracts and amounts stay", Needs: action("customer", "erase"),
-			Args: []Arg{idArg(CustomerID)}, Destructive: true, Question: aboutCustomer("erase"), Run: eraseCustomer,
+			Name:  "customer erase",
+			Short: "Take the person out of a customer and its history, for good; contracts and amounts stay",
+			Needs: action("customer", "erase"),
+			Args:  []Arg{idArg(CustomerID)}, Destructive: true, Question: aboutCustomer("erase"), Run: eraseCustomer,
 		},
 	}
 }
@@ -63,7 +69,9 @@ func eraseCustomer(ctx context.Context, s *Session, in Input) (Output, error) {
 		if c, err := s.DB.Customer(ctx, id); err == nil { // a deleted one can be erased too
 			who, words = fmt.Sprintf("%s, %s,", c.CompanyName, c.FullName), append(words, c.CompanyName)
 		}
-		question := fmt.Sprintf("%s will be gone for good, from the history too\nto go on, type the number %d or the company's name: ", who, id)
+		question := fmt.Sprintf(
+			"%s will be gone for good, from the history too\nto go on, type the number %d or the company's name: ", who,
+			id)
 		if err := s.Retyped(ctx, question, words...); err != nil {
 			return Output{}, err
 		}

@@ -41,7 +41,8 @@ func aboutCustomer(verb string) question {
 		if isBare(err, repo.ErrNotFound) && verb == "erase" { // a deleted one can be erased too
 			return fmt.Sprintf("erase customer %d", id), nil
 		}
-		return fmt.Sprintf("%s customer %d %s", verb, id, c.CompanyName) + inBrackets(c.FullName), named(err, "customer", id)
+		return fmt.Sprintf("%s customer %d %s", verb, id, c.CompanyName) + inBrackets(c.FullName), named(err,
+			"customer", id)
 	}
 }
 
@@ -57,7 +58,8 @@ func aboutNote(verb string) question {
 	return func(ctx context.Context, s *Session, in Input) (string, error) {
 		id := Value[int64](in, "id")
 		n, err := s.DB.Note(ctx, id)
-		return fmt.Sprintf("%s note %d %s", verb, id, summary(n.Text)) + inBrackets(fmt.Sprintf("%s %d", n.Noun, n.RecordID), n.Customer), named(err, "note", id)
+		return fmt.Sprintf("%s note %d %s", verb, id,
+			summary(n.Text)) + inBrackets(fmt.Sprintf("%s %d", n.Noun, n.RecordID), n.Customer), named(err, "note", id)
 	}
 }
 
@@ -66,7 +68,8 @@ func aboutContract(verb string) question {
 		id := Value[int64](in, "id")
 		c, err := s.DB.Contract(ctx, id)
 		total := NewAmountFormat(s.Locale).Format(c.TotalAmount)
-		return fmt.Sprintf("%s contract %d", verb, id) + inBrackets(c.Customer, total, c.Status), named(err, "contract", id)
+		return fmt.Sprintf("%s contract %d", verb, id) + inBrackets(c.Customer, total, c.Status), named(err, "contract",
+			id)
 	}
 }
 
@@ -93,7 +96,8 @@ func aboutUser(what string) question {
 
 func fullName(u repo.User) string { return u.FirstName + " " + u.LastName }
 
-// askToDelete asks before a collaborator is deleted: "delete Kate Hastroff (support, 9 coming events go to Alex Martin)".
+// askToDelete asks before a collaborator is deleted: "delete Kate Hastroff (support, 9 coming events go to Alex
+// Martin)".
 func askToDelete(ctx context.Context, s *Session, in Input) (string, error) {
 	id, to := Value[int64](in, "id"), Value[int64](in, "reassign-to")
 	u, err := s.DB.User(ctx, id)

@@ -12,9 +12,10 @@ import (
 	"crm/security/finding"
 )
 
-// Rank returns the values that match the word being typed, quoted, so that the caller can put them at Start. Values equal
-// to the word come first, then values that begin with it, values with a word that does, and values whose help has such a
-// word. If there are none, Rank returns values that hold its letters in their order. Case and accents do not matter.
+// Rank returns the values that match the word being typed, quoted, so that the caller can put them at Start. Values
+// equal to the word come first, then values that begin with it, values with a word that does, and values whose help
+// has such a word. If there are none, Rank returns values that hold its letters in their order. Case and accents do
+// not matter.
 func (c Completion) Rank(values []Choice) []Choice {
 	ranked := rank(values, strings.TrimPrefix(c.Word, c.base), true)
 	for i := range ranked {
@@ -86,8 +87,8 @@ func hasWord(text, prefix string) bool {
 	}
 }
 
-// spread returns 0 if one word of the text holds the letters and begins with the first of them, 1 if one word holds them,
-// and 2 if they stand in several words.
+// spread returns 0 if one word of the text holds the letters and begins with the first of them, 1 if one word holds
+// them, and 2 if they stand in several words.
 func spread(text, letters string) int {
 	least := 2
 	isBlank := func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }

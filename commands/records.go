@@ -68,7 +68,10 @@ func listFlags[T any](fields []Field[T], sorts map[string]string, own ...Flag) [
 		names[i] = f.Name
 	}
 	return append(own,
-		Flag{Name: "limit", Kind: Number("N", 1, 10_000), Help: "at most so many rows; without it as many as the setting limit says"},
+		Flag{
+			Name: "limit", Kind: Number("N", 1, 10_000),
+			Help: "at most so many rows; without it as many as the setting limit says",
+		},
 		Flag{Name: "after", Kind: ID, Help: "the next page: start behind the record with this ID"},
 		Flag{Name: "sort", Kind: sortKind(keys), Help: "order by this column"},
 		Flag{Name: "deleted", Kind: Switch, Help: "the deleted ones instead"},
@@ -84,16 +87,19 @@ func searchFlag(in string) Flag {
 // batch is the number of rows that a list without an end reads at once.
 const batch = 1000
 
-// isWhole reports whether a list is answered whole: in a format for programs or documents and without --limit. Its rows are
-// read in batches while they are written, so that memory does not grow with the list.
+// isWhole reports whether a list is answered whole: in a format for programs or documents and without --limit. Its
+// rows are read in batches while they are written, so that memory does not grow with the list.
 func isWhole(s *Session, in Input) bool {
 	format := cmp.Or(Value[string](in, "format"), s.Settings.Format)
-	return !in.Has("limit") && slices.Contains([]string{"json", "csv", "tsv", "markdown"}, format)
+	return !in.Has("limit") && !slices.Contains(forPeople, format)
 }
 
-// pages answers a list: the page that its flags ask for and how to get the next one, or all of it if isWhole. fetch returns a
-// page of records. A whole list is no snapshot: each batch is a statement of its own, judged by the database.
-func pages[T any](ctx context.Context, s *Session, in Input, fields []Field[T], fetch func(context.Context, repo.Page) (repo.List[T], error)) (Output, error) {
+// pages answers a list: the page that its flags ask for and how to get the next one, or all of it if isWhole. fetch
+// returns a page of records. A whole list is no snapshot: each batch is a statement of its own, judged by the
+// database.
+func pages[T any](ctx context.Context, s *Session, in Input, fields []Field[T],
+	fetch func(context.Context, repo.Page) (repo.List[T], error),
+) (Output, error) {
 	by, whole := Value[order](in, "sort"), isWhole(s, in)
 	p := repo.Page{
 		Count: !whole, Limit: cmp.Or(Value[int](in, "limit"), s.Settings.Limit), After: Value[int64](in, "after"),
@@ -164,7 +170,8 @@ func changeOf[T any](fields []Field[T], in Input) repo.Change {
 	return change
 }
 
-// grouped is a count for people: 1,204; what is not counted to its end is "more than 10,000", what is not counted is "".
+// grouped is a count for people: 1,204; what is not counted to its end is "more than 10,000", what is not counted is
+// "".
 func grouped(n int64) string {
 	lead := ""
 	if n > repo.MostCounted {
@@ -286,10 +293,10 @@ var changeFields = []Field[change]{
 	{Column{Name: "at"}, func(c change) any { return c.at }},
 	{Column{Name: "user_id", Detail: true}, func(c change) any { return deref(c.userID) }},
 	{Column{Name: "user"}, func(c change) any { return deref(c.user) }},
-	{Column{Name: "action"}, func(c change) any { return c.action }},
-	{Column{Name: "field"}, func(c change) any { return orNil(c.column) }},
-	{Column{Name: "from"}, func(c change) any { return c.from }},
-	{Column{Name: "to"}, func(c change) any { return c.to }},
+	{Column{Name: "action", Whole: true}, func(c change) any { return c.action }},
+	{Column{Name: "field", Whole: true}, func(c change) any { return orNil(c.column) }},
+	{Column{Name: "from", Long: true}, func(c change) any { return c.from }},
+	{Column{Name: "to", Long: true}, func(c change) any { return c.to }},
 }
 
 // changesOf is a row for every column that an entry changed, in the order of their names.
@@ -302,7 +309,10 @@ func changesOf(entries []repo.Entry) []change {
 		}
 		maps.Copy(columns, e.Before)
 		for _, column := range slices.Sorted(maps.Keys(columns)) {
-			all = append(all, change{e.At, e.UserID, e.UserName, e.Action, column, kept(column, e.Before[column]), kept(column, e.After[column])})
+			all = append(all, change{
+				e.At, e.UserID, e.UserName, e.Action, column, kept(column, e.Before[column]),
+				kept(column, e.After[column]),
+			})
 		}
 		if len(columns) == 0 {
 			all = append(all, change{e.At, e.UserID, e.UserName, e.Action, "", nil, nil})
@@ -311,9 +321,11 @@ func changesOf(entries []repo.Entry) []change {
 	return all
 }
 
-// kept is what the trail keeps of a column: a moment, which is shown in the company's time zone like any other, or text.
+// kept is what the trail keeps of a column: a moment, which is shown in the company's time zone like any other, or
+// text.
 func kept(column string, v any) any {
-	isMoment := slices.ContainsFunc([]string{"_at", "_date", "_until"}, func(end string) bool { return strings.HasSuffix(column, end) })
+	isMoment := slices.ContainsFunc([]string{"_at", "_date", "_until"},
+		func(end string) bool { return strings.HasSuffix(column, end) })
 	if text, ok := v.(string); ok && isMoment {
 		if at, err := time.Parse(time.RFC3339, text); err == nil {
 			return at

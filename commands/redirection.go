@@ -1,7 +1,6 @@
 package commands
 
 import (
-	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -13,11 +12,9 @@ type Redirection struct {
 	Replace bool // an existing file, without asking
 }
 
-// formats maps the ends of file names to output formats.
-var formats = map[string]string{".json": "json", ".csv": "csv", ".tsv": "tsv", ".md": "markdown"}
-
-// ParseRedirection returns the redirection at the end of a line: > FILE, or >| FILE to replace a file. ok is false for a line
-// without one. The end of the file's name chooses the format unless the line has --format. A > in quotes is text.
+// ParseRedirection returns the redirection at the end of a line: > FILE, or >| FILE to replace a file. ok is false for
+// a line without one. The end of the file's name chooses the format unless the line has --format. A > in quotes is
+// text.
 func ParseRedirection(line string) (r Redirection, ok bool, err error) {
 	words, err := Split(line)
 	if err != nil {
@@ -37,13 +34,14 @@ func ParseRedirection(line string) (r Redirection, ok bool, err error) {
 	case target == "":
 		return r, false, usagef("> needs the name of a file")
 	case len(rest) > 0:
-		return r, false, usageHint("a > that is text needs quotes", "> FILE ends a command, and %s follows", show(rest[0].Value))
+		return r, false, usageHint("a > that is text needs quotes", "> FILE ends a command, and %s follows",
+			show(rest[0].Value))
 	}
 	r.File, r.Line = target, strings.TrimSpace(line[:words[at].Start])
 	hasFormat := slices.ContainsFunc(words[:at], func(w Word) bool {
 		return w.IsFlag() && strings.HasPrefix(w.Value, "--format")
 	})
-	if format := formats[strings.ToLower(filepath.Ext(target))]; format != "" && !hasFormat {
+	if format := formatOf(target); format != "" && !hasFormat {
 		r.Line += " --format " + format
 	}
 	return r, true, nil

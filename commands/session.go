@@ -11,10 +11,11 @@ import (
 
 // A Session is one conversation: who is signed in, what they may do, and the company's habits.
 type Session struct {
-	DB       *repo.DB         // carries the token of the signed-in user with every statement
-	Me       *repo.User       // nil when signed out
-	Matrix   security.Matrix  // what Me's role may do; nil when signed out
-	Duty     string           // what Me must do before anything else: choose a "password", enrol "mfa"; empty for nothing
+	DB     *repo.DB        // carries the token of the signed-in user with every statement
+	Me     *repo.User      // nil when signed out
+	Matrix security.Matrix // what Me's role may do; nil when signed out
+	// what Me must do before anything else: choose a "password", enrol "mfa"; empty for nothing
+	Duty     string
 	Typed    bool             // somebody sits at a prompt: no script
 	Settings *Settings        // what `set` shows and changes
 	Locale   Locale           // how dates, amounts and phone numbers are read and written
@@ -54,11 +55,14 @@ type SecretRequest struct {
 	Question string // "password", "new password"
 	File     string
 	Env      bool
-	Code     bool                      // of a second factor, no password
-	Twice    bool                      // a new password is asked for again
-	Check    func(secret string) error // judges it at the terminal, before it is asked for again: a bad one is asked for anew; may be nil
-	Notice   string                    // for whoever is asked, in lines: shown on the terminal before the question and nowhere else
-	QR       string                    // shown as a QR code beside the notice; the question makes no sense without a terminal
+	Code     bool // of a second factor, no password
+	Twice    bool // a new password is asked for again
+	// judges it at the terminal, before it is asked for again: a bad one is asked for anew; may be nil
+	Check func(secret string) error
+	// for whoever is asked, in lines: shown on the terminal before the question and nowhere else
+	Notice string
+	// shown as a QR code beside the notice; the question makes no sense without a terminal
+	QR string
 }
 
 // Terms are the company's rules of signing in.

@@ -16,7 +16,7 @@ var sessionFields = []Field[repo.SignedIn]{
 	{Column{Name: "client"}, func(i repo.SignedIn) any { return cameFrom(i) }},
 	{Column{Name: "created_at"}, func(i repo.SignedIn) any { return i.CreatedAt }},
 	{Column{Name: "last_used_at"}, func(i repo.SignedIn) any { return deref(i.LastUsedAt) }},
-	{Column{Name: "ends_at", Wide: true}, func(i repo.SignedIn) any { return i.EndsAt }},
+	{Column{Name: "ends_at", Wide: 1}, func(i repo.SignedIn) any { return i.EndsAt }},
 	{Column{Name: "current"}, func(i repo.SignedIn) any { return i.Current }},
 }
 
@@ -29,23 +29,30 @@ func cameFrom(i repo.SignedIn) string {
 }
 
 // SessionID is the kind of a session's number; one's own are completed.
-var SessionID = Kind{Name: "SESSION_ID", Parse: ID.Parse, Live: func(ctx context.Context, s *Session) ([]Choice, error) {
-	found, err := s.DB.Sessions(ctx, s.Me.ID)
-	return live(found, err, func(i repo.SignedIn) Choice {
-		which := "from " + cameFrom(i) + ", since " + clock(s, i.CreatedAt)
-		if i.Current {
-			which += ", this one"
-		}
-		return Choice{fmt.Sprint(i.ID), which}
-	})
-}}
+var SessionID = Kind{
+	Name: "SESSION_ID", Parse: ID.Parse,
+	Live: func(ctx context.Context, s *Session) ([]Choice, error) {
+		found, err := s.DB.Sessions(ctx, s.Me.ID)
+		return live(found, err, func(i repo.SignedIn) Choice {
+			which := "from " + cameFrom(i) + ", since " + clock(s, i.CreatedAt)
+			if i.Current {
+				which += ", this one"
+			}
+			return Choice{fmt.Sprint(i.ID), which}
+		})
+	},
+}
 
 func sessionCommands() Table {
 	return Table{
 		{
 			Name: "session list", Short: "List where you are signed in", Needs: security.SignedIn,
 			Examples: []string{"session list"},
-			Run:      func(ctx context.Context, s *Session, _ Input) (Output, error) { return sessionsOf(ctx, s, s.Me.ID) },
+			Run: func(ctx context.Context, s *Session, _ Input) (Output,
+				error,
+			) {
+				return sessionsOf(ctx, s, s.Me.ID)
+			},
 		},
 		{
 			Name: "session end", Short: "End a session, or all of yours but this one", Needs: security.SignedIn,
@@ -83,16 +90,22 @@ func endSession(ctx context.Context, s *Session, in Input) (Output, error) {
 		return Output{}, usageHint(`"session list" shows yours`, "session end needs the ID of a session, or --others")
 	case others:
 		ended, err := s.DB.EndOtherSessions(ctx)
-		return Output{Message: "your other sessions have ended: " + grouped(ended), Events: []Event{{Name: "other sessions ended", Level: LevelInfo}}}, err
+		return Output{
+			Message: "your other sessions have ended: " + grouped(ended),
+			Events:  []Event{{Name: "other sessions ended", Level: LevelInfo}},
+		}, err
 	case id == s.signer.SessionID():
 		return logout(ctx, s, in)
 	}
 	err := s.DB.EndSession(ctx, id)
-	return Output{Message: fmt.Sprintf("session %d ended", id), Events: []Event{happened("session", id, "ended")}}, named(err, "session", id)
+	return Output{
+		Message: fmt.Sprintf("session %d ended", id),
+		Events:  []Event{happened("session", id, "ended")},
+	}, named(err, "session", id)
 }
 
-// Unlock has the signed-in user sign in once more, with what they type only: neither a file nor the environment answers for
-// them. The session is a new one then, and the one before ends if it has not.
+// Unlock has the signed-in user sign in once more, with what they type only: neither a file nor the environment
+// answers for them. The session is a new one then, and the one before ends if it has not.
 func Unlock(ctx context.Context, s *Session) (Output, error) {
 	ask := s.Secret
 	defer func() { s.Secret = ask }()
@@ -103,8 +116,8 @@ func Unlock(ctx context.Context, s *Session) (Output, error) {
 	return login(ctx, s, Input{values: map[string]any{"email": s.Me.Email}})
 }
 
-// Leave ends the session of whoever is signed in, as a logout that does not wait for a database that is away: nobody has its
-// key any more, and where one is signed in shows only what somebody could use.
+// Leave ends the session of whoever is signed in, as a logout that does not wait for a database that is away: nobody
+// has its key any more, and where one is signed in shows only what somebody could use.
 func Leave(s *Session) Output {
 	if s.Me == nil {
 		return Output{}

@@ -34,10 +34,23 @@ type setting struct {
 }
 
 var settings = []setting{
-	{"format", "how answers are written", Format, func(s *Settings) any { return s.Format }, func(s *Settings, v any) { s.Format = v.(string) }},
-	{"color", "when answers are coloured", Color, func(s *Settings) any { return s.Color }, func(s *Settings, v any) { s.Color = v.(string) }},
-	{"limit", "rows of a list", Number("N", 1, 10_000), func(s *Settings) any { return s.Limit }, func(s *Settings, v any) { s.Limit = v.(int) }},
-	{"timing", "whether answers say how long they took", onOff, func(s *Settings) any { return map[bool]string{true: "on", false: "off"}[s.Timing] }, func(s *Settings, v any) { s.Timing = v == "on" }},
+	{
+		"format", "how answers are written", Format, func(s *Settings) any { return s.Format },
+		func(s *Settings, v any) { s.Format = v.(string) },
+	},
+	{
+		"color", "when answers are coloured", Color, func(s *Settings) any { return s.Color },
+		func(s *Settings, v any) { s.Color = v.(string) },
+	},
+	{
+		"limit", "rows of a list", Number("N", 1, 10_000), func(s *Settings) any { return s.Limit },
+		func(s *Settings, v any) { s.Limit = v.(int) },
+	},
+	{
+		"timing", "whether answers say how long they took", onOff,
+		func(s *Settings) any { return map[bool]string{true: "on", false: "off"}[s.Timing] },
+		func(s *Settings, v any) { s.Timing = v == "on" },
+	},
 }
 
 var onOff = Enum("on|off", "on", "off")
@@ -55,7 +68,8 @@ var settingValue = Kind{Name: "VALUE", Parse: Token("VALUE").Parse, After: func(
 
 // MayHaveWritten reports whether stored data may have changed with the command, also by what it ran inside.
 func (c Command) MayHaveWritten() bool {
-	return c.Writes() || slices.Contains([]security.Action{security.SignedIn, security.Limited, security.Enrol}, c.Needs)
+	return c.Writes() || slices.Contains([]security.Action{security.SignedIn, security.Limited, security.Enrol},
+		c.Needs)
 }
 
 // A shown setting is one with its value.
@@ -67,15 +81,19 @@ type shown struct {
 var settingFields = []Field[shown]{
 	{Column{Name: "name"}, func(s shown) any { return s.name }},
 	{Column{Name: "value"}, func(s shown) any { return s.value }},
-	{Column{Name: "meaning"}, func(s shown) any { return s.help }},
+	{Column{Name: "meaning", Long: true}, func(s shown) any { return s.help }},
 }
 
 func shellCommands() Table {
 	return Table{
 		{
-			Name: "next", Short: "Show the next page of the last list, as Enter on an empty line does", Needs: security.Public,
+			Name: "next", Short: "Show the next page of the last list, as Enter on an empty line does",
+			Needs: security.Public,
 			Run: func(context.Context, *Session, Input) (Output, error) {
-				return Output{}, &worded{"there is no next page: the last list was shown to its end", "", repo.ErrNotFound}
+				return Output{}, &worded{
+					"there is no next page: the last list was shown to its end", "",
+					repo.ErrNotFound,
+				}
 			},
 		},
 		{
@@ -107,15 +125,21 @@ func shellCommands() Table {
 		{
 			Name: "watch", Short: "Repeat a command until Ctrl-C, showing what changes", Needs: security.SignedIn,
 			Args: []Arg{
-				{Name: "seconds", Kind: Number("SECONDS", 1, 86_400), Help: "how long to wait in between (default 2)", Optional: true},
+				{
+					Name: "seconds", Kind: Number("SECONDS", 1, 86_400),
+					Help: "how long to wait in between (default 2)", Optional: true,
+				},
 				{Name: "command", Kind: Line, Help: "a command that only reads"},
 			},
 			Run: watch,
 		},
-		{Name: "clear", Short: "Empty the screen", Needs: security.Public, Run: func(_ context.Context, s *Session, _ Input) (Output, error) {
-			s.Clear()
-			return Output{}, nil
-		}},
+		{
+			Name: "clear", Short: "Empty the screen", Needs: security.Public,
+			Run: func(_ context.Context, s *Session, _ Input) (Output, error) {
+				s.Clear()
+				return Output{}, nil
+			},
+		},
 		{Name: "exit", Short: "Leave, as Ctrl-D does", Needs: security.Public, Run: leave},
 		{Name: "quit", Short: "Leave, as Ctrl-D does", Needs: security.Public, Run: leave},
 	}
@@ -170,7 +194,10 @@ func leave(context.Context, *Session, Input) (Output, error) { return Output{}, 
 
 // helpNoun and helpVerb are the kinds of the words that help explains.
 var (
-	helpNoun = Kind{Name: "NOUN", Parse: Token("NOUN").Parse, Values: func(s *Session) []Choice { return choices(s.Table.Allowed(s).Nouns()) }}
+	helpNoun = Kind{
+		Name: "NOUN", Parse: Token("NOUN").Parse,
+		Values: func(s *Session) []Choice { return choices(s.Table.Allowed(s).Nouns()) },
+	}
 	helpVerb = Kind{Name: "VERB", Parse: Token("VERB").Parse, After: func(s *Session, noun string) []Choice {
 		return choices(s.Table.Allowed(s).Verbs(noun))
 	}}
@@ -206,6 +233,10 @@ func runSet(_ context.Context, s *Session, in Input) (Output, error) {
 
 // All is every command there is, in the order of help.
 func All() Table {
-	return forImport(forMany(overtaking(slices.Concat(accountCommands(), shellCommands(), fateCommands(), editCommands(), undoCommands(), aliasCommands(), findCommands(), waitingCommands(), customerCommands(), privacyCommands(), contactCommands(),
-		contractCommands(), eventCommands(), noteCommands(), tagCommands(), userCommands(), accessCommands(), factorCommands(), sessionCommands(), auditCommands()))))
+	return withExports(forImport(
+		forMany(overtaking(slices.Concat(accountCommands(), shellCommands(), fateCommands(), editCommands(),
+			undoCommands(), aliasCommands(), findCommands(), waitingCommands(), customerCommands(), privacyCommands(),
+			contactCommands(),
+			contractCommands(), eventCommands(), noteCommands(), tagCommands(), userCommands(), accessCommands(),
+			factorCommands(), sessionCommands(), auditCommands())))))
 }

@@ -65,7 +65,8 @@ func tagCommands() Table {
 		},
 		{
 			Name: "tag add", Short: "Put a tag on a customer, contract or event", Needs: action("tag", "add"),
-			Args: tag, Examples: []string{"tag add customer 2 vip"}, Run: changeTag("tagged", "tagged", (*repo.DB).AddTag),
+			Args: tag, Examples: []string{"tag add customer 2 vip"},
+			Run: changeTag("tagged", "tagged", (*repo.DB).AddTag),
 		},
 		{
 			Name: "tag remove", Short: "Take a tag off a customer, contract or event", Needs: action("tag", "delete"),

@@ -23,8 +23,10 @@ var undoneFields = []Field[repo.LastChange]{
 
 func undoCommands() Table {
 	return Table{{
-		Name: "undo", Short: "Take back your own last change, unless somebody has changed the record since", Needs: security.SignedIn,
-		Flags: []Flag{{Name: "skip", Kind: Switch, Help: "pass over changes that cannot be taken back"}, formatFlag}, Run: undo,
+		Name: "undo", Short: "Take back your own last change, unless somebody has changed the record since",
+		Needs: security.SignedIn,
+		Flags: []Flag{{Name: "skip", Kind: Switch, Help: "pass over changes that cannot be taken back"}, formatFlag},
+		Run:   undo,
 	}}
 }
 
@@ -43,7 +45,8 @@ func undo(ctx context.Context, s *Session, in Input) (Output, error) {
 			return out, err
 		case !in.Has("skip"):
 			return Output{}, s.pointOn(ctx, err, changes[i+1:])
-		case !Readable(err) || s.DB.IsAtomic() && undoable(s, c) == nil: // an atomic script ends with its first failed statement
+		// an atomic script ends with its first failed statement
+		case !Readable(err) || s.DB.IsAtomic() && undoable(s, c) == nil:
 			return Output{}, err
 		}
 		passed = append(passed, "passed over: "+err.Error())
@@ -51,7 +54,10 @@ func undo(ctx context.Context, s *Session, in Input) (Output, error) {
 	if passed != nil {
 		return Output{}, &worded{"none of your changes can be taken back", strings.Join(passed, "\n"), repo.ErrConflict}
 	}
-	return Output{}, &worded{"there is nothing to undo", "undo takes back your own changes of records, the last one first", repo.ErrNotFound}
+	return Output{}, &worded{
+		"there is nothing to undo",
+		"undo takes back your own changes of records, the last one first", repo.ErrNotFound,
+	}
 }
 
 // takeBack takes a change back, or says why it cannot be.
@@ -109,7 +115,10 @@ func undone(ctx context.Context, s *Session, c repo.LastChange) (Output, error) 
 
 // theChange names a change in a sentence.
 func theChange(s *Session, c repo.LastChange) string {
-	what := map[string]string{"add": "adding", "update": "the update of", "delete": "deleting", "cancel": "canceling", "restore": "restoring"}[c.Action]
+	what := map[string]string{
+		"add": "adding", "update": "the update of", "delete": "deleting", "cancel": "canceling",
+		"restore": "restoring",
+	}[c.Action]
 	switch c.Action {
 	case "hand-over":
 		return fmt.Sprintf("handing over the work of user %d at %s", c.EntityID, clock(s, c.At))
@@ -133,7 +142,8 @@ func undoable(s *Session, c repo.LastChange) error {
 		if c.Members != nil {
 			it = "one of the records"
 		}
-		return &worded{fmt.Sprintf("%s cannot be taken back: %s has changed %s since, at %s", change, who, it, clock(s, *c.ChangedAt)), "", repo.ErrConflict}
+		return &worded{fmt.Sprintf("%s cannot be taken back: %s has changed %s since, at %s", change, who, it,
+			clock(s, *c.ChangedAt)), "", repo.ErrConflict}
 	}
 	needed := action(c.Entity, "update")
 	switch {
@@ -147,14 +157,19 @@ func undoable(s *Session, c repo.LastChange) error {
 		needed = action(c.Entity, "delete")
 	}
 	if c.Entity == "contract" && c.Action == "add" {
-		return &worded{change + " cannot be taken back: a contract is not deleted", fmt.Sprintf("contract cancel %d ends one that is not signed", c.EntityID), repo.ErrConflict}
+		return &worded{
+			change + " cannot be taken back: a contract is not deleted",
+			fmt.Sprintf("contract cancel %d ends one that is not signed", c.EntityID), repo.ErrConflict,
+		}
 	}
 	if !s.May(needed) && !c.Fresh && c.Action != "import" {
-		return &worded{fmt.Sprintf("not permitted: %s cannot be taken back without %s, which the role %s does not have", change, needed, s.Me.Role), "", repo.ErrDenied}
+		return &worded{fmt.Sprintf("not permitted: %s cannot be taken back without %s, which the role %s does not have",
+			change, needed, s.Me.Role), "", repo.ErrDenied}
 	}
 	for _, v := range c.Before {
 		if text, _ := v.(string); text == repo.Erased || unopened.MatchString(text) {
-			return &worded{change + " cannot be taken back: what was there before is " + strings.Trim(fmt.Sprint(v), "‹›"), "", repo.ErrConflict}
+			return &worded{change + " cannot be taken back: what was there before is " +
+				strings.Trim(fmt.Sprint(v), "‹›"), "", repo.ErrConflict}
 		}
 	}
 	return nil
@@ -175,7 +190,8 @@ func tellUndone(s *Session, c repo.LastChange) string {
 	case c.Members != nil:
 		return fmt.Sprintf("taken back: %s, %s in all", theChange(s, c), Plural(*c.Members, "change"))
 	case c.Entity == "payment":
-		return fmt.Sprintf("contract %v: the payment of %v at %s is taken back by its opposite", c.After["contract_id"], c.After["amount"], at)
+		return fmt.Sprintf("contract %v: the payment of %v at %s is taken back by its opposite", c.After["contract_id"],
+			c.After["amount"], at)
 	case c.Action == "add":
 		return fmt.Sprintf("%s %d deleted: you had added it at %s", c.Entity, c.EntityID, at)
 	case c.Action == "restore":
@@ -185,7 +201,8 @@ func tellUndone(s *Session, c repo.LastChange) string {
 	}
 	lines := []string{fmt.Sprintf("%s %d is as it was before %s", c.Entity, c.EntityID, at)}
 	for _, column := range slices.Sorted(maps.Keys(c.Before)) {
-		lines = append(lines, fmt.Sprintf("%s: %s → %s", column, toTell(s, column, c.After[column]), toTell(s, column, c.Before[column])))
+		lines = append(lines, fmt.Sprintf("%s: %s → %s", column, toTell(s, column, c.After[column]),
+			toTell(s, column, c.Before[column])))
 	}
 	return strings.Join(lines, "\n")
 }

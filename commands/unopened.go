@@ -47,6 +47,7 @@ func Unopened(o Output) string {
 		return fmt.Sprintf("%s cannot be opened: copy the keyset with key %s from a machine that has it, "+
 			"or ask an administrator for crm keyset import", Plural(int64(count), "value"), key)
 	}
-	return fmt.Sprintf("%s cannot be opened: %s was altered in the database; correct the record, or restore it from a backup",
+	return fmt.Sprintf(
+		"%s cannot be opened: %s was altered in the database; correct the record, or restore it from a backup",
 		Plural(int64(count), "value"), repo.Unreadable)
 }

@@ -41,8 +41,14 @@ func userKind(name, role string) Kind {
 
 func userCommands() Table {
 	name := PersonName()
-	number := Flag{Name: "employee-number", Kind: Token("NUMBER"), Help: "the number in the company's books (default: given by crm)"}
-	reassign := Flag{Name: "reassign-to", Kind: UserID, Help: "who takes over their customers, open contracts and coming events"}
+	number := Flag{
+		Name: "employee-number", Kind: Token("NUMBER"),
+		Help: "the number in the company's books (default: given by crm)",
+	}
+	reassign := Flag{
+		Name: "reassign-to", Kind: UserID,
+		Help: "who takes over their customers, open contracts and coming events",
+	}
 	changes := []Flag{
 		{Name: "email", Kind: Required(Email), Help: "the address to sign in with"},
 		{Name: "role", Kind: Role, Help: "the department's role"},
@@ -58,26 +64,32 @@ func userCommands() Table {
 				searchFlag("number, name, email or role")),
 			Examples: []string{"user list", "user list --role support"},
 			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
-				return pages(ctx, s, in, userFields, func(ctx context.Context, p repo.Page) (repo.List[repo.User], error) {
-					return s.DB.Users(ctx, repo.UserFilter{Page: p, Role: Value[string](in, "role")})
-				})
+				return pages(ctx, s, in, userFields,
+					func(ctx context.Context, p repo.Page) (repo.List[repo.User], error) {
+						return s.DB.Users(ctx, repo.UserFilter{Page: p, Role: Value[string](in, "role")})
+					})
 			},
 		},
-		getCommand("user", UserID, userFields, (*repo.DB).User, "user get me"),
+		getUserCommand(),
 		{
-			Name: "user add", Short: "Add a collaborator; answers a one-time password for them", Needs: action("user", "add"),
+			Name: "user add", Short: "Add a collaborator; answers a one-time password for them",
+			Needs: action("user", "add"),
 			Args: []Arg{
 				{Name: "email", Kind: Required(Email), Help: "the address to sign in with"},
 				{Name: "first-name", Kind: name, Help: "the first name"},
 				{Name: "last-name", Kind: name, Help: "the last name"},
 				{Name: "role", Kind: Role, Help: "the department's role"},
 			},
-			Flags: []Flag{number, {Name: "password-file", Kind: Path, Help: "give them the password in this file, which stays theirs"}},
-			Run:   addUser,
+			Flags: []Flag{number, {
+				Name: "password-file", Kind: Path,
+				Help: "give them the password in this file, which stays theirs",
+			}},
+			Run: addUser,
 		},
 		{
-			Name: "user update", Short: "Change a collaborator; a new role ends their sessions", Needs: action("user", "update"),
-			Args: []Arg{idArg(UserID)}, Flags: append(changes, reassign),
+			Name: "user update", Short: "Change a collaborator; a new role ends their sessions",
+			Needs: action("user", "update"),
+			Args:  []Arg{idArg(UserID)}, Flags: append(changes, reassign),
 			Examples: []string{"user update 3 --last-name Bouzin"},
 			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
 				id := Value[int64](in, "id")
@@ -102,15 +114,35 @@ func userCommands() Table {
 			},
 		},
 		{
-			Name: "user hand-over", Short: "Move somebody's customers, open contracts and coming events to another", Needs: action("user", "handover"),
-			Args: []Arg{idArg(UserID)}, Flags: []Flag{{Name: "to", Kind: UserID, Help: "who takes them over", Required: true}}, Destructive: true,
-			Question: askToHandOver,
-			Examples: []string{"user hand-over 3 --to 4"},
-			Run:      handOverWork,
+			Name: "user hand-over", Short: "Move somebody's customers, open contracts and coming events to another",
+			Needs:       action("user", "handover"),
+			Args:        []Arg{idArg(UserID)},
+			Flags:       []Flag{{Name: "to", Kind: UserID, Help: "who takes them over", Required: true}},
+			Destructive: true,
+			Question:    askToHandOver,
+			Examples:    []string{"user hand-over 3 --to 4"},
+			Run:         handOverWork,
 		},
 		restoreCommand("user", userFields, (*repo.DB).RestoreUser),
 		historyCommand("user", UserID),
 	}
+}
+
+// getUserCommand is `user get ID`. To those who may unlock the account it also shows until when it is locked out.
+func getUserCommand() Command {
+	c := getCommand("user", UserID, userFields, (*repo.DB).User, "user get me")
+	get := c.Run
+	c.Run = func(ctx context.Context, s *Session, in Input) (Output, error) {
+		out, err := get(ctx, s, in)
+		if err != nil || !s.May(action("user", "unlock")) {
+			return out, err
+		}
+		until, err := s.DB.Lockout(ctx, Value[int64](in, "id"))
+		out.Columns = append(out.Columns, Column{Name: "locked_until", Absent: true})
+		out.Rows[0] = append(out.Rows[0], deref(until))
+		return out, err
+	}
+	return c
 }
 
 var handedFields = []Field[repo.Handed]{
@@ -164,7 +196,10 @@ func addUserWithPassword(ctx context.Context, s *Session, in Input) (Output, err
 	if err != nil {
 		return Output{}, err
 	}
-	of := repo.User{FirstName: Value[string](in, "first-name"), LastName: Value[string](in, "last-name"), Email: Value[string](in, "email")}
+	of := repo.User{
+		FirstName: Value[string](in, "first-name"), LastName: Value[string](in, "last-name"),
+		Email: Value[string](in, "email"),
+	}
 	password, err := Verifier(text, s.Terms.Password, of)
 	if err != nil {
 		return Output{}, err

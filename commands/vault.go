@@ -9,8 +9,8 @@ import (
 	"crm/security"
 )
 
-// Unseal returns the vault that the content of a keyset opens or, if that is empty, the keyset's file, which it follows.
-// Its errors are ErrUsage.
+// Unseal returns the vault that the content of a keyset opens or, if that is empty, the keyset's file, which it
+// follows. Its errors are ErrUsage.
 func Unseal(content []byte, file string) (repo.Vault, error) {
 	keyring, err := OpenKeyring(content, file)
 	if err != nil {
@@ -24,7 +24,9 @@ func OpenKeyring(content []byte, file string) (keyring *security.Keyring, err er
 	if len(content) > 0 {
 		keyring, err = security.NewKeyring(content)
 	} else if keyring, err = security.OpenKeyring(file); errors.Is(err, fs.ErrNotExist) {
-		return nil, usageHint("crm init makes it with the database; on another machine, copy it there or set CRM_KEYSET", "there is no keyset %s", file)
+		return nil, usageHint(
+			"crm init makes it with the database; on another machine, copy it there or set CRM_KEYSET",
+			"there is no keyset %s", file)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUsage, err)

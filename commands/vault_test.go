@@ -11,7 +11,10 @@ func TestUnseal(t *testing.T) {
 	for _, test := range []struct {
 		content, file, want, hint string
 	}{
-		{"", missing, "there is no keyset " + missing, "crm init makes it with the database; on another machine, copy it there or set CRM_KEYSET"},
+		{
+			"", missing, "there is no keyset " + missing,
+			"crm init makes it with the database; on another machine, copy it there or set CRM_KEYSET",
+		},
 		{"secret", "", "keyset is not a JSON object", ""},
 	} {
 		_, err := Unseal([]byte(test.content), test.file)

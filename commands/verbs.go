@@ -10,7 +10,9 @@ import (
 // This file is the commands that all nouns have alike.
 
 // getCommand is `NOUN get ID`.
-func getCommand[T any](noun string, kind Kind, fields []Field[T], get func(*repo.DB, context.Context, int64) (T, error), examples ...string) Command {
+func getCommand[T any](noun string, kind Kind, fields []Field[T], get func(*repo.DB, context.Context, int64) (T, error),
+	examples ...string,
+) Command {
 	return Command{
 		Name: noun + " get", Short: "Show one " + noun, Needs: action(noun, "view"),
 		Args: []Arg{idArg(kind)}, Examples: append([]string{noun + " get 1"}, examples...),
@@ -23,10 +25,13 @@ func getCommand[T any](noun string, kind Kind, fields []Field[T], get func(*repo
 }
 
 // deleteCommand is `NOUN delete ID`.
-func deleteCommand[T any](noun string, kind Kind, fields []Field[T], remove func(*repo.DB, context.Context, int64) (T, error), question question) Command {
+func deleteCommand[T any](noun string, kind Kind, fields []Field[T],
+	remove func(*repo.DB, context.Context, int64) (T, error), question question,
+) Command {
 	return Command{
-		Name: noun + " delete", Short: "Delete " + withArticle(noun) + "; restore brings it back", Needs: action(noun, "delete"),
-		Args: []Arg{idArg(kind)}, Destructive: true, Question: question,
+		Name: noun + " delete", Short: "Delete " + withArticle(noun) + "; restore brings it back",
+		Needs: action(noun, "delete"),
+		Args:  []Arg{idArg(kind)}, Destructive: true, Question: question,
 		Run: marked(noun, "deleted", fields, remove),
 	}
 }
@@ -40,7 +45,9 @@ func withArticle(noun string) string {
 }
 
 // restoreCommand is `NOUN restore ID`; what may delete may restore.
-func restoreCommand[T any](noun string, fields []Field[T], restore func(*repo.DB, context.Context, int64) (T, error)) Command {
+func restoreCommand[T any](noun string, fields []Field[T],
+	restore func(*repo.DB, context.Context, int64) (T, error),
+) Command {
 	return Command{
 		Name: noun + " restore", Short: "Bring a deleted " + noun + " back", Needs: action(noun, "delete"),
 		Args: []Arg{idArg(ID)},
@@ -48,7 +55,9 @@ func restoreCommand[T any](noun string, fields []Field[T], restore func(*repo.DB
 	}
 }
 
-func marked[T any](noun, what string, fields []Field[T], mark func(*repo.DB, context.Context, int64) (T, error)) func(context.Context, *Session, Input) (Output, error) {
+func marked[T any](noun, what string, fields []Field[T],
+	mark func(*repo.DB, context.Context, int64) (T, error),
+) func(context.Context, *Session, Input) (Output, error) {
 	return func(ctx context.Context, s *Session, in Input) (Output, error) {
 		id := Value[int64](in, "id")
 		record, err := mark(s.DB, ctx, id)

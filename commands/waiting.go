@@ -21,8 +21,8 @@ func (t task) text() string { return Plural(t.count, t.noun) + " " + t.rest }
 
 var taskFields = []Field[task]{
 	{Column{Name: "count"}, func(t task) any { return t.count }},
-	{Column{Name: "waiting"}, func(t task) any { _, what, _ := strings.Cut(t.text(), " "); return what }},
-	{Column{Name: "command"}, func(t task) any { return t.command }},
+	{Column{Name: "waiting", Whole: true}, func(t task) any { _, what, _ := strings.Cut(t.text(), " "); return what }},
+	{Column{Name: "command", Whole: true}, func(t task) any { return t.command }},
 }
 
 func waitingCommands() Table {
@@ -46,7 +46,10 @@ func tasksOf(ctx context.Context, s *Session) ([]task, error) {
 	var tasks []task
 	for _, t := range []task{
 		{w.Unsigned, "contract", "of yours to be signed", "contract list --mine --unsigned", "contract.update"},
-		{w.Unpaid, "signed contract", "of yours to be paid", "contract list --mine --status signed --unpaid", "contract.update"},
+		{
+			w.Unpaid, "signed contract", "of yours to be paid", "contract list --mine --status signed --unpaid",
+			"contract.update",
+		},
 		{w.NoSupport, "coming event", "without support", "event list --no-support --from today", "event.update"},
 		{w.Due, "follow-up", "of yours due", "note list --mine --due today", "note.update"},
 		{w.Mine, "event", "of yours in the next 7 days", "event list --mine --from today --to +7d", "event.update"},

@@ -30,8 +30,8 @@ const (
 // whereOperators are the operators, the longer ones first.
 var whereOperators = []string{"!=", "!~", "<=", ">=", "=", "<", ">", "~"}
 
-// whereKind is the kind of a condition on the records of a noun; its value is a repo.Where. known are the flags of the noun:
-// a value is read as the flag of the field's name reads it.
+// whereKind is the kind of a condition on the records of a noun; its value is a repo.Where. known are the flags of the
+// noun: a value is read as the flag of the field's name reads it.
 func whereKind(noun string, known []Flag) Kind {
 	w := whereFields{known: map[string]Kind{}}
 	for _, c := range repo.ColumnsOfNoun(noun) {
@@ -114,7 +114,10 @@ func splitWhere(text string) (parts []wherePart, open bool) {
 			if length < 0 {
 				return append(parts, wherePart{text: text[end:], at: at, end: len(text), isQuoted: true}), true
 			}
-			parts = append(parts, wherePart{text: text[end : end+length], at: at, end: end + length + 1, isQuoted: true})
+			parts = append(parts, wherePart{
+				text: text[end : end+length], at: at, end: end + length + 1,
+				isQuoted: true,
+			})
 			end += length + 1
 		default:
 			for end < len(text) {
@@ -228,7 +231,8 @@ func (p *whereParser) one() (repo.Where, error) {
 		if word != "" {
 			return repo.Where{}, p.wrong(at, "there is no field %s: did you mean %s?", show(name.text), word)
 		}
-		return repo.Where{}, p.wrong(at, "there is no field %s: want one of %s", show(name.text), strings.Join(p.names(), ", "))
+		return repo.Where{}, p.wrong(at, "there is no field %s: want one of %s", show(name.text),
+			strings.Join(p.names(), ", "))
 	}
 	p.parts = p.parts[1:]
 	return p.comparison(c)
@@ -289,7 +293,8 @@ func (p *whereParser) value() (string, error) {
 	for len(p.parts) > 0 && !p.parts[0].is("and") && !p.parts[0].is("or") && !p.parts[0].is(")") {
 		next := p.parts[0]
 		if next.isSign || next.isQuoted {
-			return "", p.wrong(next.at, "want and or or before this: a value with %s needs quotes", show(p.text[next.at:next.end]))
+			return "", p.wrong(next.at, "want and or or before this: a value with %s needs quotes",
+				show(p.text[next.at:next.end]))
 		}
 		end = next.end
 		p.parts = p.parts[1:]
@@ -361,7 +366,8 @@ func (w whereFields) complete(s *Session, word string) (base string, next []Choi
 	} else {
 		base = word
 	}
-	if len(parts) == 0 || parts[len(parts)-1].is("and") || parts[len(parts)-1].is("or") || parts[len(parts)-1].is("not") || parts[len(parts)-1].is("(") {
+	if len(parts) == 0 || parts[len(parts)-1].is("and") || parts[len(parts)-1].is("or") ||
+		parts[len(parts)-1].is("not") || parts[len(parts)-1].is("(") {
 		return base, append(choices(w.names()), choices([]string{"not", "("})...)
 	}
 	last := parts[len(parts)-1]

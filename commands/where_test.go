@@ -21,7 +21,10 @@ func whereOf(t testing.TB, noun string) commands.Kind {
 
 func whereSession() *commands.Session {
 	now := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
-	return &commands.Session{Locale: commands.Locale{Zone: time.UTC, Region: "FR", Currency: "EUR", Language: "fr", Now: func() time.Time { return now }}}
+	return &commands.Session{Locale: commands.Locale{
+		Zone: time.UTC, Region: "FR", Currency: "EUR", Language: "fr",
+		Now: func() time.Time { return now },
+	}}
 }
 
 // and binds tighter than or, not tighter than and; parentheses change that. Values end before and, or and parentheses.
@@ -92,8 +95,10 @@ func TestWhereCompletion(t *testing.T) {
 // Whatever is typed is read or refused with the place of the mistake; conditions have known fields and operators only.
 func FuzzWhere(f *testing.F) {
 	for _, seed := range []string{
-		`status = pending and total_amount < 500`, `not (a`, `((((`, `id = 1 or id != 2`, `signed_at >= today`, `customer ~ "x"`, `'`, `status = 'é`, "id\x00=1",
-		strings.Repeat("not ", 300) + "id = 1", strings.Repeat("(", 3000), "status is not", "!", "=", "id = 1)", "\xff = 1",
+		`status = pending and total_amount < 500`, `not (a`, `((((`, `id = 1 or id != 2`, `signed_at >= today`,
+		`customer ~ "x"`, `'`, `status = 'é`, "id\x00=1",
+		strings.Repeat("not ", 300) + "id = 1", strings.Repeat("(", 3000), "status is not", "!", "=", "id = 1)",
+		"\xff = 1",
 	} {
 		f.Add(seed)
 	}
@@ -106,7 +111,8 @@ func FuzzWhere(f *testing.F) {
 			t.Errorf("%q is not the beginning of %q", base, text)
 		}
 		if err != nil {
-			if !strings.HasPrefix(err.Error(), "at character ") && !strings.HasPrefix(err.Error(), "has ") || utf8.RuneCountInString(err.Error()) > 5000 {
+			if !strings.HasPrefix(err.Error(), "at character ") && !strings.HasPrefix(err.Error(), "has ") ||
+				utf8.RuneCountInString(err.Error()) > 5000 {
 				t.Errorf("%q: %v", text, err)
 			}
 			return
@@ -114,7 +120,8 @@ func FuzzWhere(f *testing.F) {
 		var check func(w repo.Where)
 		check = func(w repo.Where) {
 			known := slices.ContainsFunc(columns, func(c repo.Column) bool { return c.Name == w.Column })
-			if isLeaf := len(w.Parts) == 0; isLeaf != known || !slices.Contains([]string{"and", "or", "not", "=", "<", "<=", ">", ">=", "~", "empty"}, w.Op) {
+			if isLeaf := len(w.Parts) == 0; isLeaf != known ||
+				!slices.Contains([]string{"and", "or", "not", "=", "<", "<=", ">", ">=", "~", "empty"}, w.Op) {
 				t.Errorf("%q is read as %+v", text, w)
 			}
 			for _, p := range w.Parts {

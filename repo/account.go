@@ -72,3 +72,8 @@ func (db *DB) ResetPassword(ctx context.Context, id int64, p Password) (until ti
 func (db *DB) Unlock(ctx context.Context, id int64) error {
 	return db.run(ctx, step{query: squirrel.Expr("select unlock_user($1)", id)})
 }
+
+// Lockout returns the end of an account's lockout; nil if there is none or the caller may not end it.
+func (db *DB) Lockout(ctx context.Context, id int64) (until *time.Time, err error) {
+	return until, db.ask(ctx, step{squirrel.Expr("select lockout_of($1)", id), value(&until)})
+}

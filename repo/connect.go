@@ -33,6 +33,7 @@ type link struct {
 	gaveUp  atomic.Bool                     // has waited reconnectBudget in vain since the last success
 	tell    func()                          // reports that the database is unreachable; may be nil
 	revive  func(ctx context.Context) error // starts the server; may be nil
+	blocked func([]Blocker)                 // see reportBlockers; may be nil
 	limit   time.Duration                   // of one exchange; 0: none
 	run     *scriptRun                      // nil: requests have random keys
 	clock   clock

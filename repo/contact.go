@@ -14,11 +14,11 @@ type Contact struct {
 	CustomerID int64      `db:"customer_id" show:"detail"`
 	Customer   string     `db:"customer" sealed:"customer.company_name" sort:"text"` // the company's name
 	FullName   string     `db:"full_name" sealed:"contact.full_name" sort:"text"`
-	Role       string     `db:"role" sealed:"contact.role"` // at the customer's; empty: unknown
-	Email      string     `db:"email" sealed:"contact.email"`
-	Phone      string     `db:"phone" sealed:"contact.phone"`    // E.164
-	First      bool       `db:"first" by:"database"`             // the first of the customer's contacts
-	FirstAt    *time.Time `db:"first_at" show:"hidden" sort:"-"` // when it became the first one; nil: never
+	Role       string     `db:"role" sealed:"contact.role" show:"wide"` // at the customer's; empty: unknown
+	Email      string     `db:"email" sealed:"contact.email" show:"wide whole"`
+	Phone      string     `db:"phone" sealed:"contact.phone" show:"whole"` // E.164
+	First      bool       `db:"first" by:"database"`                       // the first of the customer's contacts
+	FirstAt    *time.Time `db:"first_at" show:"hidden" sort:"-"`           // when it became the first one; nil: never
 	CreatedAt  time.Time  `db:"created_at" by:"database" show:"detail"`
 	UpdatedAt  time.Time  `db:"updated_at" by:"database" show:"detail"`
 	DeletedAt  *time.Time `db:"deleted_at" show:"detail absent" sort:"-"`

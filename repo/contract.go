@@ -16,7 +16,7 @@ type Contract struct {
 	CustomerEmail   string     `db:"customer_email" sealed:"customer.email" show:"hidden"`
 	CustomerPhone   string     `db:"customer_phone" sealed:"customer.phone" show:"hidden"`
 	SalesID         *int64     `db:"sales_id" show:"detail"`
-	SalesContact    *string    `db:"sales_contact" search:"words"`
+	SalesContact    *string    `db:"sales_contact" search:"words" show:"wide"`
 	TotalAmount     Money      `db:"total_amount"`
 	RemainingAmount Money      `db:"remaining_amount" by:"database"`
 	Status          string     `db:"status" show:"status" search:"words"`

@@ -12,13 +12,13 @@ type Customer struct {
 	ID          int64  `db:"id"`
 	CompanyName string `db:"company_name" sealed:"customer.company_name" sort:"text"`
 	FullName    string `db:"full_name" sealed:"customer.full_name" sort:"text"`
-	Email       string `db:"email" sealed:"customer.email"` // empty: none
-	Phone       string `db:"phone" sealed:"customer.phone"` // E.164; empty: none
+	Email       string `db:"email" sealed:"customer.email" show:"wider whole"` // empty: none
+	Phone       string `db:"phone" sealed:"customer.phone" show:"whole"`       // E.164; empty: none
 	Address     string `db:"address" sealed:"customer.address" show:"detail"`
 	// BCP 47; empty: unknown
 	Language     string     `db:"language" sealed:"customer.language" search:"-" show:"detail"`
 	SalesID      *int64     `db:"sales_id" show:"detail"`
-	SalesContact *string    `db:"sales_contact"`
+	SalesContact *string    `db:"sales_contact" show:"wide"`
 	CreatedAt    time.Time  `db:"created_at" show:"detail"` // first contact
 	UpdatedAt    time.Time  `db:"updated_at" show:"detail"` // last contact
 	DeletedAt    *time.Time `db:"deleted_at" show:"detail absent" sort:"-"`

@@ -23,9 +23,10 @@ import (
 //	sort    "-": the column is no sort key; "text": lists are sorted by the column after opening it (sorted.go). Other
 //	        sealed columns are no sort keys, for ciphertexts have no order
 //	by      "database": the database maintains the column, so undo does not write it
-//	show    where answers leave the column out: "detail" in lists, "wide" in lists that do not fit, "hidden"
-//	        everywhere; "absent" in a single record without a value; "status" marks a fixed word. Several are
-//	        separated by blanks
+//	show    where answers leave the column out: "detail" in lists, "wide" in lists that do not fit, "wider" in such
+//	        lists before a "wide" one, "hidden" everywhere, "absent" in a single record without a value; and how
+//	        lists show it: "status" for a fixed word, "whole" if they never cut it, "long" on several lines.
+//	        Several are separated by blanks
 
 // A Column is one column of an entity.
 type Column struct {

@@ -17,7 +17,7 @@ type Event struct {
 	Name            *string    `db:"name" search:"index"`
 	ContractID      int64      `db:"contract_id" show:"detail"`
 	CustomerID      int64      `db:"customer_id" show:"detail"`
-	Customer        string     `db:"customer" sealed:"customer.company_name" sort:"text"` // the company's name
+	Customer        string     `db:"customer" sealed:"customer.company_name" sort:"text" show:"wide"` // the company's name
 	CustomerContact string     `db:"customer_contact" sealed:"customer.full_name" show:"detail"`
 	CustomerEmail   string     `db:"customer_email" sealed:"customer.email" show:"detail"`
 	CustomerPhone   string     `db:"customer_phone" sealed:"customer.phone" show:"detail"`
@@ -27,12 +27,12 @@ type Event struct {
 	ContactPhone    string     `db:"contact_phone" sealed:"contact.phone" show:"hidden"`
 	StartDate       *time.Time `db:"start_date"`
 	EndDate         *time.Time `db:"end_date" show:"wide"`
-	Location        *string    `db:"location" search:"index"`
-	Attendees       *int64     `db:"attendees" show:"wide"`
+	Location        *string    `db:"location" search:"index" show:"wide"`
+	Attendees       *int64     `db:"attendees" show:"wider"`
 	Comments        *string    `db:"comments" search:"index" sort:"-" show:"detail"`
 	SupportID       *int64     `db:"support_id" show:"detail"`
 	SupportContact  *string    `db:"support_contact" search:"words"`
-	Status          string     `db:"status" show:"status wide"` // confirmed or canceled
+	Status          string     `db:"status" show:"status wider"` // confirmed or canceled
 	// a canceled event has no support contact and cannot be changed
 	CanceledAt *time.Time `db:"canceled_at" sort:"-" show:"detail absent"`
 	CreatedAt  time.Time  `db:"created_at" show:"detail"`

@@ -129,7 +129,9 @@ func (db *DB) sendOnce(ctx context.Context, b bundle, request string) (out outco
 		return outcome{err: err, lost: db.tx == nil && isLost(err)}, false
 	}
 	queued := db.queue(b, token, request, touches, shared, &moved)
+	quit := db.reportBlockers(ctx, to.Conn(), shared)
 	out.err = to.SendBatch(limited, queued).Close()
+	quit()
 	out.late, out.by = out.err != nil && limited.Err() != nil && ctx.Err() == nil, db.link.limit
 	stop()
 	broken := release()
@@ -149,6 +151,7 @@ func (db *DB) sendOnce(ctx context.Context, b bundle, request string) (out outco
 // A batchSender is a connection or a transaction.
 type batchSender interface {
 	SendBatch(context.Context, *pgx.Batch) pgx.BatchResults
+	Conn() *pgx.Conn
 }
 
 // sender returns the target of a batch: the transaction of an atomic script, which begins with its first batch, or a

@@ -16,6 +16,7 @@ import (
 const mayCall = `
 crm.add_many(regclass,jsonb)
 crm.admits(bigint[],bigint,bigint[])
+crm.blockers(integer)
 crm.change_many(text,regclass,jsonb,boolean,boolean)
 crm.change_password(bytea,integer,integer,integer,bytea,bytea)
 crm.clear_mfa(bigint)
@@ -36,6 +37,7 @@ crm.known_fate(uuid)
 crm.lead_import(text)
 crm.lead_update(text)
 crm.led_changes(bigint)
+crm.lockout_of(bigint)
 crm.me(boolean)
 crm.me_id()
 crm.my_account()
@@ -72,7 +74,8 @@ crm.sign_out()
 crm.take_back(bigint,jsonb)
 crm.touch()
 crm.unlock_user(bigint)
-crm.within(bigint[],bigint[])`
+crm.within(bigint[],bigint[])
+crm.writer_class()`
 
 // mayTouch are its privileges on tables, views and sequences, and the columns of those that are not for all.
 const mayTouch = `

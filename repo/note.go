@@ -11,18 +11,18 @@ import (
 // A Note is a text on a customer, contract or event, and a follow-up if it has a due day.
 type Note struct {
 	ID         int64      `db:"id"`
-	Noun       string     `db:"noun" by:"database"` // of the record: one of Noted
+	Noun       string     `db:"noun" by:"database" show:"whole"` // of the record: one of Noted
 	RecordID   int64      `db:"record_id" by:"database"`
 	Customer   string     `db:"customer" sealed:"customer.company_name" sort:"text"` // the company's name
 	CustomerID *int64     `db:"customer_id" show:"hidden"`
 	ContractID *int64     `db:"contract_id" show:"hidden"`
 	EventID    *int64     `db:"event_id" show:"hidden"`
-	Text       string     `db:"text" sealed:"note.text"`
+	Text       string     `db:"text" sealed:"note.text" show:"long"`
 	Due        *time.Time `db:"due"` // a day, at midnight UTC
 	DoneAt     *time.Time `db:"done_at" show:"detail absent"`
 	AuthorID   *int64     `db:"author_id" by:"database" show:"detail"`
 	Author     *string    `db:"author" by:"database"` // nil: the company's set-up
-	CreatedAt  time.Time  `db:"created_at" by:"database"`
+	CreatedAt  time.Time  `db:"created_at" by:"database" show:"wide"`
 	UpdatedAt  time.Time  `db:"updated_at" by:"database" show:"detail"`
 	DeletedAt  *time.Time `db:"deleted_at" show:"detail absent" sort:"-"`
 }

@@ -61,6 +61,8 @@ type Config struct {
 	Revive         func(ctx context.Context) error // starts the server if it is stopped; may be nil
 	// called once when a database becomes unreachable that was reachable before; may be nil
 	Away func()
+	// called when a statement has waited for a lock of others for more than a second; may be nil
+	Blocked func([]Blocker)
 	// called once if the schema is of a newer crm that still serves this one; may be nil
 	Newer func()
 }
@@ -72,7 +74,7 @@ func Open(c Config) (*DB, error) {
 		return nil, fmt.Errorf("database.url cannot be read: want postgres://USER:PASSWORD@HOST:PORT/DATABASE")
 	}
 	db := &DB{
-		vault: c.Vault, link: &link{tell: c.Away, revive: c.Revive, limit: c.QueryTimeout, clock: systemClock()},
+		vault: c.Vault, link: &link{tell: c.Away, revive: c.Revive, blocked: c.Blocked, limit: c.QueryTimeout, clock: systemClock()},
 		fixed: fixed(c.Schema), meeting: newMeeting(c.Schema, c.Newer),
 	}
 	conf.MaxConns, conf.MinConns = 4, 0

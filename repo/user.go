@@ -11,10 +11,10 @@ import (
 // A User is a collaborator's account without its secrets.
 type User struct {
 	ID             int64      `db:"id"`
-	EmployeeNumber string     `db:"employee_number" search:"words"`
+	EmployeeNumber string     `db:"employee_number" search:"words" show:"wide"`
 	FirstName      string     `db:"first_name" search:"words"`
 	LastName       string     `db:"last_name" search:"words"`
-	Email          string     `db:"email" search:"words"`
+	Email          string     `db:"email" search:"words" show:"whole"`
 	Role           string     `db:"role" search:"words" show:"status"`
 	CreatedAt      time.Time  `db:"created_at" show:"detail"`
 	UpdatedAt      time.Time  `db:"updated_at" show:"detail"`

@@ -11,17 +11,18 @@ import (
 	"crm/repo"
 )
 
-// This file asks questions at the prompt. Every question is declined with Esc, Ctrl-C or Ctrl-D, and then nothing happens.
+// This file asks questions at the prompt. Every question is declined with Esc, Ctrl-C or Ctrl-D, and then nothing
+// happens.
 
 // helpBeside is the number of columns that a blank's help may take beside its label. Longer help has a line of its own.
 const helpBeside = 40
 
-// An asker shows a question and returns the line that is typed behind it; an error if the question is declined. Answers are
-// completed as values of the blank, unless that is nil.
+// An asker shows a question and returns the line that is typed behind it; an error if the question is declined.
+// Answers are completed as values of the blank, unless that is nil.
 type asker func(question string, blank *commands.Blank) (string, error)
 
-// confirm asks whether to do what destroys something. It returns context.Canceled for a no, and ErrUsage in a script without
-// --yes.
+// confirm asks whether to do what destroys something. It returns context.Canceled for a no, and ErrUsage in a script
+// without --yes.
 func (sh *Shell) confirm(_ context.Context, question string) error {
 	if sh.Yes {
 		return nil

@@ -57,8 +57,8 @@ func newCompleter(session func() *commands.Session, wake func()) *completer {
 	return c
 }
 
-// used remembers the values of a command that succeeded: of two values of a kind that fit equally well, the one that was
-// used last comes first.
+// used remembers the values of a command that succeeded: of two values of a kind that fit equally well, the one that
+// was used last comes first.
 func (c *completer) used(values []commands.Use) {
 	c.count++
 	for _, v := range values {
@@ -152,7 +152,9 @@ func (c *completer) search(k commands.Kind, word string) []commands.Choice {
 }
 
 // recall answers from memory and refreshes in the background what is not there or old.
-func (c *completer) recall(key string, fetch func(context.Context, *commands.Session) ([]commands.Choice, error)) []commands.Choice {
+func (c *completer) recall(key string,
+	fetch func(context.Context, *commands.Session) ([]commands.Choice, error),
+) []commands.Choice {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	known := c.known[key]

@@ -57,7 +57,8 @@ func (sh *Shell) Converse(ctx context.Context, t Terminal) error {
 		if blank == nil {
 			return reader.Ask(question, nil)
 		}
-		return reader.Ask(question, func(before string) (int, []line.Suggestion) { return c.completer.answer(*blank, before) })
+		complete := func(before string) (int, []line.Suggestion) { return c.completer.answer(*blank, before) }
+		return reader.Ask(question, complete)
 	}
 	sh.Session.Editor = reader.Edit
 	sh.Session.Retype = reader.Begin
@@ -156,7 +157,8 @@ func (c *conversation) agreesToPaste(text string) bool {
 		if writes == 1 {
 			verb = "changes"
 		}
-		if err := c.confirm(context.Background(), fmt.Sprintf("run %s, %d of which %s data?", count(len(left)+1, "pasted line"), writes, verb)); err != nil {
+		if err := c.confirm(context.Background(),
+			fmt.Sprintf("run %s, %d of which %s data?", count(len(left)+1, "pasted line"), writes, verb)); err != nil {
 			c.say("nothing was run")
 			return false
 		}

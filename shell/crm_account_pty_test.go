@@ -100,7 +100,8 @@ func accountUnwilling(t *testing.T) {
 	}
 	ada.send("\x1b[A")
 	ada.clean()
-	since = ada.asked("password", "current password: ", once, "new password: ", "Entirely-New-2027?", "again: ", "Entirely-New-2027?")
+	since = ada.asked("password", "current password: ", once, "new password: ", "Entirely-New-2027?", "again: ",
+		"Entirely-New-2027?")
 	ada.ends(since, "password changed")
 	ada.run("customer list --limit 1", "COMPANY")
 }
@@ -146,7 +147,8 @@ func accountFactor(t *testing.T) {
 	}
 	login := func(code, want string) {
 		t.Helper()
-		d.ends(d.asked("login sales1@epic.example", "password: ", seed.DemoPassword, "code of your second factor: ", code), want)
+		d.ends(d.asked("login sales1@epic.example", "password: ", seed.DemoPassword, "code of your second factor: ",
+			code), want)
 	}
 	login(d.totp(secret, 0), "error: the code is wrong or used")
 	login(d.totp(secret, 1), "signed in")
@@ -156,7 +158,8 @@ func accountFactor(t *testing.T) {
 	d.sql("update second_factor set last_step = 0")
 	since = d.asked("mfa enable", "password: ", seed.DemoPassword)
 	other := d.shown(since)
-	d.ends(d.asked(d.totp(other, 0), "code of the device that you have: ", d.totp(other, 0)), "error: the code is wrong or used")
+	d.ends(d.asked(d.totp(other, 0), "code of the device that you have: ", d.totp(other, 0)),
+		"error: the code is wrong or used")
 	since = d.asked("mfa enable", "password: ", seed.DemoPassword)
 	second := d.shown(since)
 	d.asked(d.totp(second, 0), "code of the device that you have: ", d.totp(secret, 0))

@@ -70,14 +70,16 @@ func editHistory(t *testing.T) {
 		}
 	}
 	for _, content := range files {
-		if strings.Contains(content, "customer get 2") || strings.Contains(content, "get 1") && strings.Contains(content, "get 3") {
+		if strings.Contains(content, "customer get 2") || strings.Contains(content, "get 1") &&
+			strings.Contains(content, "get 3") {
 			t.Errorf("a history holds %q", content)
 		}
 	}
 	again := sit(t, deskConfig{login: "sales1", beside: d, env: []string{"XDG_STATE_HOME=" + d.home + "/state"}})
 	again.send("\x1b[A\x1b[A")
 	again.until("line of the last time", func() bool { return strings.HasPrefix(again.line(), again.prompt+" ") })
-	another := sit(t, deskConfig{login: "sales1", env: []string{"XDG_STATE_HOME=" + d.home + "/state"}}) // another database
+	// another database
+	another := sit(t, deskConfig{login: "sales1", env: []string{"XDG_STATE_HOME=" + d.home + "/state"}})
 	another.send("\x1b[A\x1b[A!")
 	another.waitLine(another.prompt + " !")
 }
@@ -86,7 +88,8 @@ func editSecrets(t *testing.T) {
 	d := sit(t, deskConfig{})
 	since := len(d.output())
 	d.prompt = "sales1 crm>"
-	for _, typed := range []string{"Wrong-Secret-77!\r", seed.DemoPassword + "\r", "\x1b[200~" + seed.DemoPassword + "\x1b[201~\r"} {
+	for _, typed := range []string{"Wrong-Secret-77!\r", seed.DemoPassword + "\r", "\x1b[200~" + seed.DemoPassword +
+		"\x1b[201~\r"} {
 		at := len(d.output())
 		d.send("login sales1@epic.example\r")
 		d.said(at, "password: ")
@@ -101,7 +104,10 @@ func editSecrets(t *testing.T) {
 	at := len(d.output())
 	d.send("password\r")
 	for _, a := range [][2]string{
-		{"current password: ", seed.DemoPassword}, {"new password: ", "Too-Short"}, {"a digit\r\nnew password: ", "A-New-Secret-2027!"}, {"again: ", "A-New-Secret-2027!"},
+		{"current password: ", seed.DemoPassword},
+		{"new password: ", "Too-Short"},
+		{"a digit\r\nnew password: ", "A-New-Secret-2027!"},
+		{"again: ", "A-New-Secret-2027!"},
 	} {
 		d.said(at, a[0])
 		d.until("raw mode", func() bool { return !d.isCooked() })
@@ -170,7 +176,8 @@ func editKeys(t *testing.T) {
 }
 
 func editElsewhere(t *testing.T) {
-	editor := script(t, "editor", `echo "$1" > "${0%/*}/args"; stat -c %a "$1" > "${0%/*}/mode"; printf 'customer get 2\n' > "$1"`)
+	editor := script(
+		t, "editor", `echo "$1" > "${0%/*}/args"; stat -c %a "$1" > "${0%/*}/mode"; printf 'customer get 2\n' > "$1"`)
 	for _, variable := range []string{"EDITOR=" + editor, "VISUAL=" + editor} {
 		d := sit(t, deskConfig{login: "sales1", env: []string{variable}})
 		d.send("customer get\x18\x05")
@@ -252,7 +259,8 @@ func editRecord(t *testing.T) {
 		d.send(answer)
 		d.said(since, "cancelled")
 		d.idle()
-		inOrder(t, plainly(d.output()[since:]), `company-name: Cool Startup LLC → Hot: Start`, "phone: +67812345678 → --")
+		inOrder(t, plainly(d.output()[since:]), `company-name: Cool Startup LLC → Hot: Start`,
+			"phone: +67812345678 → --")
 	}
 	if n := d.number("select count(*) from audit"); n != audit {
 		t.Error("something was changed before the answer was yes")
@@ -263,11 +271,13 @@ func editRecord(t *testing.T) {
 	d.wait("customer 1 updated")
 	d.idle()
 	out := plainly(d.run("customer get 1 --format json", `"phone"`))
-	inOrder(t, out, `"company_name":"Hot: Start"`, `"full_name":"Kevin Casey"`, `"email":"kevin@startup.example"`, `"phone":null`)
+	inOrder(t, out, `"company_name":"Hot: Start"`, `"full_name":"Kevin Casey"`, `"email":"kevin@startup.example"`,
+		`"phone":null`)
 	d.offers("customer get hot", "1", "Hot: Start") // completion knows too
 	kept := func(words ...string) {                 // the text that an error keeps in a file
 		t.Helper()
-		out := plainly(d.run("edit customer 1", append([]string{"error:"}, append(words, "your text is kept in ")...)...))
+		out := plainly(d.run("edit customer 1",
+			append([]string{"error:"}, append(words, "your text is kept in ")...)...))
 		path := strings.Fields(out[strings.Index(out, "kept in ")+len("kept in "):])[0]
 		info, err := os.Stat(path)
 		if err != nil || info.Mode().Perm() != 0o600 {
@@ -282,7 +292,10 @@ func editRecord(t *testing.T) {
 	todo(`sed -i 's/^email: .*/email: not an address/' "$1"`)
 	kept("invalid --email")
 	// The error stands above the line at fault, and the text goes on from there.
-	todo(`if grep -q '^# error: invalid --email' "$1"; then grep -A1 '^# error' "$1" | grep -q '^email: not' && sed -i 's/^email: .*/email: kim@startup.example/' "$1"; else sed -i 's/^email: .*/email: not an address/' "$1"; fi`)
+	todo(
+		`if grep -q '^# error: invalid --email' "$1"; then grep -A1 '^# error' "$1" | grep -q '^email: not' ` +
+			`&& sed -i 's/^email: .*/email: kim@startup.example/' "$1"; ` +
+			`else sed -i 's/^email: .*/email: not an address/' "$1"; fi`)
 	d.send("edit customer 1\r")
 	d.wait("save? [y/N]")
 	d.send("y\r")
@@ -290,7 +303,8 @@ func editRecord(t *testing.T) {
 	inOrder(t, plainly(d.run("customer get 1 --format json", `"phone"`)), `"email":"kim@startup.example"`)
 	// A record that one may not change opens no editor.
 	todo(`touch "${0%/*}/opened"`)
-	d.run(fmt.Sprintf("edit customer %d", d.number("select min(id) from customer where sales_id <> 3")), "not permitted")
+	d.run(fmt.Sprintf("edit customer %d", d.number("select min(id) from customer where sales_id <> 3")),
+		"not permitted")
 	if _, err := os.Stat(filepath.Join(filepath.Dir(editor), "opened")); err == nil {
 		t.Error("an editor was opened for a record of somebody else")
 	}

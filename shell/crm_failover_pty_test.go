@@ -16,7 +16,8 @@ func TestPromptFailover(t *testing.T) {
 	crmBinary = buildCRM(t)
 	c := pgtest.StartCluster(t)
 	w, err := fillWarehouse(func(database string) string {
-		return fmt.Sprintf("postgres://postgres@/%s?host=%[2]s,%[2]s&port=1,2&target_session_attrs=read-write", database, c.Dir)
+		return fmt.Sprintf("postgres://postgres@/%s?host=%[2]s,%[2]s&port=1,2&target_session_attrs=read-write",
+			database, c.Dir)
 	})
 	if err != nil {
 		t.Fatal(err)

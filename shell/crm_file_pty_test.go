@@ -27,7 +27,8 @@ func loopPages(t *testing.T) {
 	d.idle()
 }
 
-// loopToFile writes answers to files: data only, of mode 0600, whole or not at all, and over another file only after a yes.
+// loopToFile writes answers to files: data only, of mode 0600, whole or not at all, and over another file only after a
+// yes.
 func loopToFile(t *testing.T) {
 	d := sit(t, deskConfig{login: "manage"})
 	file := filepath.Join(t.TempDir(), "out.csv")

@@ -19,13 +19,16 @@ var linkPromises = map[string]func(*testing.T){
 	"the session's end":               linkSessionEnds,
 	"another shell ends the session":  linkEndedElsewhere,
 	"tokens are renewed":              linkRenews,
+	"a lock of another user":          linkBlocked,
 }
 
 // kill ends the statement that waits for a lock, with its connection.
 func (d *desk) kill() (pid int) {
 	d.t.Helper()
 	d.stuck()
-	pid = d.number("select pid from pg_stat_activity where datname = $1 and application_name = 'crm' and wait_event_type = 'Lock' limit 1", d.database)
+	pid = d.number(
+		`select pid from pg_stat_activity
+		where datname = $1 and application_name = 'crm' and wait_event_type = 'Lock' limit 1`, d.database)
 	d.sql("select pg_terminate_backend($1)", pid)
 	return pid
 }
@@ -103,9 +106,11 @@ func linkRead(t *testing.T) {
 		t.Errorf("a read that was sent again: %s", out)
 	}
 	// With every connection gone between two commands, too.
-	d.sql("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1 and application_name = 'crm'", d.database)
+	d.sql("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1 and application_name = 'crm'",
+		d.database)
 	d.run("customer get 1", "Kevin Casey")
-	d.sql("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1 and application_name = 'crm'", d.database)
+	d.sql("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1 and application_name = 'crm'",
+		d.database)
 	d.run("customer add After Kill")
 	if n := d.number("select count(*) from customer"); n > 31 {
 		t.Errorf("one write made %d customers", n-30)
@@ -160,7 +165,8 @@ func linkEndedElsewhere(t *testing.T) {
 	here.run("session list", fmt.Sprintf(" %d ", mine), "this machine", "2 rows")
 	here.run(fmt.Sprintf("session end %d", mine), fmt.Sprintf("session %d ended", mine))
 	left.prompt = "crm>"
-	if out := left.run("customer list", "your session has ended", "login sales1@epic.example"); strings.Contains(out, "Kevin") {
+	if out := left.run("customer list", "your session has ended", "login sales1@epic.example"); strings.Contains(out,
+		"Kevin") {
 		t.Error("an ended session still reads")
 	}
 	here.run("customer get 1", "Kevin Casey")

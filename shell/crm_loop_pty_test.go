@@ -33,7 +33,8 @@ var loopPromises = map[string]func(*testing.T){
 
 func loopEnds(t *testing.T) {
 	for keys, sig := range map[string]syscall.Signal{
-		"exit\r": 0, "quit\r": 0, "\x04": 0, "term": syscall.SIGTERM, "hup": syscall.SIGHUP, "int": syscall.SIGINT, "quit": syscall.SIGQUIT,
+		"exit\r": 0, "quit\r": 0, "\x04": 0, "term": syscall.SIGTERM, "hup": syscall.SIGHUP, "int": syscall.SIGINT,
+		"quit": syscall.SIGQUIT,
 	} {
 		d := sit(t, deskConfig{login: "sales1"})
 		want := 0
@@ -86,7 +87,10 @@ func loopEndsAtPassword(t *testing.T) {
 }
 
 func loopHangup(t *testing.T) {
-	for command, who := range map[string]string{"": "sales1", "event list\r": "sales1", "watch event list\r": "sales1", "login sales2@epic.example\r": ""} {
+	for command, who := range map[string]string{
+		"": "sales1", "event list\r": "sales1", "watch event list\r": "sales1",
+		"login sales2@epic.example\r": "",
+	} {
 		d := sit(t, deskConfig{login: who})
 		d.lock("event")
 		d.send(command)
@@ -102,7 +106,8 @@ func loopHangup(t *testing.T) {
 		_, _ = d.pts.Close(), d.ptm.Close()
 		d.end()
 		d.until("end of its connections", func() bool {
-			return d.number("select count(*) from pg_stat_activity where datname = $1 and application_name = 'crm'", d.database) == 0
+			return d.number("select count(*) from pg_stat_activity where datname = $1 and application_name = 'crm'",
+				d.database) == 0
 		})
 	}
 }
@@ -326,7 +331,8 @@ func loopPaste(t *testing.T) {
 
 func loopPasteAsks(t *testing.T) {
 	d := sit(t, deskConfig{login: "sales1"})
-	paste := "\x1b[200~customer list --limit 1\ncustomer add Paste One\ncustomer add Paste Two\ncustomer list --limit 2\n\x1b[201~"
+	paste := "\x1b[200~customer list --limit 1\ncustomer add Paste One\n" +
+		"customer add Paste Two\ncustomer list --limit 2\n\x1b[201~"
 	for _, answer := range []string{"n\r", "\r", "\x03"} {
 		since := len(d.output())
 		d.send(paste)

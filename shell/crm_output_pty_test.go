@@ -30,7 +30,9 @@ func outputFits(t *testing.T) {
 	for _, cols := range []uint16{80, 200} {
 		d := sit(t, deskConfig{login: "sales1", cols: cols, rows: 50, env: []string{"PAGER="}})
 		for _, command := range []string{
-			"customer list", "contract list --limit 20", "event list", "user list", "customer get 1", "event get 1", "customer history 1", "set", "help", "help customer list", "customer list --format vertical --limit 3", "nonsense",
+			"customer list", "contract list --limit 20", "event list", "user list", "customer get 1", "event get 1",
+			"customer history 1", "set", "help", "help customer list", "customer list --format vertical --limit 3",
+			"nonsense",
 			"user list --columns nonsense", "contract update 1", "event update 1 --nonsense", // long errors and hints
 		} {
 			d.send("\x0c")
@@ -128,7 +130,9 @@ func outputColour(t *testing.T) {
 		}
 		if c.flag == "" {
 			d.run("set color always", "color is always")
-			if out := d.run("contract list --limit 3", "3 rows"); !coloured.MatchString(out[strings.Index(out, "\x1b[?2004l"):strings.LastIndex(out, "\x1b[?2004h")]) {
+			out := d.run("contract list --limit 3", "3 rows")
+			answer := out[strings.Index(out, "\x1b[?2004l"):strings.LastIndex(out, "\x1b[?2004h")]
+			if !coloured.MatchString(answer) {
 				t.Errorf("%s: set color always does nothing", c.env)
 			}
 		}
@@ -150,12 +154,14 @@ func watchChanges(t *testing.T) {
 	other.run("customer update 1 --full-name 'Kim Casey'", "updated")
 	d.said(since, "\x1b[7mKim\x1b[0m") // and only that word
 	d.wait("Kim Casey")
-	if out := d.output()[since:]; strings.Contains(out, "\x1b[7mStart") || strings.Contains(out, "\x1b[7mBouzin") || strings.Contains(out, "\x1b[7m┌") {
+	if out := d.output()[since:]; strings.Contains(out, "\x1b[7mStart") || strings.Contains(out, "\x1b[7mBouzin") ||
+		strings.Contains(out, "\x1b[7m┌") {
 		t.Errorf("more is highlighted than what changed: %q", out)
 	}
 	d.send("\x03")
 	d.idle()
-	if after := d.screen(); !strings.HasPrefix(strings.TrimSpace(after), strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(before), d.prompt))) {
+	if after := d.screen(); !strings.HasPrefix(strings.TrimSpace(after),
+		strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(before), d.prompt))) {
 		t.Errorf("watch does not bring the screen back:\n%s\nbefore:\n%s", after, before)
 	}
 	if strings.Contains(d.screen(), "cancelled") {
@@ -183,7 +189,10 @@ func watchChanges(t *testing.T) {
 
 func watchRefuses(t *testing.T) {
 	d := sit(t, deskConfig{login: "sales1"})
-	for _, command := range []string{"customer add A B", "contract sign 1", "exit", "watch customer list", "edit customer 1", "logout"} {
+	for _, command := range []string{
+		"customer add A B", "contract sign 1", "exit", "watch customer list",
+		"edit customer 1", "logout",
+	} {
 		d.run("watch "+command, "error: ")
 	}
 	d.run("watch 0 customer list", "error: ")
@@ -196,19 +205,25 @@ func watchRefuses(t *testing.T) {
 func helpExplains(t *testing.T) {
 	d := sit(t, deskConfig{login: "sales1", rows: 60, env: []string{"PAGER="}})
 	for _, command := range []string{"help", "?"} {
-		inOrder(t, plainly(d.run(command)), "Records", "customer", "list get add update history", "Session", "login EMAIL", "exit")
+		inOrder(t, plainly(d.run(command)), "Records", "customer", "list get add update history", "Session",
+			"login EMAIL", "exit")
 	}
-	if out := plainly(d.run("help customer")); !strings.Contains(out, "customer add") || strings.Contains(out, "customer delete") {
+	if out := plainly(d.run("help customer")); !strings.Contains(out, "customer add") ||
+		strings.Contains(out, "customer delete") {
 		t.Errorf("help customer of a sales contact: %s", out)
 	}
-	body := func(out string) string { // between the line that was typed and the next prompts, however often they were drawn
+	// between the line that was typed and the next prompts, however often they were drawn
+	body := func(out string) string {
 		_, out, _ = strings.Cut(plainly(out), "Change a customer")
 		return strings.TrimSpace(strings.ReplaceAll(out, "sales1 crm>", ""))
 	}
 	full := d.run("help customer update", "customer update ID")
 	want := plainly(full)
 	inOrder(t, want, "Change a customer", "--company-name", "--email", "Examples", "customer update 1 --phone")
-	for _, command := range []string{"customer update --help", "customer update 1 --help", "cust up --help", "? customer update"} {
+	for _, command := range []string{
+		"customer update --help", "customer update 1 --help", "cust up --help",
+		"? customer update",
+	} {
 		if got := body(d.run(command, "customer update ID")); got != body(full) {
 			t.Errorf("%s says something else: %s", command, got)
 		}
@@ -246,7 +261,8 @@ func aliasesLast(t *testing.T) {
 			file, found = path, content
 		}
 	}
-	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 || found != "mine = customer list --mine --limit 2\n" {
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 ||
+		found != "mine = customer list --mine --limit 2\n" {
 		t.Errorf("%s holds %q (%v)", file, found, err)
 	}
 	d = sit(t, deskConfig{login: "sales1", beside: d, env: []string{"XDG_CONFIG_HOME=" + d.home + "/config"}})
@@ -264,7 +280,9 @@ func welcomes(t *testing.T) {
 		}
 	}
 	for _, c := range []struct{ who, name, waits string }{
-		{"sales1", "Bill Boquet (sales)", "of yours to be signed"}, {"support1", "(support)", "wait"}, {"manage", "(manage)", "without support"},
+		{"sales1", "Bill Boquet (sales)", "of yours to be signed"},
+		{"support1", "(support)", "wait"},
+		{"manage", "(manage)", "without support"},
 	} {
 		d.prompt = "crm>"
 		d.idle()

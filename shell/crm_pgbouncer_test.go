@@ -38,8 +38,8 @@ customer export-data 2
 logout
 `
 
-// TestProgramsThroughPgBouncer runs twenty programs at once over two server connections of PgBouncer: each runs a script with
-// commands of every kind, every second one as a single transaction.
+// TestProgramsThroughPgBouncer runs twenty programs at once over two server connections of PgBouncer: each runs a
+// script with commands of every kind, every second one as a single transaction.
 func TestProgramsThroughPgBouncer(t *testing.T) {
 	w, err := shared()
 	if err != nil {
@@ -55,7 +55,8 @@ func TestProgramsThroughPgBouncer(t *testing.T) {
 	home := t.TempDir() // of one machine: its sign-ins take turns
 	run := func(args ...string) {
 		cmd := exec.Command(crm, append([]string{"--login", "admin@epic.example"}, args...)...)
-		cmd.Env = append(os.Environ(), "HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_DATA_HOME="+home, "XDG_STATE_HOME="+home,
+		cmd.Env = append(os.Environ(), "HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_DATA_HOME="+home, "XDG_STATE_HOME="+
+			home,
 			"CRM_DATABASE_URL="+address(database), "CRM_KEYSET="+w.keyset, "CRM_PASSWORD="+seed.DemoPassword,
 			"CRM_PASSWORD_MEMORY_MIB=12")
 		var words bytes.Buffer
@@ -64,7 +65,8 @@ func TestProgramsThroughPgBouncer(t *testing.T) {
 			t.Errorf("%s: %v\n%s", args, err, &words)
 		}
 	}
-	run("-c", "whoami") // the first sign-in stores the password at a higher cost, and sign-ins that overlap with it fail
+	// the first sign-in stores the password at a higher cost, and sign-ins that overlap with it fail
+	run("-c", "whoami")
 	const programs = 20
 	scripts := t.TempDir()
 	var all sync.WaitGroup

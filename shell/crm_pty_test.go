@@ -34,7 +34,13 @@ func TestConversation(t *testing.T) {
 		name     string
 		promises map[string]func(*testing.T)
 	}{
-		{"loop", loopPromises}, {"box", boxPromises}, {"ask", askPromises}, {"edit", editPromises}, {"output", outputPromises}, {"link", linkPromises}, {"account", accountPromises},
+		{"loop", loopPromises},
+		{"box", boxPromises},
+		{"ask", askPromises},
+		{"edit", editPromises},
+		{"output", outputPromises},
+		{"link", linkPromises},
+		{"account", accountPromises},
 	} {
 		t.Run(g.name, func(t *testing.T) {
 			for name, test := range g.promises {
@@ -71,6 +77,11 @@ const stock = "crm_stock" // the database to copy
 var shared = sync.OnceValues(func() (warehouse, error) { return fillWarehouse(pgtest.URL) })
 
 func fillWarehouse(address func(string) string) (warehouse, error) {
+	return fillDatabase(address, stock, seed.Config{Customers: 30, Contracts: 30, Events: 12, Now: time.Now()})
+}
+
+// fillDatabase makes a database with the accounts of the demo and the amounts of records.
+func fillDatabase(address func(string) string, name string, amounts seed.Config) (warehouse, error) {
 	ctx, w := context.Background(), warehouse{url: address}
 	schema, err := os.ReadFile("../schema.sql")
 	if err != nil {
@@ -84,7 +95,8 @@ func fillWarehouse(address func(string) string) (warehouse, error) {
 	if err != nil {
 		return w, err
 	}
-	admin := repo.NewAdmin(address("postgres"), repo.Names{Database: stock, Schema: "crm", Owner: "crm_owner", App: "crm_app"})
+	admin := repo.NewAdmin(address("postgres"),
+		repo.Names{Database: name, Schema: "crm", Owner: "crm_owner", App: "crm_app"})
 	if _, err := admin.Setup(ctx, string(schema), ""); err != nil {
 		return w, err
 	}
@@ -96,15 +108,14 @@ func fillWarehouse(address func(string) string) (warehouse, error) {
 		return w, err
 	}
 	w.keyset = string(keys)
-	db, err := repo.Open(repo.Config{URL: w.app(stock), Schema: "crm", Vault: vault})
+	db, err := repo.Open(repo.Config{URL: w.app(name), Schema: "crm", Vault: vault})
 	if err != nil {
 		return w, err
 	}
 	defer db.Close()
-	_, err = seed.Fill(ctx, admin, db, seed.Config{
-		Customers: 30, Contracts: 30, Events: 12, Demo: true, Params: security.Params{Memory: 12 << 10, Iterations: 3, Parallelism: 1},
-		Now: time.Now(), Zone: time.UTC, Seed: 1,
-	}, nil)
+	amounts.Demo, amounts.Zone, amounts.Seed = true, time.UTC, 1
+	amounts.Params = security.Params{Memory: 12 << 10, Iterations: 3, Parallelism: 1}
+	_, err = seed.Fill(ctx, admin, db, amounts, nil)
 	return w, err
 }
 
@@ -151,8 +162,10 @@ func sit(t testing.TB, c deskConfig) *desk {
 		d.database = pgtest.Database(t, stock)
 	}
 	env := append([]string{
-		"HOME=" + d.home, "XDG_CONFIG_HOME=" + d.home + "/config", "XDG_DATA_HOME=" + d.home + "/data", "XDG_STATE_HOME=" + d.home + "/state",
-		"CRM_DATABASE_URL=" + d.app(d.database), "CRM_KEYSET=" + d.keyset, "CRM_PASSWORD_MEMORY_MIB=12", "CRM_LOCALE_LANGUAGE=en", "CRM=" + c.bin,
+		"HOME=" + d.home, "XDG_CONFIG_HOME=" + d.home + "/config", "XDG_DATA_HOME=" + d.home + "/data",
+		"XDG_STATE_HOME=" + d.home + "/state",
+		"CRM_DATABASE_URL=" + d.app(d.database), "CRM_KEYSET=" + d.keyset, "CRM_PASSWORD_MEMORY_MIB=12",
+		"CRM_LOCALE_LANGUAGE=en", "CRM=" + c.bin,
 	}, c.env...)
 	args := append([]string{c.bin}, c.flags...)
 	if c.login != "" {
@@ -163,7 +176,8 @@ func sit(t testing.TB, c deskConfig) *desk {
 	if c.shell != "" {
 		args = append([]string{"bash", "--norc", "--noprofile", "-mc", c.shell, "bash"}, args[1:]...)
 	}
-	d.console = openConsole(t, c.bin, consoleConfig{cols: cmp.Or(c.cols, 80), rows: cmp.Or(c.rows, 24), env: env, args: args})
+	d.console = openConsole(t, c.bin,
+		consoleConfig{cols: cmp.Or(c.cols, 80), rows: cmp.Or(c.rows, 24), env: env, args: args})
 	d.idle()
 	return d
 }
@@ -240,11 +254,23 @@ func (d *desk) number(statement string, args ...any) (n int) {
 	return n
 }
 
+// text is what the superuser reads.
+func (d *desk) text(statement string, args ...any) (text string) {
+	d.t.Helper()
+	conn := d.connect(d.database)
+	defer conn.Close(context.Background())
+	if err := conn.QueryRow(context.Background(), statement, args...).Scan(&text); err != nil {
+		d.t.Fatalf("%s: %v", statement, err)
+	}
+	return text
+}
+
 // lock keeps everybody from a table until unlock.
 func (d *desk) lock(table string) (unlock func()) {
 	d.t.Helper()
 	conn := d.connect(d.database)
-	if _, err := conn.Exec(context.Background(), "begin; lock table "+pgx.Identifier{table}.Sanitize()+" in access exclusive mode"); err != nil {
+	if _, err := conn.Exec(context.Background(), "begin; lock table "+pgx.Identifier{table}.Sanitize()+
+		" in access exclusive mode"); err != nil {
 		d.t.Fatal(err)
 	}
 	unlock = sync.OnceFunc(func() { _ = conn.Close(context.Background()) })
@@ -255,7 +281,9 @@ func (d *desk) lock(table string) (unlock func()) {
 // waiting counts the statements of the program that wait for a lock, but for one backend.
 func (d *desk) waiting(but int) int {
 	d.t.Helper()
-	return d.number("select count(*) from pg_stat_activity where datname = $1 and application_name = 'crm' and state = 'active' and wait_event_type = 'Lock' and pid <> $2", d.database, but)
+	return d.number(
+		`select count(*) from pg_stat_activity where datname = $1 and application_name = 'crm' and state = 'active'
+		and wait_event_type = 'Lock' and pid <> $2`, d.database, but)
 }
 
 // stuck waits for a statement of the program to wait for a lock.
@@ -322,7 +350,8 @@ func inOrder(t testing.TB, text string, words ...string) {
 }
 
 // controls are the control sequences and characters that plainly drops; a line feed stays.
-var controls = regexp.MustCompile(`\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(\x07|\x1b\\)|\x1b.|[\x00-\x09\x0b-\x1f\x7f]`)
+var controls = regexp.MustCompile(
+	`\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(\x07|\x1b\\)|\x1b.|[\x00-\x09\x0b-\x1f\x7f]`)
 
 // plainly is what was written without the control sequences.
 func plainly(text string) string { return controls.ReplaceAllString(text, "") }

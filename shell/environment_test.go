@@ -28,7 +28,8 @@ func TestOutsideEnvironment(t *testing.T) {
 	}
 	t.Setenv("LESS", "-R")
 	environment := line.OutsideEnvironment()
-	if slices.ContainsFunc(environment, func(v string) bool { return strings.Contains(v, secret) }) || !slices.Contains(environment, "LESS=-R") {
+	if slices.ContainsFunc(environment, func(v string) bool { return strings.Contains(v, secret) }) ||
+		!slices.Contains(environment, "LESS=-R") {
 		t.Errorf("%q", environment)
 	}
 	out, err := os.Create(filepath.Join(t.TempDir(), "page"))
@@ -47,7 +48,8 @@ func TestOutsideEnvironment(t *testing.T) {
 func TestEveryProgramHasItsEnvironment(t *testing.T) {
 	started := 0
 	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || strings.Contains(path, "pgtest") {
+		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") ||
+			strings.Contains(path, "pgtest") {
 			return err
 		}
 		text, err := os.ReadFile(path)
@@ -68,7 +70,9 @@ func TestEveryProgramHasItsEnvironment(t *testing.T) {
 					}
 				}
 			case *ast.SelectorExpr:
-				if x, ok := n.X.(*ast.Ident); ok && (x.Name == "exec" && strings.HasPrefix(n.Sel.Name, "Command") || x.Name == "os" && n.Sel.Name == "StartProcess") {
+				if x, ok := n.X.(*ast.Ident); ok &&
+					(x.Name == "exec" && strings.HasPrefix(n.Sel.Name, "Command") || x.Name == "os" &&
+						n.Sel.Name == "StartProcess") {
 					commands++
 				}
 			case *ast.CompositeLit:

@@ -98,7 +98,10 @@ func (d *desk) do(commands int) {
 	for left := commands; left > 0; left -= 500 {
 		paste := ""
 		for i := range min(left, 500) {
-			paste += []string{"customer get 1", "customer list --limit 5", "event list --limit 2", "contract get 1"}[i%4] + "\n"
+			paste += []string{
+				"customer get 1", "customer list --limit 5", "event list --limit 2",
+				"contract get 1",
+			}[i%4] + "\n"
 		}
 		since := len(d.output())
 		d.send("\x1b[200~" + paste + "customer get 29\r\x1b[201~")

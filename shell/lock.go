@@ -10,8 +10,8 @@ import (
 	"crm/commands"
 )
 
-// This file locks the prompt when nobody was there for a while: whoever comes then must know the password of the user who is
-// signed in. What was typed at a locked prompt is never run.
+// This file locks the prompt when nobody was there for a while: whoever comes then must know the password of the user
+// who is signed in. What was typed at a locked prompt is never run.
 
 const mostUnlocks = 3 // tries of the password, then the user is signed out
 

@@ -55,7 +55,10 @@ func testLock(t *testing.T, demo string) {
 	clock.forward(29 * time.Minute) // since the last key
 	s.send("\x7f")
 	s.waitLine("crm> one two")
-	for _, keys := range []string{"x", "\r", "\x03", "\x04", "\x1b[A", "\t", "rm -rf\r", "\x1b[200~rm\nrm\nrm\x1b[201~"} {
+	for _, keys := range []string{
+		"x", "\r", "\x03", "\x04", "\x1b[A", "\t", "rm -rf\r",
+		"\x1b[200~rm\nrm\nrm\x1b[201~",
+	} {
 		away()
 		s.send(keys)
 		unlock("crm> one two")
@@ -129,7 +132,10 @@ func TestLockedPlainly(t *testing.T) {
 	now := time.Now()
 	o.Idle, o.Clock = 30*time.Minute, func() time.Time { return now }
 	o.Secrets.TTY = func() (*os.File, error) { return nil, os.ErrNotExist }
-	lines := []string{"login admin@office.example\n", "user list\n", "user add never@epic.example Never Made sales\n", "user list\n"}
+	lines := []string{
+		"login admin@office.example\n", "user list\n", "user add never@epic.example Never Made sales\n",
+		"user list\n",
+	}
 	err := o.ConversePlainly(t.Context(), readFunc(func(b []byte) (int, error) {
 		if len(lines) == 0 {
 			return 0, io.EOF
@@ -144,7 +150,8 @@ func TestLockedPlainly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	inOrder(t, o.words.String(), "signed in as", "locked: ", "there is no terminal", "signed out", `not signed in: use "login EMAIL"`)
+	inOrder(t, o.words.String(), "signed in as", "locked: ", "there is no terminal", "signed out",
+		`not signed in: use "login EMAIL"`)
 	if strings.Contains(o.data.String(), "Never") {
 		t.Error("a line typed at the lock was run")
 	}
@@ -154,13 +161,16 @@ type readFunc func([]byte) (int, error)
 
 func (f readFunc) Read(b []byte) (int, error) { return f(b) }
 
-// TestLockedConversation: the lock of the prompt is opened by the user's password alone, as the database judges it, also when the
-// session has ended meanwhile; the line waits.
+// TestLockedConversation: the lock of the prompt is opened by the user's password alone, as the database judges it,
+// also when the session has ended meanwhile; the line waits.
 func TestLockedConversation(t *testing.T) {
 	clock := newWallClock(t)
 	d := sit(t, deskConfig{login: "sales1", bin: buildDemo(t, "shelldemo"), env: []string{"DEMO_CLOCK=" + clock.file}})
 	live := func() int {
-		return d.number("select count(*) from session s left join session_use u on u.session_id = s.id where not exists (select from session_end where session_id = id) and not seeding and coalesce(u.at + s.idle > now(), true)")
+		return d.number(
+			`select count(*) from session s left join session_use u on u.session_id = s.id
+			where not exists (select from session_end where session_id = id) and not seeding
+			and coalesce(u.at + s.idle > now(), true)`)
 	}
 	session := func() int { return d.number("select max(id) from session") }
 	locked := func(keys string) {
@@ -172,7 +182,10 @@ func TestLockedConversation(t *testing.T) {
 		d.waitLine("password:")
 	}
 	const line = "sales1 crm> customer get 1 --format vertical"
-	for _, meanwhile := range []string{"select", "update session_use set at = at - interval '31 minutes'", "delete from session"} {
+	for _, meanwhile := range []string{
+		"select", "update session_use set at = at - interval '31 minutes'",
+		"delete from session",
+	} {
 		was := session()
 		d.send("customer get 1 --format vertical\x1bb\x1bb")
 		atWord := func() bool { return d.line() == line && d.cursor().X == len("sales1 crm> customer get 1 --") }

@@ -224,7 +224,8 @@ func testNoColor(t *testing.T, demo string) {
 	s.waitLine("crm> customer")
 	s.until("reverse video", func() bool { return strings.Contains(s.output(), "\x1b[7m customer") })
 	for i := 30; i < 110; i++ {
-		if strings.Contains(s.output(), ";"+strconv.Itoa(i)+"m") || strings.Contains(s.output(), "["+strconv.Itoa(i)+"m") {
+		if strings.Contains(s.output(), ";"+strconv.Itoa(i)+"m") ||
+			strings.Contains(s.output(), "["+strconv.Itoa(i)+"m") {
 			t.Errorf("colour %d is used", i)
 		}
 	}

@@ -105,7 +105,9 @@ func testEditing(t *testing.T, demo string) {
 
 func testEditor(t *testing.T, demo string) {
 	script := filepath.Join(t.TempDir(), "edit.sh")
-	if err := os.WriteFile(script, []byte("#!/bin/sh\n{ cat \"$2\"; echo \"and $1\"; } > \"$2.new\" && mv \"$2.new\" \"$2\"\n"), 0o700); err != nil {
+	if err := os.WriteFile(
+		script, []byte("#!/bin/sh\n{ cat \"$2\"; echo \"and $1\"; } > \"$2.new\" && mv \"$2.new\" \"$2\"\n"),
+		0o700); err != nil {
 		t.Fatal(err)
 	}
 	s := openConsole(t, demo, consoleConfig{env: []string{"LINEDEMO_EDITOR=" + script + " more"}})

@@ -230,7 +230,8 @@ func (s *console) group() (id int) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	if e := conn.Control(func(fd uintptr) { id, err = unix.IoctlGetInt(int(fd), unix.TIOCGPGRP) }); e != nil || err != nil {
+	if e := conn.Control(func(fd uintptr) { id, err = unix.IoctlGetInt(int(fd), unix.TIOCGPGRP) }); e != nil ||
+		err != nil {
 		s.t.Fatal(e, err)
 	}
 	return id

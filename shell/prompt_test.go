@@ -211,7 +211,8 @@ func testGrowth(t *testing.T, demo string) {
 		s.until("state", func() bool { return strings.Count(s.output(), "STATE ") == n })
 		s.ready()
 		out := s.output()
-		if _, err := fmt.Sscanf(out[strings.LastIndex(out, "STATE "):], "STATE %d %d", &descriptors, &goroutines); err != nil {
+		if _, err := fmt.Sscanf(out[strings.LastIndex(out, "STATE "):], "STATE %d %d", &descriptors,
+			&goroutines); err != nil {
 			t.Fatal(err)
 		}
 		return descriptors, goroutines

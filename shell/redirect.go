@@ -13,37 +13,61 @@ import (
 
 // This file writes the answer of one command to a file: customer list > customers.csv.
 
-// redirect runs a command whose answer goes to a file. The file holds data only, has mode 0600, and appears when the answer
-// is complete. It replaces a file only after >| or a yes.
+// redirect runs a command whose answer goes to a file. The file holds data only, has mode 0600, and appears when the
+// answer is complete. It replaces a file only after >| or a yes.
 func (sh *Shell) redirect(ctx context.Context, r commands.Redirection) error {
 	if info, err := os.Stat(r.File); err == nil && info.IsDir() {
 		return commands.Explain(r.File+" is a directory: name a file", "", commands.ErrUsage)
-	} else if err == nil && !r.Replace {
+	} else if err == nil && info.Mode().IsRegular() && !r.Replace {
 		if err := sh.confirm(ctx, fmt.Sprintf("replace %s?", r.File)); err != nil {
 			return err
 		}
 	}
-	file, err := os.CreateTemp(filepath.Dir(r.File), "."+filepath.Base(r.File)+".*") // of mode 0600
+	return sh.toFile(r.File, func() error { return sh.do(ctx, r.Line, true) })
+}
+
+// toFile has answer write its data to the file. A regular file has mode 0600 and appears when the answer is complete; a link
+// stays, and what it names is replaced. A device or pipe is written as the answer comes.
+func (sh *Shell) toFile(name string, answer func() error) error {
+	place := name
+	if real, err := filepath.EvalSymlinks(name); err == nil {
+		place = real
+	}
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		file, err := os.OpenFile(name, os.O_WRONLY, 0)
+		if err != nil {
+			return unwritten(name, err)
+		}
+		defer func() { _ = file.Close() }()
+		return sh.into(file, answer)
+	}
+	file, err := os.CreateTemp(filepath.Dir(place), "."+filepath.Base(place)+".*") // of mode 0600
 	if err != nil {
-		return unwritten(r.File, err)
+		return unwritten(name, err)
 	}
 	defer func() { _ = os.Remove(file.Name()) }() // unless it has its name
 	defer func() { _ = file.Close() }()
-	data, screen, pager := sh.Data, sh.Screen, sh.Pager
-	sh.Data, sh.Screen, sh.Pager = file, Screen{}, nil
-	err = sh.do(ctx, r.Line, true)
-	sh.Data, sh.Screen, sh.Pager = data, screen, pager
-	if err != nil {
+	if err := sh.into(file, answer); err != nil {
 		return err
 	}
 	if err := file.Close(); err != nil {
-		return unwritten(r.File, err)
+		return unwritten(name, err)
 	}
-	if err := os.Rename(file.Name(), r.File); err != nil {
-		return unwritten(r.File, err)
+	if err := os.Rename(file.Name(), place); err != nil {
+		return unwritten(name, err)
 	}
-	sh.say("written to " + r.File)
+	if !sh.Quiet {
+		sh.say("written to " + name)
+	}
 	return nil
+}
+
+// into has answer write its data to the file instead of the screen.
+func (sh *Shell) into(file *os.File, answer func() error) error {
+	data, screen, pager := sh.Data, sh.Screen, sh.Pager
+	defer func() { sh.Data, sh.Screen, sh.Pager = data, screen, pager }()
+	sh.Data, sh.Screen, sh.Pager = file, Screen{}, nil
+	return answer()
 }
 
 // unwritten returns the error of a file that cannot be written.

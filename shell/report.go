@@ -39,8 +39,9 @@ func NewReporter(dsn, environment, release string, log io.Writer) (*Reporter, er
 	}
 	client, err := sentry.NewClient(sentry.ClientOptions{
 		Dsn: dsn, Environment: environment, Release: release,
-		ServerName:             "crm",                                                          // else the machine's
-		Integrations:           func([]sentry.Integration) []sentry.Integration { return nil }, // no modules, no device, no variables of the environment
+		ServerName: "crm", // else the machine's
+		// no modules, no device, no variables of the environment
+		Integrations:           func([]sentry.Integration) []sentry.Integration { return nil },
 		DisableTelemetryBuffer: true,
 		DisableClientReports:   true,
 	})
@@ -145,7 +146,8 @@ func newCrash(v any) crash {
 		c.trace.Frames = slices.Clone(c.trace.Frames)
 		for i := range c.trace.Frames {
 			f := &c.trace.Frames[i]
-			f.AbsPath, f.Filename = "", path.Base(cmp.Or(f.AbsPath, f.Filename)) // where it was built is nobody's business
+			// where it was built is nobody's business
+			f.AbsPath, f.Filename = "", path.Base(cmp.Or(f.AbsPath, f.Filename))
 		}
 	}
 	return c

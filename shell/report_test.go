@@ -32,7 +32,8 @@ func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
 
 const officePassword = "Correct-Horse-Battery-1"
 
-// An office is a shell on a database of its own with a collaborator of each role, and what Sentry and the log were told.
+// An office is a shell on a database of its own with a collaborator of each role, and what Sentry and the log were
+// told.
 type office struct {
 	*Shell
 	t            *testing.T
@@ -58,14 +59,17 @@ func openOffice(t *testing.T, dsn string) *office {
 	sql, err := os.ReadFile("../schema.sql")
 	check(t, err)
 	o := &office{t: t, database: pgtest.Database(t, ""), log: filepath.Join(t.TempDir(), "state", "crm.log")}
-	admin := repo.NewAdmin(pgtest.URL("postgres"), repo.Names{Database: o.database, Schema: "crm", Owner: "crm_owner", App: "crm_app"})
+	admin := repo.NewAdmin(pgtest.URL("postgres"),
+		repo.Names{Database: o.database, Schema: "crm", Owner: "crm_owner", App: "crm_app"})
 	_, err = admin.Setup(t.Context(), string(sql), "")
 	check(t, err)
 	cost := security.Params{Memory: 7 << 10, Iterations: 5, Parallelism: 1}
 	for _, role := range []string{"admin", "manage", "sales", "support"} {
 		verifier, err := commands.Verifier(officePassword, cost, repo.User{})
 		check(t, err)
-		_, err = admin.AddUser(t.Context(), repo.User{FirstName: "Firstname", LastName: "Lastname", Email: role + "@office.example", Role: role}, verifier, false)
+		_, err = admin.AddUser(t.Context(),
+			repo.User{FirstName: "Firstname", LastName: "Lastname", Email: role + "@office.example", Role: role},
+			verifier, false)
 		check(t, err)
 	}
 	keys, err := security.NewKeyset()
@@ -160,9 +164,11 @@ func (o *office) decent(text []byte) {
 	check(o.t, err)
 	here, err := os.Getwd()
 	check(o.t, err)
-	text = regexp.MustCompile(`[0-9a-f]{32}|\.[0-9]+Z`).ReplaceAll(text, nil) // of an event, and of a second: any digits
+	// of an event, and of a second: any digits
+	text = regexp.MustCompile(`[0-9a-f]{32}|\.[0-9]+Z`).ReplaceAll(text, nil)
 	for _, secret := range []string{
-		host, filepath.Dir(here), o.database, "Horse", "office.example", "Firstname", "Lastname", "Secret", "secret", "+33", "61234", "eyJ", "select", "insert", "SELECT", "INSERT",
+		host, filepath.Dir(here), o.database, "Horse", "office.example", "Firstname", "Lastname", "Secret", "secret",
+		"+33", "61234", "eyJ", "select", "insert", "SELECT", "INSERT",
 		"GOROOT", "/usr/", "/home/", "/root/", "linux", "amd64", "arm64", "modules", "runtime\":", "ip_address",
 	} {
 		if bytes.Contains(text, []byte(secret)) || oneTime.Match(text) {
@@ -200,24 +206,36 @@ func TestSentry(t *testing.T) {
 		{"user clear-mfa 5", nil},
 		{"mfa enable", nil},
 		{"login sales@office.example", []string{"info signed in by id 3"}},
-		{`customer add "Secret Ltd" "Secret Person" --email secret@office.example --phone "06 12 34 56 78"`, []string{"info customer added customer/1 by id 3"}},
+		{
+			`customer add "Secret Ltd" "Secret Person" --email secret@office.example --phone "06 12 34 56 78"`,
+			[]string{"info customer added customer/1 by id 3"},
+		},
 		{"customer update 1 --full-name Secret", []string{"info customer updated customer/1 by id 3"}},
 		{"customer delete 1", nil},
 		{"login manage@office.example", []string{"info signed in by id 2"}},
 		{"contract add 1 --total-amount 1000", []string{"info contract added contract/1 by id 2"}},
-		{"contract add 1 --total-amount 1000 --status signed", []string{"info contract added contract/2 by id 2", "info contract signed contract/2 by id 2"}},
+		{
+			"contract add 1 --total-amount 1000 --status signed",
+			[]string{"info contract added contract/2 by id 2", "info contract signed contract/2 by id 2"},
+		},
 		{"contract add 1 --total-amount 1000", []string{"info contract added contract/3 by id 2"}},
 		{"contract add 1", []string{"info contract added contract/4 by id 2"}},
 		{"contract sign 1", []string{"info contract signed contract/1 by id 2"}},
 		{"contract sign 99", nil},
-		{"contract update 3 --status signed", []string{"info contract updated contract/3 by id 2", "info contract signed contract/3 by id 2"}},
+		{
+			"contract update 3 --status signed",
+			[]string{"info contract updated contract/3 by id 2", "info contract signed contract/3 by id 2"},
+		},
 		{"contract update 3 --total-amount 2000", []string{"info contract updated contract/3 by id 2"}},
 		{"contract pay 1 1000", []string{"info contract paid contract/1 by id 2"}},
 		{"contract pay 1 1000", nil},
 		{"contract finish 1", []string{"info contract finished contract/1 by id 2"}},
 		{"contract cancel 4", []string{"warning contract canceled contract/4 by id 2"}},
 		{"login sales@office.example", []string{"info signed in by id 3"}},
-		{"event add --contract-id 3 --name Secret --start-date today --end-date today --location Secret --comments Secret", []string{"info event added event/1 by id 3"}},
+		{
+			"event add --contract-id 3 --name Secret --start-date today --end-date today --location Secret " +
+				"--comments Secret", []string{"info event added event/1 by id 3"},
+		},
 		{"login manage@office.example", []string{"info signed in by id 2"}},
 		{"event assign 1 4", []string{"info event assigned event/1 by id 2"}},
 		{"event update 1 --attendees 3", []string{"info event updated event/1 by id 2"}},
@@ -226,7 +244,8 @@ func TestSentry(t *testing.T) {
 		{"event delete 1", []string{"warning event deleted event/1 by id 2"}},
 		{"event restore 1", []string{"info event restored event/1 by id 2"}},
 		{"password --new-password-file '" + o.passwordFile + "'", []string{"info password changed by id 2"}},
-		{"password --new-password-file '" + o.passwordFile + "'", []string{"warning sign-in refused by id 2"}}, // the current one is wrong by now
+		// the current one is wrong by now
+		{"password --new-password-file '" + o.passwordFile + "'", []string{"warning sign-in refused by id 2"}},
 		{"event list", nil},
 	} {
 		o.words.Reset()
@@ -247,7 +266,8 @@ func TestSentryAtomic(t *testing.T) {
 	for _, story := range []struct {
 		last string
 		want []string
-	}{{"customer get 99", nil}, {"customer get 2", []string{"info customer added customer/2 by id 3"}}} { // the undone try has used up a number
+		// the undone try has used up a number
+	}{{"customer get 99", nil}, {"customer get 2", []string{"info customer added customer/2 by id 3"}}} {
 		if told := o.say(`customer add "Secret Ltd" "Secret Person"`, story.last); !slices.Equal(told, story.want) {
 			t.Errorf("%s: told %q, want %q\n%s", story.last, told, story.want, o.words.String())
 		}
@@ -274,13 +294,16 @@ func TestSentryFault(t *testing.T) {
 	} {
 		o.words.Reset()
 		told := o.say(line)
-		reference := regexp.MustCompile(`^error: internal error \(reference ([0-9a-f]{8})\)\n`).FindStringSubmatch(o.words.String())
-		if reference == nil || len(told) != 1 || !strings.HasPrefix(told[0], want) || !strings.HasSuffix(told[0], reference[1]+" by id 3") {
+		reference := regexp.MustCompile(`^error: internal error \(reference ([0-9a-f]{8})\)\n`).FindStringSubmatch(
+			o.words.String())
+		if reference == nil || len(told) != 1 || !strings.HasPrefix(told[0], want) ||
+			!strings.HasSuffix(told[0], reference[1]+" by id 3") {
 			t.Errorf("%s: told %q, want %q and the reference in %q", line, told, want, o.words.String())
 		}
 		log, err := os.ReadFile(o.log)
 		check(t, err)
-		if reference == nil || !bytes.Contains(log, []byte(reference[1])) || bytes.Contains(log, []byte("Secret")) || bytes.Contains(log, []byte("Horse")) {
+		if reference == nil || !bytes.Contains(log, []byte(reference[1])) || bytes.Contains(log, []byte("Secret")) ||
+			bytes.Contains(log, []byte("Horse")) {
 			t.Errorf("%s: the log holds %s", line, log)
 		}
 	}
@@ -320,7 +343,10 @@ func TestSentryAway(t *testing.T) {
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	check(t, err)
 	check(t, closed.Close())
-	for name, dsn := range map[string]string{"none": "", "away": "http://key@" + closed.Addr().String() + "/1", "silent": "http://key@" + silent.Addr().String() + "/1"} {
+	for name, dsn := range map[string]string{
+		"none": "", "away": "http://key@" + closed.Addr().String() + "/1",
+		"silent": "http://key@" + silent.Addr().String() + "/1",
+	} {
 		t.Run(name, func(t *testing.T) {
 			o := openOffice(t, dsn)
 			lines := []string{"login sales@office.example"}
@@ -352,7 +378,8 @@ func TestSentryInit(t *testing.T) {
 
 func TestReporterDSN(t *testing.T) {
 	for _, dsn := range []string{"nonsense", "https://host/1", "https://key@host"} {
-		if _, err := NewReporter(dsn, "", "", io.Discard); err == nil || err.Error() != "want https://KEY@HOST/PROJECT" {
+		if _, err := NewReporter(dsn, "", "", io.Discard); err == nil ||
+			err.Error() != "want https://KEY@HOST/PROJECT" {
 			t.Errorf("%s: %v", dsn, err)
 		}
 	}

@@ -57,10 +57,12 @@ func (s Secrets) Read(ctx context.Context, r commands.SecretRequest) (string, er
 	}
 	tty, err := s.TTY()
 	if err != nil && r.QR != "" {
-		return "", fmt.Errorf("%w: there is no terminal to show the secret at and to ask for its code", commands.ErrUsage)
+		return "", fmt.Errorf("%w: there is no terminal to show the secret at and to ask for its code",
+			commands.ErrUsage)
 	}
 	if err != nil {
-		return "", fmt.Errorf("%w: there is no terminal to ask for the %s%s", commands.ErrUsage, r.Question, otherWays(r))
+		return "", fmt.Errorf("%w: there is no terminal to ask for the %s%s", commands.ErrUsage, r.Question,
+			otherWays(r))
 	}
 	defer tty.Close()
 	if s.asking != nil {
@@ -241,7 +243,8 @@ func (s Secrets) secretFile(path string) (string, error) {
 	}
 	line := commands.FirstLine(string(content))
 	if len(line) == 0 || len(line) > longestSecret {
-		return "", unreadableFile(path, fmt.Errorf("its first line must be the secret, at most %d bytes", longestSecret))
+		return "", unreadableFile(path,
+			fmt.Errorf("its first line must be the secret, at most %d bytes", longestSecret))
 	}
 	return line, nil
 }

@@ -87,18 +87,39 @@ func TestSecretAsked(t *testing.T) {
 		want     string
 		err      error
 	}{
-		"enter":                {dialogue: []string{question, "sécret 1\r"}, want: "sécret 1"},
-		"empty":                {dialogue: []string{question, "\r"}},
-		"corrected":            {dialogue: []string{question, "wrong\x15sécreté\x7f\x7f\x08et\r"}, want: "sécret"},
-		"pasted":               {dialogue: []string{question, "\x1b[200~secret\x1b[201~\r"}, want: "secret"},
-		"too long":             {dialogue: []string{question, strings.Repeat("x", longestSecret+1)}, err: commands.ErrUsage},
-		"Ctrl-C":               {dialogue: []string{question, "secr\x03"}, err: context.Canceled},
-		"Ctrl-D":               {dialogue: []string{question, "\x04"}, err: context.Canceled},
-		"twice":                {twice: true, dialogue: []string{question, "secret\r", "again: ", "secret\r"}, want: "secret"},
-		"different":            {twice: true, dialogue: []string{question, "secret\r", "again: ", "Secret\r"}, err: commands.ErrUsage},
-		"judged first":         {twice: true, check: true, dialogue: []string{question, "short\r", "too short\r\npassword: ", "secret\r", "again: ", "Secret\r", "the two are not the same\r\npassword: ", "secret\r", "again: ", "secret\r"}, want: "secret"},
-		"Ctrl-C when judged":   {twice: true, check: true, dialogue: []string{question, "short\r", "too short\r\npassword: ", "\x03"}, err: context.Canceled},
-		"Ctrl-C at the second": {twice: true, dialogue: []string{question, "secret\r", "again: ", "\x03"}, err: context.Canceled},
+		"enter":     {dialogue: []string{question, "sécret 1\r"}, want: "sécret 1"},
+		"empty":     {dialogue: []string{question, "\r"}},
+		"corrected": {dialogue: []string{question, "wrong\x15sécreté\x7f\x7f\x08et\r"}, want: "sécret"},
+		"pasted":    {dialogue: []string{question, "\x1b[200~secret\x1b[201~\r"}, want: "secret"},
+		"too long": {
+			dialogue: []string{question, strings.Repeat("x", longestSecret+1)},
+			err:      commands.ErrUsage,
+		},
+		"Ctrl-C": {dialogue: []string{question, "secr\x03"}, err: context.Canceled},
+		"Ctrl-D": {dialogue: []string{question, "\x04"}, err: context.Canceled},
+		"twice": {
+			twice: true, dialogue: []string{question, "secret\r", "again: ", "secret\r"},
+			want: "secret",
+		},
+		"different": {
+			twice: true, dialogue: []string{question, "secret\r", "again: ", "Secret\r"},
+			err: commands.ErrUsage,
+		},
+		"judged first": {
+			twice: true, check: true,
+			dialogue: []string{
+				question, "short\r", "too short\r\npassword: ", "secret\r", "again: ", "Secret\r",
+				"the two are not the same\r\npassword: ", "secret\r", "again: ", "secret\r",
+			}, want: "secret",
+		},
+		"Ctrl-C when judged": {
+			twice: true, check: true,
+			dialogue: []string{question, "short\r", "too short\r\npassword: ", "\x03"}, err: context.Canceled,
+		},
+		"Ctrl-C at the second": {
+			twice: true, dialogue: []string{question, "secret\r", "again: ", "\x03"},
+			err: context.Canceled,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := openPerson(t)
@@ -125,7 +146,8 @@ func TestSecretAsked(t *testing.T) {
 			if p.mode() != before {
 				t.Error("the terminal is not as before")
 			}
-			if screen := p.rest("\r\n"); strings.Contains(strings.ToLower(screen), "s\u00e9c") || strings.Contains(strings.ToLower(screen), "sec") || strings.Contains(screen, "x") {
+			if screen := p.rest("\r\n"); strings.Contains(strings.ToLower(screen), "s\u00e9c") ||
+				strings.Contains(strings.ToLower(screen), "sec") || strings.Contains(screen, "x") {
 				t.Errorf("the terminal shows %q", screen)
 			}
 		})
@@ -141,7 +163,8 @@ func TestSecretCancelled(t *testing.T) {
 		p.answer("password: ", "")
 		cancel()
 	}()
-	if _, err := p.secrets().Read(ctx, commands.SecretRequest{Question: "password"}); !errors.Is(err, context.Canceled) {
+	if _, err := p.secrets().Read(ctx, commands.SecretRequest{Question: "password"}); !errors.Is(err,
+		context.Canceled) {
 		t.Errorf("%v, want Canceled", err)
 	}
 	if p.mode() != before {

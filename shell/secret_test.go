@@ -34,7 +34,8 @@ func TestSecretFromFile(t *testing.T) {
 				t.Fatal(err)
 			}
 			got, err := Secrets{TTY: noTTY}.Read(t.Context(), commands.SecretRequest{File: file})
-			if got != test.want || (err != nil) != (test.problem != "") || err != nil && !strings.Contains(err.Error(), test.problem) {
+			if got != test.want || (err != nil) != (test.problem != "") || err != nil &&
+				!strings.Contains(err.Error(), test.problem) {
 				t.Errorf("%q, %v; want %q, %q", got, err, test.want, test.problem)
 			}
 		})
@@ -47,8 +48,9 @@ func TestSecretFromFile(t *testing.T) {
 	}
 }
 
-// TestSecretSource reads from the request's file, else from --password-file, else from CRM_PASSWORD; the latter two are for
-// the password that somebody has, not for a new one. A code is no password: it comes from its own file or CRM_CODE.
+// TestSecretSource reads from the request's file, else from --password-file, else from CRM_PASSWORD; the latter two
+// are for the password that somebody has, not for a new one. A code is no password: it comes from its own file or
+// CRM_CODE.
 func TestSecretSource(t *testing.T) {
 	write := func(text string) string {
 		file := filepath.Join(t.TempDir(), text)
@@ -64,19 +66,48 @@ func TestSecretSource(t *testing.T) {
 		request       commands.SecretRequest
 		want, problem string
 	}{
-		"request":  {Secrets{File: given, Value: "variable"}, commands.SecretRequest{File: asked, Env: true}, "asked", ""},
+		"request": {
+			Secrets{File: given, Value: "variable"},
+			commands.SecretRequest{File: asked, Env: true},
+			"asked",
+			"",
+		},
 		"flag":     {Secrets{File: given, Value: "variable"}, commands.SecretRequest{Env: true}, "given", ""},
 		"variable": {Secrets{Value: "variable"}, commands.SecretRequest{Env: true}, "variable", ""},
 		"none":     {Secrets{}, commands.SecretRequest{Question: "password", Env: true}, "", both},
-		"code":     {Secrets{File: given, Value: "variable", Code: "123456"}, commands.SecretRequest{Env: true, Code: true}, "123456", ""},
-		"no code":  {Secrets{File: given, Value: "variable"}, commands.SecretRequest{Question: "code", Env: true, Code: true}, "", "use --code-file FILE or CRM_CODE"},
-		"another":  {Secrets{File: given, Code: "123456"}, commands.SecretRequest{Question: "code", Code: true}, "", "for the code: use --code-file FILE"},
-		"shown":    {Secrets{Code: "123456"}, commands.SecretRequest{Question: "code", Code: true, Notice: "x", QR: "x"}, "", "no terminal to show the secret at"},
-		"new":      {Secrets{File: given, Value: "variable"}, commands.SecretRequest{Question: "new password"}, "", "use --new-password-file FILE"},
+		"code": {
+			Secrets{File: given, Value: "variable", Code: "123456"},
+			commands.SecretRequest{Env: true, Code: true},
+			"123456", "",
+		},
+		"no code": {
+			Secrets{File: given, Value: "variable"},
+			commands.SecretRequest{Question: "code", Env: true, Code: true},
+			"", "use --code-file FILE or CRM_CODE",
+		},
+		"another": {
+			Secrets{File: given, Code: "123456"},
+			commands.SecretRequest{Question: "code", Code: true},
+			"",
+			"for the code: use --code-file FILE",
+		},
+		"shown": {
+			Secrets{Code: "123456"},
+			commands.SecretRequest{Question: "code", Code: true, Notice: "x", QR: "x"},
+			"",
+			"no terminal to show the secret at",
+		},
+		"new": {
+			Secrets{File: given, Value: "variable"},
+			commands.SecretRequest{Question: "new password"},
+			"",
+			"use --new-password-file FILE",
+		},
 	} {
 		test.secrets.TTY = noTTY
 		got, err := test.secrets.Read(t.Context(), test.request)
-		if got != test.want || (err != nil) != (test.problem != "") || err != nil && (!errors.Is(err, commands.ErrUsage) || !strings.Contains(err.Error(), test.problem)) {
+		if got != test.want || (err != nil) != (test.problem != "") || err != nil &&
+			(!errors.Is(err, commands.ErrUsage) || !strings.Contains(err.Error(), test.problem)) {
 			t.Errorf("%s: %q, %v; want %q, %q", name, got, err, test.want, test.problem)
 		}
 	}

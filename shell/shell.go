@@ -99,7 +99,8 @@ func (sh *Shell) do(ctx context.Context, line string, typed bool) error {
 	answer, err := sh.dispatch(ctx, line, typed)
 	sh.did, sh.values = answer.Command, answer.Used
 	took := time.Since(began)
-	if err != nil && ctx.Err() != nil && !errors.Is(err, commands.ErrExit) && !errors.Is(err, repo.ErrUnanswered) && !errors.As(err, new(repo.Uncertain)) {
+	if err != nil && ctx.Err() != nil && !errors.Is(err, commands.ErrExit) && !errors.Is(err, repo.ErrUnanswered) &&
+		!errors.As(err, new(repo.Uncertain)) {
 		err = context.Canceled // whatever the cancelled command made of it
 	}
 	sh.Reporter.events(cmp.Or(sh.who(), before), answer.Output.Events, err)
@@ -156,12 +157,20 @@ func (sh *Shell) who() int64 {
 
 // print writes an answer: data first, then words.
 func (sh *Shell) print(ctx context.Context, a commands.Answer, took time.Duration) error {
+	if a.To.File != "" {
+		to := a.To
+		a.To.File = ""
+		return sh.toFile(to.File, func() error { return sh.print(ctx, a, took) })
+	}
+	if out, ok := sh.Data.(*os.File); commands.IsWorkbook(a.Format) && ok && term.IsTerminal(int(out.Fd())) {
+		return commands.Explain("a workbook is not for a screen", "name a file with --out FILE.xlsx", commands.ErrUsage)
+	}
 	var page bytes.Buffer
 	if a.Output.Text != "" {
 		page.WriteString(strings.TrimRight(a.Output.Text, "\n") + "\n")
 	}
 	style := sh.style(a.Format)
-	style.Raw = a.Raw
+	style.Raw, style.Excel = a.Raw, a.To.Excel
 	if a.Output.Rest != nil {
 		if err := sh.stream(ctx, &a, style); err != nil {
 			return err
@@ -191,7 +200,7 @@ func (sh *Shell) print(ctx context.Context, a commands.Answer, took time.Duratio
 	}
 	switch {
 	case list:
-		sh.say(footer(a.Output, timing))
+		sh.say(footer(a.Output, render.Hidden(a.Output, style), timing))
 	case timing != "":
 		sh.say(timing)
 	}
@@ -203,7 +212,8 @@ func (sh *Shell) print(ctx context.Context, a commands.Answer, took time.Duratio
 func (sh *Shell) stream(ctx context.Context, a *commands.Answer, style render.Style) error {
 	warning, rows := "", 0
 	err := sh.Pager.stream(sh.Data, func(w io.Writer) (err error) {
-		rows, err = render.Stream(ctx, w, a.Output, style, func(out commands.Output) { warning = cmp.Or(warning, commands.Unopened(out)) })
+		rows, err = render.Stream(ctx, w, a.Output, style,
+			func(out commands.Output) { warning = cmp.Or(warning, commands.Unopened(out)) })
 		return err
 	})
 	if err != nil && ctx.Err() != nil {
@@ -231,8 +241,8 @@ func Say(to io.Writer, message string) error {
 	return err
 }
 
-// footer tells how much there is, how to get more of it, and how long it took.
-func footer(out commands.Output, timing string) string {
+// footer tells how much there is, how to get more of it, which columns there was no room for, and how long it took.
+func footer(out commands.Output, hidden []string, timing string) string {
 	rows := len(out.Rows)
 	text := count(rows, "row")
 	if rows == 0 {
@@ -245,7 +255,11 @@ func footer(out commands.Output, timing string) string {
 	if next != "" {
 		next = "next: " + next
 	}
-	for _, part := range []string{next, timing} {
+	left := strings.Join(hidden, ", ")
+	if left != "" {
+		left = "not shown: " + left
+	}
+	for _, part := range []string{next, left, timing} {
 		if part != "" {
 			text += " · " + part
 		}
@@ -258,7 +272,8 @@ func (sh *Shell) style(format string) render.Style {
 	if format == "" {
 		format = set.Format
 	}
-	st := render.Style{Format: format, Locale: sh.Session.Locale, Color: set.Color == "always" || set.Color == "auto" && sh.Screen.Color}
+	st := render.Style{Format: format, Locale: sh.Session.Locale, Color: set.Color == "always" || set.Color == "auto" &&
+		sh.Screen.Color}
 	if sh.Screen.Terminal && sh.Screen.Width != nil {
 		st.Width = sh.Screen.Width()
 	}

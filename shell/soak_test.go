@@ -95,13 +95,18 @@ func (s *soak) sit() {
 
 // words and keys that a round is made of; a few are typed often.
 var soakWords = []string{
-	"customer ", "contract ", "event ", "user ", "list", "get ", "1", "2", "29 ", "update ", "add ", "--", "limit ", "mine ", "status ", "help ", "set ", "format ", "json",
-	"'", "\"", "\\", "#", "é", "日本", "🎉", "👩‍👧", "\u202e", "x", "q", " ", "watch 1 ", "alias a = ", "edit ", "login sales1@epic.example", "nonsense ", strings.Repeat("long ", 40),
+	"customer ", "contract ", "event ", "user ", "list", "get ", "1", "2", "29 ", "update ", "add ", "--", "limit ",
+	"mine ", "status ", "help ", "set ", "format ", "json",
+	"'", "\"", "\\", "#", "é", "日本", "🎉", "👩‍👧", "\u202e", "x", "q", " ", "watch 1 ", "alias a = ", "edit ",
+	"login sales1@epic.example", "nonsense ", strings.Repeat("long ", 40),
 }
 
 var soakKeys = []string{
-	"\t", "\t", "\t\t", "\x1b[A", "\x1b[B", "\x1b[C", "\x1b[D", "\x1b[Z", "\x1b", "\x01", "\x05", "\x02", "\x06", "\x08", "\x7f", "\x0b", "\x15", "\x17", "\x19", "\x1f", "\x12", "\x07",
-	"\x14", "\x0c", "\x1bb", "\x1bf", "\x1bd", "\x1b[3~", "\x1b[1;5D", "\x18\x05", "\x1a", "\x1b[200~one\ntwo\nthree\x1b[201~", "\x1b[200~unfinished", "\x1b[201~", "\x1b[", "\x1b]0;", "\xff\xfe", "\xc3", "\x00",
+	"\t", "\t", "\t\t", "\x1b[A", "\x1b[B", "\x1b[C", "\x1b[D", "\x1b[Z", "\x1b", "\x01", "\x05", "\x02", "\x06",
+	"\x08", "\x7f", "\x0b", "\x15", "\x17", "\x19", "\x1f", "\x12", "\x07",
+	"\x14", "\x0c", "\x1bb", "\x1bf", "\x1bd", "\x1b[3~", "\x1b[1;5D", "\x18\x05", "\x1a",
+	"\x1b[200~one\ntwo\nthree\x1b[201~", "\x1b[200~unfinished", "\x1b[201~", "\x1b[", "\x1b]0;", "\xff\xfe", "\xc3",
+	"\x00",
 }
 
 // round types something for a while, then ends the line in one way or the other.
@@ -118,7 +123,10 @@ func (s *soak) round() {
 			s.press("\x03")
 		}
 	}
-	s.press([]string{"\r", "\r", "\r", "\r", "\x03", "\x03", "\r\r", "\x1b\r", "\x1b\r", "n\r", "n\r", "\x03\x04"}[s.r.IntN(12)])
+	s.press([]string{
+		"\r", "\r", "\r", "\r", "\x03", "\x03", "\r\r", "\x1b\r", "\x1b\r", "n\r", "n\r",
+		"\x03\x04",
+	}[s.r.IntN(12)])
 	if s.over() {
 		s.ends++
 		s.d.endCooked(0)
@@ -199,7 +207,8 @@ func (s *soak) check() {
 		s.t.Errorf("%d sockets, %d threads, in the beginning %d", u.sockets, u.threads, s.since.threads)
 	}
 	s.t.Logf("%d MB, %d threads, %d descriptors", u.rss>>20, u.threads, u.descriptors)
-	if strings.Contains(s.d.output(), "DATA RACE") || strings.Contains(s.d.output(), "internal error") || strings.Contains(s.d.output(), "goroutine ") {
+	if strings.Contains(s.d.output(), "DATA RACE") || strings.Contains(s.d.output(), "internal error") ||
+		strings.Contains(s.d.output(), "goroutine ") {
 		s.t.Fatal(s.d.output())
 	}
 	s.d.forget()

@@ -24,8 +24,8 @@ type Source struct {
 	Text   string
 }
 
-// Scripts opens the sources in their order; without any, stdin unless it is a terminal. A nil slice means the prompt. It
-// fails with ErrUsage before any of them runs if a file cannot be opened. The caller calls done after the last one.
+// Scripts opens the sources in their order; without any, stdin unless it is a terminal. A nil slice means the prompt.
+// It fails with ErrUsage before any of them runs if a file cannot be opened. The caller calls done after the last one.
 func Scripts(sources []Source, stdin *os.File) (scripts []Script, done func(), err error) {
 	var files []*os.File
 	done = func() {
@@ -100,7 +100,8 @@ func (sh *Shell) Meet(ctx context.Context, in, out *os.File, w Welcome) (ended s
 	err = sh.Converse(ctx, Terminal{
 		In: in, Out: out, Editor: editor, Color: sh.Screen.Color,
 		History: func(user string) *line.History {
-			history, err := line.OpenHistory(historyOf(w.HistoryFile, sh.Session.DB.Server(), user), w.HistorySize, func(text string) bool { return !commands.HoldsSecret(text) })
+			history, err := line.OpenHistory(historyOf(w.HistoryFile, sh.Session.DB.Server(), user), w.HistorySize,
+				func(text string) bool { return !commands.HoldsSecret(text) })
 			if err != nil && !warned {
 				sh.say("warning: " + err.Error())
 				warned = true

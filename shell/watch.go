@@ -26,8 +26,8 @@ const (
 	plain     = "\x1b[0m"
 )
 
-// watch repeats a command until ctx ends, which is how it is left, on a screen of its own. A failure is shown and tried again; only
-// the end of the session ends it, and an absence that locks the prompt.
+// watch repeats a command until ctx ends, which is how it is left, on a screen of its own. A failure is shown and
+// tried again; only the end of the session ends it, and an absence that locks the prompt.
 func (sh *Shell) watch(ctx context.Context, every time.Duration, command string) error {
 	_, _ = io.WriteString(sh.Data, other)
 	defer func() { _, _ = io.WriteString(sh.Data, back) }()
@@ -43,7 +43,8 @@ func (sh *Shell) watch(ctx context.Context, every time.Duration, command string)
 		if sh.Session.Me == nil {
 			return fmt.Errorf("%w: your session has ended: sign in again", repo.ErrSignedOut)
 		}
-		head := fmt.Sprintf("every %s: %s · %s", every, command, sh.Session.Locale.Now().In(sh.Session.Locale.Zone).Format("15:04:05"))
+		head := fmt.Sprintf("every %s: %s · %s", every, command,
+			sh.Session.Locale.Now().In(sh.Session.Locale.Zone).Format("15:04:05"))
 		_, _ = io.WriteString(sh.Data, sh.repaint(head, lines, before))
 		before = lines
 		select {
@@ -72,7 +73,7 @@ func (sh *Shell) frame(ctx context.Context, line string) string {
 		return "error: " + err.Error()
 	}
 	if answer.Output.Columns != nil && !answer.Output.Single {
-		b.WriteString(footer(answer.Output, ""))
+		b.WriteString(footer(answer.Output, render.Hidden(answer.Output, style), ""))
 	}
 	return b.String()
 }

@@ -29,11 +29,13 @@ func Weak(get func(key string) Setting, configFile, keysetFile string) (all []st
 		{text("database.sslkey"), "the key of the client certificate"},
 		{text("history.file"), "what was typed"},
 	} {
-		weak(f.file != "" && OpenToOthers(f.file), "%s holds %s and is open to others: chmod 600 %[1]s", f.file, f.holds)
+		weak(f.file != "" && OpenToOthers(f.file), "%s holds %s and is open to others: chmod 600 %[1]s", f.file,
+			f.holds)
 	}
 	for _, key := range []string{"database.url", "database.admin_url"} {
-		weak(holdsPassword(cast.ToString(get(key).File)), "%s: %s holds a password in plain text: name a passfile in it, "+
-			"or set %s from a secret store", configFile, key, Option{Key: key}.Env())
+		weak(holdsPassword(cast.ToString(get(key).File)),
+			"%s: %s holds a password in plain text: name a passfile in it, "+
+				"or set %s from a secret store", configFile, key, Option{Key: key}.Env())
 	}
 	weak(cast.ToString(get("database.admin_url").File) != "", "%s: database.admin_url is there for every run: set %s "+
 		"for crm init, upgrade, backup, restore, seed, rotate-keys, verify-audit and config check alone", configFile,

@@ -35,19 +35,31 @@ func Options() []Option {
 	return []Option{
 		{"database.url", "", "", text, "where the database is: postgres://crm_app:PASSWORD@HOST:5432/crm; empty: a " +
 			"private server on this machine"},
-		{"database.admin_url", "", "", text, "an administrator's account, for crm init, upgrade, backup, restore, seed, " +
-			"rotate-keys, verify-audit and config check only; better in CRM_DATABASE_ADMIN_URL than here"},
+		{
+			"database.admin_url", "", "", text,
+			"an administrator's account, for crm init, upgrade, backup, restore, seed, " +
+				"rotate-keys, verify-audit and config check only; better in CRM_DATABASE_ADMIN_URL than here",
+		},
 		{"database.sslmode", "", "", orEmpty(commands.Enum("MODE", "disable", "allow", "prefer", "require", "verify-ca",
 			"verify-full")), "disable, allow, prefer, require, verify-ca or verify-full, if the URL does not say; as " +
 			"database.name"},
 		{"database.sslrootcert", "", "", text, "the file of the certificate authority, for verify-ca and verify-full"},
-		{"database.sslcert", "", "", text, "the file of the client certificate, where the server asks the app role for one"},
+		{
+			"database.sslcert", "", "", text,
+			"the file of the client certificate, where the server asks the app role for one",
+		},
 		{"database.sslkey", "", "", text, "the file of its key; mode 0600"},
-		{"database.name", "", "crm", database, "the database, if the URL does not name it; set in the environment, it " +
-			"goes before a URL in the file"},
+		{
+			"database.name", "", "crm", database,
+			"the database, if the URL does not name it; set in the environment, it " +
+				"goes before a URL in the file",
+		},
 		{"database.schema", "", "crm", schema, "the schema that holds crm's tables"},
 		{"database.owner", "", "crm_owner", role, "the role that owns them and cannot log in"},
-		{"database.app", "", "crm_app", role, "the role that crm connects as, if the URL does not name it; as database.name"},
+		{
+			"database.app", "", "crm_app", role,
+			"the role that crm connects as, if the URL does not name it; as database.name",
+		},
 		{
 			"database.connect_timeout", "", 10 * time.Second, duration(time.Millisecond, time.Hour),
 			"how long to wait for a connection",
@@ -56,32 +68,44 @@ func Options() []Option {
 			"database.query_timeout", "", time.Minute, orNever(duration(time.Second, 24*time.Hour)),
 			"how long to wait for one answer of the database; 0s: for ever",
 		},
-		{"embedded.dir", "", "", text, "where the private server lives; empty: crm/server in the user's data directory"},
+		{
+			"embedded.dir", "", "", text,
+			"where the private server lives; empty: crm/server in the user's data directory",
+		},
 		{"embedded.bin_dir", "", "", text, "PostgreSQL's programs for the private server; empty: searched"},
-		{"encryption.keyset_file", "", "", text, "the key of sealed customer data; empty: keyset.json beside the config. " +
-			"CRM_KEYSET may hold its content"},
+		{
+			"encryption.keyset_file", "", "", text,
+			"the key of sealed customer data; empty: keyset.json beside the config. " +
+				"CRM_KEYSET may hold its content",
+		},
 		{
 			"session.lifetime", "", 12 * time.Hour, duration(time.Second, 30*24*time.Hour),
 			"how long a sign-in lasts; crm init tells the database",
 		},
 		{
 			"session.idle", "", 30 * time.Minute, orNever(duration(2*time.Minute, 24*time.Hour)),
-			"without a key for so long the prompt is locked, and without a command the session ends; 0s: never. crm init " +
-				"tells the database",
+			"the prompt is locked after this time without a key, and the session ends without a command; 0s: never. " +
+				"crm init tells the database",
 		},
 		{
 			"session.token", "", 10 * time.Minute, duration(5*time.Second, 24*time.Hour),
 			"how long an access token lasts; renewed by itself",
 		},
-		{"password.memory_mib", "", 64, commands.Number("N", 1, 1024), "argon2id: memory for a new password, in MiB; at " +
-			"least 46 with 1 iteration, 19 with 2, 12 with 3, 9 with 4, 7 with 5"},
+		{
+			"password.memory_mib", "", 64, commands.Number("N", 1, 1024),
+			"argon2id: memory for a new password, in MiB; at " +
+				"least 46 with 1 iteration, 19 with 2, 12 with 3, 9 with 4, 7 with 5",
+		},
 		{"password.iterations", "", 3, commands.Number("N", 1, 100), "argon2id: passes over it"},
 		{"password.parallelism", "", 4, commands.Number("N", 1, 255), "argon2id: lanes"},
 		{
 			"locale.time_zone", "", "Europe/Paris", known("time zone", "Europe/Paris", timeZone),
 			"how times are read and written",
 		},
-		{"locale.region", "", "FR", known("country", "FR", country), "the country of phone numbers without a country code"},
+		{
+			"locale.region", "", "FR", known("country", "FR", country),
+			"the country of phone numbers without a country code",
+		},
 		{"locale.currency", "", "EUR", known("currency", "EUR", currencyCode), "of all amounts (ISO 4217)"},
 		{"locale.language", "", "fr", known("language", "fr", languageTag), "the signs in amounts (BCP 47)"},
 		{"history.file", "", "", text, "where the prompt's history is kept; empty: crm/history in the user's state " +
@@ -89,8 +113,11 @@ func Options() []Option {
 		{"history.size", "", 1000, commands.Number("N", 0, 1_000_000), "lines of history; 0 keeps none"},
 		{"sentry.dsn", "", "", text, "the Sentry project that errors and events go to; empty: none"},
 		{"sentry.environment", "", "production", text, "the environment that Sentry shows"},
-		{"format", "format", "table", commands.Format, "how answers are written: table, vertical, json, csv, tsv or " +
-			"markdown"},
+		{
+			"format", "format", "table", commands.Format,
+			"how answers are written: table, vertical, json, ndjson, csv, tsv or " +
+				"markdown",
+		},
 		{"color", "color", "auto", commands.Color, "when answers are coloured: auto, always or never"},
 		{"limit", "", 50, commands.Number("N", 1, 10_000), "rows of a list"},
 		{"login", "login", "", orEmpty(commands.Email), "sign in with this email first"},
@@ -229,12 +256,18 @@ func orNever(k commands.Kind) commands.Kind {
 	return k
 }
 
+// Variables are the names of all variables of crm.
+func Variables() []string {
+	names := Secrets()
+	for _, o := range Options() {
+		names = append(names, o.Env())
+	}
+	return names
+}
+
 // UnknownVariable is the first variable of an environment that looks like crm's and is not; empty if there is none.
 func UnknownVariable(environment []string) string {
-	ours := Secrets()
-	for _, o := range Options() {
-		ours = append(ours, o.Env())
-	}
+	ours := Variables()
 	for _, v := range environment {
 		if name, value, _ := strings.Cut(v, "="); value != "" &&
 			strings.HasPrefix(name, "CRM_") && !slices.Contains(ours, name) {
@@ -253,8 +286,9 @@ func OpenToOthers(file string) bool {
 // Example is config.yaml.example: every key, its default and one line of why.
 func Example() string {
 	var text strings.Builder
-	text.WriteString(`# Every key of crm's config with its default. Copy what you change to config.yaml in crm's config directory
-# (~/.config/crm, or $XDG_CONFIG_HOME/crm), or name a file with --config FILE or CRM_CONFIG.
+	text.WriteString(`# Every key of crm's config with its default.
+# Copy what you change to config.yaml in crm's config directory (~/.config/crm, or
+# $XDG_CONFIG_HOME/crm), or name a file with --config FILE or CRM_CONFIG.
 # A variable goes before the file: CRM_ and the key in capitals, with _ for the dot (CRM_DATABASE_URL);
 # a flag goes before both. A password or a key belongs in a file with mode 0600, or in a variable.
 `)

@@ -35,7 +35,10 @@ func TestUnknownVariable(t *testing.T) {
 }
 
 func TestWritten(t *testing.T) {
-	for want, value := range map[string]any{`""`: "", "crm": "crm", "50": 50, "false": false, "10s": 10 * time.Second, "10m": 10 * time.Minute, "12h": 12 * time.Hour, "1h30m": 90 * time.Minute} {
+	for want, value := range map[string]any{
+		`""`: "", "crm": "crm", "50": 50, "false": false, "10s": 10 * time.Second,
+		"10m": 10 * time.Minute, "12h": 12 * time.Hour, "1h30m": 90 * time.Minute,
+	} {
 		if got := written(value); got != want {
 			t.Errorf("%v: %s, want %s", value, got, want)
 		}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -129,6 +130,11 @@ func Parse(args []string) (Line, error) {
 	if l.Help = errors.Is(err, pflag.ErrHelp); l.Help {
 		return l, nil
 	}
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) {
+		return l, usage("%v%s", err, cmp.Or(commands.DidYouMean("--"+unknown.GetSpecifiedName(), l.names()),
+			": crm --help lists the flags"))
+	}
 	if err != nil {
 		return l, usage("%v: crm --help lists the flags", err)
 	}
@@ -150,6 +156,12 @@ func Parse(args []string) (Line, error) {
 		err = usage("--purge takes all fictional data out: it goes without --customers, --contracts and --events")
 	}
 	return l, err
+}
+
+// names returns the flags as they are typed.
+func (l Line) names() (all []string) {
+	l.VisitAll(func(f *pflag.Flag) { all = append(all, "--"+f.Name) })
+	return all
 }
 
 // ofOperator reports whether the first argument begins a command of the operator, such as crm keyset list.

@@ -69,7 +69,10 @@ func TestDamagedFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, l := range map[string]Lock{"plain": {}, "encrypted": {Recipients: []string{identity.Recipient().String()}}} {
+	for name, l := range map[string]Lock{
+		"plain":     {},
+		"encrypted": {Recipients: []string{identity.Recipient().String()}},
+	} {
 		file := written(t, 300, manifest, l)
 		read := func(file []byte) error {
 			in, err := open(bytes.NewReader(file), int64(len(file)), []age.Identity{identity})

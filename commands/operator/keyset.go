@@ -35,7 +35,8 @@ func (k Keyset) content() ([]byte, error) {
 func readKeyset(file string) ([]byte, error) {
 	content, err := security.ReadKeysetFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, commands.Explain("there is no keyset "+file, "copy it from a machine that has it", commands.ErrUsage)
+		return nil, commands.Explain("there is no keyset "+file, "copy it from a machine that has it",
+			commands.ErrUsage)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", commands.ErrUsage, err)
@@ -75,7 +76,8 @@ func (k Keyset) List(ctx context.Context) error {
 	for _, id := range ids {
 		line := fmt.Sprintf("%-10d  %s", id, cmp.Or(here[id], "not held"))
 		if k.Admin != nil {
-			line = fmt.Sprintf("%-10d  %-10s  database: %s", id, cmp.Or(here[id], "not held"), cmp.Or(there[id], "unknown"))
+			line = fmt.Sprintf("%-10d  %-10s  database: %s", id, cmp.Or(here[id], "not held"),
+				cmp.Or(there[id], "unknown"))
 		}
 		if _, err := fmt.Fprintln(k.Out, line); err != nil {
 			return err

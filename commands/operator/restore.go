@@ -141,7 +141,8 @@ func (r Restore) tell(done repo.Restored, m repo.Manifest) {
 	}
 	switch {
 	case m.ChainFault != "":
-		r.Say("warning: the chain of the trail did not hold when the backup was made, and does not now: " + m.ChainFault)
+		r.Say("warning: the chain of the trail did not hold when the backup was made, and does not now: " +
+			m.ChainFault)
 	case done.Head.Position > 0:
 		r.Say(fmt.Sprintf("restored; the chain of the trail is whole, head %s", done.Head))
 	default:
@@ -149,7 +150,8 @@ func (r Restore) tell(done repo.Restored, m repo.Manifest) {
 	}
 	r.Say("no session is in a backup: everybody signs in again")
 	if !r.holdsKeys(m) {
-		r.Say("warning: " + keysNeeded(m) + ", and the keyset here does not have it: copy the keyset that belongs to the " +
+		r.Say("warning: " + keysNeeded(m) +
+			", and the keyset here does not have it: copy the keyset that belongs to the " +
 			"backup to encryption.keyset_file")
 	}
 }

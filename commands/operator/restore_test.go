@@ -20,11 +20,17 @@ func TestAdmit(t *testing.T) {
 		"this one": {"10", "crm_app", nil, ""},
 		"newer": {"11", "crm_app", upgrade, "the backup b has schema version 11, this crm knows up to 10: " +
 			"use a newer crm"},
-		"older":             {"9", "crm_app", upgrade, ""},
-		"older, no upgrade": {"9", "crm_app", nil, "the backup b has schema version 9, which this crm cannot upgrade to 10"},
-		"another role": {"10", "other", nil, "a backup is restored under its own names: database.app is \"crm_app\" here " +
-			"and \"other\" in the backup: " +
-			"set them so; database.name is free"},
+		"older": {"9", "crm_app", upgrade, ""},
+		"older, no upgrade": {
+			"9", "crm_app", nil,
+			"the backup b has schema version 9, which this crm cannot upgrade to 10",
+		},
+		"another role": {
+			"10", "other", nil,
+			"a backup is restored under its own names: database.app is \"crm_app\" here " +
+				"and \"other\" in the backup: " +
+				"set them so; database.name is free",
+		},
 	} {
 		r := Restore{Names: names, Source: &Source{name: "b"}, SchemaVersion: "10", Upgrade: test.upgrade}
 		err := r.admit(repo.Manifest{SchemaVersion: test.version, Schema: "crm", Owner: "crm_owner", App: test.app})

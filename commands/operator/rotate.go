@@ -40,8 +40,9 @@ func (r Rotation) Prepare(ctx context.Context) error {
 				return err
 			}
 		}
-		r.Say(fmt.Sprintf("key %d is in %s and not in use yet: copy the file to every machine, then run crm rotate-keys",
-			next, r.KeysetFile))
+		r.Say(
+			fmt.Sprintf("key %d is in %s and not in use yet: copy the file to every machine, then run crm rotate-keys",
+				next, r.KeysetFile))
 		return nil
 	})
 }
@@ -152,7 +153,8 @@ func (r Rotation) alone(ctx context.Context, do func(content []byte) error) erro
 		}
 		content, err := security.ReadKeysetFile(r.KeysetFile)
 		if errors.Is(err, fs.ErrNotExist) {
-			return commands.Explain("there is no keyset "+r.KeysetFile, "copy it from a machine that has it", commands.ErrUsage)
+			return commands.Explain("there is no keyset "+r.KeysetFile, "copy it from a machine that has it",
+				commands.ErrUsage)
 		}
 		if err == nil {
 			err = r.register(ctx, content)
@@ -232,9 +234,11 @@ func (r Rotation) reseal(ctx context.Context, always bool) (lost, err error) {
 	if len(missing) > 0 {
 		keys := slices.Sorted(maps.Keys(missing))
 		lost = commands.Explain(
-			fmt.Sprintf("values in %s stay as they are: they are damaged, or sealed with %s, which this keyset does not hold",
+			fmt.Sprintf(
+				"values in %s stay as they are: they are damaged, or sealed with %s, which this keyset does not hold",
 				commands.Plural(unopened, "row"), keyNames(keys)),
-			"crm keyset import FILE adds the keys of a keyset that holds them; then run crm rotate-keys again", repo.ErrConflict)
+			"crm keyset import FILE adds the keys of a keyset that holds them; then run crm rotate-keys again",
+			repo.ErrConflict)
 	}
 	return lost, nil
 }

@@ -116,7 +116,8 @@ func (c Setup) config(ctx context.Context, _ bool) (made []string, err error) {
 	if there {
 		return nil, commands.Explain(
 			"the role that crm connects as is there already and its password is not known here",
-			"set database.url, as in the config of the machine that made it; or choose another database.app", repo.ErrConflict,
+			"set database.url, as in the config of the machine that made it; or choose another database.app",
+			repo.ErrConflict,
 		)
 	}
 	if err := WriteConfig(c.ConfigFile, c.Config); err != nil {
@@ -155,7 +156,10 @@ func (c Setup) database(ctx context.Context, _ bool) (made []string, err error) 
 	for _, l := range []struct {
 		setting, words string
 		limit          time.Duration
-	}{{"session_lifetime", "session lifetime", c.SessionLifetime}, {"session_idle", "session idle time", c.SessionIdle}} {
+	}{
+		{"session_lifetime", "session lifetime", c.SessionLifetime},
+		{"session_idle", "session idle time", c.SessionIdle},
+	} {
 		changed, err := c.Admin.SetLimit(ctx, l.setting, l.limit)
 		if err != nil {
 			return made, err
@@ -189,7 +193,8 @@ func (c Setup) try(ctx context.Context) error {
 	if errors.Is(err, repo.ErrCredentials) {
 		return commands.Explain(
 			"the role that crm connects as is there, with another password than database.url says",
-			`write its password into database.url, or as an administrator give it the one that is there: psql's \password sets it`, repo.ErrUnavailable,
+			"write its password into database.url, or as an administrator give the role the password of database.url "+
+				`with \password in psql`, repo.ErrUnavailable,
 		)
 	}
 	return err

@@ -58,7 +58,8 @@ func TestFirstAdmin(t *testing.T) {
 		"email of the first administrator: boss@epic.example",
 		"first name: ", "invalid: may not be empty", "first name: Bo", "last name: Ss",
 	}
-	if err != nil || p == nil || u.Email != "boss@epic.example" || u.FirstName != "Bo" || !slices.Equal(dialogue, want) {
+	if err != nil || p == nil || u.Email != "boss@epic.example" || u.FirstName != "Bo" ||
+		!slices.Equal(dialogue, want) {
 		t.Errorf("%+v, %v: %q, want %q", u, err, dialogue, want)
 	}
 	c.First.Email, answers = "boss", []string{"Bo", "Ss"}

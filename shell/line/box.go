@@ -137,8 +137,8 @@ func (l *Reader) completesAlone() bool {
 	return one || l.whole && !l.plain && l.now.at == len(l.now.text)
 }
 
-// completeWord replaces the word by the only suggestion, and adds a space at the end of the line. A directory and an answer
-// to a question get none.
+// completeWord replaces the word by the only suggestion, and adds a space at the end of the line. A directory and an
+// answer to a question get none.
 func (l *Reader) completeWord() {
 	if len(l.ui.shown) == 1 {
 		text := []rune(l.ui.shown[0].Text)

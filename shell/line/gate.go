@@ -32,7 +32,8 @@ func (g *gate) park() {
 		g.turn.Wait()
 	}
 	g.mu.Unlock()
-	time.Sleep(100 * time.Microsecond) // the key has yet to pass a channel; go-prompt sleeps 10 ms if it looks too early
+	// the key has yet to pass a channel; go-prompt sleeps 10 ms if it looks too early
+	time.Sleep(100 * time.Microsecond)
 }
 
 // settled waits for the drawing of the last key; false means that the line is over.

@@ -55,7 +55,8 @@ func OpenHistory(path string, limit int, keep func(line string) bool) (*History,
 	}
 	h.lines = slices.Clone(h.lines[max(0, len(h.lines)-h.limit):])
 	cut := content != "" && !strings.HasSuffix(content, "\n") // by a full disk, say
-	if cut || stored > h.limit+h.limit/4 {                    // not at every start: a rewrite may lose a line of a shell beside
+	// not at every start: a rewrite may lose a line of a shell beside
+	if cut || stored > h.limit+h.limit/4 {
 		err = h.rewrite()
 	}
 	return h, err

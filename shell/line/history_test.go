@@ -38,7 +38,8 @@ func wantLines(t *testing.T, h *History, want ...string) {
 func TestHistory(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a", "b", "history")
 	h := openHistory(t, path, 100)
-	add(t, h, "one", "two", "two", " spaced", "", "  ", "a secret", `c:\new`, "many\nlines\r\n\\n\n", "one", strings.Repeat("x", maxEntry+1))
+	add(t, h, "one", "two", "two", " spaced", "", "  ", "a secret", `c:\new`, "many\nlines\r\n\\n\n", "one",
+		strings.Repeat("x", maxEntry+1))
 	want := []string{"one", "two", `c:\new`, "many\nlines\r\n\\n", "one"}
 	wantLines(t, h, want...)
 	wantLines(t, openHistory(t, path, 100), want...)
@@ -88,7 +89,8 @@ func TestHistoryShared(t *testing.T) {
 		t.Errorf("%d lines, want 800", len(lines))
 	}
 	for _, line := range lines {
-		if !strings.HasPrefix(line, "shell ") || !strings.HasSuffix(line, strings.Repeat(" ", 1)+strings.Repeat("x", 1000)) {
+		if !strings.HasPrefix(line, "shell ") ||
+			!strings.HasSuffix(line, strings.Repeat(" ", 1)+strings.Repeat("x", 1000)) {
 			t.Fatalf("a mixed line: %q", line)
 		}
 	}

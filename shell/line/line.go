@@ -47,8 +47,8 @@ type Config struct {
 	Editor  string   // the command of Ctrl-X Ctrl-E, "vim -n"; empty for none
 	Color   bool     // false: NO_COLOR
 
-	// Unlock is called, with the terminal cooked, by the first key after none came for Idle. That key is thrown away; when
-	// Unlock answers false, so is the line. A nil Idle, and 0, is never.
+	// Unlock is called, with the terminal cooked, by the first key after none came for Idle. That key is thrown away;
+	// when Unlock answers false, so is the line. A nil Idle, and 0, is never.
 	Idle   func() time.Duration
 	Now    func() time.Time // nil: time.Now
 	Unlock func() bool
@@ -77,8 +77,9 @@ type Reader struct {
 	begins string // the prefix
 	cols   int    // of the window, when last looked at
 	rows   int
-	plain  bool                                               // an answer to a question: no history, paste or editor
-	offers func(before string) (start int, list []Suggestion) // Config.Complete, or of the question; nil completes nothing
+	plain  bool // an answer to a question: no history, paste or editor
+	// Config.Complete, or of the question; nil completes nothing
+	offers func(before string) (start int, list []Suggestion)
 	why    ending
 	count  int    // keys given
 	begun  bool   // with put
@@ -158,8 +159,8 @@ func (l *Reader) ReadMore() (string, error) {
 	return l.read(morePrefix)
 }
 
-// Ask reads an answer to a question: without history, and not from a paste. Esc discards it, as Ctrl-C does. The box opens
-// with the question if complete is not nil; complete works as Config.Complete does.
+// Ask reads an answer to a question: without history, and not from a paste. Esc discards it, as Ctrl-C does. The box
+// opens with the question if complete is not nil; complete works as Config.Complete does.
 func (l *Reader) Ask(question string, complete func(before string) (start int, list []Suggestion)) (string, error) {
 	l.plain, l.offers = true, complete
 	return l.read(question)

@@ -13,7 +13,10 @@ func TestTokens(t *testing.T) {
 		want  []token
 	}{
 		{in: "abc\rde\tf", want: []token{{text: "abc"}, {key: "\r"}, {text: "de"}, {key: "\t"}, {text: "f"}}},
-		{in: "\x1b[A\x1b[1;5Cx\x1bOH\x1bb", want: []token{{key: "\x1b[A"}, {key: "\x1b[1;5C"}, {text: "x"}, {key: "\x1bOH"}, {key: "\x1bb"}}},
+		{
+			in:   "\x1b[A\x1b[1;5Cx\x1bOH\x1bb",
+			want: []token{{key: "\x1b[A"}, {key: "\x1b[1;5C"}, {text: "x"}, {key: "\x1bOH"}, {key: "\x1bb"}},
+		},
 		{in: "\x1b[[Ax", want: []token{{key: "\x1b[[A"}, {text: "x"}}},
 		{in: "\x1b"},
 		{in: "\x1b", quiet: true, want: []token{{key: "\x1b"}}},
@@ -32,7 +35,10 @@ func TestTokens(t *testing.T) {
 		{in: "a\xe6\x97", want: []token{{text: "a"}}},
 		{in: "a\xe6\x97", quiet: true, want: []token{{text: "a"}}},
 		{in: "\xff\xc0x", want: []token{{text: "x"}}},
-		{in: "\x1b[200~one\r\ntwo\rthree\tx\x1b[31m\x00\n\x1b[201~y", want: []token{{paste: []string{"one", "two", "three x[31m", ""}}, {text: "y"}}},
+		{
+			in:   "\x1b[200~one\r\ntwo\rthree\tx\x1b[31m\x00\n\x1b[201~y",
+			want: []token{{paste: []string{"one", "two", "three x[31m", ""}}, {text: "y"}},
+		},
 		{in: "\x1b[200~one\x1b[201"},
 		{in: "\x1b[200~one\x1b[201", quiet: true, want: []token{{paste: []string{"one[201"}}}},
 		{in: "\x1b[200~\x1b[201~", want: []token{{paste: []string{""}}}},

@@ -90,7 +90,8 @@ func (t *terminal) raw() error {
 	}
 	t.drain() // the last command's Ctrl-C is no longer on its way
 	signal.Notify(t.interrupts, unix.SIGINT)
-	_, err := t.out.WriteString("\r\x1b[K\x1b[?2004h") // over the echo of what was typed ahead; pastes come between marks
+	// over the echo of what was typed ahead; pastes come between marks
+	_, err := t.out.WriteString("\r\x1b[K\x1b[?2004h")
 	return err
 }
 
@@ -115,7 +116,8 @@ func (t *terminal) drain() {
 
 func (t *terminal) setRaw() error {
 	mode := t.mode
-	mode.Iflag &^= unix.IGNBRK | unix.BRKINT | unix.PARMRK | unix.ISTRIP | unix.INLCR | unix.IGNCR | unix.ICRNL | unix.IXON
+	mode.Iflag &^= unix.IGNBRK | unix.BRKINT | unix.PARMRK | unix.ISTRIP |
+		unix.INLCR | unix.IGNCR | unix.ICRNL | unix.IXON
 	mode.Lflag &^= unix.ECHO | unix.ECHONL | unix.ICANON | unix.ISIG | unix.IEXTEN
 	mode.Cflag = mode.Cflag&^(unix.CSIZE|unix.PARENB) | unix.CS8
 	mode.Cc[unix.VMIN], mode.Cc[unix.VTIME] = 1, 0

@@ -64,7 +64,14 @@ func (p painter) bare(cell any) string {
 		return ""
 	case string:
 		return v
+	case repo.Money:
+		if p.Excel {
+			return strings.Replace(v.String(), ".", p.amounts.Decimal(), 1)
+		}
 	case time.Time:
+		if p.Excel {
+			return v.In(p.zone).Format("2006-01-02 15:04:05") // Excel takes an offset for text
+		}
 		return v.In(p.zone).Format(time.RFC3339)
 	case commands.Nested:
 		return safeJSON(v.String())

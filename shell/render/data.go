@@ -1,7 +1,7 @@
 package render
 
-// Formats for programs. In csv and tsv a text that a spreadsheet would run as a formula gets an apostrophe in front, see
-// inert(). On a terminal, control characters in csv and tsv are shown escaped.
+// Formats for programs. In csv and tsv a text that a spreadsheet would run as a formula gets an apostrophe in front,
+// see inert(). On a terminal, control characters in csv and tsv are shown escaped.
 
 import (
 	"bytes"
@@ -74,6 +74,15 @@ func (p painter) jsonObject(page *bytes.Buffer, keys []string, row []any) {
 	page.WriteByte('}')
 }
 
+// ndjson writes one object a line (https://github.com/ndjson/ndjson-spec).
+func (p painter) ndjson(page *bytes.Buffer, out commands.Output) {
+	keys := jsonKeys(out)
+	for _, row := range out.Rows {
+		p.jsonObject(page, keys, row)
+		page.WriteByte('\n')
+	}
+}
+
 // jsonString quotes the text.
 func jsonString(s string) string {
 	var b strings.Builder
@@ -103,7 +112,10 @@ func safeJSON(quoted string) string {
 
 // csv writes RFC 4180 with a header and "\n" at the end of a line.
 func (p painter) csv(page *bytes.Buffer, out commands.Output) error {
-	w := csv.NewWriter(page)
+	if p.Excel {
+		page.WriteString("\ufeff") // without it Excel reads the bytes as of an old code page
+	}
+	w := p.csvWriter(page)
 	if err := w.Write(columnNames(out)); err != nil {
 		return err
 	}
@@ -112,7 +124,7 @@ func (p painter) csv(page *bytes.Buffer, out commands.Output) error {
 }
 
 func (p painter) csvRows(page *bytes.Buffer, out commands.Output) error {
-	w, record := csv.NewWriter(page), make([]string, len(out.Columns))
+	w, record := p.csvWriter(page), make([]string, len(out.Columns))
 	for _, row := range out.Rows {
 		for i, cell := range row {
 			record[i] = p.guard(p.inert(cell))
@@ -128,6 +140,15 @@ func (p painter) csvRows(page *bytes.Buffer, out commands.Output) error {
 	}
 	w.Flush()
 	return w.Error()
+}
+
+// csvWriter returns a writer of the style: with --excel the delimiter is a semicolon where the decimal mark is a comma.
+func (p painter) csvWriter(page *bytes.Buffer) *csv.Writer {
+	w := csv.NewWriter(page)
+	if p.Excel && p.amounts.Decimal() == "," {
+		w.Comma = ';'
+	}
+	return w
 }
 
 // tsv writes a header and one line a record; tab, line break and backslash inside a value are

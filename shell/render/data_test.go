@@ -24,7 +24,8 @@ func TestDataComesBack(t *testing.T) {
 		}
 		var fromCSV, fromTSV [][]string
 		var err error
-		fromCSV, err = csv.NewReader(strings.NewReader(render(t, out, Style{Format: "csv", Raw: true, Locale: locale}))).ReadAll()
+		fromCSV, err = csv.NewReader(
+			strings.NewReader(render(t, out, Style{Format: "csv", Raw: true, Locale: locale}))).ReadAll()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -42,7 +43,8 @@ func TestDataComesBack(t *testing.T) {
 		if !reflect.DeepEqual(fromTSV, lines) {
 			t.Fatalf("seed %d, tsv: got %q, want %q", seed, fromTSV, lines)
 		}
-		if got := parseJSON(t, render(t, out, Style{Format: "json", Locale: locale}), out.Single); !reflect.DeepEqual(got, objects) {
+		if got := parseJSON(t, render(t, out, Style{Format: "json", Locale: locale}),
+			out.Single); !reflect.DeepEqual(got, objects) {
 			t.Fatalf("seed %d, json: got %v, want %v", seed, got, objects)
 		}
 	}
@@ -115,9 +117,13 @@ func TestCSVOneColumn(t *testing.T) {
 	}
 }
 
-// A cell with parts is JSON inside JSON, and its JSON as one line of text elsewhere; no control character gets out of it.
+// A cell with parts is JSON inside JSON, and its JSON as one line of text elsewhere; no control character gets out of
+// it.
 func TestNestedCell(t *testing.T) {
-	parts := commands.Nested{Value: map[string]any{"n": json.Number("12"), "text": "a<b\x1b[1m\u202e\n\u0085", "none": nil, "list": []any{true}}}
+	parts := commands.Nested{Value: map[string]any{
+		"n": json.Number("12"), "text": "a<b\x1b[1m\u202e\n\u0085",
+		"none": nil, "list": []any{true},
+	}}
 	out := commands.Output{Columns: []commands.Column{{Name: "before"}}, Rows: [][]any{{parts}}}
 	const want = `{"list":[true],"n":12,"none":null,"text":"a<b\u001b[1m\u202e\n\u0085"}`
 	if got := render(t, out, Style{Format: "json"}); got != "[\n{\"before\":"+want+"}\n]\n" {
@@ -131,14 +137,16 @@ func TestNestedCell(t *testing.T) {
 	}
 }
 
-// A text that a spreadsheet would run gets an apostrophe; numbers, amounts and phone numbers stay; --raw leaves all as it is, and what
-// was written can be read back.
+// A text that a spreadsheet would run gets an apostrophe; numbers, amounts and phone numbers stay; --raw leaves all as
+// it is, and what was written can be read back.
 func TestFormulas(t *testing.T) {
 	p := newPainter(Style{Format: "csv"})
 	raw := newPainter(Style{Format: "csv", Raw: true})
 	for text, want := range map[string]string{
-		"=cmd|' /C calc'!A0": "'=cmd|' /C calc'!A0", "+1+cmd()": "'+1+cmd()", "-2+3": "'-2+3", "@SUM(1)": "'@SUM(1)", "\t=1": "'\t=1", "\r=1": "'\r=1", "＝1+1": "'＝1+1",
-		"'=1": "''=1", "''+x": "'''+x", "+33612345678": "+33612345678", "-12.50": "-12.50", "L'Oréal": "L'Oréal", "'tis": "'tis", "": "", "a=b": "a=b", "--x": "'--x",
+		"=cmd|' /C calc'!A0": "'=cmd|' /C calc'!A0", "+1+cmd()": "'+1+cmd()", "-2+3": "'-2+3", "@SUM(1)": "'@SUM(1)",
+		"\t=1": "'\t=1", "\r=1": "'\r=1", "＝1+1": "'＝1+1",
+		"'=1": "''=1", "''+x": "'''+x", "+33612345678": "+33612345678", "-12.50": "-12.50", "L'Oréal": "L'Oréal",
+		"'tis": "'tis", "": "", "a=b": "a=b", "--x": "'--x",
 	} {
 		if got := p.inert(text); got != want {
 			t.Errorf("%q is written %q, want %q", text, got, want)

@@ -20,7 +20,8 @@ import (
 func randomText(r *rand.Rand) string {
 	pieces := []string{
 		"a", "word", " ", "  ", "\n", "\t", "é", "e\u0301", "日本", "한", "👨‍👩‍👧", "❤️", "🇫🇷", "1️⃣", "👍🏿", "नमस्ते",
-		"\x1b[31m", "\u202e", "\u200d", "\ufe0f", "\u0301", "\xff", "|", "Donaudampfschifffahrtsgesellschaft", "…", "“", "مرحبا",
+		"\x1b[31m", "\u202e", "\u200d", "\ufe0f", "\u0301", "\xff", "|", "Donaudampfschifffahrtsgesellschaft", "…", "“",
+		"مرحبا",
 	}
 	var b strings.Builder
 	for range r.IntN(12) {
@@ -148,5 +149,42 @@ func BenchmarkRender10000(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// TestColumnsGrow widens the window of random lists: what fits goes on to fit, and no column gets narrower or is lost.
+func TestColumnsGrow(t *testing.T) {
+	for seed := range uint64(300) {
+		r := rand.New(rand.NewPCG(seed, 2))
+		out := randomOutput(r)
+		out.Single = false
+		for i := range out.Columns {
+			out.Columns[i] = commands.Column{
+				Name: fmt.Sprintf("column_%d", i), Wide: r.IntN(3), Whole: r.IntN(4) == 0, Long: r.IntN(4) == 0,
+			}
+		}
+		p, before := newPainter(Style{Locale: paris(t)}), map[string]int{}
+		for width := 20; width <= 250; width++ {
+			columns, fits := fitColumns(p.tableColumns(out), width)
+			if !fits && len(before) > 0 {
+				t.Fatalf("seed %d: no table at %d", seed, width)
+			}
+			now := map[string]int{}
+			for _, c := range columns {
+				now[c.spec.Name] = min(c.width, c.full)
+				if c.spec.Wide > 0 && !c.spec.Long && c.width < c.full {
+					t.Fatalf("seed %d at %d: %s is optional and cut", seed, width, c.spec.Name)
+				}
+				if c.spec.Whole && c.width < c.full {
+					t.Fatalf("seed %d at %d: %s is cut", seed, width, c.spec.Name)
+				}
+			}
+			for name, cells := range before {
+				if now[name] < cells {
+					t.Fatalf("seed %d at %d: %s has %d cells, %d at %d", seed, width, name, now[name], cells, width-1)
+				}
+			}
+			before = now
+		}
 	}
 }

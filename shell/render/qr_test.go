@@ -34,8 +34,8 @@ func photo(lines []string) image.Image {
 // asDrawn tells the reader that the picture holds the code and nothing else: it need not search for it.
 var asDrawn = map[gozxing.DecodeHintType]any{gozxing.DecodeHintType_PURE_BARCODE: true}
 
-// TestQR reads what is drawn, as an authenticator app does: the whole secret and whose it is. It fits a terminal of 80×24 with a
-// line for the answer.
+// TestQR reads what is drawn, as an authenticator app does: the whole secret and whose it is. It fits a terminal of
+// 80×24 with a line for the answer.
 func TestQR(t *testing.T) {
 	for account, fits := range map[string]bool{
 		"sales1@epic.example": true, "antoinette.de-la-tour@epic.example": true, "zoé+mfa@épic.example": true,
@@ -55,7 +55,8 @@ func TestQR(t *testing.T) {
 			t.Fatalf("%s: no QR code: %v\n%s", account, err, strings.Join(lines, "\n"))
 		}
 		key, err := otp.NewKeyFromURL(seen.GetText())
-		if err != nil || key.AccountName() != account || key.Issuer() != "crm" || key.Secret() != strings.Join(strings.Fields(security.FactorText(secret)), "") ||
+		if err != nil || key.AccountName() != account || key.Issuer() != "crm" ||
+			key.Secret() != strings.Join(strings.Fields(security.FactorText(secret)), "") ||
 			key.Type() != "totp" || key.Period() != 30 || key.Digits() != 6 || key.Algorithm() != otp.AlgorithmSHA1 {
 			t.Errorf("%s: an app reads %q (%v)", account, seen.GetText(), err)
 		}
@@ -68,11 +69,13 @@ func TestQR(t *testing.T) {
 // TestBeside puts words where there is room.
 func TestBeside(t *testing.T) {
 	picture := []string{"##", "##", "##", "##"}
-	if got := strings.Join(Beside(append([]string(nil), picture...), []string{"one", "two"}, 2, 8), "/"); got != "##/##/##   one/##   two" {
+	if got := strings.Join(Beside(append([]string(nil), picture...), []string{"one", "two"}, 2, 8),
+		"/"); got != "##/##/##   one/##   two" {
 		t.Error(got)
 	}
 	for _, width := range []int{7, 2} {
-		if got := strings.Join(Beside(append([]string(nil), picture...), []string{"one", "two"}, 2, width), "/"); got != "##/##/##/##/one/two" {
+		if got := strings.Join(Beside(append([]string(nil), picture...), []string{"one", "two"}, 2, width),
+			"/"); got != "##/##/##/##/one/two" {
 			t.Error(got)
 		}
 	}

@@ -1,7 +1,7 @@
 // Package render turns records into characters. Formats for programs (json, csv, tsv) keep every
-// value as it is, but for cells of csv and tsv that a spreadsheet would run: see inert. Formats for people (table, vertical, markdown) apply the locale and never let a
-// value send control characters to a terminal. The package writes only where its caller says and
-// reads no input.
+// value as it is, but for cells of csv and tsv that a spreadsheet would run: see inert. Formats for people (table,
+// vertical, markdown) apply the locale and never let a value send control characters to a terminal. The package writes
+// only where its caller says and reads no input.
 package render
 
 import (
@@ -16,8 +16,9 @@ import (
 
 // A Style is how records become characters on one terminal or in one pipe.
 type Style struct {
-	Format string // table (also when empty), vertical, json, csv, tsv or markdown
+	Format string // table (also when empty), vertical, json, csv, tsv, markdown, ndjson, xlsx or vcard
 	Color  bool
+	Excel  bool            // csv: as Excel opens it in the locale
 	Raw    bool            // csv and tsv: cells that a spreadsheet would run stay as they are
 	Width  int             // of the terminal in columns; 0 for a pipe: no limit
 	Locale commands.Locale // zone, currency, language
@@ -48,6 +49,13 @@ func (p painter) paint(page *bytes.Buffer, out commands.Output) error {
 	case "json":
 		p.json(page, out)
 		return nil
+	case "ndjson":
+		p.ndjson(page, out)
+		return nil
+	case "xlsx":
+		return p.xlsx(page, out)
+	case "vcard":
+		return p.vcards(page, out)
 	case "csv":
 		return p.csv(page, out)
 	case "tsv":

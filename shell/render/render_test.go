@@ -154,13 +154,17 @@ comments
 `},
 		{"json", contracts(), Style{Format: "json"}, `
 [
-{"id":7,"customer":"Société Générale","total_amount":"1200.50","status":"to_send","start_date":"2026-07-02T00:30:05+02:00","attendees":150,"paid":true,"comments":"a|b\n\"c\",\td\\e"},
-{"id":12,"customer":"株式会社日本","total_amount":"-0.05","status":"signed","start_date":null,"attendees":null,"paid":false,"comments":"\u001b[31mred\u202e"},
-{"id":130,"customer":null,"total_amount":null,"status":null,"start_date":"2026-01-01T01:00:00+01:00","attendees":0,"paid":null,"comments":null}
+{"id":7,"customer":"Société Générale","total_amount":"1200.50","status":"to_send",` +
+			`"start_date":"2026-07-02T00:30:05+02:00","attendees":150,"paid":true,"comments":"a|b\n\"c\",\td\\e"},
+{"id":12,"customer":"株式会社日本","total_amount":"-0.05","status":"signed",` +
+			`"start_date":null,"attendees":null,"paid":false,"comments":"\u001b[31mred\u202e"},
+{"id":130,"customer":null,"total_amount":null,"status":null,` +
+			`"start_date":"2026-01-01T01:00:00+01:00","attendees":0,"paid":null,"comments":null}
 ]
 `},
 		{"json record", record(), Style{Format: "json"}, `
-{"id":7,"customer":"Société Générale","total_amount":"1200.50","status":"to_send","start_date":"2026-07-02T00:30:05+02:00","attendees":150,"paid":true,"comments":"a|b\n\"c\",\td\\e"}
+{"id":7,"customer":"Société Générale","total_amount":"1200.50","status":"to_send",` +
+			`"start_date":"2026-07-02T00:30:05+02:00","attendees":150,"paid":true,"comments":"a|b\n\"c\",\td\\e"}
 `},
 		{"csv", contracts(), Style{Format: "csv"}, `
 id,customer,total_amount,status,start_date,attendees,paid,comments
@@ -248,7 +252,11 @@ func TestRenderRefuses(t *testing.T) {
 		format string
 		want   string
 	}{
-		{commands.Output{Columns: columns, Rows: [][]any{{1}, {1.5}}}, "json", "render: row 2, column id: a cell of type float64"},
+		{
+			commands.Output{Columns: columns, Rows: [][]any{{1}, {1.5}}},
+			"json",
+			"render: row 2, column id: a cell of type float64",
+		},
 		{commands.Output{Columns: columns, Rows: [][]any{{1, 2}}}, "csv", "render: row 1 has 2 cells for 1 columns"},
 		{commands.Output{Columns: columns, Single: true}, "json", "render: a single record with 0 rows"},
 		{commands.Output{Columns: columns}, "yaml", `render: unknown format "yaml"`},

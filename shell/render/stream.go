@@ -8,10 +8,15 @@ import (
 	"crm/commands"
 )
 
-// Stream writes the records of a list as Write does, and then its Rest, batch after batch, in json, csv, tsv or markdown. It
-// returns the number of rows that were written. After an error a JSON array is not closed, so that a reader sees that it is
-// incomplete. Each batch of rows goes through look first.
-func Stream(ctx context.Context, w io.Writer, out commands.Output, st Style, look func(commands.Output)) (rows int, err error) {
+// Stream writes the records of a list as Write does, and then its Rest, batch after batch, in json, csv, tsv or
+// markdown. It returns the number of rows that were written. After an error a JSON array is not closed, so that a
+// reader sees that it is incomplete. Each batch of rows goes through look first.
+func Stream(ctx context.Context, w io.Writer, out commands.Output, st Style, look func(commands.Output)) (rows int,
+	err error,
+) {
+	if st.Format == "xlsx" {
+		return streamWorkbook(ctx, w, out, st, look)
+	}
 	p := newPainter(st)
 	var page bytes.Buffer
 	for first := true; ; first = false {
@@ -51,6 +56,10 @@ func (p painter) batch(page *bytes.Buffer, out commands.Output, before int, firs
 		p.jsonRows(page, out, before)
 	case first:
 		return p.paint(page, out)
+	case p.Format == "ndjson":
+		p.ndjson(page, out)
+	case p.Format == "vcard":
+		return p.vcards(page, out)
 	case p.Format == "csv":
 		return p.csvRows(page, out)
 	case p.Format == "tsv":

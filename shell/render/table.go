@@ -14,18 +14,57 @@ import (
 	"crm/repo"
 )
 
-const (
-	minTextWidth   = 8  // a text column never gets narrower, unless its text is
-	minRecordWidth = 16 // of the values of a single record: a date fits
-)
+const minRecordWidth = 16 // of the values of a single record: a date fits
 
 // A tableColumn is what the layout knows about one column.
 type tableColumn struct {
+	spec  commands.Column
 	title string
 	cells []string // safe text on one line
 	text  bool     // may be cut: words of people, not a number, date or status
 	right bool
-	width int
+	full  int // the cells that it needs to show everything, with its title on several lines
+	least int // the cells that it needs to be shown
+	width int // the cells that it gets; 0 if it is not shown
+}
+
+// measure sets full and least.
+func (c *tableColumn) measure() {
+	title := longestWord(c.title)
+	for _, cell := range c.cells {
+		c.full = max(c.full, Width(cell))
+	}
+	c.full = max(c.full, title)
+	switch {
+	case !c.text:
+		c.least = c.full
+	case c.spec.Long:
+		c.least = min(c.full, max(minLongWidth, title))
+	default:
+		c.least = min(c.full, max(minTextWidth, title))
+	}
+}
+
+// need returns the cells that the column takes before it is shown if it may be left out.
+func (c *tableColumn) need() int {
+	if c.spec.Long {
+		return c.least
+	}
+	return c.full
+}
+
+// fit returns a cell in the column's width.
+func (c *tableColumn) fit(row int) []string {
+	cell := c.cells[row]
+	if !c.spec.Long {
+		return []string{Cut(cell, c.width)}
+	}
+	lines := Wrap(cell, c.width)
+	if len(lines) > longLines {
+		last := strings.Join(lines[longLines-1:], " ")
+		lines = append(lines[:longLines-1], Cut(last, c.width))
+	}
+	return lines
 }
 
 // table writes a list or a single record; vertically if the terminal is too narrow.
@@ -36,15 +75,16 @@ func (p painter) table(page *bytes.Buffer, out commands.Output) error {
 	if out.Single {
 		return p.recordTable(page, out)
 	}
-	out = without(out, func(c commands.Column) bool { return c.Detail })
-	narrow := without(out, func(c commands.Column) bool { return c.Wide })
-	for _, candidate := range []commands.Output{out, narrow} {
-		if columns := p.tableColumns(candidate); fitColumns(columns, p.Width) {
-			return p.drawList(page, candidate, columns)
-		}
+	out = withoutDetails(out)
+	if columns, fits := fitColumns(p.tableColumns(out), p.Width); fits {
+		return p.drawList(page, len(out.Rows), columns)
 	}
 	p.vertical(page, out)
 	return nil
+}
+
+func withoutDetails(out commands.Output) commands.Output {
+	return without(out, func(c commands.Column) bool { return c.Detail })
 }
 
 func (p painter) tableColumns(out commands.Output) []tableColumn {
@@ -57,7 +97,7 @@ func (p painter) tableColumns(out commands.Output) []tableColumn {
 
 func (p painter) tableColumn(out commands.Output, index int) tableColumn {
 	text, right := columnKind(out, index)
-	c := tableColumn{title: columnTitle(out.Columns[index].Name), text: text, right: right}
+	c := tableColumn{spec: out.Columns[index], title: columnTitle(out.Columns[index].Name), text: text, right: right}
 	c.cells = make([]string, len(out.Rows))
 	for r, row := range out.Rows {
 		c.cells[r] = strings.ReplaceAll(p.cell(row[index]), "\n", "↵")
@@ -75,7 +115,7 @@ func columnKind(out commands.Output, index int) (text, right bool) {
 		case int, int64, repo.Money:
 			numbers++
 		case string:
-			text = !out.Columns[index].Status
+			text = !out.Columns[index].Status && !out.Columns[index].Whole
 			others++
 		default:
 			others++
@@ -89,28 +129,33 @@ func columnTitle(name string) string {
 	return strings.ToUpper(strings.ReplaceAll(name, "_", " "))
 }
 
-func (p painter) drawList(page *bytes.Buffer, out commands.Output, columns []tableColumn) error {
+func (p painter) drawList(page *bytes.Buffer, count int, columns []tableColumn) error {
 	header := make([]string, len(columns))
 	aligns := make(tw.Alignment, len(columns))
-	for i, c := range columns {
-		lines := Wrap(c.title, max(c.width, longestWord(c.title)))
-		for l := range lines {
-			lines[l] = p.bold(Cut(lines[l], c.width))
-		}
-		header[i] = strings.Join(lines, "\n")
+	rows := make([][]string, count)
+	for r := range rows {
+		rows[r] = make([]string, len(columns))
+	}
+	for i := range columns {
+		c := &columns[i]
+		header[i] = joinLines(Wrap(c.title, c.width), p.bold)
 		aligns[i] = tw.AlignLeft
 		if c.right {
 			aligns[i] = tw.AlignRight
 		}
-	}
-	rows := make([][]string, len(out.Rows))
-	for r := range rows {
-		rows[r] = make([]string, len(columns))
-		for i, c := range columns {
-			rows[r][i] = p.highlight(out.Columns[i], Cut(c.cells[r], c.width))
+		for r := range rows {
+			rows[r][i] = joinLines(c.fit(r), func(line string) string { return p.highlight(c.spec, line) })
 		}
 	}
 	return draw(page, header, rows, aligns)
+}
+
+// joinLines returns the text of a cell with each line painted.
+func joinLines(lines []string, paint func(string) string) string {
+	for i := range lines {
+		lines[i] = paint(lines[i])
+	}
+	return strings.Join(lines, "\n")
 }
 
 // recordTable writes one record as names and values, all of it, long text on several lines.
@@ -129,11 +174,8 @@ func (p painter) recordTable(page *bytes.Buffer, out commands.Output) error {
 	}
 	rows := make([][]string, len(out.Columns))
 	for i, c := range out.Columns {
-		lines := Wrap(p.cell(out.Rows[0][i]), room)
-		for l := range lines {
-			lines[l] = p.highlight(c, lines[l])
-		}
-		rows[i] = []string{p.bold(columnTitle(c.Name)), strings.Join(lines, "\n")}
+		value := joinLines(Wrap(p.cell(out.Rows[0][i]), room), func(line string) string { return p.highlight(c, line) })
+		rows[i] = []string{p.bold(columnTitle(c.Name)), value}
 	}
 	return draw(page, nil, rows, tw.Alignment{tw.AlignLeft, tw.AlignLeft})
 }

@@ -92,8 +92,8 @@ func Wrap(s string, width int) []string {
 	return lines
 }
 
-// wrapLine breaks one line that is too wide. start is where the open line begins, gap the end of its last space; used and
-// usedToGap are the cells from start to pos and to gap. A character wider than width gets a line of its own.
+// wrapLine breaks one line that is too wide. start is where the open line begins, gap the end of its last space; used
+// and usedToGap are the cells from start to pos and to gap. A character wider than width gets a line of its own.
 func wrapLine(line string, width int) []string {
 	var lines []string
 	pos, start, gap := 0, 0, 0

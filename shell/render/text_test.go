@@ -109,7 +109,8 @@ func TestWrapText(t *testing.T) {
 	}
 }
 
-// TestNarrowest writes characters of every width in the narrowest windows. Nothing of them is lost but spaces at breaks.
+// TestNarrowest writes characters of every width in the narrowest windows. Nothing of them is lost but spaces at
+// breaks.
 func TestNarrowest(t *testing.T) {
 	for width := 1; width <= 20; width++ {
 		for _, format := range []string{"table", "vertical"} {
@@ -117,7 +118,10 @@ func TestNarrowest(t *testing.T) {
 		}
 	}
 	random := rand.New(rand.NewPCG(1, 2))
-	pieces := []string{"a", " ", "日", "e\u0301", "👩🏽\u200d❤\u200d💋", "🇫🇷", "\u0301", "\u200d", "\u3000", "\n", "ﷺ", "\x1b", "\xff"}
+	pieces := []string{
+		"a", " ", "日", "e\u0301", "👩🏽\u200d❤\u200d💋", "🇫🇷", "\u0301", "\u200d", "\u3000", "\n", "ﷺ",
+		"\x1b", "\xff",
+	}
 	for range 3000 {
 		var b strings.Builder
 		for range random.IntN(12) {

@@ -40,9 +40,11 @@ create table sign_in_success (
 create index sign_in_success_at on sign_in_success (at);
 insert into sign_in_count values (decode(repeat('ff', 33), 'hex'), 'infinity', 0);
 insert into sign_in_success values ('', '-infinity');
-create type judgement as (outcome text, signature bytea, attempt_id bigint, collaborator_id bigint, key bytea, auth bytea,
+create type judgement as (outcome text, signature bytea, attempt_id bigint, collaborator_id bigint, key bytea,
+	auth bytea,
 	transcript bytea, password_at timestamptz, factor_at timestamptz);
-insert into secret select 'sign_in_nonce', sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()));
+insert into secret select 'sign_in_nonce',
+	sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()));
 
 -- The present key is the one that seals most values. While a rotation is under way it goes on: its key is the next one.
 create table sealing_key (
@@ -57,7 +59,8 @@ with sealed_with as (
 	from customer c, unnest(array[c.company_name, c.full_name, c.email, c.phone]) v
 	where get_byte(v, 0) = 1
 ), used as (
-	select key, key = (select s.value::bigint from setting s where s.name = 'rotating_to') is true as next, count(*) as times
+	select key, key = (select s.value::bigint from setting s where s.name = 'rotating_to') is true as next,
+		count(*) as times
 	from sealed_with group by key
 ), ranked as (
 	select key, next, row_number() over (partition by next order by times desc, key) as place from used
@@ -65,7 +68,8 @@ with sealed_with as (
 insert into sealing_key (id, state)
 select key, case when place > 1 then 'retired' when next then 'next' else 'present' end from ranked;
 -- A rotation that has reached every value is over but for its end, and a next key without a present one is the present one.
-update sealing_key set state = 'present' where state = 'next' and not exists (select from sealing_key where state = 'present');
+update sealing_key set state = 'present' where state = 'next'
+	and not exists (select from sealing_key where state = 'present');
 delete from setting where name = 'rotating_to';
 
 alter table collaborator add column changed_in bigint;
@@ -85,7 +89,8 @@ create table request (
 create index request_at on request (at);
 
 insert into permission (role, action, scope)
-select r.name, action, 'all' from role r, unnest(array['user.handover', 'event.cancel']) action where r.name in ('admin', 'manage');
+select r.name, action, 'all' from role r, unnest(array['user.handover', 'event.cancel']) action
+	where r.name in ('admin', 'manage');
 
 -- Old statistics tell values to callers that the views refuse, and analyze does not remove them; a change of a column's
 -- type does, also to the type that it has.
@@ -95,7 +100,8 @@ declare
 begin
 	for kept in
 		select s.tablename, s.attname, format_type(a.atttypid, a.atttypmod) as type
-		from pg_stats s join pg_class c on c.relname = s.tablename and c.relnamespace = quote_ident(current_schema())::regnamespace
+		from pg_stats s join pg_class c on c.relname = s.tablename
+		and c.relnamespace = quote_ident(current_schema())::regnamespace
 			join pg_attribute a on a.attrelid = c.oid and a.attname = s.attname
 		where s.schemaname = current_schema() and c.relkind = 'r'
 	loop

@@ -12,11 +12,14 @@ insert into permission (role, action, scope) values
 alter table customer add address sealed, add language sealed,
 	add address_tokens integer[] not null default '{}', add contact_tokens integer[] not null default '{}';
 alter table customer drop constraint customer_tokens;
-alter table customer add constraint customer_tokens check (cardinality(company_name_tokens) <= 1500 and cardinality(full_name_tokens) <= 1500
-	and cardinality(email_tokens) <= 1500 and cardinality(phone_tokens) <= 1500 and cardinality(address_tokens) <= 1500);
+alter table customer add constraint customer_tokens
+	check (cardinality(company_name_tokens) <= 1500 and cardinality(full_name_tokens) <= 1500
+	and cardinality(email_tokens) <= 1500 and cardinality(phone_tokens) <= 1500
+	and cardinality(address_tokens) <= 1500);
 drop index customer_search;
 create index customer_search on customer using gin (
-	search_keys(company_name_tokens || full_name_tokens || email_tokens || phone_tokens || address_tokens || contact_tokens, id)) with (fastupdate = off);
+	search_keys(company_name_tokens || full_name_tokens || email_tokens || phone_tokens || address_tokens
+		|| contact_tokens, id)) with (fastupdate = off);
 
 create table contact (
 	id           bigint generated always as identity primary key,
@@ -38,7 +41,9 @@ create table contact (
 	constraint contact_tokens check (cardinality(full_name_tokens) <= 1500 and cardinality(role_tokens) <= 1500
 		and cardinality(email_tokens) <= 1500 and cardinality(phone_tokens) <= 1500)
 );
-create index contact_search on contact using gin (search_keys(full_name_tokens || role_tokens || email_tokens || phone_tokens, id)) with (fastupdate = off);
+create index contact_search on contact
+	using gin (search_keys(full_name_tokens || role_tokens || email_tokens || phone_tokens,
+		id)) with (fastupdate = off);
 create index contact_customer_id on contact (customer_id, id);
 
 alter table event add contact_id bigint references contact;
@@ -47,15 +52,20 @@ create index event_contact_id on event (contact_id);
 -- Notes, follow-ups and tags on customers, contracts and events. A note of 10,000 characters needs longer sealed values.
 
 insert into permission (role, action, scope)
-select p.role, a.action, p.scope from permission p, unnest(array['note.view', 'tag.view']) a (action) where p.action = 'customer.view';
+select p.role, a.action, p.scope from permission p, unnest(array['note.view', 'tag.view']) a (action)
+	where p.action = 'customer.view';
 insert into permission (role, action, scope)
 select r.name, a.action, case when a.scope = 'own' and r.name in ('admin', 'manage') then 'all' else a.scope end
-from role r, (values ('note.add', 'all'), ('note.update', 'own'), ('note.delete', 'own'), ('tag.add', 'all'), ('tag.delete', 'all')) a (action, scope);
+from role r, (values ('note.add', 'all'), ('note.update', 'own'), ('note.delete', 'own'), ('tag.add', 'all'),
+	('tag.delete', 'all')) a (action, scope);
 
 alter domain sealed drop constraint sealed_check;
 alter domain sealed add constraint sealed_check check (length(value) between 33 and 40100);
-alter table customer add constraint customer_lengths check (greatest(length(company_name), length(full_name), length(email), length(phone), length(address), length(language)) <= 2048);
-alter table contact add constraint contact_lengths check (greatest(length(full_name), length(role), length(email), length(phone)) <= 2048);
+alter table customer add constraint customer_lengths
+	check (greatest(length(company_name), length(full_name), length(email), length(phone), length(address),
+	length(language)) <= 2048);
+alter table contact add constraint contact_lengths
+	check (greatest(length(full_name), length(role), length(email), length(phone)) <= 2048);
 
 create table note (
 	id          bigint generated always as identity primary key,

@@ -27,7 +27,8 @@ func run() int {
 		fmt.Println("not a terminal")
 		return 0
 	}
-	history, err := line.OpenHistory(os.Getenv("LINEDEMO_HISTORY"), 1000, func(line string) bool { return !strings.Contains(line, "secret") })
+	history, err := line.OpenHistory(os.Getenv("LINEDEMO_HISTORY"), 1000,
+		func(line string) bool { return !strings.Contains(line, "secret") })
 	if err != nil {
 		fmt.Println("warning:", err)
 	}
@@ -80,7 +81,8 @@ func clock() time.Time {
 
 // unlock knows one password.
 func unlock() bool {
-	password, err := shell.Secrets{TTY: shell.OpenTTY}.Read(context.Background(), commands.SecretRequest{Question: "password"})
+	password, err := shell.Secrets{TTY: shell.OpenTTY}.Read(context.Background(),
+		commands.SecretRequest{Question: "password"})
 	fmt.Println("UNLOCK", password, err)
 	return password == "open"
 }

@@ -26,7 +26,10 @@ func run(ctx context.Context, email string) error {
 	if err != nil {
 		return err
 	}
-	db, err := repo.Open(repo.Config{URL: os.Getenv("CRM_DATABASE_URL"), Schema: "crm", ConnectTimeout: 10 * time.Second, Vault: vault})
+	db, err := repo.Open(repo.Config{
+		URL: os.Getenv("CRM_DATABASE_URL"), Schema: "crm",
+		ConnectTimeout: 10 * time.Second, Vault: vault,
+	})
 	if err != nil {
 		return err
 	}
@@ -52,7 +55,8 @@ func run(ctx context.Context, email string) error {
 	if err := sh.Run(ctx, shell.Script{Text: strings.NewReader("login " + email)}); err != nil {
 		return err
 	}
-	_, err = sh.Meet(ctx, os.Stdin, os.Stdout, shell.Welcome{HistoryFile: os.Getenv("HOME") + "/history", HistorySize: 100})
+	_, err = sh.Meet(ctx, os.Stdin, os.Stdout,
+		shell.Welcome{HistoryFile: os.Getenv("HOME") + "/history", HistorySize: 100})
 	return err
 }
 

@@ -1,0 +1,114 @@
+package commands
+
+import (
+	"cmp"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// This file decides where an answer goes: to the screen, or to a file that --out or an export names.
+
+// formats maps the ends of file names to output formats.
+var formats = map[string]string{
+	".json": "json", ".ndjson": "ndjson", ".jsonl": "ndjson", ".csv": "csv", ".tsv": "tsv", ".md": "markdown",
+	".xlsx": "xlsx", ".vcf": "vcard",
+}
+
+// formatOf returns the format that a file's name asks for, or "".
+func formatOf(file string) string { return formats[strings.ToLower(filepath.Ext(file))] }
+
+// IsWorkbook reports whether the format is not text, so that it never goes to a terminal.
+func IsWorkbook(format string) bool { return format == "xlsx" }
+
+// forPeople are the formats that show a list page by page.
+var forPeople = []string{"", "table", "vertical"}
+
+// fileFormat is the kind of --format: a format of Format, or one for files only.
+var fileFormat = Enum("FORMAT", "table", "vertical", "json", "ndjson", "csv", "tsv", "markdown", "xlsx", "vcard")
+
+// fileFlags are on every command that answers records.
+var fileFlags = []Flag{
+	rawFlag,
+	{Name: "out", Kind: Path, Help: "write the answer to this file; its end chooses the format"},
+	{Name: "force", Kind: Switch, Help: "with a file: replace it"},
+	{Name: "excel", Kind: Switch, Help: "csv: as Excel opens it here, with the locale's signs"},
+}
+
+// withExports adds `NOUN export FILE` behind each list that has pages, with the list's filters.
+func withExports(t Table) Table {
+	var all Table
+	for _, c := range t {
+		all = append(all, c)
+		if _, paged := findFlag(c.Flags, "after"); paged && c.Verb() == "list" {
+			all = append(all, exportCommand(c))
+		}
+	}
+	return all
+}
+
+// exportCommand is `NOUN export FILE`: the whole list, written to a file.
+func exportCommand(list Command) Command {
+	isAfter := func(f Flag) bool { return f.Name == "after" }
+	records, _, _ := strings.Cut(strings.TrimPrefix(list.Short, "List "), ",")
+	return Command{
+		Name:  list.Noun() + " export",
+		Short: "Write " + records + " to a file: .csv, .tsv, .json, .ndjson, .xlsx, .md or .vcf",
+		Needs: list.Needs,
+		Args:  []Arg{{Name: "file", Kind: Path, Help: "the file; - is standard output"}},
+		Flags: slices.DeleteFunc(slices.Clone(list.Flags), isAfter), Run: list.Run, exports: true,
+	}
+}
+
+// A Destination is where an answer goes.
+type Destination struct {
+	File    string // empty: the screen
+	Replace bool   // an existing file
+	Excel   bool   // csv with a byte order mark and the locale's signs
+}
+
+// destination returns where an answer goes, and sets the format that the file's name asks for. It returns an error if
+// the file cannot be written, so that nothing is done before.
+func (in Input) destination(c Command) (Destination, error) {
+	d := Destination{File: Value[string](in, "out"), Replace: in.Has("force"), Excel: in.Has("excel")}
+	if c.exports {
+		d.File = cmp.Or(d.File, Value[string](in, "file"))
+	}
+	format := Value[string](in, "format")
+	if d.Excel && format == "" {
+		format = "csv"
+	}
+	format = cmp.Or(format, formatOf(d.File))
+	if c.exports && slices.Contains(forPeople, format) {
+		return d, usageHint("end it in .csv, .tsv, .json, .ndjson, .xlsx, .md or .vcf, or add --format",
+			"%s does not say in which format to write", show(d.File))
+	}
+	if d.Excel && format != "csv" {
+		return d, usagef("--excel is for csv, not for %s", format)
+	}
+	if format != "" {
+		in.values["format"] = format
+	}
+	if d.File == "-" {
+		d.File = ""
+	}
+	return d, d.check()
+}
+
+// check returns an error if the file cannot be written.
+func (d Destination) check() error {
+	if d.File == "" {
+		return nil
+	}
+	switch info, err := os.Stat(d.File); {
+	case err == nil && info.IsDir():
+		return usagef("%s is a directory: name a file", d.File)
+	case err == nil && info.Mode().IsRegular() && !d.Replace:
+		return &worded{d.File + " exists", "--force replaces it", ErrUsage}
+	}
+	if info, err := os.Stat(filepath.Dir(d.File)); err != nil || !info.IsDir() {
+		return usagef("cannot write %s: there is no directory %s", d.File, filepath.Dir(d.File))
+	}
+	return nil
+}

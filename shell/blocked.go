@@ -1,0 +1,25 @@
+package shell
+
+import (
+	"slices"
+	"strings"
+
+	"crm/repo"
+)
+
+// WaitsFor says whom a statement waits for that waits for a lock.
+func WaitsFor(blockers []repo.Blocker) string {
+	var names []string
+	for _, b := range blockers {
+		switch {
+		case b.Own:
+			names = append(names, "another session of yours")
+		case b.Name != nil:
+			names = append(names, *b.Name)
+		default:
+			names = append(names, "another user of the database")
+		}
+	}
+	slices.Sort(names)
+	return "waiting for " + strings.Join(names, " and ") + ", who changes the same data: Ctrl-C gives up"
+}

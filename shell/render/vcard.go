@@ -1,0 +1,47 @@
+package render
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+
+	"github.com/emersion/go-vcard"
+
+	"crm/commands"
+)
+
+// vcardFields maps columns of people to the properties of a vCard (RFC 6350, 6).
+var vcardFields = map[string]string{
+	"company_name": vcard.FieldOrganization, "full_name": vcard.FieldFormattedName, "name": vcard.FieldFormattedName,
+	"email": vcard.FieldEmail, "phone": vcard.FieldTelephone, "language": vcard.FieldLanguage, "role": vcard.FieldTitle,
+}
+
+// vcards writes one vCard 4.0 a person (RFC 6350).
+func (p painter) vcards(page *bytes.Buffer, out commands.Output) error {
+	names := columnNames(out)
+	if !slices.Contains(names, "full_name") && !slices.Contains(names, "name") || !slices.Contains(names, "email") {
+		return commands.Explain("a vCard is a person's, and these records have no name and email address of one",
+			"customers and contacts can be written as vCards", commands.ErrUsage)
+	}
+	encoder := vcard.NewEncoder(page)
+	for _, row := range out.Rows {
+		card := vcard.Card{}
+		for i, name := range names {
+			text := p.bare(row[i])
+			if text == "" {
+				continue
+			}
+			switch property := vcardFields[name]; {
+			case property != "":
+				card.SetValue(property, text)
+			case name == "address": // in one piece, as the street (RFC 6350, 6.3.1)
+				card.SetValue(vcard.FieldAddress, ";;"+strings.ReplaceAll(text, ";", ",")+";;;;")
+			}
+		}
+		vcard.ToV4(card)
+		if err := encoder.Encode(card); err != nil {
+			return err
+		}
+	}
+	return nil
+}

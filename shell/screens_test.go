@@ -1,0 +1,278 @@
+//go:build linux
+
+package shell
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"crm/commands"
+	"crm/repo"
+	"crm/repo/embedded/pgtest"
+	"crm/security"
+	"crm/seed"
+	"crm/shell/render"
+)
+
+var update = flag.Bool("update", false, "write the screens and pictures that the tests compare with")
+
+// screensStock is a database with the accounts of the demo and the records of testdata/screens/data.crm.
+const screensStock = "crm_screens"
+
+var screensShared = sync.OnceValues(func() (warehouse, error) {
+	w, err := fillDatabase(pgtest.URL, screensStock, seed.Config{Now: screensNow})
+	if err != nil {
+		return w, err
+	}
+	sh, words, err := w.shell(screensStock)
+	if err != nil {
+		return w, err
+	}
+	defer sh.Session.DB.Close()
+	sh.Session.Locale.Now = time.Now // which the database checks payments by
+	script, err := os.Open("testdata/screens/data.crm")
+	if err != nil {
+		return w, err
+	}
+	defer script.Close()
+	if err := sh.Run(context.Background(), Script{Name: "data.crm", Text: script}); err != nil {
+		return w, fmt.Errorf("%w\n%s", err, words)
+	}
+	sh.Leave()
+	return w, w.fixTimes()
+})
+
+// screensNow is the time on the screens.
+var screensNow = time.Date(2031, 5, 1, 9, 0, 0, 0, time.UTC)
+
+// fixTimes gives the trail's entries times that do not depend on the day of the test.
+func (w warehouse) fixTimes() error {
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, w.url(screensStock))
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	_, err = conn.Exec(ctx, `begin; set local session_replication_role = replica;
+		update crm.audit set at = timestamptz '2031-04-28 07:00Z' + id * interval '17 minutes'; commit`)
+	return err
+}
+
+// shell returns a shell on a database, which writes its words to the buffer.
+func (w warehouse) shell(database string) (*Shell, *bytes.Buffer, error) {
+	vault, err := commands.Unseal([]byte(w.keyset), "")
+	if err != nil {
+		return nil, nil, err
+	}
+	db, err := repo.Open(repo.Config{URL: w.app(database), Schema: "crm", Vault: vault})
+	if err != nil {
+		return nil, nil, err
+	}
+	reporter, err := NewReporter("", "test", "crm@1", io.Discard)
+	if err != nil {
+		return nil, nil, err
+	}
+	zone, err := time.LoadLocation("Europe/Paris")
+	if err != nil {
+		return nil, nil, err
+	}
+	words := &bytes.Buffer{}
+	sh := &Shell{
+		Session: &commands.Session{
+			DB: db, Table: commands.All(), Settings: &commands.Settings{Format: "table", Color: "auto", Limit: 50},
+			Locale: commands.Locale{
+				Zone: zone, Region: "FR", Currency: "EUR", Language: "en",
+				Now: func() time.Time { return screensNow },
+			},
+			Terms: commands.Terms{
+				TokenLifetime: time.Hour, SessionLifetime: time.Hour,
+				Password: security.Params{Memory: 12 << 10, Iterations: 3, Parallelism: 1},
+			},
+		},
+		Data: io.Discard, Words: words, Secrets: Secrets{Value: seed.DemoPassword}, Reporter: reporter,
+	}
+	sh.Attach()
+	return sh, words, nil
+}
+
+// screenLists are the lists whose screens are kept, and who asks for them.
+var screenLists = []struct{ who, line string }{
+	{"sales1", "customer list"},
+	{"sales1", "contract list"},
+	{"sales1", "event list --from 2031-01-01"},
+	{"sales1", "user list"},
+	{"admin", "audit list --limit 20 --since 2031-01-01"},
+	{"sales1", "inbox"},
+}
+
+// screenAnswers returns the records of the lists, in their order.
+func screenAnswers(t *testing.T) ([]commands.Output, commands.Locale) {
+	t.Helper()
+	w, err := screensShared()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sh, words, err := w.shell(screensStock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(sh.Session.DB.Close)
+	t.Cleanup(sh.Leave)
+	var answers []commands.Output
+	for _, list := range screenLists {
+		login := Script{Text: strings.NewReader("login " + list.who + "@epic.example")}
+		if err := sh.Run(t.Context(), login); err != nil {
+			t.Fatalf("%v: %s", err, words)
+		}
+		answer, err := commands.Dispatch(t.Context(), sh.Session, list.line, false)
+		if err != nil {
+			t.Fatalf("%s: %v", list.line, err)
+		}
+		answers = append(answers, answer.Output)
+	}
+	return answers, sh.Session.Locale
+}
+
+// TestScreens compares the lists in windows of five widths with the files of testdata/screens.
+func TestScreens(t *testing.T) {
+	answers, locale := screenAnswers(t)
+	for _, width := range []int{60, 80, 100, 120, 200} {
+		var page bytes.Buffer
+		for i, list := range screenLists {
+			fmt.Fprintf(&page, "%s crm> %s\n", list.who, list.line)
+			style := render.Style{Width: width, Locale: locale}
+			if err := render.Write(&page, answers[i], style); err != nil {
+				t.Fatal(err)
+			}
+			words := footer(answers[i], render.Hidden(answers[i], style), "")
+			fmt.Fprintf(&page, "%s\n\n", strings.Join(render.Wrap(words, width), "\n"))
+		}
+		compareFile(t, filepath.Join("testdata", "screens", fmt.Sprintf("%d.txt", width)), page.String())
+	}
+}
+
+// cellsOf returns the texts of a table's cells by the title of their column, row after row, and whether the page is a
+// table. A cell on several lines is joined.
+func cellsOf(page string) (cells map[string][]string, isTable bool) {
+	cells = map[string][]string{}
+	var titles []string
+	for line := range strings.Lines(page) {
+		parts := strings.Split(strings.Trim(strings.TrimSpace(line), "│"), "│")
+		switch {
+		case strings.HasPrefix(line, "┌"):
+			isTable = true
+			titles = make([]string, strings.Count(line, "┬")+1)
+		case strings.HasPrefix(line, "├"):
+			for _, title := range titles {
+				cells[title] = nil
+			}
+		case strings.HasPrefix(line, "│") && len(cells) == 0:
+			for i, part := range parts {
+				titles[i] = strings.TrimSpace(titles[i] + " " + strings.TrimSpace(part))
+			}
+		case strings.HasPrefix(line, "│"):
+			// of the record's first line: only the first column is never empty
+			isNext := strings.TrimSpace(parts[0]) == ""
+			for i, part := range parts {
+				part = strings.TrimSpace(part)
+				of := cells[titles[i]]
+				if isNext {
+					of[len(of)-1] = strings.TrimSpace(of[len(of)-1] + " " + part)
+				} else {
+					cells[titles[i]] = append(of, part)
+				}
+			}
+		}
+	}
+	return cells, isTable
+}
+
+// TestScreensGrow widens the window column by column: the table of a list stays a table, a column that is shown stays,
+// no cell shows less than before, no more cells are cut than before, and what must not be cut never is.
+func TestScreensGrow(t *testing.T) {
+	whole := []string{
+		"ID", "PHONE", "EMAIL", "START DATE", "END DATE", "AT", "TOTAL AMOUNT", "REMAINING AMOUNT", "STATUS", "ROLE",
+		"ACTION",
+		"ENTITY", "ENTITY ID", "COUNT", "COMMAND", "ATTENDEES",
+	}
+	answers, locale := screenAnswers(t)
+	for i, list := range screenLists {
+		var before map[string][]string
+		var cutBefore int
+		for width := 60; width <= 200; width++ {
+			var page bytes.Buffer
+			if err := render.Write(&page, answers[i], render.Style{Width: width, Locale: locale}); err != nil {
+				t.Fatal(err)
+			}
+			cells, isTable := cellsOf(page.String())
+			if !isTable {
+				if before != nil || strings.Contains(page.String(), "…") {
+					t.Fatalf("%s at %d is no table, or cut:\n%s", list.line, width, page.String())
+				}
+				continue
+			}
+			cut := 0
+			for title, column := range cells {
+				for row, cell := range column {
+					if len(column) != len(answers[i].Rows) {
+						t.Fatalf("%s at %d: %d cells of %s for %d rows", list.line, width, len(column), title,
+							len(answers[i].Rows))
+					}
+					if strings.HasSuffix(cell, "…") {
+						cut++
+						if slices.Contains(whole, title) {
+							t.Errorf("%s at %d: %s is cut: %s", list.line, width, title, cell)
+						}
+					}
+					if was := before[title]; was != nil &&
+						len(strings.TrimSuffix(cell, "…")) < len(strings.TrimSuffix(was[row], "…")) {
+						t.Errorf("%s at %d shows less than at %d: %q, %q", list.line, width, width-1, cell, was[row])
+					}
+				}
+			}
+			for title := range before {
+				if cells[title] == nil {
+					t.Errorf("%s at %d lost the column %s", list.line, width, title)
+				}
+			}
+			if before != nil && cut > cutBefore {
+				t.Errorf("%s at %d: %d cells are cut, %d at %d", list.line, width, cut, cutBefore, width-1)
+			}
+			before, cutBefore = cells, cut
+		}
+		if before == nil {
+			t.Errorf("%s is no table at any width", list.line)
+		}
+	}
+}
+
+// compareFile fails if the file does not hold the text. With -update it writes the file instead.
+func compareFile(t *testing.T, name, text string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	kept, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(kept) != text {
+		t.Errorf("%s is out of date: run go test ./shell -run %s -update and look at it; it is now\n%s", name, t.Name(),
+			text)
+	}
+}
