@@ -100,7 +100,7 @@ func (i *importing) match(own map[string]string) error {
 	for at, h := range headers {
 		plain := strings.ReplaceAll(plainHeader(h), " ", "_")
 		known := slices.ContainsFunc(repo.ColumnsOfNoun(i.noun), func(c repo.Column) bool { return c.Name == plain })
-		if !taken[at] && plain != "" && !known {
+		if !taken[at] && plain != "" && !known && i.file.Header.Line > 0 {
 			i.unused = append(i.unused, show(h))
 		}
 	}

@@ -107,6 +107,9 @@ func (e *rowError) Error() string { return e.text }
 // serial is a number as workbooks keep it.
 var serial = regexp.MustCompile(`^-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?$`)
 
+// faulty is the value of a formula that fails.
+var faulty = regexp.MustCompile(`^#(REF!|N/A|VALUE!|NAME\?|DIV/0!|NUM!|NULL!)$`)
+
 // value reads a cell. It returns a rowError if it is wrong.
 func (i *importing) value(ctx context.Context, t *target, text string) (any, error) {
 	parse := t.kind.Parse
@@ -126,6 +129,9 @@ func (i *importing) value(ctx context.Context, t *target, text string) (any, err
 				text = strconv.FormatFloat(rounded, 'f', -1, 64)
 			}
 		}
+	}
+	if i.file.Date != nil && faulty.MatchString(text) {
+		return nil, &rowError{"is an error of the spreadsheet"}
 	}
 	value, err := parse(i.s, text)
 	switch {

@@ -37,7 +37,13 @@ func replaced(ctx context.Context, s *Session, noun string, id int64) (warnings 
 	if err != nil || mine < 1 || !isOf(all[mine], s.Me.ID) || all[mine].Action != "update" {
 		return nil, err
 	}
+	computed := func(column string) bool {
+		return slices.ContainsFunc(repo.ColumnsOfNoun(noun), func(c repo.Column) bool { return c.Name == column && c.IsComputed() })
+	}
 	for _, column := range slices.Sorted(maps.Keys(all[mine].Before)) {
+		if computed(column) {
+			continue
+		}
 		for _, e := range slices.Backward(all[:mine]) {
 			if _, sets := e.Before[column]; !sets {
 				continue

@@ -141,11 +141,11 @@ var estimate = regexp.MustCompile(`cost=\S+ rows=\d+ width=\d+`)
 func estimates(ctx context.Context, conn *pgx.Conn, options, sql string) string {
 	rows, err := conn.Query(ctx, "explain "+options+sql)
 	if err != nil {
-		return told(err)
+		return errorFields(err)
 	}
 	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
-		return told(err)
+		return errorFields(err)
 	}
 	return strings.Join(estimate.FindAllString(strings.Join(lines, "\n"), -1), "\n")
 }

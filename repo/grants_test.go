@@ -40,6 +40,7 @@ crm.led_changes(bigint)
 crm.lockout_of(bigint)
 crm.me(boolean)
 crm.me_id()
+crm.merge_customers(bigint,bigint,text[])
 crm.my_account()
 crm.my_changes(bigint)
 crm.my_duty()
@@ -155,7 +156,7 @@ func rows(t *testing.T, conn *pgx.Conn, sql string, args ...any) string {
 	return strings.Join(found, "\n")
 }
 
-// S16, R3, R24: what the app role may do is what is written above and nothing else.
+// S16, R3, R24: the privileges of the app role are exactly those above.
 func TestGrants(t *testing.T) {
 	t.Parallel()
 	_, owner := realDatabase(t)

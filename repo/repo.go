@@ -29,6 +29,12 @@ type Vault interface {
 	Score(needle string, fields ...string) int // how well opened texts match; 0: not at all
 	Readings(needle string) [][]string         // a matching record has all words of one reading
 
+	// CompanyKey and PersonKey return the same text for all spellings of a name; CompanyWords are the words of the former.
+	CompanyKey(name string) string
+	CompanyWords(name string) []string
+	PersonKey(name string) string
+	IsTypo(a, b string) bool // of keys
+
 	PlainTokens(text string) []int32   // of text that is not sealed
 	PlainNeedle(text string) [][]int32 // the sets of tokens that a search in such text asks for
 	// Generation changes when the keys change: then a running search must be repeated.

@@ -98,9 +98,9 @@ func open(path string, f *os.File) (*File, error) {
 	switch {
 	case len(text) == 0:
 		return nil, problem("", "is empty")
-	case begins("pk\x03\x04"):
+	case bytes.HasPrefix(head, []byte("PK\x03\x04")):
 		err = opened.readWorkbook(path)
-	case begins("\xd0\xcf\x11\xe0"):
+	case bytes.HasPrefix(head, []byte("\xd0\xcf\x11\xe0")):
 		return nil, problem("save it as .xlsx or CSV", "is a workbook of an old or protected kind")
 	case begins("<!doctype", "<html", "<table", "<?xml", "<meta", "<head", "<body"):
 		return nil, problem("open it and save it as .xlsx or CSV", "is HTML or XML, whatever its name says")
