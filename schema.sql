@@ -2623,11 +2623,11 @@ begin
 	end if;
 	perform lead('customer', keep, 'merge', jsonb_build_object('other', other));
 	if taken <> '{}' then
-		execute format('update customer k set changed_in = $1, %s from customer o where k.id = $2 and o.id = $3', (
+		execute format('update customer k set changed_in = -$1, %s from customer o where k.id = $2 and o.id = $3', (
 			select string_agg(format('%1$I = o.%1$I', name), ', ')
 			from unnest(taken || array(select t::text from unnest(token_columns('customer')) t
 				where left(t, -7) = any (taken))) name))
-		using -caller.session_id, keep, other;
+		using caller.session_id, keep, other;
 	end if;
 	for child in select f.conrelid::regclass as tab, a.attname as link, trail_noun(f.conrelid) as noun,
 			exists (select from pg_attribute d where d.attrelid = f.conrelid and d.attname = 'deleted_at'

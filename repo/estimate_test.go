@@ -139,7 +139,7 @@ var estimate = regexp.MustCompile(`cost=\S+ rows=\d+ width=\d+`)
 
 // estimates are the planner's numbers of a query, node by node, or why there are none.
 func estimates(ctx context.Context, conn *pgx.Conn, options, sql string) string {
-	rows, err := conn.Query(ctx, "explain "+options+sql)
+	rows, err := conn.Query(ctx, "explain "+options+sql, pgx.QueryExecModeSimpleProtocol)
 	if err != nil {
 		return errorFields(err)
 	}

@@ -246,6 +246,7 @@ func TestUncertain(t *testing.T) {
 	ctx, f := t.Context(), newFaulty(t)
 	k := f.contract(f.customer("sales1").ID, 1_000_000_00, "signed").ID
 	db := f.as("sales1", time.Minute)
+	db.CountWaits() // so that none takes time
 	ok[repo.Contract](t)(db.PayContract(ctx, k, 100, nil))
 	for i, d := range []faultproxy.Direction{faultproxy.Down, faultproxy.Up} {
 		f.Refuse(true)

@@ -347,8 +347,8 @@ func TestMatrix(t *testing.T) {
 			w := newWorld(t)
 			all := append(w.trials(1), w.trials(2)...)
 			bad, good := w.badTokens(person), map[string]string{person: w.token(person), other: w.token(other)}
+			before := w.checksums()
 			for _, tr := range all {
-				before := w.checksums()
 				for caller, token := range good {
 					w.attempt(tr, caller, token, may(caller, tr.action, tr.set))
 				}
