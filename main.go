@@ -53,7 +53,7 @@ func run(args []string) int {
 	if errors.Is(err, syscall.EPIPE) { // the reader of the output has closed it
 		status = 0
 	} else if err != nil && !p.conversed {
-		p.tell(err)
+		p.printError(err)
 	}
 	for _, end := range slices.Backward(p.closers) {
 		end()
@@ -73,8 +73,8 @@ func (s signalled) Error() string { return s.signal.String() }
 // Is makes errors.Is(err, context.Canceled) true.
 func (s signalled) Is(target error) bool { return target == context.Canceled }
 
-// tell prints an error from before the conversation in the same form as the conversation.
-func (p *program) tell(err error) {
+// printError prints an error from before the conversation in the same form as the conversation.
+func (p *program) printError(err error) {
 	text, hint := commands.Describe(err)
 	if !commands.Readable(err) && p.reporter != nil {
 		text = fmt.Sprintf("internal error (reference %s)", p.reporter.Failure(0, err))

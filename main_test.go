@@ -83,14 +83,14 @@ func appURL(database string) string {
 	return u.String()
 }
 
-// TestExamples runs every example of help as someone who may: on the demo's data, all of them work.
+// TestExamples runs every example of help with the demo's data as a user who may run it: all of them succeed.
 func TestExamples(t *testing.T) {
 	keyset, err := demo()
 	if err != nil {
 		t.Fatal(err)
 	}
 	database := pgtest.Database(t, "crm_demo")
-	var roles strings.Builder // action, then who may do it, the widest scope first
+	var roles strings.Builder // action, then the roles that may do it, the widest scope first
 	if err := query(&roles, pgtest.URL(database), "select action, min(scope || ' ' || role) from permission group by "+
 		"action"); err != nil {
 		t.Fatal(err)

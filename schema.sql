@@ -1,6 +1,6 @@
 -- The data model of crm and the guard in front of it.
 --
--- The owner role owns all objects in this file and cannot log in. The program, and any thief of its config file, logs in
+-- The owner role owns all objects in this file and cannot log in. The program, or a thief of its config file, logs in
 -- as the app role and has only the privileges that part 10 grants: to read and write as a signed-in collaborator. Only
 -- this file decides about permissions.
 --
@@ -93,7 +93,8 @@ insert into permission (role, action, scope) values
 	('admin',  'user.handover',   'all'), ('manage',  'user.handover',   'all'),
 	('admin',  'audit.view',      'all'),
 	('admin',  'customer.export', 'all'), ('manage',  'customer.export', 'all'),
-	('admin',  'customer.erase',  'all');
+	('admin',  'customer.erase',  'all'),
+	('admin',  'customer.merge',  'all'), ('sales',   'customer.merge',  'own');
 
 -- A collaborator is a user of crm. `crm seed` marks the rows that it adds as fictional, and `crm seed --purge`
 -- deletes these.
@@ -1792,15 +1793,19 @@ end $$;
 create function index_contact() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp as $$
 declare
-	of_customer bigint := case when tg_op = 'DELETE' then old.customer_id else new.customer_id end;
+	of_customer bigint;
 	session     bigint := case when tg_op <> 'DELETE' then new.changed_in end;
 	tokens      integer[];
 begin
-	perform from customer c where c.id = of_customer for no key update;
-	tokens := (select coalesce(array_agg(distinct t), '{}') from contact n, unnest(search_tokens(n)) t
-		where n.customer_id = of_customer and n.deleted_at is null);
-	update customer c set contact_tokens = tokens, changed_in = -session where c.id = of_customer
-		and c.contact_tokens <> tokens;
+	for of_customer in select distinct o.id from (values (case when tg_op <> 'INSERT' then old.customer_id end),
+		(case when tg_op <> 'DELETE' then new.customer_id end)) o (id) where o.id is not null order by o.id
+	loop
+		perform from customer c where c.id = of_customer for no key update;
+		tokens := (select coalesce(array_agg(distinct t), '{}') from contact n, unnest(search_tokens(n)) t
+			where n.customer_id = of_customer and n.deleted_at is null);
+		update customer c set contact_tokens = tokens, changed_in = -session where c.id = of_customer
+			and c.contact_tokens <> tokens;
+	end loop;
 	return null;
 end $$;
 
@@ -2135,8 +2140,8 @@ create trigger c_rules before insert or update on event for each row execute fun
 create trigger c_rules before insert or update on note for each row execute function note_rules();
 create trigger c_rules before insert on tag for each row execute function tag_rules();
 create trigger c_rules before insert on payment for each row execute function payment_rules();
-create trigger d_index after insert or delete or update of deleted_at, full_name_tokens, role_tokens, email_tokens,
-	phone_tokens on contact
+create trigger d_index after insert or delete or update of customer_id, deleted_at, full_name_tokens, role_tokens,
+	email_tokens, phone_tokens on contact
 	for each row execute function index_contact();
 create trigger d_follow after update of sales_id on customer for each row
 	when (old.sales_id is distinct from new.sales_id) execute function customer_follow();
@@ -2170,7 +2175,7 @@ create index audit_batch on audit (batch, id) where batch is not null;
 -- Reports whether an entry with this action leads changes.
 create function leads(action text) returns boolean
 language sql immutable parallel safe
-return action in ('hand-over', 'update-many');
+return action in ('hand-over', 'update-many', 'merge', 'import');
 
 -- Writes an entry by the caller that leads the following changes in the transaction, until crm.batch is empty again. It
 -- returns the entry.
@@ -2462,15 +2467,29 @@ begin
 		where r.key = current_setting('crm.request')::uuid and r.collaborator_id = caller.id);
 end $$;
 
--- Returns the changes of one record, oldest first; it needs the right to view such records. Other entries, such as
--- sign-ins and refusals, need audit.view, except about the caller's own account.
+-- Returns a customer and those that were merged into it.
+create function merged_into(of_customer bigint) returns setof bigint
+language sql stable set search_path = :"schema", pg_temp as $$
+	with recursive merged (id) as (
+		select of_customer
+		union
+		select (a.after->>'other')::bigint from merged m join audit a on a.entity = 'customer' and a.entity_id = m.id
+		where a.action = 'merge' and a.undoes is null and not exists (select from audit u where u.undoes = a.id))
+	select m.id from merged m where m.id is not null
+$$;
+
+-- Returns the changes of one record, oldest first, of a customer also those of customers that were merged into it; it
+-- needs the right to view such records. Other entries, such as sign-ins and refusals, need audit.view, except about the
+-- caller's own account.
 create function history(of_entity text, of_id bigint)
 returns table (id bigint, at timestamptz, user_id bigint, user_name text, action text, before jsonb, after jsonb)
 language sql stable security definer set search_path = :"schema", pg_temp as $$
 	select a.id, a.at, a.collaborator_id, c.first_name || ' ' || c.last_name, a.action, a.before, a.after
 	from audit a left join collaborator c on c.id = a.collaborator_id
-	where a.entity = of_entity and a.entity_id = of_id and (select reach(of_entity || '.view')) = 0
-		and (a.action in ('add', 'update', 'delete', 'cancel', 'restore', 'purge', 'erase', 'hand-over')
+	where a.entity = of_entity
+		and a.entity_id = any (case of_entity when 'customer' then array(select merged_into(of_id)) else array[of_id] end)
+		and (select reach(of_entity || '.view')) = 0
+		and (a.action in ('add', 'update', 'delete', 'cancel', 'restore', 'purge', 'erase', 'hand-over', 'merge')
 			or (select reach('audit.view')) = 0 or of_entity = 'user' and of_id = (select me_id()))
 	order by a.id
 $$;
@@ -2498,7 +2517,9 @@ declare
 	more    text;
 begin
 	begin
-		perform lead_update(of_noun);
+		if coalesce(current_setting('crm.batch', true), '') = '' then -- else an import leads them
+			perform lead_update(of_noun);
+		end if;
 		for which, new in select c.key::bigint, c.value from jsonb_each(changes) c order by 1 loop
 			begin
 				execute format('update %1$s t set %2$s '
@@ -2524,6 +2545,116 @@ begin
 		null; -- the changes are rolled back
 	end;
 	return jsonb_build_object('changed', changed, 'refused', refused);
+end $$;
+
+-- Writes the entry that leads the records which an import adds and changes.
+create function lead_import(of_noun text) returns void
+language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
+begin
+	perform lead(plain_name(of_noun), 0, 'import', null);
+end $$;
+
+-- Adds records to a table with the caller's own rights. rows is an array of their columns, which are those of the first
+-- one. It adds all with one statement or, if one is refused, each with its own. It returns the new ids in the order of
+-- the rows, of a table whose ids the caller may read, and the rows that were refused, by their place from 0.
+create function add_many(tab regclass, rows jsonb) returns jsonb
+language plpgsql volatile set search_path = :"schema", pg_temp as $$
+declare
+	written text := (select string_agg(format('%I', name), ', ') from jsonb_object_keys(rows->0) name);
+	adding  text := format('insert into %1$s (%2$s) select %2$s from jsonb_populate_recordset(null::%1$s, $1)', tab, written);
+	ids     jsonb := '[]';
+	refused jsonb := '[]';
+	place   bigint := 0;
+	row     jsonb;
+	new     jsonb;
+	code    text;
+	broken  text;
+	more    text;
+begin
+	adding := case when has_column_privilege(tab, 'id', 'select')
+		then format('with added as (%s returning id) select coalesce(jsonb_agg(id order by id), ''[]'') from added', adding)
+		else format('with added as (%s) select ''[]''::jsonb', adding) end;
+	begin
+		execute adding into ids using rows;
+		return jsonb_build_object('ids', ids, 'refused', refused);
+	exception when integrity_constraint_violation or data_exception or insufficient_privilege or no_data_found then
+		ids := '[]';
+	end;
+	for row in select e.value from jsonb_array_elements(rows) e loop
+		begin
+			execute adding into new using jsonb_build_array(row);
+			ids := ids || case when new = '[]' then '[0]' else new end;
+		exception when integrity_constraint_violation or data_exception or insufficient_privilege or no_data_found then
+			get stacked diagnostics code = returned_sqlstate, broken = constraint_name, more = pg_exception_detail;
+			refused := refused || jsonb_build_object('id', place, 'code', code, 'constraint', broken, 'detail', more);
+			ids := ids || '[0]'::jsonb;
+		end;
+		place := place + 1;
+	end loop;
+	return jsonb_build_object('ids', ids, 'refused', refused);
+end $$;
+
+-- Merges one customer into another: moves every row that refers to it, in whatever table, and deletes it. Of taken,
+-- columns of a customer, keep gets the other's values. A row that keep has already, such as a tag of the same name, is
+-- deleted. It returns the number of rows that were moved, by noun.
+create function merge_customers(keep bigint, other bigint, taken text[]) returns jsonb
+language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
+declare
+	caller    identity := me();
+	judgement bigint[] := judged('customer.merge');
+	moved     jsonb := '{}';
+	owners    bigint[];
+	child     record;
+	which     bigint;
+begin
+	if judgement[2] is null then
+		raise exception using errcode = '42501', message = 'not permitted';
+	end if;
+	perform from customer c where c.id in (keep, other) and c.deleted_at is null order by c.id for update;
+	owners := array(select c.sales_id from customer c where c.id in (keep, other) and c.deleted_at is null);
+	if cardinality(owners) <> 2 then
+		raise exception using errcode = 'P0002', message = 'no such customers';
+	end if;
+	if exists (select from unnest(owners) o where within(judgement, array[o]) is not true) then
+		raise exception using errcode = '42501', message = 'not permitted';
+	end if;
+	if not taken <@ (sealed_columns('customer')::text[] || 'sales_id'::text) then
+		raise exception using errcode = '42501', message = 'not a column that can be taken';
+	end if;
+	perform lead('customer', keep, 'merge', jsonb_build_object('other', other));
+	if taken <> '{}' then
+		execute format('update customer k set changed_in = -$1, %s from customer o where k.id = $2 and o.id = $3', (
+			select string_agg(format('%1$I = o.%1$I', name), ', ')
+			from unnest(taken || array(select t::text from unnest(token_columns('customer')) t
+				where left(t, -7) = any (taken))) name))
+		using caller.session_id, keep, other;
+	end if;
+	for child in select f.conrelid::regclass as tab, a.attname as link, trail_noun(f.conrelid) as noun,
+			exists (select from pg_attribute d where d.attrelid = f.conrelid and d.attname = 'deleted_at'
+				and not d.attisdropped) as marks
+		from pg_constraint f join pg_attribute a on a.attrelid = f.conrelid and a.attnum = f.conkey[1]
+		where f.contype = 'f' and f.confrelid = 'customer'::regclass and f.conrelid <> f.confrelid order by 1
+	loop
+		for which in execute format('select t.id from %s t where t.%I = $1 order by t.id for update', child.tab, child.link)
+			using other
+		loop
+			begin
+				execute format('update %s t set %I = $1, changed_in = $2 where t.id = $3', child.tab, child.link)
+				using keep, -caller.session_id, which;
+				moved := moved || jsonb_build_object(child.noun, coalesce((moved->>child.noun)::bigint, 0) + 1);
+			exception when unique_violation then
+				if not child.marks then
+					raise;
+				end if;
+				execute format('update %s t set deleted_at = now(), changed_in = $1 where t.id = $2 and t.deleted_at is null',
+					child.tab)
+				using -caller.session_id, which;
+			end;
+		end loop;
+	end loop;
+	update customer c set deleted_at = now(), changed_in = -caller.session_id where c.id = other;
+	perform set_config('crm.batch', '', true);
+	return moved;
 end $$;
 
 -- Returns the table of a noun.
@@ -2624,7 +2755,7 @@ declare
 	caller    identity := me();
 	led       audit := (select a from audit a where a.id = of_entry and a.collaborator_id = caller.id
 		and leads(a.action) and a.undoes is null);
-	judgement bigint[] := judged(case led.action when 'hand-over' then 'user.handover'
+	judgement bigint[] := judged(case led.action when 'hand-over' then 'user.handover' when 'merge' then 'customer.merge'
 		else led.entity || '.update' end);
 	change    audit;
 	tab       regclass;
@@ -2632,7 +2763,10 @@ declare
 	former    jsonb;
 	taken     bigint := 0;
 begin
-	if led.id is null or judgement[2] is null or led.action <> 'update-many' and judgement[2] <> 0 then
+	if led.id is null or judgement[2] is null and led.action <> 'import'
+		or led.action = 'hand-over' and judgement[2] <> 0
+		or led.action = 'merge' and within(judgement,
+			array[(select c.sales_id from customer c where c.id = led.entity_id)]) is not true then
 		raise exception using errcode = '42501', message = 'not permitted';
 	end if;
 	for change in select b.* from audit b where b.batch = led.id order by b.entity, b.entity_id loop
@@ -2648,8 +2782,15 @@ begin
 	for change in select b.* from audit b where b.batch = led.id order by b.id desc loop
 		tab := table_of(change.entity);
 		execute format('select to_jsonb(t) from %s t where t.id = $1', tab) into row using change.entity_id;
-		if led.action = 'update-many' and judgement[2] <> 0
-			and within(judgement, owners_of(change.entity, row)) is not true then
+		if change.action = 'add' and change.entity in ('contract', 'payment') then
+			raise exception using errcode = '23514', constraint = 'undo_added', message = 'this is not deleted';
+		end if;
+		if (case when change.action = 'add'
+				then (judged(change.entity || '.delete'))[2] is distinct from 0 and not is_fresh(change)
+			when led.action in ('hand-over', 'merge') then false
+			else judgement[2] is null or judgement[2] <> 0
+				and within(judgement, owners_of(change.entity, row)) is not true end)
+		then
 			raise exception using errcode = '42501', message = 'not permitted';
 		end if;
 		former := (select coalesce(jsonb_object_agg(w.key,
@@ -2659,6 +2800,9 @@ begin
 		former := former || (select coalesce(jsonb_object_agg(w.key, w.value), '{}')
 			from jsonb_each(tokens->change.id::text) w
 			where w.key = any (token_columns(tab)) and former ? left(w.key, -7));
+		if change.action = 'add' then
+			former := jsonb_build_object('deleted_at', now());
+		end if;
 		perform set_config('crm.undoes', change.id::text, true);
 		if former <> '{}' then
 			execute format('update %1$s t set changed_in = $1, %2$s '
@@ -2677,11 +2821,11 @@ end $$;
 create function records_of(of_customer bigint) returns table (tab regclass, noun text, ids bigint[])
 language plpgsql stable set search_path = :"schema", pg_temp as $$
 declare
-	found jsonb := jsonb_build_object('customer', jsonb_build_array(of_customer)); -- ids by table
+	found jsonb := jsonb_build_object('customer', (select jsonb_agg(m) from merged_into(of_customer) m)); -- ids by table
 begin
 	tab := 'customer';
 	noun := 'customer';
-	ids := array[of_customer];
+	ids := array(select merged_into(of_customer));
 	return next;
 	for tab, noun, ids in
 		with recursive walk (child, depth) as (
@@ -2723,7 +2867,7 @@ begin
 		raise exception using errcode = 'P0002', message = 'no such customer';
 	end if;
 	perform note('customer', of_customer, 'export', null);
-	for kind in select r.* from records_of(of_customer) r where r.noun <> 'customer' loop
+	for kind in select r.* from records_of(of_customer) r where r.noun <> 'customer' or cardinality(r.ids) > 1 loop
 		execute format('select coalesce(jsonb_agg(to_jsonb(t) - $1 order by t.id), ''[]'') '
 			|| 'from %s t where t.id = any ($2)', kind.tab)
 		into found using unkept || token_columns(kind.tab)::text[], kind.ids;
@@ -2972,7 +3116,9 @@ grant execute on function
 	admits(bigint[], bigint, bigint[]), my_account(), my_duty(), my_permissions(), hand_over(bigint, bigint),
 	fate(uuid), known_fate(uuid), requested_id(), history(text, bigint), my_changes(bigint), led_changes(bigint),
 		take_back(bigint, jsonb),
-	lead_update(text), change_many(text, regclass, jsonb, boolean, boolean), own_addition(text, bigint),
+	merge_customers(bigint, bigint, text[]),
+	lead_update(text), lead_import(text), add_many(regclass, jsonb),
+		change_many(text, regclass, jsonb, boolean, boolean), own_addition(text, bigint),
 	note_refusal(text, text, bigint), note_export(text, bigint, text), export_customer(bigint),
 		erase_customer(bigint, jsonb),
 	contact_of_customer(bigint), contact_of_contract(bigint), contract_owners(bigint, bigint), owners_of(text, jsonb),

@@ -181,7 +181,7 @@ const allThatIsStored = `
 		(select string_agg(oid || proname || coalesce(proacl::text, '') || prosrc, '' order by oid) from pg_proc
 			where pronamespace = 'crm'::regnamespace)))`
 
-// answer is what a statement, run as the superuser, answers: cells separated by tabs, rows by line breaks.
+// answer returns the result of a statement by the superuser: cells separated by tabs, rows by line breaks.
 func answer(ts *testscript.TestScript, statement string) string {
 	var out strings.Builder
 	if err := query(&out, ts.Getenv("ADMIN_URL"), statement); err != nil {

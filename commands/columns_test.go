@@ -16,6 +16,8 @@ func TestFlagsHaveColumns(t *testing.T) {
 		"user add":        {"password-file"},
 		"user update":     {"reassign-to"},
 		"contract update": {"yes"},
+		"customer add":    {"force"},
+		"customer update": {"force"},
 	}
 	columns := map[string][]repo.Column{
 		"customer": repo.ColumnsOf[repo.Customer](), "contact": repo.ColumnsOf[repo.Contact](),

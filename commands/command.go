@@ -55,9 +55,11 @@ type Kind struct {
 	// Key identifies the kind if several have the same Name; "" means that Name identifies it.
 	Key string
 	// Noun is the noun of records that may be given by name instead of ID; Search finds them.
-	Noun   string
-	Parse  func(s *Session, text string) (any, error) // the error says what is wrong and how to write it
-	Values func(s *Session) []Choice                  // fixed values, from memory; nil for none
+	Noun  string
+	Parse func(s *Session, text string) (any, error) // the error says what is wrong and how to write it
+	// Cell reads the text of a cell of an imported file; nil: Parse does.
+	Cell   func(s *Session, text string) (any, error)
+	Values func(s *Session) []Choice // fixed values, from memory; nil for none
 	// After returns fixed values that depend on the argument before; nil for none.
 	After func(s *Session, before string) []Choice
 	Live  func(ctx context.Context, s *Session) ([]Choice, error) // values from the database; nil for none

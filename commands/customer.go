@@ -81,32 +81,80 @@ func customerCommands() Table {
 				{Name: "company-name", Kind: Required(Text(nameLimit)), Help: "the company"},
 				{Name: "full-name", Kind: Required(Text(nameLimit)), Help: "the person"},
 			},
-			Flags: contact,
+			Flags: append(contact[:len(contact):len(contact)], forceFlag),
 			Examples: []string{
-				`customer add "Bouzin SARL" "Lou Bouzin" --email lou@bouzin.example --phone "+33 6 12 34 56 78"`,
+				`customer add "Vauban SARL" "Ines Vauban" --email ines@vauban.example --phone "+33 6 98 76 54 32"`,
 			},
 			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
-				c, err := s.DB.AddCustomer(ctx, changeOf(customerFields, in))
-				return done(customerFields, c, "customer", c.ID, "added"), err
+				change := changeOf(customerFields, in)
+				warnings, err := unlikeOthers(ctx, s, in, repo.Customer{}, change)
+				if err != nil {
+					return Output{}, err
+				}
+				c, err := s.DB.AddCustomer(ctx, change)
+				out := done(customerFields, c, "customer", c.ID, "added")
+				out.Warnings = warnings
+				return out, err
 			},
 		},
 		{
 			Name: "customer update", Short: "Change a customer", Needs: action("customer", "update"),
-			Args: []Arg{idArg(ownCustomerID)}, Flags: changes,
+			Args: []Arg{idArg(ownCustomerID)}, Flags: append(changes[:len(changes):len(changes)], forceFlag),
 			Examples: []string{"customer update 1 --phone 0612345678"},
 			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
 				id := Value[int64](in, "id")
 				if err := nothingToChange(in, changes); err != nil {
 					return Output{}, err
 				}
-				c, err := s.DB.UpdateCustomer(ctx, id, changeOf(customerFields, in))
-				return done(customerFields, c, "customer", id, "updated"), named(err, "customer", id)
+				return updateCustomer(ctx, s, in, id)
 			},
 		},
 		deleteCommand("customer", CustomerID, customerFields, (*repo.DB).DeleteCustomer, aboutCustomer("delete")),
 		restoreCommand("customer", customerFields, (*repo.DB).RestoreCustomer),
 		historyCommand("customer", CustomerID),
+		{
+			Name: "customer merge", Short: "Move all that belongs to a customer to another, and delete it",
+			Needs: action("customer", "merge"),
+			Args: []Arg{
+				{Name: "id", Kind: ownCustomerID, Help: "the customer that stays"},
+				{Name: "other", Kind: ownCustomerID, Help: "the one that goes"},
+			},
+			Flags: []Flag{{
+				Name: "take", Kind: taken,
+				Help: "fields that the one that stays takes over: email=other,phone=other",
+			}},
+			Destructive: true, Question: askToMerge, Examples: []string{"customer merge 39 37 --take phone=other"},
+			Run: mergeCustomers,
+		},
+		{
+			Name: "customer duplicates", Short: "List customers that may be one, the most alike first",
+			Needs: action("customer", "view"),
+			Flags: []Flag{{
+				Name: "limit", Kind: Number("N", 1, 10_000),
+				Help: "at most so many pairs; without it as many as the setting limit says",
+			}},
+			Examples: []string{"customer duplicates"}, Run: listDuplicates,
+		},
 	}
+}
+
+// updateCustomer changes a customer unless that makes it like another one.
+func updateCustomer(ctx context.Context, s *Session, in Input, id int64) (Output, error) {
+	change := changeOf(customerFields, in)
+	var warnings []string
+	if makesAlike(change) {
+		was, err := s.DB.Customer(ctx, id)
+		if err == nil {
+			warnings, err = unlikeOthers(ctx, s, in, was, change)
+		}
+		if err != nil {
+			return Output{}, named(err, "customer", id)
+		}
+	}
+	c, err := s.DB.UpdateCustomer(ctx, id, change)
+	out := done(customerFields, c, "customer", id, "updated")
+	out.Warnings = warnings
+	return out, named(err, "customer", id)
 }
 
 func listCustomers(ctx context.Context, s *Session, in Input) (Output, error) {

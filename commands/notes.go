@@ -22,7 +22,7 @@ var Note = Kind{Name: "TEXT|@FILE|-", Parse: func(s *Session, text string) (any,
 		return nil, err
 	}
 	return cleanNote(text)
-}}
+}, Cell: func(_ *Session, text string) (any, error) { return cleanNote(text) }}
 
 // someNote is the kind of a note as last argument, whose words need no quotes.
 var someNote = func() Kind {

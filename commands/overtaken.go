@@ -37,7 +37,14 @@ func replaced(ctx context.Context, s *Session, noun string, id int64) (warnings 
 	if err != nil || last < 1 || !isOf(all[last], s.Me.ID) || all[last].Action != "update" {
 		return nil, err
 	}
+	computed := func(column string) bool {
+		return slices.ContainsFunc(repo.ColumnsOfNoun(noun),
+			func(c repo.Column) bool { return c.Name == column && c.IsComputed() })
+	}
 	for _, column := range slices.Sorted(maps.Keys(all[last].Before)) {
+		if computed(column) {
+			continue
+		}
 		for _, e := range slices.Backward(all[:last]) {
 			if _, sets := e.Before[column]; !sets {
 				continue

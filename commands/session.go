@@ -29,17 +29,20 @@ type Session struct {
 	// Choose asks which of several choices the user means; nil in a script.
 	Choose func(ctx context.Context, question string, choices []Choice) (Choice, error)
 	// Ask asks for the blanks of a command, and calls Set with each answer until one is accepted; nil in a script.
-	Ask     func(ctx context.Context, c Command, blanks []Blank) error
-	Source  func(ctx context.Context, file string) error // runs the commands of a file
-	Clear   func()                                       // empties the screen
-	Editor  func(kind, text string) (string, error)      // lets the user edit a text; nil without a terminal
-	Retype  func(text string)                            // begins the next line with text
-	Input   io.Reader                                    // standard input, unless commands come from it; may be nil
-	Watch   func(ctx context.Context, every time.Duration, line string) error
-	Last    string   // the previous command
-	LastID  int64    // ID of the last record answered alone; 0: none
-	Next    string   // the command for the next page of the last list; empty without one
-	Aliases *Aliases // the user's own names for commands
+	Ask    func(ctx context.Context, c Command, blanks []Blank) error
+	Source func(ctx context.Context, file string) error // runs the commands of a file
+	Clear  func()                                       // empties the screen
+	// Editor opens a text in the user's editor; nil without a terminal. kind is the extension of the file.
+	Editor func(kind, text string) (string, error)
+	Retype func(text string) // begins the next line with text
+	// Input is standard input; nil if commands are read from it.
+	Input    io.Reader
+	Progress func(what string) (show func(done, total int64), leave func()) // of long work, on a terminal; may be nil
+	Watch    func(ctx context.Context, every time.Duration, line string) error
+	Last     string   // the previous command
+	LastID   int64    // ID of the last record answered alone; 0: none
+	Next     string   // the command for the next page of the last list; empty without one
+	Aliases  *Aliases // the user's own names for commands
 
 	// Retyped asks the user to type one of the words before an action that cannot be undone; nil means yes.
 	Retyped func(ctx context.Context, question string, words ...string) error

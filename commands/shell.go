@@ -233,10 +233,10 @@ func runSet(_ context.Context, s *Session, in Input) (Output, error) {
 
 // All returns all commands, in the order of help.
 func All() Table {
-	return withExports(
+	return withExports(forImport(
 		forMany(overtaking(slices.Concat(accountCommands(), shellCommands(), fateCommands(), editCommands(),
 			undoCommands(), aliasCommands(), findCommands(), waitingCommands(), customerCommands(), privacyCommands(),
 			contactCommands(),
 			contractCommands(), eventCommands(), noteCommands(), tagCommands(), userCommands(), accessCommands(),
-			factorCommands(), sessionCommands(), auditCommands()))))
+			factorCommands(), sessionCommands(), auditCommands())))))
 }

@@ -101,7 +101,7 @@ func undone(ctx context.Context, s *Session, c repo.LastChange) (Output, error) 
 		what = markedAs(c)
 	case "delete", "cancel":
 		what = "restored"
-	case "hand-over", "update-many":
+	case "hand-over", "update-many", "merge", "import":
 		what = c.Action + " undone"
 	}
 	if c.Entity == "payment" {
@@ -122,8 +122,13 @@ func theChange(s *Session, c repo.LastChange) string {
 	switch c.Action {
 	case "hand-over":
 		return fmt.Sprintf("handing over the work of user %d at %s", c.EntityID, clock(s, c.At))
+	case "merge":
+		return fmt.Sprintf("merging customer %v into customer %d at %s", c.After["other"], c.EntityID, clock(s, c.At))
 	case "update-many":
 		return fmt.Sprintf("the update of %s at %s", Plural(*c.Members, c.Entity), clock(s, c.At))
+	}
+	if c.Action == "import" {
+		return fmt.Sprintf("the import of %s at %s", Plural(*c.Members, c.Entity), clock(s, c.At))
 	}
 	return fmt.Sprintf("%s %s %d at %s", what, c.Entity, c.EntityID, clock(s, c.At))
 }
@@ -146,6 +151,8 @@ func undoable(s *Session, c repo.LastChange) error {
 	switch {
 	case c.Action == "hand-over":
 		needed = action("user", "handover")
+	case c.Action == "merge":
+		needed = action("customer", "merge")
 	case c.Entity == "payment":
 		needed = action("contract", "update")
 	case c.Cancels():
@@ -159,7 +166,7 @@ func undoable(s *Session, c repo.LastChange) error {
 			fmt.Sprintf("contract cancel %d ends one that is not signed", c.EntityID), repo.ErrConflict,
 		}
 	}
-	if !s.May(needed) && !c.Fresh {
+	if !s.May(needed) && !c.Fresh && c.Action != "import" {
 		return &worded{fmt.Sprintf("not permitted: %s cannot be taken back without %s, which the role %s does not have",
 			change, needed, s.Me.Role), "", repo.ErrDenied}
 	}

@@ -27,8 +27,8 @@ type Permission struct {
 // "password" (choose a password), "mfa" (enrol a second factor) or nothing.
 func (db *DB) Whoami(ctx context.Context) (me User, may []Permission, duty string, err error) {
 	var mine []User
-	if apart, err := db.alone(); err == nil {
-		db = apart // signing in does not begin a script's transaction
+	if own, err := db.ownTransactions(); err == nil {
+		db = own // signing in does not begin a script's transaction
 	}
 	err = db.ask(ctx,
 		step{users.from().From("my_account()"), collect(&mine, users.row(db))},
@@ -52,13 +52,13 @@ func (db *DB) SignOut(ctx context.Context) error {
 		return db.ask(ctx, step{query: squirrel.Expr("select sign_out()")}) // idempotent
 	}
 	if db.tx == nil || db.tx.tx == nil {
-		return end(ctx, db.outside())
+		return end(ctx, db.outsideScript())
 	}
 	token, err := db.token() // take it now: its key is wiped before a script ends
 	if err != nil {
 		return err
 	}
-	return db.As(func() (string, error) { return token, nil }).afterwards(ctx, end)
+	return db.As(func() (string, error) { return token, nil }).runAfter(ctx, end)
 }
 
 // ResetPassword gives a collaborator a one-time password, ends their sessions and unlocks the account. It returns the

@@ -16,7 +16,7 @@ import (
 	"crm/repo/embedded/pgtest"
 )
 
-// account is a connection string of the test server for somebody with a password.
+// account returns a connection string of the test server for a role with a password.
 func account(user, password, database string) string {
 	u, _ := url.Parse(pgtest.URL(database))
 	u.User = url.UserPassword(user, password)
@@ -227,7 +227,7 @@ func TestSetupIntoExistingDatabase(t *testing.T) {
 			`as postgres run: revoke temporary on database "tenant db" from public, "tenant app"`) {
 		t.Errorf("what stays: %q, %v", exposed, err)
 	}
-	for _, e := range exposed { // what is said to be run helps
+	for _, e := range exposed { // the suggested statement helps
 		_, statement, _ := strings.Cut(e, " run: ")
 		super(t, n.Database, statement)
 	}
@@ -246,7 +246,7 @@ func TestSetupThroughPooler(t *testing.T) {
 	}
 }
 
-// TestSetupRefused says what an administrator's account lacks.
+// TestSetupRefused names the missing rights of an administrator's account.
 func TestSetupRefused(t *testing.T) {
 	n := companyOf(t, "lacking")
 	super(t, "postgres", "create role lacking_admin login")

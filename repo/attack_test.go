@@ -164,8 +164,8 @@ func TestEveryViewHasASecondItem(t *testing.T) {
 	}
 }
 
-// told is everything that an error says.
-func told(err error) string {
+// errorFields returns all fields of an error.
+func errorFields(err error) string {
 	if pg, is := err.(*pgconn.PgError); is {
 		return fmt.Sprint(pg.Code, pg.Message, pg.Detail, pg.Hint, pg.TableName, pg.ColumnName, pg.ConstraintName,
 			pg.DataTypeName)
@@ -173,7 +173,7 @@ func told(err error) string {
 	return fmt.Sprint(err)
 }
 
-// R5, D11: whoever is not signed in hears the same of what exists and of what does not.
+// R5, D11: a signed-out caller gets the same answer for existing and for missing records.
 func TestNothingToldOutside(t *testing.T) {
 	t.Parallel()
 	ctx, w := context.Background(), newWorld(t)
@@ -246,7 +246,7 @@ func TestNothingToldOutside(t *testing.T) {
 func (w *world) answer(ctx context.Context, sql string) string {
 	rows, err := w.pool.Query(ctx, sql)
 	if err != nil {
-		return told(err)
+		return errorFields(err)
 	}
 	var all []string
 	for rows.Next() {
@@ -254,12 +254,12 @@ func (w *world) answer(ctx context.Context, sql string) string {
 		all = append(all, fmt.Sprint(values))
 	}
 	if rows.Err() != nil {
-		return told(rows.Err())
+		return errorFields(rows.Err())
 	}
 	return strings.Join(all, " ")
 }
 
-// S16: statistics tell nothing, although the account may select the tables.
+// S16: statistics reveal nothing, although the account may select from the tables.
 func TestStatisticsTellNothing(t *testing.T) {
 	t.Parallel()
 	ctx, w := context.Background(), newWorld(t)

@@ -235,7 +235,7 @@ func (e AuditEntry) texts() []string {
 // NoteRefusal adds an entry to the trail: the caller was refused something. In an atomic script it does so when the
 // transaction has ended. It does not wait for an unreachable database.
 func (db *DB) NoteRefusal(ctx context.Context, command, entity string, id int64) error {
-	return db.afterwards(ctx, func(ctx context.Context, db *DB) error {
+	return db.runAfter(ctx, func(ctx context.Context, db *DB) error {
 		return db.run(ctx, step{query: squirrel.Expr("select note_refusal($1, $2, $3)", command, entity, id)})
 	})
 }
@@ -243,7 +243,7 @@ func (db *DB) NoteRefusal(ctx context.Context, command, entity string, id int64)
 // NoteExport adds an entry to the trail: the caller received rows of a list in a format for programs. See NoteRefusal
 // for atomic scripts.
 func (db *DB) NoteExport(ctx context.Context, entity string, rows int, format string) error {
-	return db.afterwards(ctx, func(ctx context.Context, db *DB) error {
+	return db.runAfter(ctx, func(ctx context.Context, db *DB) error {
 		return db.run(ctx, step{query: squirrel.Expr("select note_export($1, $2, $3)", entity, rows, format)})
 	})
 }

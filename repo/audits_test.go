@@ -15,8 +15,7 @@ func (w *world) audits(f repo.AuditFilter) []repo.AuditEntry {
 	return ok[repo.List[repo.AuditEntry]](w.t)(w.as("admin").Audits(w.t.Context(), f)).Rows
 }
 
-// The whole trail is for audit.view only, with every filter, and opens what is sealed; a value that was sealed anew is
-// opened too.
+// The whole trail needs audit.view. Every filter works, and sealed values are opened, re-encrypted ones too.
 func TestAudits(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -51,7 +50,7 @@ func TestAudits(t *testing.T) {
 		*added.UserName != "manage Test" || added.SessionID == nil {
 		t.Errorf("the contract's entry is %+v", added)
 	}
-	// Sealed anew: another sealed form of the same text, with the digest of the first.
+	// Re-encrypted: another sealed form of the same text, with the digest of the first.
 	ok[repo.Customer](t)(w.as("sales1").UpdateCustomer(ctx, c, repo.Change{"full_name": text("Lou of sales1")}))
 	w.set(`update audit set after = jsonb_set(after, '{full_name}',
 		to_jsonb((select full_name::text from customer where id = $1) || ' ' || sealed_digest(after->>'full_name')))

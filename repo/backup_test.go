@@ -87,7 +87,7 @@ const catalogue = `
 		from pg_sequences
 	) all_objects (line)`
 
-// stored is what a database holds: the catalogue, and the rows of every table but those of sessions.
+// stored returns the content of a database: the catalogue, and the rows of all tables except those of sessions.
 func stored(t *testing.T, n repo.Names) (objects string, rows map[string]string) {
 	t.Helper()
 	conn := ok[*pgx.Conn](t)(pgx.Connect(t.Context(), pgtest.URL(n.Database)))
@@ -293,7 +293,7 @@ func TestRestoreNothing(t *testing.T) {
 	cancel()
 }
 
-// TestRestoreIntoTenant restores beside what others have in the database, and leaves that alone when it fails.
+// TestRestoreIntoTenant restores into a database with other objects, and does not change these if it fails.
 func TestRestoreIntoTenant(t *testing.T) {
 	n := companyOf(t, "lodger")
 	admin := repo.NewAdmin(pgtest.URL("postgres"), n)
@@ -338,7 +338,7 @@ func TestDumpWhileOthersWrite(t *testing.T) {
 	}
 }
 
-// TestDumpBrokenChain keeps a trail that was tampered with, and says so.
+// TestDumpBrokenChain dumps a trail that was tampered with, and reports it in the manifest.
 func TestDumpBrokenChain(t *testing.T) {
 	w := newWorld(t)
 	w.customer("sales1")
@@ -354,7 +354,7 @@ func TestDumpBrokenChain(t *testing.T) {
 	}
 }
 
-// TestDumpRefused says what is missing, and shows no password.
+// TestDumpRefused names the missing precondition, and shows no password.
 func TestDumpRefused(t *testing.T) {
 	w := newWorld(t)
 	super(t, "postgres", "create role dump_stranger login password 'topsecret'")
@@ -415,7 +415,7 @@ func (w writer) Write(p []byte) (int, error) { return w(p) }
 // itself.
 const attributeOptions = "(select array_agg(option) from unnest(attoptions) option where option not like 'pg_attver=%')"
 
-// TestDumpHidesPassword reads what others can see of pg_dump: its arguments.
+// TestDumpHidesPassword reads the part of pg_dump that other users can see: its arguments.
 func TestDumpHidesPassword(t *testing.T) {
 	w := newWorld(t)
 	const password = "only for this test"

@@ -107,7 +107,7 @@ func BenchmarkShared(b *testing.B) {
 	}
 }
 
-// What opening a connection costs, with its first read.
+// The cost of opening a connection, with its first read.
 func BenchmarkConnect(b *testing.B) {
 	w, ctx := newWorld(b), context.Background()
 	w.as("sales1")

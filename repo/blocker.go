@@ -53,7 +53,7 @@ func (db *DB) reportBlockers(ctx context.Context, conn *pgx.Conn, shared bool) (
 
 // blockersOf returns the sessions that a process of the server waits for.
 func (db *DB) blockersOf(ctx context.Context, pid uint32) ([]Blocker, error) {
-	apart := db.outside().Quiet()
+	apart := db.outsideScript().Quiet()
 	apart.used, apart.heard = nil, nil
 	return list(ctx, apart, squirrel.Expr("select name, own from blockers($1)", int64(pid)), pgx.RowToStructByName[Blocker])
 }

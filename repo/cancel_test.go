@@ -67,8 +67,9 @@ func TestCancel(t *testing.T) {
 	ok[repo.Event](t)(manage.UpdateEvent(ctx, e.ID, repo.Change{"comments": text("new")}))
 }
 
-// D22: whoever looked after a canceled event is free: no overlap, nothing waits, and they may leave. An event of a
-// contact who has left comes back without one. One that is deleted too is still canceled after the first restoring.
+// D22: the support contact of a canceled event is free: the event overlaps none, does not wait, and they may leave. An
+// event whose contact has left is restored without one. An event that is also deleted is still canceled after the first
+// restore.
 func TestCancelFrees(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)

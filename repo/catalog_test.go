@@ -9,8 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// R5, S16: every function of the server and of crm, called by a stranger with nulls and with extremes, tells nothing
-// of what is stored and changes nothing of it.
+// R5, S16: every function of the server and of crm, called by a stranger with nulls and with extreme values, reveals no
+// stored data and changes none.
 func TestEveryFunctionOutside(t *testing.T) {
 	t.Parallel()
 	w := canaryWorld(t)
@@ -32,14 +32,14 @@ func TestEveryFunctionOutside(t *testing.T) {
 	k.report()
 }
 
-// mine are the functions that change what is the caller's own, or that their role may: what these do is for
-// matrix_test.go. They are called, and taken back.
+// mine are the functions that change the caller's own data, or that their role may call; matrix_test.go tests their
+// results. They are called and rolled back.
 var mine = map[string]string{
 	"sign_out": "", "change_password": "", "note_failures": "", "enable_mfa": "", "disable_mfa": "", "end_session": "",
 	"end_other_sessions": "", "touch": "", "fate": "",
 	"reset_password": "user.reset", "unlock_user": "user.unlock", "set_first_password": "user.add",
 	"clear_mfa": "user.mfa", "require_mfa": "user.mfa",
-	"hand_over": "user.handover", "export_customer": "customer.export", "erase_customer": "customer.erase",
+	"hand_over": "user.handover", "merge_customers": "customer.merge", "lead_update": "", "export_customer": "customer.export", "erase_customer": "customer.erase",
 }
 
 // R5, S16: nobody who is signed in gets at keys and passwords through a function of the server or of crm, nor at
@@ -67,8 +67,8 @@ func TestEveryFunctionInside(t *testing.T) {
 	}
 }
 
-// Whoever must first choose a password or enrol a second factor reads and changes as little as a stranger, whatever
-// their role, but what concerns their own account.
+// A user who must first choose a password or enrol a second factor reads and changes as little as a stranger,
+// regardless of their role, except for their own account.
 func TestEveryFunctionLimited(t *testing.T) {
 	t.Parallel()
 	w := canaryWorld(t)
@@ -110,7 +110,7 @@ func TestEveryFunctionLimited(t *testing.T) {
 	}
 }
 
-// never are statements on a relation R that nobody may, and touching those that take a grant.
+// never are statements on a relation R that no role may run, and touching those that need a grant.
 const never = `
 delete from R
 truncate R
@@ -175,8 +175,8 @@ select currval('R')
 select pg_catalog.table_to_xml('R', true, true, '')
 select * from pg_catalog.ts_stat('select to_tsvector(x::text) from R x')`
 
-// R5, S16: every statement on every relation of crm: refused to everybody where nobody may, and to a stranger all of
-// them.
+// R5, S16: statements on every relation of crm. All roles are refused those that no role may run, and a stranger is
+// refused all of them.
 func TestEveryRelation(t *testing.T) {
 	t.Parallel()
 	w := canaryWorld(t)
@@ -218,7 +218,7 @@ func TestEveryRelation(t *testing.T) {
 	}
 }
 
-// R5: what the server's own tables and views hold, and what can be made in any schema, tells nothing and is nothing.
+// R5: the server's own tables and views reveal nothing, and no object can be created in any schema.
 func TestEverySchema(t *testing.T) {
 	t.Parallel()
 	w := canaryWorld(t)
@@ -249,7 +249,7 @@ func TestEverySchema(t *testing.T) {
 		t.Errorf("something stayed:\n%s\n%s", before, after)
 	}
 	k.report()
-	// All of them are there to be seen by whoever may.
+	// A role with the rights sees all of them.
 	admin := w.walk(t, "admin", nil)
 	answers := ""
 	for _, view := range readable {

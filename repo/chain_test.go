@@ -21,7 +21,7 @@ func (w *world) verify() repo.ChainHead {
 	return head
 }
 
-// asSuperuser does what only a superuser can: past every trigger.
+// asSuperuser runs a statement as the superuser, without triggers.
 func (w *world) asSuperuser(sql string) {
 	w.t.Helper()
 	w.set("set session_replication_role = replica; " + sql + "; set session_replication_role = origin")
@@ -52,7 +52,7 @@ func TestChain(t *testing.T) {
 	w.verify()
 }
 
-// Many who write at the same time keep nobody waiting for a turn, and leave one chain.
+// Concurrent writers do not wait for each other, and produce one chain.
 func TestChainTogether(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -77,7 +77,7 @@ func TestChainTogether(t *testing.T) {
 			return failed(db.UpdateCustomer(ctx, customers[p], repo.Change{"phone": text("+336%08d", i)}))
 		})
 	}
-	if n := succeeded(t, together(all...)); n != len(all) {
+	if n := succeeded(t, concurrently(all...)); n != len(all) {
 		t.Errorf("%d of %d changes were made", n, len(all))
 	}
 	w.verify()
@@ -88,7 +88,7 @@ func TestChainTogether(t *testing.T) {
 	w.verify()
 }
 
-// Who gets past the triggers, as a superuser may, is found out: the first bad entry and its position are named.
+// Changes that bypass the triggers, as a superuser can, are detected: the first bad entry and its position are named.
 func TestChainTampered(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -184,7 +184,7 @@ func TestChainTampered(t *testing.T) {
 	}
 }
 
-// formatted is Sprintf that leaves out what the format does not name.
+// formatted is Sprintf that ignores arguments that the format does not use.
 func formatted(format string, args []any) string {
 	for i, a := range args {
 		format = strings.ReplaceAll(format, fmt.Sprintf("%%[%d]d", i+1), fmt.Sprint(a))
@@ -192,7 +192,7 @@ func formatted(format string, args []any) string {
 	return format
 }
 
-// Functions of the database that lie do not help whoever has altered the trail.
+// Replaced functions of the database do not hide a change of the trail.
 func TestChainDoesNotTrustFunctions(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)

@@ -14,8 +14,8 @@ import (
 	"crm/repo"
 )
 
-// together runs all at the same time and answers their errors in order.
-func together(all ...func() error) []error {
+// concurrently runs all at the same time and answers their errors in order.
+func concurrently(all ...func() error) []error {
 	errs := make([]error, len(all))
 	var start, done sync.WaitGroup
 	start.Add(1)
@@ -43,7 +43,7 @@ func succeeded(t *testing.T, errs []error, kinds ...error) (n int) {
 	return n
 }
 
-// D5: of 20 payments at the same time as many pass as the total bears, and what remains is exact.
+// D5: of 20 concurrent payments as many succeed as the total allows, and the remaining amount is exact.
 func TestPaymentsTogether(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -53,7 +53,7 @@ func TestPaymentsTogether(t *testing.T) {
 	for i := range 20 {
 		all = append(all, func() error { return failed(payers[i%3].PayContract(ctx, k, 99, nil)) })
 	}
-	if n := succeeded(t, together(all...), repo.ErrConflict); n != 10 {
+	if n := succeeded(t, concurrently(all...), repo.ErrConflict); n != 10 {
 		t.Errorf("%d payments passed, want 10", n)
 	}
 	if left := ok[repo.Contract](t)(payers[0].Contract(ctx, k)).RemainingAmount; left != 10 {
@@ -64,7 +64,7 @@ func TestPaymentsTogether(t *testing.T) {
 	}
 }
 
-// D5, D6: whatever changes the amounts of a contract at the same time, the ledger and the contract agree.
+// D5, D6: after any concurrent changes of a contract's amounts, the ledger and the contract agree.
 func TestAmountsTogether(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -76,7 +76,7 @@ func TestAmountsTogether(t *testing.T) {
 		}
 		pay := func() error { return failed(sales.PayContract(ctx, k, 600, nil)) }
 		succeeded(t,
-			together(pay, amount(repo.Change{"total_amount": ptr(repo.Money(500))}), pay,
+			concurrently(pay, amount(repo.Change{"total_amount": ptr(repo.Money(500))}), pay,
 				amount(repo.Change{"remaining_amount": ptr(repo.Money(100))}),
 				amount(repo.Change{"status": text("finished")}),
 				amount(repo.Change{"total_amount": ptr(repo.Money(2000)), "remaining_amount": ptr(repo.Money(0))})),
@@ -90,7 +90,8 @@ func TestAmountsTogether(t *testing.T) {
 	}
 }
 
-// D8: nobody who is being deleted is given work in that moment, nor the other way round.
+// D8: a collaborator who is being deleted gets no work concurrently, and a collaborator who is getting work is not
+// deleted.
 func TestDeleteAndAssignTogether(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -101,7 +102,7 @@ func TestDeleteAndAssignTogether(t *testing.T) {
 		w.add(seller, "sales")
 		w.add(helper, "support")
 		c, e := w.customer("sales2").ID, w.event(k, "").ID
-		errs := together(
+		errs := concurrently(
 			func() error { return failed(manage.DeleteUser(ctx, w.ids[seller], nil)) },
 			func() error {
 				return failed(admin.UpdateCustomer(ctx, c, repo.Change{"sales_id": ptr(w.ids[seller])}))
@@ -138,17 +139,17 @@ func TestStepsTogether(t *testing.T) {
 		to := func(db *repo.DB, id int64, status string) func() error {
 			return func() error { return failed(db.UpdateContract(ctx, id, repo.Change{"status": &status})) }
 		}
-		if n := succeeded(t, together(to(manage, k, "canceled"), to(sales, k, "signed"), to(admin, k, "canceled")),
+		if n := succeeded(t, concurrently(to(manage, k, "canceled"), to(sales, k, "signed"), to(admin, k, "canceled")),
 			repo.ErrConflict); n != 1 && read[string](w, "select status from contract where id = $1", k) != "canceled" {
 			t.Errorf("signed and canceled: %d steps", n)
 		}
-		if n := succeeded(t, together(func() error { return failed(admin.DeleteCustomer(ctx, empty)) },
+		if n := succeeded(t, concurrently(func() error { return failed(admin.DeleteCustomer(ctx, empty)) },
 			func() error { return failed(manage.AddContract(ctx, repo.Change{"customer_id": &empty})) }),
 			repo.ErrConflict, repo.ErrNotFound); n != 1 {
 			t.Errorf("a customer deleted under a new contract: %d of 2", n)
 		}
 		succeeded(t,
-			together(to(manage, signed, "finished"),
+			concurrently(to(manage, signed, "finished"),
 				func() error { return failed(sales.AddEvent(ctx, newEvent(&signed))) }), repo.ErrConflict)
 	}
 }
@@ -166,7 +167,7 @@ func TestLastAdminTogether(t *testing.T) {
 				"where role = 'admin' and deleted_at is null and first_name not in ('" + a + "', '" + b +
 				"'); set session_replication_role = origin")
 		first, second := w.as(a), w.as(b)
-		succeeded(t, together(
+		succeeded(t, concurrently(
 			func() error { return failed(first.DeleteUser(ctx, w.ids[b], nil)) },
 			func() error {
 				return failed(second.UpdateUser(ctx, w.ids[a], repo.Change{"role": text("manage")}, nil))
@@ -204,7 +205,7 @@ func TestRevokedWhileWaiting(t *testing.T) {
 	}
 }
 
-// D12: what locks in a circle ends for one of the two as a conflict that says to try again, and for no other reason.
+// D12: a deadlock ends for one of the two as a conflict with the advice to retry, and only for that reason.
 func TestDeadlock(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -232,7 +233,7 @@ func TestDeadlock(t *testing.T) {
 	var one, two sync.WaitGroup
 	one.Add(1)
 	two.Add(1)
-	errs := together(cross(a, b, &one, &two), cross(b, a, &two, &one))
+	errs := concurrently(cross(a, b, &one, &two), cross(b, a, &two, &one))
 	if n := succeeded(t, errs, repo.ErrConflict); n != 1 {
 		t.Errorf("%d of 2 were done: %v", n, errs)
 	}
@@ -248,7 +249,7 @@ func TestNotesTogether(t *testing.T) {
 	for i := range 9 {
 		all = append(all, func() error { return failed(writers[i%3].AppendNote(ctx, id, fmt.Sprintf("note %d.", i))) })
 	}
-	if n := succeeded(t, together(all...)); n != 9 {
+	if n := succeeded(t, concurrently(all...)); n != 9 {
 		t.Errorf("%d of 9 notes were written", n)
 	}
 	notes := *ok[repo.Event](t)(writers[0].Event(ctx, id)).Comments

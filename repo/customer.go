@@ -66,6 +66,17 @@ func (db *DB) UpdateCustomer(ctx context.Context, id int64, c Change) (Customer,
 	return customers.update(ctx, db, id, c)
 }
 
+// MergeCustomers moves what belongs to the customer other to keep and deletes other. keep gets the other's values of the
+// taken columns. moved counts the records by noun.
+func (db *DB) MergeCustomers(ctx context.Context, keep, other int64, taken []string) (c Customer, moved map[string]int64, err error) {
+	if taken == nil {
+		taken = []string{}
+	}
+	merge := squirrel.Expr("select merge_customers($1, $2, $3)", keep, other, taken)
+	c, err = one(ctx, db, customers.live(keep), customers.row(db), step{merge, value(&moved)})
+	return c, moved, err
+}
+
 // DeleteCustomer marks a customer as deleted.
 func (db *DB) DeleteCustomer(ctx context.Context, id int64) (Customer, error) {
 	return customers.mark(ctx, db, id, true)

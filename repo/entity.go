@@ -127,8 +127,8 @@ func (c Change) given() map[string]any {
 	return values
 }
 
-// seen returns the timestamp under Seen, or nil.
-func (c Change) seen() *time.Time {
+// seenAt returns the timestamp under Seen, or nil.
+func (c Change) seenAt() *time.Time {
 	switch at := c[Seen].(type) {
 	case time.Time:
 		return &at

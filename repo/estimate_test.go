@@ -139,13 +139,13 @@ var estimate = regexp.MustCompile(`cost=\S+ rows=\d+ width=\d+`)
 
 // estimates are the planner's numbers of a query, node by node, or why there are none.
 func estimates(ctx context.Context, conn *pgx.Conn, options, sql string) string {
-	rows, err := conn.Query(ctx, "explain "+options+sql)
+	rows, err := conn.Query(ctx, "explain "+options+sql, pgx.QueryExecModeSimpleProtocol)
 	if err != nil {
-		return told(err)
+		return errorFields(err)
 	}
 	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
-		return told(err)
+		return errorFields(err)
 	}
 	return strings.Join(estimate.FindAllString(strings.Join(lines, "\n"), -1), "\n")
 }

@@ -13,11 +13,12 @@ import (
 // An Event belongs to a signed contract. It has its customer's name and the person to talk to: its contact or, without
 // one, the customer's main person.
 type Event struct {
-	ID              int64      `db:"id"`
-	Name            *string    `db:"name" search:"index"`
-	ContractID      int64      `db:"contract_id" show:"detail"`
-	CustomerID      int64      `db:"customer_id" show:"detail"`
-	Customer        string     `db:"customer" sealed:"customer.company_name" sort:"text" show:"wide"` // the company's name
+	ID         int64   `db:"id"`
+	Name       *string `db:"name" search:"index"`
+	ContractID int64   `db:"contract_id" show:"detail"`
+	CustomerID int64   `db:"customer_id" show:"detail"`
+	// the company's name
+	Customer        string     `db:"customer" sealed:"customer.company_name" sort:"text" show:"wide"`
 	CustomerContact string     `db:"customer_contact" sealed:"customer.full_name" show:"detail"`
 	CustomerEmail   string     `db:"customer_email" sealed:"customer.email" show:"detail"`
 	CustomerPhone   string     `db:"customer_phone" sealed:"customer.phone" show:"detail"`

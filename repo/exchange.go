@@ -159,7 +159,7 @@ type batchSender interface {
 // to the pool and reports whether it is broken.
 func (db *DB) sender(ctx context.Context) (to batchSender, shared bool, release func() (broken bool), err error) {
 	if s := db.tx; s != nil {
-		s.db = db.outside()
+		s.db = db.outsideScript()
 		if s.tx == nil {
 			if err := s.begin(ctx); err != nil {
 				return nil, false, nil, err
@@ -194,7 +194,7 @@ func (db *DB) queue(b bundle, token, request string, touches, shared bool, moved
 		return err
 	}
 	if shared {
-		names, values := apart(append(db.fixed[:len(db.fixed):len(db.fixed)], setting{"crm.token", token},
+		names, values := splitSettings(append(db.fixed[:len(db.fixed):len(db.fixed)], setting{"crm.token", token},
 			setting{"crm.request", request}))
 		queued.Queue(db.meeting.shared, SchemaVersion, names, values).Query(first)
 	} else {

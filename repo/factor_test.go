@@ -56,8 +56,8 @@ func (d device) signIn(code string) error {
 	return err
 }
 
-// within is what do answers within one time step.
-func within(do func() error) error {
+// withinStep runs do within one time step.
+func withinStep(do func() error) error {
 	for {
 		step, err := time.Now().Unix()/30, do()
 		if time.Now().Unix()/30 == step {
@@ -118,7 +118,7 @@ func TestFactor(t *testing.T) {
 	}
 	w.set("delete from sign_in_count where at < 'infinity'")
 	for offset, wanted := range map[int]bool{-2: false, -1: true, 0: true, 1: true, 2: false} {
-		err := within(func() error {
+		err := withinStep(func() error {
 			d.unused()
 			w.set("delete from sign_in_count where at < 'infinity'")
 			return d.signIn(totpAt(t, d.secret, time.Now().Add(time.Duration(offset)*30*time.Second)))
@@ -145,7 +145,7 @@ func TestFactor(t *testing.T) {
 	}
 }
 
-// Of many who use one code at once exactly one signs in, be it the device's or one for recovery.
+// Of many concurrent uses of one code exactly one signs in, for codes of the device and for recovery codes.
 func TestOneCodeAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -255,7 +255,7 @@ func TestFactorIsProven(t *testing.T) {
 	}
 }
 
-// Whoever must first choose a password or enrol a second factor can do nothing else, whatever their role.
+// A user who must first choose a password or enrol a second factor can do nothing else, regardless of their role.
 func TestDuties(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)

@@ -21,7 +21,7 @@ import (
 func TestFailover(t *testing.T) {
 	ctx, c := t.Context(), pgtest.StartCluster(t)
 	w := worldOf(t, c)
-	c.SQL(1, "alter role crm_app set synchronous_commit = off") // by whoever holds the config file
+	c.SQL(1, "alter role crm_app set synchronous_commit = off") // by a thief of the config file
 	c.Replicate()
 	k := w.contract(w.customer("sales1").ID, 100_000, "signed").ID
 	manage := w.as("manage")

@@ -93,7 +93,7 @@ func notMade(limit time.Duration) error {
 // Fate reports whether the caller's request was committed. It waits for a request that still runs. False is final: from
 // then on the database refuses the request.
 func (db *DB) Fate(ctx context.Context, request string) (made bool, err error) {
-	return made, db.outside().ask(ctx,
+	return made, db.outsideScript().ask(ctx,
 		step{query: squirrel.Expr("select set_config('lock_timeout', $1, true)", lockPatience)},
 		step{squirrel.Expr("select fate($1)", request), value(&made)})
 }
@@ -118,7 +118,7 @@ func (db *DB) askFate(ctx context.Context, request string) (made bool, err error
 
 // knownFate returns the recorded result of a request; nil if there is none.
 func (db *DB) knownFate(ctx context.Context, request string) (made *bool, err error) {
-	return made, db.outside().ask(ctx, step{squirrel.Expr("select known_fate($1)", request), readKnown(&made)})
+	return made, db.outsideScript().ask(ctx, step{squirrel.Expr("select known_fate($1)", request), readKnown(&made)})
 }
 
 // readKnown reads a single value, nil if there is no row.

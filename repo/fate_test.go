@@ -106,7 +106,7 @@ func TestAdditionLost(t *testing.T) {
 	}
 }
 
-// A reply that never comes ends within the limit, and the program says what is so.
+// If a reply never comes, the write ends at the timeout, and the program reports its true result.
 func TestSwallowedReply(t *testing.T) {
 	t.Parallel()
 	ctx, f := t.Context(), newFaulty(t)
@@ -130,7 +130,7 @@ func TestSwallowedReply(t *testing.T) {
 	ok[repo.Contract](t)(db.Contract(ctx, k))
 }
 
-// Ctrl-C on a silent network: what is said of the write is what became of it.
+// Ctrl-C on a silent network: the reported result of the write is the true one.
 func TestCancelledWrite(t *testing.T) {
 	t.Parallel()
 	f := newFaulty(t)
@@ -240,12 +240,13 @@ func TestWaitsOnce(t *testing.T) {
 	}
 }
 
-// While the database stays away nothing is claimed; later the ID tells.
+// While the database is unreachable no result is claimed; later the run's ID shows it.
 func TestUncertain(t *testing.T) {
 	t.Parallel()
 	ctx, f := t.Context(), newFaulty(t)
 	k := f.contract(f.customer("sales1").ID, 1_000_000_00, "signed").ID
 	db := f.as("sales1", time.Minute)
+	db.CountWaits() // so that none takes time
 	ok[repo.Contract](t)(db.PayContract(ctx, k, 100, nil))
 	for i, d := range []faultproxy.Direction{faultproxy.Down, faultproxy.Up} {
 		f.Refuse(true)
@@ -345,7 +346,7 @@ func TestResume(t *testing.T) {
 	}
 }
 
-// A clock that steps signs nobody out, for reads and writes alike.
+// A jump of the clock signs no user out, for reads and writes alike.
 func TestMovedClock(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)

@@ -39,7 +39,7 @@ const (
 // Find returns at most limit live matches of each noun.
 func (db *DB) Find(ctx context.Context, needle string, limit int) (all Everything, err error) {
 	var events []Event
-	err = db.together(ctx,
+	err = db.concurrently(ctx,
 		func(ctx context.Context) (err error) {
 			all.Customers, err = db.FindCustomers(ctx, needle, limit)
 			return err
@@ -57,7 +57,7 @@ func (db *DB) Find(ctx context.Context, needle string, limit int) (all Everythin
 	if err != nil {
 		return Everything{}, err
 	}
-	err = db.together(ctx,
+	err = db.concurrently(ctx,
 		func(ctx context.Context) (err error) {
 			all.Contracts, err = db.FindContracts(ctx, needle, limit, all.Customers)
 			return err
@@ -69,9 +69,9 @@ func (db *DB) Find(ctx context.Context, needle string, limit int) (all Everythin
 	return all, err
 }
 
-// together runs the functions concurrently on several connections. In the transaction of an atomic script it runs them
+// concurrently runs the functions on several connections at once. In the transaction of an atomic script it runs them
 // in sequence.
-func (db *DB) together(ctx context.Context, asks ...func(context.Context) error) error {
+func (db *DB) concurrently(ctx context.Context, asks ...func(context.Context) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	if db.tx != nil {
 		group.SetLimit(1)
@@ -95,7 +95,7 @@ func (db *DB) FindContacts(ctx context.Context, needle string, limit int) ([]Fou
 // find returns at most limit live records with sealed texts that match, the best first.
 func (e entity[T]) find(ctx context.Context, db *DB, needle string, limit int) ([]Found[T], error) {
 	return steady(db, func() ([]Found[T], error) {
-		all, err := numbered(ctx, needle, func(ctx context.Context, id int64) (T, error) { return e.get(ctx, db, id) })
+		all, err := byNumber(ctx, needle, func(ctx context.Context, id int64) (T, error) { return e.get(ctx, db, id) })
 		if err != nil {
 			return nil, err
 		}
@@ -129,7 +129,7 @@ func (e entity[T]) find(ctx context.Context, db *DB, needle string, limit int) (
 func (db *DB) FindContracts(
 	ctx context.Context, needle string, limit int, matching []Found[Customer],
 ) ([]Found[Contract], error) {
-	all, err := numbered(ctx, needle, db.Contract)
+	all, err := byNumber(ctx, needle, db.Contract)
 	if err != nil {
 		return nil, err
 	}
@@ -158,7 +158,7 @@ func (db *DB) FindEvents(
 
 // matchingEvents returns events that match, without regard to the best customers.
 func (db *DB) matchingEvents(ctx context.Context, needle string, limit int) ([]Event, error) {
-	all, err := numbered(ctx, needle, db.Event)
+	all, err := byNumber(ctx, needle, db.Event)
 	if err != nil {
 		return nil, err
 	}
@@ -197,8 +197,8 @@ func (db *DB) FindUsers(ctx context.Context, needle, role string, limit int) ([]
 	return best(all.Rows, limit, users.id, func(u User) int { return users.score(db, needle, u) }), err
 }
 
-// numbered returns the live record whose number is the needle, if it exists.
-func numbered[T any](ctx context.Context, needle string, get func(context.Context, int64) (T, error)) ([]T, error) {
+// byNumber returns the live record whose number is the needle, if it exists.
+func byNumber[T any](ctx context.Context, needle string, get func(context.Context, int64) (T, error)) ([]T, error) {
 	id, err := strconv.ParseInt(strings.TrimSpace(needle), 10, 64)
 	if err != nil || id < 1 {
 		return nil, nil

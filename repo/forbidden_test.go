@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// forbidden is what a role needs to take a database over, each refused for want of privilege.
+// forbidden are the statements with which a role could take over a database. Each is refused for lack of privilege.
 const forbidden = `
 create schema x
 create table crm.x (id int)

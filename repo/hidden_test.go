@@ -79,7 +79,7 @@ func TestServerLogHoldsNoCredential(t *testing.T) {
 	if regexp.MustCompile(`\$\d+ = '` + code + `'`).MatchString(log) {
 		t.Error("the log holds a code")
 	}
-	// Whoever reads the log sends again what stands in it.
+	// A reader of the log sends its content again.
 	lines := regexp.MustCompile(
 		`(?:Parameters|parameters): \$1 = '`+email+`', \$2 = '\\x(\w+)', \$3 = '\\x(\w+)', \$4 = '\\x(\w+)'`).
 		FindAllStringSubmatch(log, -1)
@@ -153,7 +153,7 @@ func TestPasswordRace(t *testing.T) {
 		change := func(p repo.Password) func() error {
 			return func() error { return mine.ChangePassword(ctx, claim(email, key(now), ""), p) }
 		}
-		if n := succeeded(t, together(change(passwords[0]), change(passwords[1])), repo.ErrCredentials); n != 1 {
+		if n := succeeded(t, concurrently(change(passwords[0]), change(passwords[1])), repo.ErrCredentials); n != 1 {
 			t.Errorf("%d changed it", n)
 		}
 	}

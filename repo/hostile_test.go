@@ -57,7 +57,7 @@ func TestHistoryIsOfChanges(t *testing.T) {
 	is(t, failed(w.as("support1").History(ctx, "user", 0)), repo.ErrNotFound, "failures of unknown addresses")
 }
 
-// An entry claims to take back only what it does take back: so nobody hides a change behind an undoing.
+// An entry claims to undo only a change that it really undoes, so no change can be hidden behind an undo.
 func TestUndoIsTheOpposite(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -188,7 +188,7 @@ func TestChainHeldUp(t *testing.T) {
 	w.verify()
 }
 
-// However often a stranger tries an address or from a client, what a sign-in reads is what counts.
+// A sign-in reads only the attempts that count, regardless of the number of attempts for an address or from a client.
 func TestTriesDoNotPileUp(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -209,8 +209,8 @@ func TestTriesDoNotPileUp(t *testing.T) {
 	}
 }
 
-// Settings that whoever holds the config file can make, for themselves or for everybody, do not change how the trail is
-// written: what it holds of a person is found, opened and erased.
+// Settings by a thief of the config file, for their own sessions or for the role, do not change the form of the trail:
+// personal values in it are found, opened and erased.
 func TestSettingsDoNotShapeTheTrail(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -254,7 +254,7 @@ func TestNothingIsDatedBack(t *testing.T) {
 	}
 }
 
-// Only the owner seals anew without an entry: for anybody else the setting means nothing.
+// Only the owner re-encrypts without an entry: for other roles the setting has no effect.
 func TestNobodyElseReseals(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -158,8 +158,8 @@ func (w *world) ableTo(ids map[string]int64) func(person, table, action string) 
 	}
 }
 
-// checkIdentity runs one attack in a transaction and looks at what it entered, as the superuser in the same transaction
-// would.
+// checkIdentity runs one attack in a transaction and reads its entries of the trail as the superuser in the same
+// transaction.
 func (w *world) checkIdentity(
 	tx pgx.Tx, a identityAttack, pair [2]string, token, sql string, contract int64,
 	able func(person, table, action string) bool,
@@ -247,7 +247,7 @@ func TestIdentityOfConsequences(t *testing.T) {
 	}
 }
 
-// Every function that changes a record for the app role says for which session: without one, guard() refuses.
+// Every function that changes a record for the app role passes the session: without one, guard() refuses.
 func TestNoChangeWithoutASession(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

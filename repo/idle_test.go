@@ -14,8 +14,8 @@ func (w *world) idleFor(d time.Duration) {
 	w.set("update session_use set at = clock_timestamp() - $1::interval", d)
 }
 
-// S3: a session that is not used for as long as the company says ends; one that is used does not, and its use is noted
-// at most once a minute, by whatever the program asks.
+// S3: a session that is unused for longer than the company allows ends; a session in use does not. Its use is recorded
+// at most once a minute, by any statement of the program.
 func TestIdleSession(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)

@@ -41,8 +41,8 @@ func respelled(token string) map[string]string {
 	return all
 }
 
-// forgeries are tokens for o's user by somebody who holds another session and all that is public; and, signed with the
-// right key, what is no token all the same.
+// forgeries are tokens for o's user that the holder of another session and of all public data can make; and, signed
+// with the right key, tokens that are malformed.
 func forgeries(o, own repo.Opening) map[string]string {
 	fresh, hour := claims(o, 0, 10*time.Minute), time.Hour
 	body := base64.RawURLEncoding.EncodeToString([]byte(fresh))
@@ -64,7 +64,7 @@ func forgeries(o, own repo.Opening) map[string]string {
 	signed := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"HS512","typ":"JWT"}`)) + "." + body
 	long.Write([]byte(signed))
 	all["signed with HS512"] = signed + "." + base64.RawURLEncoding.EncodeToString(long.Sum(nil))
-	// Keys that everybody knows.
+	// Keys that are publicly known.
 	for name, key := range map[string]string{
 		"nothing": "", "zeros": string(make([]byte, 64)), "the session's id": fmt.Sprint(o.SessionID),
 		"the user's id": fmt.Sprint(o.UserID),
@@ -103,7 +103,7 @@ func forgeries(o, own repo.Opening) map[string]string {
 	return all
 }
 
-// R5, R27: no token but that of the session's key in the one spelling says who somebody is, whatever it looks like.
+// R5, R27: only a token of the session's key in its canonical form authenticates.
 func TestForgedTokens(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -114,7 +114,8 @@ func TestForgedTokens(t *testing.T) {
 		victim = w.open("admin")
 		all["plain base64"] = respelled(good(victim))["plain base64"]
 	}
-	// With the own key: claims of somebody else, named twice in either order, or in a case that is no JSON of ours.
+	// Signed with the attacker's own key: claims of another user, twice in either order, or in a case that is not in
+	// our JSON.
 	mine := claims(own, 0, time.Minute)
 	for name, more := range map[string]string{
 		"other's sub":         fmt.Sprintf(`"sub":"%d"`, victim.UserID),

@@ -22,7 +22,7 @@ import (
 // hs256 is the header of every token that is accepted.
 const hs256 = `{"alg":"HS256","typ":"JWT"}`
 
-// jwt signs whatever it is given.
+// jwt signs any header and claims.
 func jwt(header, claims string, key []byte) string {
 	b64 := base64.RawURLEncoding.EncodeToString
 	signed := b64([]byte(header)) + "." + b64([]byte(claims))
@@ -62,7 +62,7 @@ func constraint(err error) string {
 	return ""
 }
 
-// A rawTry is a try of somebody who writes the client's side of the exchange themselves.
+// A rawTry is an attempt by a client that implements the exchange itself.
 type rawTry struct {
 	email  string
 	key    []byte
@@ -141,7 +141,7 @@ func (r *rawTry) sign(q querier) (ticket []byte, err error) {
 	return ticket, q.QueryRow(context.Background(), sqlSignIn, arguments...).Scan(&ticket)
 }
 
-// outcome is what open_session() says of a ticket, or the SQLSTATE of its error.
+// outcome returns the outcome of open_session() for a ticket, or the SQLSTATE of its error.
 func outcome(q querier, ticket []byte) string {
 	var said string
 	if err := q.QueryRow(context.Background(), "select outcome from open_session($1, '1 hour')",
@@ -210,7 +210,7 @@ func read[T any](w *world, sql string, args ...any) T {
 	return v
 }
 
-// set changes what only the superuser can.
+// set changes data as the superuser.
 func (w *world) set(sql string, args ...any) {
 	w.t.Helper()
 	if _, err := w.owner.Exec(context.Background(), sql, args...); err != nil {

@@ -9,7 +9,7 @@ import (
 	"crm/repo/embedded/pgtest"
 )
 
-// A pooler that keeps what clients leave is found out, by crm config check and at sign-in; one that resets is not.
+// crm config check and a sign-in detect a pooler that does not reset connections; they accept one that does.
 func TestPoolerKeepsSessions(t *testing.T) {
 	throughPoolers(t, 3, func(t *testing.T, w *world, f front) {
 		weak := ok[[]string](t)(repo.WeakPooler(t.Context(), f.url))
@@ -48,7 +48,7 @@ func TestPoolerKeepsSessions(t *testing.T) {
 	}
 }
 
-// Settings under which the server's log holds parameters are named, each with what to set.
+// Settings with which the server logs parameters are named, each with its remedy.
 func TestWeakLog(t *testing.T) {
 	w := newWorld(t)
 	n := names(w.database)

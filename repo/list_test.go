@@ -146,7 +146,7 @@ func viewSQL(w *world, view string) string {
 		"crm."+view)
 }
 
-// R14, R19, R21: filters say what they say, and several hold together.
+// R14, R19, R21: filters return exactly the matching records, and several combine with AND.
 func TestFilters(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)

@@ -21,7 +21,7 @@ import (
 	"crm/security"
 )
 
-// The databases that tests clone: template holds nobody, populated the people.
+// The databases that tests clone: template has no collaborators, populated has the people.
 const (
 	template  = "crm_template"
 	populated = "crm_populated"
@@ -71,13 +71,13 @@ type world struct {
 	t        testing.TB
 	database string
 	admin    *repo.Admin
-	db       *repo.DB      // nobody's
+	db       *repo.DB      // signed out
 	vault    repo.Vault    // db's
 	pool     *pgxpool.Pool // the app role, raw
 	owner    *pgxpool.Pool // the superuser, raw
 	ids      map[string]int64
 	signers  map[string]*security.Signer
-	prefix   []byte // of what is sealed with the present key
+	prefix   []byte // of values that are sealed with the present key
 }
 
 var people = []string{"admin", "manage", "sales1", "sales2", "support1", "support2"}
@@ -102,7 +102,7 @@ func newWorld(t testing.TB) *world {
 	return w
 }
 
-// worldOn is a world in a database that holds nobody yet.
+// worldOn returns a world in a database without collaborators.
 func worldOn(t testing.TB, database string) *world {
 	t.Helper()
 	w := emptyWorld(t, database)
@@ -154,7 +154,7 @@ func (w *world) forged(content string) []byte {
 // forgedSQL is a forged value as an SQL expression.
 func (w *world) forgedSQL() string { return fmt.Sprintf(`'\x%x'::bytea`, w.forged("x")) }
 
-// A vault opens what its keyring does and shows the rest as unreadable.
+// A vault opens values with its keyring and shows all others as unreadable.
 type vault struct{ *security.Keyring }
 
 func (v vault) Open(column string, sealed []byte) string {
@@ -165,7 +165,7 @@ func (v vault) Open(column string, sealed []byte) string {
 	return text
 }
 
-// openWith has the world's database open what a vault sealed.
+// openWith makes the world's database accept values that a vault has sealed.
 func (w *world) openWith(vault repo.Vault) {
 	w.t.Helper()
 	w.vault = vault
@@ -188,13 +188,13 @@ func rawPool(t testing.TB, url string) *pgxpool.Pool {
 	return pool
 }
 
-// key is the derived key of everybody's password here; argon2id has its own tests.
+// key returns the derived key of a password in these tests; argon2id has its own tests.
 func key(person string) []byte {
 	k := sha256.Sum256([]byte(person))
 	return k[:]
 }
 
-// claim is what somebody says who has that key.
+// claim returns the claim of a user with that key.
 func claim(email string, key []byte, code string) repo.Claim {
 	return repo.Claim{Email: email, Key: derives(key), Code: code}
 }

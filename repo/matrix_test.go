@@ -12,7 +12,7 @@ import (
 	"crm/repo"
 )
 
-// responsibilities is S4 once more, by hand: what schema.sql is held against.
+// responsibilities repeats S4 by hand, for comparison with schema.sql.
 const responsibilities = `
 user.view        A A A A
 customer.view    A A A A
@@ -49,7 +49,8 @@ user.handover    A A - -
 user.mfa         A - - -
 audit.view       A - - -
 customer.export  A A - -
-customer.erase   A - - -`
+customer.erase   A - - -
+customer.merge   A - O -`
 
 // matrix is responsibilities by action and role.
 func matrix() map[string]map[string]string {
@@ -346,8 +347,8 @@ func TestMatrix(t *testing.T) {
 			w := newWorld(t)
 			all := append(w.trials(1), w.trials(2)...)
 			bad, good := w.badTokens(person), map[string]string{person: w.token(person), other: w.token(other)}
+			before := w.checksums()
 			for _, tr := range all {
-				before := w.checksums()
 				for caller, token := range good {
 					w.attempt(tr, caller, token, may(caller, tr.action, tr.set))
 				}
@@ -374,7 +375,7 @@ func (w *world) attempt(tr trial, caller, token string, allowed bool) {
 		want, refusal = []string{"42501", ""}, repo.ErrDenied
 	}
 	if strings.HasSuffix(tr.action, ".destroy") || tr.action == "contract.delete" {
-		want = []string{"42501"} // nobody has that privilege
+		want = []string{"42501"} // no role has that privilege
 	}
 	switch {
 	case allowed && (err != nil || n == 0):
@@ -397,7 +398,7 @@ func (w *world) attempt(tr trial, caller, token string, allowed bool) {
 	case !allowed && !errors.Is(err, refusal):
 		w.t.Errorf("program: %s of set %d by %s: %v; want %v", tr.action, tr.set, caller, err, refusal)
 	case !allowed:
-		_ = commit(ctx) // whatever a refusal may have done would stay
+		_ = commit(ctx) // makes effects of a refusal permanent, if any
 	}
 }
 

@@ -157,7 +157,7 @@ func (db *DB) ownParts(text string, source mentionedBy, colleagues []User) (ways
 func (db *DB) lookUp(words []word, view string) (lookups []step) {
 	for i := range words {
 		w := &words[i]
-		w.customer = holdsAny("tokens", db.anywhere([]string{w.text}))
+		w.customer = holdsAny("tokens", db.tokenSets([]string{w.text}))
 		if i < mostLooked && othersHaveOwn(words, i) {
 			found := func(customer squirrel.Sqlizer, few bool) { w.customer, w.few = customer, few }
 			lookups = append(lookups, db.customersWith(view, []string{w.text}, found))
@@ -179,7 +179,7 @@ func othersHaveOwn(words []word, i int) bool {
 // customersWith looks up customers, also deleted ones, that have all of the words according to the index. found
 // receives a condition for their records; it lists IDs if they are few.
 func (db *DB) customersWith(view string, words []string, found func(customer squirrel.Sqlizer, few bool)) step {
-	sets := db.anywhere(words)
+	sets := db.tokenSets(words)
 	offer := offered("customers", "customer_id_seq", sets, Page{Limit: fewCustomers}, squirrel.Expr("true"))
 	return step{toDollar{offer}, func(rows pgx.Rows) error {
 		ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
@@ -192,9 +192,9 @@ func (db *DB) customersWith(view string, words []string, found func(customer squ
 	}}
 }
 
-// anywhere returns sets of tokens. A record that mentions all of the words has all tokens of one set. Words with so
+// tokenSets returns sets of tokens. A record that mentions all of the words has all tokens of one set. Words with so
 // many readings that there would be too many sets are ignored here and compared by the score.
-func (db *DB) anywhere(words []string) [][]int32 {
+func (db *DB) tokenSets(words []string) [][]int32 {
 	sets := [][]int32{nil}
 	for _, w := range words {
 		var longer [][]int32
@@ -241,7 +241,7 @@ func wordParts(words []word) (parts []part) {
 		var others squirrel.And
 		for k, other := range words {
 			if k != j {
-				others = append(others, other.anywhere())
+				others = append(others, other.mentioned())
 			}
 		}
 		for _, p := range w.own {
@@ -257,13 +257,13 @@ func wordParts(words []word) (parts []part) {
 func amountPart(amount Money, words []word) part {
 	p := part{condition: squirrel.Eq{"total_amount": amount}}
 	for _, w := range words {
-		p.filters = append(p.filters, w.anywhere())
+		p.filters = append(p.filters, w.mentioned())
 	}
 	return p
 }
 
-// anywhere is the condition that a record mentions the word in any place.
-func (w word) anywhere() squirrel.Sqlizer {
+// mentioned is the condition that a record mentions the word in any place.
+func (w word) mentioned() squirrel.Sqlizer {
 	or := squirrel.Or{w.customer}
 	for _, p := range w.own {
 		if p.condition != nil {

@@ -79,7 +79,7 @@ func TestFunctionsKeepQuiet(t *testing.T) {
 	t.Logf("%d calls of functions", calls)
 }
 
-// R5: what a function answers or refuses a stranger does not depend on which records, sessions and requests exist.
+// R5: the result or refusal of a function for a stranger does not depend on existing records, sessions and requests.
 func TestStrangersLearnNoNumber(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

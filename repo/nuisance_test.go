@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// R5: COPY answers what SELECT does: the same refusal to a stranger, the same rows to each role.
+// R5: COPY returns the same as SELECT: the same refusal to a stranger, the same rows to each role.
 func TestCopyAgreesWithSelect(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -52,7 +52,7 @@ func TestHeldCursors(t *testing.T) {
 	}
 }
 
-// A notification reaches only who listens, and neither program nor schema does.
+// A notification reaches only clients that listen; neither program nor schema does.
 func TestNobodyListens(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -66,7 +66,7 @@ func TestLeaving(t *testing.T) {
 	}
 }
 
-// D8: what is over does not hold anybody: closed contracts, past events, deleted records.
+// D8: finished work does not prevent leaving: closed contracts, past events, deleted records.
 func TestLeavingWhatIsOver(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -88,7 +88,7 @@ func TestLeavingWhatIsOver(t *testing.T) {
 	for _, person := range []string{"sales1", "support1"} {
 		is(t, failed(w.as("manage").DeleteUser(ctx, w.ids[person], nil)), nil, "delete %s", person)
 	}
-	// Who left answers for nothing that comes back.
+	// A deleted collaborator is not the contact of restored records.
 	if c := ok[repo.Customer](t)(w.as("admin").RestoreCustomer(ctx, gone)); c.SalesID != nil {
 		t.Errorf("a restored customer belongs to %d, who left", *c.SalesID)
 	}
@@ -130,13 +130,13 @@ func TestContacts(t *testing.T) {
 			"new contract of %s", person)
 		is(t, failed(admin.UpdateEvent(ctx, event, repo.Change{"support_id": &id})), support, "event of %s", person)
 	}
-	// R16: whoever sells and creates is the contact, and nobody else.
+	// R16: the sales collaborator who creates a customer is its contact; no other creator is.
 	other := repo.Change{"company_name": text("x"), "full_name": text("x"), "sales_id": ptr(w.ids["sales2"])}
 	is(t, failed(w.as("sales1").AddCustomer(ctx, other)), repo.ErrDenied, "a customer for somebody else")
 }
 
 // R12, S4: an administrator is made, changed, deleted and restored by administrators only; the last one stays, and
-// nobody deletes themselves.
+// collaborators cannot delete themselves.
 func TestReservedRole(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)

@@ -115,7 +115,7 @@ func leave(t *testing.T, thief *pgx.Conn, all []string) (made int) {
 	return made
 }
 
-// everything is what a stranger can see of the connection and of others' statements.
+// everything returns the data about the connection and others' statements that a stranger can see.
 func everything(t *testing.T, thief *pgx.Conn) (seen string) {
 	t.Helper()
 	for _, sql := range []string{

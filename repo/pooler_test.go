@@ -24,7 +24,7 @@ import (
 // A front is a pooler before a world's database.
 type front struct {
 	url   string
-	named func() int64 // statements that were prepared by name through it; nil where nobody counts
+	named func() int64 // number of named statements prepared through it; nil: not counted
 }
 
 // poolers start a pool of size connections in transaction mode: a small pooler of the tests' own and, with the build
@@ -55,7 +55,7 @@ func (w *world) through(t testing.TB, f front) *repo.DB {
 	return db
 }
 
-// raw is a connection of somebody who has the config file, behind a pooler.
+// raw is a connection of a thief of the config file, behind a pooler.
 func raw(t testing.TB, f front) *pgx.Conn {
 	t.Helper()
 	conf := ok[*pgx.ConnConfig](t)(pgx.ParseConfig(f.url))
@@ -116,7 +116,7 @@ func reads(ctx context.Context, db *repo.DB, customer, contract, event int64) []
 	return all
 }
 
-// Whatever the program reads, it reads the same behind a pooler: no type is written in two ways.
+// All reads of the program return the same behind a pooler: no type has two formats.
 func TestReadsThroughPooler(t *testing.T) {
 	throughPoolers(t, 1, func(t *testing.T, w *world, f front) {
 		c := w.customer("sales1").ID
@@ -135,7 +135,7 @@ func TestReadsThroughPooler(t *testing.T) {
 	})
 }
 
-// writes changes all kinds of records, from signing in to erasing, and returns what is the matter.
+// writes changes records of all kinds, from signing in to erasing, and returns the first problem.
 func writes(ctx context.Context, w *world, nobody *repo.DB, d *security.Device) (done int, err error) {
 	do := func(more error) {
 		if err == nil && more == nil {
@@ -241,7 +241,7 @@ func TestWritesThroughPooler(t *testing.T) {
 				return err
 			}
 		}
-		if n := succeeded(t, together(all...)); n != programs {
+		if n := succeeded(t, concurrently(all...)); n != programs {
 			t.Errorf("%d of %d programs did all they had to", n, programs)
 		}
 		if f.named != nil && f.named() > 0 {
@@ -301,7 +301,7 @@ func TestAtomicNeedsOneConnection(t *testing.T) {
 						return commit(ctx)
 					}
 				}
-				if n := succeeded(t, together(all...)); n != 4 {
+				if n := succeeded(t, concurrently(all...)); n != 4 {
 					t.Errorf("%d of 4 scripts were done", n)
 				}
 				for what, want := range map[string]int64{
@@ -372,7 +372,7 @@ func TestFateThroughPooler(t *testing.T) {
 	})
 }
 
-// A parameter that the pooler or the server refuses is named, with what to do.
+// An error for a parameter that the pooler or the server refuses names the parameter and the remedy.
 func TestRefusedParameter(t *testing.T) {
 	refused := func(t *testing.T, url, parameters string) {
 		for _, parameter := range []string{"options=-c%20work_mem%3Dnonsense", "options=-c%20no_such_setting%3D1"} {

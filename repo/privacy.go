@@ -28,7 +28,7 @@ func (db *DB) ExportCustomer(ctx context.Context, id int64) (data PersonalData, 
 	if db.tx != nil {
 		db.tx.after = append(db.tx.after, func(ctx context.Context, committed bool) {
 			if !committed {
-				_ = db.outside().Quiet().ask(ctx, step{query: export.query})
+				_ = db.outsideScript().Quiet().ask(ctx, step{query: export.query})
 			}
 		})
 	}

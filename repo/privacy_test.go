@@ -24,7 +24,7 @@ func (w *world) dump() string {
 	return read[string](w, "select string_agg(line, e'\\n') from ("+strings.Join(parts, " union all ")+") all_tables")
 }
 
-// What is held on a customer is exported as a whole, opened, and that is on the trail.
+// An export has all data about a customer, opened, and adds an entry to the trail.
 func TestExportCustomer(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -77,8 +77,8 @@ func TestExportCustomer(t *testing.T) {
 	}
 }
 
-// A person who is erased is nowhere any more: not in a record, a list, a search or the trail, nor sealed in any table.
-// What the company earned stays, and the chain is whole.
+// An erased person does not exist any more: not in a record, a list, a search or the trail, nor sealed in any table.
+// Amounts stay, and the chain is intact.
 func TestEraseCustomer(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -88,7 +88,7 @@ func TestEraseCustomer(t *testing.T) {
 	}))
 	k := w.contract(c, 1000, "signed").ID
 	e := w.event(k, "").ID
-	// One of the trail's values is sealed anew already.
+	// One of the trail's values is re-encrypted already.
 	w.set(`update audit set after = jsonb_set(after, '{full_name}',
 		to_jsonb((select full_name::text from customer where id = $1) || ' ' || sealed_digest(after->>'full_name')))
 		where entity = 'customer' and entity_id = $1 and action = 'add'`, c)
@@ -169,7 +169,7 @@ func TestEraseCustomer(t *testing.T) {
 	ok[repo.PersonalData](t)(admin.ExportCustomer(ctx, c))
 }
 
-// One who is deleted is erased too, and stays deleted.
+// A deleted customer can be erased too, and stays deleted.
 func TestEraseDeleted(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)

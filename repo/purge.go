@@ -38,8 +38,8 @@ func (a *Admin) FictionalUser(ctx context.Context, email string, p *Password) (u
 	return u, err
 }
 
-// of returns a pointer to the count of a table's records, or to a scratch variable for other tables.
-func (c *Counts) of(table string) *int {
+// counter returns a pointer to the count of a table's records, or to a scratch variable for other tables.
+func (c *Counts) counter(table string) *int {
 	counts := map[string]*int{
 		users.table: &c.Users, customers.table: &c.Customers, contacts.table: &c.Contacts,
 		contracts.table: &c.Contracts, payments.table: &c.Payments,
@@ -73,9 +73,9 @@ func (a *Admin) Purge(ctx context.Context) (p Purged, err error) {
 			if err != nil {
 				return err
 			}
-			*p.Removed.of(t.Name) = int(tag.RowsAffected())
+			*p.Removed.counter(t.Name) = int(tag.RowsAffected())
 			if err := tx.QueryRow(ctx,
-				"select count(*) from "+quote(t.Name)+" where fictional").Scan(p.Kept.of(t.Name)); err != nil {
+				"select count(*) from "+quote(t.Name)+" where fictional").Scan(p.Kept.counter(t.Name)); err != nil {
 				return err
 			}
 		}

@@ -59,7 +59,7 @@ func (w *world) addChain() (c chain) {
 	return c
 }
 
-// A purgeCase is something real on top of a chain, and what a purge keeps because of it.
+// A purgeCase is a real record that refers to a chain of fictional ones, and the records that a purge therefore keeps.
 type purgeCase struct {
 	name string
 	real func(*world, chain)
@@ -114,7 +114,7 @@ func (w *world) must(_ any, err error) {
 	}
 }
 
-// S2: the fictional data goes, except what something real builds on.
+// S2: a purge deletes fictional data, except records that real ones refer to.
 func TestPurge(t *testing.T) {
 	one := repo.Counts{Users: 3, Customers: 1, Contracts: 1, Payments: 1, Events: 1}
 	for _, c := range purgeCases() {
@@ -169,7 +169,7 @@ func (w *world) remainders() {
 	}
 }
 
-// Accounts go with their sessions; the trail stays and tells of it.
+// Sessions are deleted with their accounts; the trail stays and records it.
 func TestPurgeTrail(t *testing.T) {
 	w, ctx := newWorld(t), context.Background()
 	w.addFictional("seller", "sales")

@@ -28,7 +28,7 @@ func (w *world) atOnce(t *testing.T, n int, email string) (opened int) {
 		for i := range steps {
 			steps[i] = func() error { return do(i) }
 		}
-		for _, err := range together(steps...) {
+		for _, err := range concurrently(steps...) {
 			if err != nil {
 				t.Error(err)
 			}
@@ -99,12 +99,12 @@ func TestDeviceTakesTurns(t *testing.T) {
 			return failed(db.SignIn(t.Context(), c, time.Hour, nil))
 		}
 	}
-	if n := succeeded(t, together(all...)); n != len(all) {
+	if n := succeeded(t, concurrently(all...)); n != len(all) {
 		t.Errorf("%d of %d signed in", n, len(all))
 	}
 	w.wrong(5)
 	is(t, w.signInAs(email, key("sales1")), repo.ErrCredentials, "an unknown device after five failures")
-	if n := succeeded(t, together(all...)); n != len(all) {
+	if n := succeeded(t, concurrently(all...)); n != len(all) {
 		t.Errorf("of a known device %d of %d signed in", n, len(all))
 	}
 }
@@ -159,7 +159,7 @@ func TestCostRaisedMeanwhile(t *testing.T) {
 	}
 }
 
-// R25: of all who redeem one ticket at the same time one has the session.
+// R25: of concurrent redeems of one ticket exactly one gets the session.
 func TestTicketRace(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -174,7 +174,7 @@ func TestTicketRace(t *testing.T) {
 			}
 			return nil
 		}
-		if n := succeeded(t, together(redeem, redeem, redeem, redeem), repo.ErrCredentials); n != 1 {
+		if n := succeeded(t, concurrently(redeem, redeem, redeem, redeem), repo.ErrCredentials); n != 1 {
 			t.Errorf("%d redeemed it", n)
 		}
 		if n := read[int](w, "select count(*) from session") - before; n != 1 {

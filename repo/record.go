@@ -75,7 +75,7 @@ func (e entity[T]) update(ctx context.Context, db *DB, id int64, c Change, befor
 	if len(values) == 0 {
 		values["deleted_at"] = squirrel.Expr("deleted_at") // changes nothing, but row policies check it as an update
 	}
-	return e.change(ctx, db, version{id, c.seen()}, values, before, nil)
+	return e.change(ctx, db, version{id, c.seenAt()}, values, before, nil)
 }
 
 // A version is a record in the state that a user has read. Without seen it is the current state.

@@ -101,7 +101,7 @@ func (w *world) row(table string, id int64) map[string]any {
 	return read[map[string]any](w, "select to_jsonb(x) from "+table+" x where id = $1", id)
 }
 
-// R7, R29: an update writes what is given and nothing else, a sealed column included.
+// R7, R29: an update writes exactly the given columns, sealed ones included.
 func TestUpdateOnlyWhatIsGiven(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -267,7 +267,7 @@ func hostile(i int) string {
 	return b.String()
 }
 
-// R2: what was stored is what is read, whatever it looks like, and every table is still there.
+// R2: texts are read exactly as they were written, hostile ones included, and every table still exists.
 func TestHostileTexts(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)

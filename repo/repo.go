@@ -29,6 +29,12 @@ type Vault interface {
 	Score(needle string, fields ...string) int // how well opened texts match; 0: not at all
 	Readings(needle string) [][]string         // a matching record has all words of one reading
 
+	// CompanyKey and PersonKey return the same text for all spellings of a name; CompanyWords are the words of the former.
+	CompanyKey(name string) string
+	CompanyWords(name string) []string
+	PersonKey(name string) string
+	IsTypo(a, b string) bool // of keys
+
 	PlainTokens(text string) []int32   // of text that is not sealed
 	PlainNeedle(text string) [][]int32 // the sets of tokens that a search in such text asks for
 	// Generation changes when the keys change: then a running search must be repeated.
@@ -37,17 +43,18 @@ type Vault interface {
 
 // DB is the database as seen by one caller. Copies are cheap; see [DB.As].
 type DB struct {
-	pool    *pgxpool.Pool
-	tx      *script // the transaction of an atomic script; nil otherwise
-	fixed   []setting
-	token   func() (string, error)
-	heard   func() func(server time.Time) (moved bool) // see Timed; may be nil
-	clock   time.Time                                  // the time of a seeding session; zero otherwise
-	vault   Vault
-	link    *link
-	meeting *meeting
-	quiet   bool          // see Quiet
-	used    *atomic.Int64 // when the session's use was last recorded, in Unix seconds; nil: no session
+	pool      *pgxpool.Pool
+	tx        *script // the transaction of an atomic script; nil otherwise
+	fixed     []setting
+	token     func() (string, error)
+	heard     func() func(server time.Time) (moved bool) // see Timed; may be nil
+	clock     time.Time                                  // the time of a seeding session; zero otherwise
+	vault     Vault
+	link      *link
+	meeting   *meeting
+	quiet     bool          // see Quiet
+	importing bool          // the changes of many records belong to an import
+	used      *atomic.Int64 // when the session's use was last recorded, in Unix seconds; nil: no session
 }
 
 // A Config has the connection parameters.

@@ -166,7 +166,7 @@ func (a *Admin) load(ctx context.Context, program string, r Restorer, done *Rest
 		return translate(err)
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
-	if err := a.admit(ctx, tx); err != nil {
+	if err := a.grantConnect(ctx, tx); err != nil {
 		return lacking(err)
 	}
 	// The statement of schema.sql that concerns the whole database: pg_dump omits it from the dump of a schema.

@@ -13,14 +13,14 @@ import (
 	"crm/security"
 )
 
-// fresh is what the database keeps of another password.
+// fresh is the stored data of another password.
 func fresh() repo.Password {
 	return repo.Password{
 		MemoryKiB: 64, Iterations: 1, Parallelism: 1, Salt: make([]byte, 16), KeyHash: make([]byte, 32),
 	}
 }
 
-// revocations are what takes their sessions from whoever knows sales1's password.
+// revocations are the actions that end the sessions of a thief of sales1's password.
 func revocations(w *world) map[string]func(ctx context.Context) error {
 	codes := func() [][]byte { _, hashes := security.NewRecoveryCodes(); return hashes }
 	secret := security.NewFactor()
@@ -82,7 +82,7 @@ func TestNothingIsKeptBack(t *testing.T) {
 	}
 }
 
-// Whoever signs in with the old password in the moment in which it is changed has nothing once it is.
+// A sign-in with the old password, concurrent with its change, gets no session.
 func TestSignInWhileThePasswordChanges(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -105,7 +105,7 @@ func TestSignInWhileThePasswordChanges(t *testing.T) {
 	}
 }
 
-// Whoever holds locks with a stolen session keeps nobody from ending it.
+// A thief who holds locks with a stolen session cannot prevent its end.
 func TestLocksDoNotKeepASession(t *testing.T) {
 	t.Parallel()
 	ends := revocations(nil)
@@ -118,7 +118,7 @@ func TestLocksDoNotKeepASession(t *testing.T) {
 			defer cancel()
 			w.as("sales1")
 			o := w.open("sales1")
-			// What each of them locks, the others wait for: they give up.
+			// Each locks rows that the others need: they give up.
 			for _, sql := range []string{
 				"select sign_out()", "select end_other_sessions()", fmt.Sprintf("select end_session(%d)", o.SessionID),
 			} {

@@ -20,7 +20,7 @@ import (
 	"crm/security"
 )
 
-// rotating is a world whose program follows a keyset file, with n customers of names that nobody shares.
+// rotating returns a world whose program follows a keyset file, with n customers with distinct names.
 func rotating(t *testing.T, n int) (w *world, r operator.Rotation, ids []int64) {
 	w = newWorld(t)
 	ctx := context.Background()
@@ -76,7 +76,7 @@ func TestRotationWhileOthersWork(t *testing.T) {
 					t.Error(err)
 					stop.Store(true)
 				}
-				if worker == 0 { // the same text again: sealed with whatever key is in use
+				if worker == 0 { // the same text again: sealed with the key in use
 					if _, err := db.UpdateCustomer(ctx, ids[i], repo.Change{"company_name": text("Company %s",
 						nobodysWord(i))}); err != nil && !errors.Is(err, repo.ErrConflict) {
 						t.Error(err)

@@ -196,7 +196,7 @@ func TestLedger(t *testing.T) {
 	}
 }
 
-// D5: the ledger is what the contract shows at every step, not only at the end.
+// D5: the contract agrees with the ledger at every step, not only at the end.
 func TestLedgerSteps(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)

@@ -29,7 +29,7 @@ func (db *DB) Atomic(ctx context.Context) (atomic *DB, commit, rollback func(con
 		return nil, nil, nil, err
 	}
 	as := *db
-	as.tx = &script{db: db.outside(), request: request}
+	as.tx = &script{db: db.outsideScript(), request: request}
 	return &as, as.tx.commit, as.tx.rollback, nil
 }
 
@@ -81,26 +81,26 @@ func (s *script) end(ctx context.Context, how func(context.Context) (committed b
 	return err
 }
 
-// outside returns a DB of the same caller outside of the script's transaction.
-func (db *DB) outside() *DB {
+// outsideScript returns a DB of the same caller outside of the script's transaction.
+func (db *DB) outsideScript() *DB {
 	as := *db
 	as.tx = nil
 	return &as
 }
 
-// alone returns a DB of the same caller for statements that need their own transactions: signing in and out, passwords
-// and second factors. It returns an error once the script's transaction has begun.
-func (db *DB) alone() (*DB, error) {
+// ownTransactions returns a DB of the same caller for statements that need their own transactions: signing in and out,
+// passwords and second factors. It returns an error once the script's transaction has begun.
+func (db *DB) ownTransactions() (*DB, error) {
 	if db.tx != nil && db.tx.tx != nil {
 		return nil, say(ErrConflict,
 			"an atomic script belongs to one user: login, logout, password and mfa come before its first other command")
 	}
-	return db.outside(), nil
+	return db.outsideScript(), nil
 }
 
-// afterwards runs a note now or, in an atomic script, after its transaction, whether it was committed or not.
-func (db *DB) afterwards(ctx context.Context, note func(context.Context, *DB) error) error {
-	quiet := db.outside().Quiet()
+// runAfter runs a note now or, in an atomic script, after its transaction, whether it was committed or not.
+func (db *DB) runAfter(ctx context.Context, note func(context.Context, *DB) error) error {
+	quiet := db.outsideScript().Quiet()
 	if db.tx == nil || db.tx.tx == nil {
 		return note(ctx, quiet)
 	}

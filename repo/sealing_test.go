@@ -207,7 +207,7 @@ func TestOneBadValue(t *testing.T) {
 	ok[int64](t)(w.as("admin").EraseCustomer(ctx, w.customer("sales1").ID))
 }
 
-// HandOver is for who may do it by name, moves everything that is open and says how much; it is on the trail.
+// HandOver needs its own permission, moves all open work and returns the numbers; it is on the trail.
 func TestHandOver(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)

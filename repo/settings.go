@@ -38,8 +38,8 @@ func fixed(schema string) []setting {
 	}
 }
 
-// apart returns the names and the values of settings as the parameters of applySettings.
-func apart(settings []setting) (names, values []string) {
+// splitSettings returns the names and the values of settings as the parameters of applySettings.
+func splitSettings(settings []setting) (names, values []string) {
 	for _, s := range settings {
 		names, values = append(names, s.name), append(values, s.value)
 	}
@@ -103,7 +103,7 @@ const claimSession = `select pg_catalog.set_config(name, value, false)
 // whether it does. A server announces the process ID that pg_backend_pid() returns; a pooler announces a number of its
 // own (PostgreSQL manual, 55.2.1 Start-up). claim takes one round trip and prepares nothing.
 func claim(ctx context.Context, conn *pgx.Conn, settings []setting) (own bool, err error) {
-	names, values := apart(settings)
+	names, values := splitSettings(settings)
 	rows, err := conn.Query(ctx, claimSession, pgx.QueryExecModeExec, names, values, int32(conn.PgConn().PID()))
 	if err != nil {
 		return false, err

@@ -130,7 +130,7 @@ func (w *world) populate() {
 }
 
 // answers is all that the reads of the program return on new connections, and what a change leaves in record and trail;
-// moments are left out. Nothing of it stays.
+// moments are current timestamps and counters.
 func (w *world) answers(vault repo.Vault, began time.Time) (string, error) {
 	w.t.Helper()
 	ctx := context.Background()

@@ -116,9 +116,9 @@ func (a *Admin) createDatabase(ctx context.Context, conn *pgx.Conn) (created boo
 	return true, nil
 }
 
-// admit grants both roles the right to connect to the database, and revokes it from all others if the owner role owns
-// the database.
-func (a *Admin) admit(ctx context.Context, tx pgx.Tx) error {
+// grantConnect grants both roles the right to connect to the database, and revokes it from all others if the owner role
+// owns the database.
+func (a *Admin) grantConnect(ctx context.Context, tx pgx.Tx) error {
 	database, owner, app := quote(a.names.Database), quote(a.names.Owner), quote(a.names.App)
 	var own bool
 	err := tx.QueryRow(ctx, "select datdba = (select oid from pg_roles where rolname = $1) from pg_database where "+
@@ -136,9 +136,9 @@ func (a *Admin) admit(ctx context.Context, tx pgx.Tx) error {
 	return err
 }
 
-// close revokes the rights to create objects in the database from public and the app role: an object could replace one
-// of crm's on a shared connection. For rights that the administrator may not revoke see [Admin.Exposed].
-func (a *Admin) close(ctx context.Context, conn *pgx.Conn) error {
+// revokeCreate revokes the rights to create objects in the database from public and the app role: an object could
+// replace one of crm's on a shared connection. For rights that the administrator may not revoke see [Admin.Exposed].
+func (a *Admin) revokeCreate(ctx context.Context, conn *pgx.Conn) error {
 	open, err := exposures(ctx, conn, a.names.App)
 	if err != nil {
 		return err
@@ -256,8 +256,8 @@ func (a *Admin) beforeRestore(missing []string) string {
 		"crm restore makes the roles; before pg_restore %srestore with owners and privileges", a.names.Database, make)
 }
 
-// named inserts the names of the schema and the roles into SQL that is written for psql.
-func (a *Admin) named(sql string) string {
+// withNames inserts the names of the schema and the roles into SQL that is written for psql.
+func (a *Admin) withNames(sql string) string {
 	return strings.NewReplacer(`:"schema"`, quote(a.names.Schema), `:"owner"`, quote(a.names.Owner), `:"app"`,
 		quote(a.names.App)).Replace(sql)
 }
@@ -270,19 +270,19 @@ func (a *Admin) createSchema(ctx context.Context, schemaSQL string) (created boo
 		return false, err
 	}
 	defer conn.Close(ctx)
-	if err := a.close(ctx, conn); err != nil {
+	if err := a.revokeCreate(ctx, conn); err != nil {
 		return false, err
 	}
 	if there, err := a.checkVersion(ctx, conn); there || err != nil {
 		return false, err
 	}
-	sql := a.named(schemaSQL)
+	sql := a.withNames(schemaSQL)
 	tx, err := conn.Begin(ctx)
 	if err != nil {
 		return false, translate(err)
 	}
 	defer func() { _ = tx.Rollback(ctx) }()
-	if err := a.admit(ctx, tx); err != nil {
+	if err := a.grantConnect(ctx, tx); err != nil {
 		return false, translate(err)
 	}
 	if _, err := tx.Exec(ctx, sql); err != nil {

@@ -66,7 +66,7 @@ type Opening struct {
 // them.
 func (db *DB) SignInParams(ctx context.Context, email string) (Derivation, error) {
 	query := squirrel.Expr("select memory_kib, iterations, parallelism, salt, nonce from sign_in_params($1)", email)
-	db, err := db.alone()
+	db, err := db.ownTransactions()
 	if err != nil {
 		return Derivation{}, err
 	}
@@ -78,7 +78,7 @@ func (db *DB) SignInParams(ctx context.Context, email string) (Derivation, error
 // it knows the account. raised, if not nil, is the same password at a higher cost; it replaces the stored one if its
 // cost is still lower.
 func (db *DB) SignIn(ctx context.Context, c Claim, lifetime time.Duration, raised *Password) (Opening, error) {
-	db, err := db.alone()
+	db, err := db.ownTransactions()
 	if err != nil {
 		return Opening{}, err
 	}
@@ -109,7 +109,7 @@ func (db *DB) SignIn(ctx context.Context, c Claim, lifetime time.Duration, raise
 // ChangePassword replaces the caller's own password and ends their other sessions. Errors are as in SignIn. A wrong key
 // or code counts as a failed sign-in.
 func (db *DB) ChangePassword(ctx context.Context, c Claim, p Password) error {
-	db, err := db.alone()
+	db, err := db.ownTransactions()
 	if err != nil {
 		return err
 	}
@@ -125,7 +125,7 @@ func (db *DB) ChangePassword(ctx context.Context, c Claim, p Password) error {
 // of ten recovery codes. The claim's code belongs to the factor that is replaced, if any. Errors are as in SignIn, and
 // ErrInvalid for a wrong code of the new secret. The caller's other sessions end.
 func (db *DB) EnableFactor(ctx context.Context, c Claim, secret []byte, code string, recovery [][]byte) error {
-	db, err := db.alone()
+	db, err := db.ownTransactions()
 	if err != nil {
 		return err
 	}
@@ -145,7 +145,7 @@ func (db *DB) EnableFactor(ctx context.Context, c Claim, secret []byte, code str
 
 // DisableFactor removes the caller's second factor. Errors are as in SignIn.
 func (db *DB) DisableFactor(ctx context.Context, c Claim) error {
-	db, err := db.alone()
+	db, err := db.ownTransactions()
 	if err != nil {
 		return err
 	}

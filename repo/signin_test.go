@@ -20,7 +20,7 @@ import (
 
 const email = "sales1@epic.example"
 
-// signInAs tries a key and answers what the caller is told.
+// signInAs signs in with a key and returns the result that the caller sees.
 func (w *world) signInAs(email string, key []byte) error {
 	_, err := w.db.SignIn(context.Background(), claim(email, key, ""), time.Hour, nil)
 	return err
@@ -177,7 +177,7 @@ func TestTickets(t *testing.T) {
 	open(ticket, "refused")
 }
 
-// R27, S3: a session ends when the company says, whatever is asked for.
+// R27, S3: a session ends at the company's limit, regardless of the requested lifetime.
 func TestLifetime(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -216,7 +216,7 @@ func TestUnknownEmail(t *testing.T) {
 	}
 }
 
-// passwordPurpose is what a ticket for a new password is bound to.
+// passwordPurpose is the purpose of a ticket for a new password.
 func passwordPurpose(p repo.Password) []byte {
 	cost := fmt.Appendf(nil, "password")
 	for _, n := range []uint32{p.MemoryKiB, p.Iterations, uint32(p.Parallelism)} {
@@ -246,7 +246,7 @@ func TestChangePassword(t *testing.T) {
 	if sqlstate(err) != "28P01" {
 		t.Errorf("the outcome is told in the transaction of the try: %v", err)
 	}
-	// A ticket for somebody else's password.
+	// A ticket of another account.
 	stolen := ok[[]byte](t)((&rawTry{email: "sales2@epic.example", key: key("sales2"), what: what}).sign(w.pool))
 	if _, err := w.try(w.token("sales1"), change, stolen, next.Salt, next.KeyHash); sqlstate(err) != "28P01" {
 		t.Errorf("with the ticket of another account: %v", err)

@@ -56,7 +56,7 @@ func (e entity[T]) sortedByText(
 		if err != nil {
 			return List[T]{}, err
 		}
-		rows = behind(rows, e.sortables(after, p), p.Desc)
+		rows = rowsAfter(rows, e.sortables(after, p), p.Desc)
 	}
 	if p.Desc {
 		slices.Reverse(rows)
@@ -79,8 +79,8 @@ func (e entity[T]) sortables(records []T, p Page) []sortable[T] {
 	return all
 }
 
-// behind returns the sorted rows after a record, or before it if desc; none if the record does not exist.
-func behind[T any](rows, record []sortable[T], desc bool) []sortable[T] {
+// rowsAfter returns the sorted rows after a record, or before it if desc; none if the record does not exist.
+func rowsAfter[T any](rows, record []sortable[T], desc bool) []sortable[T] {
 	if len(record) == 0 {
 		return nil
 	}

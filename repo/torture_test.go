@@ -21,7 +21,7 @@ import (
 	"crm/security"
 )
 
-// A lineClaim is what the program said of one line of a torture.
+// A lineClaim is the result that the program reported for one line of a torture.
 type lineClaim struct {
 	line    int
 	err     error

@@ -94,7 +94,7 @@ func TestTrail(t *testing.T) {
 	}
 }
 
-// S12: nobody changes the trail, not even the owner of the tables.
+// S12: no role can change the trail, not even the owner of the tables.
 func TestTrailIsAppendOnly(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -115,7 +115,7 @@ func TestTrailIsAppendOnly(t *testing.T) {
 	}
 }
 
-// S9, R9: stamps are the database's: made with the record, moved by each change, given by nobody.
+// S9, R9: the database sets timestamps: at creation and at each change; clients cannot set them.
 func TestStamps(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)

@@ -28,7 +28,7 @@ func (w *world) undone(person string) {
 	}
 }
 
-// rowOf is a record as it is stored, without its stamps and what is derived from sealed bytes.
+// rowOf returns a record as stored, without timestamps and columns derived from ciphertexts.
 func (w *world) rowOf(table string, id int64) string {
 	w.t.Helper()
 	return read[string](w,
@@ -159,7 +159,7 @@ func TestUndoGoesBack(t *testing.T) {
 	is(t, w.undo("support1"), repo.ErrNotFound, "undoing without having changed anything")
 }
 
-// What is as it was anyway is undone on the trail, and does not stand in the way of what came before it.
+// An undo that changes no value is on the trail, and does not block the undo of earlier changes.
 func TestUndoOfNothing(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -168,7 +168,7 @@ func TestUndoOfNothing(t *testing.T) {
 	ok[repo.Event](t)(w.as("manage").UpdateEvent(ctx, e, repo.Change{"support_id": ptr(w.ids["support2"])}))
 	ok[repo.Event](t)(w.as("manage").DeleteEvent(ctx, e))
 	ok[repo.User](t)(w.as("admin").DeleteUser(ctx, w.ids["support2"], nil))
-	w.undone("manage") // is back, without the contact who left meanwhile
+	w.undone("manage") // is restored, without the deleted contact
 	w.undone("manage") // had no contact before
 	w.undone("manage")
 	if e := ok[repo.Event](t)(w.as("manage").Event(ctx, e)); e.SupportID != nil || *e.Name != "Party" {
@@ -193,7 +193,7 @@ func TestUndoChangedSince(t *testing.T) {
 	is(t, sales.Undo(ctx, mine), repo.ErrConflict, "undoing what was changed since it was looked at")
 	is(t, admin.Undo(ctx, mine), repo.ErrConflict, "undoing another's change")
 	w.undone("admin")
-	errs := together(func() error { return sales.Undo(ctx, mine) }, func() error { return sales.Undo(ctx, mine) },
+	errs := concurrently(func() error { return sales.Undo(ctx, mine) }, func() error { return sales.Undo(ctx, mine) },
 		func() error { return sales.Undo(ctx, mine) })
 	if n := succeeded(t, errs, repo.ErrConflict); n != 1 {
 		t.Errorf("%d of three undid the same change", n)
@@ -203,7 +203,7 @@ func TestUndoChangedSince(t *testing.T) {
 	}
 }
 
-// Somebody else who is just changing the record is waited for, and then nothing is taken back.
+// An undo waits for a concurrent change of the record, and then undoes nothing.
 func TestUndoWaits(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -231,7 +231,7 @@ func TestUndoWaits(t *testing.T) {
 	}
 }
 
-// What the rules and rights of the change itself forbid, undoing is refused too.
+// An undo is refused if the rules or rights refuse its change.
 func TestUndoRefused(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -255,7 +255,7 @@ func TestUndoRefused(t *testing.T) {
 	}
 }
 
-// Raw SQL cannot claim to undo what is another's, of another record, or undone already.
+// Raw SQL cannot claim to undo a change of another user, of another record, or one that is undone already.
 func TestUndoClaimed(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -420,7 +420,7 @@ func TestUndoHandOver(t *testing.T) {
 	is(t, manage.Undo(ctx, mine), repo.ErrConflict, "taking back what was changed since")
 	is(t, w.as("admin").Undo(ctx, mine), repo.ErrDenied, "taking back another's hand-over")
 	w.undone("admin")
-	errs := together(func() error { return manage.Undo(ctx, mine) }, func() error { return manage.Undo(ctx, mine) })
+	errs := concurrently(func() error { return manage.Undo(ctx, mine) }, func() error { return manage.Undo(ctx, mine) })
 	if n := succeeded(t, errs, repo.ErrConflict); n != 1 || state() != before {
 		t.Errorf("%d of two undid it", n)
 	}
@@ -430,7 +430,7 @@ func TestUndoHandOver(t *testing.T) {
 	is(t, w.undo("manage"), repo.ErrDenied, "without the right to hand over")
 }
 
-// Canceling a contract is taken back; nothing else leads out of canceled, whatever a client claims.
+// The cancellation of a contract can be undone; no other change leads out of canceled, regardless of a client's claims.
 func TestUndoCanceling(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)

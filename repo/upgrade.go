@@ -232,7 +232,7 @@ func (a *Admin) lay(ctx context.Context, tx pgx.Tx, statements []upgrade.Stateme
 		return err
 	}
 	for _, s := range steps {
-		if _, err := tx.Exec(ctx, a.named(s.SQL)); err != nil {
+		if _, err := tx.Exec(ctx, a.withNames(s.SQL)); err != nil {
 			return stepError(s.Name, err)
 		}
 	}
@@ -243,7 +243,7 @@ func (a *Admin) lay(ctx context.Context, tx pgx.Tx, statements []upgrade.Stateme
 		if !s.Anew {
 			continue
 		}
-		if _, err := tx.Exec(ctx, a.named(s.SQL)); err != nil {
+		if _, err := tx.Exec(ctx, a.withNames(s.SQL)); err != nil {
 			return stepError("schema.sql", err)
 		}
 	}

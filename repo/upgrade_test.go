@@ -167,7 +167,7 @@ func (w *world) signInEverybody(r release) {
 		w.t.Errorf("without a code: %v", err)
 	}
 	d.unused()
-	if err := within(func() error { return d.signIn(totpAt(w.t, d.secret, time.Now())) }); err != nil {
+	if err := withinStep(func() error { return d.signIn(totpAt(w.t, d.secret, time.Now())) }); err != nil {
 		w.t.Errorf("with a code: %v", err)
 	}
 	used := 0
@@ -211,7 +211,7 @@ func sameRecords[T any](t *testing.T, got []T, want []fields) {
 	}
 }
 
-// inUTC makes times equal, whatever their zone.
+// inUTC converts times to UTC for comparison.
 func inUTC(value any) any {
 	if text, is := value.(string); is {
 		if at, err := time.Parse(time.RFC3339Nano, text); err == nil {
@@ -395,7 +395,7 @@ func later(t *testing.T) (string, []upgrade.Step) {
 	return sql, append(steps(t), more)
 }
 
-// answers is what schema_version() of schema.sql says of its own version.
+// answers returns the part of schema.sql with its version in schema_version().
 func answers(version int) string {
 	return strings.ReplaceAll(" and N then N else refuse_program(N,", "N", strconv.Itoa(version))
 }
@@ -580,7 +580,7 @@ func functionOf(t *testing.T, sql, name string) string {
 	return ""
 }
 
-// TestStepNames refuses what would be taken in the wrong order.
+// TestStepNames refuses names whose order would be ambiguous.
 func TestStepNames(t *testing.T) {
 	for name, dir := range map[string]fs.FS{
 		"a gap":     fstest.MapFS{"004_a.sql": {}, "006_b.sql": {}},

@@ -87,7 +87,7 @@ type Handed struct {
 
 // HandOver moves a collaborator's customers, open contracts and coming events to another one.
 func (db *DB) HandOver(ctx context.Context, from, to int64) (moved Handed, err error) {
-	err = db.run(ctx, moving(from, to, &moved), endBatch())
+	err = db.run(ctx, handOverStep(from, to, &moved), endBatch())
 	return moved, err
 }
 
@@ -96,11 +96,12 @@ func (r *Reassignment) steps(from int64) []step {
 	if r == nil {
 		return nil
 	}
-	return []step{moving(from, r.To, &r.Moved)}
+	return []step{handOverStep(from, r.To, &r.Moved)}
 }
 
-// moving returns the step that moves records and counts them. Changes after it belong to it until the step endBatch.
-func moving(from, to int64, moved *Handed) step {
+// handOverStep returns the step that moves records and counts them. Changes after it belong to it until the step
+// endBatch.
+func handOverStep(from, to int64, moved *Handed) step {
 	return step{
 		squirrel.Expr("select customers, contracts, events from hand_over($1, $2)", from, to),
 		func(rows pgx.Rows) (err error) {

@@ -7,7 +7,7 @@ import (
 	"crm/repo"
 )
 
-// A change that names the version it was made from is refused when somebody else was faster, whole.
+// A change that names the version it is based on is refused completely if another change came first.
 func TestVersion(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	admin := w.as("admin")

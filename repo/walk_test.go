@@ -15,13 +15,13 @@ type walker struct {
 	t                      *testing.T
 	w                      *world
 	conn                   *pgx.Conn
-	who                    string   // holds the token; empty: nobody
-	canaries               []string // what must not come back
+	who                    string   // of the token; empty: signed out
+	canaries               []string // texts that must not be returned
 	inside                 bool     // a transaction goes on, with a setting that may end the connection
 	tried, refused, passed int
 }
 
-// walk is a walker for who; nobody if that is empty.
+// walk returns a walker for a user; signed out if who is empty.
 func (w *world) walk(t *testing.T, who string, canaries []string) *walker {
 	k := &walker{t: t, w: w, who: who, canaries: canaries}
 	k.connect()
@@ -43,7 +43,7 @@ func (k *walker) connect() {
 	}
 }
 
-// send runs statements in one message; what they answer must hold no canary. It answers the first error.
+// send runs statements in one message. Their results must contain no canary. It returns the first error.
 func (k *walker) send(sql string) error {
 	k.t.Helper()
 	k.tried++
@@ -57,7 +57,7 @@ func (k *walker) send(sql string) error {
 	}
 	if err != nil {
 		k.refused++
-		k.look(sql, told(err))
+		k.look(sql, errorFields(err))
 		if state := sqlstate(err); strings.HasPrefix(state, "XX") && !strings.HasPrefix(sql, "select pg_catalog.") ||
 			strings.HasPrefix(state, "57P") && !k.inside {
 			k.t.Errorf("%.200s: %v", sql, err)
@@ -87,7 +87,7 @@ func (k *walker) look(sql, text string) {
 	}
 }
 
-// must is send for what has to be refused.
+// must sends statements that have to be refused.
 func (k *walker) must(sql string) {
 	k.t.Helper()
 	if k.send(sql) == nil {
@@ -95,7 +95,7 @@ func (k *walker) must(sql string) {
 	}
 }
 
-// hidden are values of the rows that no app role may read, whoever is signed in.
+// hidden returns values of rows that no app role may read, regardless of the user.
 func (w *world) hidden() []string {
 	return strings.Fields(read[string](w, `
 		select concat_ws(' ', (select string_agg(encode(key_hash, 'hex'), ' ') from credential),
@@ -223,7 +223,7 @@ func (r routine) calls() (all []string) {
 	return all
 }
 
-// routines are all functions but those that nobody can call in SQL, that only wait, and of other schemas.
+// routines returns all functions except those that cannot be called in SQL, that only wait, and of other schemas.
 func (w *world) routines(t *testing.T, schema string) []routine {
 	t.Helper()
 	r, err := w.owner.Query(t.Context(), `
@@ -256,7 +256,7 @@ func (w *world) routines(t *testing.T, schema string) []routine {
 	return all
 }
 
-// report says how much was tried, and lets go of what was locked.
+// report logs the number of statements, and releases locks.
 func (k *walker) report() {
 	k.t.Helper()
 	k.conn.Close(context.Background())

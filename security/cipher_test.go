@@ -15,7 +15,7 @@ import (
 	"crm/security"
 )
 
-// FuzzSealOpen covers S10: what is sealed for a column opens there and nowhere else.
+// FuzzSealOpen covers S10: a sealed value opens for its column and for no other.
 func FuzzSealOpen(f *testing.F) {
 	f.Add("customer.email", "kevin@startup.io", "customer.phone")
 	f.Add("customer.full_name", "", "customer.full_name ")

@@ -119,6 +119,18 @@ func (k *Keyring) Needle(text string) (exact, starts, anywhere [][]int32) {
 // Fold is [finding.Fold].
 func (k *Keyring) Fold(text string) string { return finding.Fold(text) }
 
+// CompanyKey is [finding.CompanyKey].
+func (k *Keyring) CompanyKey(name string) string { return finding.CompanyKey(name) }
+
+// CompanyWords is [finding.CompanyWords].
+func (k *Keyring) CompanyWords(name string) []string { return finding.CompanyWords(name) }
+
+// PersonKey is [finding.PersonKey].
+func (k *Keyring) PersonKey(name string) string { return finding.PersonKey(name) }
+
+// IsTypo is [finding.IsTypo].
+func (k *Keyring) IsTypo(a, b string) bool { return finding.IsTypo(a, b) }
+
 // PlainTokens returns the tokens of a text that is not encrypted.
 func (k *Keyring) PlainTokens(text string) []int32 { return finding.Plain.Tokens(text) }
 

@@ -41,6 +41,7 @@ func TestConversation(t *testing.T) {
 		{"output", outputPromises},
 		{"link", linkPromises},
 		{"account", accountPromises},
+		{"pictures", picturePromises},
 	} {
 		t.Run(g.name, func(t *testing.T) {
 			for name, test := range g.promises {
@@ -141,6 +142,7 @@ type deskConfig struct {
 	cols, rows uint16
 	shell      string     // what runs the program, "$CRM"; empty: nothing does
 	at         *warehouse // nil: the shared server
+	database   string     // of at; empty: its stock
 	beside     *desk      // whose database it is; nil: one of its own
 	bin        string     // empty: crmBinary
 }
@@ -154,7 +156,7 @@ func sit(t testing.TB, c deskConfig) *desk {
 	case c.beside != nil:
 		d.warehouse, d.database = c.beside.warehouse, c.beside.database
 	case c.at != nil:
-		d.warehouse, d.database = *c.at, stock
+		d.warehouse, d.database = *c.at, cmp.Or(c.database, stock)
 	default:
 		if d.warehouse, err = shared(); err != nil {
 			t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/creack/pty"
 	"github.com/hinshun/vt10x"
@@ -81,16 +82,18 @@ func openConsole(t testing.TB, demo string, c consoleConfig) *console {
 		t.Fatal(err)
 	}
 	go func() {
-		b := make([]byte, 32<<10)
+		b, kept := make([]byte, 32<<10), 0
 		for {
-			n, err := ptm.Read(b)
+			n, err := ptm.Read(b[kept:])
 			if err != nil {
 				return
 			}
+			whole := wholeCharacters(b[:kept+n])
 			s.mu.Lock()
-			s.log.Write(b[:n])
-			_, _ = s.vt.Write(b[:n])
+			s.log.Write(b[kept : kept+n])
+			_, _ = s.vt.Write(b[:whole])
 			s.mu.Unlock()
+			kept = copy(b, b[whole:kept+n])
 			select {
 			case s.news <- struct{}{}:
 			default:
@@ -107,6 +110,20 @@ func openConsole(t testing.TB, demo string, c consoleConfig) *console {
 	})
 	s.wait("crm> ")
 	return s
+}
+
+// wholeCharacters returns the length of b without the beginning of a character at its end, which the emulator would
+// lose.
+func wholeCharacters(b []byte) int {
+	for end := len(b) - 1; end >= 0 && end >= len(b)-utf8.UTFMax; end-- {
+		if utf8.RuneStart(b[end]) {
+			if !utf8.FullRune(b[end:]) {
+				return end
+			}
+			break
+		}
+	}
+	return len(b)
 }
 
 func (s *console) output() string {

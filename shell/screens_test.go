@@ -59,14 +59,19 @@ var screensNow = time.Date(2031, 5, 1, 9, 0, 0, 0, time.UTC)
 
 // fixTimes gives the trail's entries times that do not depend on the day of the test.
 func (w warehouse) fixTimes() error {
+	return w.exec(screensStock, `begin; set local session_replication_role = replica;
+		update crm.audit set at = timestamptz '2031-04-28 07:00Z' + id * interval '17 minutes'; commit`)
+}
+
+// exec runs statements as the superuser.
+func (w warehouse) exec(database, statements string) error {
 	ctx := context.Background()
-	conn, err := pgx.Connect(ctx, w.url(screensStock))
+	conn, err := pgx.Connect(ctx, w.url(database))
 	if err != nil {
 		return err
 	}
 	defer conn.Close(ctx)
-	_, err = conn.Exec(ctx, `begin; set local session_replication_role = replica;
-		update crm.audit set at = timestamptz '2031-04-28 07:00Z' + id * interval '17 minutes'; commit`)
+	_, err = conn.Exec(ctx, statements)
 	return err
 }
 

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// TestClient wants the oldest version that is good enough, and what to install where there is none.
+// TestClient wants the oldest suitable version, and the package to install if there is none.
 func TestClient(t *testing.T) {
 	var dirs []string
 	for _, major := range []int{17, 14, 15, 18} {

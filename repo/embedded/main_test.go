@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// helper joins, says so, stays until its input ends, and leaves.
+// helper joins, reports it, waits until its input ends, and leaves.
 func helper(dir string) int {
 	s, err := Start(context.Background(), Config{Dir: dir, Fast: true})
 	if err != nil {
@@ -72,7 +72,7 @@ func newMember(t *testing.T, dir string) *member {
 	return u
 }
 
-// joined waits until the user is on the server and tells whether it made the data.
+// joined waits until the user has joined the server and reports whether it created the data.
 func (u *member) joined() bool {
 	u.t.Helper()
 	line, err := u.out.ReadString('\n')
@@ -114,7 +114,7 @@ func mustClose(t *testing.T, s *Server) {
 	}
 }
 
-// value runs one statement and returns what it answers.
+// value runs one statement and returns its value.
 func value(t *testing.T, s *Server, statement string) string {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), s.URL("postgres", ""))

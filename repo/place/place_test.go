@@ -247,7 +247,7 @@ func TestRevive(t *testing.T) {
 		_, err := db.SignInParams(t.Context(), "a@b.example")
 		return fmt.Sprint(err)
 	}
-	before := ask() // there is no schema, which only a server can say
+	before := ask() // the schema does not exist, so the server has answered
 	data := filepath.Join(dir, "data")
 	if elsewhere, err := os.ReadFile(filepath.Join(dir, "location")); err == nil { // of root's server
 		data = filepath.Join(strings.TrimSpace(string(elsewhere)), "data")

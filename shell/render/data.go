@@ -8,7 +8,6 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"strings"
 	"unicode/utf16"
 
@@ -173,18 +172,11 @@ func (p painter) tsvRows(page *bytes.Buffer, out commands.Output) {
 	}
 }
 
-var (
-	formula  = regexp.MustCompile(`^'*[=+\-@\t\r＝＋－＠]`)   // text that spreadsheets run, also after inert
-	harmless = regexp.MustCompile(`^[+-][0-9][0-9 .,]*$`) // a number, such as a phone number
-)
-
-// inert returns a cell's text with an apostrophe in front if a spreadsheet would run it. Numbers, amounts and phone
-// numbers are unchanged. To read such a file back, remove one apostrophe from each text that is a formula after its
-// leading apostrophes.
+// inert returns a cell's text. Unless Raw is set, a spreadsheet does not run it as a formula.
 func (p painter) inert(cell any) string {
 	text := p.bare(cell)
-	if _, isText := cell.(string); isText && !p.Raw && formula.MatchString(text) && !harmless.MatchString(text) {
-		return "'" + text
+	if _, isText := cell.(string); isText && !p.Raw {
+		return commands.Inert(text)
 	}
 	return text
 }

@@ -67,7 +67,8 @@ with sealed_with as (
 )
 insert into sealing_key (id, state)
 select key, case when place > 1 then 'retired' when next then 'next' else 'present' end from ranked;
--- A rotation that has reached every value is over but for its end, and a next key without a present one is the present one.
+-- A rotation that has re-encrypted every value only has to be ended. A next key without a present one becomes the
+-- present one.
 update sealing_key set state = 'present' where state = 'next'
 	and not exists (select from sealing_key where state = 'present');
 delete from setting where name = 'rotating_to';

@@ -49,7 +49,8 @@ create index contact_customer_id on contact (customer_id, id);
 alter table event add contact_id bigint references contact;
 create index event_contact_id on event (contact_id);
 
--- Notes, follow-ups and tags on customers, contracts and events. A note of 10,000 characters needs longer sealed values.
+-- Notes, follow-ups and tags on customers, contracts and events. A note of 10,000 characters needs longer sealed
+-- values.
 
 insert into permission (role, action, scope)
 select p.role, a.action, p.scope from permission p, unnest(array['note.view', 'tag.view']) a (action)
@@ -109,6 +110,11 @@ create unique index tag_of_customer on tag (customer_id, name) where deleted_at 
 create unique index tag_of_contract on tag (contract_id, name) where deleted_at is null;
 create unique index tag_of_event on tag (event_id, name) where deleted_at is null;
 create index tag_name on tag (name);
+
+-- Customers are merged.
+
+insert into permission (role, action, scope) values
+	('admin', 'customer.merge', 'all'), ('sales', 'customer.merge', 'own');
 
 -- Changes that were made together are taken back together.
 

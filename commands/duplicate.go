@@ -1,0 +1,124 @@
+package commands
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strings"
+
+	"crm/repo"
+)
+
+// This file tells of customers that may be one.
+
+var forceFlag = Flag{Name: "force", Kind: Switch, Help: "even if another customer has this email or phone"}
+
+// mostLikenesses is the number of customers that a question or an error names.
+const mostLikenesses = 5
+
+// makesAlike reports whether a change sets what makes customers alike.
+func makesAlike(change repo.Change) bool {
+	for _, column := range []string{"company_name", "full_name", "email", "phone"} {
+		if _, sets := change[column]; sets {
+			return true
+		}
+	}
+	return false
+}
+
+// unlikeOthers tells which customers are like one after a change: at the prompt it asks, in a script the same email or
+// phone is an error, and names that are alike are warnings. What was so before the change is not told.
+func unlikeOthers(ctx context.Context, s *Session, in Input, was repo.Customer, change repo.Change) (warnings []string,
+	err error,
+) {
+	if in.Has("force") {
+		return nil, nil
+	}
+	c := was
+	for column, to := range map[string]*string{
+		"company_name": &c.CompanyName, "full_name": &c.FullName,
+		"email": &c.Email, "phone": &c.Phone,
+	} {
+		if text, sets := change[column].(string); sets {
+			*to = text
+		}
+	}
+	sameNames := c.CompanyName == was.CompanyName && c.FullName == was.FullName
+	if sameNames && c.Email == was.Email && c.Phone == was.Phone {
+		return nil, nil
+	}
+	alike, err := s.DB.LikeCustomer(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	var lines []string
+	strong := false
+	for _, l := range alike {
+		l.Email = l.Email && c.Email != was.Email
+		l.Phone = l.Phone && c.Phone != was.Phone
+		if !l.IsStrong() && sameNames {
+			continue
+		}
+		strong = strong || l.IsStrong()
+		if len(lines) < mostLikenesses {
+			lines = append(lines, fmt.Sprintf("customer %d %s%s has %s", l.Customer.ID, l.Customer.CompanyName,
+				inBrackets(l.Customer.FullName), inLikeness(l)))
+		}
+	}
+	switch {
+	case lines == nil:
+		return nil, nil
+	case s.Typed && s.Confirm != nil:
+		return nil, s.Confirm(ctx, strings.Join(append(lines, "go on all the same?"), "\n"))
+	case strong:
+		return nil, &worded{strings.Join(lines, "; "), "--force does it all the same", repo.ErrConflict}
+	}
+	return lines, nil
+}
+
+// inLikeness says what is alike: "the same email and phone, and similar names".
+func inLikeness(l repo.Likeness) string {
+	var same []string
+	if l.Email {
+		same = append(same, "email")
+	}
+	if l.Phone {
+		same = append(same, "phone")
+	}
+	if l.Names {
+		same = append(same, "names")
+	}
+	var parts []string
+	if same != nil {
+		parts = append(parts, "the same "+allOf(same))
+	}
+	if l.Typo && !l.Names {
+		parts = append(parts, "similar names")
+	}
+	return strings.Join(parts, " and ")
+}
+
+var pairFields = []Field[repo.Pair]{
+	{Column{Name: "id"}, func(p repo.Pair) any { return p.First.ID }},
+	{Column{Name: "company_name"}, func(p repo.Pair) any { return orNil(p.First.CompanyName) }},
+	{Column{Name: "full_name"}, func(p repo.Pair) any { return orNil(p.First.FullName) }},
+	{Column{Name: "other_id"}, func(p repo.Pair) any { return p.Customer.ID }},
+	{Column{Name: "other_company"}, func(p repo.Pair) any { return orNil(p.Customer.CompanyName) }},
+	{Column{Name: "other_name"}, func(p repo.Pair) any { return orNil(p.Customer.FullName) }},
+	{Column{Name: "alike"}, func(p repo.Pair) any { return inLikeness(p.Likeness) }},
+}
+
+func listDuplicates(ctx context.Context, s *Session, in Input) (Output, error) {
+	pairs, err := s.DB.CustomerPairs(ctx)
+	if err != nil {
+		return Output{}, err
+	}
+	shown := pairs
+	if limit := cmp.Or(Value[int](in, "limit"), s.Settings.Limit); !isWhole(s, in) && len(pairs) > limit {
+		shown = pairs[:limit]
+	}
+	out := list(pairFields, shown)
+	out.Limited = in.Has("limit")
+	out.Total = grouped(int64(len(pairs)))
+	return out, nil
+}

@@ -1,0 +1,90 @@
+package commands
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"crm/repo"
+)
+
+// This file merges customers.
+
+// taken is the kind of the fields that a merged customer takes from the other one: email=other,phone=other; its value
+// is a []string of columns.
+var taken = func() Kind {
+	fields := []string{"company_name", "full_name", "email", "phone", "address", "language", "sales_id"}
+	columns := Columns(fields...)
+	parse := columns.Parse
+	columns.Name = "FIELD=other,…"
+	columns.Parse = func(s *Session, text string) (any, error) {
+		parts := strings.Split(text, ",")
+		for i, part := range parts {
+			name, from, given := strings.Cut(part, "=")
+			if given && strings.TrimSpace(from) != "other" {
+				return nil, fmt.Errorf("want %s=other: the other fields stay", strings.TrimSpace(name))
+			}
+			parts[i] = name
+		}
+		return parse(s, strings.Join(parts, ","))
+	}
+	columns.Values = func(*Session) []Choice {
+		all := choices(fields)
+		for i := range all {
+			all[i].Text += "=other"
+		}
+		return all
+	}
+	return columns
+}()
+
+func mergeCustomers(ctx context.Context, s *Session, in Input) (Output, error) {
+	keep, other := Value[int64](in, "id"), Value[int64](in, "other")
+	if keep == other {
+		return Output{}, usagef("a customer is not merged with itself: give two numbers")
+	}
+	for _, id := range []int64{keep, other} { // an error says which
+		if _, err := s.DB.Customer(ctx, id); err != nil {
+			return Output{}, named(err, "customer", id)
+		}
+	}
+	c, moved, err := s.DB.MergeCustomers(ctx, keep, other, Value[[]string](in, "take"))
+	if isBare(err, repo.ErrDenied) {
+		err = &worded{
+			fmt.Sprintf("not permitted: customers %d and %d are not both yours", keep, other), "",
+			repo.ErrDenied,
+		}
+	}
+	out := done(customerFields, c, "customer", keep, "updated")
+	out.Message = fmt.Sprintf("customer %d merged into customer %d", other, keep) + inBrackets(movedInWords(moved))
+	out.Events = append(out.Events, happened("customer", other, "deleted"))
+	return out, named(err, "customer", keep)
+}
+
+// movedInWords lists what was moved: "2 contracts and 1 note".
+func movedInWords(moved map[string]int64) string {
+	var parts []string
+	for _, noun := range slices.Sorted(maps.Keys(moved)) {
+		parts = append(parts, Plural(moved[noun], noun))
+	}
+	if parts == nil {
+		return ""
+	}
+	return allOf(parts) + " moved"
+}
+
+// askToMerge asks before customers are merged: "merge customer 2 Bouzin (Lou Bouzin) into customer 1 Bouzin SARL (Lou
+// Bouzin)".
+func askToMerge(ctx context.Context, s *Session, in Input) (string, error) {
+	var names [2]string
+	for i, id := range []int64{Value[int64](in, "other"), Value[int64](in, "id")} {
+		c, err := s.DB.Customer(ctx, id)
+		if err != nil {
+			return "", named(err, "customer", id)
+		}
+		names[i] = fmt.Sprintf("customer %d %s", id, c.CompanyName) + inBrackets(c.FullName)
+	}
+	return "merge " + names[0] + " into " + names[1], nil
+}

@@ -1,0 +1,97 @@
+package repo_test
+
+import (
+	"testing"
+
+	"crm/repo"
+)
+
+// A merge moves all that belongs to one customer to another, contacts with what they are found by; one undo takes everything
+// back; the trail, export and erasing treat both as one.
+func TestMergeCustomers(t *testing.T) {
+	t.Parallel()
+	ctx, w := t.Context(), newWorld(t)
+	sales, admin := w.as("sales1"), w.as("admin")
+	keep, other := w.customer("sales1").ID, w.customer("sales1").ID
+	ok[repo.Customer](t)(sales.UpdateCustomer(ctx, other, repo.Change{"phone": "+33699999999", "company_name": "Zebra"}))
+	contact := ok[repo.Contact](t)(sales.AddContact(ctx, repo.Change{"customer_id": other, "full_name": "Quentin Rare"})).ID
+	k := w.contract(other, 5000, "signed").ID
+	e := w.event(k, "").ID
+	for _, c := range []int64{keep, other} {
+		w.set("insert into tag (name, customer_id) values ('vip', $1)", c)
+	}
+	w.set("insert into tag (name, customer_id) values ('press', $1)", other)
+	state := func() string {
+		return w.rowOf("customer", keep) + w.rowOf("customer", other) + w.rowOf("contact", contact) + w.rowOf("contract", k) + w.rowOf("event", e) +
+			read[string](w, "select string_agg(to_jsonb(t)::text, '' order by id) from (select id, name, customer_id, deleted_at from tag) t")
+	}
+	before := state()
+	merged, moved, err := sales.MergeCustomers(ctx, keep, other, []string{"phone"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if merged.Phone != "+33699999999" || merged.CompanyName != "Company of sales1" || moved["contract"] != 1 || moved["contact"] != 1 || moved["tag"] != 1 {
+		t.Errorf("merged is %+v, moved %v", merged, moved)
+	}
+	is(t, failed(admin.Customer(ctx, other)), repo.ErrNotFound, "the other one")
+	find := func(text string) (ids []int64) {
+		for _, c := range ok[repo.List[repo.Customer]](t)(admin.Customers(ctx, repo.CustomerFilter{Page: repo.Page{Limit: 9, Search: text}})).Rows {
+			ids = append(ids, c.ID)
+		}
+		return ids
+	}
+	if ids := find("quentin"); len(ids) != 1 || ids[0] != keep {
+		t.Errorf("by its contact %v are found", ids)
+	}
+	if ids := find("0699999999"); len(ids) != 1 || ids[0] != keep {
+		t.Errorf("by its phone %v are found", ids)
+	}
+	if ev := ok[repo.Event](t)(admin.Event(ctx, e)); ev.CustomerID != keep {
+		t.Errorf("the event is of customer %d", ev.CustomerID)
+	}
+	kinds := map[string]int{}
+	for _, entry := range ok[[]repo.Entry](t)(admin.History(ctx, "customer", keep)) {
+		kinds[entry.Action]++
+	}
+	if kinds["add"] != 2 || kinds["merge"] != 1 || kinds["delete"] != 1 {
+		t.Errorf("the history has %v", kinds)
+	}
+	if ids := read[[]int64](w, "select ids from records_of($1) where noun = 'customer'", keep); len(ids) != 2 {
+		t.Errorf("of the customer are %v", ids)
+	}
+	w.undone("sales1")
+	if after := state(); after != before {
+		t.Errorf("undone:\n%s\nwas\n%s", after, before)
+	}
+	if ids := find("quentin"); len(ids) != 1 || ids[0] != other {
+		t.Errorf("undone, by its contact %v are found", ids)
+	}
+}
+
+// Who may not change both customers does not merge them; nor does a made-up column or a missing customer pass.
+func TestMergeRefused(t *testing.T) {
+	t.Parallel()
+	ctx, w := t.Context(), newWorld(t)
+	mine, theirs, gone := w.customer("sales1").ID, w.customer("sales2").ID, w.customer("sales1").ID
+	ok[repo.Customer](t)(w.as("admin").DeleteCustomer(ctx, gone))
+	w.token("manage")
+	w.token("support1")
+	w.token("sales2")
+	before := w.checksums()
+	merge := func(person string, keep, other int64, take ...string) error {
+		_, _, err := w.as(person).MergeCustomers(ctx, keep, other, take)
+		return err
+	}
+	for _, person := range []string{"manage", "support1", "sales1", "sales2"} {
+		is(t, merge(person, mine, theirs), repo.ErrDenied, person+" merges")
+		is(t, merge(person, theirs, mine), repo.ErrDenied, person+" merges the other way")
+	}
+	is(t, merge("admin", mine, gone), repo.ErrNotFound, "a deleted customer")
+	is(t, merge("admin", mine, mine), repo.ErrNotFound, "itself")
+	for _, column := range []string{"id", "created_at", "changed_in", "fictional", "email_tokens", "email = null --"} {
+		is(t, merge("admin", mine, theirs, column), repo.ErrDenied, column)
+	}
+	if w.checksums() != before {
+		t.Error("something has changed")
+	}
+}

@@ -1,0 +1,63 @@
+package finding
+
+import (
+	"slices"
+	"strings"
+)
+
+// This file says which names are alike.
+
+// legalForms are words that say what kind of company a name is of, not which.
+var legalForms = func() map[string]bool {
+	forms := map[string]bool{}
+	for _, form := range strings.Fields("sarl sas sasu sa eurl sci snc scop gie ei gmbh ag kg ug ohg gbr ev mbh co ltd limited llc llp lp plc inc " +
+		"incorporated corp corporation company cie srl spa bv nv oy ab as aps sl bvba sprl kft zrt sro doo pty") {
+		forms[form] = true
+	}
+	return forms
+}()
+
+// CompanyKey returns a text that is the same for spellings of one company's name: without case, accents, punctuation,
+// blanks and legal forms. A name of legal forms alone keeps them.
+func CompanyKey(name string) string { return strings.Join(CompanyWords(name), "") }
+
+// CompanyWords returns the words of a company's name that CompanyKey joins.
+func CompanyWords(name string) []string {
+	words := Words(strings.NewReplacer(".", "", "&", " et ").Replace(name)) // S.A.R.L. is one word
+	kept := slices.DeleteFunc(slices.Clone(words), func(w string) bool { return legalForms[w] || w == "et" || w == "and" || w == "und" })
+	if len(kept) == 0 {
+		kept = words
+	}
+	return kept
+}
+
+// PersonKey returns a text that is the same for spellings of one person's name: as CompanyKey, in any order of its words.
+func PersonKey(name string) string {
+	words := Words(name)
+	slices.Sort(words)
+	return strings.Join(words, "")
+}
+
+// IsTypo reports whether two keys differ in one character: another one, one more, one less, or two that changed places. Keys of
+// fewer than four characters differ in more than that.
+func IsTypo(a, b string) bool {
+	x, y := []rune(a), []rune(b)
+	if len(x) > len(y) {
+		x, y = y, x
+	}
+	if len(x) < 4 || len(y)-len(x) > 1 {
+		return false
+	}
+	at := 0
+	for at < len(x) && x[at] == y[at] {
+		at++
+	}
+	if at == len(x) {
+		return len(y) > len(x)
+	}
+	if len(x) < len(y) {
+		return slices.Equal(x[at:], y[at+1:])
+	}
+	swapped := at+1 < len(x) && x[at] == y[at+1] && x[at+1] == y[at] && slices.Equal(x[at+2:], y[at+2:])
+	return swapped || slices.Equal(x[at+1:], y[at+1:])
+}

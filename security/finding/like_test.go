@@ -1,0 +1,41 @@
+package finding_test
+
+import (
+	"testing"
+
+	"crm/security/finding"
+)
+
+func TestCompanyKey(t *testing.T) {
+	for _, same := range [][]string{
+		{"Bouzin SARL", "bouzin", "BOUZIN S.A.R.L.", "Bouzin, SAS"},
+		{"Müller & Söhne GmbH", "Muller und Sohne", "MÜLLER ET SÖHNE AG"},
+		{"Cool Startup LLC", "Coolstartup", "cool start-up Inc."},
+		{"L'Oréal SA", "LOreal"},
+	} {
+		for _, name := range same {
+			if finding.CompanyKey(name) != finding.CompanyKey(same[0]) {
+				t.Errorf("%s has the key %s, %s has %s", name, finding.CompanyKey(name), same[0], finding.CompanyKey(same[0]))
+			}
+		}
+	}
+	if finding.CompanyKey("SA") == "" || finding.CompanyKey("Bouzin") == finding.CompanyKey("Bouzon") {
+		t.Error("keys say too little")
+	}
+	if finding.PersonKey("Lou Bouzin") != finding.PersonKey("BOUZIN, Lou") {
+		t.Error("the order of a person's names matters")
+	}
+}
+
+func TestIsTypo(t *testing.T) {
+	for _, pair := range [][2]string{{"bouzin", "bouzon"}, {"bouzin", "bouzinn"}, {"bouzin", "ouzin"}, {"bouzin", "buozin"}, {"bouzin", "bouzni"}, {"éclat", "eclat"}} {
+		if !finding.IsTypo(pair[0], pair[1]) || !finding.IsTypo(pair[1], pair[0]) {
+			t.Errorf("%v are no typo", pair)
+		}
+	}
+	for _, pair := range [][2]string{{"bouzin", "bouzin"}, {"bouzin", "bauzon"}, {"abc", "abd"}, {"bouzin", "bou"}, {"", "a"}, {"bouzin", "nizuob"}, {"abcdef", "badcfe"}} {
+		if finding.IsTypo(pair[0], pair[1]) || finding.IsTypo(pair[1], pair[0]) {
+			t.Errorf("%v are a typo", pair)
+		}
+	}
+}
