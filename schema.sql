@@ -2175,7 +2175,7 @@ create index audit_batch on audit (batch, id) where batch is not null;
 -- Reports whether an entry with this action leads changes.
 create function leads(action text) returns boolean
 language sql immutable parallel safe
-return action in ('hand-over', 'update-many', 'merge');
+return action in ('hand-over', 'update-many', 'merge', 'import');
 
 -- Writes an entry by the caller that leads the following changes in the transaction, until crm.batch is empty again. It
 -- returns the entry.
@@ -2517,7 +2517,9 @@ declare
 	more    text;
 begin
 	begin
-		perform lead_update(of_noun);
+		if coalesce(current_setting('crm.batch', true), '') = '' then -- else an import leads them
+			perform lead_update(of_noun);
+		end if;
 		for which, new in select c.key::bigint, c.value from jsonb_each(changes) c order by 1 loop
 			begin
 				execute format('update %1$s t set %2$s '
@@ -2543,6 +2545,53 @@ begin
 		null; -- the changes are rolled back
 	end;
 	return jsonb_build_object('changed', changed, 'refused', refused);
+end $$;
+
+-- Writes the entry that leads the records which an import adds and changes.
+create function lead_import(of_noun text) returns void
+language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
+begin
+	perform lead(plain_name(of_noun), 0, 'import', null);
+end $$;
+
+-- Adds records to a table with the caller's own rights. rows is an array of their columns, which are those of the first
+-- one. It adds all with one statement or, if one is refused, each with its own. It returns the new ids in the order of
+-- the rows, of a table whose ids the caller may read, and the rows that were refused, by their place from 0.
+create function add_many(tab regclass, rows jsonb) returns jsonb
+language plpgsql volatile set search_path = :"schema", pg_temp as $$
+declare
+	written text := (select string_agg(format('%I', name), ', ') from jsonb_object_keys(rows->0) name);
+	adding  text := format('insert into %1$s (%2$s) select %2$s from jsonb_populate_recordset(null::%1$s, $1)', tab, written);
+	ids     jsonb := '[]';
+	refused jsonb := '[]';
+	place   bigint := 0;
+	row     jsonb;
+	new     jsonb;
+	code    text;
+	broken  text;
+	more    text;
+begin
+	adding := case when has_column_privilege(tab, 'id', 'select')
+		then format('with added as (%s returning id) select coalesce(jsonb_agg(id order by id), ''[]'') from added', adding)
+		else format('with added as (%s) select ''[]''::jsonb', adding) end;
+	begin
+		execute adding into ids using rows;
+		return jsonb_build_object('ids', ids, 'refused', refused);
+	exception when integrity_constraint_violation or data_exception or insufficient_privilege or no_data_found then
+		ids := '[]';
+	end;
+	for row in select e.value from jsonb_array_elements(rows) e loop
+		begin
+			execute adding into new using jsonb_build_array(row);
+			ids := ids || case when new = '[]' then '[0]' else new end;
+		exception when integrity_constraint_violation or data_exception or insufficient_privilege or no_data_found then
+			get stacked diagnostics code = returned_sqlstate, broken = constraint_name, more = pg_exception_detail;
+			refused := refused || jsonb_build_object('id', place, 'code', code, 'constraint', broken, 'detail', more);
+			ids := ids || '[0]'::jsonb;
+		end;
+		place := place + 1;
+	end loop;
+	return jsonb_build_object('ids', ids, 'refused', refused);
 end $$;
 
 -- Merges one customer into another: moves every row that refers to it, in whatever table, and deletes it. Of taken,
@@ -2714,7 +2763,8 @@ declare
 	former    jsonb;
 	taken     bigint := 0;
 begin
-	if led.id is null or judgement[2] is null or led.action = 'hand-over' and judgement[2] <> 0
+	if led.id is null or judgement[2] is null and led.action <> 'import'
+		or led.action = 'hand-over' and judgement[2] <> 0
 		or led.action = 'merge' and within(judgement,
 			array[(select c.sales_id from customer c where c.id = led.entity_id)]) is not true then
 		raise exception using errcode = '42501', message = 'not permitted';
@@ -2732,8 +2782,15 @@ begin
 	for change in select b.* from audit b where b.batch = led.id order by b.id desc loop
 		tab := table_of(change.entity);
 		execute format('select to_jsonb(t) from %s t where t.id = $1', tab) into row using change.entity_id;
-		if led.action = 'update-many' and judgement[2] <> 0
-			and within(judgement, owners_of(change.entity, row)) is not true then
+		if change.action = 'add' and change.entity in ('contract', 'payment') then
+			raise exception using errcode = '23514', constraint = 'undo_added', message = 'this is not deleted';
+		end if;
+		if (case when change.action = 'add'
+				then (judged(change.entity || '.delete'))[2] is distinct from 0 and not is_fresh(change)
+			when led.action in ('hand-over', 'merge') then false
+			else judgement[2] is null or judgement[2] <> 0
+				and within(judgement, owners_of(change.entity, row)) is not true end)
+		then
 			raise exception using errcode = '42501', message = 'not permitted';
 		end if;
 		former := (select coalesce(jsonb_object_agg(w.key,
@@ -2743,6 +2800,9 @@ begin
 		former := former || (select coalesce(jsonb_object_agg(w.key, w.value), '{}')
 			from jsonb_each(tokens->change.id::text) w
 			where w.key = any (token_columns(tab)) and former ? left(w.key, -7));
+		if change.action = 'add' then
+			former := jsonb_build_object('deleted_at', now());
+		end if;
 		perform set_config('crm.undoes', change.id::text, true);
 		if former <> '{}' then
 			execute format('update %1$s t set changed_in = $1, %2$s '
@@ -3057,7 +3117,8 @@ grant execute on function
 	fate(uuid), known_fate(uuid), requested_id(), history(text, bigint), my_changes(bigint), led_changes(bigint),
 		take_back(bigint, jsonb),
 	merge_customers(bigint, bigint, text[]),
-	lead_update(text), change_many(text, regclass, jsonb, boolean, boolean), own_addition(text, bigint),
+	lead_update(text), lead_import(text), add_many(regclass, jsonb),
+		change_many(text, regclass, jsonb, boolean, boolean), own_addition(text, bigint),
 	note_refusal(text, text, bigint), note_export(text, bigint, text), export_customer(bigint),
 		erase_customer(bigint, jsonb),
 	contact_of_customer(bigint), contact_of_contract(bigint), contract_owners(bigint, bigint), owners_of(text, jsonb),

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// This file is what administrators do for others' access: one-time passwords, locks, second factors.
+// This file has the commands with which administrators manage others' access: one-time passwords, lockouts, second
+// factors.
 
 func accessCommands() Table {
 	return Table{
@@ -22,7 +23,7 @@ func accessCommands() Table {
 			Args:  []Arg{idArg(UserID)}, Examples: []string{"user unlock 3"},
 			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
 				id := Value[int64](in, "id")
-				return told("user", id, "unlocked"), named(s.DB.Unlock(ctx, id), "user", id)
+				return acknowledged("user", id, "unlocked"), named(s.DB.Unlock(ctx, id), "user", id)
 			},
 		},
 		{
@@ -43,7 +44,7 @@ func accessCommands() Table {
 	}
 }
 
-// A reset is a collaborator's one-time password, and when it stops working.
+// A reset is a collaborator's new one-time password and its expiry.
 type reset struct {
 	id       int64
 	password string

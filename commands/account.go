@@ -11,10 +11,10 @@ import (
 
 // This file signs in and out. The session's key lives in memory only, inside the signer.
 
-// What somebody may have to do before anything else, as the database says it.
+// A duty is something that a user must do before any other command. The database reports it with these values.
 const (
-	dutyPassword = "password" // choose a password: theirs is for once
-	dutyFactor   = "mfa"      // enrol a second factor: their role must have one
+	dutyPassword = "password" // replace a one-time password
+	dutyFactor   = "mfa"      // enrol a second factor, because the role requires one
 )
 
 var (
@@ -97,16 +97,16 @@ func login(ctx context.Context, s *Session, in Input) (Output, error) {
 	return out, nil
 }
 
-// enter makes a session that was opened in the database the one of this conversation; the one before it ends.
+// enter makes a newly opened database session the session of this conversation. It ends the previous session.
 func (s *Session) enter(ctx context.Context, nobody *repo.DB, o repo.Opening) error {
 	signer := security.NewSigner(security.Session{ID: o.SessionID, UserID: o.UserID, Key: o.Key, Ends: o.Ends},
 		s.Terms.TokenLifetime, s.Locale.Now)
-	signer.Heard()(o.ServerTime) // the database's clock judges the tokens
+	signer.Heard()(o.ServerTime) // tokens are checked by the database's clock
 	next := Session{DB: nobody.As(signer.Token).Timed(signer.Heard)}
 	if err := next.refresh(ctx); err != nil {
 		return err
 	}
-	if s.Me != nil { // one conversation, one session
+	if s.Me != nil { // a conversation has only one session
 		_ = s.DB.SignOut(ctx)
 	}
 	s.forget()
@@ -114,7 +114,7 @@ func (s *Session) enter(ctx context.Context, nobody *repo.DB, o repo.Opening) er
 	return nil
 }
 
-// refresh learns who is signed in, what they may do, and what they must do first.
+// refresh reads the signed-in user, their permissions and their duty from the database.
 func (s *Session) refresh(ctx context.Context) error {
 	me, may, duty, err := s.DB.Whoami(ctx)
 	if err != nil {
@@ -128,7 +128,7 @@ func (s *Session) refresh(ctx context.Context) error {
 	return nil
 }
 
-// remind is what a message says of a duty, if there is one.
+// remind returns the lines that a message adds about the user's duty; "" without one.
 func (s *Session) remind() string {
 	if s.Duty == "" {
 		return ""
@@ -137,7 +137,7 @@ func (s *Session) remind() string {
 	return "\n" + text + "\nhint: " + hint
 }
 
-// due is the error of whatever must wait for a duty.
+// due returns the error of a command that is refused because of the user's duty.
 func (s *Session) due() error {
 	if s.Duty == dutyPassword {
 		return &worded{
@@ -151,7 +151,7 @@ func (s *Session) due() error {
 	}
 }
 
-// refused is the event of a sign-in that was turned down.
+// refused returns the event of a sign-in with wrong credentials; nil for other errors.
 func refused(err error) []Event {
 	if !errors.Is(err, repo.ErrCredentials) {
 		return nil
@@ -171,7 +171,7 @@ func matrixOf(may []repo.Permission) (security.Matrix, error) {
 	return matrix, nil
 }
 
-// forget wipes the key and everything that was known of the signed-in user.
+// forget wipes the session's key and clears the signed-in user.
 func (s *Session) forget() {
 	if s.signer != nil {
 		s.signer.Wipe()
@@ -179,8 +179,9 @@ func (s *Session) forget() {
 	s.DB, s.signer, s.Me, s.Matrix, s.Duty = s.DB.As(nil), nil, nil, nil, ""
 }
 
-// settle notices that the database has ended the session, or that there is a new duty.
-func (s *Session) settle(ctx context.Context, err error) error {
+// explainSignedOut replaces repo.ErrSignedOut with the reason: a new duty, or a session that has ended. In the second
+// case it signs the user out. It returns other errors unchanged.
+func (s *Session) explainSignedOut(ctx context.Context, err error) error {
 	if s.Me == nil || !errors.Is(err, repo.ErrSignedOut) {
 		return err
 	}
@@ -195,7 +196,7 @@ func (s *Session) settle(ctx context.Context, err error) error {
 func logout(ctx context.Context, s *Session, _ Input) (Output, error) {
 	err := s.DB.SignOut(ctx)
 	out := Output{Message: "signed out", Events: []Event{{Name: "signed out", Level: LevelInfo}}}
-	s.forget() // whatever the database says
+	s.forget() // even if the database returned an error
 	if errors.Is(err, repo.ErrSignedOut) {
 		err = nil
 	}

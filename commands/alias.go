@@ -14,18 +14,19 @@ import (
 	"crm/security"
 )
 
-// This file keeps a user's own names for commands, one "name = command" a line.
+// This file stores a user's aliases in a file, one "name = command" per line.
 
-// Aliases are a user's own names for commands, kept in a file that is read anew for each conversation.
+// Aliases are a user's own names for commands. They are read from a file when a conversation starts.
 type Aliases struct {
 	path string
 	list []alias
-	err  error // why the file cannot be read; nothing is written over it then
+	err  error // why the file could not be read; then it is never overwritten
 }
 
 type alias struct{ name, line string }
 
-// OpenAliases reads the file; one that is missing holds none. One that cannot be read is said by `alias`.
+// OpenAliases reads the file. A missing file has no aliases. If the file cannot be read, the command `alias` returns
+// the error.
 func OpenAliases(path string) *Aliases {
 	a := &Aliases{path: path}
 	content, err := os.ReadFile(path)
@@ -55,12 +56,12 @@ func (a *Aliases) put(name, line string) error {
 	if a.err != nil {
 		return a.err
 	}
-	kept := slices.DeleteFunc(slices.Clone(a.list), func(x alias) bool { return x.name == name })
+	list := slices.DeleteFunc(slices.Clone(a.list), func(x alias) bool { return x.name == name })
 	if line != "" {
-		kept = append(kept, alias{name, line})
+		list = append(list, alias{name, line})
 	}
 	var b strings.Builder
-	for _, x := range kept {
+	for _, x := range list {
 		fmt.Fprintf(&b, "%s = %s\n", x.name, x.line)
 	}
 	err := os.MkdirAll(filepath.Dir(a.path), 0o700)
@@ -73,12 +74,12 @@ func (a *Aliases) put(name, line string) error {
 	if err != nil {
 		return usagef("the aliases cannot be written: %v", err)
 	}
-	a.list = kept
+	a.list = list
 	return nil
 }
 
-// expand replaces an alias at the beginning of a line, and ? by help. A command is never shadowed, and an
-// alias is not looked up inside an alias.
+// expand replaces an alias at the beginning of a line, and "?" with "help". An alias cannot shadow a command and is
+// not expanded inside another alias.
 func (s *Session) expand(line string, words []Word) string {
 	if len(words) == 0 || words[0].Quoted || slices.Contains(s.Table.Nouns(), words[0].Value) {
 		return line
@@ -92,7 +93,7 @@ func (s *Session) expand(line string, words []Word) string {
 	return line
 }
 
-// Writes reports whether a line, as it would be typed, is a command that may change stored data.
+// Writes reports whether a typed line is a command that may change stored data.
 func (s *Session) Writes(line string) bool {
 	words, err := Split(line)
 	if err != nil || len(words) == 0 {

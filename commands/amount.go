@@ -41,7 +41,7 @@ func money(least repo.Money) Kind {
 	}
 }
 
-// withoutCurrency takes the company's currency off one side of an amount.
+// withoutCurrency removes the company's currency from the beginning or the end of an amount.
 func withoutCurrency(l Locale, text string) (string, error) {
 	text = strings.TrimSpace(text)
 	sign := ""
@@ -61,7 +61,7 @@ func withoutCurrency(l Locale, text string) (string, error) {
 	return sign + text, nil
 }
 
-// currencyMarks are the code of the company's currency and its symbols.
+// currencyMarks returns the code of the company's currency and its symbols.
 func currencyMarks(l Locale) []string {
 	unit, err := currency.ParseISO(l.Currency)
 	if err != nil {
@@ -71,7 +71,7 @@ func currencyMarks(l Locale) []string {
 	return []string{unit.String(), p.Sprint(currency.Symbol(unit)), p.Sprint(currency.NarrowSymbol(unit))}
 }
 
-// cutMark takes a mark off the beginning or the end of a text, in any case.
+// cutMark removes a mark, in upper or lower case, from the beginning or the end of a text.
 func cutMark(text, mark string) (rest string, found bool) {
 	if mark == "" || len(text) <= len(mark) {
 		return text, false
@@ -85,8 +85,8 @@ func cutMark(text, mark string) (rest string, found bool) {
 	return text, false
 }
 
-// spansAmount returns how many of the words are one amount as tables print it, such as the three of 8 450,50 €. Groups
-// of digits alone are not taken together: 1 200 may be two values.
+// spansAmount returns how many of the words form one amount as tables print it: 3 for "8 450,50 €". Groups of digits
+// without decimals or currency are not joined, because 1 200 may be two values.
 func spansAmount(s *Session, words []Word) int {
 	count := 0
 	for count < len(words) && count < 6 && !words[count].Quoted && !words[count].IsFlag() {

@@ -19,15 +19,15 @@ import (
 type AmountFormat struct {
 	printer       *printing.Printer
 	decimal       string // between units and hundredths
-	before, after string // the currency, on one of both sides
+	before, after string // the currency; one of them is empty
 }
 
-// NewAmountFormat returns the format of a locale: it takes the signs of the language and the symbol of the
-// currency from CLDR. An unknown language gets English signs; an unknown currency is written as it is.
+// NewAmountFormat returns the format of a locale. Separators and the currency's symbol come from CLDR. An unknown
+// language gets English separators; an unknown currency is printed as its code.
 func NewAmountFormat(l Locale) AmountFormat {
 	tag := language.Make(l.Language)
 	f := AmountFormat{printer: printing.NewPrinter(tag)}
-	// Half a unit with one decimal shows what stands between the digits.
+	// Formatting 0.5 yields the decimal separator between two digits.
 	f.decimal = strings.TrimFunc(f.printer.Sprint(number.Decimal(0.5, number.Scale(1))), unicode.IsDigit)
 	symbol := l.Currency
 	if unit, err := currency.ParseISO(l.Currency); err == nil {
@@ -37,8 +37,8 @@ func NewAmountFormat(l Locale) AmountFormat {
 	return f
 }
 
-// placeSymbol returns what to write before and after the number. x/text does not have CLDR's patterns for this; the
-// default is the custom of most of Europe: after it.
+// placeSymbol returns the text before and after the number. x/text lacks CLDR's patterns for this, so other languages
+// get the symbol after the number, as in most of Europe.
 func placeSymbol(tag language.Tag, symbol string) (before, after string) {
 	if symbol == "" {
 		return "", ""
@@ -59,8 +59,8 @@ func placeSymbol(tag language.Tag, symbol string) (before, after string) {
 // Decimal returns the decimal mark of the locale.
 func (f AmountFormat) Decimal() string { return f.decimal }
 
-// Format returns the amount with sign, grouping, two decimals and currency: "1 200,50 €". Its spaces are U+0020, so
-// that grep finds what is shown.
+// Format returns the amount with sign, grouping, two decimals and currency: "1 200,50 €". Spaces are U+0020, so that
+// grep finds the printed text.
 func (f AmountFormat) Format(m repo.Money) string {
 	sign, hundredths := "", uint64(m)
 	if m < 0 {

@@ -12,9 +12,9 @@ import (
 	"crm/repo"
 )
 
-// This file reads the trail, and says on it what the database cannot see: refusals, and lists that were exported.
+// This file reads the trail. It also adds what the database cannot see: refused commands and exported lists.
 
-// A trailEntry is one with what it is about, in short.
+// A trailEntry is an entry of the trail with a one-line summary.
 type trailEntry struct {
 	repo.AuditEntry
 	short string
@@ -43,7 +43,7 @@ func nested(values map[string]any) any {
 	return Nested{values}
 }
 
-// inShort is what an entry is about: the columns that were changed, or what else there is to say of it.
+// inShort returns the summary of an entry: the changed columns, or the facts that the entry records.
 func inShort(s *Session, e repo.AuditEntry) string {
 	switch e.Action {
 	case "add", "purge":
@@ -56,7 +56,7 @@ func inShort(s *Session, e repo.AuditEntry) string {
 	}
 	var details []string
 	for _, key := range slices.Sorted(maps.Keys(e.After)) {
-		details = append(details, fmt.Sprintf("%s: %s", key, toTell(s, key, e.After[key])))
+		details = append(details, fmt.Sprintf("%s: %s", key, trailText(s, key, e.After[key])))
 	}
 	return strings.Join(details, ", ")
 }
@@ -75,7 +75,7 @@ func auditCommands() Table {
 		Flag{Name: "until", Kind: MomentEnd, Help: "only entries before this time, or of this day or earlier"})
 	return Table{{
 		Name: "audit list", Short: "List the trail, the newest entry first", Needs: action("audit", "view"),
-		Flags: slices.DeleteFunc(flags, func(f Flag) bool { return f.Name == "deleted" }), // nothing of it is
+		Flags: slices.DeleteFunc(flags, func(f Flag) bool { return f.Name == "deleted" }), // entries are never deleted
 		Examples: []string{
 			"audit list --action sign-in-failed --since today",
 			"audit list --entity customer --id 1 --format json",
@@ -84,7 +84,7 @@ func auditCommands() Table {
 	}}
 }
 
-// suggested is the kind of one word, which may be another than those that completion knows.
+// suggested returns the kind of one word. Completion offers the values, but other words are accepted.
 func suggested(name string, values ...string) Kind {
 	k := Token(name)
 	k.Values = func(*Session) []Choice { return choices(values) }
@@ -122,7 +122,7 @@ func listAudits(ctx context.Context, s *Session, in Input) (Output, error) {
 	return out, err
 }
 
-// unheardOf warns that there may be nothing for being misspelt.
+// unheardOf warns that a filter's word is unknown, so an empty result may be due to a typing error.
 func unheardOf(flag, word string, known []string) []string {
 	if word == "" || slices.Contains(known, word) {
 		return nil
@@ -130,13 +130,13 @@ func unheardOf(flag, word string, known []string) []string {
 	return []string{fmt.Sprintf("%s %s is on no trail%s", flag, show(word), DidYouMean(word, known))}
 }
 
-// noted is a refusal that the trail has already.
+// noted is a refusal that is already in the trail.
 type noted struct{ error }
 
 func (n noted) Unwrap() error { return n.error }
 
-// noteRefusal notes on the trail that somebody signed in was not permitted a command. That it cannot be noted is no
-// reason to say anything else.
+// noteRefusal adds an entry to the trail if err refuses a command to a signed-in user, and returns err. A failure to
+// add the entry is ignored: the user must get the refusal in any case.
 func (s *Session) noteRefusal(ctx context.Context, c Command, in Input, err error) error {
 	var already noted
 	if s.Me == nil || s.DB == nil || !errors.Is(err, repo.ErrDenied) || errors.As(err, &already) {
@@ -151,7 +151,7 @@ func (s *Session) noteRefusal(ctx context.Context, c Command, in Input, err erro
 	return noted{err}
 }
 
-// NoteExport notes on the trail that rows of a list were answered in a format for programs.
+// NoteExport adds an entry to the trail if rows of a list were answered in a format for programs.
 func (s *Session) NoteExport(ctx context.Context, a Answer, rows int) {
 	format := a.Format
 	if s.Settings != nil {

@@ -1,6 +1,6 @@
 package commands
 
-// This file asks for what a typed line leaves out: customer add needs a company and a person.
+// This file asks for the required values that a typed line leaves out: customer add needs a company and a person.
 
 import (
 	"context"
@@ -13,11 +13,11 @@ import (
 
 // A Blank is a required argument or flag that has no value on the line.
 type Blank struct {
-	Label string // in usage lines and messages: COMPANY_NAME, --name
+	Label string // as in usage lines and messages: COMPANY_NAME, --name
 	Help  string
 	Kind  Kind
-	// Set takes an answer. It returns a line that names the record if the answer is a name, and an error that says
-	// what is wrong with the answer; context.Canceled ends the asking.
+	// Set stores an answer. If the answer names a record, note says which one. The error says what is wrong with the
+	// answer; context.Canceled ends the questions.
 	Set func(ctx context.Context, text string) (note string, err error)
 
 	placeholder string // of a flag's value
@@ -70,8 +70,8 @@ func (b *binder) needs(blanks []Blank) error {
 	return usageHint("usage: "+b.command.Usage(), "%s needs %s", b.command.Name, allOf(labels))
 }
 
-// fill asks for the blanks of a line and returns its words with the answers: flags first, so that -- and arguments of
-// several words do not take them. It asks nothing while a value on the line is invalid.
+// fill asks for the blanks of a line and returns its words with the answers. Flags come first, so that -- and
+// arguments of several words do not take them. If a value on the line is invalid, fill asks nothing.
 func (s *Session) fill(ctx context.Context, c Command, words []Word) ([]Word, error) {
 	blanks := c.Missing(s, words)
 	if s.Ask == nil || len(blanks) == 0 {
@@ -110,7 +110,8 @@ func (s *Session) fill(ctx context.Context, c Command, words []Word) ([]Word, er
 	return filled, nil
 }
 
-// set checks an answer and keeps it as words. Quotes around the whole answer are taken off: none are needed.
+// set checks an answer and stores it as words. It removes quotes around the whole answer, because an answer needs
+// none.
 func (blank *Blank) set(ctx context.Context, s *Session, text string) (note string, err error) {
 	words, err := Split(text)
 	if err == nil && len(words) == 1 && words[0].Quoted {
@@ -145,12 +146,12 @@ func (blank *Blank) set(ctx context.Context, s *Session, text string) (note stri
 	return note, nil
 }
 
-// wrong returns the error of an invalid answer.
+// wrong adds the blank's label to the error of an invalid answer.
 func (blank *Blank) wrong(err error) error {
 	return repo.Invalid{Problems: []repo.Problem{{Field: blank.Label, Text: err.Error()}}}
 }
 
-// CompleteAnswer completes an answer, of which before is typed. Values need no quotes there.
+// CompleteAnswer completes an answer; before is the text up to the cursor. Values in answers need no quotes.
 func (blank Blank) CompleteAnswer(s *Session, before string) Completion {
 	if blank.Kind.IsLine {
 		return s.Table.Complete(s, before)

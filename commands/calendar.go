@@ -1,8 +1,7 @@
 package commands
 
-// This file reads dates and times as people write them, in English and French: 2026-03-28 18:30, 28/03/2026,
-// 28.03.2026, 28 mars 2026 18h30, monday, demain, 6PM, +3d, +2h. Two numbers around a slash are day and month, or month
-// and day where the region is the United States.
+// This file parses dates and times in English and French: 2026-03-28 18:30, 28/03/2026, 28.03.2026, 28 mars 2026
+// 18h30, monday, demain, 6PM, +3d, +2h. 03/04 is day/month, and month/day if the region is the United States.
 
 import (
 	"fmt"
@@ -18,7 +17,7 @@ const (
 	lastYear   = 9999
 )
 
-// months are the names of months by their first three or four letters, with and without accents.
+// months maps the first three or four letters of a month's name, with and without accents, to the month.
 var months = map[string]time.Month{
 	"jan": 1, "feb": 2, "fev": 2, "fév": 2, "mar": 3, "apr": 4, "avr": 4, "may": 5, "mai": 5, "jun": 6, "juin": 6,
 	"jul": 7, "juil": 7, "aug": 8, "aou": 8, "aoû": 8, "sep": 9, "oct": 10, "nov": 11, "dec": 12, "déc": 12,
@@ -52,7 +51,7 @@ var (
 // isISO reports whether a text has the shape of a date as ISO 8601 writes it, with or without a time.
 func isISO(text string) bool { return isoForm.MatchString(strings.TrimSpace(text)) }
 
-// readMoment reads a date, a time, both, or a distance.
+// readMoment parses a date, a time, both, or a relative time such as +2h.
 func readMoment(l Locale, text string) (moment, error) {
 	text = strings.TrimSpace(text)
 	if isISO(text) {
@@ -78,7 +77,7 @@ func readMoment(l Locale, text string) (moment, error) {
 	return m, err
 }
 
-// readISO reads 2026-03-28, with 18:30, 18:30:05 or an offset behind it (RFC 3339).
+// readISO parses 2026-03-28, optionally with 18:30 or 18:30:05 and an offset (RFC 3339).
 func readISO(text string) (moment, error) {
 	day, err := time.Parse(dateLayout, text[:len(dateLayout)])
 	if err != nil {
@@ -90,25 +89,25 @@ func readISO(text string) (moment, error) {
 	text = strings.TrimSpace(text[len(dateLayout)+1:])
 	for _, layout := range []string{"15:04", "15:04:05"} {
 		if t, err := time.Parse(layout, text); err == nil {
-			return moment{day: &day, clock: &clockTime{of: t}}, nil
+			return moment{day: &day, clock: &clockTime{wall: t}}, nil
 		}
 		if t, err := time.Parse(layout+"Z07:00", text); err == nil {
 			_, offset := t.Zone()
-			return moment{day: &day, clock: &clockTime{of: t, zone: time.FixedZone("", offset)}}, nil
+			return moment{day: &day, clock: &clockTime{wall: t, zone: time.FixedZone("", offset)}}, nil
 		}
 	}
 	clock, err := readClock(strings.ToLower(text))
 	return moment{day: &day, clock: &clock}, err
 }
 
-// readDate returns midnight UTC of the day, whatever the zone. text is in lower case.
+// readDate returns midnight UTC of the day, regardless of the time zone. text must be in lower case.
 func readDate(l Locale, text string) (time.Time, error) {
 	year, month, day := l.Now().In(l.Zone).Date()
 	today := time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
 	if days, ok := nearDays[text]; ok {
 		return today.AddDate(0, 0, days), nil
 	}
-	if weekday, ok := weekdays[text]; ok { // the next one, which may be today
+	if weekday, ok := weekdays[text]; ok { // the next such day, which may be today
 		return today.AddDate(0, 0, int(weekday-today.Weekday()+7)%7), nil
 	}
 	if found := daysAway.FindStringSubmatch(text); found != nil {
@@ -117,7 +116,7 @@ func readDate(l Locale, text string) (time.Time, error) {
 	return readWritten(l, text)
 }
 
-// readWritten reads 28/03/2026, 28.03.2026, 28 mar 2026 and mar 28, 2026.
+// readWritten parses 28/03/2026, 28.03.2026, 28 mar 2026 and mar 28, 2026.
 func readWritten(l Locale, text string) (time.Time, error) {
 	if found := numericDate.FindStringSubmatch(text); found != nil {
 		day, month := found[1], found[3]
@@ -141,7 +140,7 @@ func readWritten(l Locale, text string) (time.Time, error) {
 	return dateOf(text, found[3], month, found[1])
 }
 
-// monthOf returns the month of a name or of its abbreviation.
+// monthOf returns the month with a name or an abbreviation.
 func monthOf(name string) (time.Month, bool) {
 	if month, ok := months[name]; ok {
 		return month, true
@@ -177,7 +176,7 @@ func inYears(t time.Time) (time.Time, error) {
 	return t, nil
 }
 
-// daysOf are the days of +3d and -2w; j and s are French days and weeks.
+// daysOf returns the number of days in +3d or -2w. j and s are the French units for days and weeks.
 func daysOf(found []string) int {
 	days, _ := strconv.Atoi(found[2])
 	if found[3] == "w" || found[3] == "s" {
@@ -189,7 +188,7 @@ func daysOf(found []string) int {
 	return days
 }
 
-// readElapsed reads +2h, +2h30 and +45min.
+// readElapsed parses +2h, +2h30 and +45min.
 func readElapsed(found []string) moment {
 	hours, _ := strconv.Atoi("0" + found[2])
 	minutes, _ := strconv.Atoi("0" + found[3] + found[4])
@@ -200,13 +199,13 @@ func readElapsed(found []string) moment {
 	return moment{elapsed: &d}
 }
 
-// A clockTime is a time of day, in a zone of its own where the text gives an offset.
+// A clockTime is a time of day. It has its own zone if the text gives an offset.
 type clockTime struct {
-	of   time.Time      // its hour, minute, second and fraction
-	zone *time.Location // nil: the company's
+	wall time.Time      // only hour, minute, second and fraction are used
+	zone *time.Location // nil: the company's time zone
 }
 
-// readClock reads 18:30, 18:30:05, 18h, 18h30 and 6:30 pm, in lower case.
+// readClock parses 18:30, 18:30:05, 18h, 18h30 and 6:30 pm, in lower case.
 func readClock(text string) (clockTime, error) {
 	wrong := fmt.Errorf("there is no time of day %s: want one like 18:30, 18h30 or 6PM", show(text))
 	found := clockForm.FindStringSubmatch(text)
@@ -227,14 +226,14 @@ func readClock(text string) (clockTime, error) {
 	if hour > 23 || minute > 59 || second > 59 {
 		return clockTime{}, wrong
 	}
-	return clockTime{of: time.Date(1, 1, 1, hour, minute, second, 0, time.UTC)}, nil
+	return clockTime{wall: time.Date(1, 1, 1, hour, minute, second, 0, time.UTC)}, nil
 }
 
-// on is the instant on a day, which is given as midnight UTC, in the company's zone.
+// on returns the instant of the time on a day, in the company's time zone. day is midnight UTC.
 func (c clockTime) on(day time.Time, zone *time.Location) (time.Time, error) {
 	at := func(zone *time.Location) time.Time {
-		return time.Date(day.Year(), day.Month(), day.Day(), c.of.Hour(), c.of.Minute(), c.of.Second(),
-			c.of.Nanosecond(), zone)
+		return time.Date(day.Year(), day.Month(), day.Day(), c.wall.Hour(), c.wall.Minute(), c.wall.Second(),
+			c.wall.Nanosecond(), zone)
 	}
 	if c.zone != nil {
 		return inYears(at(c.zone).In(zone))

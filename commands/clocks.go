@@ -1,7 +1,7 @@
 package commands
 
-// This file turns the wall time of a zone into an instant. A time that a change of clocks skips is refused, and one
-// that occurs twice asks for its offset, so that no event moves by an hour unnoticed.
+// This file converts the wall time of a time zone to an instant. A time that daylight saving skips is an error. A time
+// that occurs twice is an error too unless it has an offset, so that no event moves by an hour unnoticed.
 
 import (
 	"fmt"
@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// startOfDay returns the first instant of the day in the zone; that is not midnight where
-// the clocks change then. day is midnight UTC.
+// startOfDay returns the first instant of the day in the zone. It is not midnight if the clocks skip midnight. day is
+// midnight UTC.
 func startOfDay(day time.Time, zone *time.Location) (time.Time, error) {
 	instants, change := resolve(day, zone)
 	start := change
@@ -23,8 +23,8 @@ func startOfDay(day time.Time, zone *time.Location) (time.Time, error) {
 	return inYears(start)
 }
 
-// onlyInstant returns the instant at which the clocks of the zone show the wall time, which
-// is given as UTC.
+// onlyInstant returns the instant of a wall time in the zone; wall holds it as UTC. It returns an error if there is
+// none or more than one.
 func onlyInstant(wall time.Time, zone *time.Location) (time.Time, error) {
 	const readable = dateLayout + " 15:04"
 	instants, change := resolve(wall, zone)
@@ -41,8 +41,8 @@ func onlyInstant(wall time.Time, zone *time.Location) (time.Time, error) {
 		wall.Format(readable), instants[0].Format(time.RFC3339), instants[1].Format(time.RFC3339))
 }
 
-// resolve returns the instants, at most two, at which the clocks of the zone show the wall
-// time; if there are none, also the instant at which the clocks skip it.
+// resolve returns the instants of a wall time in the zone, at most two. If there is none, change is the instant at
+// which the clocks skip it.
 func resolve(wall time.Time, zone *time.Location) (instants []time.Time, change time.Time) {
 	guess := time.Date(wall.Year(), wall.Month(), wall.Day(), wall.Hour(), wall.Minute(), wall.Second(),
 		wall.Nanosecond(), zone)

@@ -1,8 +1,8 @@
-// Package commands says what can be asked of crm: one table of commands, each with
-// its arguments, the permission it needs and the function that answers it.
+// Package commands has the table of all commands, each with its arguments, the permission that it needs and the
+// function that runs it.
 //
-// This file mentions no entity. Dispatch, help, completion, permission filtering and the
-// README's command reference read the table; nothing else lists commands.
+// This file mentions no entity. Dispatch, help, completion, permission filtering and the README's command reference
+// read the table; there is no other list of commands.
 package commands
 
 import (
@@ -13,21 +13,21 @@ import (
 	"crm/security"
 )
 
-// A Command is one thing a user can ask for.
+// A Command is one entry of the table.
 type Command struct {
-	Name        string          // what is typed: "contract sign", or one word for a session command
+	Name        string          // "contract sign", or one word for a session command
 	Short       string          // one line of help: "Mark a contract as signed"
 	Args        []Arg           // in order; required ones first
 	Flags       []Flag          // in the order of help
 	Examples    []string        // whole lines that work on the demo data
-	Needs       security.Action // the zero value: nobody
+	Needs       security.Action // the zero value: no one may run it
 	Destructive bool            // asks first at the prompt, needs --yes in a script
-	exports     bool            // writes its answer to the file that its argument names
-	Pays        bool            // asks first if a record is named instead of numbered
+	exports     bool            // writes its answer to the file named by its argument
+	Pays        bool            // asks first if a record is given by name instead of ID
 	Run         func(ctx context.Context, s *Session, in Input) (Output, error)
-	// Question returns what a destructive command asks at the prompt, without "?"; nil: the line as it was typed.
-	// Before it is asked, Run is tried in a transaction that is rolled back, so that a command that would be refused
-	// is refused at once.
+	// Question returns the question of a destructive command at the prompt, without "?". If it is nil, the question is
+	// the typed line. Before the question, Run is tried in a transaction that is rolled back, so that a command that
+	// would be refused is refused without a question.
 	Question func(ctx context.Context, s *Session, in Input) (string, error)
 }
 
@@ -37,7 +37,7 @@ type Arg struct {
 	Kind     Kind
 	Help     string
 	Optional bool
-	Unless   []string // a required argument is not needed with one of these flags
+	Unless   []string // a required argument may be left out with one of these flags
 }
 
 // A Flag is a named argument, spelled with dashes; the parser accepts underscores too.
@@ -49,45 +49,47 @@ type Flag struct {
 	Required bool // a command without it is refused
 }
 
-// A Kind knows how to read an argument's text, complete it and explain it.
+// A Kind parses, completes and explains the values of an argument or flag.
 type Kind struct {
 	Name string // the placeholder of usage lines: "ID", "DATE"
-	// identifies the kind where several have the same Name; empty: Name does
+	// Key identifies the kind if several have the same Name; "" means that Name identifies it.
 	Key string
-	// of records that may be named instead of numbered, by what Search finds
-	Noun   string
-	Parse  func(s *Session, text string) (any, error) // the error says what is wrong and how to write it
-	Values func(s *Session) []Choice                  // fixed values, from memory; nil for none
-	// fixed values of an argument that the one before it decides; nil for none
+	// Noun is the noun of records that may be given by name instead of ID; Search finds them.
+	Noun  string
+	Parse func(s *Session, text string) (any, error) // the error says what is wrong and how to write it
+	// Cell reads the text of a cell of an imported file; nil: Parse does.
+	Cell   func(s *Session, text string) (any, error)
+	Values func(s *Session) []Choice // fixed values, from memory; nil for none
+	// After returns fixed values that depend on the argument before; nil for none.
 	After func(s *Session, before string) []Choice
 	Live  func(ctx context.Context, s *Session) ([]Choice, error) // values from the database; nil for none
-	// the kind of an argument that the one before it decides; nil for others
+	// Of returns a kind that depends on the argument before; nil for other kinds.
 	Of func(before string) Kind
-	// Search finds values in the database by what they mean, the best first; nil for none.
+	// Search finds records in the database by name, the best match first; nil for other kinds.
 	Search func(ctx context.Context, s *Session, text string) ([]Choice, error)
-	// InFull writes the value for people where the text leaves it open, as "Mon 2026-12-07" for monday; empty where
-	// the text says it all. nil for kinds whose text always does.
+	// InFull returns the full form of a value that was given in short, such as "Mon 2026-12-07" for monday; "" if the
+	// text is already complete. It is nil for kinds whose text is always complete.
 	InFull func(s *Session, text string, value any) string
-	// Doubt is a warning about a value that is accepted, empty for most; nil for kinds without doubts.
+	// Doubt returns a warning about an accepted value, or "". It is nil for kinds without warnings.
 	Doubt func(value any) string
-	// Spans returns how many of the words, at least one, are the value; nil for kinds whose values are one word.
+	// Spans returns how many of the words form the value, at least one. It is nil for kinds whose values are one word.
 	Spans func(s *Session, words []Word) int
-	// Clauses returns what may come next in a value of several parts of which word is typed, and the part of word that
-	// stays as it is; nil for other kinds.
+	// Clauses completes a value of several parts, of which word is typed. base is the part of word that stays; next
+	// are the choices after it. It is nil for other kinds.
 	Clauses func(s *Session, word string) (base string, next []Choice)
-	Files   bool // completed with file names
-	Rest    bool // of the last argument: takes all words that are left, as one text
-	IsLine  bool // of the last argument: takes all that is left as it is typed, a command of its own
+	Files   bool // completed with names of files
+	Rest    bool // last argument only: takes all remaining words as one text
+	IsLine  bool // last argument only: takes the rest of the line, which is a command, as typed
 	Commas  bool // several values separated by commas
 
 	noValue bool // of Switch
 	isID    bool // of ID: $_ stands for the last one
 }
 
-// Identity returns the name that no other kind has.
+// Identity returns a name that is unique to the kind.
 func (k Kind) Identity() string { return cmp.Or(k.Key, k.Name) }
 
-// behind returns the kind of an argument behind another one with the text.
+// behind returns the kind of an argument that follows the text of another argument.
 func (k Kind) behind(text string) Kind {
 	if k.Of != nil {
 		return k.Of(text)
@@ -95,7 +97,7 @@ func (k Kind) behind(text string) Kind {
 	return k
 }
 
-// A Choice is one completion: what is inserted and what it means.
+// A Choice is one completion: the text to insert and its meaning.
 type Choice struct {
 	Text string
 	Help string
@@ -107,7 +109,7 @@ var Switch = Kind{noValue: true}
 // IsSwitch reports whether the kind takes no value.
 func (k Kind) IsSwitch() bool { return k.noValue }
 
-// A Table is every command there is, in the order of help.
+// A Table is a list of commands, in the order of help.
 type Table []Command
 
 // Noun is the first word of the command's name.
@@ -122,7 +124,7 @@ func (c Command) Verb() string {
 	return verb
 }
 
-// Allowed returns the commands that the session may use now; the others do not exist for it.
+// Allowed returns the commands that the session may run now.
 func (t Table) Allowed(s *Session) Table {
 	var allowed Table
 	for _, c := range t {
@@ -139,8 +141,8 @@ func (c Command) Writes() bool {
 	return ok && verb != "view"
 }
 
-// IsOwnAccount reports whether the command signs in or out or concerns one's own account. What it does stays when an
-// atomic script is rolled back.
+// IsOwnAccount reports whether the command signs in or out or changes the user's own account. Its effect remains when
+// an atomic script is rolled back.
 func (c Command) IsOwnAccount() bool {
 	return c.Needs == security.Public || c.Needs == security.Limited || c.Needs == security.Enrol
 }

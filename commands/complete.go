@@ -1,8 +1,7 @@
 package commands
 
-// This file says what may come next on a line, from memory alone: it is asked at every key.
-// What only the database or the file system knows is left to the caller, who gets the kind
-// of the value and ranks what it finds in the same way.
+// This file completes a line. It runs at every key, so it uses memory only. For values in the database or the file
+// system it returns their kind; the caller fetches the values and ranks them with Rank.
 
 import (
 	"slices"
@@ -14,18 +13,18 @@ const (
 	mostChoices      = 100
 )
 
-// A Completion is what may stand in place of the word being typed.
+// A Completion has the choices that may replace the word at the cursor.
 type Completion struct {
-	Start   int      // where that word begins, in bytes; the end of the text for a new word
-	Word    string   // what there is of it, without quotes
-	Choices []Choice // the best first, at most 100, ready to be put at Start
-	Kind    Kind     // of the value being typed if its Live or Files knows more; zero otherwise
-	Hint    string   // what is due, for people, while nothing of it is typed
-	bare    bool     // choices are not quoted: the value is an answer, not a word of a line
-	base    string   // the part of Word that choices leave as it is: values before a comma
+	Start   int      // where the word begins, in bytes; the end of the text for a new word
+	Word    string   // the typed part of the word, without quotes
+	Choices []Choice // the best first, at most 100, quoted for insertion at Start
+	Kind    Kind     // of the value, if Live or Files has more choices; zero otherwise
+	Hint    string   // explains the expected value while the word is empty
+	bare    bool     // choices are not quoted, because the value is an answer and no word of a line
+	base    string   // the part of Word that stays: the values before a comma
 }
 
-// Complete analyses the line up to the cursor. Only what the session may use is offered.
+// Complete completes a line; before is the text up to the cursor. It offers only commands that the session may run.
 func (t Table) Complete(s *Session, before string) Completion {
 	nothing := Completion{Start: len(before)}
 	if len(before) > longestCompleted {
@@ -91,7 +90,7 @@ func (t Table) verbChoices(noun string) []Choice {
 	return all
 }
 
-// analysis finds out which argument or flag the word being typed belongs to.
+// An analysis finds the argument or flag that the word at the cursor belongs to.
 type analysis struct {
 	binder
 	table    Table
@@ -100,7 +99,7 @@ type analysis struct {
 	onlyArgs bool // after --
 }
 
-// complete binds the finished words, leniently, and completes the one after them.
+// complete binds the finished words, ignoring invalid ones, and completes the word after them.
 func (a *analysis) complete(words []Word) Completion {
 	nothing := Completion{Start: a.typing.Start, Word: a.typing.Value}
 	for len(words) > 0 {
@@ -131,7 +130,7 @@ func (a *analysis) complete(words []Word) Completion {
 	return a.arg()
 }
 
-// awaits returns the flag that the last finished word is, if its value comes next.
+// awaits returns the flag of the last finished word, if its value comes next.
 func (a *analysis) awaits(words []Word) (Flag, bool) {
 	f, ok := findFlag(a.flags, words[0].Value[len("--"):])
 	return f, ok && len(words) == 1 && !f.Kind.IsSwitch()
@@ -150,7 +149,7 @@ func (a *analysis) flagBeingTyped() Completion {
 	return a.value(f.Kind, a.typing.Start+len(name)+1, value, f.usage()+": "+f.Help)
 }
 
-// flagChoices are the flags that were not given yet.
+// flagChoices returns the flags that are not on the line yet.
 func (a *analysis) flagChoices() []Choice {
 	var all []Choice
 	for _, f := range a.flags {
@@ -162,7 +161,7 @@ func (a *analysis) flagChoices() []Choice {
 	return all
 }
 
-// arg completes the positional argument that is due, and offers flags where one may come.
+// arg completes the next positional argument, and offers flags where the grammar allows one.
 func (a *analysis) arg() Completion {
 	due := a.command.Args[min(a.args, len(a.command.Args)):]
 	c := Completion{Start: a.typing.Start, Word: a.typing.Value}
@@ -187,14 +186,14 @@ func (a *analysis) arg() Completion {
 	return c
 }
 
-// nested completes the command inside of the command, which begins at start.
+// nested completes the command that is an argument of this command and begins at start.
 func (a *analysis) nested(start int) Completion {
 	c := a.table.Complete(a.session, a.before[start:])
 	c.Start += start
 	return c
 }
 
-// value completes a value of which word is typed; start is where.
+// value completes a value. word is its typed part, which begins at start.
 func (a *analysis) value(k Kind, start int, word, hint string) Completion {
 	c := Completion{Start: start, Word: word}
 	if word == "" {

@@ -9,14 +9,14 @@ import (
 
 var contactFields = fieldsOf[repo.Contact]()
 
-// ContactID is the kind of a contact's number.
+// ContactID is the kind of a contact's ID.
 var ContactID = contactKind("contact", "")
 
-// ownContactID is the kind of the number of a contact that the session may change.
+// ownContactID is the kind of the ID of a contact that the session may change.
 var ownContactID = contactKind("own contact", action("contact", "update"))
 
-// contactKind is the kind of a contact's number. Completion offers the contacts for which the session has the action;
-// all if it is "".
+// contactKind returns the kind of a contact's ID. Completion offers the contacts on which the session may do the
+// action; all if it is "".
 func contactKind(key string, needed security.Action) Kind {
 	return Kind{
 		Name: "CONTACT_ID", Key: key, Noun: "contact", Parse: ID.Parse, Search: searchContacts,
@@ -86,5 +86,5 @@ func contactCommands() Table {
 	}
 }
 
-// contactCustomerID is the kind of the number of a customer to which the session may add a contact.
+// contactCustomerID is the kind of the ID of a customer to which the session may add a contact.
 var contactCustomerID = customerKind("customer of a contact", action("contact", "add"))

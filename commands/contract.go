@@ -12,7 +12,7 @@ import (
 
 var contractFields = fieldsOf[repo.Contract]()
 
-// The kinds of a contract's number, by what a command can do with the contract.
+// The kinds of a contract's ID. They differ in the contracts that completion and names find.
 var (
 	ContractID     = contractKind("contract", "", repo.ContractFilter{}, nil)
 	openContractID = contractKind("open contract", action("contract", "update"), repo.ContractFilter{},
@@ -32,8 +32,8 @@ func hasStatus(statuses ...string) func(repo.Contract) bool {
 	return func(c repo.Contract) bool { return slices.Contains(statuses, c.Status) }
 }
 
-// contractKind is the kind of a contract's number. Completion offers the contracts of the filter that fit and for
-// which the session has the action; a name finds those that fit.
+// contractKind returns the kind of a contract's ID. Completion offers the contracts that match the filter and fit, and
+// on which the session may do the action. A name finds contracts that fit.
 func contractKind(key string, needed security.Action, f repo.ContractFilter, fit func(repo.Contract) bool) Kind {
 	unfit := func(c repo.Contract) bool { return fit != nil && !fit(c) }
 	return Kind{
@@ -132,7 +132,7 @@ func contractCommands() Table {
 				return reached(out, c, in), named(err, "contract", id)
 			},
 		},
-		step("sign", unsignedContractID, "Mark a contract as signed", "signed", "signed", false),
+		statusCommand("sign", unsignedContractID, "Mark a contract as signed", "signed", "signed", false),
 		{
 			Name: "contract pay", Short: "Record a payment", Needs: action("contract", "update"), Pays: true,
 			Args:  []Arg{idArg(unpaidContractID), {Name: "amount", Kind: Payment, Help: "what was paid"}},
@@ -155,14 +155,16 @@ func contractCommands() Table {
 				return out, named(err, "contract", id)
 			},
 		},
-		step("cancel", unsignedContractID, "Cancel a contract that is not signed yet", "canceled", "canceled", true),
-		step("finish", paidContractID, "Mark a signed and fully paid contract as finished", "finished", "finished",
+		statusCommand("cancel", unsignedContractID, "Cancel a contract that is not signed yet", "canceled", "canceled",
+			true),
+		statusCommand("finish", paidContractID, "Mark a signed and fully paid contract as finished", "finished",
+			"finished",
 			false),
 		historyCommand("contract", ContractID),
 	}
 }
 
-// paymentFields are the fields of a payment; its day has no time of day.
+// paymentFields are the fields of a payment. paid_on is a day without a time.
 var paymentFields = func() []Field[repo.Payment] {
 	fields := fieldsOf[repo.Payment]()
 	for i, f := range fields {
@@ -193,8 +195,8 @@ func getContract(ctx context.Context, s *Session, in Input) (Output, error) {
 	return out, err
 }
 
-// givesAway asks before a sales collaborator moves a contract of their own to a customer of somebody else, who may
-// change it from then on; in a script that wants --yes. PostgreSQL permits it, as it permits to change the contact.
+// givesAway asks before a sales collaborator moves their own contract to a customer of another collaborator, who may
+// change it from then on. In a script it returns an error without --yes. PostgreSQL permits the change.
 func givesAway(ctx context.Context, s *Session, in Input) error {
 	to := Value[int64](in, "customer-id")
 	if to == 0 || in.Has("yes") || s.Matrix.Scope(action("contract", "update")) != security.Own {
@@ -219,8 +221,8 @@ func givesAway(ctx context.Context, s *Session, in Input) error {
 	return s.Confirm(ctx, fmt.Sprintf("give contract %d to customer %d, whose contact is %s?", was.ID, to, contact))
 }
 
-// step is a command that moves a contract to a state.
-func step(verb string, kind Kind, short, status, what string, destructive bool) Command {
+// statusCommand returns the command that moves a contract to a status.
+func statusCommand(verb string, kind Kind, short, status, what string, destructive bool) Command {
 	return Command{
 		Name: "contract " + verb, Short: short, Needs: action("contract", "update"),
 		Args: []Arg{idArg(kind)}, Destructive: destructive, Question: aboutContract(verb),
@@ -239,7 +241,7 @@ func step(verb string, kind Kind, short, status, what string, destructive bool) 
 	}
 }
 
-// reached adds the event of a state that the command brought as --status, as the command of its own would (R31).
+// reached adds the event of the status that --status set, so that it is reported like contract sign (R31).
 func reached(out Output, c repo.Contract, in Input) Output {
 	if status := Value[string](in, "status"); status != "" {
 		out.Events = append(out.Events, happened("contract", c.ID, status))

@@ -9,13 +9,13 @@ import (
 
 var customerFields = fieldsOf[repo.Customer]()
 
-// CustomerID is the kind of a customer's number.
+// CustomerID is the kind of a customer's ID.
 var CustomerID = customerKind("customer", "")
 
-// ownCustomerID is the kind of the number of a customer that the session may change.
+// ownCustomerID is the kind of the ID of a customer that the session may change.
 var ownCustomerID = customerKind("own customer", action("customer", "update"))
 
-// customerKind is the kind of a customer's number. Completion offers the customers for which the session has the
+// customerKind returns the kind of a customer's ID. Completion offers the customers on which the session may do the
 // action; all if it is "".
 func customerKind(key string, needed security.Action) Kind {
 	return Kind{
@@ -27,7 +27,7 @@ func customerKind(key string, needed security.Action) Kind {
 	}
 }
 
-// owner returns the session's user if the action is permitted on their own records only, and 0 otherwise.
+// owner returns the user's ID if they may do the action on their own records only, and 0 otherwise.
 func (s *Session) owner(needed security.Action) int64 {
 	if s.Me == nil || needed == "" || s.Matrix.Scope(needed) != security.Own {
 		return 0
@@ -35,10 +35,10 @@ func (s *Session) owner(needed security.Action) int64 {
 	return s.Me.ID
 }
 
-// recent are the newest records, for completion.
+// recent is the page of the newest records, for completion.
 var recent = repo.Page{Limit: 200, Desc: true}
 
-// live turns records into choices.
+// live converts records to choices.
 func live[T any](found []T, err error, choice func(T) Choice) ([]Choice, error) {
 	choices := make([]Choice, len(found))
 	for i, f := range found {
@@ -113,17 +113,26 @@ func customerCommands() Table {
 		restoreCommand("customer", customerFields, (*repo.DB).RestoreCustomer),
 		historyCommand("customer", CustomerID),
 		{
-			Name: "customer merge", Short: "Move all that belongs to a customer to another, and delete it", Needs: action("customer", "merge"),
+			Name: "customer merge", Short: "Move all that belongs to a customer to another, and delete it",
+			Needs: action("customer", "merge"),
 			Args: []Arg{
 				{Name: "id", Kind: ownCustomerID, Help: "the customer that stays"},
 				{Name: "other", Kind: ownCustomerID, Help: "the one that goes"},
 			},
-			Flags:       []Flag{{Name: "take", Kind: taken, Help: "fields that the one that stays takes over: email=other,phone=other"}},
-			Destructive: true, Question: askToMerge, Examples: []string{"customer merge 39 37 --take phone=other"}, Run: mergeCustomers,
+			Flags: []Flag{{
+				Name: "take", Kind: taken,
+				Help: "fields that the one that stays takes over: email=other,phone=other",
+			}},
+			Destructive: true, Question: askToMerge, Examples: []string{"customer merge 39 37 --take phone=other"},
+			Run: mergeCustomers,
 		},
 		{
-			Name: "customer duplicates", Short: "List customers that may be one, the most alike first", Needs: action("customer", "view"),
-			Flags:    []Flag{{Name: "limit", Kind: Number("N", 1, 10_000), Help: "at most so many pairs; without it as many as the setting limit says"}},
+			Name: "customer duplicates", Short: "List customers that may be one, the most alike first",
+			Needs: action("customer", "view"),
+			Flags: []Flag{{
+				Name: "limit", Kind: Number("N", 1, 10_000),
+				Help: "at most so many pairs; without it as many as the setting limit says",
+			}},
 			Examples: []string{"customer duplicates"}, Run: listDuplicates,
 		},
 	}

@@ -1,8 +1,7 @@
 package commands
 
-// This file takes one line from its text to its answer: it finds the command, checks that
-// it is permitted before anything else is looked at (R28), reads its arguments, asks before
-// it destroys, and runs it.
+// This file runs one line. It finds the command, checks the permission before anything is fetched (R28), parses the
+// arguments, asks before a destructive command, and runs it.
 
 import (
 	"cmp"
@@ -16,36 +15,36 @@ import (
 	"crm/repo"
 )
 
-// An Answer is what came of a line.
+// An Answer is the result of a line.
 type Answer struct {
-	Command Command // what was asked for, also when it failed; the zero value for an empty line or an unknown command
+	Command Command // set even if it failed; zero for an empty line or an unknown command
 	Output  Output
-	Format  string // asked for with --format; empty for the session's
-	Raw     bool   // asked for with --raw
+	Format  string // from --format; "" means the session's format
+	Raw     bool   // from --raw
 	To      Destination
-	Used    []Use // the values that a command that succeeded was given
+	Used    []Use // the values given to a command that succeeded
 }
 
-// A Use is a value that was given to an argument or flag. All numbers of the records of a noun are of one kind here.
+// A Use is a value that was given to an argument or flag. Here all IDs of a noun have the same kind.
 type Use struct{ Kind, Text string }
 
-// Use returns the use of a value of the kind.
+// Use returns a Use of the kind with the value.
 func (k Kind) Use(text string) Use { return Use{cmp.Or(k.Noun, k.Identity()), text} }
 
-// uses returns the values of an input.
+// uses returns the given values.
 func (in Input) uses() (all []Use) {
 	for _, g := range in.given {
 		text := g.text
 		if id, ok := in.values[g.name].(int64); ok {
-			text = strconv.FormatInt(id, 10) // also of a record that was named
+			text = strconv.FormatInt(id, 10) // the ID, even if the record was given by name
 		}
 		all = append(all, g.kind.Use(text))
 	}
 	return all
 }
 
-// Dispatch runs the command that a line holds; an empty line or a comment answers nothing.
-// Commands may be abbreviated if the line was typed at a prompt.
+// Dispatch runs the command of a line. An empty line or a comment has an empty answer. Commands may be abbreviated if
+// the line was typed at a prompt.
 func Dispatch(ctx context.Context, s *Session, line string, typed bool) (Answer, error) {
 	words, err := Split(line)
 	if err != nil || len(words) == 0 {
@@ -101,11 +100,11 @@ func Dispatch(ctx context.Context, s *Session, line string, typed bool) (Answer,
 	}
 	if (c.Destructive || c.Pays && named != nil) && !in.Has("yes") {
 		if err := s.confirm(ctx, c, in, rest, named); err != nil {
-			return answer, s.noteRefusal(ctx, c, in, s.settle(ctx, err))
+			return answer, s.noteRefusal(ctx, c, in, s.explainSignedOut(ctx, err))
 		}
 	}
 	answer.Output, err = c.Run(ctx, s, in)
-	err = s.noteRefusal(ctx, c, in, s.settle(ctx, err))
+	err = s.noteRefusal(ctx, c, in, s.explainSignedOut(ctx, err))
 	if err == nil && in.Has("columns") {
 		answer.Output, err = answer.Output.choose(Value[[]string](in, "columns"))
 	}
@@ -125,7 +124,7 @@ func Dispatch(ctx context.Context, s *Session, line string, typed bool) (Answer,
 	return answer, err
 }
 
-// remember keeps the ID of a record that was answered alone, and the command for the next page of a list.
+// remember stores the ID of an answer's single record for $_, and the command for the next page of a list.
 func (s *Session) remember(out Output, line string) {
 	if i := slices.IndexFunc(out.Columns, func(c Column) bool { return c.Name == "id" }); out.Single && i >= 0 {
 		if id, ok := out.Rows[0][i].(int64); ok {
@@ -139,7 +138,7 @@ func (s *Session) remember(out Output, line string) {
 	if err != nil {
 		return
 	}
-	var kept []string
+	var raw []string
 	for i := 0; i < len(words); i++ {
 		if name, _, assigned := strings.Cut(words[i].Value, "="); words[i].IsFlag() && name == "--after" {
 			if !assigned {
@@ -147,13 +146,12 @@ func (s *Session) remember(out Output, line string) {
 			}
 			continue
 		}
-		kept = append(kept, words[i].Raw)
+		raw = append(raw, words[i].Raw)
 	}
-	s.Next = strings.Join(append(kept, out.Next), " ")
+	s.Next = strings.Join(append(raw, out.Next), " ")
 }
 
-// forbidden is the error of a command, or of all commands of a noun, that the session may
-// not use.
+// forbidden returns the error of a command, or of a noun, that the session may not use.
 func forbidden(s *Session, name string) error {
 	if s.Me == nil {
 		return &worded{`not signed in: use "login EMAIL"`, "", repo.ErrSignedOut}
@@ -177,8 +175,8 @@ func values(words []Word) []string {
 	return all
 }
 
-// confirm asks whether to run a command, and says which records it names. It returns the error of a command that would
-// be refused without asking.
+// confirm asks whether to run a command, and shows which records its names mean. If the command would be refused, it
+// returns that error without asking.
 func (s *Session) confirm(ctx context.Context, c Command, in Input, rest []Word, named []string) error {
 	if s.Confirm == nil {
 		return usagef("%s needs --yes", c.Name)
@@ -206,7 +204,7 @@ func (s *Session) rehearse(ctx context.Context, c Command, in Input) error {
 	})
 }
 
-// trial does something in a transaction that is rolled back, and returns its error.
+// trial calls do in a transaction that is rolled back, and returns its error.
 func (s *Session) trial(ctx context.Context, do func(*Session) error) error {
 	db, _, rollback, err := s.DB.Atomic(ctx)
 	if err != nil {
@@ -232,9 +230,9 @@ func (o Output) choose(names []string) (Output, error) {
 	return o.pick(names), nil
 }
 
-// Find returns the command that the words begin with, whether or not the session may use
-// it, and the words after it. A unique prefix is enough if abbreviations are on; what the
-// session may use goes first. Only that is ever suggested.
+// Find returns the command at the beginning of the words, even if the session may not use it, and the words after it.
+// With abbreviations a unique prefix is enough; commands that the session may use have priority. Only those are
+// suggested.
 func (t Table) Find(s *Session, words []Word, abbreviations bool) (Command, []Word, error) {
 	if len(words) == 0 {
 		return Command{}, nil, usagef("no command")
@@ -290,8 +288,7 @@ func (t Table) named(name string) (Command, bool) {
 	return Command{}, false
 }
 
-// choose returns the one of all words that is typed or, if allowed, abbreviated; before is
-// what stands before it on the line.
+// choose returns the word of all that typed is or abbreviates. before is the text before it on the line, for messages.
 func choose(before, typed string, all, allowed []string, abbreviations bool) (string, error) {
 	if slices.Contains(all, typed) {
 		return typed, nil

@@ -26,14 +26,19 @@ func makesAlike(change repo.Change) bool {
 	return false
 }
 
-// unlikeOthers tells which customers are like one after a change: at the prompt it asks, in a script the same email or phone is
-// an error, and names that are alike are warnings. What was so before the change is not told.
-func unlikeOthers(ctx context.Context, s *Session, in Input, was repo.Customer, change repo.Change) (warnings []string, err error) {
+// unlikeOthers tells which customers are like one after a change: at the prompt it asks, in a script the same email or
+// phone is an error, and names that are alike are warnings. What was so before the change is not told.
+func unlikeOthers(ctx context.Context, s *Session, in Input, was repo.Customer, change repo.Change) (warnings []string,
+	err error,
+) {
 	if in.Has("force") {
 		return nil, nil
 	}
 	c := was
-	for column, to := range map[string]*string{"company_name": &c.CompanyName, "full_name": &c.FullName, "email": &c.Email, "phone": &c.Phone} {
+	for column, to := range map[string]*string{
+		"company_name": &c.CompanyName, "full_name": &c.FullName,
+		"email": &c.Email, "phone": &c.Phone,
+	} {
 		if text, sets := change[column].(string); sets {
 			*to = text
 		}
@@ -56,7 +61,8 @@ func unlikeOthers(ctx context.Context, s *Session, in Input, was repo.Customer, 
 		}
 		strong = strong || l.IsStrong()
 		if len(lines) < mostLikenesses {
-			lines = append(lines, fmt.Sprintf("customer %d %s%s has %s", l.Customer.ID, l.Customer.CompanyName, inBrackets(l.Customer.FullName), inLikeness(l)))
+			lines = append(lines, fmt.Sprintf("customer %d %s%s has %s", l.Customer.ID, l.Customer.CompanyName,
+				inBrackets(l.Customer.FullName), inLikeness(l)))
 		}
 	}
 	switch {

@@ -18,10 +18,10 @@ import (
 	"crm/security"
 )
 
-// This file edits a record as a text: what `NOUN update` may change, as YAML in the user's editor.
+// This file edits a record in the user's editor: the values that `NOUN update` may change, as YAML.
 
-// since is the argument by which edit tells an update which version of the record it has seen; it
-// is no flag, for only a program has seen a version.
+// since is the name under which edit passes the version of the record to an update. It is not a flag, because users do
+// not know versions.
 const since = "since"
 
 func editCommands() Table {
@@ -111,9 +111,9 @@ func edit(ctx context.Context, s *Session, in Input) (Output, error) {
 	return sh.edit(ctx, s, noun, id)
 }
 
-// edit opens the editor until the text can be saved. A text that cannot is opened again with the error above the line
-// at fault; one that is left as it was then, or that another change has overtaken, is kept in a file that the error
-// names.
+// edit opens the editor until the text can be saved. A text that cannot be saved is opened again with the error above
+// the wrong line. If the user leaves it unchanged, or somebody else has changed the record, edit saves the text in a
+// file and names the file in its error.
 func (sh sheet) edit(ctx context.Context, s *Session, noun string, id int64) (Output, error) {
 	shown := sh.text(noun, id)
 	for {
@@ -134,13 +134,13 @@ func (sh sheet) edit(ctx context.Context, s *Session, noun string, id int64) (Ou
 	}
 }
 
-// correctable reports whether another text might be saved.
+// correctable reports whether the user can mend the error by changing the text.
 func correctable(err error) bool { return errors.Is(err, repo.ErrInvalid) || errors.Is(err, ErrUsage) }
 
 const errorMark = "# error: "
 
-// withErrors returns the text with the error in comments: each problem above the line of its field, other errors above
-// the line that they name, or at the top.
+// withErrors returns the text with the error as comments: each problem above the line of its field, other errors above
+// the line that they name or at the top.
 func withErrors(text string, err error) string {
 	var lines []string
 	for line := range strings.SplitSeq(text, "\n") {
@@ -183,8 +183,8 @@ func lineOf(lines []string, problem string) int {
 	return 0
 }
 
-// keeping writes a text that could not be saved to a file that only its user may read, and adds its path to the error.
-// A text that is as it was opened is not kept.
+// keeping writes a text that could not be saved to a file of mode 0600 and adds its path to the error. It does not
+// write an unchanged text.
 func keeping(err error, text, opened string) error {
 	if strings.TrimSpace(text) == strings.TrimSpace(opened) {
 		return err
@@ -201,7 +201,7 @@ func keeping(err error, text, opened string) error {
 	return &worded{words, strings.TrimPrefix(hint+"\nyour text is kept in "+f.Name(), "\n"), err}
 }
 
-// A sheet is the changeable part of a record as text.
+// A sheet is the editable part of a record as text.
 type sheet struct {
 	update Command
 	flags  []Flag            // in the order of the text
@@ -223,7 +223,7 @@ func newSheet(s *Session, update Command, record Output) sheet {
 	return sh
 }
 
-// permitted returns the error of a user who may not change the record: it tries an update that changes nothing.
+// permitted returns an error if the user may not change the record. It tries an update that changes nothing.
 func (sh sheet) permitted(ctx context.Context, s *Session, id int64) error {
 	for _, f := range sh.flags {
 		words, err := Split(fmt.Sprintf("%d --%s %s", id, f.Name, Quote(sh.was[f.Name])))
@@ -237,7 +237,7 @@ func (sh sheet) permitted(ctx context.Context, s *Session, id int64) error {
 	return nil
 }
 
-// written is a cell as a user would type it.
+// written returns a cell as a user would type it.
 func written(s *Session, cell any) string {
 	switch v := cell.(type) {
 	case nil:
@@ -258,7 +258,8 @@ func (sh sheet) text(noun string, id int64) string {
 	return b.String()
 }
 
-// save writes what the text has changed, if nobody else has changed the record meanwhile.
+// save updates the record with the changed values of the text. It fails if somebody else has changed the record
+// meanwhile.
 func (sh sheet) save(ctx context.Context, s *Session, id int64, text string) (Output, error) {
 	var is map[string]string // null is an empty text
 	if err := yaml.Unmarshal([]byte(text), &is); err != nil {

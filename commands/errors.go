@@ -1,7 +1,7 @@
 package commands
 
-// This file says which errors a user may read, in which words, and the exit status of each.
-// Every other error is internal: its text may hold SQL or data and is not for the screen.
+// This file defines which errors a user may read, their texts and their exit statuses. Every other error is internal:
+// its text may hold SQL or data and is never shown.
 
 import (
 	"context"
@@ -17,14 +17,14 @@ import (
 	"crm/security"
 )
 
-// ErrUsage is wrapped by errors of a line that crm does not understand.
+// ErrUsage is wrapped by the error of a line that crm does not understand.
 var ErrUsage = errors.New("usage")
 
-// ErrOutput is wrapped by errors of writing an answer.
+// ErrOutput is wrapped by the error of an answer that cannot be written.
 var ErrOutput = errors.New("cannot write the answer")
 
-// Unwritten returns the ErrOutput of an answer that could not be written; nil for nil. A reader that has gone
-// (EPIPE) is returned as it is: it has seen enough.
+// Unwritten wraps the error of writing an answer in ErrOutput; nil for nil. It returns EPIPE unchanged: the reader has
+// closed the pipe.
 func Unwritten(err error) error {
 	why := "standard output does not take it"
 	var errno syscall.Errno
@@ -41,7 +41,7 @@ func Unwritten(err error) error {
 	return &worded{ErrOutput.Error() + ": " + why, "", ErrOutput}
 }
 
-// CutShort returns the error of a list that ended after so many rows; nil for nil.
+// CutShort adds the number of rows that were written to the error of a list; nil for nil.
 func CutShort(err error, rows int) error {
 	switch {
 	case err == nil, errors.Is(err, syscall.EPIPE), errors.Is(err, ErrOutput), !Readable(err) &&
@@ -59,7 +59,7 @@ func CutShort(err error, rows int) error {
 // Exit statuses of a run; the first command that fails sets it.
 const (
 	StatusOK          = 0
-	StatusRefused     = 1  // by the data: missing, conflict, invalid value
+	StatusRefused     = 1  // missing record, conflict, invalid value
 	StatusUsage       = 2  // the line was not understood
 	StatusDenied      = 3  // not signed in, wrong credentials or not permitted
 	StatusUnavailable = 4  // the database cannot be reached or was lost
@@ -67,7 +67,7 @@ const (
 	StatusInterrupted = 130
 )
 
-// worded is an error whose text is ready for a user.
+// worded is an error whose text may be shown to a user.
 type worded struct {
 	text string
 	hint string // how to go on, shown on a line of its own; may be empty
@@ -77,20 +77,20 @@ type worded struct {
 func (e *worded) Error() string { return e.text }
 func (e *worded) Unwrap() error { return e.kind }
 
-// usagef returns an ErrUsage with the text.
+// usagef returns an ErrUsage with a formatted text.
 func usagef(format string, args ...any) error { return usageHint("", format, args...) }
 
-// usageHint returns an ErrUsage with the text and a hint.
+// usageHint returns an ErrUsage with a hint and a formatted text.
 func usageHint(hint, format string, args ...any) error {
 	return &worded{fmt.Sprintf(format, args...), hint, ErrUsage}
 }
 
-// Explain returns an error of the kind (a sentinel such as ErrUsage or repo.ErrConflict) with a text that is ready for
-// a user. The hint, which may be empty, says how to go on.
+// Explain returns an error with a text for users, of a kind (a sentinel such as ErrUsage or repo.ErrConflict). The
+// hint, which may be empty, says how to mend it.
 func Explain(text, hint string, kind error) error { return &worded{text, hint, kind} }
 
-// Describe returns the words of an error for a user, without "error:", and a hint that
-// may be empty. It is for errors that are Readable; for others it says "internal error".
+// Describe returns the text of an error for a user, without "error:", and a hint, which may be empty. If the error is
+// not Readable, the text is "internal error".
 func Describe(err error) (text, hint string) {
 	if !Readable(err) {
 		return "internal error", ""
@@ -113,13 +113,13 @@ func Describe(err error) (text, hint string) {
 	return strings.TrimPrefix(err.Error(), ErrUsage.Error()+": "), hint
 }
 
-// Readable tells whether the error is of a kind whose text may be shown to a user.
+// Readable reports whether the error's text may be shown to a user.
 func Readable(err error) bool {
 	status := ExitStatus(err)
 	return status != StatusOK && status != StatusInternal
 }
 
-// ExitStatus returns the exit status that the error asks for, 0 for nil.
+// ExitStatus returns the exit status of an error; 0 for nil.
 func ExitStatus(err error) int {
 	is := func(target error) bool { return errors.Is(err, target) }
 	switch {
@@ -147,8 +147,7 @@ func ExitStatus(err error) int {
 	return StatusInternal
 }
 
-// show quotes what a user wrote for a message: cut to a readable length, with everything
-// that a terminal might obey spelled out.
+// show quotes a user's text for a message. It cuts long texts and escapes control characters.
 func show(text string) string {
 	const longest = 60 // characters
 	for i := range text {

@@ -12,15 +12,15 @@ import (
 
 var eventFields = fieldsOf[repo.Event]()
 
-// EventID is the kind of an event's number.
+// EventID is the kind of an event's ID.
 var EventID = eventKind("event", "", func(repo.Event) bool { return true })
 
-// openEventID is the kind of the number of an event that can be changed: not of a canceled one.
+// openEventID is the kind of the ID of an event that is not canceled and can be changed.
 var openEventID = eventKind("open event", action("event", "update"),
 	func(e repo.Event) bool { return e.CanceledAt == nil })
 
-// eventKind is the kind of an event's number. Completion offers the events that fit and for which the session has the
-// action; a name finds those that fit.
+// eventKind returns the kind of an event's ID. Completion offers the events that fit and on which the session may do
+// the action. A name finds events that fit.
 func eventKind(key string, needed security.Action, fit func(repo.Event) bool) Kind {
 	return Kind{
 		Name: "EVENT_ID", Key: key, Noun: "event", Parse: ID.Parse,
@@ -148,7 +148,7 @@ func eventCommands() Table {
 	}
 }
 
-// required returns the flags with the named ones required, which come first in the order of the names.
+// required marks the named flags as required and moves them to the front, in the order of the names.
 func required(flags []Flag, names ...string) []Flag {
 	sorted := slices.Clone(flags)
 	rank := func(f Flag) int {
@@ -196,7 +196,7 @@ func listEvents(ctx context.Context, s *Session, in Input) (Output, error) {
 	return out, err
 }
 
-// marksCanceled makes the table show the status on a narrow terminal too, where an event of the list is canceled.
+// marksCanceled keeps the status column on narrow terminals if an event of the list is canceled.
 func marksCanceled(out Output) Output {
 	i := slices.IndexFunc(out.Columns, func(c Column) bool { return c.Name == "status" })
 	if i >= 0 {
@@ -205,7 +205,7 @@ func marksCanceled(out Output) Output {
 	return out
 }
 
-// assignEvent sets the support contact and warns when that books them twice (D9).
+// assignEvent sets the support contact and warns if they have another event at an overlapping time (D9).
 func assignEvent(ctx context.Context, s *Session, in Input) (Output, error) {
 	id, support := Value[int64](in, "id"), Value[int64](in, "support-id")
 	e, err := s.DB.UpdateEvent(ctx, id, repo.Change{"support_id": support})
@@ -221,7 +221,8 @@ func assignEvent(ctx context.Context, s *Session, in Input) (Output, error) {
 	return out, err
 }
 
-// restoreEvent brings an event back and warns if its support contact is booked twice, or if it is still canceled.
+// restoreEvent restores an event. It warns if its support contact has another event at an overlapping time, or if it
+// is still canceled.
 func restoreEvent(ctx context.Context, s *Session, in Input) (Output, error) {
 	id := Value[int64](in, "id")
 	e, err := s.DB.RestoreEvent(ctx, id)
@@ -237,8 +238,8 @@ func restoreEvent(ctx context.Context, s *Session, in Input) (Output, error) {
 	return out, err
 }
 
-// startOfEvent is the start that an end of --end-date counts from: the new one, or where that is not given and the end
-// is relative, the event's. It is nil if nothing depends on it.
+// startOfEvent returns the start for a relative --end-date: that of --start-date, else the stored one. It is nil if
+// --end-date is not relative.
 func startOfEvent(ctx context.Context, s *Session, in Input) (*time.Time, error) {
 	start := Given[time.Time](in, "start-date")
 	if start != nil || !Value[moment](in, "end-date").isRelative() || !in.Has("end-date") {
@@ -248,7 +249,7 @@ func startOfEvent(ctx context.Context, s *Session, in Input) (*time.Time, error)
 	return e.StartDate, err
 }
 
-// eventChange returns what the flags change. An end that is relative counts from start.
+// eventChange returns the columns that the flags set. A relative end counts from start.
 func eventChange(s *Session, in Input, start *time.Time) (repo.Change, error) {
 	end, err := in.end(s, "end-date", start)
 	if err != nil {

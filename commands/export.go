@@ -8,27 +8,27 @@ import (
 	"strings"
 )
 
-// This file decides where an answer goes: to the screen, or to a file that --out or an export names.
+// This file determines where an answer is written: to the screen, or to the file of --out or of an export.
 
-// formats maps the ends of file names to output formats.
+// formats maps file name extensions to output formats.
 var formats = map[string]string{
 	".json": "json", ".ndjson": "ndjson", ".jsonl": "ndjson", ".csv": "csv", ".tsv": "tsv", ".md": "markdown",
 	".xlsx": "xlsx", ".vcf": "vcard",
 }
 
-// formatOf returns the format that a file's name asks for, or "".
+// formatOf returns the format of a file name's extension, or "".
 func formatOf(file string) string { return formats[strings.ToLower(filepath.Ext(file))] }
 
-// IsWorkbook reports whether the format is not text, so that it never goes to a terminal.
+// IsWorkbook reports whether the format is binary and must not be written to a terminal.
 func IsWorkbook(format string) bool { return format == "xlsx" }
 
-// forPeople are the formats that show a list page by page.
+// forPeople are the formats that show one page of a list.
 var forPeople = []string{"", "table", "vertical"}
 
 // fileFormat is the kind of --format: a format of Format, or one for files only.
 var fileFormat = Enum("FORMAT", "table", "vertical", "json", "ndjson", "csv", "tsv", "markdown", "xlsx", "vcard")
 
-// fileFlags are on every command that answers records.
+// fileFlags are the flags of every command that answers records.
 var fileFlags = []Flag{
 	rawFlag,
 	{Name: "out", Kind: Path, Help: "write the answer to this file; its end chooses the format"},
@@ -36,7 +36,7 @@ var fileFlags = []Flag{
 	{Name: "excel", Kind: Switch, Help: "csv: as Excel opens it here, with the locale's signs"},
 }
 
-// withExports adds `NOUN export FILE` behind each list that has pages, with the list's filters.
+// withExports adds `NOUN export FILE`, with the list's filters, after each list that has pages.
 func withExports(t Table) Table {
 	var all Table
 	for _, c := range t {
@@ -48,7 +48,7 @@ func withExports(t Table) Table {
 	return all
 }
 
-// exportCommand is `NOUN export FILE`: the whole list, written to a file.
+// exportCommand returns `NOUN export FILE`, which writes the whole list to a file.
 func exportCommand(list Command) Command {
 	isAfter := func(f Flag) bool { return f.Name == "after" }
 	records, _, _ := strings.Cut(strings.TrimPrefix(list.Short, "List "), ",")
@@ -61,15 +61,15 @@ func exportCommand(list Command) Command {
 	}
 }
 
-// A Destination is where an answer goes.
+// A Destination is the place where an answer is written.
 type Destination struct {
 	File    string // empty: the screen
 	Replace bool   // an existing file
 	Excel   bool   // csv with a byte order mark and the locale's signs
 }
 
-// destination returns where an answer goes, and sets the format that the file's name asks for. It returns an error if
-// the file cannot be written, so that nothing is done before.
+// destination returns where the answer is written. A file name's extension sets the format. It returns an error if the
+// file cannot be written, so that the command does not run.
 func (in Input) destination(c Command) (Destination, error) {
 	d := Destination{File: Value[string](in, "out"), Replace: in.Has("force"), Excel: in.Has("excel")}
 	if c.exports {

@@ -8,7 +8,7 @@ import (
 	"crm/security"
 )
 
-// This file enrols and removes second factors. A secret goes to the terminal and nowhere else.
+// This file enrols and removes second factors. Their secrets are shown on the terminal only.
 
 func factorCommands() Table {
 	return Table{
@@ -41,8 +41,8 @@ var factorFields = []Field[repo.Factor]{
 
 var recoveryFields = []Field[string]{{Column{Name: "recovery_code"}, func(code string) any { return code }}}
 
-// enableFactor tries without a code first. What the database says to that tells whether the password is right and
-// whether there is a factor already, before anything is shown.
+// enableFactor first tries without a code. The database's answer shows whether the password is right and whether a
+// factor exists, before any secret is shown.
 func enableFactor(ctx context.Context, s *Session, in Input) (Output, error) {
 	p, err := s.ownProof(ctx, in)
 	if err != nil {
@@ -68,7 +68,7 @@ func enableFactor(ctx context.Context, s *Session, in Input) (Output, error) {
 		}
 		err = s.DB.EnableFactor(ctx, p.with(current), secret, code, hashes)
 		ask.Notice, _ = Describe(err)
-		ask.QR = "" // it is there still
+		ask.QR = "" // it is still on the screen
 	}
 	if replaces {
 		err = wrongCode(err)
@@ -104,7 +104,7 @@ func disableFactor(ctx context.Context, s *Session, in Input) (Output, error) {
 	}, nil
 }
 
-// ownProof asks for the password of whoever is signed in.
+// ownProof asks for the signed-in user's password and returns its proof.
 func (s *Session) ownProof(ctx context.Context, in Input) (*proof, error) {
 	password, err := s.Secret(ctx, SecretRequest{
 		Question: "password", File: Value[string](in, "password-file"),
@@ -116,7 +116,7 @@ func (s *Session) ownProof(ctx context.Context, in Input) (*proof, error) {
 	return s.proofOf(ctx, s.Me.Email, password)
 }
 
-// wrongProof reports a refused proof of the signed-in user. An error that has its words keeps them.
+// wrongProof adds the text for a refused password to an error, unless it already has a text, and returns the event.
 func wrongProof(err error) (Output, error) {
 	out := Output{Events: refused(err)}
 	var w *worded

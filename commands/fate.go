@@ -9,7 +9,7 @@ import (
 	"crm/security"
 )
 
-// This file answers what became of a change whose answer was lost.
+// This file has the command that tells whether a change was made whose answer was lost.
 
 var requestID = Kind{Name: "REQUEST", Parse: func(_ *Session, text string) (any, error) {
 	text = strings.ToLower(text)

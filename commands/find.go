@@ -74,7 +74,7 @@ func findAll(ctx context.Context, s *Session, text string) ([]hit, error) {
 	return all, err
 }
 
-// hits returns the matches of a noun; none if the session may not view it.
+// hits converts the matches of a noun to hits; none if the session may not view the noun.
 func hits[T any](s *Session, noun string, found []repo.Found[T], choice func(T) Choice) (all []hit) {
 	if !s.May(action(noun, "view")) {
 		return nil
@@ -85,7 +85,7 @@ func hits[T any](s *Session, noun string, found []repo.Found[T], choice func(T) 
 	return all
 }
 
-// chosen returns matches as choices.
+// chosen converts matches to choices.
 func chosen[T any](found []repo.Found[T], err error, choice func(T) Choice) ([]Choice, error) {
 	all := make([]Choice, len(found))
 	for i, f := range found {
@@ -178,12 +178,12 @@ func userChoice(u repo.User) Choice {
 	return Choice{strconv.FormatInt(u.ID, 10), fmt.Sprintf("%s %s, %s", u.FirstName, u.LastName, u.Role)}
 }
 
-// Searchable reports whether the word is long enough for a search of the database.
+// Searchable reports whether the word is long enough for a search in the database.
 func (c Completion) Searchable() bool {
 	return c.Kind.Search != nil && utf8.RuneCountInString(c.Word) >= 2
 }
 
-// With returns the choices that a search for the word found, followed by the others, each once.
+// With returns the choices found by a search, followed by the others, without duplicates.
 func (c Completion) With(found, others []Choice) []Choice {
 	seen := map[string]bool{}
 	var all []Choice

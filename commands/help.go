@@ -1,7 +1,6 @@
 package commands
 
-// This file explains the table: usage lines, help at the prompt and the README's command
-// reference. Nothing here is written twice; what a command needs is in its declaration.
+// This file derives usage lines, help and the README's command reference from the table.
 
 import (
 	"fmt"
@@ -28,7 +27,7 @@ func (c Command) usageParts() []string {
 	return parts
 }
 
-// usageArgs nests the optional arguments at the end: set [NAME [VALUE]].
+// usageArgs returns the arguments of the usage line. Optional ones are nested at its end: set [NAME [VALUE]].
 func (c Command) usageArgs() []string {
 	parts := []string{c.Name}
 	open := 0
@@ -57,9 +56,8 @@ func (f Flag) usage() string {
 	return "--" + f.Name + " " + f.Kind.Name
 }
 
-// Help explains the commands that the session may use: all of them, those of a noun, or
-// one, in lines of at most 80 characters. Words may be abbreviated; an unknown one is an
-// ErrUsage.
+// Help returns the help text for all commands that the session may use, for those of a noun, or for one. Lines have at
+// most 80 characters. Words may be abbreviated; an unknown word is an ErrUsage.
 func (t Table) Help(s *Session, words []string) (string, error) {
 	t = t.Allowed(s)
 	if len(words) == 0 {
@@ -170,7 +168,7 @@ func (c Command) help(s *Session) string {
 	return b.String()
 }
 
-// explainValues lists the words that a kind takes, save those that need an explanation.
+// explainValues lists the fixed values of a kind, unless they have explanations.
 func explainValues(s *Session, k Kind) string {
 	if k.Values == nil {
 		return ""
@@ -189,7 +187,7 @@ func explainAliases(f Flag) string {
 	return " (also --" + strings.Join(f.Aliases, ", --") + ")"
 }
 
-// columnWidth is the width of the widest name, but leaves room for the text beside it.
+// columnWidth returns the width of the widest name, limited to leave room for the text beside it.
 func columnWidth(names []string) int {
 	const widest = 30
 	width := 0
@@ -199,8 +197,7 @@ func columnWidth(names []string) int {
 	return min(width, widest)
 }
 
-// writeColumns writes a name and, beside it, the text about it; below it if the name is too
-// wide.
+// writeColumns writes a name and the text about it, beside it or, if the name is too wide, below it.
 func writeColumns(b *strings.Builder, name, text string, width int) {
 	const margin, gap = "  ", "  "
 	lead := margin + name + strings.Repeat(" ", max(0, width-utf8.RuneCountInString(name))) + gap
@@ -212,8 +209,8 @@ func writeColumns(b *strings.Builder, name, text string, width int) {
 	writeWrapped(b, lead, indent, strings.Fields(text))
 }
 
-// writeWrapped writes parts with spaces between them, in lines that begin with lead and
-// then indent; a part is never broken.
+// writeWrapped writes parts with spaces between them. The first line begins with lead, the others with indent. A part
+// is never broken.
 func writeWrapped(b *strings.Builder, lead, indent string, parts []string) {
 	line := lead
 	for i, part := range parts {

@@ -1,7 +1,7 @@
 package commands
 
-// This file holds the kinds of argument that mention no entity. A kind checks form only;
-// whether a record may be empty there, or exists, is for others to say.
+// This file has the kinds of arguments that mention no entity. A kind checks only the form of a value. Whether the
+// column may be empty or the record exists is checked later.
 
 import (
 	"cmp"
@@ -18,20 +18,20 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Text is the kind of text of at most limit characters, which may be empty; its value is a
-// string, in NFC and without blanks around it.
+// Text returns the kind of a text of at most limit characters, which may be empty. Its value is a trimmed string in
+// NFC.
 func Text(limit int) Kind {
 	return Kind{Name: "TEXT", Parse: func(_ *Session, text string) (any, error) { return cleanText(text, limit) }}
 }
 
-// Words is the kind of a last argument of several words, which need no quotes; its value is a string that is not empty.
+// Words is the kind of a last argument of several words, which need no quotes. Its value is a nonempty string.
 var Words = func() Kind {
 	k := Required(Text(textLimit))
 	k.Rest = true
 	return k
 }()
 
-// Token is the kind of one word without blanks; its value is a string.
+// Token returns the kind of one word without blanks. Its value is a string.
 func Token(name string) Kind {
 	return Required(Kind{Name: name, Parse: func(_ *Session, text string) (any, error) {
 		text, err := cleanText(text, 255)
@@ -42,8 +42,7 @@ func Token(name string) Kind {
 	}})
 }
 
-// Required returns the kind without the values that show nothing: empty text, blanks, and
-// characters that have no shape.
+// Required returns the kind without empty values. Blanks and invisible characters count as empty.
 func Required(k Kind) Kind {
 	parse := k.Parse
 	k.Parse = func(s *Session, text string) (any, error) {
@@ -75,8 +74,8 @@ func cleanText(text string, limit int) (string, error) {
 	return text, nil
 }
 
-// hidden tells whether a character moves or hides its neighbours or breaks the line. Joiners
-// stay, because emoji and several scripts need them, and so do signs that span digits.
+// hidden reports whether a character moves or hides its neighbours or breaks the line. Joiners are allowed, because
+// emoji and several scripts need them, and so are signs that span digits.
 func hidden(r rune) bool {
 	const nonJoiner, joiner = '\u200c', '\u200d'
 	if r == nonJoiner || r == joiner || unicode.Is(unicode.Prepended_Concatenation_Mark, r) {
@@ -85,10 +84,10 @@ func hidden(r rune) bool {
 	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)
 }
 
-// Count is the kind of a number of things, from zero; its value is an int.
+// Count is the kind of a number of things, from zero. Its value is an int.
 var Count = Number("N", 0, 1_000_000_000)
 
-// Number is the kind of a whole number within limits; its value is an int.
+// Number returns the kind of a whole number from least to most. Its value is an int.
 func Number(name string, least, most int) Kind {
 	return Kind{Name: name, Parse: func(_ *Session, text string) (any, error) {
 		n, err := strconv.Atoi(strings.TrimSpace(text))
@@ -99,7 +98,7 @@ func Number(name string, least, most int) Kind {
 	}}
 }
 
-// ID is the kind of a record's number; its value is an int64.
+// ID is the kind of a record's ID. Its value is an int64.
 var ID = Kind{Name: "ID", isID: true, Parse: func(_ *Session, text string) (any, error) {
 	id, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || id < 1 || strconv.FormatInt(id, 10) != text {
@@ -108,7 +107,7 @@ var ID = Kind{Name: "ID", isID: true, Parse: func(_ *Session, text string) (any,
 	return id, nil
 }}
 
-// Enum is the kind of one of several fixed words; its value is a string.
+// Enum returns the kind of one of several fixed words. Its value is a string.
 func Enum(name string, values ...string) Kind {
 	return Kind{
 		Name: name,
@@ -125,7 +124,7 @@ func Enum(name string, values ...string) Kind {
 // Format is the kind of the name of an output format; its value is a string.
 var Format = Enum("FORMAT", "table", "vertical", "json", "ndjson", "csv", "tsv", "markdown")
 
-// Columns is the kind of column names separated by commas; its value is a []string.
+// Columns returns the kind of column names separated by commas. Its value is a []string.
 func Columns(names ...string) Kind {
 	return Kind{
 		Name:   "COLUMN,…",
@@ -164,8 +163,7 @@ func choices(words []string) []Choice {
 	return all
 }
 
-// Email is the kind of an email address without a name around it, which may be empty; its
-// value is a string.
+// Email is the kind of an email address without a display name, which may be empty. Its value is a string.
 var Email = Kind{Name: "EMAIL", Parse: func(_ *Session, text string) (any, error) {
 	text, err := cleanText(text, 255)
 	if err != nil || text == "" {
@@ -178,8 +176,8 @@ var Email = Kind{Name: "EMAIL", Parse: func(_ *Session, text string) (any, error
 	return text, nil
 }}
 
-// mailDomain tells whether the address ends in a name that mail can be sent to (RFC 1035
-// section 2.3.1, and letters of every script).
+// mailDomain reports whether the address ends in a valid domain name (RFC 1035 section 2.3.1, extended to letters of
+// every script).
 func mailDomain(address string) bool {
 	local, domain, _ := strings.Cut(address, "@")
 	labels := strings.Split(domain, ".")
@@ -228,7 +226,7 @@ var languages = []Choice{
 	{"sv", "Swedish"},
 }
 
-// Path is the kind of a file's name; its value is a string, exactly as written.
+// Path is the kind of a file name. Its value is a string, exactly as typed.
 var Path = Kind{Name: "FILE", Files: true, Parse: func(_ *Session, text string) (any, error) {
 	if text == "" {
 		return nil, errors.New("may not be empty")
@@ -236,10 +234,9 @@ var Path = Kind{Name: "FILE", Files: true, Parse: func(_ *Session, text string) 
 	return text, nil
 }}
 
-// Line is the kind of a last argument that is itself a command: everything from there on,
-// as typed. An optional argument before it is left out if the word is not of its kind. Its
-// value is a string.
+// Line is the kind of a last argument that is a command: the rest of the line, as typed. An optional argument before
+// it is left out if the word is not of its kind. Its value is a string.
 var Line = Kind{Name: "COMMAND", IsLine: true, Parse: func(_ *Session, text string) (any, error) { return text, nil }}
 
-// PersonName is a first or a last name.
+// PersonName returns the kind of a first or last name.
 func PersonName() Kind { return Required(Text(nameLimit)) }

@@ -18,14 +18,14 @@ import (
 	"unicode/utf8"
 )
 
-// ErrIncomplete is wrapped by errors of text that another line might complete.
+// ErrIncomplete is wrapped by the error of a text that another line could complete.
 var ErrIncomplete = errors.New("incomplete")
 
-// Incomplete is the error of text that ends inside a quote or with a backslash. It is an
-// ErrIncomplete and, where no more text comes, an ErrUsage.
+// Incomplete is the error of a text that ends inside a quote or with a backslash. It is both an ErrIncomplete and, for
+// callers that have no more text, an ErrUsage.
 type Incomplete struct {
 	Open rune // the quote or backslash that is open
-	Line int  // of the text, from 1, where that begins
+	Line int  // line of the text where the quote begins, from 1
 }
 
 // Error names the quote that is open.
@@ -39,8 +39,8 @@ func (e Incomplete) Error() string {
 // Is reports that the error is an ErrIncomplete and an ErrUsage.
 func (e Incomplete) Is(target error) bool { return target == ErrIncomplete || target == ErrUsage }
 
-// MayEnd reports whether a further line could end what is open. Without the closing quote it cannot, so a long text
-// need not be split again for it.
+// MayEnd reports whether a further line could complete the text. Without the closing quote it cannot, and the caller
+// need not split a long text again.
 func (e Incomplete) MayEnd(line string) bool {
 	return e.Open == '\\' || strings.ContainsAny(line, closers(e.Open))
 }
@@ -49,7 +49,7 @@ func (e Incomplete) MayEnd(line string) bool {
 type Word struct {
 	Value  string // without quotes and backslashes
 	Raw    string // as typed
-	Quoted bool   // begins with a quote or backslash, so it is a value whatever it says
+	Quoted bool   // begins with a quote or backslash, so it is never a flag
 	Start  int    // where Raw begins in the text, in bytes
 	End    int    // where Raw ends
 }
@@ -57,9 +57,9 @@ type Word struct {
 // IsFlag reports whether the word is a flag, or the -- that ends flags.
 func (w Word) IsFlag() bool { return !w.Quoted && strings.HasPrefix(w.Value, "--") }
 
-// Split returns the words of a text. It fails with ErrUsage on control characters other
-// than tabs and line breaks and on text that is not UTF-8, with Incomplete if the text ends
-// too early. A byte-order mark at the beginning is skipped.
+// Split returns the words of a text. It returns ErrUsage for text that is not UTF-8 and for control characters other
+// than tabs and line breaks, and Incomplete if a quote or a backslash is left open. It skips a byte order mark at the
+// beginning.
 func Split(text string) ([]Word, error) {
 	l, err := lex(text)
 	if err != nil {
@@ -71,15 +71,14 @@ func Split(text string) ([]Word, error) {
 	return l.words, nil
 }
 
-// Open reports whether the text ends inside a quote or with a backslash, so that another
-// line belongs to it.
+// Open reports whether the text ends inside a quote or with a backslash, so that the next line belongs to it.
 func Open(text string) bool {
 	_, err := Split(text)
 	return errors.Is(err, ErrIncomplete)
 }
 
-// Quote returns the value as one word for Split, never taken for a flag or a comment: as
-// it is where possible, else in quotes. Values that Split refuses stay refused.
+// Quote returns the value as one word for Split, in quotes if it needs them. The word is never taken for a flag or a
+// comment. Quote does not make valid what Split refuses.
 func Quote(value string) string {
 	first, _ := utf8.DecodeRuneInString(value)
 	misread := strings.HasPrefix(value, "#") || strings.HasPrefix(value, "--") ||
@@ -96,14 +95,14 @@ func Quote(value string) string {
 
 const byteOrderMark = "\ufeff"
 
-// FirstLine returns the first line of a text, such as the content of a password file, without its end and without the
-// byte order mark that editors on Windows write before it.
+// FirstLine returns the first line of a text, such as a password file, without its line end and without the byte order
+// mark that editors on Windows write.
 func FirstLine(text string) string {
 	line, _, _ := strings.Cut(strings.TrimPrefix(text, byteOrderMark), "\n")
 	return strings.TrimSuffix(line, "\r")
 }
 
-// closers returns the characters that close the quote which r opens; empty for all other characters.
+// closers returns the characters that close the quote r; "" if r is no opening quote.
 func closers(r rune) string {
 	switch r {
 	case '\'', '"':
@@ -120,17 +119,17 @@ func closers(r rune) string {
 	return ""
 }
 
-// lexer holds the words so far, and how the text ended.
+// A lexer holds the words read so far, and how the text ended.
 type lexer struct {
 	text    string
 	at      int
 	words   []Word
-	open    rune // what the end of the text is inside of: a quote, \ or #; 0 for none
-	opened  int  // where that begins, in bytes
+	open    rune // what is still open at the end of the text: a quote, \ or #; 0 for none
+	opened  int  // where it begins, in bytes
 	ignored int  // length of the semicolons at the end of the last word
 }
 
-// lex reads all the words of a text, also of one that ends inside a quote.
+// lex reads all words of a text, even if it ends inside a quote.
 func lex(text string) (lexer, error) {
 	if err := checkCharacters(text); err != nil {
 		return lexer{}, err
@@ -164,11 +163,11 @@ func isBlank(r rune) bool { return r == ' ' || r == '\t' || r == '\n' || r == '\
 
 func isNoBreakSpace(r rune) bool { return r == '\u00a0' || r == '\u202f' }
 
-// next is the character here and its length in bytes.
+// next returns the current character and its length in bytes.
 func (l *lexer) next() (rune, int) { return utf8.DecodeRuneInString(l.text[l.at:]) }
 
-// separates reports whether the character here ends a word: a blank, or a no-break space that groups no digits and
-// stands before no currency.
+// separates reports whether the current character ends a word: a blank, or a no-break space that is not inside an
+// amount.
 func (l *lexer) separates() bool {
 	r, size := l.next()
 	if isBlank(r) || !isNoBreakSpace(r) {
@@ -186,8 +185,7 @@ func startsGroup(text string) bool {
 	return digits == 3
 }
 
-// skip moves to the next word, over blanks, joined lines and comments, and tells whether
-// there is one.
+// skip moves over blanks, joined lines and comments to the next word, and reports whether there is one.
 func (l *lexer) skip() bool {
 	for l.at < len(l.text) {
 		switch r, size := l.next(); {
@@ -215,10 +213,10 @@ func (l *lexer) comment() {
 	l.at += length
 }
 
-// leaveOpen ends the text inside of what begins here.
+// leaveOpen ends the lexing inside the quote, backslash or comment that begins at the current character.
 func (l *lexer) leaveOpen(open rune) { l.open, l.opened, l.at = open, l.at, len(l.text) }
 
-// joint is the length of a backslash and line break here, 0 if there is none.
+// joint returns the length of a backslash and line break at the current position; 0 if there is none.
 func (l *lexer) joint() int {
 	for _, s := range []string{"\\\n", "\\\r\n"} {
 		if strings.HasPrefix(l.text[l.at:], s) {
@@ -228,10 +226,10 @@ func (l *lexer) joint() int {
 	return 0
 }
 
-// word reads one word. quoting is true from the first quote on, if that stands where a quote may open.
+// word reads one word. quoting becomes true at the first quote in a place where a quote may open.
 func (l *lexer) word() {
 	var value strings.Builder
-	start, quoting, opening := l.at, false, l.at // a quote opens at opening, from the first = on behind --name=
+	start, quoting, opening := l.at, false, l.at // a quote may open only at opening: the start, or after --name=
 	mayAssign := strings.HasPrefix(l.text[l.at:], "--")
 	l.ignored = 0
 	for l.at < len(l.text) && !l.separates() {
@@ -266,7 +264,7 @@ func (l *lexer) word() {
 	})
 }
 
-// dropSemicolons takes the semicolons off the end of the last word, and the word if it is nothing else.
+// dropSemicolons removes semicolons from the end of the last word, and the word if nothing is left.
 func (l *lexer) dropSemicolons() {
 	last := len(l.words) - 1
 	if last < 0 || l.ignored == 0 || l.open != 0 && l.open != '#' {
@@ -279,8 +277,8 @@ func (l *lexer) dropSemicolons() {
 	}
 }
 
-// quoted reads from the opening quote behind the closing one. Single quotes keep everything as it is; in the others a
-// backslash protects itself and the closing quote.
+// quoted reads a quoted text up to and including the closing quote. In quotes other than single ones, a backslash
+// escapes itself and the closing quote.
 func (l *lexer) quoted(value *strings.Builder, open rune, size int) {
 	start, close := l.at, closers(open)
 	l.at += size
@@ -300,16 +298,16 @@ func (l *lexer) quoted(value *strings.Builder, open rune, size int) {
 	l.open, l.opened = open, start
 }
 
-// endsWord reports whether the word ends behind the next size bytes: the closing ’ is also an apostrophe, as in
-// ‘L’Oréal’.
+// endsWord reports whether the word ends after the next size bytes. It distinguishes a closing ’ from an apostrophe,
+// as in ‘L’Oréal’.
 func (l *lexer) endsWord(size int) bool {
 	rest := l.text[l.at+size:]
 	r, _ := utf8.DecodeRuneInString(rest)
 	return rest == "" || isBlank(r) || isNoBreakSpace(r) || r == ';'
 }
 
-// escape reads a backslash and the character that it protects: any, or only those of a set; it
-// stays a backslash before others.
+// escape reads a backslash and the escaped character. If set is not empty, only its characters can be escaped; before
+// others the backslash is an ordinary character.
 func (l *lexer) escape(value *strings.Builder, set string) {
 	if joint := l.joint(); joint > 0 {
 		l.at += joint

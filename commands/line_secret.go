@@ -5,13 +5,15 @@ import (
 	"strings"
 )
 
-// This file finds secrets that were typed where none belongs, so that they are neither kept nor printed back.
+// This file detects passwords that were typed on a line, so that they are neither stored nor printed.
 
-// secretless are the commands that read their secrets from a file or the terminal only, and how many words they take.
+// secretless maps the commands that read secrets only from a file or the terminal to the number of words that they
+// take.
 var secretless = map[string]int{"login": 1, "password": 0}
 
-// HoldsSecret reports whether a line may hold a password: words after "login EMAIL" or "password", also misspelled, or
-// the value of a flag such as --password, which no command has. Such a line is not kept in the history.
+// HoldsSecret reports whether a line may contain a password: further words after "login EMAIL" or "password", even
+// misspelled, or the value of a flag such as --password, which no command has. Such a line is not stored in the
+// history.
 func HoldsSecret(line string) bool {
 	words, err := Split(line)
 	if err != nil { // a quote that stays open
@@ -43,7 +45,7 @@ func namesSecret(w Word) bool {
 		func(part string) bool { return strings.Contains(name, part) })
 }
 
-// operands are the words that are neither flags nor their values.
+// operands returns the words that are neither flags nor their values.
 func operands(words []Word) (rest []string) {
 	for i := 0; i < len(words); i++ {
 		switch {

@@ -12,19 +12,19 @@ import (
 	"crm/repo"
 )
 
-// This file changes many records at once: contract update --where "status = pending" --status canceled. Its commands
-// are the lists and updates of the nouns, to which it adds flags.
+// This file changes many records at once: contract update --where "status = pending" --status canceled. It adds flags
+// to the list and update commands of the nouns.
 
 const (
-	mostChanged  = 10_000 // records by one command
-	mostPreviews = 5      // that are shown before the question
-	mostRefusals = 10     // that are named
+	mostChanged  = 10_000 // records that one command may change
+	mostPreviews = 5      // changes shown before the question
+	mostRefusals = 10     // refused records that a message lists
 )
 
 // pagingFlags are the flags of lists that select no records.
 var pagingFlags = []string{"limit", "after", "sort", "deleted", "columns"}
 
-// forMany adds --where to the lists of records, and to their updates the flags that select many.
+// forMany adds --where to the list commands, and to the update commands the flags that select many records.
 func forMany(t Table) Table {
 	for _, noun := range repo.Nouns() {
 		list := slices.IndexFunc(t, func(c Command) bool { return c.Name == noun+" list" })
@@ -44,11 +44,11 @@ func forMany(t Table) Table {
 	return t
 }
 
-// many is a noun whose update can change many records.
+// A many is a noun whose update command can change many records.
 type many struct {
 	noun         string
 	list, update Command
-	filters      []Flag // of the list, which the update does not have
+	filters      []Flag // flags of the list that the update does not have
 }
 
 // command returns the update with the flags that select many records.
@@ -102,7 +102,7 @@ func (m many) run(ctx context.Context, s *Session, in Input) (Output, error) {
 	return m.change(ctx, s, in, batch)
 }
 
-// columns returns the columns that the flags set, and the error of flags that are for one record.
+// columns returns the columns that the flags set. It returns an error for flags that need a single record.
 func (m many) columns(in Input) (columns []string, err error) {
 	var settable []Flag
 	for _, f := range m.update.Flags {
@@ -122,9 +122,10 @@ func (m many) columns(in Input) (columns []string, err error) {
 	return columns, nothingToChange(in, settable)
 }
 
-// selected returns the records that the filters select, as the list answers them.
+// selected returns the records that the filters select, as the list command answers them.
 func (m many) selected(ctx context.Context, s *Session, in Input) (Output, error) {
-	asked := Input{values: map[string]any{"format": "json"}, resolved: map[string]any{}} // json: whole
+	// json, because it is answered whole
+	asked := Input{values: map[string]any{"format": "json"}, resolved: map[string]any{}}
 	for _, f := range append(m.filters, Flag{Name: "where"}) {
 		if v, given := in.values[f.Name]; given {
 			asked.values[f.Name] = v
@@ -151,7 +152,7 @@ type bulk struct {
 	columns  []string
 	changes  map[int64]repo.Change
 	previews []string
-	same     int // records that have the new values already
+	same     int // number of records that already have the new values
 }
 
 // changes returns the change of each record whose values differ from the new ones.
@@ -198,7 +199,7 @@ func (m many) changes(s *Session, in Input, columns []string, records Output) (b
 	return b, nil
 }
 
-// called is what people call a record.
+// called returns the name of a record for messages.
 func called(records Output, row []any) string {
 	for _, name := range []string{"company_name", "name", "full_name", "last_name", "customer"} {
 		i := slices.IndexFunc(records.Columns, func(c Column) bool { return c.Name == name })
@@ -209,7 +210,7 @@ func called(records Output, row []any) string {
 	return ""
 }
 
-// toCompare writes a value so that equal ones are equal texts.
+// toCompare returns a text that is equal for equal values.
 func toCompare(v any) string {
 	if at, isTime := v.(time.Time); isTime {
 		return at.UTC().Format(time.RFC3339Nano)
@@ -220,7 +221,7 @@ func toCompare(v any) string {
 	return fmt.Sprint(v)
 }
 
-// toShow writes a value for people.
+// toShow returns a value as people read it.
 func toShow(s *Session, v any) string {
 	switch v := v.(type) {
 	case time.Time:
@@ -233,7 +234,7 @@ func toShow(s *Session, v any) string {
 	return cmp.Or(fmt.Sprint(v), "--")
 }
 
-// change says what would change, asks, and changes it.
+// change shows what would change, asks, and makes the changes.
 func (m many) change(ctx context.Context, s *Session, in Input, b bulk) (Output, error) {
 	if len(b.changes) == 0 {
 		out := m.answer(b, repo.Changed{})
@@ -262,7 +263,7 @@ func (m many) change(ctx context.Context, s *Session, in Input, b bulk) (Output,
 			return Output{}, err
 		}
 		if len(tried.Refused) > 0 {
-			how = repo.Partly // the question named them
+			how = repo.Partly // the question listed them
 		}
 	}
 	changed, err := s.DB.ChangeMany(ctx, m.noun, b.changes, how)
@@ -280,7 +281,7 @@ func (m many) change(ctx context.Context, s *Session, in Input, b bulk) (Output,
 	return out, err
 }
 
-// more says that not all changes are shown.
+// more returns the line that counts the changes not shown.
 func (m many) more(changes int) []string {
 	if changes <= mostPreviews {
 		return nil
@@ -295,7 +296,7 @@ func (m many) already(b bulk) string {
 	return fmt.Sprintf("%s already so", grouped(int64(b.same)))
 }
 
-// reasons has a line for each refused record, up to mostRefusals.
+// reasons returns a line for each refused record, at most mostRefusals.
 func (m many) reasons(c repo.Changed) (lines []string) {
 	for i, r := range c.Refused {
 		if i == mostRefusals {
@@ -307,7 +308,7 @@ func (m many) reasons(c repo.Changed) (lines []string) {
 	return lines
 }
 
-// refused is the error of a change that was not made because of refused records.
+// refused returns the error of a change that was not made because some records were refused.
 func (m many) refused(c repo.Changed) error {
 	hint := m.reasons(c)
 	if c.Records > 0 {
@@ -330,7 +331,7 @@ func isAre(n int64, noun string) string {
 	return Plural(n, noun) + " are"
 }
 
-// answer is the answer for programs.
+// answer returns the output for programs.
 func (m many) answer(b bulk, c repo.Changed) Output {
 	out := single([]Field[repo.Changed]{
 		{Column{Name: "updated"}, func(c repo.Changed) any { return c.Records }},
@@ -341,7 +342,7 @@ func (m many) answer(b bulk, c repo.Changed) Output {
 	return out
 }
 
-// events has what a change of each record alone would report (R31).
+// events returns the events that separate changes of the records would report (R31).
 func (m many) events(b bulk, c repo.Changed, in Input) (events []Event) {
 	for _, id := range slices.Sorted(maps.Keys(b.changes)) {
 		if slices.ContainsFunc(c.Refused, func(r repo.RefusedRecord) bool { return r.ID == id }) {
@@ -355,7 +356,7 @@ func (m many) events(b bulk, c repo.Changed, in Input) (events []Event) {
 	return events
 }
 
-// warnOfOverlaps warns where support contacts are booked twice by the change (D9).
+// warnOfOverlaps warns of support contacts who have overlapping events after the change (D9).
 func (m many) warnOfOverlaps(ctx context.Context, s *Session, b bulk, c repo.Changed, out *Output) error {
 	if m.noun != "event" || !slices.ContainsFunc(b.columns,
 		func(name string) bool { return slices.Contains([]string{"support_id", "start_date", "end_date"}, name) }) {

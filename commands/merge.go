@@ -12,8 +12,8 @@ import (
 
 // This file merges customers.
 
-// taken is the kind of the fields that a merged customer takes from the other one: email=other,phone=other; its value is a
-// []string of columns.
+// taken is the kind of the fields that a merged customer takes from the other one: email=other,phone=other; its value
+// is a []string of columns.
 var taken = func() Kind {
 	fields := []string{"company_name", "full_name", "email", "phone", "address", "language", "sales_id"}
 	columns := Columns(fields...)
@@ -52,7 +52,10 @@ func mergeCustomers(ctx context.Context, s *Session, in Input) (Output, error) {
 	}
 	c, moved, err := s.DB.MergeCustomers(ctx, keep, other, Value[[]string](in, "take"))
 	if isBare(err, repo.ErrDenied) {
-		err = &worded{fmt.Sprintf("not permitted: customers %d and %d are not both yours", keep, other), "", repo.ErrDenied}
+		err = &worded{
+			fmt.Sprintf("not permitted: customers %d and %d are not both yours", keep, other), "",
+			repo.ErrDenied,
+		}
 	}
 	out := done(customerFields, c, "customer", keep, "updated")
 	out.Message = fmt.Sprintf("customer %d merged into customer %d", other, keep) + inBrackets(movedInWords(moved))
@@ -72,7 +75,8 @@ func movedInWords(moved map[string]int64) string {
 	return allOf(parts) + " moved"
 }
 
-// askToMerge asks before customers are merged: "merge customer 2 Bouzin (Lou Bouzin) into customer 1 Bouzin SARL (Lou Bouzin)".
+// askToMerge asks before customers are merged: "merge customer 2 Bouzin (Lou Bouzin) into customer 1 Bouzin SARL (Lou
+// Bouzin)".
 func askToMerge(ctx context.Context, s *Session, in Input) (string, error) {
 	var names [2]string
 	for i, id := range []int64{Value[int64](in, "other"), Value[int64](in, "id")} {

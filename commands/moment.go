@@ -1,7 +1,7 @@
 package commands
 
-// This file declares the kinds of dates and times of day, read in the company's time zone, and combines the parts that
-// calendar.go reads.
+// This file declares the kinds of dates and times, in the company's time zone. It combines the parts that calendar.go
+// parses.
 
 import (
 	"errors"
@@ -12,8 +12,8 @@ import (
 	"crm/repo"
 )
 
-// Moment is the kind of a date, alone or with a time of day; its value is a time.Time in
-// the session's zone, the start of the day if no time is given.
+// Moment is the kind of a date with an optional time. Its value is a time.Time in the session's zone; without a time
+// it is the start of the day.
 var Moment = Kind{
 	Name: "DATE",
 	Parse: func(s *Session, text string) (any, error) {
@@ -27,8 +27,8 @@ var Moment = Kind{
 	InFull: inFull,
 }
 
-// MomentEnd is the kind of the end of a range. Its value is a moment, for [Input.end] to complete: a date alone means
-// the whole day, a time alone is on the start's day, and +2h counts from the start.
+// MomentEnd is the kind of the end of a range. Its value is a moment that [Input.end] completes: a date alone means
+// the whole day, a time alone is on the day of the start, and +2h counts from the start.
 var MomentEnd = Kind{
 	Name: "DATE",
 	Parse: func(s *Session, text string) (any, error) {
@@ -42,8 +42,7 @@ var MomentEnd = Kind{
 	InFull: inFull,
 }
 
-// Day is the kind of a date without a time of day; its value is a time.Time, the start of
-// the day in the session's zone.
+// Day is the kind of a date without a time. Its value is a time.Time, the start of the day in the session's zone.
 var Day = Kind{
 	Name: "DATE",
 	Parse: func(s *Session, text string) (any, error) {
@@ -77,12 +76,11 @@ func days(s *Session) []Choice {
 	return all
 }
 
-// A moment is a text read as a date, a time of day, both, or a distance. Exactly one of day, clock alone, and elapsed
-// says where it is.
+// A moment is a parsed date, time of day, both, or relative time. Either day, clock or both are set, or elapsed.
 type moment struct {
 	day     *time.Time     // midnight UTC of the date, nil if the text names none
 	clock   *clockTime     // nil if the text names none
-	elapsed *time.Duration // from the start of a range or from now, nil if the text is no distance
+	elapsed *time.Duration // relative to the start of a range or to now; nil if the text is not relative
 }
 
 // isWholeDay reports whether the text names a date and no time.
@@ -91,7 +89,7 @@ func (m moment) isWholeDay() bool { return m.day != nil && m.clock == nil }
 // isRelative reports whether the moment depends on the start of its range.
 func (m moment) isRelative() bool { return m.day == nil }
 
-// start is the instant, or the beginning of the day; base completes a moment that is relative.
+// start returns the instant, or the start of the day. A relative moment counts from base.
 func (m moment) start(l Locale, base time.Time) (time.Time, error) {
 	switch {
 	case m.elapsed != nil:
@@ -108,7 +106,7 @@ func (m moment) start(l Locale, base time.Time) (time.Time, error) {
 	return m.clock.on(*day, l.Zone)
 }
 
-// end is like start, but a day without a time ends where the next one begins.
+// end is like start, but for a day without a time it returns the start of the next day.
 func (m moment) end(l Locale, base time.Time) (time.Time, error) {
 	if m.isWholeDay() && m.day.Year() < lastYear {
 		return startOfDay(m.day.AddDate(0, 0, 1), l.Zone)
@@ -116,7 +114,7 @@ func (m moment) end(l Locale, base time.Time) (time.Time, error) {
 	return m.start(l, base)
 }
 
-// end is the end of a range given as that argument or flag, nil if it was not given. start is where the range begins;
+// end returns the end of a range from an argument or flag; nil if it was not given. start is the start of the range;
 // nil means now.
 func (in Input) end(s *Session, name string, start *time.Time) (*time.Time, error) {
 	if !in.Has(name) {
@@ -134,13 +132,14 @@ func (in Input) end(s *Session, name string, start *time.Time) (*time.Time, erro
 	return &end, nil
 }
 
-// period is the range between two flags, each nil if it was not given. A range that ends before it begins is invalid.
+// period returns the range between two flags, each nil if it was not given. A range that ends before it begins is
+// invalid.
 func (in Input) period(s *Session, from, to string) (begin, end *time.Time, err error) {
 	begin = Given[time.Time](in, from)
 	if end, err = in.end(s, to, begin); err != nil {
 		return nil, nil, err
 	}
-	isDay := Value[moment](in, to).isWholeDay() // which ends where the next one begins
+	isDay := Value[moment](in, to).isWholeDay() // a day ends where the next one begins
 	if begin != nil && end != nil && (begin.After(*end) || isDay && begin.Equal(*end)) {
 		return nil, nil, repo.Invalid{
 			Problems: []repo.Problem{{Field: "--" + to, Text: fmt.Sprintf("is before --%s", from)}},
@@ -149,11 +148,11 @@ func (in Input) period(s *Session, from, to string) (begin, end *time.Time, err 
 	return begin, end, nil
 }
 
-// inFull writes a date with its weekday. It is empty where the text is a date as ISO 8601 writes it, or today.
+// inFull returns a date with its weekday, or "" if the text is an ISO 8601 date or today.
 func inFull(s *Session, text string, value any) string {
 	at, known := value.(time.Time)
 	if m, err := readMoment(s.Locale, text); err == nil && known && m.isWholeDay() {
-		at, known = *m.day, true // and not the instant at which a range of whole days ends
+		at, known = *m.day, true // not the instant at which a range of whole days ends
 		if isISO(text) || strings.EqualFold(strings.TrimSpace(text), "today") {
 			return ""
 		}

@@ -1,6 +1,6 @@
 package commands
 
-// This file finds the records that a line names instead of numbers: customer get bouzin, event assign 46 kate.
+// This file finds the records that a line gives by name instead of ID: customer get bouzin, event assign 46 kate.
 
 import (
 	"context"
@@ -15,21 +15,21 @@ import (
 	"crm/security/finding"
 )
 
-// mostListed is the number of records that the refusal of an ambiguous name lists.
+// mostListed is the number of records that the error of an ambiguous name lists.
 const mostListed = 10
 
-// A reference is a text in the place of a record's ID, until resolve has found the record.
+// A reference is a name in place of a record's ID, until resolve finds the record.
 type reference string
 
-// refers reports whether the text may name a record: it begins with a letter, so it is no mistyped number.
+// refers reports whether the text may be a name: it begins with a letter, so it is not a mistyped number.
 func (k Kind) refers(text string) bool {
 	first, _ := utf8.DecodeRuneInString(text)
 	return k.Noun != "" && k.Search != nil && unicode.IsLetter(first)
 }
 
-// resolve replaces the references of an input by IDs, and returns a line for each that says which record it is. It
-// returns repo.ErrNotFound for a name that no record has, and repo.ErrInvalid for one that several have and nobody
-// chooses among. A command that destroys or pays takes a name only at the prompt, where it asks.
+// resolve replaces the references of an input with IDs, and returns a line for each that says which record it is. It
+// returns repo.ErrNotFound if no record has the name, and repo.ErrInvalid if several have it and the user does not
+// choose one. A command that destroys or pays accepts a name only at the prompt, where it asks.
 func (in Input) resolve(ctx context.Context, s *Session, c Command, typed bool) (named []string, err error) {
 	for _, g := range in.given {
 		text, isReference := in.values[g.name].(reference)
@@ -54,7 +54,7 @@ func (in Input) resolve(ctx context.Context, s *Session, c Command, typed bool) 
 	return named, nil
 }
 
-// one returns the record of the kind that the text names. Of several it asks which, if the line was typed.
+// one returns the record that the text names. If there are several and the line was typed, it asks which.
 func (k Kind) one(ctx context.Context, s *Session, text string, typed bool) (Choice, error) {
 	if s.DB == nil || s.Me == nil {
 		return Choice{}, forbidden(s, "")
@@ -90,7 +90,7 @@ func (k Kind) one(ctx context.Context, s *Session, text string, typed bool) (Cho
 		more), "give the number", repo.ErrInvalid}
 }
 
-// isNamed reports whether the text is a whole name of the choice, regardless of case and accents.
+// isNamed reports whether the text is the whole name of the choice, ignoring case and accents.
 func (c Choice) isNamed(text string) bool {
 	is := strings.Join(finding.Words(text), " ")
 	return slices.ContainsFunc(strings.FieldsFunc(c.Help, func(r rune) bool { return r == '—' || r == ',' }),
@@ -99,7 +99,7 @@ func (c Choice) isNamed(text string) bool {
 		})
 }
 
-// id returns the ID that the text is, or that of the record which it names.
+// id parses an ID, or returns the ID of the record that the text names.
 func (k Kind) id(ctx context.Context, s *Session, text string) (int64, error) {
 	value, err := k.Parse(s, text)
 	if err == nil {

@@ -26,10 +26,10 @@ var noteFields = func() []Field[repo.Note] {
 	return fields
 }()
 
-// NoteID is the kind of a note's number.
+// NoteID is the kind of a note's ID.
 var NoteID = noteKind("note", "")
 
-// ownNoteID is the kind of the number of a note that the session may change.
+// ownNoteID is the kind of the ID of a note that the session may change.
 var ownNoteID = noteKind("own note", action("note", "update"))
 
 func noteKind(key string, needed security.Action) Kind {
@@ -62,7 +62,7 @@ var notedNoun = func() Kind {
 	return k
 }()
 
-// notedID is the kind of the number of a record whose noun stands before it.
+// notedID is the kind of the ID of a record whose noun is the argument before it.
 var notedID = Kind{Name: "ID", Key: "noted ID", Parse: ID.Parse, Of: func(noun string) Kind {
 	kinds := []Kind{CustomerID, ContractID, EventID}
 	if i := slices.IndexFunc(kinds, func(k Kind) bool { return k.Noun == noun }); i >= 0 {
@@ -154,8 +154,8 @@ func updateNote(ctx context.Context, s *Session, in Input) (Output, error) {
 	return done(noteFields, n, "note", id, "updated"), named(err, "note", id)
 }
 
-// noteChange returns the columns that the arguments and flags set. A due day is written as a day: its time is the
-// beginning of the day in the company's time zone.
+// noteChange returns the columns that the arguments and flags set. A due day is stored as a date, taken in the
+// company's time zone.
 func noteChange(in Input) repo.Change {
 	c := changeOf(noteFields, in)
 	if day, ok := c["due"].(time.Time); ok {

@@ -12,26 +12,26 @@ import (
 	"crm/repo"
 )
 
-// This file reads notes: texts of several lines, typed in quotes or read from a file or standard input.
+// This file reads notes: texts of several lines, from the line, a file or standard input.
 
-// Note is the kind of a text of several lines; its value is a string, in NFC, with line feeds as line ends. "-" stands
-// for standard input and @FILE for the text in a file.
+// Note is the kind of a text of several lines. Its value is a string in NFC with line feeds as line ends. "-" reads
+// standard input, @FILE reads a file.
 var Note = Kind{Name: "TEXT|@FILE|-", Parse: func(s *Session, text string) (any, error) {
 	text, err := noteSource(s, text)
 	if err != nil {
 		return nil, err
 	}
 	return cleanNote(text)
-}}
+}, Cell: func(_ *Session, text string) (any, error) { return cleanNote(text) }}
 
-// someNote is a note of several words, which need no quotes on one line.
+// someNote is the kind of a note as last argument, whose words need no quotes.
 var someNote = func() Kind {
 	k := Required(Note)
 	k.Rest = true
 	return k
 }()
 
-// noteSource returns the text that is typed, or that the file or standard input holds.
+// noteSource returns the typed text, or the content of the file or standard input.
 func noteSource(s *Session, typed string) (string, error) {
 	var from io.Reader
 	path, isFile := strings.CutPrefix(typed, "@")
@@ -51,7 +51,7 @@ func noteSource(s *Session, typed string) (string, error) {
 	default:
 		return typed, nil
 	}
-	const most = 4*repo.NoteLimit + 1000 // bytes; a longer text is too long in any case
+	const most = 4*repo.NoteLimit + 1000 // bytes; a longer text exceeds the limit in any encoding
 	b, err := io.ReadAll(io.LimitReader(from, most))
 	if err != nil {
 		return "", fmt.Errorf("cannot be read: %w", err)
@@ -59,7 +59,7 @@ func noteSource(s *Session, typed string) (string, error) {
 	return strings.TrimPrefix(string(b), "\ufeff"), nil
 }
 
-// cleanNote cleans each line of a note as a text of one line.
+// cleanNote cleans each line of a note like a text of one line.
 func cleanNote(text string) (string, error) {
 	text = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\t", "    ").Replace(text)
 	lines := strings.Split(text, "\n")
@@ -78,7 +78,7 @@ func cleanNote(text string) (string, error) {
 	return text, nil
 }
 
-// noteEvent appends a note with date and author to the notes of an event.
+// noteEvent appends a text with date and author to the notes of an event.
 func noteEvent(ctx context.Context, s *Session, in Input) (Output, error) {
 	id := Value[int64](in, "id")
 	note := fmt.Sprintf("%s %s: %s", clock(s, s.Locale.Now()), fullName(*s.Me), Value[string](in, "text"))
@@ -86,7 +86,7 @@ func noteEvent(ctx context.Context, s *Session, in Input) (Output, error) {
 	return done(eventFields, e, "event", id, "noted"), named(err, "event", id)
 }
 
-// OrNone returns the kind with an empty text for no value; that value is nil.
+// OrNone returns the kind that also accepts an empty text, whose value is nil.
 func OrNone(k Kind) Kind {
 	parse := k.Parse
 	k.Parse = func(s *Session, text string) (any, error) {

@@ -9,28 +9,27 @@ import (
 	"crm/repo"
 )
 
-// An Output is what a command answers: records and words, never characters on a screen.
-// The shell alone turns it into a table, JSON or another format.
+// An Output is the answer of a command: records and messages. The shell renders it as a table, JSON or another format.
 type Output struct {
-	Columns  []Column // of Rows; nil when the command answers words only
+	Columns  []Column // of Rows; nil if there are no records
 	Rows     [][]any  // a cell is nil, int64, int, bool, string, time.Time, repo.Money or Nested
 	Single   bool     // one record: a JSON object instead of an array
-	Quiet    bool     // records that only structured formats print (an added row: Message says it to people)
-	Format   string   // how it is printed where nobody asks for another with --format; empty: as the session prints
-	Text     string   // answers in words, on stdout: help
+	Quiet    bool     // only formats for programs print the records; people read Message
+	Format   string   // default format of this answer; "" means the session's format
+	Text     string   // text for stdout, such as help
 	Message  string   // for people, on stderr: "customer 12 added"
 	Warnings []string // for people, on stderr, each without "warning:"
-	Total    string   // how many rows there are on all pages, for people: "1,204"; empty if not known
+	Total    string   // number of rows on all pages, for people: "1,204"; empty if unknown
 	Limited  bool     // Rows are one page of a list because --limit was given
-	Rest     Rest     // the rows after Rows; nil: there are none
-	Next     string   // how to get the next page: "--after 50"; empty on the last
+	Rest     Rest     // reads the rows after Rows; nil if there are none
+	Next     string   // the flag for the next page: "--after 50"; empty on the last page
 	Events   []Event  // for the reporter
 }
 
-// Rest returns the next rows of a list each time it is called, and none at its end.
+// Rest returns the next rows of a list with each call, and none at the end.
 type Rest func(context.Context) ([][]any, error)
 
-// Gather reads the rest of the rows.
+// Gather reads the remaining rows into Rows.
 func (o *Output) Gather(ctx context.Context) error {
 	for o.Rest != nil {
 		rows, err := o.Rest(ctx)
@@ -45,7 +44,7 @@ func (o *Output) Gather(ctx context.Context) error {
 	return nil
 }
 
-// addMessage adds lines to what the answer says to people.
+// addMessage adds lines to the end of Message.
 func (o *Output) addMessage(lines ...string) {
 	if o.Message != "" {
 		lines = append([]string{o.Message}, lines...)
@@ -53,7 +52,7 @@ func (o *Output) addMessage(lines ...string) {
 	o.Message = strings.Join(lines, "\n")
 }
 
-// prependMessage adds lines before what the answer says to people.
+// prependMessage adds lines to the beginning of Message.
 func (o *Output) prependMessage(lines ...string) {
 	if len(lines) > 0 {
 		message := o.Message
@@ -67,28 +66,27 @@ func (o *Output) prependMessage(lines ...string) {
 // A Column names one value of a record.
 type Column struct {
 	Name   string // the key in JSON and the header of CSV: "company_name"
-	Detail bool   // left out of a list's table unless asked for with --columns
-	Wide   int    // over 0: left out of a list's table where it does not fit; the greater, the sooner
-	Whole  bool   // a list's table never cuts it: an address, a command
-	Long   bool   // a list's table shows it on several lines
-	Status bool   // a fixed word that tables may colour
-	Absent bool   // left out of a single record in a table if it has no value
+	Detail bool   // left out of a list's table unless named in --columns
+	Wide   int    // above 0: left out of a list's table that is too wide, the greatest first
+	Whole  bool   // never cut in a list's table: an address, a command
+	Long   bool   // may have several lines in a list's table
+	Status bool   // a fixed word that tables colour
+	Absent bool   // left out of a single record if it has no value
 }
 
-// Nested is a cell that has parts: in JSON what it is made of, elsewhere its JSON as a text.
+// Nested is a cell with parts. JSON formats print the parts, other formats their JSON as a text.
 type Nested struct{ Value any }
 
-// String is its JSON, on one line.
+// String returns the cell's JSON on one line.
 func (n Nested) String() string {
 	var b strings.Builder
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(n.Value) // what came as JSON goes as JSON
+	_ = encoder.Encode(n.Value) // the value was decoded from JSON, so encoding cannot fail
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// An Event is something that the company wants to know about (R31, S12). It holds ids only,
-// never a name, an address or a secret.
+// An Event is reported to Sentry (R31, S12). It holds IDs only, never a name, an address or a secret.
 type Event struct {
 	Name   string // "contract signed"
 	Level  Level
@@ -96,7 +94,7 @@ type Event struct {
 	ID     int64
 }
 
-// Level says how much attention an event deserves.
+// A Level is the severity of an event.
 type Level string
 
 // The levels, named as Sentry names them.
@@ -105,7 +103,7 @@ const (
 	LevelWarning Level = "warning"
 )
 
-// A Field is one column of T: its name and how to take it from a record.
+// A Field is one column of T and the function that reads it from a record.
 type Field[T any] struct {
 	Column
 	Get func(T) any
@@ -135,7 +133,7 @@ func fieldsOf[T any]() []Field[T] {
 	return fields
 }
 
-// list answers rows of T, all fields of each.
+// list returns an Output of rows with all their fields.
 func list[T any](fields []Field[T], rows []T) Output {
 	out := Output{Columns: make([]Column, len(fields)), Rows: make([][]any, len(rows))}
 	for i, f := range fields {
@@ -150,14 +148,14 @@ func list[T any](fields []Field[T], rows []T) Output {
 	return out
 }
 
-// single answers one record.
+// single returns an Output of one record.
 func single[T any](fields []Field[T], row T) Output {
 	out := list(fields, []T{row})
 	out.Single = true
 	return out
 }
 
-// pick keeps the named columns, in the order asked for.
+// pick returns the output with the named columns only, in the order of the names.
 func (o Output) pick(names []string) Output {
 	index := map[string]int{}
 	for i, c := range o.Columns {

@@ -8,9 +8,9 @@ import (
 	"crm/repo"
 )
 
-// This file warns when a change makes a support contact look after two events at overlapping times (D9).
+// This file warns if a change assigns a support contact to two events at overlapping times (D9).
 
-// bookedTwice warns of the other events of the event's support contact at overlapping times.
+// bookedTwice returns a warning for each event of the same support contact at an overlapping time.
 func bookedTwice(ctx context.Context, s *Session, e repo.Event) (warnings []string, err error) {
 	clashes, err := s.DB.Overlapping(ctx, e)
 	for _, c := range clashes {
@@ -21,7 +21,7 @@ func bookedTwice(ctx context.Context, s *Session, e repo.Event) (warnings []stri
 	return warnings, err
 }
 
-// overlapsOf warns of the overlaps that handing over the coming events of one support contact to another makes.
+// overlapsOf warns of the overlaps that result if one support contact's coming events move to another.
 func overlapsOf(ctx context.Context, s *Session, from, to int64) (warnings []string, err error) {
 	overlaps, err := s.DB.Overlaps(ctx, from, to)
 	for _, o := range overlaps {
@@ -32,11 +32,11 @@ func overlapsOf(ctx context.Context, s *Session, from, to int64) (warnings []str
 	return warnings, err
 }
 
-// reassigning runs a change of a collaborator with --reassign-to, and adds to its answer what moved and which events
-// overlap.
-func reassigning(ctx context.Context, s *Session, in Input, change func(*repo.Reassignment) (Output, error)) (Output,
-	error,
-) {
+// reassigning runs a change of a collaborator with --reassign-to. It adds the moved records and the overlapping events
+// to the answer.
+func reassigning(ctx context.Context, s *Session, in Input,
+	change func(*repo.Reassignment) (Output, error),
+) (Output, error) {
 	id, to := Value[int64](in, "id"), Value[int64](in, "reassign-to")
 	if to == 0 {
 		out, err := change(nil)
@@ -53,7 +53,7 @@ func reassigning(ctx context.Context, s *Session, in Input, change func(*repo.Re
 	return out, named(err, "user", id)
 }
 
-// undoneOverlaps warns of overlaps of an event that taking back a change has moved or brought back.
+// undoneOverlaps warns of overlaps of an event that an undo has moved or restored.
 func undoneOverlaps(ctx context.Context, s *Session, c repo.LastChange) ([]string, error) {
 	if c.Entity != "event" {
 		return nil, nil

@@ -9,9 +9,9 @@ import (
 	"crm/repo"
 )
 
-// This file tells who updates a record of a value that somebody else has just given it, and that the update replaces.
+// This file warns if an update replaces a value that somebody else has set shortly before.
 
-// overtaking makes the updates of a table tell so.
+// overtaking adds the warning to the update commands of a table.
 func overtaking(t Table) Table {
 	for i, c := range t {
 		if c.Verb() != "update" || len(c.Args) == 0 {
@@ -30,21 +30,22 @@ func overtaking(t Table) Table {
 	return t
 }
 
-// replaced warns of the values of others that the caller's last update of a record has replaced.
+// replaced returns a warning for each value of others that the user's last update of a record has replaced.
 func replaced(ctx context.Context, s *Session, noun string, id int64) (warnings []string, err error) {
 	all, err := s.DB.RecentChanges(ctx, noun, id)
-	mine := len(all) - 1
-	if err != nil || mine < 1 || !isOf(all[mine], s.Me.ID) || all[mine].Action != "update" {
+	last := len(all) - 1
+	if err != nil || last < 1 || !isOf(all[last], s.Me.ID) || all[last].Action != "update" {
 		return nil, err
 	}
 	computed := func(column string) bool {
-		return slices.ContainsFunc(repo.ColumnsOfNoun(noun), func(c repo.Column) bool { return c.Name == column && c.IsComputed() })
+		return slices.ContainsFunc(repo.ColumnsOfNoun(noun),
+			func(c repo.Column) bool { return c.Name == column && c.IsComputed() })
 	}
-	for _, column := range slices.Sorted(maps.Keys(all[mine].Before)) {
+	for _, column := range slices.Sorted(maps.Keys(all[last].Before)) {
 		if computed(column) {
 			continue
 		}
-		for _, e := range slices.Backward(all[:mine]) {
+		for _, e := range slices.Backward(all[:last]) {
 			if _, sets := e.Before[column]; !sets {
 				continue
 			}
@@ -55,7 +56,7 @@ func replaced(ctx context.Context, s *Session, noun string, id int64) (warnings 
 				}
 				warnings = append(warnings,
 					fmt.Sprintf("%s has changed %s at %s: %s → %s; your value replaces it", who, column, clock(s, e.At),
-						toTell(s, column, e.Before[column]), toTell(s, column, e.After[column])))
+						trailText(s, column, e.Before[column]), trailText(s, column, e.After[column])))
 			}
 			break
 		}

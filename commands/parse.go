@@ -1,7 +1,7 @@
 package commands
 
-// This file binds the words after a command's name to its arguments and flags. What is wrong with the words is a usage
-// error, the first one found; what is wrong with values is repo.Invalid, all of them in one.
+// This file binds the words after a command's name to its arguments and flags. A fault in the words is a usage error,
+// the first one found. Faults in values are collected in one repo.Invalid.
 
 import (
 	"errors"
@@ -11,16 +11,15 @@ import (
 	"crm/repo"
 )
 
-// An Input is what a user gave to a command: values by the declared names of arguments
-// and flags.
+// An Input has the values that a user gave to a command, by the declared names of arguments and flags.
 type Input struct {
-	Help     bool // --help: nothing was read or checked
+	Help     bool // --help was given: nothing was parsed or checked
 	values   map[string]any
-	resolved map[string]any // values that the command completed: the end of a range
+	resolved map[string]any // values that the command has completed, such as the end of a range
 	given    []binding
 }
 
-// inFull are lines such as "--from is Mon 2026-12-07" for values whose text leaves open what it means.
+// inFull returns lines such as "--from is Mon 2026-12-07" for values that were given in a short form.
 func (in Input) inFull(s *Session) (lines []string) {
 	for _, g := range in.given {
 		if g.kind.InFull == nil {
@@ -37,14 +36,14 @@ func (in Input) inFull(s *Session) (lines []string) {
 	return lines
 }
 
-// Has reports whether the argument or flag was given, be it empty.
+// Has reports whether the argument or flag was given, even if it is empty.
 func (in Input) Has(name string) bool {
 	_, ok := in.values[name]
 	return ok
 }
 
-// Value returns the value of an argument or flag, the zero T if it was not given. It
-// panics if the value is there and of another type.
+// Value returns the value of an argument or flag; the zero T if it was not given. It panics if the value has another
+// type.
 func Value[T any](in Input, name string) T {
 	if v := Given[T](in, name); v != nil {
 		return *v
@@ -53,8 +52,7 @@ func Value[T any](in Input, name string) T {
 	return zero
 }
 
-// Given returns the value of an argument or flag, nil if it was not given. It panics if
-// the value is there and of another type.
+// Given returns the value of an argument or flag; nil if it was not given. It panics if the value has another type.
 func Given[T any](in Input, name string) *T {
 	v := in.values[name]
 	if v == nil { // not given, or given as none
@@ -64,14 +62,14 @@ func Given[T any](in Input, name string) *T {
 	return &t
 }
 
-// formatFlag is on every command of a noun, and on session commands that answer records.
+// formatFlag is a flag of every command of a noun, and of session commands that answer records.
 var formatFlag = Flag{Name: "format", Kind: fileFormat, Help: "how to write the answer"}
 
-// rawFlag is on every command that answers records.
+// rawFlag is a flag of every command that answers records.
 var rawFlag = Flag{Name: "raw", Kind: Switch, Help: "csv, tsv: leave formulas as they are"}
 
-// AllFlags returns the flags that a command understands: its own, and those that it has
-// for being destructive, for answering with records and for being a command.
+// AllFlags returns all flags of a command: its own, --yes if it is destructive, those of commands that answer records,
+// and --help.
 func (c Command) AllFlags() []Flag {
 	flags := slices.Clone(c.Flags)
 	add := func(f Flag) {
@@ -105,10 +103,10 @@ func findFlag(flags []Flag, name string) (Flag, bool) {
 	return Flag{}, false
 }
 
-// label is the argument's name in usage lines and messages: CUSTOMER_ID.
+// label returns the argument's name in usage lines and messages: CUSTOMER_ID.
 func (a Arg) label() string { return strings.ToUpper(strings.ReplaceAll(a.Name, "-", "_")) }
 
-// Parse reads the words after the command's name.
+// Parse parses the words after the command's name.
 func (c Command) Parse(s *Session, words []Word) (Input, error) {
 	if wantsHelp(words) {
 		return Input{Help: true}, nil
@@ -123,7 +121,7 @@ func (c Command) Parse(s *Session, words []Word) (Input, error) {
 	return b.read()
 }
 
-// wantsHelp tells whether --help is among the words; mistakes around it do not matter then.
+// wantsHelp reports whether --help is among the words. Then other mistakes on the line are ignored.
 func wantsHelp(words []Word) bool {
 	for _, w := range words {
 		if w.IsFlag() && (w.Value == "--help" || w.Value == "--") {
@@ -133,10 +131,10 @@ func wantsHelp(words []Word) bool {
 	return false
 }
 
-// lastID stands for the ID of the record that was shown alone or made last.
+// lastID stands for the ID of the record that was last added, or last answered alone.
 const lastID = "$_"
 
-// A binding is the text given for an argument or flag.
+// A binding is a text bound to an argument or flag.
 type binding struct {
 	name  string // as declared
 	label string // in messages
@@ -183,8 +181,7 @@ func allOf(words []string) string {
 	return strings.Join(words[:last], ", ") + " and " + words[last]
 }
 
-// positional binds the first word to the argument that is due, and tells how many words
-// that used.
+// positional binds the first word to the next argument, and returns the number of words used.
 func (b *binder) positional(words []Word) (used int, err error) {
 	due, w := b.command.Args[min(b.args, len(b.command.Args)):], words[0]
 	if len(due) > 1 && due[0].Optional && due[1].Kind.IsLine {
@@ -193,7 +190,7 @@ func (b *binder) positional(words []Word) (used int, err error) {
 			b.args++
 		}
 	}
-	if n := b.rest(); len(due) == 0 && n >= 0 { // a flag stood in between
+	if n := b.rest(); len(due) == 0 && n >= 0 { // a flag interrupted the text
 		b.bindings[n].text += " " + w.Value
 		return 1, nil
 	}
@@ -219,7 +216,7 @@ func (b *binder) positional(words []Word) (used int, err error) {
 	return used, nil
 }
 
-// rest is the binding that takes all words up to the end, -1 if there is none.
+// rest returns the index of the binding that takes all remaining words; -1 if there is none.
 func (b *binder) rest() int {
 	return slices.IndexFunc(b.bindings, func(g binding) bool { return g.kind.Rest })
 }
@@ -234,7 +231,7 @@ func joinRaw(words []Word) string {
 
 func joinValues(words []Word) string { return strings.Join(values(words), " ") }
 
-// doubts are warnings about values that were accepted.
+// doubts returns the warnings about accepted values.
 func (in Input) doubts() (warnings []string) {
 	for _, g := range in.given {
 		if g.kind.Doubt == nil {
@@ -247,7 +244,7 @@ func (in Input) doubts() (warnings []string) {
 	return warnings
 }
 
-// surplus returns the error for words that no argument is left for. If they follow a value, they may be the rest of it.
+// surplus returns the error for words after the last argument. If they follow a value, the hint is to quote it.
 func (b *binder) surplus(words []Word) error {
 	hint := "usage: " + b.command.Usage()
 	if _, ok := secretless[b.command.Name]; ok {
@@ -255,7 +252,8 @@ func (b *binder) surplus(words []Word) error {
 	}
 	if n := len(b.bindings); n > 0 && b.end+1 == words[0].Start && !b.bindings[n-1].kind.IsSwitch() {
 		text, name := b.bindings[n-1].text, ""
-		for i := 0; i < len(words) && !words[i].IsFlag() && len(text) < 100; i++ { // no hint is longer
+		// a hint shows at most this many bytes
+		for i := 0; i < len(words) && !words[i].IsFlag() && len(text) < 100; i++ {
 			text += " " + words[i].Value
 		}
 		if label := b.bindings[n-1].label; strings.HasPrefix(label, "--") {
@@ -268,7 +266,7 @@ func (b *binder) surplus(words []Word) error {
 	return usageHint(hint, "%s has no use for %s", b.command.Name, show(words[0].Value))
 }
 
-// flag binds the first word, a flag, with its value, and tells how many words that used.
+// flag binds the first word, a flag, and its value. It returns the number of words used.
 func (b *binder) flag(words []Word) (used int, err error) {
 	name, value, assigned := strings.Cut(words[0].Value[len("--"):], "=")
 	f, ok := findFlag(b.flags, name)
@@ -310,7 +308,7 @@ func (b *binder) unknown(name string) error {
 	return usageHint("usage: "+b.command.Usage(), "unknown flag %s", show("--"+name))
 }
 
-// read turns the texts into values.
+// read parses the bound texts.
 func (b *binder) read() (Input, error) {
 	in := Input{values: map[string]any{}, resolved: map[string]any{}, given: b.bindings}
 	var invalid repo.Invalid

@@ -11,19 +11,19 @@ import (
 	"crm/security"
 )
 
-// This file proves and replaces passwords. None of them is kept, shown or told, but for the one-time password that
-// an administrator hands over.
+// This file proves and changes passwords. No password is stored or shown, except the one-time password that an
+// administrator hands over.
 
-// A proof is what the database asks for to believe that somebody is who they say.
+// A proof is the key that proves a password to the database.
 type proof struct {
 	password string
 	cost     security.Params
 	salt     []byte
 	key      *security.Secret
-	claim    repo.Claim // with that key, without a code
+	claim    repo.Claim // contains the key, but no code
 }
 
-// proofOf derives the key of a password, at the cost that the account's is kept at.
+// proofOf derives the key of a password with the stored parameters of the account.
 func (s *Session) proofOf(ctx context.Context, email, password string) (*proof, error) {
 	d, err := s.DB.As(nil).SignInParams(ctx, email)
 	if err != nil {
@@ -43,8 +43,8 @@ func (s *Session) proofOf(ctx context.Context, email, password string) (*proof, 
 	return p, nil
 }
 
-// keyAt derives the key, unless the proof has the one of that cost and salt. It refuses a cost that is too low: a false
-// server would ask for it, to guess the password from the answer.
+// keyAt returns the key for a cost and a salt. It derives it only once. It refuses a cost that is too low: a malicious
+// server could ask for it to guess the password from the key.
 func (p *proof) keyAt(d repo.Derivation) (repo.Secret, error) {
 	cost := security.Params{Memory: d.MemoryKiB, Iterations: d.Iterations, Parallelism: d.Parallelism}
 	if p.key != nil && p.cost == cost && bytes.Equal(p.salt, d.Salt) {
@@ -74,14 +74,14 @@ func (p *proof) wipe() {
 	}
 }
 
-// with is the claim with a code.
+// with returns the claim with a code.
 func (p *proof) with(code string) repo.Claim {
 	c := p.claim
 	c.Code = code
 	return c
 }
 
-// isOf tells whether a password is the same as the proof's.
+// isOf reports whether the password is that of the proof.
 func (p *proof) isOf(password string) (bool, error) {
 	key, err := security.DeriveKey(password, p.cost, p.salt)
 	same := bytes.Equal(security.NewSecret(key).Hash(), p.key.Hash())
@@ -89,8 +89,8 @@ func (p *proof) isOf(password string) (bool, error) {
 	return same, err
 }
 
-// withCode does what needs a proof, and asks for the second factor's code only if the database wants one, from where r
-// says.
+// withCode calls do without a code. If the database asks for a code of the second factor, it reads one as r says and
+// calls do again.
 func (s *Session) withCode(ctx context.Context, r SecretRequest, do func(code string) error) error {
 	err := do("")
 	if !errors.Is(err, repo.ErrCode) {
@@ -104,7 +104,7 @@ func (s *Session) withCode(ctx context.Context, r SecretRequest, do func(code st
 	return wrongCode(do(code))
 }
 
-// wrongCode gives its words to the refusal of a code: the database asks for a code only once the password is right.
+// wrongCode adds the text to the error of a wrong code. The database asks for a code only after a right password.
 func wrongCode(err error) error {
 	if !errors.Is(err, repo.ErrCredentials) {
 		return err
@@ -115,14 +115,15 @@ func wrongCode(err error) error {
 	}
 }
 
-// askCode asks for a code; people write blanks into it.
+// askCode asks for a code and removes blanks from it.
 func (s *Session) askCode(ctx context.Context, r SecretRequest) (string, error) {
 	r.Code = true
 	code, err := s.Secret(ctx, r)
 	return strings.ReplaceAll(code, " ", ""), err
 }
 
-// raised is the proof's password at the company's cost, if it is kept at a lower one; else nil. Cost is never lowered.
+// raised returns the verifier of the proof's password at the configured cost if the stored cost is lower, else nil.
+// The cost is never lowered.
 func (s *Session) raised(p *proof) *repo.Password {
 	wanted := s.Terms.Password
 	if wanted.Memory < p.cost.Memory || wanted.Iterations < p.cost.Iterations ||
@@ -131,7 +132,7 @@ func (s *Session) raised(p *proof) *repo.Password {
 	}
 	v, err := verifier(p.password, wanted)
 	if err != nil {
-		return nil // whoever signs in does not notice
+		return nil // the sign-in continues with the old cost
 	}
 	return v
 }
@@ -146,7 +147,7 @@ func changePassword(ctx context.Context, s *Session, in Input) (Output, error) {
 	}
 	next, err := s.Secret(ctx, SecretRequest{
 		Question: "new password", File: Value[string](in, "new-password-file"),
-		Twice: true, Check: mayBe(*s.Me),
+		Twice: true, Check: passwordCheck(*s.Me),
 	})
 	if err != nil {
 		return Output{}, err
@@ -167,7 +168,7 @@ func changePassword(ctx context.Context, s *Session, in Input) (Output, error) {
 
 var passwordChanged = Event{Name: "password changed", Level: LevelInfo}
 
-// replacePassword changes the password of whoever is signed in, and learns what they may do from now on.
+// replacePassword changes the signed-in user's password and then refreshes their permissions and duty.
 func (s *Session) replacePassword(ctx context.Context, p *proof, next, file string) error {
 	v, err := Verifier(next, s.Terms.Password, *s.Me)
 	if err != nil {
@@ -187,12 +188,12 @@ func (s *Session) replacePassword(ctx context.Context, p *proof, next, file stri
 	return err
 }
 
-// chooseNow has whoever signed in with a one-time password choose another, until it may be used or they give up.
+// chooseNow asks a user who signed in with a one-time password for a new one, until it is accepted or they give up.
 func (s *Session) chooseNow(ctx context.Context, p *proof) ([]Event, error) {
 	notice := "your password is a one-time password: choose a new one"
 	for {
 		next, err := s.Secret(ctx, SecretRequest{
-			Question: "new password", Twice: true, Check: mayBe(*s.Me),
+			Question: "new password", Twice: true, Check: passwordCheck(*s.Me),
 			Notice: notice,
 		})
 		if err == nil {
@@ -211,10 +212,10 @@ func (s *Session) chooseNow(ctx context.Context, p *proof) ([]Event, error) {
 	}
 }
 
-// Verifier is what the database keeps of a password that meets the company's rules (S11). Of is whose it will be, as
-// far as that is known.
-func Verifier(password string, cost security.Params, of repo.User) (*repo.Password, error) {
-	if err := CheckPassword(password, of); err != nil {
+// Verifier returns the stored form of a password. It returns an error if the password breaks the rules (S11) for the
+// user, of whom only some fields may be known.
+func Verifier(password string, cost security.Params, user repo.User) (*repo.Password, error) {
+	if err := CheckPassword(password, user); err != nil {
 		return nil, err
 	}
 	return verifier(password, cost)
@@ -231,7 +232,7 @@ func verifier(password string, cost security.Params) (*repo.Password, error) {
 	}, nil
 }
 
-// oneTimePassword is a random password that is shown once, and what the database keeps of it.
+// oneTimePassword returns a random password and its stored form.
 func oneTimePassword(cost security.Params) (string, *repo.Password, error) {
 	password := security.OneTimePassword()
 	v, err := verifier(password, cost)
@@ -242,13 +243,12 @@ func oneTimePassword(cost security.Params) (string, *repo.Password, error) {
 	return password, v, nil
 }
 
-// mayBe judges what somebody types as their new password.
-func mayBe(of repo.User) func(string) error {
-	return func(password string) error { return CheckPassword(password, of) }
+// passwordCheck returns a function that checks a new password for a user.
+func passwordCheck(user repo.User) func(string) error {
+	return func(password string) error { return CheckPassword(password, user) }
 }
 
-// CheckPassword checks the company's rules (S11) for a password of u, as far as u is known. Its errors are
-// repo.ErrInvalid.
+// CheckPassword checks the rules for passwords (S11). u may be known only in part. Errors are repo.ErrInvalid.
 func CheckPassword(password string, u repo.User) error {
 	var problems []string
 	if missing := security.CheckPolicy(password); len(missing) > 0 {

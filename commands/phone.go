@@ -1,8 +1,8 @@
 package commands
 
-// This file reads phone numbers (D10) by one rule: the numbering plan must call a number possible. The plans are those
-// of libphonenumber; they lag behind numbers that were assigned lately, so a number that is possible and not known to
-// be assigned is accepted with a warning.
+// This file parses phone numbers (D10). A number must be possible in the numbering plan of its country, as
+// libphonenumber knows it. The plans lack recently assigned numbers, so a possible number that is not known to be
+// assigned is accepted with a warning.
 
 import (
 	"errors"
@@ -13,9 +13,9 @@ import (
 	"github.com/nyaruka/phonenumbers"
 )
 
-// Phone is the kind of a phone number, which may be empty; its value is a string in E.164: + and digits. A number
-// without a country code is one of the session's region. Of other countries, + and 4 to 15 digits are accepted as
-// written, with a warning, where their plan does not call them possible: the company keeps numbers such as +666 12345.
+// Phone is the kind of a phone number, which may be empty. Its value is a string in E.164: + and digits. A number
+// without a country code belongs to the session's region. For other countries, + and 4 to 15 digits are accepted with
+// a warning even if their plan does not have such numbers: the company uses numbers such as +666 12345.
 var Phone = Kind{Name: "PHONE", Parse: readPhone, Doubt: doubtPhone}
 
 var errPhone = errors.New("want a phone number, with + and the country code if it is abroad")
@@ -48,8 +48,8 @@ func readPhone(s *Session, text string) (any, error) {
 	return "+" + digits, nil
 }
 
-// isPossible reports whether the numbering plan has numbers of that length, with the area code. A number with a digit
-// too few keeps its trunk prefix when it is parsed and so seems long enough.
+// isPossible reports whether the numbering plan has numbers of that length, including the area code. A number that
+// lacks a digit keeps its trunk prefix when it is parsed and would seem long enough.
 func isPossible(number *phonenumbers.PhoneNumber) bool {
 	if strings.HasPrefix(phonenumbers.GetNationalSignificantNumber(number), "0") &&
 		!phonenumbers.IsValidNumber(number) {
@@ -58,7 +58,7 @@ func isPossible(number *phonenumbers.PhoneNumber) bool {
 	return phonenumbers.IsPossibleNumberWithReason(number) == phonenumbers.IS_POSSIBLE
 }
 
-// doubtPhone is the warning for a number that is not known to be assigned.
+// doubtPhone returns the warning for a number that is not known to be assigned.
 func doubtPhone(value any) string {
 	text := value.(string)
 	number, err := phonenumbers.Parse(text, "")

@@ -10,10 +10,10 @@ import (
 	"crm/repo"
 )
 
-// This file answers a person who asks what is held on them, or wants it gone.
+// This file exports and erases the personal data of a customer.
 
-// personalFields returns the fields of what is held on a customer: the customer, the records that belong to it, a
-// field a noun, and the trail.
+// personalFields returns the fields of a customer's personal data: the customer, one field for each noun of its
+// records, and the trail.
 func personalFields(p repo.PersonalData) []Field[repo.PersonalData] {
 	fields := []Field[repo.PersonalData]{
 		{Column{Name: "customer"}, func(p repo.PersonalData) any { return Nested{p.Customer} }},
@@ -30,7 +30,7 @@ func personalFields(p repo.PersonalData) []Field[repo.PersonalData] {
 	})
 }
 
-// An erasure is what became of a customer.
+// An erasure is the result of erasing a customer.
 type erasure struct{ id, entries int64 }
 
 var erasureFields = []Field[erasure]{

@@ -8,11 +8,11 @@ import (
 	"crm/repo"
 )
 
-// This file writes the questions of destructive commands: what the command does, and to which record.
+// This file writes the questions before destructive commands: what the command does, and to which record.
 
 type question = func(ctx context.Context, s *Session, in Input) (string, error)
 
-// inBrackets joins what is known of a record: " (a, b)", empty for nothing.
+// inBrackets joins the known facts of a record: " (a, b)"; "" if there are none.
 func inBrackets(facts ...string) string {
 	var known []string
 	for _, f := range facts {
@@ -26,7 +26,7 @@ func inBrackets(facts ...string) string {
 	return " (" + strings.Join(known, ", ") + ")"
 }
 
-// text is a text that may be missing.
+// text returns the text of a pointer; "" for nil.
 func text(p *string) string {
 	if p == nil {
 		return ""
@@ -96,8 +96,8 @@ func aboutUser(what string) question {
 
 func fullName(u repo.User) string { return u.FirstName + " " + u.LastName }
 
-// askToDelete asks before a collaborator is deleted: "delete Kate Hastroff (support, 9 coming events go to Alex
-// Martin)".
+// askToDelete returns the question before a collaborator is deleted: "delete Kate Hastroff (support, 9 coming events
+// go to Alex Martin)".
 func askToDelete(ctx context.Context, s *Session, in Input) (string, error) {
 	id, to := Value[int64](in, "id"), Value[int64](in, "reassign-to")
 	u, err := s.DB.User(ctx, id)
@@ -122,7 +122,7 @@ func askToDelete(ctx context.Context, s *Session, in Input) (string, error) {
 	return "delete " + fullName(u) + inBrackets(u.Role, moves), nil
 }
 
-// askToHandOver asks before work moves: "hand 4 customers of Ada Lovelace over to Bill Boquet".
+// askToHandOver returns the question before records move: "hand 4 customers of Ada Lovelace over to Bill Boquet".
 func askToHandOver(ctx context.Context, s *Session, in Input) (string, error) {
 	var names [2]string
 	for i, id := range []int64{Value[int64](in, "id"), Value[int64](in, "to")} {
@@ -136,7 +136,7 @@ func askToHandOver(ctx context.Context, s *Session, in Input) (string, error) {
 	return fmt.Sprintf("hand %s of %s over to %s", inWords(work), names[0], names[1]), err
 }
 
-// inWords lists what is handed over: "3 customers and 1 open contract".
+// inWords counts the records that are handed over: "3 customers and 1 open contract".
 func inWords(h repo.Handed) string {
 	var parts []string
 	for _, p := range []struct {

@@ -1,6 +1,6 @@
 package commands
 
-// This file ranks the values that may complete a word.
+// This file ranks the values that can complete a word.
 
 import (
 	"cmp"
@@ -12,10 +12,9 @@ import (
 	"crm/security/finding"
 )
 
-// Rank returns the values that match the word being typed, quoted, so that the caller can put them at Start. Values
-// equal to the word come first, then values that begin with it, values with a word that does, and values whose help
-// has such a word. If there are none, Rank returns values that hold its letters in their order. Case and accents do
-// not matter.
+// Rank returns the values that match the typed word, quoted for insertion at Start. Values equal to the word come
+// first, then values that begin with it, values with a word that begins with it, and values whose help has such a
+// word. If there are none, Rank returns values that contain its letters in order. Case and accents are ignored.
 func (c Completion) Rank(values []Choice) []Choice {
 	ranked := rank(values, strings.TrimPrefix(c.Word, c.base), true)
 	for i := range ranked {
@@ -24,7 +23,7 @@ func (c Completion) Rank(values []Choice) []Choice {
 	return ranked
 }
 
-// inserted returns what replaces the word being typed if the value is chosen.
+// inserted returns the text that replaces the typed word if the value is chosen.
 func (c Completion) inserted(value string) string {
 	if c.bare {
 		return c.base + value
@@ -32,7 +31,7 @@ func (c Completion) inserted(value string) string {
 	return Quote(c.base + value)
 }
 
-// offer returns the completion with those words of the language that match, ranked. They need no quotes.
+// offer returns the completion with the matching words of the language, ranked. They need no quotes.
 func (c Completion) offer(words []Choice) Completion {
 	c.Choices = rank(words, c.Word, false)
 	return c
@@ -51,7 +50,7 @@ func rank(choices []Choice, typed string, explained bool) []Choice {
 			ranks[1] = append(ranks[1], c)
 		case hasWord(text, typed):
 			ranks[2] = append(ranks[2], c)
-		case len(typed) < 2: // a letter is somewhere in nearly everything
+		case len(typed) < 2: // a single letter occurs in nearly every value
 		case explained && hasWord(finding.Fold(c.Help), typed):
 			ranks[3] = append(ranks[3], c)
 		case hasLetters(text, typed):
@@ -87,8 +86,8 @@ func hasWord(text, prefix string) bool {
 	}
 }
 
-// spread returns 0 if one word of the text holds the letters and begins with the first of them, 1 if one word holds
-// them, and 2 if they stand in several words.
+// spread returns 0 if one word of the text contains the letters and begins with the first, 1 if one word contains
+// them, and 2 if they are spread over several words.
 func spread(text, letters string) int {
 	least := 2
 	isBlank := func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }
@@ -102,7 +101,7 @@ func spread(text, letters string) int {
 	return least
 }
 
-// hasLetters reports whether the letters occur in the text in their order.
+// hasLetters reports whether the text contains the letters in order.
 func hasLetters(text, letters string) bool {
 	for _, want := range letters {
 		_, rest, found := strings.Cut(text, string(want))

@@ -16,7 +16,7 @@ import (
 	"crm/security"
 )
 
-// This file is what the four nouns share: the flags of lists, messages, events and the trail.
+// This file has the code that the nouns share: flags and pages of lists, messages, events and history.
 
 const (
 	nameLimit = 100 // characters of a name (S11)
@@ -29,7 +29,7 @@ type order struct {
 	desc   bool
 }
 
-// sortKind is the kind of --sort: a column that the list can be ordered by, with :desc for the reverse.
+// sortKind returns the kind of --sort: a column, with :desc for descending order.
 func sortKind(names []string) Kind {
 	slices.Sort(names)
 	return Kind{
@@ -55,7 +55,7 @@ func sortKind(names []string) Kind {
 	}
 }
 
-// listFlags are the flags of every list.
+// listFlags returns the flags of a list: its own and those of every list.
 func listFlags[T any](fields []Field[T], sorts map[string]string, own ...Flag) []Flag {
 	keys := slices.Collect(maps.Keys(sorts))
 	for _, f := range fields {
@@ -79,37 +79,37 @@ func listFlags[T any](fields []Field[T], sorts map[string]string, own ...Flag) [
 	)
 }
 
-// searchFlag is --search.
+// searchFlag returns the flag --search.
 func searchFlag(in string) Flag {
 	return Flag{Name: "search", Kind: Text(textLimit), Help: "only those with these words in " + in}
 }
 
-// batch is the number of rows that a list without an end reads at once.
+// batch is the number of rows that a whole list reads at once.
 const batch = 1000
 
-// isWhole reports whether a list is answered whole: in a format for programs or documents and without --limit. Its
-// rows are read in batches while they are written, so that memory does not grow with the list.
+// isWhole reports whether a list is answered whole, not by pages: in a format for programs or documents and without
+// --limit. Its rows are read in batches while they are written, so memory does not grow with the list.
 func isWhole(s *Session, in Input) bool {
 	format := cmp.Or(Value[string](in, "format"), s.Settings.Format)
 	return !in.Has("limit") && !slices.Contains(forPeople, format)
 }
 
-// pages answers a list: the page that its flags ask for and how to get the next one, or all of it if isWhole. fetch
-// returns a page of records. A whole list is no snapshot: each batch is a statement of its own, judged by the
-// database.
+// pages answers a list: the page that the flags select and the flag for the next one, or all rows if isWhole. fetch
+// returns a page of records. A whole list is not a snapshot: each batch is a separate statement, for which the
+// database checks the permission.
 func pages[T any](ctx context.Context, s *Session, in Input, fields []Field[T],
 	fetch func(context.Context, repo.Page) (repo.List[T], error),
 ) (Output, error) {
-	by, whole := Value[order](in, "sort"), isWhole(s, in)
+	sorting, whole := Value[order](in, "sort"), isWhole(s, in)
 	p := repo.Page{
 		Count: !whole, Limit: cmp.Or(Value[int](in, "limit"), s.Settings.Limit), After: Value[int64](in, "after"),
 		Search: Value[string](in, "search"), Where: Given[repo.Where](in, "where"), Deleted: in.Has("deleted"),
-		Sort: by.column, Desc: by.desc, Language: s.Locale.Language,
+		Sort: sorting.column, Desc: sorting.desc, Language: s.Locale.Language,
 	}
 	if whole {
 		p.Limit = batch
 		if repo.SortsByText[T](p.Sort) {
-			p.Limit = repo.MostSorted // each page is sorted anew
+			p.Limit = repo.MostSorted // each page is sorted separately
 		}
 	}
 	found, err := fetch(ctx, p)
@@ -156,7 +156,8 @@ func idOf[T any](fields []Field[T], record T) any {
 	return fields[i].Get(record)
 }
 
-// changeOf returns the columns of a record that the arguments and flags of a command set: those with a column's name.
+// changeOf returns the columns that the arguments and flags of a command set. An argument or flag sets the column of
+// its name.
 func changeOf[T any](fields []Field[T], in Input) repo.Change {
 	change := repo.Change{}
 	if at := Given[time.Time](in, since); at != nil {
@@ -170,8 +171,8 @@ func changeOf[T any](fields []Field[T], in Input) repo.Change {
 	return change
 }
 
-// grouped is a count for people: 1,204; what is not counted to its end is "more than 10,000", what is not counted is
-// "".
+// grouped returns a count for people: "1,204"; "more than 10,000" if counting stopped there; "" if the count is
+// unknown.
 func grouped(n int64) string {
 	lead := ""
 	if n > repo.MostCounted {
@@ -187,7 +188,8 @@ func grouped(n int64) string {
 	return lead + digits
 }
 
-// done answers a changed record: its JSON for programs, a message for people, an event for the reporter.
+// done returns the Output of a changed record: the record for programs, a message for people, an event for the
+// reporter.
 func done[T any](fields []Field[T], row T, noun string, id int64, what string) Output {
 	out := single(fields, row)
 	out.Quiet = true
@@ -196,12 +198,12 @@ func done[T any](fields []Field[T], row T, noun string, id int64, what string) O
 	return out
 }
 
-// told answers what was done to a record without changing what it holds.
-func told(noun string, id int64, what string) Output {
+// acknowledged returns the Output of an action on a record that answers no columns: a message and an event.
+func acknowledged(noun string, id int64, what string) Output {
 	return Output{Message: fmt.Sprintf("%s %d %s", noun, id, what), Events: []Event{happened(noun, id, what)}}
 }
 
-// happened is the event of a changed record; what ends something deserves more attention.
+// happened returns the event of a changed record. Deleting and canceling are warnings.
 func happened(noun string, id int64, what string) Event {
 	e := Event{Name: noun + " " + what, Level: LevelInfo, Entity: noun, ID: id}
 	if what == "deleted" || what == "canceled" || what == "erased" || what == "exported" {
@@ -210,7 +212,7 @@ func happened(noun string, id int64, what string) Event {
 	return e
 }
 
-// named puts the record's noun and ID into a refusal without words of its own.
+// named adds the record's noun and ID to a bare sentinel error.
 func named(err error, noun string, id int64) error {
 	switch {
 	case isBare(err, repo.ErrNotFound):
@@ -221,12 +223,12 @@ func named(err error, noun string, id int64) error {
 	return err
 }
 
-// isBare reports whether the error is that sentinel and nobody has put it into words yet.
+// isBare reports whether the error is the sentinel and has no text for users yet.
 func isBare(err, sentinel error) bool {
 	return errors.Is(err, sentinel) && err.Error() == sentinel.Error()
 }
 
-// nothingToChange is the error of an update without flags.
+// nothingToChange returns the error of an update without flags.
 func nothingToChange(in Input, c []Flag) error {
 	for _, f := range c {
 		if in.Has(f.Name) {
@@ -240,10 +242,10 @@ func nothingToChange(in Input, c []Flag) error {
 	return usagef("nothing to change: give at least one of %s", strings.Join(names, ", "))
 }
 
-// idArg is the record's ID as an argument.
+// idArg returns the argument for a record's ID.
 func idArg(kind Kind) Arg { return Arg{Name: "id", Kind: kind, Help: "its number, as printed"} }
 
-// deref is what a pointer points to, or nil.
+// deref returns the value of a pointer, or nil.
 func deref[T any](p *T) any {
 	if p == nil {
 		return nil
@@ -251,10 +253,10 @@ func deref[T any](p *T) any {
 	return *p
 }
 
-// clock is a moment in the company's time zone, to the minute.
+// clock formats an instant in the company's time zone, to the minute.
 func clock(s *Session, at time.Time) string { return at.In(s.Locale.Zone).Format("2006-01-02 15:04") }
 
-// orNil is nil for the zero value: an empty text, no number.
+// orNil returns the value, or nil for the zero value.
 func orNil[T comparable](value T) any {
 	if value == *new(T) {
 		return nil
@@ -262,7 +264,7 @@ func orNil[T comparable](value T) any {
 	return value
 }
 
-// historyCommand is `NOUN history ID`.
+// historyCommand returns `NOUN history ID`.
 func historyCommand(noun string, kind Kind) Command {
 	return Command{
 		Name: noun + " history", Short: "Show who changed what, from what to what", Needs: action(noun, "view"),
@@ -280,7 +282,7 @@ func historyCommand(noun string, kind Kind) Command {
 
 func action(noun, verb string) security.Action { return security.Action(noun + "." + verb) }
 
-// A change is one column of one entry of the trail.
+// A change is one column of an entry of the trail.
 type change struct {
 	at             time.Time
 	userID         *int64
@@ -299,7 +301,7 @@ var changeFields = []Field[change]{
 	{Column{Name: "to", Long: true}, func(c change) any { return c.to }},
 }
 
-// changesOf is a row for every column that an entry changed, in the order of their names.
+// changesOf returns a row for each column that an entry changed, in the order of their names.
 func changesOf(entries []repo.Entry) []change {
 	var all []change
 	for _, e := range entries {
@@ -310,8 +312,8 @@ func changesOf(entries []repo.Entry) []change {
 		maps.Copy(columns, e.Before)
 		for _, column := range slices.Sorted(maps.Keys(columns)) {
 			all = append(all, change{
-				e.At, e.UserID, e.UserName, e.Action, column, kept(column, e.Before[column]),
-				kept(column, e.After[column]),
+				e.At, e.UserID, e.UserName, e.Action, column, trailCell(column, e.Before[column]),
+				trailCell(column, e.After[column]),
 			})
 		}
 		if len(columns) == 0 {
@@ -321,9 +323,8 @@ func changesOf(entries []repo.Entry) []change {
 	return all
 }
 
-// kept is what the trail keeps of a column: a moment, which is shown in the company's time zone like any other, or
-// text.
-func kept(column string, v any) any {
+// trailCell converts a column of the trail to a cell: a time.Time for timestamps, else a text.
+func trailCell(column string, v any) any {
 	isMoment := slices.ContainsFunc([]string{"_at", "_date", "_until"},
 		func(end string) bool { return strings.HasSuffix(column, end) })
 	if text, ok := v.(string); ok && isMoment {
@@ -334,9 +335,9 @@ func kept(column string, v any) any {
 	return plain(v)
 }
 
-// toTell is what the trail keeps of a column for people.
-func toTell(s *Session, column string, v any) string {
-	switch v := kept(column, v).(type) {
+// trailText returns a column of the trail as people read it.
+func trailText(s *Session, column string, v any) string {
+	switch v := trailCell(column, v).(type) {
 	case time.Time:
 		return clock(s, v)
 	case string:
@@ -345,7 +346,7 @@ func toTell(s *Session, column string, v any) string {
 	return "--"
 }
 
-// plain is a JSON value as text.
+// plain returns a JSON value as text.
 func plain(v any) any {
 	switch v := v.(type) {
 	case nil:

@@ -5,20 +5,20 @@ import (
 	"strings"
 )
 
-// A Redirection is a command whose answer goes to a file, as typed at the prompt.
+// A Redirection is a typed command whose answer is written to a file.
 type Redirection struct {
 	Line    string // the command
 	File    string
-	Replace bool // an existing file, without asking
+	Replace bool // an existing file is replaced without asking
 }
 
-// ParseRedirection returns the redirection at the end of a line: > FILE, or >| FILE to replace a file. ok is false for
-// a line without one. The end of the file's name chooses the format unless the line has --format. A > in quotes is
+// ParseRedirection parses the redirection at the end of a line: > FILE, or >| FILE to replace a file. ok is false for
+// a line without one. The file name's extension determines the format unless the line has --format. A > in quotes is
 // text.
 func ParseRedirection(line string) (r Redirection, ok bool, err error) {
 	words, err := Split(line)
 	if err != nil {
-		return r, false, nil // dispatching the line says so
+		return r, false, nil // Dispatch returns the error
 	}
 	at := slices.IndexFunc(words, func(w Word) bool { return !w.Quoted && strings.HasPrefix(w.Value, ">") })
 	if at < 1 {

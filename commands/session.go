@@ -9,74 +9,77 @@ import (
 	"crm/security"
 )
 
-// A Session is one conversation: who is signed in, what they may do, and the company's habits.
+// A Session is one conversation: the signed-in user, their permissions, and the settings.
 type Session struct {
-	DB     *repo.DB        // carries the token of the signed-in user with every statement
+	DB     *repo.DB        // sends the user's token with every statement
 	Me     *repo.User      // nil when signed out
-	Matrix security.Matrix // what Me's role may do; nil when signed out
-	// what Me must do before anything else: choose a "password", enrol "mfa"; empty for nothing
+	Matrix security.Matrix // permissions of Me's role; nil when signed out
+	// what Me must do first: "password" or "mfa"; empty for nothing
 	Duty     string
-	Typed    bool             // somebody sits at a prompt: no script
+	Typed    bool             // lines are typed at a prompt, not read from a script
 	Settings *Settings        // what `set` shows and changes
-	Locale   Locale           // how dates, amounts and phone numbers are read and written
+	Locale   Locale           // for dates, amounts and phone numbers
 	Table    Table            // every command
 	Terms    Terms            // of signing in
-	Device   *security.Device // that the user sits at; nil: an unknown one
+	Device   *security.Device // key of this machine; nil: an unknown device
 
-	// What only the shell can do; all are set before the first command.
+	// Functions of the shell, set before the first command.
 	Secret  func(ctx context.Context, r SecretRequest) (string, error)
-	Confirm func(ctx context.Context, question string) error // nil: go on; else why not
-	// Choose asks which of several choices is meant; nil in a script.
+	Confirm func(ctx context.Context, question string) error // nil means yes
+	// Choose asks which of several choices the user means; nil in a script.
 	Choose func(ctx context.Context, question string, choices []Choice) (Choice, error)
-	// Ask asks for the blanks of a command, and calls Set with each answer until it is right; nil in a script.
-	Ask     func(ctx context.Context, c Command, blanks []Blank) error
-	Source  func(ctx context.Context, file string) error // runs the commands of a file
-	Clear   func()                                       // empties the screen
-	Editor  func(kind, text string) (string, error)      // lets the user edit a text; nil without a terminal
-	Retype  func(text string)                            // begins the next line with text
-	Input   io.Reader                                    // standard input, unless commands come from it; may be nil
-	Watch   func(ctx context.Context, every time.Duration, line string) error
-	Last    string   // the command before this one
-	LastID  int64    // of the record that was shown alone or made last; 0: none
-	Next    string   // the command for the next page of the last list; empty: it was not cut
-	Aliases *Aliases // the user's own names for commands
+	// Ask asks for the blanks of a command, and calls Set with each answer until one is accepted; nil in a script.
+	Ask    func(ctx context.Context, c Command, blanks []Blank) error
+	Source func(ctx context.Context, file string) error // runs the commands of a file
+	Clear  func()                                       // empties the screen
+	// Editor opens a text in the user's editor; nil without a terminal. kind is the extension of the file.
+	Editor func(kind, text string) (string, error)
+	Retype func(text string) // begins the next line with text
+	// Input is standard input; nil if commands are read from it.
+	Input    io.Reader
+	Progress func(what string) (show func(done, total int64), leave func()) // of long work, on a terminal; may be nil
+	Watch    func(ctx context.Context, every time.Duration, line string) error
+	Last     string   // the previous command
+	LastID   int64    // ID of the last record answered alone; 0: none
+	Next     string   // the command for the next page of the last list; empty without one
+	Aliases  *Aliases // the user's own names for commands
 
-	// Retyped asks for one of the words before what cannot be taken back; nil: go on; else why not.
+	// Retyped asks the user to type one of the words before an action that cannot be undone; nil means yes.
 	Retyped func(ctx context.Context, question string, words ...string) error
 
 	signer   *security.Signer // of Me's database session; nil when signed out
-	watching bool             // a list that is repeated on the screen is no export
+	watching bool             // watch is running; its lists are not exports
 }
 
-// A SecretRequest asks for a password or a code: read from File if one is named, else from CRM_PASSWORD or CRM_CODE if
-// Env allows, else asked for without echo, where there is a terminal.
+// A SecretRequest describes how to read a password or a code: from File if it is set, else from CRM_PASSWORD or
+// CRM_CODE if Env is true, else from the terminal without echo.
 type SecretRequest struct {
 	Question string // "password", "new password"
 	File     string
 	Env      bool
-	Code     bool // of a second factor, no password
-	Twice    bool // a new password is asked for again
-	// judges it at the terminal, before it is asked for again: a bad one is asked for anew; may be nil
+	Code     bool // a code of a second factor, not a password
+	Twice    bool // a new password, which must be typed twice
+	// checks a typed password before it must be repeated; after an error the question is repeated; may be nil
 	Check func(secret string) error
-	// for whoever is asked, in lines: shown on the terminal before the question and nowhere else
+	// lines shown before the question, on the terminal only
 	Notice string
-	// shown as a QR code beside the notice; the question makes no sense without a terminal
+	// text of a QR code shown with the notice; the question then needs a terminal
 	QR string
 }
 
-// Terms are the company's rules of signing in.
+// Terms are the company's rules for signing in.
 type Terms struct {
 	TokenLifetime   time.Duration   // of an access token
-	SessionLifetime time.Duration   // of a sign-in; the database may allow less
+	SessionLifetime time.Duration   // of a sign-in; the database may set a lower limit
 	Password        security.Params // the cost of new passwords
 }
 
-// A Locale is how the company writes dates, amounts and phone numbers.
+// A Locale has the company's conventions for dates, amounts and phone numbers.
 type Locale struct {
 	Zone     *time.Location
 	Region   string // of phone numbers without a country code: "FR"
 	Currency string // ISO 4217: "EUR"
-	Language string // BCP 47: "fr", for the signs in amounts and the order of names
+	Language string // BCP 47: "fr", for separators in amounts and the order of names
 	Now      func() time.Time
 }
 

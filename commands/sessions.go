@@ -9,7 +9,8 @@ import (
 	"crm/security"
 )
 
-// This file shows and ends sign-ins: one's own and, for whoever may, others'. Whose they are, the database judges.
+// This file lists and ends sessions: the user's own and, with the permission, others'. The database checks whose they
+// are.
 
 var sessionFields = []Field[repo.SignedIn]{
 	{Column{Name: "id"}, func(i repo.SignedIn) any { return i.ID }},
@@ -20,7 +21,7 @@ var sessionFields = []Field[repo.SignedIn]{
 	{Column{Name: "current"}, func(i repo.SignedIn) any { return i.Current }},
 }
 
-// cameFrom is where somebody signed in: an address, or the machine that the database runs on.
+// cameFrom returns where a session was opened: an address, or "this machine" for the database's own machine.
 func cameFrom(i repo.SignedIn) string {
 	if i.Client == nil {
 		return "this machine"
@@ -28,7 +29,7 @@ func cameFrom(i repo.SignedIn) string {
 	return *i.Client
 }
 
-// SessionID is the kind of a session's number; one's own are completed.
+// SessionID is the kind of a session's ID. Completion offers the user's own sessions.
 var SessionID = Kind{
 	Name: "SESSION_ID", Parse: ID.Parse,
 	Live: func(ctx context.Context, s *Session) ([]Choice, error) {
@@ -48,9 +49,7 @@ func sessionCommands() Table {
 		{
 			Name: "session list", Short: "List where you are signed in", Needs: security.SignedIn,
 			Examples: []string{"session list"},
-			Run: func(ctx context.Context, s *Session, _ Input) (Output,
-				error,
-			) {
+			Run: func(ctx context.Context, s *Session, _ Input) (Output, error) {
 				return sessionsOf(ctx, s, s.Me.ID)
 			},
 		},
@@ -68,7 +67,7 @@ func sessionCommands() Table {
 				id := Value[int64](in, "id")
 				out, err := sessionsOf(ctx, s, id)
 				if err == nil && len(out.Rows) == 0 {
-					_, err = s.DB.User(ctx, id) // which tells a user without sessions from no user
+					_, err = s.DB.User(ctx, id) // distinguishes a user without sessions from a missing user
 				}
 				return out, named(err, "user", id)
 			},
@@ -104,9 +103,9 @@ func endSession(ctx context.Context, s *Session, in Input) (Output, error) {
 	}, named(err, "session", id)
 }
 
-// Unlock has the signed-in user sign in once more, with what they type only: neither a file nor the environment
-// answers for them. The session is a new one then, and the one before ends if it has not.
-func Unlock(ctx context.Context, s *Session) (Output, error) {
+// Reauthenticate asks the signed-in user to sign in again. It accepts only what is typed, not a file or the
+// environment. It opens a new session and ends the old one.
+func Reauthenticate(ctx context.Context, s *Session) (Output, error) {
 	ask := s.Secret
 	defer func() { s.Secret = ask }()
 	s.Secret = func(ctx context.Context, r SecretRequest) (string, error) {
@@ -116,8 +115,8 @@ func Unlock(ctx context.Context, s *Session) (Output, error) {
 	return login(ctx, s, Input{values: map[string]any{"email": s.Me.Email}})
 }
 
-// Leave ends the session of whoever is signed in, as a logout that does not wait for a database that is away: nobody
-// has its key any more, and where one is signed in shows only what somebody could use.
+// Leave logs out on exit without waiting for an unreachable database. The key is gone either way; ending the session
+// keeps `session list` accurate.
 func Leave(s *Session) Output {
 	if s.Me == nil {
 		return Output{}

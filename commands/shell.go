@@ -12,12 +12,12 @@ import (
 	"crm/security"
 )
 
-// This file is what a conversation says about itself: help, settings, leaving.
+// This file has the commands of the conversation itself: help, settings, source, watch, exit.
 
-// ErrExit asks the shell to leave; it is no failure.
+// ErrExit asks the shell to exit. It is not a failure.
 var ErrExit = errors.New("exit")
 
-// Settings are what `set` shows and changes, for one conversation.
+// Settings are the settings of one conversation, which `set` shows and changes.
 type Settings struct {
 	Format string // of answers: table, vertical, json, csv, tsv, markdown
 	Color  string // auto, always, never
@@ -25,7 +25,7 @@ type Settings struct {
 	Timing bool   // whether answers say how long they took
 }
 
-// A setting is one name of Settings.
+// A setting is one entry of `set`.
 type setting struct {
 	name, help string
 	kind       Kind
@@ -58,7 +58,7 @@ var onOff = Enum("on|off", "on", "off")
 // Color is the kind of when to use colour.
 var Color = Enum("WHEN", "auto", "always", "never")
 
-// settingValue is the kind of a value of any setting; which one takes it is seen when it is set.
+// settingValue is the kind of a value of any setting. The value is checked when the setting is set.
 var settingValue = Kind{Name: "VALUE", Parse: Token("VALUE").Parse, After: func(s *Session, name string) []Choice {
 	if i := slices.Index(settingNames(), name); i >= 0 && settings[i].kind.Values != nil {
 		return settings[i].kind.Values(s)
@@ -66,13 +66,13 @@ var settingValue = Kind{Name: "VALUE", Parse: Token("VALUE").Parse, After: func(
 	return nil
 }}
 
-// MayHaveWritten reports whether stored data may have changed with the command, also by what it ran inside.
+// MayHaveWritten reports whether the command, or a command that it ran, may have changed stored data.
 func (c Command) MayHaveWritten() bool {
 	return c.Writes() || slices.Contains([]security.Action{security.SignedIn, security.Limited, security.Enrol},
 		c.Needs)
 }
 
-// A shown setting is one with its value.
+// A shown is a setting with its value.
 type shown struct {
 	setting
 	value any
@@ -231,12 +231,12 @@ func runSet(_ context.Context, s *Session, in Input) (Output, error) {
 	return Output{Message: fmt.Sprintf("%s is %v", st.name, value)}, nil
 }
 
-// All is every command there is, in the order of help.
+// All returns all commands, in the order of help.
 func All() Table {
-	return withExports(
+	return withExports(forImport(
 		forMany(overtaking(slices.Concat(accountCommands(), shellCommands(), fateCommands(), editCommands(),
 			undoCommands(), aliasCommands(), findCommands(), waitingCommands(), customerCommands(), privacyCommands(),
 			contactCommands(),
 			contractCommands(), eventCommands(), noteCommands(), tagCommands(), userCommands(), accessCommands(),
-			factorCommands(), sessionCommands(), auditCommands()))))
+			factorCommands(), sessionCommands(), auditCommands())))))
 }

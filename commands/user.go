@@ -10,13 +10,13 @@ import (
 
 var userFields = fieldsOf[repo.User]()
 
-// UserID is the kind of a collaborator's number; me is the signed-in one's.
+// UserID is the kind of a collaborator's ID. "me" is the signed-in user.
 var UserID = userKind("USER_ID", "")
 
-// SalesID is the kind of a sales collaborator's number.
+// SalesID is the kind of a sales collaborator's ID.
 var SalesID = userKind("SALES_ID", "sales")
 
-// SupportID is the kind of a support collaborator's number.
+// SupportID is the kind of a support collaborator's ID.
 var SupportID = userKind("SUPPORT_ID", "support")
 
 // Role is the kind of a role's name.
@@ -128,7 +128,7 @@ func userCommands() Table {
 	}
 }
 
-// getUserCommand is `user get ID`. To those who may unlock the account it also shows until when it is locked out.
+// getUserCommand returns `user get ID`. A user who may unlock the account also sees until when it is locked out.
 func getUserCommand() Command {
 	c := getCommand("user", UserID, userFields, (*repo.DB).User, "user get me")
 	get := c.Run
@@ -164,7 +164,8 @@ func handOverWork(ctx context.Context, s *Session, in Input) (Output, error) {
 	return out, named(err, "user", from)
 }
 
-// addUser does not read CRM_PASSWORD, nor the file of --password-file of the run: that is the password of who adds.
+// addUser does not read CRM_PASSWORD or the global --password-file, because they hold the password of the signed-in
+// user.
 func addUser(ctx context.Context, s *Session, in Input) (Output, error) {
 	if in.Has("password-file") {
 		return addUserWithPassword(ctx, s, in)
@@ -183,10 +184,10 @@ func addUser(ctx context.Context, s *Session, in Input) (Output, error) {
 	return out, nil
 }
 
-// handOver is what is to be known of a one-time password.
+// handOver is the message about a one-time password.
 const handOver = "the one-time password is not shown again; it works for 24 hours"
 
-// oneTime is the column of a one-time password.
+// oneTime returns the field of a one-time password.
 func oneTime[T any](password func(T) string) Field[T] {
 	return Field[T]{Column{Name: "one_time_password"}, func(row T) any { return password(row) }}
 }
@@ -196,11 +197,11 @@ func addUserWithPassword(ctx context.Context, s *Session, in Input) (Output, err
 	if err != nil {
 		return Output{}, err
 	}
-	of := repo.User{
+	user := repo.User{
 		FirstName: Value[string](in, "first-name"), LastName: Value[string](in, "last-name"),
 		Email: Value[string](in, "email"),
 	}
-	password, err := Verifier(text, s.Terms.Password, of)
+	password, err := Verifier(text, s.Terms.Password, user)
 	if err != nil {
 		return Output{}, err
 	}

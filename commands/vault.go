@@ -9,8 +9,8 @@ import (
 	"crm/security"
 )
 
-// Unseal returns the vault that the content of a keyset opens or, if that is empty, the keyset's file, which it
-// follows. Its errors are ErrUsage.
+// Unseal returns the vault of a keyset: of its content or, if that is empty, of its file, which is read again when it
+// changes. Errors are ErrUsage.
 func Unseal(content []byte, file string) (repo.Vault, error) {
 	keyring, err := OpenKeyring(content, file)
 	if err != nil {
@@ -19,7 +19,7 @@ func Unseal(content []byte, file string) (repo.Vault, error) {
 	return vault{keyring}, nil
 }
 
-// OpenKeyring returns the keys of a keyset: of its content or, if that is empty, of its file. Its errors are ErrUsage.
+// OpenKeyring returns the keys of a keyset: of its content or, if that is empty, of its file. Errors are ErrUsage.
 func OpenKeyring(content []byte, file string) (keyring *security.Keyring, err error) {
 	if len(content) > 0 {
 		keyring, err = security.NewKeyring(content)
@@ -34,10 +34,10 @@ func OpenKeyring(content []byte, file string) (keyring *security.Keyring, err er
 	return keyring, nil
 }
 
-// A vault is a keyring that shows what it cannot open.
+// A vault is a keyring that returns a placeholder for values that it cannot decrypt.
 type vault struct{ *security.Keyring }
 
-// Open returns the text of a sealed value, or the text that stands for one that cannot be opened.
+// Open returns the plain text of a sealed value, or a placeholder if it cannot be decrypted.
 func (v vault) Open(column string, sealed []byte) string {
 	text, err := v.Keyring.Open(column, sealed)
 	if err == nil {

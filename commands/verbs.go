@@ -7,9 +7,9 @@ import (
 	"crm/repo"
 )
 
-// This file is the commands that all nouns have alike.
+// This file has the commands that all nouns share.
 
-// getCommand is `NOUN get ID`.
+// getCommand returns `NOUN get ID`.
 func getCommand[T any](noun string, kind Kind, fields []Field[T], get func(*repo.DB, context.Context, int64) (T, error),
 	examples ...string,
 ) Command {
@@ -24,7 +24,7 @@ func getCommand[T any](noun string, kind Kind, fields []Field[T], get func(*repo
 	}
 }
 
-// deleteCommand is `NOUN delete ID`.
+// deleteCommand returns `NOUN delete ID`.
 func deleteCommand[T any](noun string, kind Kind, fields []Field[T],
 	remove func(*repo.DB, context.Context, int64) (T, error), question question,
 ) Command {

@@ -14,6 +14,7 @@ import (
 
 // mayCall are the functions that the app role may execute: all of them.
 const mayCall = `
+crm.add_many(regclass,jsonb)
 crm.admits(bigint[],bigint,bigint[])
 crm.blockers(integer)
 crm.change_many(text,regclass,jsonb,boolean,boolean)
@@ -33,6 +34,7 @@ crm.hand_over(bigint,bigint)
 crm.history(text,bigint)
 crm.judged(text[])
 crm.known_fate(uuid)
+crm.lead_import(text)
 crm.lead_update(text)
 crm.led_changes(bigint)
 crm.lockout_of(bigint)

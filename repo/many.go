@@ -44,16 +44,9 @@ func (db *DB) ChangeMany(ctx context.Context, noun string, changes map[int64]Cha
 	}
 	written := map[string]map[string]any{}
 	for id, c := range changes {
-		values := map[string]any{}
-		for column, v := range c.given() {
-			if err := e.write(db, values, column, v); err != nil {
-				return Changed{}, err
-			}
-		}
-		for column, v := range values {
-			if sealed, isBytes := v.([]byte); isBytes && sealed != nil {
-				values[column] = `\x` + hex.EncodeToString(sealed)
-			}
+		values, err := inJSON(db, e, c)
+		if err != nil {
+			return Changed{}, err
 		}
 		written[strconv.FormatInt(id, 10)] = values
 	}
@@ -66,23 +59,49 @@ func (db *DB) ChangeMany(ctx context.Context, noun string, changes map[int64]Cha
 	_, table := e.nounAndTable()
 	query := squirrel.Expr("select change_many($1, $2::regclass, $3, $4, $5)::text", noun, table, string(text),
 		how != Trial, how == Partly)
-	if err := db.run(ctx, step{query, collect(&answer, pgx.RowTo[string])}, endBatch()); err != nil {
+	steps := []step{{query, collect(&answer, pgx.RowTo[string])}}
+	if !db.importing {
+		steps = append(steps, endBatch())
+	}
+	if err := db.run(ctx, steps...); err != nil {
 		return Changed{}, err
 	}
 	var row struct {
 		Changed int64
-		Refused []struct {
-			ID                       int64
-			Code, Constraint, Detail string
-		}
+		Refused []refusedRow
 	}
 	if len(answer) == 0 || json.Unmarshal([]byte(answer[0]), &row) != nil {
 		return Changed{}, fmt.Errorf("%w: the answer of change_many cannot be read", ErrInternal)
 	}
 	out.Records = row.Changed
 	for _, r := range row.Refused {
-		pg := &pgconn.PgError{Severity: "ERROR", Code: r.Code, ConstraintName: r.Constraint, Detail: r.Detail}
-		out.Refused = append(out.Refused, RefusedRecord{r.ID, translate(pg)})
+		out.Refused = append(out.Refused, RefusedRecord{r.ID, r.err()})
 	}
 	return out, nil
+}
+
+// inJSON returns the columns that a change writes, as jsonb_populate_record reads them.
+func inJSON(db *DB, e stored, c Change) (map[string]any, error) {
+	values := map[string]any{}
+	for column, v := range c.given() {
+		if err := e.write(db, values, column, v); err != nil {
+			return nil, err
+		}
+	}
+	for column, v := range values {
+		if sealed, isBytes := v.([]byte); isBytes && sealed != nil {
+			values[column] = `\x` + hex.EncodeToString(sealed)
+		}
+	}
+	return values, nil
+}
+
+// A refusedRow is an error of PostgreSQL about one of several records.
+type refusedRow struct {
+	ID                       int64
+	Code, Constraint, Detail string
+}
+
+func (r refusedRow) err() error {
+	return translate(&pgconn.PgError{Severity: "ERROR", Code: r.Code, ConstraintName: r.Constraint, Detail: r.Detail})
 }

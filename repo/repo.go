@@ -43,17 +43,18 @@ type Vault interface {
 
 // DB is the database as seen by one caller. Copies are cheap; see [DB.As].
 type DB struct {
-	pool    *pgxpool.Pool
-	tx      *script // the transaction of an atomic script; nil otherwise
-	fixed   []setting
-	token   func() (string, error)
-	heard   func() func(server time.Time) (moved bool) // see Timed; may be nil
-	clock   time.Time                                  // the time of a seeding session; zero otherwise
-	vault   Vault
-	link    *link
-	meeting *meeting
-	quiet   bool          // see Quiet
-	used    *atomic.Int64 // when the session's use was last recorded, in Unix seconds; nil: no session
+	pool      *pgxpool.Pool
+	tx        *script // the transaction of an atomic script; nil otherwise
+	fixed     []setting
+	token     func() (string, error)
+	heard     func() func(server time.Time) (moved bool) // see Timed; may be nil
+	clock     time.Time                                  // the time of a seeding session; zero otherwise
+	vault     Vault
+	link      *link
+	meeting   *meeting
+	quiet     bool          // see Quiet
+	importing bool          // the changes of many records belong to an import
+	used      *atomic.Int64 // when the session's use was last recorded, in Unix seconds; nil: no session
 }
 
 // A Config has the connection parameters.

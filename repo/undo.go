@@ -18,7 +18,7 @@ type LastChange struct {
 	At            time.Time
 	Entity        string // customer, contract, event, user or payment
 	EntityID      int64
-	Action        string // add, update, delete, cancel or restore; of several: hand-over or update-many
+	Action        string // add, update, delete, cancel or restore; of several: hand-over, update-many or import
 	Before, After map[string]any
 	Members       *int64     // how many changes were made together; nil: it is one
 	Fresh         bool       // added a record that its creator may still delete

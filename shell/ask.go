@@ -11,18 +11,17 @@ import (
 	"crm/repo"
 )
 
-// This file asks questions at the prompt. Every question is declined with Esc, Ctrl-C or Ctrl-D, and then nothing
-// happens.
+// This file asks questions at the prompt. Esc, Ctrl-C and Ctrl-D decline a question; then the command does not run.
 
-// helpBeside is the number of columns that a blank's help may take beside its label. Longer help has a line of its own.
+// helpBeside is the maximal width of a blank's help beside its label. Longer help is shown on a separate line.
 const helpBeside = 40
 
-// An asker shows a question and returns the line that is typed behind it; an error if the question is declined.
-// Answers are completed as values of the blank, unless that is nil.
+// An asker shows a question and returns the typed answer, or an error if the question is declined. If blank is not
+// nil, answers are completed as its values.
 type asker func(question string, blank *commands.Blank) (string, error)
 
-// confirm asks whether to do what destroys something. It returns context.Canceled for a no, and ErrUsage in a script
-// without --yes.
+// confirm asks before a destructive command. It returns context.Canceled for a no, and ErrUsage in a script without
+// --yes.
 func (sh *Shell) confirm(_ context.Context, question string) error {
 	if sh.Yes {
 		return nil
@@ -37,7 +36,7 @@ func (sh *Shell) confirm(_ context.Context, question string) error {
 	return nil
 }
 
-// choose lists choices and asks for the number of one of them.
+// choose lists choices, asks for the number of one, and returns it.
 func (sh *Shell) choose(_ context.Context, question string, choices []commands.Choice) (commands.Choice, error) {
 	lines := []string{question + ":"}
 	for _, c := range choices {
@@ -51,7 +50,8 @@ func (sh *Shell) choose(_ context.Context, question string, choices []commands.C
 	return choices[i], nil
 }
 
-// retyped asks for one of the words, and returns context.Canceled for any other. With --yes it asks nothing.
+// retyped asks the user to type one of the words. It returns context.Canceled for another answer. With --yes it does
+// not ask.
 func (sh *Shell) retyped(_ context.Context, question string, words ...string) error {
 	if sh.Yes {
 		return nil
@@ -62,7 +62,7 @@ func (sh *Shell) retyped(_ context.Context, question string, words ...string) er
 	return nil
 }
 
-// fill asks for the required arguments and flags that a typed command lacks, each until its answer is valid.
+// fill asks for the blanks of a typed command, each until its answer is valid.
 func (sh *Shell) fill(ctx context.Context, c commands.Command, blanks []commands.Blank) error {
 	if sh.asks == nil {
 		return fmt.Errorf("%w: %s needs %s", commands.ErrUsage, c.Name, blanks[0].Label)
@@ -84,7 +84,7 @@ func (sh *Shell) fill(ctx context.Context, c commands.Command, blanks []commands
 	return nil
 }
 
-// fillOne asks for one blank. It returns errors that another answer would not mend.
+// fillOne asks for one blank. It returns only errors that another answer cannot mend.
 func (sh *Shell) fillOne(ctx context.Context, question string, blank commands.Blank) error {
 	for {
 		answer, err := sh.asks(question, &blank)
@@ -104,7 +104,7 @@ func (sh *Shell) fillOne(ctx context.Context, question string, blank commands.Bl
 	}
 }
 
-// ask says all lines of a question but the last, and returns the answer that is typed behind that one.
+// ask prints the question and returns the answer, which is typed after the question's last line.
 func (sh *Shell) ask(question string) (string, error) {
 	if i := strings.LastIndexByte(question, '\n'); i >= 0 {
 		for line := range strings.SplitSeq(question[:i], "\n") {

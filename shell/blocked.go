@@ -7,7 +7,7 @@ import (
 	"crm/repo"
 )
 
-// WaitsFor says whom a statement waits for that waits for a lock.
+// WaitsFor returns the message about the sessions that block a statement waiting for a lock.
 func WaitsFor(blockers []repo.Blocker) string {
 	var names []string
 	for _, b := range blockers {

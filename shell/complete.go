@@ -14,27 +14,27 @@ import (
 	"crm/shell/line"
 )
 
-// This file completes from the command table and from live data, which is fetched in the
-// background: a keystroke only ever reads memory.
+// This file completes lines from the command table and from live data. Live data is fetched in the background, so that
+// a keystroke only reads memory.
 
 const (
-	freshFor    = 10 * time.Second // live data is taken from the cache
+	freshFor    = 10 * time.Second // age at which cached data is refreshed
 	fetchBudget = 5 * time.Second
-	mostRecent  = 10_000 // values whose use is remembered
+	mostRecent  = 10_000 // number of values whose last use is remembered
 
-	mostAnswers = 500 // words and kinds whose values are remembered
+	mostAnswers = 500 // number of cached words and kinds
 
 	mostSuggestions = 100
 )
 
-// A completer remembers live data. Its results belong to one generation: what is signed in, or
-// written, makes a new one, and answers to older questions are thrown away.
+// A completer caches live data. A sign-in or a write starts a new generation: the cache is cleared, and results of
+// fetches that started before are discarded.
 type completer struct {
 	session func() *commands.Session
 	now     func() time.Time
-	wake    func() // says that more is known
+	wake    func() // reports new data to the prompt
 
-	recency map[commands.Use]int // when a value was last used, counted in commands
+	recency map[commands.Use]int // number of the command that last used the value
 	count   int
 
 	mu         sync.Mutex
@@ -42,7 +42,7 @@ type completer struct {
 	known      map[string]answers
 	fetching   map[string]bool
 	searching  string          // the key of the newest search
-	current    context.Context // which ends with it
+	current    context.Context // ends with the search
 	stopSearch context.CancelFunc
 }
 
@@ -57,8 +57,7 @@ func newCompleter(session func() *commands.Session, wake func()) *completer {
 	return c
 }
 
-// used remembers the values of a command that succeeded: of two values of a kind that fit equally well, the one that
-// was used last comes first.
+// used remembers the values of a successful command. Of equally good matches the most recently used comes first.
 func (c *completer) used(values []commands.Use) {
 	c.count++
 	for _, v := range values {
@@ -68,7 +67,7 @@ func (c *completer) used(values []commands.Use) {
 	}
 }
 
-// byUse sorts values of a kind by their last use, the others behind them as they were.
+// byUse sorts values of a kind by their last use, most recent first. Unused values follow in their order.
 func (c *completer) byUse(k commands.Kind, choices []commands.Choice) []commands.Choice {
 	last := func(choice commands.Choice) int {
 		return c.recency[k.Use(choice.Text)]
@@ -78,7 +77,7 @@ func (c *completer) byUse(k commands.Kind, choices []commands.Choice) []commands
 	return sorted
 }
 
-// forget drops all live data.
+// forget clears the cache.
 func (c *completer) forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -86,18 +85,18 @@ func (c *completer) forget() {
 	c.known, c.fetching = map[string]answers{}, map[string]bool{}
 }
 
-// complete lists the words that may replace before[start:] in a command.
+// complete returns the words that may replace before[start:] in a command.
 func (c *completer) complete(before string) (start int, list []line.Suggestion) {
 	s := c.session()
 	return c.suggest(s.Table.Complete(s, before))
 }
 
-// answer lists the values that may replace before[start:] in the answer for a blank.
+// answer returns the values that may replace before[start:] in the answer for a blank.
 func (c *completer) answer(b commands.Blank, before string) (start int, list []line.Suggestion) {
 	return c.suggest(b.CompleteAnswer(c.session(), before))
 }
 
-// suggest adds what the database or the file system knows to a completion.
+// suggest adds values from the database or the file system to a completion.
 func (c *completer) suggest(found commands.Completion) (start int, list []line.Suggestion) {
 	choices := found.Choices
 	switch k := found.Kind; {
@@ -122,8 +121,8 @@ func (c *completer) suggest(found commands.Completion) (start int, list []line.S
 	return found.Start, list
 }
 
-// search recalls what the database finds for a word. A newer word ends the search for an older one, and an answer is
-// kept under its own word: it never stands where another was asked for.
+// search returns the cached matches of a word in the database. The search for a new word cancels the previous one.
+// Matches are cached per word, so they are never shown for another word.
 func (c *completer) search(k commands.Kind, word string) []commands.Choice {
 	key := "search:" + k.Identity() + ":" + word
 	c.mu.Lock()
@@ -151,7 +150,7 @@ func (c *completer) search(k commands.Kind, word string) []commands.Choice {
 	})
 }
 
-// recall answers from memory and refreshes in the background what is not there or old.
+// recall returns cached choices. If they are missing or old, it fetches them in the background.
 func (c *completer) recall(key string,
 	fetch func(context.Context, *commands.Session) ([]commands.Choice, error),
 ) []commands.Choice {
@@ -168,7 +167,7 @@ func (c *completer) recall(key string,
 		ctx, stop := context.WithTimeout(context.Background(), fetchBudget)
 		defer stop()
 		choices, err := func() (choices []commands.Choice, err error) {
-			defer func() { _ = recover() }() // completion is a convenience: it never ends the shell
+			defer func() { _ = recover() }() // a panic in completion must not end the shell
 			return fetch(ctx, &session)
 		}()
 		c.mu.Lock()
@@ -176,9 +175,9 @@ func (c *completer) recall(key string,
 		if current {
 			delete(c.fetching, key)
 			if err != nil {
-				choices = c.known[key].choices // better old than none, while the database is away
+				choices = c.known[key].choices // old data is better than none if the database is unreachable
 			}
-			if !errors.Is(err, context.Canceled) { // nobody waits for it any more: asked again, it is fetched again
+			if !errors.Is(err, context.Canceled) { // a canceled fetch is repeated at the next request
 				c.known[key] = answers{choices, c.now()}
 			}
 		}
@@ -190,7 +189,7 @@ func (c *completer) recall(key string,
 	return known.choices
 }
 
-// filesIn lists a directory; directories end with a separator.
+// filesIn lists a directory. Names of directories end with a separator.
 func filesIn(dir string) ([]commands.Choice, error) {
 	at := dir
 	if at == "" {

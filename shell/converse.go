@@ -15,28 +15,27 @@ import (
 	"crm/shell/render"
 )
 
-// A Terminal is what a conversation at the prompt needs.
+// A Terminal configures a conversation at the prompt.
 type Terminal struct {
 	In, Out  *os.File
-	History  func(user string) *line.History // of a user of this database, empty for nobody; nil keeps none
+	History  func(user string) *line.History // history of a user, "" when signed out; nil: no history
 	Editor   string                          // a command of the shell; empty: none
 	Color    bool
-	OnSignal func(os.Signal) // told of TERM, HUP, QUIT, and INT while a line is read, with the terminal restored
+	OnSignal func(os.Signal) // called for TERM, HUP, QUIT, and INT while a line is read, with the terminal restored
 }
 
-// A conversation is one Converse.
+// A conversation is the state of one call of Converse.
 type conversation struct {
 	*Shell
 	terminal  Terminal
 	reader    *line.Reader
 	completer *completer
 	history   *line.History
-	user      string // whose history it is
-	agreed    bool   // to run what is left of a paste
+	user      string // user of history
+	agreed    bool   // the user agreed to run the rest of a paste
 }
 
-// Converse reads commands at the prompt until the user leaves. Errors of commands are printed, not
-// returned.
+// Converse runs commands from the prompt until the user leaves. It prints errors of commands and does not return them.
 func (sh *Shell) Converse(ctx context.Context, t Terminal) error {
 	c := &conversation{Shell: sh, terminal: t}
 	c.completer = newCompleter(func() *commands.Session { return sh.Session }, func() { c.reader.Wake() })
@@ -66,7 +65,7 @@ func (sh *Shell) Converse(ctx context.Context, t Terminal) error {
 	defer func() { _, _ = io.WriteString(t.Out, restoreTitle) }()
 	c.greet(ctx)
 	for {
-		c.settle()
+		c.showUser()
 		text, err := readCommand(reader)
 		switch {
 		case errors.Is(err, io.EOF):
@@ -84,7 +83,7 @@ func (sh *Shell) Converse(ctx context.Context, t Terminal) error {
 	}
 }
 
-// run does one command of the prompt; it reports whether it was the last.
+// run runs one command of the prompt, and reports whether the conversation ends.
 func (c *conversation) run(ctx context.Context, text string) (leave bool) {
 	if !c.agreesToPaste(text) {
 		c.reader.DropPasted()
@@ -113,7 +112,7 @@ func (c *conversation) run(ctx context.Context, text string) (leave bool) {
 	}
 	c.completer.used(c.values)
 	if c.Session.Me != before {
-		c.reader.ResetIdle() // who signed in typed a password
+		c.reader.ResetIdle() // typing a password is activity
 		c.completer.forget()
 		c.greet(ctx)
 	} else if c.did.MayHaveWritten() {
@@ -122,7 +121,7 @@ func (c *conversation) run(ctx context.Context, text string) (leave bool) {
 	return false
 }
 
-// lastID returns the ID of the record that was shown alone or made last; empty if there is none.
+// lastID returns the ID that $_ stands for; "" if there is none.
 func (sh *Shell) lastID() string {
 	if sh.Session.LastID == 0 {
 		return ""
@@ -130,7 +129,7 @@ func (sh *Shell) lastID() string {
 	return strconv.FormatInt(sh.Session.LastID, 10)
 }
 
-// unlock is Shell.unlock; who could not leaves nothing that was read for them.
+// unlock calls Shell.unlock. If the user is signed out, it clears the completion cache and the history.
 func (c *conversation) unlock(ctx context.Context) bool {
 	unlocked := c.Shell.unlock(ctx)
 	if !unlocked {
@@ -139,7 +138,7 @@ func (c *conversation) unlock(ctx context.Context) bool {
 	return unlocked
 }
 
-// agreesToPaste asks, once a paste, before several pasted lines run of which any changes data.
+// agreesToPaste asks before several pasted lines run if one of them changes data. It asks once per paste.
 func (c *conversation) agreesToPaste(text string) bool {
 	left := c.reader.Pasted()
 	if len(left) == 0 || c.agreed {
@@ -167,8 +166,8 @@ func (c *conversation) agreesToPaste(text string) bool {
 	return true
 }
 
-// settle makes the prompt that of the signed-in user: history and window title.
-func (c *conversation) settle() {
+// showUser shows the signed-in user in the window title and switches to their history.
+func (c *conversation) showUser() {
 	user := ""
 	if c.Session.Me != nil {
 		user = c.Session.Me.Email
@@ -180,7 +179,7 @@ func (c *conversation) settle() {
 	}
 }
 
-// remember opens the history of a user.
+// remember opens and uses the history of a user.
 func (c *conversation) remember(user string) {
 	c.user = user
 	if c.terminal.History != nil {
@@ -188,7 +187,7 @@ func (c *conversation) remember(user string) {
 	}
 }
 
-// greet says what waits for whoever has just signed in.
+// greet prints what awaits a user who has just signed in.
 func (c *conversation) greet(ctx context.Context) {
 	if c.Session.Me == nil || c.Quiet {
 		return
@@ -201,16 +200,16 @@ func (c *conversation) greet(ctx context.Context) {
 }
 
 const (
-	saveTitle    = "\x1b[22;0t" // on the terminal's stack (xterm control sequences, XTWINOPS)
+	saveTitle    = "\x1b[22;0t" // pushes and pops the title on the terminal's stack (xterm control sequences, XTWINOPS)
 	restoreTitle = "\x1b]0;\x07\x1b[23;0t"
 )
 
-// title names the window.
+// title returns the control sequence that sets the window's title.
 func title(text string) string {
 	return "\x1b]0;" + render.Escape(strings.Trim(text, " ·")) + "\x07"
 }
 
-// readCommand reads a command, on as many lines as it takes.
+// readCommand reads a command, which may take several lines.
 func readCommand(from *line.Reader) (string, error) {
 	text, err := from.Read()
 	for err == nil && commands.Open(text) {
@@ -221,7 +220,7 @@ func readCommand(from *line.Reader) (string, error) {
 	return text, err
 }
 
-// prefix is the prompt: the signed-in user's name before "crm> ".
+// prefix returns the prompt: the signed-in user's name and "crm> ".
 func (sh *Shell) prefix() string {
 	if sh.Session.Me == nil {
 		return "crm> "
@@ -230,8 +229,7 @@ func (sh *Shell) prefix() string {
 	return name + " crm> "
 }
 
-// ConversePlainly is Converse for a terminal that cannot move its cursor: the prompt is text, and
-// nothing is completed.
+// ConversePlainly is Converse for a terminal that cannot move its cursor: without editing keys and completion.
 func (sh *Shell) ConversePlainly(ctx context.Context, in io.Reader) error {
 	from, away := newLines(UntilDone(ctx, in)), line.NewIdleTimer(sh.idle, sh.Clock)
 	sh.declines = "an empty line"
@@ -239,7 +237,7 @@ func (sh *Shell) ConversePlainly(ctx context.Context, in io.Reader) error {
 		_, _ = io.WriteString(sh.Words, question)
 		answer, err := from.physical()
 		if err == nil && blank != nil && strings.TrimSpace(answer) == "" {
-			err = context.Canceled // without Esc an empty line declines
+			err = context.Canceled // an empty line declines, as Esc is not available
 		}
 		return answer, err
 	}
@@ -251,7 +249,7 @@ func (sh *Shell) ConversePlainly(ctx context.Context, in io.Reader) error {
 		}
 		if err == nil && away.Expired() {
 			sh.unlock(ctx)
-			text = "" // whose line it is, nobody knows
+			text = "" // the user of this line is unknown
 		}
 		if err == nil {
 			away.Reset()

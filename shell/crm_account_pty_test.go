@@ -47,7 +47,7 @@ func (d *desk) ends(since int, want string) string {
 // keptNowhere wants none of the secrets in a file of the user.
 func (d *desk) keptNowhere(secrets ...string) {
 	d.t.Helper()
-	for path, content := range d.kept() {
+	for path, content := range d.storedFiles() {
 		for _, secret := range secrets {
 			if strings.Contains(content, secret) {
 				d.t.Errorf("%s holds %s", path, secret)

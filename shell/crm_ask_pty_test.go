@@ -100,7 +100,7 @@ func askLogin(t *testing.T) {
 	d.send("\x1b[A")
 	d.waitLine("crm> login")
 	d.clean()
-	for path, text := range d.kept() {
+	for path, text := range d.storedFiles() {
 		if strings.Contains(text, "Hunter2") {
 			t.Errorf("%s holds a secret", path)
 		}

@@ -27,7 +27,7 @@ var editPromises = map[string]func(*testing.T){
 
 // historyFiles are the contents of the files that keep a history, by user at best.
 func (d *desk) historyFiles() (all []string) {
-	for path, content := range d.kept() {
+	for path, content := range d.storedFiles() {
 		if strings.Contains(filepath.Base(path), "history") {
 			all = append(all, content)
 		}
@@ -60,7 +60,7 @@ func editHistory(t *testing.T) {
 	if len(files) < 2 {
 		t.Errorf("%d history files for two users", len(files))
 	}
-	for path := range d.kept() {
+	for path := range d.storedFiles() {
 		info, err := os.Stat(path)
 		if err != nil || strings.Contains(path, "history") && info.Mode().Perm() != 0o600 {
 			t.Errorf("%s has mode %v (%v)", path, info.Mode(), err)
@@ -125,7 +125,7 @@ func editSecrets(t *testing.T) {
 		if strings.Contains(screen, secret) {
 			t.Errorf("%s was shown", secret)
 		}
-		for path, content := range d.kept() {
+		for path, content := range d.storedFiles() {
 			if strings.Contains(content, secret) {
 				t.Errorf("%s holds %s", path, secret)
 			}

@@ -256,7 +256,7 @@ func aliasesLast(t *testing.T) {
 	d.send("exit\r")
 	d.endCooked(0)
 	file, found := "", ""
-	for path, content := range d.kept() {
+	for path, content := range d.storedFiles() {
 		if strings.Contains(path, "/config/") && strings.Contains(content, "mine") {
 			file, found = path, content
 		}

@@ -24,7 +24,8 @@ var picturePromises = map[string]func(*testing.T){
 		d.idle()
 		d.run("contract list --mine --unpaid --limit 3")
 		d.run("contract sign 3", "signed")
-		d.run("event add --contract-id 3 --name 'Product launch' --start-date 2031-05-20 --end-date 2031-05-20", "added")
+		d.run("event add --contract-id 3 --name 'Product launch' --start-date 2031-05-20 --end-date 2031-05-20",
+			"added")
 		d.run("event list --from 2031-05-01 --to 2031-05-31", "rows")
 		d.compare("first-minute", "Signing in, a list of contracts, a signature and an event at the prompt")
 	},
@@ -101,7 +102,8 @@ func (d *desk) compare(name, title string) {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	if !isShown(d.t, "../README.md", "docs/pictures/"+name+".svg") && !isShown(d.t, "../docs/guide.md", "pictures/"+name+".svg") {
+	if !isShown(d.t, "../README.md", "docs/pictures/"+name+".svg") &&
+		!isShown(d.t, "../docs/guide.md", "pictures/"+name+".svg") {
 		d.t.Errorf("no document shows %s", file)
 	}
 	d.until(file+", which shows another screen (renew it with -update and look at it)", func() bool {

@@ -300,8 +300,8 @@ func (d *desk) free() {
 	d.until("end of the statement", func() bool { return d.waiting(0) == 0 })
 }
 
-// kept is every file under the desk's home, with its content.
-func (d *desk) kept() map[string]string {
+// storedFiles is every file under the desk's home, with its content.
+func (d *desk) storedFiles() map[string]string {
 	d.t.Helper()
 	files := map[string]string{}
 	err := filepath.WalkDir(d.home, func(path string, e os.DirEntry, err error) error {

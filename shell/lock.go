@@ -10,12 +10,12 @@ import (
 	"crm/commands"
 )
 
-// This file locks the prompt when nobody was there for a while: whoever comes then must know the password of the user
-// who is signed in. What was typed at a locked prompt is never run.
+// This file locks the prompt after a time without keys. The signed-in user's password unlocks it. Input typed at a
+// locked prompt is never run.
 
-const mostUnlocks = 3 // tries of the password, then the user is signed out
+const mostUnlocks = 3 // wrong passwords after which the user is signed out
 
-// idle is how long the signed-in user may be away; nobody's prompt is not locked.
+// idle returns the time without keys after which the prompt locks. A signed-out prompt is never locked.
 func (sh *Shell) idle() time.Duration {
 	if sh.Session.Me == nil {
 		return 0
@@ -23,7 +23,7 @@ func (sh *Shell) idle() time.Duration {
 	return sh.Idle
 }
 
-// unlock asks for the password of the signed-in user; who does not know it, or gives up, signs them out.
+// unlock asks for the signed-in user's password. Too many wrong ones, or none, sign the user out.
 func (sh *Shell) unlock(ctx context.Context) bool {
 	sh.say("locked: no key was pressed for a while; your password goes on, Ctrl-C signs out")
 	asking, stop := signal.NotifyContext(ctx, os.Interrupt)
@@ -31,7 +31,7 @@ func (sh *Shell) unlock(ctx context.Context) bool {
 	defer sh.unhush()
 	for range mostUnlocks {
 		who := sh.who()
-		out, err := commands.Unlock(asking, sh.Session)
+		out, err := commands.Reauthenticate(asking, sh.Session)
 		sh.Reporter.events(who, out.Events, err)
 		if err == nil {
 			return true

@@ -259,7 +259,7 @@ func TestLockedConversation(t *testing.T) {
 	if live() != 0 {
 		t.Errorf("%d sessions", live())
 	}
-	for file, content := range d.kept() {
+	for file, content := range d.storedFiles() {
 		if strings.Contains(content, "Never Made") || strings.Contains(content, seed.DemoPassword) {
 			t.Errorf("%s holds %s", file, content)
 		}

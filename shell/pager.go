@@ -12,18 +12,17 @@ import (
 	"crm/shell/line"
 )
 
-// A Pager shows what is taller than the screen.
+// A Pager shows text that is taller than the screen.
 type Pager struct {
-	Command string     // of the shell: $PAGER, "less -SRXF"; empty: none
+	Command string     // a shell command: $PAGER or "less -SRXF"; empty: none
 	Height  func() int // of the screen in lines
 	Out     *os.File   // the terminal
 }
 
-// defaultPager chops long lines, passes colours on, leaves the text on the screen and ends by itself
-// where all of it fits.
+// defaultPager cuts long lines, keeps colours, leaves the text on the screen, and exits at once if the text fits.
 const defaultPager = "less -SRXF"
 
-// NewPager takes the user's pager; "cat" and an empty PAGER that is set mean none.
+// NewPager returns the pager of PAGER. "cat" and an empty value mean none.
 func NewPager(out *os.File, height func() int) *Pager {
 	command, set := os.LookupEnv("PAGER")
 	if !set {
@@ -35,7 +34,7 @@ func NewPager(out *os.File, height func() int) *Pager {
 	return &Pager{Command: strings.TrimSpace(command), Height: height, Out: out}
 }
 
-// stream shows what write writes, with the pager if there is one.
+// stream passes the output of write to the pager, or to w if there is none.
 func (p *Pager) stream(w io.Writer, write func(io.Writer) error) error {
 	if p == nil || p.Command == "" {
 		return write(w)
@@ -54,13 +53,13 @@ func (p *Pager) stream(w io.Writer, write func(io.Writer) error) error {
 	_ = in.Close()
 	_ = cmd.Wait()
 	if errors.Is(failed, syscall.EPIPE) || errors.Is(failed, os.ErrClosed) {
-		return nil // leaving the pager early is no failure
+		return nil // quitting the pager early is no error
 	}
 	return failed
 }
 
-// page shows text with the pager if it is taller than the screen, else it writes it to w. A
-// pager that cannot be started is no reason not to see the answer.
+// page shows text in the pager if it is taller than the screen, else it writes it to w. If the pager cannot be
+// started, it writes to w too.
 func (p *Pager) page(w io.Writer, text []byte) error {
 	if p == nil || p.Command == "" || bytes.Count(text, []byte("\n")) < p.Height() {
 		_, err := w.Write(text)
@@ -69,7 +68,7 @@ func (p *Pager) page(w io.Writer, text []byte) error {
 	cmd := exec.Command("/bin/sh", "-c", p.Command)
 	cmd.Env = line.OutsideEnvironment()
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(text), p.Out, os.Stderr
-	err := cmd.Run() // Ctrl-C is the pager's
+	err := cmd.Run() // Ctrl-C is for the pager
 	var exit *exec.ExitError
 	if err == nil || errors.As(err, &exit) && exit.ExitCode() != 127 && exit.ExitCode() != 126 {
 		return nil // leaving the pager early is no failure

@@ -62,7 +62,8 @@ func colorOf(c vt10x.Color) string {
 
 // strokes are the lines of a character that draws a frame, from the middle of its cell: up, right, down, left.
 var strokes = map[rune]string{
-	'─': "rl", '│': "ud", '┌': "rd", '┐': "dl", '└': "ur", '┘': "ul", '├': "urd", '┤': "udl", '┬': "rdl", '┴': "url", '┼': "urdl",
+	'─': "rl", '│': "ud", '┌': "rd", '┐': "dl", '└': "ur", '┘': "ul", '├': "urd", '┤': "udl", '┬': "rdl", '┴': "url",
+	'┼': "urdl",
 }
 
 // A picture is an SVG document while it is drawn.
@@ -84,11 +85,14 @@ func drawPicture(vt vt10x.Terminal, title string) string {
 	}
 	p := picture{frames: strokesOfFrames{map[int][]bool{}, map[int][]bool{}}}
 	width, height := 2*margin+cols*cellWidth, 2*margin+(last+1)*cellHeight
-	fmt.Fprintf(&p, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %[1]d %[2]d" role="img">`+"\n",
+	fmt.Fprintf(
+		&p, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %[1]d %[2]d" role="img">`+"\n",
 		width, height)
 	fmt.Fprintf(&p, "<title>%s</title>\n", html.EscapeString(title))
 	fmt.Fprintf(&p, `<rect width="%d" height="%d" rx="8" fill="%s"/>`+"\n", width, height, background)
-	fmt.Fprintf(&p, `<g font-family="ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="%d" fill="%s">`+"\n",
+	fmt.Fprintf(
+		&p,
+		`<g font-family="ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="%d" fill="%s">`+"\n",
 		fontSize, foreground)
 	for y := range last + 1 {
 		p.row(vt, y, cols)
@@ -149,7 +153,8 @@ func (p *picture) run(text string, look vt10x.Glyph, x, y int) {
 		cells := len([]rune(part))
 		if word := strings.TrimSpace(part); word != "" {
 			indent := len(part) - len(strings.TrimLeft(part, " "))
-			fmt.Fprintf(p, `<text x="%d" y="%d" textLength="%d"%s>%s</text>`+"\n", margin+(at+indent)*cellWidth, top+baseline,
+			fmt.Fprintf(p, `<text x="%d" y="%d" textLength="%d"%s>%s</text>`+"\n", margin+(at+indent)*cellWidth, top+
+				baseline,
 				len([]rune(word))*cellWidth, style, html.EscapeString(word))
 		}
 		at += cells
@@ -188,12 +193,14 @@ func (f strokesOfFrames) path() string {
 	var b strings.Builder
 	for _, y := range slices.Sorted(maps.Keys(f.across)) {
 		for from, to := range runs(f.across[y]) {
-			fmt.Fprintf(&b, "M%g %gH%g", margin+from*cellWidth/2, margin+(float64(y)+0.5)*cellHeight, margin+to*cellWidth/2)
+			fmt.Fprintf(&b, "M%g %gH%g", margin+from*cellWidth/2, margin+(float64(y)+0.5)*cellHeight, margin+
+				to*cellWidth/2)
 		}
 	}
 	for _, x := range slices.Sorted(maps.Keys(f.down)) {
 		for from, to := range runs(f.down[x]) {
-			fmt.Fprintf(&b, "M%g %gV%g", margin+(float64(x)+0.5)*cellWidth, margin+from*cellHeight/2, margin+to*cellHeight/2)
+			fmt.Fprintf(&b, "M%g %gV%g", margin+(float64(x)+0.5)*cellWidth, margin+from*cellHeight/2, margin+
+				to*cellHeight/2)
 		}
 	}
 	return b.String()

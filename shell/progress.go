@@ -9,8 +9,8 @@ import (
 	"golang.org/x/term"
 )
 
-// Progress draws on a terminal how far a long work has come; quiet, or elsewhere, it draws nothing. What is said after
-// leave stands below a bar that has not come to its end.
+// Progress draws a progress bar on a terminal. If to is no terminal, or quiet, it draws nothing. leave ends an
+// unfinished bar, so that later messages begin on a new line.
 func Progress(to *os.File, what string, quiet bool) (show func(done, total int64), leave func()) {
 	visible, shown := !quiet && term.IsTerminal(int(to.Fd())), false
 	bar := progressbar.NewOptions64(1, progressbar.OptionSetWriter(to), progressbar.OptionSetDescription(what),

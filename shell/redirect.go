@@ -13,8 +13,8 @@ import (
 
 // This file writes the answer of one command to a file: customer list > customers.csv.
 
-// redirect runs a command whose answer goes to a file. The file holds data only, has mode 0600, and appears when the
-// answer is complete. It replaces a file only after >| or a yes.
+// redirect runs a command and writes its answer to a file. The file contains data only, has mode 0600, and appears
+// when the answer is complete. An existing file is replaced only after >| or a yes.
 func (sh *Shell) redirect(ctx context.Context, r commands.Redirection) error {
 	if info, err := os.Stat(r.File); err == nil && info.IsDir() {
 		return commands.Explain(r.File+" is a directory: name a file", "", commands.ErrUsage)
@@ -26,8 +26,8 @@ func (sh *Shell) redirect(ctx context.Context, r commands.Redirection) error {
 	return sh.toFile(r.File, func() error { return sh.do(ctx, r.Line, true) })
 }
 
-// toFile has answer write its data to the file. A regular file has mode 0600 and appears when the answer is complete; a link
-// stays, and what it names is replaced. A device or pipe is written as the answer comes.
+// toFile calls answer and writes its data to the file. A regular file gets mode 0600 and appears when the answer is
+// complete. A symbolic link remains and its target is replaced. A device or pipe is written directly.
 func (sh *Shell) toFile(name string, answer func() error) error {
 	place := name
 	if real, err := filepath.EvalSymlinks(name); err == nil {
@@ -45,7 +45,7 @@ func (sh *Shell) toFile(name string, answer func() error) error {
 	if err != nil {
 		return unwritten(name, err)
 	}
-	defer func() { _ = os.Remove(file.Name()) }() // unless it has its name
+	defer func() { _ = os.Remove(file.Name()) }() // unless it was renamed
 	defer func() { _ = file.Close() }()
 	if err := sh.into(file, answer); err != nil {
 		return err
@@ -62,7 +62,7 @@ func (sh *Shell) toFile(name string, answer func() error) error {
 	return nil
 }
 
-// into has answer write its data to the file instead of the screen.
+// into calls answer and writes its data to the file instead of the screen.
 func (sh *Shell) into(file *os.File, answer func() error) error {
 	data, screen, pager := sh.Data, sh.Screen, sh.Pager
 	defer func() { sh.Data, sh.Screen, sh.Pager = data, screen, pager }()

@@ -318,15 +318,15 @@ func (sh *Shell) source(ctx context.Context, file string) error {
 		}
 		sh.fail(err)
 		if first == nil {
-			first = told{err}
+			first = printed{err}
 		}
 	}
 }
 
-// told is an error that has been printed.
-type told struct{ error }
+// printed is an error that has been printed.
+type printed struct{ error }
 
-func (t told) Unwrap() error { return t.error }
+func (p printed) Unwrap() error { return p.error }
 
 // unreadableFile says why a file that a command names cannot be read.
 func unreadableFile(file string, err error) error {

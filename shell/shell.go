@@ -75,6 +75,11 @@ func (sh *Shell) Attach() {
 	sh.Session.Source = sh.source
 	if sh.Screen.Terminal {
 		sh.Session.Watch = sh.watch
+		sh.Session.Progress = func(what string) (func(done, total int64),
+			func(),
+		) {
+			return Progress(os.Stderr, what, false)
+		}
 	}
 	sh.Session.Clear = func() {
 		if sh.Screen.Terminal {
@@ -283,7 +288,7 @@ func (sh *Shell) style(format string) render.Style {
 // reference that the reporter has too.
 func (sh *Shell) fail(err error) {
 	var at placed
-	var done told
+	var done printed
 	if errors.As(err, &done) {
 		return
 	}

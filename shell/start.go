@@ -131,8 +131,8 @@ func historyOf(file, server, user string) string {
 	if file == "" || user == "" {
 		return file
 	}
-	of := sha256.Sum256([]byte(server + "\n" + strings.ToLower(user)))
-	return fmt.Sprintf("%s-%x", file, of[:6])
+	sum := sha256.Sum256([]byte(server + "\n" + strings.ToLower(user)))
+	return fmt.Sprintf("%s-%x", file, sum[:6])
 }
 
 // LogFile is a file that is made, for its owner alone, when there is something to write.

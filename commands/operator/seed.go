@@ -9,9 +9,9 @@ import (
 )
 
 // NewPassword reads a password and checks the company's rules.
-func NewPassword(ctx context.Context, read func(context.Context, commands.SecretRequest) (string, error)) (string,
-	error,
-) {
+func NewPassword(ctx context.Context,
+	read func(context.Context, commands.SecretRequest) (string, error),
+) (string, error) {
 	password, err := read(ctx, commands.SecretRequest{Question: "password", Env: true})
 	if err == nil {
 		err = commands.CheckPassword(password, repo.User{})

@@ -11,14 +11,14 @@ import (
 )
 
 const (
-	maxRows        = 8   // of the box
-	maxSuggestions = 100 // go-prompt lays all of them out for every key
-	minBoxWidth    = 8   // columns, without which go-prompt's layout fails
+	maxRows        = 8   // rows of the box
+	maxSuggestions = 100 // go-prompt lays out all of them at each key
+	minBoxWidth    = 8   // columns; go-prompt's layout fails with fewer
 	searchPrefix   = "(history) "
 )
 
-// look takes the size of the window, or a guess where the system tells none. It reports
-// whether a line of more than one row was, or is now, wrapped at another column.
+// look reads the window's size, or assumes one if the system returns none. It reports whether a line of more than one
+// row is now wrapped at another column.
 func (l *Reader) look() (rewrapped bool) {
 	cols, rows, err := term.GetSize(int(l.c.Out.Fd()))
 	if err != nil || cols <= 0 || rows <= 0 {
@@ -30,7 +30,7 @@ func (l *Reader) look() (rewrapped bool) {
 	return rewrapped
 }
 
-// height is the number of rows that the line takes in a window of so many columns.
+// height returns the number of rows of the line in a window of cols columns.
 func (l *Reader) height(cols int) int {
 	return (runewidth.StringWidth(l.prefix())+runewidth.StringWidth(string(l.now.text)))/cols + 1
 }
@@ -42,16 +42,16 @@ func (l *Reader) prefix() string {
 	return l.begins
 }
 
-// walked reports whether the last key took a line of the history, of which go-prompt makes a
-// new buffer that knows no last key.
+// walked reports whether the last key moved in the history. Then go-prompt has made a new buffer, which has no last
+// key.
 func (l *Reader) walked() bool {
 	return l.held == nil && l.search == nil && (l.given == "up" || l.given == "down")
 }
 
-// settle notes the line after a key.
-func (l *Reader) settle(now line) {
+// observe records the line after a key.
+func (l *Reader) observe(now line) {
 	text := string(now.text)
-	if l.held != nil { // a row was accepted
+	if l.held != nil { // the selected row was accepted
 		l.held, l.search = nil, nil
 		if l.given == "accept" {
 			l.closed = &text
@@ -61,12 +61,12 @@ func (l *Reader) settle(now line) {
 		l.ed.observe(now, l.given == "text")
 	}
 	if l.walked() {
-		l.closed = &text // the box is for lines that are typed
+		l.closed = &text // the box opens only while a line is typed
 	}
 	l.now = now
 }
 
-// boxRows is how many rows of the box fit under the line.
+// boxRows returns how many rows of the box fit under the line.
 func (l *Reader) boxRows() int {
 	if l.cols-runewidth.StringWidth(l.prefix()) < minBoxWidth {
 		return 0
@@ -74,11 +74,10 @@ func (l *Reader) boxRows() int {
 	return max(0, min(maxRows, l.rows-l.height(l.cols)))
 }
 
-// columnsAbove is how much of a line that is longer than the window does not fit in it,
-// in columns of whole rows.
+// columnsAbove returns the number of columns, in whole rows, that are scrolled out above the window by a long line.
 func (l *Reader) columnsAbove() int { return max(0, l.height(l.cols)-l.rows) * l.cols }
 
-// suggestions are the rows of the box for the line as it is.
+// suggestions returns the rows of the box for the current line.
 func (l *Reader) suggestions() []Suggestion {
 	text := string(l.now.text)
 	l.whole = false
@@ -104,7 +103,7 @@ func (l *Reader) suggestions() []Suggestion {
 			break
 		}
 		if s.Text == "" && s.Description != "" {
-			s.Text = " " // a hint: go-prompt lays out no empty rows, and a space changes nothing
+			s.Text = " " // a hint: go-prompt does not show empty rows, and a space changes nothing
 		}
 		if s.Text == printable(s.Text) && s.Text != "" {
 			rows = append(rows, Suggestion{s.Text, printable(s.Description)})
@@ -117,7 +116,7 @@ func (l *Reader) suggestions() []Suggestion {
 	return rows
 }
 
-// withoutWord is the line with the word to complete taken out.
+// withoutWord returns the line without the word to complete.
 func (l *Reader) withoutWord(now line) line {
 	if l.search != nil {
 		return line{}
@@ -126,19 +125,20 @@ func (l *Reader) withoutWord(now line) line {
 	return line{slices.Concat(now.text[:start], now.text[now.at:]), start}
 }
 
-// boxIsOpen reports whether rows are shown that can be selected.
+// boxIsOpen reports whether selectable rows are shown.
 func (l *Reader) boxIsOpen() bool {
 	return len(l.ui.shown) > 0 && strings.TrimSpace(l.ui.shown[0].Text) != ""
 }
 
-// completesAlone reports whether Tab leaves no choice: there is one suggestion, or the word is whole and needs a space.
+// completesAlone reports whether Tab completes without a choice: there is one suggestion, or the word is complete and
+// needs a space.
 func (l *Reader) completesAlone() bool {
 	one := len(l.ui.shown) == 1 && l.boxIsOpen()
 	return one || l.whole && !l.plain && l.now.at == len(l.now.text)
 }
 
-// completeWord replaces the word by the only suggestion, and adds a space at the end of the line. A directory and an
-// answer to a question get none.
+// completeWord replaces the word with the only suggestion. At the end of the line it adds a space, but not after a
+// directory or in an answer.
 func (l *Reader) completeWord() {
 	if len(l.ui.shown) == 1 {
 		text := []rune(l.ui.shown[0].Text)
@@ -153,14 +153,14 @@ func (l *Reader) completeWord() {
 	}
 }
 
-// openBox opens the box for a line for which it is closed.
+// openBox opens the closed box for a line.
 func (l *Reader) openBox(now line) {
 	if text := string(now.text); l.given == "tab" || l.given == "backtab" {
 		l.opened, l.closed = &text, nil
 	}
 }
 
-// unselect gives the line back as it was before a row was selected.
+// unselect restores the line before a row was selected.
 func (l *Reader) unselect() {
 	if l.held != nil {
 		l.ed.line, l.held = *l.held, nil
@@ -179,7 +179,7 @@ func (l *Reader) cancel() {
 	l.closed = &text
 }
 
-// startSearch looks for the line in the history.
+// startSearch starts a search for the line's text in the history.
 func (l *Reader) startSearch() {
 	was := l.ed.line
 	l.held = nil
@@ -187,7 +187,7 @@ func (l *Reader) startSearch() {
 	l.ed.end()
 }
 
-// takeFound ends the search with the first line found, for editing.
+// takeFound ends the search and puts the first match into the line.
 func (l *Reader) takeFound() {
 	if found := l.found(string(l.ed.text)); len(found) > 0 {
 		l.ed.line = newLine(found[0].Text, len(found[0].Text))
@@ -199,7 +199,7 @@ func (l *Reader) takeFound() {
 	l.cancel()
 }
 
-// found lists the lines of the history that hold the text, the latest first, each once.
+// found returns the lines of the history that contain the text, the latest first, without duplicates.
 func (l *Reader) found(text string) []Suggestion {
 	text = strings.ToLower(text)
 	var list []Suggestion

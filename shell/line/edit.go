@@ -7,18 +7,17 @@ import (
 
 const maxUndo = 200
 
-// An editor is the line being edited with what its keys remember: the text that was cut and
-// the states to go back to. It knows no terminal.
+// An editor holds the edited line, the cut text and the states for undo. It is independent of the terminal.
 type editor struct {
 	line
-	cut    []rune // what Ctrl-Y inserts
-	cutKey int    // the key that cut it; the next one adds to it
+	cut    []rune // text that Ctrl-Y inserts
+	cutKey int    // number of the key that cut; a cut by the next key is appended
 	undo   []line
-	last   line // as last seen
-	typing bool // last came by typing, in the middle of a word
+	last   line // after the previous key
+	typing bool // last was reached by typing inside a word
 }
 
-// A line is text with the cursor before one of its characters.
+// A line is a text and the cursor's position in it.
 type line struct {
 	text []rune
 	at   int
@@ -31,14 +30,13 @@ func newLine(text string, at int) line {
 
 func (l line) before() []rune { return l.text[:l.at] }
 
-// begin forgets the last line but keeps what was cut from it.
+// begin clears the line and the undo states. It keeps the cut text.
 func (e *editor) begin() {
 	e.line, e.last = line{}, line{}
 	e.undo, e.typing, e.cutKey = nil, false, -1
 }
 
-// observe notes the line after a key, for undo: a word typed is one step, as is every
-// other change.
+// observe records the line after a key for undo. A typed word is one undo step, and so is each other change.
 func (e *editor) observe(now line, typed bool) {
 	if slices.Equal(now.text, e.last.text) {
 		e.last.at = now.at
@@ -99,7 +97,7 @@ func (e *editor) remove(from, to int) {
 	e.at = from
 }
 
-// take cuts a part out. Cuts by keys that follow each other are one.
+// take cuts a part out. Cuts by consecutive keys are joined.
 func (e *editor) take(from, to, key int) {
 	part := slices.Clone(e.text[from:to])
 	switch {

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// OutsideEnvironment returns the environment for the editor and the pager: without crm's own variables, which hold
-// passwords, connection strings and keys, without those of PostgreSQL's clients, and without Sentry's key.
+// OutsideEnvironment returns the environment of the editor and the pager. It omits the variables of crm, of
+// PostgreSQL's clients and of Sentry, which may hold passwords, connection strings and keys.
 func OutsideEnvironment() []string {
 	return slices.DeleteFunc(os.Environ(), func(variable string) bool {
 		name, _, _ := strings.Cut(variable, "=")

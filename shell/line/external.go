@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// editElsewhere lets the user's editor change the line, which is not run by that.
+// editElsewhere opens the line in the user's editor and returns the edited line. It does not run it.
 func (l *Reader) editElsewhere(was line) line {
 	text, err := runEditor(l.c, "txt", asTyped(string(was.text)))
 	if err == nil && len(text) > maxLine {
@@ -22,8 +22,8 @@ func (l *Reader) editElsewhere(was line) line {
 	return newLine(text, len(text))
 }
 
-// runEditor lets the user edit a text of a kind, in a file that only they may read and that is gone
-// afterwards.
+// runEditor opens a text in the user's editor and returns the edited text. kind is the extension of the temporary
+// file, which has mode 0600 and is removed afterwards.
 func runEditor(c Config, kind, text string) (edited string, err error) {
 	if strings.TrimSpace(c.Editor) == "" {
 		return "", errors.New("there is no editor: set EDITOR")

@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// A gate makes go-prompt's two goroutines take turns: one reads a key while the other waits,
-// then waits until it is drawn. Go-prompt alone would sleep and look, both of them.
+// A gate makes go-prompt's two goroutines take turns: one reads a key, the other draws it. By itself, go-prompt polls
+// in both.
 type gate struct {
 	mu        sync.Mutex
 	turn      *sync.Cond
-	started   bool // the empty line was drawn: go-prompt draws it before its reader runs
+	started   bool // go-prompt has drawn the empty line, before its reader runs
 	idle      bool // everything is drawn
-	over      bool // the key that ends the line was given
+	over      bool // the key that ends the line was passed on
 	abandoned bool
 }
 
@@ -22,7 +22,7 @@ func (g *gate) open() {
 	g.started, g.idle, g.over = false, false, false
 }
 
-// park waits, after a drawing, for the next key.
+// park waits for the next key after a drawing.
 func (g *gate) park() {
 	g.mu.Lock()
 	first := !g.started
@@ -32,12 +32,12 @@ func (g *gate) park() {
 		g.turn.Wait()
 	}
 	g.mu.Unlock()
-	// the key has yet to pass a channel; go-prompt sleeps 10 ms if it looks too early
+	// the key must first pass a channel; if go-prompt polls too early, it sleeps 10 ms
 	time.Sleep(100 * time.Microsecond)
 }
 
-// settled waits for the drawing of the last key; false means that the line is over.
-func (g *gate) settled() bool {
+// drawn waits until the last key is drawn. It returns false if the line has ended.
+func (g *gate) drawn() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for !g.idle && !g.over || g.abandoned { // go-prompt never stops its reader after a panic

@@ -11,11 +11,11 @@ import (
 	"sync"
 )
 
-const maxEntry = 64 << 10 // bytes of one history entry; a longer one is not kept
+const maxEntry = 64 << 10 // bytes of one history entry; longer ones are not stored
 
-// A History is the lines of earlier conversations, oldest first, kept in a file. Several
-// shells may share the file: a line is one write at its end, and a rewrite replaces the file
-// whole. It is safe for concurrent use.
+// A History holds the lines of earlier conversations, oldest first, and stores them in a file. Several shells may
+// share the file: a line is appended with one write, and a rewrite replaces the whole file. It is safe for concurrent
+// use.
 type History struct {
 	mu    sync.Mutex
 	path  string
@@ -24,13 +24,12 @@ type History struct {
 	lines []string
 }
 
-// OpenHistory reads the history in path and keeps the last limit lines of it; limit 0 or
-// less keeps none. An empty path keeps the history in memory only. Lines for which keep is
-// false (those that hold a secret) are neither stored nor taken from the file; nil keeps
-// every line.
+// OpenHistory reads the last limit lines of the history in path; none if limit is 0 or less. With an empty path the
+// history is in memory only. Lines for which keep returns false, such as those with a secret, are neither stored nor
+// read; a nil keep accepts every line.
 //
-// The History is of use even with an error, which is worth one warning: it then keeps its
-// lines in memory, and in the file as soon as it can be written.
+// The History is usable even if an error is returned. It then holds its lines in memory, and in the file as soon as
+// that can be written. The caller should print the error as one warning.
 func OpenHistory(path string, limit int, keep func(line string) bool) (*History, error) {
 	if keep == nil {
 		keep = func(string) bool { return true }
@@ -54,8 +53,8 @@ func OpenHistory(path string, limit int, keep func(line string) bool) (*History,
 		}
 	}
 	h.lines = slices.Clone(h.lines[max(0, len(h.lines)-h.limit):])
-	cut := content != "" && !strings.HasSuffix(content, "\n") // by a full disk, say
-	// not at every start: a rewrite may lose a line of a shell beside
+	cut := content != "" && !strings.HasSuffix(content, "\n") // for example by a full disk
+	// not at every start, because a rewrite may lose a line of another shell
 	if cut || stored > h.limit+h.limit/4 {
 		err = h.rewrite()
 	}
@@ -69,9 +68,9 @@ func (h *History) Lines() []string {
 	return slices.Clone(h.lines)
 }
 
-// Add appends a command, which may have several lines. It keeps no line that is blank,
-// begins with a space, repeats the last one or is refused by the filter. An error says that
-// the file could not be written; the line is remembered all the same.
+// Add appends a command, which may have several lines. It ignores a command that is blank, begins with a space,
+// repeats the previous one or is refused by the filter. An error means that the file could not be written; the line is
+// still added in memory.
 func (h *History) Add(entry string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -100,7 +99,7 @@ func (h *History) wanted(entry string) bool {
 	return h.keep(entry)
 }
 
-// rewrite replaces the file by the lines that are kept.
+// rewrite replaces the file with the lines in memory.
 func (h *History) rewrite() error {
 	f, err := os.CreateTemp(filepath.Dir(h.path), filepath.Base(h.path)+".*") // 0600
 	if err != nil {
@@ -120,7 +119,7 @@ func (h *History) rewrite() error {
 	return nil
 }
 
-// readHistory reads the file if there is one, and closes it to others.
+// readHistory reads the file if it exists, and sets its mode to 0600.
 func readHistory(path string) (string, error) {
 	info, err := os.Stat(path)
 	switch {
@@ -128,7 +127,7 @@ func readHistory(path string) (string, error) {
 		return "", nil
 	case err != nil:
 		return "", err
-	case !info.Mode().IsRegular(): // a device or pipe could block for ever
+	case !info.Mode().IsRegular(): // a device or pipe could block forever
 		return "", fmt.Errorf("%s is not a regular file", path)
 	}
 	if info.Mode().Perm()&0o077 != 0 {
@@ -140,7 +139,7 @@ func readHistory(path string) (string, error) {
 	return strings.ToValidUTF8(string(b), ""), err
 }
 
-// appendLine is one write, so that lines of shells beside do not mix.
+// appendLine appends with one write, so that lines of other shells do not mix with it.
 func appendLine(path, text string) error {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return fmt.Errorf("%s is not a regular file", path)
@@ -153,7 +152,7 @@ func appendLine(path, text string) error {
 	return errors.Join(err, f.Close())
 }
 
-// escapeEntry makes one line of an entry: a backslash and a line feed are written \\ and \n.
+// escapeEntry returns an entry as one line: a backslash becomes \\ and a line feed \n.
 func escapeEntry(s string) string {
 	return strings.NewReplacer("\\", "\\\\", "\n", "\\n", "\r", "\\r").Replace(s)
 }

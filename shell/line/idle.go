@@ -9,8 +9,8 @@ type IdleTimer struct {
 	last  time.Time // when the last key was pressed
 }
 
-// NewIdleTimer starts a timer that expires after limit, which is called at each check. A nil limit, and
-// 0, never expires; a nil now is time.Now.
+// NewIdleTimer starts a timer that expires after limit, which is called at each check. A nil limit and a limit of 0
+// never expire. A nil now means time.Now.
 func NewIdleTimer(limit func() time.Duration, now func() time.Time) IdleTimer {
 	if limit == nil {
 		limit = func() time.Duration { return 0 }

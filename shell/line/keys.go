@@ -2,12 +2,12 @@ package line
 
 import "time"
 
-// The names of what keys do, the keys that do it, and how they reach go-prompt: as bytes
-// that it does not know, bound to the names. A key that is not named here does nothing.
+// This file names the actions, assigns keys to them and passes them to go-prompt: as byte sequences that go-prompt
+// does not know, bound to the names. A key without an action does nothing.
 
 const (
-	escapeTime = 40 * time.Millisecond // after which an Esc is the key Esc
-	pasteTime  = 3 * time.Second       // after which a paste that stopped has ended
+	escapeTime = 40 * time.Millisecond // time after which an escape byte is the key Esc
+	pasteTime  = 3 * time.Second       // time without input after which an unfinished paste ends
 
 	keyEnter   = "\r"
 	keyTab     = "\t"
@@ -16,7 +16,7 @@ const (
 	keyDown    = "\x1b[B"
 )
 
-// code is how go-prompt is told to do what the name says.
+// code returns the bytes that make go-prompt run the named action.
 func code(name string) string { return "\x1b<" + name + ">" }
 
 func keymap() map[string]string {
@@ -59,8 +59,8 @@ func keymap() map[string]string {
 	return keys
 }
 
-// actions are what the names do to the line in l.ed. A row that was selected when the key
-// came is in the line already: go-prompt accepts it for every key it is given.
+// actions returns the functions of the names, which change the line in l.ed. A row that was selected at the key is
+// already in the line, because go-prompt accepts it at every key.
 func (l *Reader) actions() map[string]func() {
 	return map[string]func(){
 		"home": l.ed.home, "end": l.ed.end, "left": l.ed.left, "right": l.ed.right,
@@ -89,13 +89,13 @@ func (l *Reader) actions() map[string]func() {
 	}
 }
 
-// clear empties the window; go-prompt then draws the line in its first row.
+// clear clears the window. Then go-prompt draws the line in the first row.
 func (l *Reader) clear() { _, _ = l.c.Out.WriteString("\x1b[2J\x1b[H") }
 
-// nextKey waits for a key and returns the bytes that give it to go-prompt.
+// nextKey waits for a key and returns the bytes for go-prompt.
 func (l *Reader) nextKey() string {
 	l.count++
-	if !l.begun { // at once: go-prompt polls until its first key came
+	if !l.begun { // at once, because go-prompt polls until its first key
 		l.begun = true
 		return l.give("put")
 	}
@@ -137,7 +137,7 @@ func (l *Reader) nextKey() string {
 	}
 }
 
-// key decides what a token does to the line as it is now drawn; empty for nothing.
+// key returns the code of the action of a token for the drawn line; "" for none.
 func (l *Reader) key(tok token) string {
 	if tok.paste != nil {
 		return l.paste(tok.paste)
@@ -152,7 +152,7 @@ func (l *Reader) key(tok token) string {
 	case "enter":
 		switch {
 		case selecting:
-			return l.give("accept") // one Enter to accept, another to run
+			return l.give("accept") // the first Enter accepts the row, the second runs the line
 		case l.search != nil:
 			return l.give("take")
 		}
@@ -194,7 +194,7 @@ func (l *Reader) key(tok token) string {
 	return l.move(name)
 }
 
-// move gives a key that may move in the box or the history, or any other.
+// move returns the code of a key, which may move in the box or the history.
 func (l *Reader) move(name string) string {
 	searching := l.search != nil
 	l.given = name
@@ -216,8 +216,8 @@ func (l *Reader) give(name string) string {
 	return code(name)
 }
 
-// finish ends the line. What was typed ahead is taken before the terminal is cooked, when
-// the system would throw away what it cannot hold.
+// finish ends the line. It reads typed-ahead input before the terminal leaves raw mode, because the system then
+// discards what exceeds its buffer.
 func (l *Reader) finish(why ending) string {
 	for len(l.in.buf) < maxPaste {
 		b, err := l.tty.wait(time.Millisecond)
@@ -237,8 +237,7 @@ func (l *Reader) insert(text string) string {
 	return text
 }
 
-// paste puts the first of the lines in and keeps the others for the next Reads. An answer
-// to a question is one line.
+// paste inserts the first line and stores the others for the next Reads. An answer to a question takes one line only.
 func (l *Reader) paste(lines []string) string {
 	for _, s := range lines {
 		if len(s) > maxLine {

@@ -1,7 +1,7 @@
-// Package line reads lines at a terminal: editing keys, completion box, history, pastes, an external
-// editor, suspension and the lock of an idle prompt. It knows no command and no record and imports
-// nothing of crm. The terminal is in raw mode only while a line is read; every way out restores it,
-// panics and signals included. Only widget.go imports go-prompt.
+// Package line reads lines at a terminal: editing keys, completion box, history, pastes, an external editor,
+// suspension and the lock of an idle prompt. It is independent of commands and records and imports no other package of
+// crm. The terminal is in raw mode only while a line is read; it is restored in every case, also by panics and
+// signals. Only widget.go imports go-prompt.
 package line
 
 import (
@@ -16,7 +16,7 @@ import (
 	"golang.org/x/term"
 )
 
-// ErrDiscarded is returned for a line that was thrown away with Ctrl-C.
+// ErrDiscarded is returned for a line that was discarded with Ctrl-C.
 var ErrDiscarded = errors.New("line discarded")
 
 const (
@@ -24,93 +24,89 @@ const (
 	morePrefix = "   -> "
 )
 
-// A Suggestion is one row of the completion box: what is inserted and what it means. One without a Text is a hint.
+// A Suggestion is one row of the completion box: the text to insert and its meaning. A row without Text is a hint.
 type Suggestion struct{ Text, Description string }
 
-// Config says where a Reader reads and what it offers.
+// Config configures a Reader.
 type Config struct {
 	In, Out *os.File // the terminal; Out is the standard output or error
 
-	// Prefix is what a line begins with: "crm> ". It is asked once for each Read.
+	// Prefix returns the prompt, such as "crm> ". It is called once per Read.
 	Prefix func() string
 
-	// Complete lists what may stand in place of before[start:], where before is the text
-	// before the cursor. The character before start must be ASCII. It is called for every
-	// key, on the goroutine of Read, and must only read memory; rows past the hundredth and
-	// those that hold control characters are left out. Nil completes nothing.
+	// Complete returns the suggestions that may replace before[start:], where before is the text before the cursor.
+	// The character before start must be ASCII. It is called at every key, on the goroutine of Read, and must only
+	// read memory. Rows after the hundredth and rows with control characters are omitted. Nil completes nothing.
 	Complete func(before string) (start int, list []Suggestion)
 
-	// LastArgument returns what Alt-. inserts; nil inserts nothing.
+	// LastArgument returns the text that Alt-. inserts; nil inserts nothing.
 	LastArgument func() string
 
-	History *History // walked with Up and Down and searched with Ctrl-R; Read adds nothing to it
-	Editor  string   // the command of Ctrl-X Ctrl-E, "vim -n"; empty for none
+	History *History // for Up, Down and Ctrl-R; Read adds nothing to it
+	Editor  string   // command for Ctrl-X Ctrl-E, such as "vim -n"; empty for none
 	Color   bool     // false: NO_COLOR
 
-	// Unlock is called, with the terminal cooked, by the first key after none came for Idle. That key is thrown away;
-	// when Unlock answers false, so is the line. A nil Idle, and 0, is never.
+	// Unlock is called at the first key after a time of Idle without keys, with the terminal in its own mode. The key
+	// is discarded; if Unlock returns false, so is the line. A nil Idle or 0 means never.
 	Idle   func() time.Duration
 	Now    func() time.Time // nil: time.Now
 	Unlock func() bool
 
-	// OnSignal is told of SIGTERM, SIGHUP and SIGQUIT from Open to Close, and of SIGINT
-	// while a Read waits (one during a command is the command's), after the terminal's mode
-	// was restored. It runs on a goroutine of its own and may end the process; if it
-	// returns, this and all later Reads return io.EOF. When nil, the signal does what it
-	// does to a process that handles none.
+	// OnSignal is called for SIGTERM, SIGHUP and SIGQUIT from Open to Close, and for SIGINT while a Read waits, after
+	// the terminal is restored. It runs on its own goroutine and may end the process. If it returns, this and all
+	// later Reads return io.EOF. If it is nil, the signal has its default effect.
 	OnSignal func(os.Signal)
 }
 
-// A Reader is the one line editor of a process. The terminal is raw only inside its reading
-// methods, and restored at every end of them. Its methods other than Wake, Restore and
-// Pasted belong to one goroutine. When Complete or Prefix panic, the panic goes on to the
-// caller of Read with the terminal restored, and the Reader is at its end.
+// A Reader is the only line editor of a process. The terminal is raw only inside its reading methods, which restore it
+// in every case. Methods other than Wake, Restore and Pasted must be called from one goroutine. A panic of Complete or
+// Prefix reaches the caller of Read with the terminal restored; then the Reader must not be used again.
 type Reader struct {
 	c    Config
 	tty  *terminal
 	ui   *widget
 	gate gate
-	keys map[string]string // bytes of a key → the name of what it does
+	keys map[string]string // bytes of a key → name of its action
 	in   tokenizer
 
-	// Of the line being read; go-prompt's goroutines take turns with them through gate.
+	// State of the current line. go-prompt's goroutines take turns to use it, through gate.
 	begins string // the prefix
-	cols   int    // of the window, when last looked at
+	cols   int    // of the window, at the last look
 	rows   int
-	plain  bool // an answer to a question: no history, paste or editor
-	// Config.Complete, or of the question; nil completes nothing
+	plain  bool // the line is an answer: no history, paste or editor
+	// Config.Complete or that of the question; nil completes nothing
 	offers func(before string) (start int, list []Suggestion)
 	why    ending
-	count  int    // keys given
+	count  int    // number of keys passed on
 	begun  bool   // with put
-	given  string // the name of the last one
-	submit bool   // the next key is Enter: the first line of a paste is in
-	put    line   // what the line begins with
-	now    line   // as last drawn with no row selected
+	given  string // name of the last key
+	submit bool   // the next key is Enter, because the first line of a paste is inserted
+	put    line   // initial text of the line
+	now    line   // last drawn line without a selected row
 	ed     editor
-	held   *line // the line as it was before a row was selected; nil when none is
-	search *line // the line as it was before Ctrl-R; nil when nothing is searched
-	kept   line  // the line as it was when it was locked
+	held   *line // line before a row was selected; nil if none is selected
+	search *line // line before Ctrl-R; nil outside a search
+	kept   line  // line at the time of the lock
 	idle   IdleTimer
 	past   []string
-	word   int     // where the word to complete begins
-	whole  bool    // the word is the only suggestion already
-	closed *string // the text for which the box stays closed
-	opened *string // the text for which Tab opened it
+	word   int     // start of the word to complete
+	whole  bool    // the word equals the only suggestion
+	closed *string // text for which the box stays closed
+	opened *string // text for which Tab opened the box
 
-	pasted []string // lines of a paste to be read
-	tail   string   // its last line, which was not ended
+	pasted []string // lines of a paste not read yet
+	tail   string   // last line of the paste, without a line end
 
 	resized, woken, ended atomic.Bool
 }
 
-// An ending says how a line came to its end; 0 while it has not.
+// An ending is how a line ended; 0 if it has not.
 type ending int
 
 const (
 	submitted ending = iota + 1
 	discarded
-	declined // a question, with Esc
+	declined // a question was declined with Esc
 	closedByUser
 	hungUp
 	suspended
@@ -119,19 +115,19 @@ const (
 	locked
 )
 
-// mark is what stays on the screen behind the line.
+// mark returns the text that stays on the screen after the line.
 func (e ending) mark() string {
 	return map[ending]string{discarded: "^C", suspended: "^Z"}[e]
 }
 
-// IsTerminal reports whether a Reader can be opened: both ends are terminals, and TERM does not
-// name one that cannot move its cursor.
+// IsTerminal reports whether a Reader can be opened: in and out are terminals, and the terminal of TERM can move its
+// cursor.
 func IsTerminal(in, out *os.File) bool {
 	return os.Getenv("TERM") != "dumb" && term.IsTerminal(int(in.Fd())) && term.IsTerminal(int(out.Fd()))
 }
 
-// Open prepares the terminal; its mode changes only when a line is read. It fails when
-// there is no terminal.
+// Open prepares the terminal, but changes its mode only while a line is read. It returns an error if there is no
+// terminal.
 func Open(c Config) (*Reader, error) {
 	tty, err := openTerminal(c.In, c.Out)
 	if err != nil {
@@ -146,59 +142,57 @@ func Open(c Config) (*Reader, error) {
 	return l, nil
 }
 
-// Read reads a line. The error is io.EOF for Ctrl-D on an empty line and when the terminal
-// is gone, and ErrDiscarded for Ctrl-C. Lines pasted or typed ahead come one by one.
+// Read reads a line. It returns io.EOF for Ctrl-D on an empty line or if the terminal is closed, and ErrDiscarded for
+// Ctrl-C. Pasted or typed-ahead lines are returned one by one.
 func (l *Reader) Read() (string, error) {
 	l.plain, l.offers = false, l.c.Complete
 	return l.read(l.c.Prefix())
 }
 
-// ReadMore reads the line that goes on where the last one left off.
+// ReadMore reads a further line of the same command.
 func (l *Reader) ReadMore() (string, error) {
 	l.plain, l.offers = false, l.c.Complete
 	return l.read(morePrefix)
 }
 
-// Ask reads an answer to a question: without history, and not from a paste. Esc discards it, as Ctrl-C does. The box
-// opens with the question if complete is not nil; complete works as Config.Complete does.
+// Ask reads an answer to a question, without history and not from a paste. Esc and Ctrl-C discard it. If complete is
+// not nil, it works like Config.Complete, and the box opens with the question.
 func (l *Reader) Ask(question string, complete func(before string) (start int, list []Suggestion)) (string, error) {
 	l.plain, l.offers = true, complete
 	return l.read(question)
 }
 
-// Pasted returns the lines of a paste that are still to be read; the caller may want to ask
-// before it runs them.
+// Pasted returns the lines of a paste that are not read yet, so that the caller can ask before it runs them.
 func (l *Reader) Pasted() []string { return l.pasted }
 
-// UseHistory replaces the history from the next Read on.
+// UseHistory replaces the history for the next Reads.
 func (l *Reader) UseHistory(h *History) { l.c.History = h }
 
-// Edit lets the user change text in their editor and returns the result; kind is the extension of
-// the temporary file. The terminal must not be reading.
+// Edit opens text in the user's editor and returns the result. kind is the extension of the temporary file. It must
+// not be called during a Read.
 func (l *Reader) Edit(kind, text string) (string, error) { return runEditor(l.c, kind, text) }
 
-// Begin has the next line begin with text.
+// Begin sets the initial text of the next line.
 func (l *Reader) Begin(text string) { l.tail = onScreen(text) }
 
 // ResetIdle restarts the idle time after keys that Read did not see, such as those of a password.
 func (l *Reader) ResetIdle() { l.idle.Reset() }
 
-// DropPasted forgets what is left of a paste, and what was typed ahead: for a command that
-// was cancelled, or lines that are not to be run.
+// DropPasted discards the rest of a paste and typed-ahead input, after a command was cancelled or pasted lines were
+// declined.
 func (l *Reader) DropPasted() { l.pasted, l.tail, l.in = nil, "", tokenizer{} }
 
-// Wake says, from any goroutine, that Complete knows more than before: the box is drawn anew
-// unless a row of it is selected.
+// Wake redraws the box, unless a row is selected, because Complete has new data. It may be called from any goroutine.
 func (l *Reader) Wake() {
 	l.woken.Store(true)
 	l.tty.poke()
 }
 
-// Restore puts the terminal's mode back, from any goroutine: for one that panics while
-// another reads a line.
+// Restore restores the terminal's mode. It may be called from any goroutine, for example one that panics during a
+// Read.
 func (l *Reader) Restore() { l.tty.restore("\x1b[J\r\n") }
 
-// Close restores the terminal and lets go of the signals.
+// Close restores the terminal and stops handling signals.
 func (l *Reader) Close() error {
 	l.tty.restore("")
 	return l.tty.close()
@@ -254,7 +248,7 @@ func (l *Reader) read(prefix string) (string, error) {
 	}
 }
 
-// waiting takes a line that was pasted or typed ahead, which nobody needs to edit.
+// waiting returns the next line that was pasted or typed ahead completely.
 func (l *Reader) waiting() (text string, ok bool) {
 	switch {
 	case l.plain:
@@ -268,7 +262,7 @@ func (l *Reader) waiting() (text string, ok bool) {
 	return l.in.line()
 }
 
-// input runs go-prompt for one line, with the terminal raw.
+// input runs go-prompt for one line, with the terminal in raw mode.
 func (l *Reader) input() (text string, err error) {
 	if l.ended.Load() {
 		return "", io.EOF

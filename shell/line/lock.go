@@ -1,8 +1,8 @@
 package line
 
-// This file locks the line: the first key after the idle time, and everything that came with it, is thrown away.
+// This file locks the prompt. The first key after the idle time is discarded, and so is all input that came with it.
 
-// lock ends go-prompt's part; what the line held without a selected row, or a search, is kept.
+// lock ends go-prompt's input and saves the line, without a selected row or a search.
 func (l *Reader) lock() string {
 	l.kept = l.now
 	if l.held != nil {
@@ -14,12 +14,12 @@ func (l *Reader) lock() string {
 	return l.finish(locked)
 }
 
-// unlock reports whether the line goes on, with the cursor where it was.
+// unlock calls Config.Unlock and reports whether editing continues.
 func (l *Reader) unlock() bool {
 	l.in, l.put = tokenizer{}, l.kept
 	unlocked := l.c.Unlock()
-	l.tty.dropTyped() // while the password was judged
-	l.idle.Reset()    // keys were pressed
+	l.tty.dropTyped() // input that was typed while the password was checked
+	l.idle.Reset()    // typing the password is activity
 	if !unlocked {
 		l.DropPasted()
 	}

@@ -7,41 +7,41 @@ import (
 	"unicode/utf8"
 )
 
-// The bytes of a terminal are cut here into keys, runs of text and pastes, whatever their
-// spacing in time: go-prompt takes one read for one key, so that fast typing, type-ahead and
-// pastes turn to rubbish (go-prompt #145, #278), and inserts what it does not know as text.
+// This file splits the bytes of a terminal into keys, text and pastes, regardless of their timing. go-prompt takes
+// each read for one key, which corrupts fast typing, type-ahead and pastes (go-prompt #145, #278), and it inserts
+// unknown sequences as text.
 
 const (
 	PasteStart = "\x1b[200~"
 	PasteEnd   = "\x1b[201~"
-	maxPaste   = 8 << 20 // bytes; what follows is read as typed
-	maxEscape  = 4 << 10 // bytes of a control string that is waited for
-	lineBreak  = '␤'     // stands for a line feed inside the line being edited, also when typed
+	maxPaste   = 8 << 20 // bytes; the rest of a longer paste is read as typed
+	maxEscape  = 4 << 10 // bytes of an unfinished control string
+	lineBreak  = '␤'     // represents a line feed in the edited line, even if it is typed
 )
 
-// A token is one thing that came from the terminal: a key, a run of text or a paste.
+// A token is one unit of input: a key, a run of text or a paste.
 type token struct {
-	key   string   // the bytes of a key that inserts nothing
+	key   string   // bytes of a key that inserts no text
 	text  string   // printable text
-	paste []string // the lines of a paste, the last one not ended; nil for other tokens
+	paste []string // lines of a paste, the last one without a line end; nil for other tokens
 }
 
-// A tokenizer holds what came from the terminal and was not used yet.
+// A tokenizer holds the input that is not used yet.
 type tokenizer struct {
 	buf     []byte
 	pasting bool
-	seen    int // bytes of buf known not to begin the end of a paste
+	seen    int // number of bytes of buf searched for the end of a paste
 }
 
-// add appends bytes that were read.
+// add appends input.
 func (t *tokenizer) add(b []byte) { t.buf = append(t.buf, b...) }
 
-// partial reports whether bytes wait for others that may never come: a lone Esc is the key
-// or the beginning of an arrow, and only time tells.
+// partial reports whether the input is incomplete. A single escape byte may be the key Esc or the beginning of another
+// key; a timeout decides.
 func (t *tokenizer) partial() bool { return t.pasting || len(t.buf) > 0 }
 
-// next takes a token off; ok is false when more bytes are needed. Quiet says that none came
-// for a while, so that what is there is all there is.
+// next removes and returns a token; ok is false if more bytes are needed. quiet means that the timeout has passed, so
+// the input is complete.
 func (t *tokenizer) next(quiet bool) (tok token, ok bool) {
 	for {
 		if t.pasting {
@@ -53,7 +53,7 @@ func (t *tokenizer) next(quiet bool) (tok token, ok bool) {
 		}
 		t.buf = t.buf[n:]
 		if len(t.buf) == 0 {
-			t.buf = nil // lets go of a large paste
+			t.buf = nil // frees the memory of a large paste
 		}
 		switch {
 		case tok.key == PasteStart:
@@ -64,7 +64,7 @@ func (t *tokenizer) next(quiet bool) (tok token, ok bool) {
 	}
 }
 
-// line takes a whole line off, if one is there that holds nothing but text.
+// line removes and returns a complete line, if the input begins with one that is only text.
 func (t *tokenizer) line() (text string, ok bool) {
 	n := bytes.IndexAny(t.buf, "\r\n")
 	if t.pasting || n < 0 || n > maxLine {
@@ -79,7 +79,7 @@ func (t *tokenizer) line() (text string, ok bool) {
 	return text, true
 }
 
-// paste takes everything up to the end of the paste, or nothing while that is missing.
+// paste removes and returns the input up to the end of the paste; nothing while the end is missing.
 func (t *tokenizer) paste(quiet bool) (token, bool) {
 	rest := 0
 	end := bytes.Index(t.buf[t.seen:], []byte(PasteEnd))
@@ -102,8 +102,8 @@ func (t *tokenizer) paste(quiet bool) (token, bool) {
 	return token{paste: lines}, true
 }
 
-// cut measures the first token of b. It is n bytes long, or n is 0 when more are needed;
-// bytes that mean nothing yield an empty token.
+// cut returns the first token of b and its length n; n is 0 if more bytes are needed. Meaningless bytes yield an empty
+// token.
 func cut(b []byte, quiet bool) (n int, tok token) {
 	switch {
 	case len(b) == 0:
@@ -114,7 +114,7 @@ func cut(b []byte, quiet bool) (n int, tok token) {
 			return n, token{}
 		}
 		return n, token{key: string(b[:n])}
-	case b[0] == 0x18: // Ctrl-X begins a pair
+	case b[0] == 0x18: // Ctrl-X is the first key of a pair
 		if len(b) == 1 && !quiet {
 			return 0, token{}
 		}
@@ -127,12 +127,12 @@ func cut(b []byte, quiet bool) (n int, tok token) {
 		n += size
 	}
 	if n == 0 && quiet {
-		return 1, token{} // the rest of the character never came
+		return 1, token{} // the rest of the character is missing
 	}
 	return n, token{text: printable(string(b[:n]))}
 }
 
-// cutEscape measures an escape sequence; known is false for one that is only to be dropped.
+// cutEscape returns the length of an escape sequence; known is false if it must be ignored.
 func cutEscape(b []byte, quiet bool) (n int, known bool) {
 	switch {
 	case len(b) == 1 && quiet:
@@ -145,7 +145,7 @@ func cutEscape(b []byte, quiet bool) (n int, known bool) {
 		n, known = 3, true
 	case b[1] == 'O':
 		n = 0
-	case b[1] == ']' || b[1] == 'P' || b[1] == '_' || b[1] == '^': // a terminal's answer, up to BEL or ST
+	case b[1] == ']' || b[1] == 'P' || b[1] == '_' || b[1] == '^': // a reply of the terminal, up to BEL or ST
 		if i := bytes.IndexByte(b, 0x07); i >= 0 {
 			n = i + 1
 		}
@@ -163,7 +163,7 @@ func cutEscape(b []byte, quiet bool) (n int, known bool) {
 	return n, known
 }
 
-// cutControl measures "ESC [ parameters final", and "ESC [ [ letter" of the Linux console.
+// cutControl returns the length of "ESC [ parameters final" or of the Linux console's "ESC [ [ letter".
 func cutControl(b []byte) (n int, known bool) {
 	i := 2
 	if i < len(b) && b[i] == '[' {
@@ -175,14 +175,14 @@ func cutControl(b []byte) (n int, known bool) {
 	switch {
 	case i == len(b):
 		return 0, false
-	case b[i] < 0x40 || b[i] > 0x7e: // broken off by another key
+	case b[i] < 0x40 || b[i] > 0x7e: // interrupted by another key
 		return i, false
 	}
 	return i + 1, true
 }
 
-// printable drops what must never get into a line: control characters, invalid UTF-8, and
-// the characters that reorder or break text unseen.
+// printable removes characters that must not get into a line: control characters, invalid UTF-8, and invisible
+// characters that reorder or break text.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -194,7 +194,7 @@ func printable(s string) string {
 	}, s)
 }
 
-// onScreen is the text as the line holds it: on one line, its line feeds shown.
+// onScreen returns the text on one line, with line feeds shown as ␤.
 func onScreen(s string) string {
 	lines := strings.Split(strings.ReplaceAll(s, "\t", " "), "\n")
 	for i := range lines {
@@ -203,5 +203,5 @@ func onScreen(s string) string {
 	return strings.Join(lines, string(lineBreak))
 }
 
-// asTyped is the text that a line on the screen stands for.
+// asTyped returns the text of a line on the screen, the inverse of onScreen.
 func asTyped(s string) string { return strings.ReplaceAll(s, string(lineBreak), "\n") }

@@ -9,7 +9,7 @@ const (
 	setMode = unix.TIOCSETA
 )
 
-// flushInput throws away what was typed and not read yet.
+// flushInput discards typed input that was not read yet.
 func flushInput(fd int) {
 	const read = 1 // FREAD
 	_ = unix.IoctlSetPointerInt(fd, unix.TIOCFLUSH, read)

@@ -7,5 +7,5 @@ const (
 	setMode = unix.TCSETS
 )
 
-// flushInput throws away what was typed and not read yet.
+// flushInput discards typed input that was not read yet.
 func flushInput(fd int) { _ = unix.IoctlSetInt(fd, unix.TCFLSH, unix.TCIFLUSH) }

@@ -12,22 +12,22 @@ import (
 	"golang.org/x/term"
 )
 
-// A terminal is the plain way, for systems without termios: raw mode by golang.org/x/term,
-// no suspension, and no signal but Ctrl-C, which is ignored between two commands.
+// A terminal is a simple implementation for systems without termios: raw mode by golang.org/x/term, no suspension, and
+// no signal except Ctrl-C, which is ignored between commands.
 type terminal struct {
 	in, out *os.File
 	mode    *term.State
 	isRaw   atomic.Bool
 	woken   chan struct{}
 	reading bool
-	data    chan []byte    // nil bytes: the console is gone
-	signals chan os.Signal // Ctrl-C in cooked mode: nothing to the line
+	data    chan []byte    // nil bytes mean that the console is closed
+	signals chan os.Signal // Ctrl-C outside raw mode, which the line ignores
 }
 
 // DisableEcho does nothing on systems without termios.
 func DisableEcho(*os.File) (back func()) { return func() {} }
 
-// dropTyped is for systems with termios.
+// dropTyped does nothing on systems without termios.
 func (t *terminal) dropTyped() {}
 
 func openTerminal(in, out *os.File) (*terminal, error) {
@@ -58,7 +58,7 @@ func (t *terminal) restore(tail string) {
 	_, _ = t.out.WriteString("\x1b[?2004l\x1b[?25h" + tail)
 }
 
-// wait reads only when asked, so that a command finds the console free.
+// wait reads only on request, so that the console is free during a command.
 func (t *terminal) wait(timeout time.Duration) ([]byte, error) {
 	if !t.reading {
 		t.reading = true

@@ -15,22 +15,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A terminal switches a real terminal between its own mode and raw keys, and waits for them.
+// A terminal switches between the terminal's own mode and raw mode, and waits for input.
 //
-// It keeps its own copy of the mode: go-prompt edits the saved one in place, so that its
-// restore leaves the terminal raw (go-prompt #228, #266).
+// It has its own copy of the mode, because go-prompt changes the saved mode in place, and its restore would leave the
+// terminal raw (go-prompt #228, #266).
 type terminal struct {
 	in, out    *os.File
-	mode       unix.Termios // as found; always put back
+	mode       unix.Termios // the original mode, which is always restored
 	isRaw      bool
-	modeMu     sync.Mutex // of the terminal's mode and isRaw
-	wake       [2]int     // a pipe that ends a wait
-	mu         sync.Mutex // of wake and closed
+	modeMu     sync.Mutex // guards the terminal's mode and isRaw
+	wake       [2]int     // a pipe that interrupts wait
+	mu         sync.Mutex // guards wake and closed
 	closed     bool
-	signals    chan os.Signal // those that end the process or draw the line anew
+	signals    chan os.Signal // signals that end the process or redraw the line
 	interrupts chan os.Signal // SIGINT in raw mode
-	ignored    chan os.Signal // SIGINT at any time: one between two commands must not kill
-	delivered  chan os.Signal // SIGCHLD, by which drain knows that the signals before it have come
+	ignored    chan os.Signal // SIGINT at any time, because one between two commands must not end the process
+	delivered  chan os.Signal // SIGCHLD, which shows drain that earlier signals were delivered
 }
 
 // DisableEcho turns the terminal's echo off until back is called.
@@ -46,9 +46,9 @@ func DisableEcho(tty *os.File) (back func()) {
 	return func() { _ = unix.IoctlSetTermios(fd, setMode, before) }
 }
 
-// openTerminal remembers the terminal's mode and changes nothing yet.
+// openTerminal saves the terminal's mode. It changes nothing.
 func openTerminal(in, out *os.File) (*terminal, error) {
-	// go-prompt opens /dev/tty on its own and panics without it (go-prompt #185).
+	// go-prompt opens /dev/tty itself and panics if it cannot (go-prompt #185).
 	ctty, err := os.Open("/dev/tty")
 	if err != nil {
 		return nil, fmt.Errorf("no terminal: %w", err)
@@ -79,8 +79,8 @@ func openTerminal(in, out *os.File) (*terminal, error) {
 	return t, nil
 }
 
-// raw hands every key over at once. Output processing stays on, so that a message printed
-// meanwhile by another goroutine does not run down the screen as a staircase.
+// raw sets raw mode. Output processing stays on, so that line feeds printed by other goroutines still return the
+// cursor to the first column.
 func (t *terminal) raw() error {
 	t.modeMu.Lock()
 	defer t.modeMu.Unlock()
@@ -88,21 +88,21 @@ func (t *terminal) raw() error {
 	if err := t.setRaw(); err != nil {
 		return err
 	}
-	t.drain() // the last command's Ctrl-C is no longer on its way
+	t.drain() // a pending Ctrl-C belongs to the last command
 	signal.Notify(t.interrupts, unix.SIGINT)
-	// over the echo of what was typed ahead; pastes come between marks
+	// overwrites the echo of typed-ahead input and turns on bracketed paste
 	_, err := t.out.WriteString("\r\x1b[K\x1b[?2004h")
 	return err
 }
 
-// dropTyped throws away what was typed and not read yet.
+// dropTyped discards typed input that was not read yet.
 func (t *terminal) dropTyped() { flushInput(int(t.in.Fd())) }
 
-// drain waits until signals that were sent already have come: the system delivers those of lower numbers first, and
-// SIGCHLD, which means nothing to the process, is behind SIGINT.
+// drain waits until pending signals are delivered. It sends SIGCHLD, which has no effect; the system delivers signals
+// with lower numbers, such as SIGINT, first.
 func (t *terminal) drain() {
 	select {
-	case <-t.delivered: // of a child
+	case <-t.delivered: // from a child
 	default:
 	}
 	if unix.Kill(unix.Getpid(), unix.SIGCHLD) != nil {
@@ -127,8 +127,8 @@ func (t *terminal) setRaw() error {
 	return nil
 }
 
-// restore puts back the mode that was found. It may be called from any goroutine, at any
-// time, more than once. Tail is written after it when there was something to restore.
+// restore restores the original mode. It may be called from any goroutine, at any time, more than once. If the
+// terminal was raw, it writes tail afterwards.
 func (t *terminal) restore(tail string) {
 	t.modeMu.Lock()
 	defer t.modeMu.Unlock()
@@ -136,12 +136,12 @@ func (t *terminal) restore(tail string) {
 		return
 	}
 	t.isRaw = false
-	signal.Stop(t.interrupts) // before Ctrl-C is a signal again, which is the next command's
+	signal.Stop(t.interrupts) // before Ctrl-C sends a signal again, which is for the next command
 	_ = unix.IoctlSetTermios(int(t.in.Fd()), setMode, &t.mode)
 	_, _ = t.out.WriteString("\x1b[?2004l\x1b[?25h" + tail)
 }
 
-// resume makes the terminal raw again if it was, after the process was stopped from outside.
+// resume sets raw mode again, if it was set, after the process was stopped by a signal.
 func (t *terminal) resume() {
 	t.modeMu.Lock()
 	defer t.modeMu.Unlock()
@@ -151,8 +151,8 @@ func (t *terminal) resume() {
 	}
 }
 
-// wait blocks until bytes came, poke was called or the time is over; timeout 0 is for ever.
-// It takes no time of the processor meanwhile. Any error means that the terminal is gone.
+// wait blocks until input, a call of poke or the timeout; timeout 0 means forever. It does not poll. Any error means
+// that the terminal is closed.
 func (t *terminal) wait(timeout time.Duration) ([]byte, error) {
 	in, limit := int(t.in.Fd()), (*unix.Timeval)(nil)
 	if timeout > 0 {
@@ -187,7 +187,7 @@ func (t *terminal) wait(timeout time.Duration) ([]byte, error) {
 	}
 }
 
-// poke ends a wait, from any goroutine, also after close.
+// poke interrupts wait. It may be called from any goroutine, even after close.
 func (t *terminal) poke() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -196,9 +196,8 @@ func (t *terminal) poke() {
 	}
 }
 
-// notify calls resized when the line is to be drawn anew, for each change of the window's size
-// and when a stopped process goes on, and ended for each signal that
-// asks the process to end, SIGINT only in raw mode, one at a time, until close.
+// notify calls resized after each change of the window's size and when a stopped process continues, and ended for each
+// signal that asks the process to end (SIGINT only in raw mode). The calls are sequential, until close.
 func (t *terminal) notify(resized func(), ended func(os.Signal)) {
 	signal.Notify(t.signals, unix.SIGWINCH, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT, unix.SIGCONT)
 	signal.Notify(t.ignored, unix.SIGINT)
@@ -225,7 +224,7 @@ func (t *terminal) notify(resized func(), ended func(os.Signal)) {
 	}()
 }
 
-// die lets the signal do to the process what it does to one that handles no signals.
+// die sends the signal to the process with its default effect.
 func die(s os.Signal) {
 	signal.Reset(s)
 	if n, ok := s.(syscall.Signal); ok {
@@ -233,9 +232,8 @@ func die(s os.Signal) {
 	}
 }
 
-// suspend stops the process and those it shares the terminal with, as Ctrl-Z does in cooked
-// mode, and returns when it goes on. Where no shell could let it go on (a session of its
-// own) the system does not stop it, and suspend returns soon.
+// suspend stops the process group, as Ctrl-Z does outside raw mode, and returns when it continues. If no shell could
+// continue it, the system does not stop it and suspend returns soon.
 func (t *terminal) suspend() {
 	resumed := make(chan os.Signal, 1)
 	signal.Notify(resumed, unix.SIGCONT)
@@ -249,7 +247,7 @@ func (t *terminal) suspend() {
 	}
 }
 
-// close ends notify and wait; it may be called twice.
+// close ends notify and wait. It may be called twice.
 func (t *terminal) close() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()

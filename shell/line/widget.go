@@ -11,11 +11,10 @@ import (
 	runewidth "github.com/mattn/go-runewidth"
 )
 
-// This is the only file that knows go-prompt. It drives one prompt.Prompt through Input,
-// never Run, which can deadlock on a resize and swallows SIGTERM, and gives it keys and a
-// screen of its own: most of go-prompt's defects sit in the ones it comes with.
+// This is the only file that imports go-prompt. It calls Prompt.Input, never Run, which can deadlock on a resize and
+// swallows SIGTERM. It replaces go-prompt's input and output, which have most of its defects.
 
-// A widget is go-prompt's Prompt with the two of its parts that its options cannot reach.
+// A widget is go-prompt's Prompt with two parts that its options cannot set.
 type widget struct {
 	*prompt.Prompt
 	renderer   *prompt.Render
@@ -34,7 +33,7 @@ func newWidget(l *Reader) (*widget, error) {
 		prompt.OptionParser(keyboard{l}),
 		prompt.OptionWriter(&screen{ConsoleWriter: out, l: l}),
 		prompt.OptionLivePrefix(func() (string, bool) { return l.prefix(), true }),
-		prompt.OptionSwitchKeyBindMode(prompt.CommonKeyBind), // the editor has its own, with undo and yank
+		prompt.OptionSwitchKeyBindMode(prompt.CommonKeyBind), // the editor has its own key bindings, with undo and yank
 		prompt.OptionPrefixTextColor(prompt.Turquoise),
 		prompt.OptionPreviewSuggestionTextColor(prompt.Turquoise),
 		prompt.OptionSuggestionTextColor(prompt.White),
@@ -72,25 +71,25 @@ func newWidget(l *Reader) (*widget, error) {
 	return w, nil
 }
 
-// remember replaces the lines that Up and Down walk.
+// remember replaces the history for Up and Down.
 func (w *widget) remember(lines []string) { _ = prompt.OptionHistory(lines)(w.Prompt) }
 
-// suggest is called by go-prompt after every key, before it draws.
+// suggest returns the rows of the box. go-prompt calls it after every key, before it draws.
 func (w *widget) suggest(d prompt.Document) []prompt.Suggest {
 	if d.Text == "" && d.LastKeyStroke() == prompt.Escape && !w.l.walked() {
-		return nil // CompletionManager.Reset asks about an empty line before each key; no key comes as Escape
+		return nil // CompletionManager.Reset asks for an empty line before each key; no key is passed on as Escape
 	}
 	if w.completion.Completing() {
-		return w.shown // a list that shrinks under the selected row panics (go-prompt #151, #204)
+		return w.shown // go-prompt panics if the list shrinks below the selected row (go-prompt #151, #204)
 	}
-	// Input ignores SIGWINCH; besides, the window may have changed before the signal is here.
+	// Input ignores SIGWINCH, and the window may change before the signal is delivered.
 	if w.l.look() {
-		w.l.clear() // nobody knows how the terminal wrapped the old rows
+		w.l.clear() // it is unknown how the terminal has wrapped the old rows
 	}
 	w.renderer.UpdateWinSize(window(w.l))
-	w.l.settle(newLine(d.Text, len([]rune(d.TextBeforeCursor()))))
+	w.l.observe(newLine(d.Text, len([]rune(d.TextBeforeCursor()))))
 	rows := w.l.boxRows()
-	// More rows than the window has would erase the whole screen (steampipe#712).
+	// More rows than the window's would erase the whole screen (steampipe#712).
 	_ = prompt.OptionMaxSuggestion(uint16(rows))(w.Prompt)
 	w.shown = nil
 	if rows > 0 {
@@ -101,11 +100,11 @@ func (w *widget) suggest(d prompt.Document) []prompt.Suggest {
 	return w.shown
 }
 
-// moved runs after go-prompt changed the selected row, or did not, for want of rows.
+// moved runs after a key that selects a row, even if there are no rows.
 //
-// Go-prompt replaces what stands between the last of its separators and the cursor, which no
-// separator makes right for words with spaces. So the word is taken out of the line while a
-// row is selected, and the character before it is the separator: nothing is left to replace.
+// go-prompt replaces the text between its last separator and the cursor, which is wrong for words with spaces,
+// whatever the separator. Therefore the word is removed from the line while a row is selected, and the character
+// before it is the separator. Then go-prompt has nothing to replace.
 func (w *widget) moved(b *prompt.Buffer) {
 	l, selecting := w.l, w.completion.Completing()
 	switch now := load(b); {
@@ -131,8 +130,8 @@ func load(b *prompt.Buffer) line {
 	return newLine(d.Text, len([]rune(d.TextBeforeCursor())))
 }
 
-// store makes the buffer hold the line. Buffer.Delete is only ever asked for all that is
-// left: it counts bytes as characters.
+// store sets the buffer to the line. It calls Buffer.Delete only for the whole rest, because Delete counts bytes as
+// characters.
 func store(b *prompt.Buffer, to line) {
 	if now := load(b); string(now.text) != string(to.text) {
 		b.DeleteBeforeCursor(now.at)
@@ -147,10 +146,10 @@ func store(b *prompt.Buffer, to line) {
 	}
 }
 
-// A keyboard is the prompt.ConsoleParser: the keys of the line, one a Read.
+// A keyboard is the prompt.ConsoleParser. Each Read returns one key.
 type keyboard struct{ l *Reader }
 
-// Setup and TearDown do nothing: the line sets the terminal's mode around Input.
+// Setup and TearDown do nothing, because Reader sets the terminal's mode around Input.
 func (keyboard) Setup() error    { return nil }
 func (keyboard) TearDown() error { return nil }
 
@@ -159,19 +158,18 @@ func (k keyboard) GetWinSize() *prompt.WinSize {
 	return window(k.l)
 }
 
-// window tells the true width and an endless height: below a height that go-prompt finds too
-// small it would erase the screen. The line sizes the box itself.
+// window returns the real width and a very large height, because go-prompt erases the screen if the height is too
+// small. The Reader sizes the box.
 func window(l *Reader) *prompt.WinSize {
 	return &prompt.WinSize{Row: 1<<16 - 1, Col: uint16(l.cols)}
 }
 
 var errOver = errors.New("the line is over")
 
-// Read waits for a key once the last one is drawn, so that each key meets the line that the
-// keys before it made. After the key that ends the line it returns at once, which go-prompt
-// needs to end its reader.
+// Read waits until the last key is drawn, so that each key is applied to the current line, and then for a key. After
+// the key that ends the line it returns at once, as go-prompt needs to end its reader.
 func (k keyboard) Read() ([]byte, error) {
-	if !k.l.gate.settled() {
+	if !k.l.gate.drawn() {
 		return nil, errOver
 	}
 	key := k.l.nextKey()
@@ -179,22 +177,22 @@ func (k keyboard) Read() ([]byte, error) {
 	return []byte(key), nil
 }
 
-// A screen is the prompt.ConsoleWriter. It also parks go-prompt between a drawing and the
-// next key, where go-prompt polls a hundred times a second (go-prompt #200).
+// A screen is the prompt.ConsoleWriter. It also blocks go-prompt between a drawing and the next key, where go-prompt
+// would poll a hundred times a second (go-prompt #200).
 type screen struct {
 	prompt.ConsoleWriter
 	l     *Reader
 	drawn bool
-	skip  int // columns of a line too long for the window that are not written
+	skip  int // columns of a too long line that are not written
 }
 
-// HideCursor is the first thing that go-prompt does to draw the line.
+// HideCursor is go-prompt's first call to draw the line.
 func (s *screen) HideCursor() {
 	s.skip = s.l.columnsAbove()
 	s.ConsoleWriter.HideCursor()
 }
 
-// ShowCursor is the last.
+// ShowCursor is go-prompt's last call to draw the line.
 func (s *screen) ShowCursor() {
 	s.drawn, s.skip = true, 0
 	s.ConsoleWriter.ShowCursor()
@@ -210,7 +208,7 @@ func (s *screen) Flush() error {
 }
 
 func (s *screen) WriteStr(text string) {
-	if body, last := strings.CutSuffix(text, "\n"); last { // the line as it stays on the screen
+	if body, last := strings.CutSuffix(text, "\n"); last { // the final line, which stays on the screen
 		s.ConsoleWriter.WriteStr(body + s.l.why.mark() + "\n")
 		return
 	}
@@ -222,7 +220,7 @@ func (s *screen) WriteStr(text string) {
 	s.ConsoleWriter.WriteStr(text)
 }
 
-// SetColor without colours shows the selected row, which alone is bold, in reverse video.
+// SetColor without colours shows the selected row, the only bold one, in reverse video.
 func (s *screen) SetColor(fg, bg prompt.Color, bold bool) {
 	switch {
 	case s.l.c.Color:
@@ -234,5 +232,5 @@ func (s *screen) SetColor(fg, bg prompt.Color, bold bool) {
 	}
 }
 
-// ClearTitle leaves the title of the user's window alone.
+// ClearTitle does nothing, so that the window keeps its title.
 func (s *screen) ClearTitle() {}

@@ -1,6 +1,6 @@
 package render
 
-// One value at a time: for people, and bare for structured formats.
+// This file formats single values: for people, and bare for structured formats.
 
 import (
 	"fmt"
@@ -11,10 +11,10 @@ import (
 	"crm/repo"
 )
 
-// missing stands for nil in formats for people.
+// missing is shown for nil in formats for people.
 const missing = "--"
 
-// A painter is a Style with what it takes to write a cell.
+// A painter formats cells in a Style.
 type painter struct {
 	Style
 	zone    *time.Location
@@ -29,8 +29,7 @@ func newPainter(st Style) painter {
 	return painter{Style: st, zone: zone, amounts: commands.NewAmountFormat(st.Locale)}
 }
 
-// text is the value as people read it. It is safe on a terminal and may hold line breaks,
-// but no other control character.
+// text returns the value for people. It may contain line breaks, but no other control characters.
 func (p painter) text(cell any) string {
 	switch v := cell.(type) {
 	case nil:
@@ -52,12 +51,11 @@ func (p painter) text(cell any) string {
 	return fmt.Sprint(cell)
 }
 
-// cell is text for a terminal. The variation selector that asks for a coloured emoji goes, since
-// terminals disagree about the width of what it follows.
+// cell returns text without the variation selector for coloured emoji, because terminals disagree about its width.
 func (p painter) cell(cell any) string { return strings.ReplaceAll(p.text(cell), "\ufe0f", "") }
 
-// bare is the value as programs read it, in JSON without the quotes: a dot and two decimals in
-// amounts, RFC 3339 in the company's zone, nothing for nil.
+// bare returns the value for programs, in JSON without the quotes: amounts with a dot and two decimals, timestamps in
+// RFC 3339 in the company's zone, "" for nil.
 func (p painter) bare(cell any) string {
 	switch v := cell.(type) {
 	case nil:
@@ -70,7 +68,7 @@ func (p painter) bare(cell any) string {
 		}
 	case time.Time:
 		if p.Excel {
-			return v.In(p.zone).Format("2006-01-02 15:04:05") // Excel takes an offset for text
+			return v.In(p.zone).Format("2006-01-02 15:04:05") // Excel would read a timestamp with an offset as text
 		}
 		return v.In(p.zone).Format(time.RFC3339)
 	case commands.Nested:
@@ -79,7 +77,7 @@ func (p painter) bare(cell any) string {
 	return fmt.Sprint(cell)
 }
 
-// highlight colours the text of a status column, and only with Color.
+// highlight colours the text of a status column if Color is set.
 func (p painter) highlight(c commands.Column, text string) string {
 	if !c.Status || !p.Color {
 		return text
@@ -87,7 +85,7 @@ func (p painter) highlight(c commands.Column, text string) string {
 	return colored(statusColor(text), text)
 }
 
-// bold is for the names of columns, and only with Color.
+// bold makes a column's name bold if Color is set.
 func (p painter) bold(text string) string {
 	if !p.Color {
 		return text
@@ -95,8 +93,7 @@ func (p painter) bold(text string) string {
 	return colored("1", text)
 }
 
-// statusColor is the one place that gives words their colour, as the parameter of an ANSI
-// escape sequence; empty for words without one.
+// statusColor returns the colour of a status as the parameter of an ANSI escape sequence; "" for others.
 func statusColor(word string) string {
 	switch word {
 	case "to_send":

@@ -1,22 +1,21 @@
 package render
 
-// Formats for programs. In csv and tsv a text that a spreadsheet would run as a formula gets an apostrophe in front,
-// see inert(). On a terminal, control characters in csv and tsv are shown escaped.
+// This file writes formats for programs. In csv and tsv, a text that a spreadsheet would run as a formula gets an
+// apostrophe in front (see inert). On a terminal, control characters in csv and tsv are escaped.
 
 import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"strings"
 	"unicode/utf16"
 
 	"crm/commands"
 )
 
-// json writes a single record as one object on one line, and a list as an array with one object
-// a line: one value for a parser, one record for a pager or a line tool.
+// json writes a single record as an object on one line, and a list as an array with one object per line, for pagers
+// and line tools.
 func (p painter) json(page *bytes.Buffer, out commands.Output) {
 	if out.Single {
 		p.jsonObject(page, jsonKeys(out), out.Rows[0])
@@ -28,7 +27,7 @@ func (p painter) json(page *bytes.Buffer, out commands.Output) {
 	p.jsonEnd(page, len(out.Rows))
 }
 
-// jsonRows writes rows of an array that holds so many already.
+// jsonRows writes rows of an array that already has `before` rows.
 func (p painter) jsonRows(page *bytes.Buffer, out commands.Output, before int) {
 	keys := jsonKeys(out)
 	for i, row := range out.Rows {
@@ -40,7 +39,7 @@ func (p painter) jsonRows(page *bytes.Buffer, out commands.Output, before int) {
 	}
 }
 
-// jsonEnd closes an array of so many rows.
+// jsonEnd closes an array of that many rows.
 func (p painter) jsonEnd(page *bytes.Buffer, rows int) {
 	if rows > 0 {
 		page.WriteByte('\n')
@@ -75,7 +74,7 @@ func (p painter) jsonObject(page *bytes.Buffer, keys []string, row []any) {
 	page.WriteByte('}')
 }
 
-// ndjson writes one object a line (https://github.com/ndjson/ndjson-spec).
+// ndjson writes one object per line (https://github.com/ndjson/ndjson-spec).
 func (p painter) ndjson(page *bytes.Buffer, out commands.Output) {
 	keys := jsonKeys(out)
 	for _, row := range out.Rows {
@@ -89,11 +88,11 @@ func jsonString(s string) string {
 	var b strings.Builder
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(s) // a string always encodes, into memory always writes
+	_ = encoder.Encode(s) // cannot fail for a string and a buffer
 	return safeJSON(strings.TrimSuffix(b.String(), "\n"))
 }
 
-// safeJSON escapes control characters that JSON would allow bare: the value is the same and a terminal stays safe.
+// safeJSON escapes control characters that JSON allows unescaped. The value stays the same and is safe on a terminal.
 func safeJSON(quoted string) string {
 	if strings.IndexFunc(quoted, isControl) < 0 {
 		return quoted
@@ -114,7 +113,7 @@ func safeJSON(quoted string) string {
 // csv writes RFC 4180 with a header and "\n" at the end of a line.
 func (p painter) csv(page *bytes.Buffer, out commands.Output) error {
 	if p.Excel {
-		page.WriteString("\ufeff") // without it Excel reads the bytes as of an old code page
+		page.WriteString("\ufeff") // without it Excel assumes an old code page
 	}
 	w := p.csvWriter(page)
 	if err := w.Write(columnNames(out)); err != nil {
@@ -130,7 +129,7 @@ func (p painter) csvRows(page *bytes.Buffer, out commands.Output) error {
 		for i, cell := range row {
 			record[i] = p.guard(p.inert(cell))
 		}
-		if len(record) == 1 && record[0] == "" { // readers skip an empty line
+		if len(record) == 1 && record[0] == "" { // because readers skip an empty line
 			w.Flush()
 			page.WriteString("\"\"\n")
 			continue
@@ -143,7 +142,8 @@ func (p painter) csvRows(page *bytes.Buffer, out commands.Output) error {
 	return w.Error()
 }
 
-// csvWriter returns a writer of the style: with --excel the delimiter is a semicolon where the decimal mark is a comma.
+// csvWriter returns a CSV writer. With --excel the delimiter is a semicolon if the locale's decimal separator is a
+// comma.
 func (p painter) csvWriter(page *bytes.Buffer) *csv.Writer {
 	w := csv.NewWriter(page)
 	if p.Excel && p.amounts.Decimal() == "," {
@@ -152,8 +152,8 @@ func (p painter) csvWriter(page *bytes.Buffer) *csv.Writer {
 	return w
 }
 
-// tsv writes a header and one line a record; tab, line break and backslash inside a value are
-// written \t, \n, \r and \\.
+// tsv writes a header and one line per record. Tab, line breaks and backslash in a value are written \t, \n, \r and
+// \\.
 func (p painter) tsv(page *bytes.Buffer, out commands.Output) {
 	page.WriteString(strings.Join(columnNames(out), "\t") + "\n")
 	p.tsvRows(page, out)
@@ -172,23 +172,16 @@ func (p painter) tsvRows(page *bytes.Buffer, out commands.Output) {
 	}
 }
 
-var (
-	formula  = regexp.MustCompile(`^'*[=+\-@\t\r＝＋－＠]`)   // what spreadsheets take for one, and what inert makes of it
-	harmless = regexp.MustCompile(`^[+-][0-9][0-9 .,]*$`) // a number, such as a phone number
-)
-
-// inert returns a cell's text with an apostrophe in front if a spreadsheet would run it. Numbers, amounts and phone
-// numbers stay as they are. To read such a file back, remove one apostrophe from each text that is a formula after its
-// leading apostrophes.
+// inert returns a cell's text. Unless Raw is set, a spreadsheet does not run it as a formula.
 func (p painter) inert(cell any) string {
 	text := p.bare(cell)
-	if _, isText := cell.(string); isText && !p.Raw && formula.MatchString(text) && !harmless.MatchString(text) {
-		return "'" + text
+	if _, isText := cell.(string); isText && !p.Raw {
+		return commands.Inert(text)
 	}
 	return text
 }
 
-// guard keeps control characters from a terminal.
+// guard escapes control characters if the output is a terminal.
 func (p painter) guard(s string) string {
 	if p.Width == 0 {
 		return s
@@ -196,7 +189,7 @@ func (p painter) guard(s string) string {
 	return Escape(s)
 }
 
-// markdown writes a pipe table with every column, values as in a table.
+// markdown writes a pipe table with all columns. Values are formatted as in a table.
 func (p painter) markdown(page *bytes.Buffer, out commands.Output) {
 	names, rules := columnNames(out), make([]string, len(out.Columns))
 	for i := range names {

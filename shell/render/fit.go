@@ -1,7 +1,7 @@
 package render
 
-// How a table fits a terminal. Nothing gets less readable when the terminal grows: a column that is shown at one width
-// is shown at every larger one, and no cell shows less there.
+// This file fits a table into a terminal's width. A wider terminal never shows less: a column shown at one width is
+// shown at every larger width, and its cells show at least as much.
 
 import (
 	"cmp"
@@ -12,21 +12,20 @@ import (
 )
 
 const (
-	minTextWidth = 6  // of a column whose texts may be cut, unless all of them are narrower
-	minLongWidth = 30 // the same for texts on several lines
-	longLines    = 4  // of a long text; the last one is cut
+	minTextWidth = 6  // minimal width of a column whose texts may be cut, unless all are narrower
+	minLongWidth = 30 // the same for columns with texts on several lines
+	longLines    = 4  // lines of a long text; the last one is cut
 )
 
-// textWidths are the widths that columns of texts get one after another, the first column first, before optional
-// columns are shown.
+// textWidths are the widths to which text columns grow in turn, from left to right, before optional columns are shown.
 var textWidths = []int{16, 24, usualWidth}
 
 const (
-	usualWidth = 32 // an optional column that needs more is shown after all others
+	usualWidth = 32 // optional columns that need more are shown last
 	maxWidth   = int(^uint(0) >> 1)
 )
 
-// frameWidth is what the lines and spaces around n columns take.
+// frameWidth returns the width of the lines and spaces around n columns.
 func frameWidth(n int) int {
 	return 2*n + (n+1)*Width(tableSymbols().Column())
 }
@@ -76,20 +75,20 @@ func fitColumns(columns []tableColumn, width int) ([]tableColumn, bool) {
 	return slices.DeleteFunc(columns, func(c tableColumn) bool { return c.width == 0 }), true
 }
 
-// A fitting is columns that get their widths. left is the room that they have not taken.
+// A fitting distributes the width among columns. left is the rest of the width.
 type fitting struct {
 	columns []tableColumn
 	left    int
 }
 
-// show gives a column its first width.
+// show shows a column at a width.
 func (f *fitting) show(i, width int) {
 	f.columns[i].width = width
 	f.left -= width + frameWidth(1) - frameWidth(0)
 }
 
-// grow takes steps in an order that does not depend on the room, and stops where a step does not fit: texts of usual
-// width; optional columns; the widest texts; the widest optional columns.
+// grow distributes the width in a fixed order of steps and stops at the first step that does not fit: texts of usual
+// width, optional columns, the widest texts, the widest optional columns.
 func (f *fitting) grow() {
 	for _, width := range textWidths {
 		if !f.widen(width) {
@@ -100,7 +99,7 @@ func (f *fitting) grow() {
 	_ = f.showAll(optional, usualWidth) && f.widen(maxWidth) && f.showAll(optional, maxWidth)
 }
 
-// widen gives the columns that are shown up to so many cells, and reports whether each has got what it needs of them.
+// widen widens the shown columns up to limit cells, and reports whether the width was enough.
 func (f *fitting) widen(limit int) bool {
 	for i := range f.columns {
 		c := &f.columns[i]
@@ -117,8 +116,8 @@ func (f *fitting) widen(limit int) bool {
 	return true
 }
 
-// optional returns the indexes of the columns that may be left out, in the order in which they are shown: of two
-// equally wanted ones, the narrower first.
+// optional returns the indexes of the columns that may be left out, in the order in which they are shown; of equal
+// ones the narrower first.
 func (f *fitting) optional() []int {
 	var optional []int
 	for i, c := range f.columns {
@@ -133,8 +132,8 @@ func (f *fitting) optional() []int {
 	return optional
 }
 
-// showAll shows those of the columns that need at most limit cells, each only if none of its texts must be cut, and
-// reports whether all of them fit.
+// showAll shows the columns that need at most limit cells, each only with uncut texts. It reports whether all of them
+// fit.
 func (f *fitting) showAll(indexes []int, limit int) bool {
 	for _, i := range indexes {
 		c := &f.columns[i]
@@ -149,7 +148,7 @@ func (f *fitting) showAll(indexes []int, limit int) bool {
 	return true
 }
 
-// widenTitles puts each title on one line if there is room for all of them.
+// widenTitles puts each title on one line if the width is enough for all.
 func (f *fitting) widenTitles() {
 	need := 0
 	for _, c := range f.columns {

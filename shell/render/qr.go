@@ -10,10 +10,10 @@ import (
 // quietZone is the light margin that a QR code has on every side, in modules (ISO/IEC 18004, 6.3.8).
 const quietZone = 4
 
-const WhiteOnBlack = "\x1b[38;5;231;48;5;16m" // of the 256 colours, which no theme changes
+const WhiteOnBlack = "\x1b[38;5;231;48;5;16m" // of the 256 colours, because themes do not change them
 
-// QR draws a text as a QR code of the lowest error correction level, two modules above each other in one
-// character. It draws the light modules; printed in WhiteOnBlack they can be read on every colour scheme.
+// QR returns a text as a QR code of the lowest error correction level. A character holds two modules, one above the
+// other. The light modules are drawn, so the code is readable in every colour scheme if it is printed in WhiteOnBlack.
 func QR(text string) ([]string, error) {
 	code, err := qr.Encode(text, qr.L, qr.Auto)
 	if err != nil {
@@ -44,9 +44,9 @@ func QR(text string) ([]string, error) {
 	return lines, nil
 }
 
-// Beside puts lines to the right of a picture, or below it where they do not fit.
+// Beside puts lines to the right of a picture, or below it if they do not fit.
 func Beside(picture, lines []string, pictureWidth, width int) []string {
-	const gap, first = 3, 2 // columns; lines from the top
+	const gap, first = 3, 2 // columns between both; first line, from the top
 	widest := 0
 	for _, l := range lines {
 		widest = max(widest, Width(l))

@@ -1,7 +1,6 @@
-// Package render turns records into characters. Formats for programs (json, csv, tsv) keep every
-// value as it is, but for cells of csv and tsv that a spreadsheet would run: see inert. Formats for people (table,
-// vertical, markdown) apply the locale and never let a value send control characters to a terminal. The package writes
-// only where its caller says and reads no input.
+// Package render formats records. Formats for programs (json, csv, tsv) preserve every value, except cells of csv and
+// tsv that a spreadsheet would run: see inert. Formats for people (table, vertical, markdown) use the locale and
+// escape control characters. The package writes only to the caller's writer and reads no input.
 package render
 
 import (
@@ -14,20 +13,20 @@ import (
 	"crm/repo"
 )
 
-// A Style is how records become characters on one terminal or in one pipe.
+// A Style describes how records are formatted.
 type Style struct {
 	Format string // table (also when empty), vertical, json, csv, tsv, markdown, ndjson, xlsx or vcard
 	Color  bool
-	Excel  bool            // csv: as Excel opens it in the locale
-	Raw    bool            // csv and tsv: cells that a spreadsheet would run stay as they are
-	Width  int             // of the terminal in columns; 0 for a pipe: no limit
+	Excel  bool            // csv: in the form that Excel expects in the locale
+	Raw    bool            // csv and tsv: cells that a spreadsheet would run are not changed
+	Width  int             // of the terminal in columns; 0: no limit
 	Locale commands.Locale // zone, currency, language
 }
 
-// Write writes the records of out to w; it writes nothing else: messages, warnings and row
-// counts go elsewhere. An output without columns writes nothing, and neither does a Quiet one in
-// a format for people, nor an empty list as table or vertical. Nothing is written if out is
-// malformed: a cell of an unknown type, a row of another length, a Single without its one row.
+// Write writes the records of out to w, without messages, warnings and row counts. It writes nothing for an output
+// without columns, for a Quiet one in a format for people, and for an empty list as table or vertical. It returns an
+// error and writes nothing if out is malformed: a cell of an unknown type, a row of another length, a Single without
+// exactly one row.
 func Write(w io.Writer, out commands.Output, st Style) error {
 	if err := checkRecords(out); err != nil {
 		return err
@@ -89,7 +88,7 @@ func (p painter) paintForPeople(page *bytes.Buffer, out commands.Output) error {
 	return p.table(page, out)
 }
 
-// checkRecords refuses what no command should answer, so that the rest need not.
+// checkRecords returns an error if the output is malformed.
 func checkRecords(out commands.Output) error {
 	if out.Single && len(out.Rows) != 1 {
 		return fmt.Errorf("render: a single record with %d rows", len(out.Rows))
@@ -109,7 +108,7 @@ func checkRecords(out commands.Output) error {
 	return nil
 }
 
-// without are the records without some columns; all of them if that would leave nothing.
+// without returns the records without some columns; all columns if none would remain.
 func without(out commands.Output, some func(commands.Column) bool) commands.Output {
 	var keep []int
 	for i, c := range out.Columns {
@@ -120,16 +119,16 @@ func without(out commands.Output, some func(commands.Column) bool) commands.Outp
 	if len(keep) == 0 || len(keep) == len(out.Columns) {
 		return out
 	}
-	kept := out
-	kept.Columns, kept.Rows = make([]commands.Column, len(keep)), make([][]any, len(out.Rows))
+	narrow := out
+	narrow.Columns, narrow.Rows = make([]commands.Column, len(keep)), make([][]any, len(out.Rows))
 	for k, i := range keep {
-		kept.Columns[k] = out.Columns[i]
+		narrow.Columns[k] = out.Columns[i]
 	}
 	for r, row := range out.Rows {
-		kept.Rows[r] = make([]any, len(keep))
+		narrow.Rows[r] = make([]any, len(keep))
 		for k, i := range keep {
-			kept.Rows[r][k] = row[i]
+			narrow.Rows[r][k] = row[i]
 		}
 	}
-	return kept
+	return narrow
 }

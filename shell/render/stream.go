@@ -8,9 +8,9 @@ import (
 	"crm/commands"
 )
 
-// Stream writes the records of a list as Write does, and then its Rest, batch after batch, in json, csv, tsv or
-// markdown. It returns the number of rows that were written. After an error a JSON array is not closed, so that a
-// reader sees that it is incomplete. Each batch of rows goes through look first.
+// Stream writes the records of a list like Write, and then its Rest in batches, in json, csv, tsv or markdown. It
+// calls look with each batch before it is written, and returns the number of written rows. After an error it leaves a
+// JSON array open, so that a reader sees that it is incomplete.
 func Stream(ctx context.Context, w io.Writer, out commands.Output, st Style, look func(commands.Output)) (rows int,
 	err error,
 ) {
@@ -46,7 +46,7 @@ func Stream(ctx context.Context, w io.Writer, out commands.Output, st Style, loo
 	return rows, commands.Unwritten(err)
 }
 
-// batch writes rows of a list, the first ones with what comes before them.
+// batch writes rows of a list. The first batch begins with the header.
 func (p painter) batch(page *bytes.Buffer, out commands.Output, before int, first bool) error {
 	switch {
 	case p.Format == "json":

@@ -1,6 +1,6 @@
 package render
 
-// The table for people. Its widths are decided here; tablewriter draws it.
+// This file writes the table for people. It computes the widths; tablewriter draws it.
 
 import (
 	"bytes"
@@ -14,21 +14,21 @@ import (
 	"crm/repo"
 )
 
-const minRecordWidth = 16 // of the values of a single record: a date fits
+const minRecordWidth = 16 // minimal width of a single record's values, enough for a date
 
-// A tableColumn is what the layout knows about one column.
+// A tableColumn is a column with its layout.
 type tableColumn struct {
 	spec  commands.Column
 	title string
 	cells []string // safe text on one line
-	text  bool     // may be cut: words of people, not a number, date or status
+	text  bool     // free text, which may be cut; not a number, date or status
 	right bool
-	full  int // the cells that it needs to show everything, with its title on several lines
-	least int // the cells that it needs to be shown
-	width int // the cells that it gets; 0 if it is not shown
+	full  int // width that shows every value, with the title on several lines
+	least int // minimal width
+	width int // assigned width; 0 if it is not shown
 }
 
-// measure sets full and least.
+// measure computes full and least.
 func (c *tableColumn) measure() {
 	title := longestWord(c.title)
 	for _, cell := range c.cells {
@@ -45,7 +45,7 @@ func (c *tableColumn) measure() {
 	}
 }
 
-// need returns the cells that the column takes before it is shown if it may be left out.
+// need returns the width at which an optional column is shown.
 func (c *tableColumn) need() int {
 	if c.spec.Long {
 		return c.least
@@ -53,7 +53,7 @@ func (c *tableColumn) need() int {
 	return c.full
 }
 
-// fit returns a cell in the column's width.
+// fit returns the lines of a cell in the column's width.
 func (c *tableColumn) fit(row int) []string {
 	cell := c.cells[row]
 	if !c.spec.Long {
@@ -67,7 +67,7 @@ func (c *tableColumn) fit(row int) []string {
 	return lines
 }
 
-// table writes a list or a single record; vertically if the terminal is too narrow.
+// table writes a list or a single record. If the terminal is too narrow, it writes vertically.
 func (p painter) table(page *bytes.Buffer, out commands.Output) error {
 	if len(out.Rows) == 0 {
 		return nil
@@ -105,8 +105,7 @@ func (p painter) tableColumn(out commands.Output, index int) tableColumn {
 	return c
 }
 
-// columnKind says whether the column holds text, and whether it holds nothing but numbers and
-// so stands on the right.
+// columnKind reports whether the column holds text, and whether it holds only numbers and is right-aligned.
 func columnKind(out commands.Output, index int) (text, right bool) {
 	numbers, others := 0, 0
 	for _, row := range out.Rows {
@@ -124,7 +123,7 @@ func columnKind(out commands.Output, index int) (text, right bool) {
 	return text, numbers > 0 && others == 0
 }
 
-// columnTitle is the name of a column above a table: "COMPANY NAME".
+// columnTitle returns the title of a column: "COMPANY NAME".
 func columnTitle(name string) string {
 	return strings.ToUpper(strings.ReplaceAll(name, "_", " "))
 }
@@ -150,7 +149,7 @@ func (p painter) drawList(page *bytes.Buffer, count int, columns []tableColumn) 
 	return draw(page, header, rows, aligns)
 }
 
-// joinLines returns the text of a cell with each line painted.
+// joinLines joins the lines of a cell, each coloured by paint.
 func joinLines(lines []string, paint func(string) string) string {
 	for i := range lines {
 		lines[i] = paint(lines[i])
@@ -158,7 +157,7 @@ func joinLines(lines []string, paint func(string) string) string {
 	return strings.Join(lines, "\n")
 }
 
-// recordTable writes one record as names and values, all of it, long text on several lines.
+// recordTable writes one record as a table of names and values. Long text is wrapped, not cut.
 func (p painter) recordTable(page *bytes.Buffer, out commands.Output) error {
 	names := 0
 	for _, c := range out.Columns {
@@ -180,7 +179,7 @@ func (p painter) recordTable(page *bytes.Buffer, out commands.Output) error {
 	return draw(page, nil, rows, tw.Alignment{tw.AlignLeft, tw.AlignLeft})
 }
 
-// draw lets tablewriter put the frame and the spaces around cells that fit already.
+// draw calls tablewriter, which draws the frame around cells that already fit.
 func draw(page *bytes.Buffer, header []string, rows [][]string, aligns tw.Alignment) error {
 	table := tablewriter.NewTable(page,
 		tablewriter.WithRenderer(renderer.NewBlueprint(tw.Rendition{Symbols: tableSymbols()})),

@@ -1,7 +1,7 @@
 package render
 
-// Text in terminal cells. Widths are those of tablewriter, which counts code point by code point:
-// a terminal that joins an emoji sequence into one picture needs fewer cells, never more.
+// This file measures, cuts and wraps text in terminal cells. Widths are those of tablewriter, which adds up code
+// points. A terminal that draws an emoji sequence as one picture needs fewer cells, never more.
 
 import (
 	"fmt"
@@ -24,9 +24,9 @@ func Width(s string) int {
 	return len(s)
 }
 
-// isControl reports whether a character may command a terminal or mislead its reader: control
-// characters, the 8-bit ones too, and invisible ones such as those that turn the reading
-// direction. The two joiners that scripts and emoji need are harmless.
+// isControl reports whether a character may control a terminal or mislead its reader: control characters, including
+// 8-bit ones, and invisible characters, such as those that change the reading direction. The two joiners that scripts
+// and emoji need are allowed.
 func isControl(r rune) bool {
 	if r < utf8.RuneSelf {
 		return r < ' ' || r == 0x7f
@@ -37,8 +37,7 @@ func isControl(r rune) bool {
 	return unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp)
 }
 
-// Escape replaces control characters and invalid bytes with their Go escapes, \x1b or \u202e.
-// Line breaks stay.
+// Escape replaces control characters and invalid bytes with Go escapes such as \x1b or \u202e. It keeps line breaks.
 func Escape(s string) string {
 	if strings.IndexFunc(s, func(r rune) bool { return isControl(r) || r == utf8.RuneError }) < 0 {
 		return s
@@ -77,9 +76,8 @@ func Cut(s string, width int) string {
 	return strings.TrimRight(s[:end], " ") + ellipsis
 }
 
-// Wrap splits the text at its line breaks and into lines of at most width cells; width 0 means no
-// limit. It breaks between words, or inside a word that is longer than a line, and drops only the
-// spaces at a break.
+// Wrap splits the text into lines of at most width cells; width 0 means no limit. It breaks at line breaks, between
+// words, and inside words that are longer than a line. It drops only the spaces at a break.
 func Wrap(s string, width int) []string {
 	var lines []string
 	for line := range strings.SplitSeq(s, "\n") {
@@ -92,8 +90,8 @@ func Wrap(s string, width int) []string {
 	return lines
 }
 
-// wrapLine breaks one line that is too wide. start is where the open line begins, gap the end of its last space; used
-// and usedToGap are the cells from start to pos and to gap. A character wider than width gets a line of its own.
+// wrapLine wraps one line. start is the beginning of the current output line, gap the end of its last space; used and
+// usedToGap are the cells from start to pos and to gap. A character wider than width gets its own line.
 func wrapLine(line string, width int) []string {
 	var lines []string
 	pos, start, gap := 0, 0, 0
@@ -119,8 +117,7 @@ func wrapLine(line string, width int) []string {
 	return append(lines, strings.TrimRight(line[start:], " "))
 }
 
-// units are the characters as readers count them, an accent or a whole emoji sequence in one,
-// each with its width. One wider than limit comes in pieces.
+// units yields the grapheme clusters of a text with their widths. A cluster wider than limit is split.
 func units(s string, limit int) iter.Seq2[string, int] {
 	return func(yield func(string, int) bool) {
 		graphemes := displaywidth.StringGraphemes(s)

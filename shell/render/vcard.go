@@ -16,7 +16,7 @@ var vcardFields = map[string]string{
 	"email": vcard.FieldEmail, "phone": vcard.FieldTelephone, "language": vcard.FieldLanguage, "role": vcard.FieldTitle,
 }
 
-// vcards writes one vCard 4.0 a person (RFC 6350).
+// vcards writes one vCard 4.0 per person (RFC 6350).
 func (p painter) vcards(page *bytes.Buffer, out commands.Output) error {
 	names := columnNames(out)
 	if !slices.Contains(names, "full_name") && !slices.Contains(names, "name") || !slices.Contains(names, "email") {
@@ -34,7 +34,7 @@ func (p painter) vcards(page *bytes.Buffer, out commands.Output) error {
 			switch property := vcardFields[name]; {
 			case property != "":
 				card.SetValue(property, text)
-			case name == "address": // in one piece, as the street (RFC 6350, 6.3.1)
+			case name == "address": // the whole address is written as the street (RFC 6350, 6.3.1)
 				card.SetValue(vcard.FieldAddress, ";;"+strings.ReplaceAll(text, ";", ",")+";;;;")
 			}
 		}

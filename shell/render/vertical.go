@@ -1,6 +1,6 @@
 package render
 
-// One line a value, as psql's expanded display does.
+// This file writes one line per value, like psql's expanded display.
 
 import (
 	"bytes"
@@ -10,11 +10,11 @@ import (
 	"crm/commands"
 )
 
-// headingWidth is how far the line above a record goes on a terminal that is wide enough.
+// headingWidth is the maximal width of the line above a record.
 const headingWidth = 40
 
-// vertical writes each record under a heading, as "name | value"; further lines of a value stand
-// under its first. On a very narrow terminal the value stands under its name.
+// vertical writes each record below a heading, as "name | value". Further lines of a value are aligned with its first.
+// On a very narrow terminal the value is below its name.
 func (p painter) vertical(page *bytes.Buffer, out commands.Output) {
 	names := 0
 	for _, c := range out.Columns {

@@ -1,6 +1,6 @@
 package render
 
-// Workbooks of spreadsheet programs (Office Open XML, ECMA-376), with typed cells.
+// This file writes workbooks for spreadsheet programs (Office Open XML, ECMA-376), with typed cells.
 
 import (
 	"bytes"
@@ -25,7 +25,7 @@ const (
 	widthTime = 18
 )
 
-// A workbook is a file of one sheet that is written row by row. Rows beyond 16 MB are kept in a temporary file of mode
+// A workbook is a file of one sheet, written row by row. Rows beyond 16 MB are stored in a temporary file of mode
 // 0600.
 type workbook struct {
 	painter
@@ -36,7 +36,7 @@ type workbook struct {
 	styles  struct{ header, time, amount int }
 }
 
-// newWorkbook returns a workbook with the header of out. Close it.
+// newWorkbook returns a workbook with the header of out. The caller must close it.
 func (p painter) newWorkbook(out commands.Output) (*workbook, error) {
 	b := &workbook{painter: p, file: excelize.NewFile(), columns: len(out.Columns)}
 	return b, b.begin(out)
@@ -44,12 +44,12 @@ func (p painter) newWorkbook(out commands.Output) (*workbook, error) {
 
 func (b *workbook) begin(out commands.Output) (err error) {
 	timeFormat, amountFormat := "yyyy-mm-dd hh:mm", "#,##0.00"
-	for style, of := range map[*int]*excelize.Style{
+	for style, spec := range map[*int]*excelize.Style{
 		&b.styles.header: {Font: &excelize.Font{Bold: true}},
 		&b.styles.time:   {CustomNumFmt: &timeFormat},
 		&b.styles.amount: {CustomNumFmt: &amountFormat},
 	} {
-		if *style, err = b.file.NewStyle(of); err != nil {
+		if *style, err = b.file.NewStyle(spec); err != nil {
 			return err
 		}
 	}
@@ -118,7 +118,7 @@ func (b *workbook) add(out commands.Output) error {
 	return nil
 }
 
-// cellOf returns a value for a cell: numbers and timestamps keep their type, and a text is never a formula.
+// cellOf converts a value to a cell. Numbers and timestamps keep their types; a text is never a formula.
 func (b *workbook) cellOf(cell any) any {
 	switch v := cell.(type) {
 	case nil:
@@ -128,7 +128,7 @@ func (b *workbook) cellOf(cell any) any {
 	case repo.Money:
 		return excelize.Cell{StyleID: b.styles.amount, Value: float64(v) / 100}
 	case time.Time:
-		local := v.In(b.zone) // a cell has no zone: it holds what the clock shows
+		local := v.In(b.zone) // a cell has no time zone, so it holds the local time
 		shown := time.Date(local.Year(), local.Month(), local.Day(), local.Hour(), local.Minute(), local.Second(), 0,
 			time.UTC)
 		return excelize.Cell{StyleID: b.styles.time, Value: shown}

@@ -1,0 +1,267 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"crm/commands/intake"
+	"crm/repo"
+)
+
+// This file imports records from files: customer import FILE. Its commands are made from the add and update of a noun,
+// whose arguments and flags say what the columns of a file may be and how they are read.
+
+const (
+	importBatch  = 1000 // rows that are written at once
+	mostReported = 20   // refused rows that are named on the screen
+)
+
+// An importable is a noun whose records can be imported.
+type importable struct {
+	noun    string
+	list    *Command // finds the records for --key; nil: there is none
+	needs   Command
+	targets []target
+}
+
+// A target is a column that a file can set.
+type target struct {
+	column   string
+	kind     Kind
+	required bool // of a record that is added
+	later    bool // a record has it only after it was added
+	fixed    bool // an update does not change it
+}
+
+// forImport adds an import for every noun whose add takes columns only, and for payments.
+func forImport(t Table) Table {
+	for _, noun := range repo.Nouns() {
+		add, _ := t.named(noun + " add")
+		update, _ := t.named(noun + " update")
+		list, lists := t.named(noun + " list")
+		m := importable{noun: noun, needs: add}
+		if lists {
+			m.list = &list
+		}
+		m.targets = targetsOf(noun, add, nil)
+		if len(m.targets) == 0 || slices.ContainsFunc(add.Args,
+			func(a Arg) bool { return !a.Optional && m.target(columnOf(a.Name)) == nil }) {
+			continue
+		}
+		changeable := targetsOf(noun, update, nil)
+		for i, own := range m.targets {
+			m.targets[i].fixed = !slices.ContainsFunc(changeable, func(c target) bool { return c.column == own.column })
+		}
+		for _, c := range changeable {
+			if m.target(c.column) == nil {
+				c.required, c.later = false, true
+				m.targets = append(m.targets, c)
+			}
+		}
+		at := slices.IndexFunc(t, func(c Command) bool { return c.Name == noun+" update" })
+		t = slices.Insert(t, at+1, m.command())
+	}
+	pay, _ := t.named("contract pay")
+	payment := importable{noun: "payment", needs: pay}
+	payment.targets = targetsOf(payment.noun, pay, map[string]string{"id": "contract_id", "on": "paid_on"})
+	at := slices.IndexFunc(t, func(c Command) bool { return c.Noun() == "event" })
+	return slices.Insert(t, at, payment.command())
+}
+
+func columnOf(name string) string { return strings.ReplaceAll(name, "-", "_") }
+
+// targetsOf returns the columns that the arguments and flags of a command set. names has those that are called
+// otherwise.
+func targetsOf(noun string, c Command, names map[string]string) (targets []target) {
+	add := func(name string, kind Kind, required bool) {
+		column, renamed := names[name]
+		if !renamed {
+			column = columnOf(name)
+		}
+		stored := slices.ContainsFunc(repo.ColumnsOfNoun(noun),
+			func(c repo.Column) bool { return c.Name == column && column != "id" && !c.IsComputed() })
+		if stored || renamed {
+			targets = append(targets, target{column: column, kind: kind, required: required})
+		}
+	}
+	for _, a := range c.Args {
+		add(a.Name, a.Kind, !a.Optional)
+	}
+	for _, f := range c.Flags {
+		if f.Name == "where" { // from here on the flags select many records
+			break
+		}
+		if !f.Kind.IsSwitch() {
+			add(f.Name, f.Kind, f.Required)
+		}
+	}
+	return targets
+}
+
+func (m importable) target(column string) *target {
+	if i := slices.IndexFunc(m.targets, func(t target) bool { return t.column == column }); i >= 0 {
+		return &m.targets[i]
+	}
+	return nil
+}
+
+// keys are the columns by which a row finds the record that it changes.
+func (m importable) keys() (keys []string) {
+	if m.list == nil {
+		return nil
+	}
+	keys = []string{"id"}
+	for _, name := range []string{"email", "employee_number"} {
+		if m.target(name) != nil {
+			keys = append(keys, name)
+		}
+	}
+	return keys
+}
+
+func (m importable) command() Command {
+	c := Command{
+		Name: m.noun + " import", Short: fmt.Sprintf("Add the %ss of a file: CSV or XLSX with a header, all or none",
+			m.noun), Needs: m.needs.Needs,
+		Args: []Arg{{Name: "file", Kind: Path, Help: "a file with one record a row and the names of columns first"}},
+		Flags: []Flag{
+			{
+				Name: "map", Kind: headerMap,
+				Help: `the columns of headers that are not recognized: "Société=company_name,…"; "Code=" skips a column`,
+			},
+			{Name: "dry-run", Kind: Switch, Help: "write nothing; show what an import would do"},
+			{Name: "skip-bad", Kind: Switch, Help: "import the other rows if some are refused"},
+		},
+		Run: m.run,
+	}
+	if keys := m.keys(); keys != nil {
+		c.Flags = append(c.Flags, Flag{
+			Name: "key", Kind: Enum("COLUMN", keys...),
+			Help: "change the record that has the same value here, instead of adding one",
+		})
+	}
+	if m.noun == "customer" {
+		c.Short = "Add the customers of a file: CSV, XLSX or vCard, all or none"
+	}
+	return c
+}
+
+// headerMap is the kind of --map; its value is a map of headers to columns.
+var headerMap = Kind{Name: "HEADER=COLUMN,…", Commas: true, Parse: func(_ *Session, text string) (any, error) {
+	pairs := map[string]string{}
+	for part := range strings.SplitSeq(text, ",") {
+		header, column, found := strings.Cut(part, "=")
+		header, column = plainHeader(header), columnOf(strings.TrimSpace(column))
+		if _, twice := pairs[header]; !found || header == "" || twice {
+			return nil, fmt.Errorf("want HEADER=COLUMN, not %s", show(part))
+		}
+		pairs[header] = column
+	}
+	return pairs, nil
+}}
+
+// fileError returns the error of a file with the sentinel of invalid values.
+func fileError(err error) error {
+	var p *intake.Problem
+	if errors.As(err, &p) {
+		return &worded{p.Text, p.Hint, repo.ErrInvalid}
+	}
+	return err
+}
+
+func (m importable) run(ctx context.Context, s *Session, in Input) (out Output, err error) {
+	path := Value[string](in, "file")
+	file, err := intake.Open(path)
+	if err != nil {
+		return Output{}, fileError(err)
+	}
+	defer file.Close()
+	i := &importing{
+		importable: m, in: in, path: path, file: file, key: Value[string](in, "key"),
+		refused: rejects{file: path, header: file.Header.Cells},
+	}
+	defer i.refused.drop()
+	if err := i.match(Value[map[string]string](in, "map")); err != nil {
+		return Output{}, err
+	}
+	db, commit, rollback, err := s.DB.Import(ctx, m.noun)
+	if err != nil {
+		return Output{}, err
+	}
+	defer func() {
+		err = errors.Join(err, rollback(context.WithoutCancel(ctx)))
+		if err != nil {
+			out = Output{}
+		}
+	}()
+	t := *s
+	t.DB = db
+	i.s = &t
+	if err := i.all(ctx); err != nil {
+		return Output{}, err
+	}
+	if err := i.refused.keep(); err != nil {
+		return Output{}, err
+	}
+	switch {
+	case i.file.Changed():
+		return Output{}, &worded{
+			path + " was changed while it was read: nothing was imported", "import it again",
+			repo.ErrConflict,
+		}
+	case i.refused.count > 0 && (!in.Has("skip-bad") || i.added+i.changed+i.same == 0):
+		return Output{}, i.failed()
+	case in.Has("dry-run"):
+		if s.DB.IsAtomic() {
+			return Output{}, usagef("--dry-run is not possible in an atomic script")
+		}
+		return i.answer(), nil
+	}
+	if err := db.EndImport(ctx); err != nil {
+		return Output{}, err
+	}
+	if i.added+i.changed == 0 {
+		return i.answer(), nil // nothing is on the trail
+	}
+	if err := commit(ctx); err != nil {
+		return Output{}, err
+	}
+	return i.answer(), nil
+}
+
+// all reads the rows and writes them in batches.
+func (i *importing) all(ctx context.Context) error {
+	if err := i.index(ctx); err != nil {
+		return err
+	}
+	show, leave := func(int64, int64) {}, func() {}
+	if i.s.Progress != nil {
+		show, leave = i.s.Progress("importing")
+	}
+	defer leave()
+	for {
+		row, err := i.file.Next()
+		if err != nil && !errors.Is(err, io.EOF) {
+			return fileError(err)
+		}
+		ended := err != nil
+		if !ended {
+			if err := i.row(ctx, row); err != nil {
+				return err
+			}
+		}
+		if len(i.batch) == importBatch || ended {
+			if err := i.write(ctx); err != nil {
+				return err
+			}
+			show(i.file.Progress())
+		}
+		if ended {
+			return nil
+		}
+	}
+}

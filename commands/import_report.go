@@ -1,0 +1,174 @@
+package commands
+
+import (
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"crm/commands/intake"
+	"crm/repo"
+)
+
+// This file says what came of an import, and keeps the rows that were refused.
+
+// rejects are refused rows. They are written to a file beside the imported one while they are found, so that memory
+// does not grow with them.
+type rejects struct {
+	file   string // that is imported
+	header []string
+	count  int
+	lines  []string // the first ones, for the screen
+
+	to     *os.File
+	writer *csv.Writer
+	kept   bool
+}
+
+// name is the file that keeps the rows.
+func (r *rejects) name() string { return r.file + ".rejected.csv" }
+
+// add notes a row and why it is refused.
+func (r *rejects) add(row intake.Row, unit, why string) (err error) {
+	if r.count++; r.count <= mostReported {
+		r.lines = append(r.lines, fmt.Sprintf("%s %d: %s", unit, row.Line, why))
+	}
+	if r.to == nil {
+		r.to, err = os.CreateTemp(filepath.Dir(r.file), "."+filepath.Base(r.file)+".*") // mode 0600
+		if err != nil {
+			return r.unwritten(err)
+		}
+		r.writer = csv.NewWriter(r.to)
+		if err := r.write(append(append([]string{}, r.header...), "reason")); err != nil {
+			return r.unwritten(err)
+		}
+	}
+	cells := make([]string, max(len(r.header), len(row.Cells)), len(row.Cells)+1)
+	copy(cells, row.Cells)
+	return r.unwritten(r.write(append(cells, why)))
+}
+
+// write writes a record. A cell that a spreadsheet would run has an apostrophe in front, which an import takes off.
+func (r *rejects) write(cells []string) error {
+	for i, c := range cells {
+		cells[i] = Inert(c)
+	}
+	return r.writer.Write(cells)
+}
+
+func (r *rejects) unwritten(err error) error {
+	if err == nil {
+		return nil
+	}
+	var path *os.PathError
+	if errors.As(err, &path) {
+		err = path.Err
+	}
+	return &worded{
+		fmt.Sprintf("the refused rows cannot be written to %s: %v: nothing was imported", r.name(), err), "",
+		ErrOutput,
+	}
+}
+
+// keep gives the file its name.
+func (r *rejects) keep() error {
+	if r.to == nil {
+		return nil
+	}
+	r.writer.Flush()
+	err := errors.Join(r.writer.Error(), r.to.Sync(), r.to.Close())
+	if err == nil {
+		err = os.Rename(r.to.Name(), r.name())
+	}
+	r.kept = err == nil
+	return r.unwritten(err)
+}
+
+// drop removes a file that was not kept.
+func (r *rejects) drop() {
+	if r.to != nil && !r.kept {
+		_ = r.to.Close()
+		_ = os.Remove(r.to.Name())
+	}
+}
+
+// report has a line for each refused row, up to mostReported.
+func (i *importing) report() []string {
+	lines := i.refused.lines
+	if more := i.refused.count - len(lines); more > 0 {
+		lines = append(lines, fmt.Sprintf("and %s more", grouped(int64(more))))
+	}
+	if i.refused.count > 0 {
+		lines = append(lines, "all are in "+i.refused.name()+", with the reasons")
+	}
+	return lines
+}
+
+// failed is the error of an import that writes nothing because rows are refused.
+func (i *importing) failed() error {
+	lines := i.report()
+	if i.added+i.changed+i.same > 0 {
+		lines = append(lines, fmt.Sprintf("--skip-bad imports the other %s",
+			Plural(int64(i.rows-i.refused.count), "row")))
+	}
+	return &worded{
+		fmt.Sprintf("nothing was imported: %s of %s refused", grouped(int64(i.refused.count)),
+			isAre(int64(i.rows), "row")), strings.Join(lines, "\n"), repo.ErrInvalid,
+	}
+}
+
+// answer is the answer of an import.
+func (i *importing) answer() Output {
+	count := func(n *int) func(*importing) any { return func(*importing) any { return *n } }
+	out := single([]Field[*importing]{
+		{Column{Name: "rows"}, count(&i.rows)},
+		{Column{Name: "added"}, count(&i.added)},
+		{Column{Name: "updated"}, count(&i.changed)},
+		{Column{Name: "same"}, count(&i.same)},
+		{Column{Name: "refused"}, count(&i.refused.count)},
+	}, i)
+	out.Quiet = true
+	var said []string
+	for _, part := range []struct {
+		n    int
+		what string
+	}{{i.added, "added"}, {i.changed, "updated"}, {i.same, "already so"}, {i.refused.count, "refused"}} {
+		if part.n > 0 {
+			said = append(said, grouped(int64(part.n))+" "+part.what)
+		}
+	}
+	would := ""
+	if i.in.Has("dry-run") {
+		would = "a dry run, nothing was written: "
+	}
+	out.Message = fmt.Sprintf("%s%s%s", would, Plural(int64(i.rows), i.noun), inBrackets(said...))
+	if i.added+i.changed == 0 && would == "" {
+		out.addMessage("nothing changed")
+	}
+	if i.noun == "user" && i.added > 0 && would == "" {
+		out.addMessage("user reset-password ID gives each of them a one-time password")
+	}
+	if i.unused != nil {
+		out.Warnings = append(out.Warnings, "not imported: "+some(i.unused))
+	}
+	out.Warnings = append(out.Warnings, append(i.doubts, i.report()...)...)
+	if would != "" {
+		return out
+	}
+	out.Events = i.events
+	if i.added+i.changed > 0 {
+		out.Events = append(out.Events, Event{Name: i.noun + " imported", Level: LevelWarning, Entity: i.noun})
+	}
+	return out
+}
+
+// some lists a few of many words.
+func some(words []string) string {
+	const most = 8
+	if len(words) <= most {
+		return allOf(words)
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(words[:most], ", "), len(words)-most)
+}

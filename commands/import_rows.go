@@ -1,0 +1,362 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"crm/commands/intake"
+	"crm/repo"
+	"crm/security/finding"
+)
+
+// This file turns the rows of a file into records and writes them.
+
+// An importing is one import.
+type importing struct {
+	importable
+	s       *Session
+	in      Input
+	path    string
+	file    *intake.File
+	sources []source
+	unused  []string // headers that nothing is imported from
+	key     string
+	known   known
+	seen    map[string]int // the line of each key
+	refs    map[string]referred
+	batch   []imported
+	refused rejects
+
+	rows, added, changed, same int
+	doubts                     []string
+	events                     []Event
+}
+
+// An imported is a row that is read.
+type imported struct {
+	intake.Row
+	id     int64 // of the record that it changes; 0: it adds one
+	change repo.Change
+	later  repo.Change
+}
+
+// A referred is what a text in the place of an ID means.
+type referred struct {
+	id  int64
+	err error
+}
+
+// row reads a row. A wrong one is noted.
+func (i *importing) row(ctx context.Context, row intake.Row) error {
+	i.rows++
+	var wrong []string
+	if extra := row.Cells[min(len(row.Cells), len(i.file.Header.Cells)):]; slices.ContainsFunc(extra,
+		func(c string) bool { return strings.TrimSpace(c) != "" }) {
+		wrong = append(wrong, fmt.Sprintf("has %d values for %d columns", len(row.Cells), len(i.file.Header.Cells)))
+	}
+	read := Input{values: map[string]any{}, resolved: map[string]any{}}
+	for _, src := range i.sources {
+		text := src.text(row.Cells)
+		if text == "" || src.target == &idTarget {
+			continue
+		}
+		value, err := i.value(ctx, src.target, text)
+		var of *rowError
+		switch {
+		case errors.As(err, &of):
+			wrong = append(wrong, fmt.Sprintf("%s %s: %s", src.target.column, show(text), of.text))
+		case err != nil:
+			return err
+		default:
+			read.values[strings.ReplaceAll(src.target.column, "_", "-")] = value
+			if src.target.kind.Doubt != nil {
+				i.doubt(row, src.target.kind.Doubt(value))
+			}
+		}
+	}
+	r := imported{Row: row, change: repo.Change{}, later: repo.Change{}}
+	was, err := i.record(row.Cells, row.Line)
+	if err != nil {
+		wrong = append(wrong, err.Error())
+	}
+	if was != nil {
+		r.id, _ = was[i.known.place["id"]].(int64)
+	}
+	wrong = append(wrong, i.missing(read, was != nil, wrong)...)
+	if wrong == nil {
+		wrong = i.fill(&r, read, was)
+	}
+	if wrong != nil {
+		return i.refused.add(row, i.file.Unit, strings.Join(wrong, "; "))
+	}
+	i.batch = append(i.batch, r)
+	return nil
+}
+
+// A rowError says what is wrong with a value of a row.
+type rowError struct{ text string }
+
+func (e *rowError) Error() string { return e.text }
+
+// serial is a number as workbooks keep it.
+var serial = regexp.MustCompile(`^-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?$`)
+
+// faulty is the value of a formula that fails.
+var faulty = regexp.MustCompile(`^#(REF!|N/A|VALUE!|NAME\?|DIV/0!|NUM!|NULL!)$`)
+
+// value reads a cell. It returns a rowError if it is wrong.
+func (i *importing) value(ctx context.Context, t *target, text string) (any, error) {
+	parse := t.kind.Parse
+	if t.kind.Cell != nil {
+		parse = t.kind.Cell
+	}
+	if i.file.Date != nil && serial.MatchString(text) {
+		number, err := strconv.ParseFloat(text, 64)
+		at := i.file.Date(number)
+		switch {
+		case err != nil:
+		case t.kind.InFull != nil && at != nil: // a date
+			text = strings.TrimSuffix(at.Format("2006-01-02 15:04"), " 00:00")
+		case strings.ContainsAny(text, ".eE"):
+			text = strconv.FormatFloat(number, 'f', -1, 64)
+			if rounded, err := strconv.ParseFloat(strconv.FormatFloat(number, 'g', 15, 64), 64); err == nil {
+				text = strconv.FormatFloat(rounded, 'f', -1, 64)
+			}
+		}
+	}
+	if i.file.Date != nil && faulty.MatchString(text) {
+		return nil, &rowError{"is an error of the spreadsheet"}
+	}
+	value, err := parse(i.s, text)
+	switch {
+	case err == nil:
+		return value, nil
+	case t.kind.Noun != "" && t.kind.Search != nil && strings.Trim(text, "0123456789 ") != "":
+		return i.refer(ctx, t.kind, text)
+	}
+	return nil, &rowError{err.Error()}
+}
+
+// refer returns the ID of the record that has the text as its name or email.
+func (i *importing) refer(ctx context.Context, k Kind, text string) (any, error) {
+	key := k.Identity() + "\x00" + finding.Fold(text)
+	found, asked := i.refs[key]
+	if !asked {
+		var of *rowError
+		found.id, found.err = i.named(ctx, k, text)
+		if found.err != nil && !errors.As(found.err, &of) {
+			return nil, found.err
+		}
+		i.refs[key] = found
+	}
+	return found.id, found.err
+}
+
+func (i *importing) named(ctx context.Context, k Kind, text string) (int64, error) {
+	choices, err := k.Search(ctx, i.s, text)
+	if err != nil {
+		return 0, err
+	}
+	var exact []Choice
+	for _, c := range choices {
+		is := c.isNamed(text)
+		if !is {
+			if is, err = i.holds(ctx, k, c, text); err != nil {
+				return 0, err
+			}
+		}
+		if is {
+			exact = append(exact, c)
+		}
+	}
+	switch len(exact) {
+	case 0:
+		return 0, &rowError{fmt.Sprintf("no %s has this name or email", k.Noun)}
+	case 1:
+		return strconv.ParseInt(exact[0].Text, 10, 64)
+	}
+	var lines []string
+	for _, c := range exact[:min(len(exact), 3)] {
+		lines = append(lines, c.Text+" "+c.Help)
+	}
+	return 0, &rowError{fmt.Sprintf("fits several %ss: %s: give the number", k.Noun, strings.Join(lines, "; "))}
+}
+
+// holds reports whether a record has the text as one of its values, regardless of case and accents.
+func (i *importing) holds(ctx context.Context, k Kind, c Choice, text string) (bool, error) {
+	get, found := i.s.Table.named(k.Noun + " get")
+	id, err := strconv.ParseInt(c.Text, 10, 64)
+	if !found || err != nil {
+		return false, err
+	}
+	out, err := get.Run(ctx, i.s, Input{values: map[string]any{"id": id}})
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(out.Rows[0], func(cell any) bool {
+		value, isText := cell.(string)
+		return isText && finding.Fold(value) == finding.Fold(text)
+	}), nil
+}
+
+// missing has a line for each required column of a record to add without a value. Those that are wrong are not missing.
+func (i *importing) missing(read Input, exists bool, wrong []string) (lines []string) {
+	for _, t := range i.targets {
+		isWrong := slices.ContainsFunc(wrong, func(w string) bool { return strings.HasPrefix(w, t.column+" ") })
+		if t.required && !exists && !isWrong && !read.Has(strings.ReplaceAll(t.column, "_", "-")) {
+			lines = append(lines, t.column+" may not be empty")
+		}
+	}
+	return lines
+}
+
+// fill sets what a row adds or changes. was is the record that it changes; nil for none.
+func (i *importing) fill(r *imported, read Input, was []any) (wrong []string) {
+	for _, t := range i.targets {
+		flag := strings.ReplaceAll(t.column, "_", "-")
+		value, given := read.values[flag]
+		if !given {
+			continue
+		}
+		if _, relative := value.(moment); relative {
+			start := Given[time.Time](read, "start-date")
+			if at, _ := i.cell(was, "start_date").(time.Time); start == nil && !at.IsZero() {
+				start = &at
+			}
+			end, err := read.end(i.s, flag, start)
+			if err != nil {
+				return []string{err.Error()}
+			}
+			value = *end
+		}
+		switch {
+		case was == nil && t.later:
+			r.later[t.column] = value
+		case was == nil:
+			r.change[t.column] = value
+		case toCompare(i.cell(was, t.column)) == toCompare(value):
+		case t.fixed:
+			wrong = append(wrong, fmt.Sprintf("%s cannot be changed: the record has %s", t.column,
+				show(toShow(i.s, i.cell(was, t.column)))))
+		default:
+			r.change[t.column] = value
+		}
+	}
+	return wrong
+}
+
+// cell returns a value of a record; nil if it has none.
+func (i *importing) cell(was []any, column string) any {
+	at, known := i.known.place[column]
+	if was == nil || !known {
+		return nil
+	}
+	return was[at]
+}
+
+// doubt keeps a warning about a value that is accepted.
+func (i *importing) doubt(row intake.Row, text string) {
+	if text != "" && len(i.doubts) < mostRefusals {
+		i.doubts = append(i.doubts, fmt.Sprintf("%s %d: %s", i.file.Unit, row.Line, text))
+	}
+}
+
+// write writes the batch.
+func (i *importing) write(ctx context.Context) error {
+	var adding []imported
+	changes, by := map[int64]repo.Change{}, map[int64]imported{}
+	for _, r := range i.batch {
+		switch {
+		case r.id == 0:
+			adding = append(adding, r)
+		case len(r.change) == 0:
+			i.same++
+		default:
+			changes[r.id], by[r.id] = r.change, r
+		}
+	}
+	i.batch = i.batch[:0]
+	if err := i.add(ctx, adding, changes, by); err != nil || len(changes) == 0 {
+		return err
+	}
+	changed, err := i.s.DB.ChangeMany(ctx, i.noun, changes, repo.Partly)
+	if err != nil {
+		return err
+	}
+	for _, r := range changed.Refused {
+		row := by[r.ID]
+		delete(by, r.ID)
+		if text, _ := Describe(r.Err); row.id == 0 && i.in.Has("skip-bad") {
+			i.doubt(row.Row, fmt.Sprintf("%s %d was added without %s: %s", i.noun, r.ID,
+				allOf(slices.Sorted(maps.Keys(row.later))), text))
+			continue
+		}
+		if err := i.refuse(row.Row, named(r.Err, i.noun, r.ID)); err != nil {
+			return err
+		}
+	}
+	for id, r := range by {
+		if r.id != 0 {
+			i.changed++
+			i.happened(id, "updated", r.change)
+		}
+	}
+	return nil
+}
+
+// add adds records, and notes what is to be changed in them afterwards.
+func (i *importing) add(ctx context.Context, adding []imported, changes map[int64]repo.Change,
+	by map[int64]imported,
+) error {
+	if len(adding) == 0 {
+		return nil
+	}
+	records := make([]repo.Change, len(adding))
+	for j, r := range adding {
+		records[j] = r.change
+	}
+	added, err := i.s.DB.AddMany(ctx, i.noun, records)
+	if err != nil {
+		return err
+	}
+	for j, r := range adding {
+		if err := added.Refused[j]; err != nil {
+			if err := i.refuse(r.Row, err); err != nil {
+				return err
+			}
+			continue
+		}
+		i.added++
+		i.happened(added.IDs[j], "added", r.change)
+		if len(r.later) > 0 {
+			changes[added.IDs[j]], by[added.IDs[j]] = r.later, r
+		}
+	}
+	return nil
+}
+
+// happened notes what is reported (R31): each collaborator and contract, and only the number of the others.
+func (i *importing) happened(id int64, what string, change repo.Change) {
+	if status, sets := change["status"].(string); sets {
+		i.events = append(i.events, happened(i.noun, id, status))
+	}
+	if i.noun == "user" {
+		i.events = append(i.events, happened(i.noun, id, what))
+	}
+}
+
+// refuse notes a row that the database refuses; another error ends the import.
+func (i *importing) refuse(row intake.Row, err error) error {
+	if !Readable(err) {
+		return err
+	}
+	text, _ := Describe(err)
+	return i.refused.add(row, i.file.Unit, text)
+}

@@ -1,0 +1,235 @@
+package intake
+
+import (
+	"archive/zip"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/xuri/excelize/v2"
+	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/encoding/unicode"
+)
+
+// write writes a file and returns its path.
+func write(t *testing.T, name, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// read returns the rows of a file, the header first, and the error that ends it.
+func read(path string) (rows []Row, err error) {
+	f, err := Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	rows = []Row{f.Header}
+	for {
+		row, err := f.Next()
+		if errors.Is(err, io.EOF) {
+			return rows, nil
+		}
+		if err != nil {
+			return rows, err
+		}
+		rows = append(rows, row)
+	}
+}
+
+// TestText reads the same rows in every encoding and with every delimiter.
+func TestText(t *testing.T) {
+	const text = "Société,Contact\r\n\"Café, \"\"Été\"\"\",Zoé\r\n\r\n\"two\nlines\",x\r\n"
+	want := [][]string{{"Société", "Contact"}, {`Café, "Été"`, "Zoé"}, {"two\nlines", "x"}}
+	encoded := func(s string, err error) string {
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	for name, content := range map[string]string{
+		"utf-8":        text,
+		"bom":          "\ufeff" + text,
+		"windows-1252": encoded(charmap.Windows1252.NewEncoder().String(text)),
+		"utf-16le":     encoded(unicode.UTF16(unicode.LittleEndian, unicode.UseBOM).NewEncoder().String(text)),
+		"utf-16be":     encoded(unicode.UTF16(unicode.BigEndian, unicode.UseBOM).NewEncoder().String(text)),
+		"no mark":      encoded(unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM).NewEncoder().String(text)),
+		"semicolons":   strings.NewReplacer("é,C", "é;C", `""",Z`, `""";Z`, `",x`, `";x`).Replace(text),
+		"tabs":         strings.NewReplacer("é,C", "é\tC", `""",Z`, "\"\"\"\tZ", `",x`, "\"\tx").Replace(text),
+		"bars":         strings.NewReplacer("é,C", "é|C", `""",Z`, `"""|Z`, `",x`, `"|x`).Replace(text),
+		"sep":          "sep=;\r\n" + strings.NewReplacer("é,C", "é;C", `""",Z`, `""";Z`, `",x`, `";x`).Replace(text),
+	} {
+		rows, err := read(write(t, "a.csv", content))
+		var got [][]string
+		for _, r := range rows {
+			got = append(got, r.Cells)
+		}
+		if err != nil || !slices.EqualFunc(got, want, slices.Equal) {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+		if line := 4 + strings.Count(content, "sep="); err == nil && rows[2].Line != line {
+			t.Errorf("%s: the last row is on line %d, want %d", name, rows[2].Line, line)
+		}
+	}
+}
+
+// A file that cannot be read is refused with a text that names the place.
+func TestMalformed(t *testing.T) {
+	long := "a,b\n1,2\n\"open,2\n" + strings.Repeat("3,4\n", 1<<19)
+	for content, want := range map[string]string{
+		"":                             "is empty",
+		"  \n\n":                       "is empty",
+		"a,b\n1,\"open\n2,3\n":         "a quote that opens on line 2 and is not closed",
+		"a,b\n1,2\n\"x\"y,2\n":         "a quote that opens on line 3 and is not closed",
+		"a,b\n1,5\" pipe\n":            "a quote inside a value on line 2, column 4",
+		long:                           "begins on line 3: is a quote open there?",
+		"a,b\n1,\x00\n":                "NUL characters",
+		"\xd0\xcf\x11\xe0\xa1\xb1\x1a": "an old or protected kind",
+		"<html><table><tr>":            "is HTML or XML",
+		"\ufeff<?xml version='1.0'?>":  "is HTML or XML",
+		"PK\x03\x04 and no more":       "is damaged",
+		"BEGIN:VCARD\nFN:A\n":          "without an end",
+		"BEGIN:VCARD\nEND:VCARD\nFN:A": "no vCard on line 3",
+	} {
+		_, err := read(write(t, "a.xlsx", content))
+		var p *Problem
+		if !errors.As(err, &p) || !strings.Contains(p.Text, want) {
+			t.Errorf("%.20q: %v, want %q", content, err, want)
+		}
+	}
+	if _, err := read(t.TempDir()); err == nil || !strings.Contains(err.Error(), "is no file") {
+		t.Error(err)
+	}
+}
+
+// A workbook's dates are numbers from 1900 or 1904, and formulas their last values.
+func TestWorkbook(t *testing.T) {
+	for _, in1904 := range []bool{false, true} {
+		book := excelize.NewFile()
+		if err := book.SetWorkbookProps(&excelize.WorkbookPropsOptions{Date1904: &in1904}); err != nil {
+			t.Fatal(err)
+		}
+		day := time.Date(2031, 6, 4, 18, 30, 0, 0, time.UTC)
+		for cell, v := range map[string]any{"A2": "name", "B2": "start", "A4": "Gala", "B4": day, "A5": "Merged"} {
+			if err := book.SetCellValue("Sheet1", cell, v); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := book.MergeCell("Sheet1", "A5", "B5"); err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(t.TempDir(), "a.dat")
+		if err := book.SaveAs(path + ".xlsx"); err != nil {
+			t.Fatal(err)
+		}
+		f, err := Open(path + ".xlsx")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		row, err := f.Next()
+		if err != nil || row.Line != 4 || f.Header.Cells[1] != "start" || row.Cells[0] != "Gala" {
+			t.Errorf("%v: %v, %v", f.Header, row, err)
+			continue
+		}
+		if at := f.Date(number(t, row.Cells[1])); at == nil || !at.Equal(day) {
+			t.Errorf("1904 %v: %s is %v, want %v", in1904, row.Cells[1], at, day)
+		}
+	}
+}
+
+func number(t *testing.T, text string) float64 {
+	t.Helper()
+	var n float64
+	for i, part := range strings.SplitN(text, ".", 2) {
+		unit := 1.0
+		for _, d := range part {
+			if i == 0 {
+				n = n*10 + float64(d-'0')
+			} else {
+				unit /= 10
+				n += unit * float64(d-'0')
+			}
+		}
+	}
+	return n
+}
+
+// An archive that unpacks to far more than a workbook does is refused before it is unpacked.
+func TestBomb(t *testing.T) {
+	for name, want := range map[string]string{
+		"xl/workbook.xml": "would unpack to",
+		"readme.txt":      "no workbook of Excel",
+	} {
+		path := filepath.Join(t.TempDir(), "a.xlsx")
+		to, err := os.Create(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		archive := zip.NewWriter(to)
+		part, err := archive.Create(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		zeros := make([]byte, 1<<20)
+		for range 100 {
+			if _, err := part.Write(zeros); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := errors.Join(archive.Close(), to.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Open(path); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", name, err, want)
+		}
+	}
+}
+
+// Cards of phones and of address books have the same cells.
+func TestCards(t *testing.T) {
+	rows, err := read(write(t, "a.vcf", strings.ReplaceAll(`BEGIN:VCARD
+VERSION:2.1
+N;CHARSET=UTF-8;ENCODING=QUOTED-PRINTABLE:Noyau;Zo=C3=
+=A9;;;
+TEL;CELL;PREF:06 12 34 56 01
+EMAIL;HOME:zoe@noyau.example
+END:VCARD
+BEGIN:VCARD
+VERSION:4.0
+FN:Lou Bouzin
+ORG:Bouzin SARL;Sales
+TEL;VALUE=uri:tel:+33612345678
+EMAIL:old@bouzin.example
+EMAIL;PREF=1:lou@bouzin.example
+ADR:;;1 rue du Port;Nantes;;44000;France
+LANG:fr
+TITLE:Director
+END:VCARD
+`, "\n", "\r\n")))
+	want := [][]string{
+		cardColumns,
+		{"Zoé Noyau", "Zoé Noyau", "zoe@noyau.example", "06 12 34 56 01", "", "", ""},
+		{
+			"Bouzin SARL", "Lou Bouzin", "lou@bouzin.example", "+33612345678", "1 rue du Port, 44000, Nantes, France",
+			"fr", "Director",
+		},
+	}
+	if err != nil || len(rows) != 3 || rows[2].Line != 8 {
+		t.Fatalf("%v, %v", rows, err)
+	}
+	for i, r := range rows {
+		if !slices.Equal(r.Cells, want[i]) {
+			t.Errorf("%q, want %q", r.Cells, want[i])
+		}
+	}
+}

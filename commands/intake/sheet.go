@@ -1,0 +1,147 @@
+// Package intake reads rows of text from files as other programs write them: CSV with any usual delimiter and
+// encoding, XLSX and vCard. It knows nothing of what the rows mean.
+package intake
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+)
+
+// A Row is one row of a file.
+type Row struct {
+	Line  int // where it begins, from 1: a line of text, a row of a sheet, a card
+	Cells []string
+}
+
+// A File is read row by row. Its memory does not grow with it.
+type File struct {
+	Header Row
+	Unit   string                          // of Row.Line: "line", "row" or "card"
+	Date   func(serial float64) *time.Time // reads the number that a date is in the file; nil where dates are text
+
+	next  func() (Row, error)
+	close func() error
+	file  *os.File
+	began fs.FileInfo
+}
+
+// A Problem is an error that a user can mend, with a text for them.
+type Problem struct{ Text, Hint string }
+
+func (p *Problem) Error() string { return p.Text }
+
+func problem(hint, format string, args ...any) error {
+	return &Problem{fmt.Sprintf(format, args...), hint}
+}
+
+// Open opens a file and reads its header. It recognises what the file is by its content.
+func Open(path string) (*File, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, problem("", "%s cannot be read: %v", path, reason(err))
+	}
+	opened, err := open(path, f)
+	if err != nil {
+		_ = f.Close()
+		var p *Problem
+		if errors.As(err, &p) {
+			return nil, problem(p.Hint, "%s %s", path, p.Text)
+		}
+		return nil, problem("", "%s cannot be read: %v", path, reason(err))
+	}
+	return opened, nil
+}
+
+// reason returns the error without the path that a PathError repeats.
+func reason(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
+
+const most = 64 << 10 // bytes from which the kind of a file is recognised
+
+func open(path string, f *os.File) (*File, error) {
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, problem("save it as a file first", "is no file")
+	}
+	head := make([]byte, most)
+	n, err := io.ReadFull(f, head)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	head = head[:n]
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	opened := &File{file: f, began: info, close: func() error { return nil }, Unit: "line"}
+	text := bytes.ToLower(bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")), " \t\r\n"))
+	begins := func(marks ...string) bool {
+		for _, m := range marks {
+			if bytes.HasPrefix(text, []byte(m)) {
+				return true
+			}
+		}
+		return false
+	}
+	switch {
+	case len(text) == 0:
+		return nil, problem("", "is empty")
+	case bytes.HasPrefix(head, []byte("PK\x03\x04")):
+		err = opened.readWorkbook(path)
+	case bytes.HasPrefix(head, []byte("\xd0\xcf\x11\xe0")):
+		return nil, problem("save it as .xlsx or CSV", "is a workbook of an old or protected kind")
+	case begins("<!doctype", "<html", "<table", "<?xml", "<meta", "<head", "<body"):
+		return nil, problem("open it and save it as .xlsx or CSV", "is HTML or XML, whatever its name says")
+	case begins("begin:vcard"):
+		err = opened.readCards(head)
+	default:
+		err = opened.readText(head)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return opened, nil
+}
+
+// Next returns the next row that is not blank; io.EOF after the last one.
+func (f *File) Next() (Row, error) {
+	for {
+		row, err := f.next()
+		if err != nil {
+			return Row{}, err
+		}
+		if !isBlank(row.Cells) {
+			return row, nil
+		}
+	}
+}
+
+// Changed reports whether the file was changed since it was opened.
+func (f *File) Changed() bool {
+	info, err := f.file.Stat()
+	return err != nil || info.Size() != f.began.Size() || !info.ModTime().Equal(f.began.ModTime())
+}
+
+// Progress returns how far the file is read, in bytes. Of a workbook it is not known: it returns 0.
+func (f *File) Progress() (done, total int64) {
+	at, err := f.file.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return 0, f.began.Size()
+	}
+	return at, f.began.Size()
+}
+
+// Close ends reading.
+func (f *File) Close() error { return errors.Join(f.close(), f.file.Close()) }

@@ -1,0 +1,91 @@
+package intake
+
+import (
+	"archive/zip"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/xuri/excelize/v2"
+)
+
+// This file reads XLSX: the first sheet, row by row. Formulas count as the values that were saved with them.
+
+const (
+	mostUnzipped = 2 << 30  // bytes of all parts of a workbook
+	fewUnzipped  = 64 << 20 // up to so many any compression is believed
+	mostPressed  = 200      // times that a large workbook is smaller than its parts
+)
+
+// readWorkbook reads the first sheet of an XLSX file.
+func (f *File) readWorkbook(path string) error {
+	if err := f.isWorkbook(); err != nil {
+		return err
+	}
+	book, err := excelize.OpenFile(path, excelize.Options{RawCellValue: true, UnzipSizeLimit: mostUnzipped})
+	if err != nil {
+		return problem("open it and save it again as .xlsx or CSV", "cannot be read as a workbook")
+	}
+	f.close = book.Close
+	sheets := book.GetSheetList()
+	if len(sheets) == 0 {
+		return errors.Join(problem("", "has no sheet"), book.Close())
+	}
+	rows, err := book.Rows(sheets[0])
+	if err != nil {
+		return errors.Join(problem("", "has no rows in its first sheet"), book.Close())
+	}
+	props, err := book.GetWorkbookProps()
+	in1904 := err == nil && props.Date1904 != nil && *props.Date1904
+	f.Unit, f.Date = "row", func(serial float64) *time.Time {
+		at, err := excelize.ExcelDateToTime(serial, in1904)
+		if err != nil || serial > 2_958_466 { // the end of 9999
+			return nil
+		}
+		at = at.Round(time.Second)
+		return &at
+	}
+	line := 0
+	f.next = func() (Row, error) {
+		if !rows.Next() {
+			if rows.Error() != nil {
+				return Row{}, problem("open it and save it again", "cannot be read beyond row %d", line)
+			}
+			return Row{}, io.EOF
+		}
+		line++
+		cells, err := rows.Columns()
+		if err != nil {
+			return Row{}, problem("open it and save it again", "cannot be read in row %d", line)
+		}
+		return Row{line, cells}, nil
+	}
+	if f.Header, err = f.Next(); errors.Is(err, io.EOF) {
+		err = problem("", "has no rows in its first sheet")
+	}
+	if err != nil {
+		return errors.Join(err, book.Close())
+	}
+	return nil
+}
+
+// isWorkbook returns the error of an archive that is no workbook, or that is far larger than it seems.
+func (f *File) isWorkbook() error {
+	archive, err := zip.NewReader(f.file, f.began.Size())
+	if err != nil {
+		return problem("open it and save it again as .xlsx or CSV", "is damaged: it is no whole workbook")
+	}
+	size, isBook := uint64(0), false
+	for _, part := range archive.File {
+		size += part.UncompressedSize64
+		isBook = isBook || part.Name == "xl/workbook.xml"
+	}
+	switch {
+	case !isBook:
+		return problem("save it as .xlsx or CSV", "is an archive, and no workbook of Excel")
+	case size > mostUnzipped, size > fewUnzipped && size/mostPressed > uint64(f.began.Size()):
+		return problem("save it as CSV if you trust it", "would unpack to %d MiB, which no workbook of this size does",
+			size>>20)
+	}
+	return nil
+}
