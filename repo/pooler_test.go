@@ -173,11 +173,14 @@ func writes(ctx context.Context, w *world, nobody *repo.DB, d *security.Device) 
 	do(more)
 	last, more := sales.LastChange(ctx)
 	do(more)
-	if more = sales.Undo(ctx, last); errors.Is(more, repo.ErrConflict) || errors.Is(more, repo.ErrDenied) {
-		// the last change is another program's, of the same user: changed since, or an event, which sales cannot delete
-		more = nil
+	// The last change may be another program's, of the same user. Taking back an addition would take the record from it; a
+	// change may have been changed since.
+	if more == nil && last.Action != "add" {
+		if more = sales.Undo(ctx, last); errors.Is(more, repo.ErrConflict) || errors.Is(more, repo.ErrDenied) {
+			more = nil
+		}
+		do(more)
 	}
-	do(more)
 	start := time.Now().Add(time.Hour).Truncate(time.Second)
 	e, more := sales.AddEvent(ctx, repo.Change{
 		"contract_id": &k.ID, "name": text("Gala"), "start_date": &start, "end_date": ptr(start.Add(time.Hour)),

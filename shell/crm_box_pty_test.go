@@ -61,7 +61,7 @@ func (d *desk) without(line, row, absent string) {
 
 func boxOffers(t *testing.T) {
 	d := sit(t, deskConfig{login: "sales1", rows: 30})
-	d.offers("c", "customer  list get add update history", "contract")
+	d.offers("c", "customer  list export get add update history", "contract")
 	d.offers("custo", "customer")
 	d.offers("customer ", "list", "List customers", "get", "update", "history")
 	d.offers("customer u", "update", "Change a customer")
