@@ -56,7 +56,7 @@ func login(ctx context.Context, s *Session, in Input) (Output, error) {
 	if err != nil {
 		return Output{}, err
 	}
-	nobody := s.DB.As(nil)
+	signedOut := s.DB.As(nil)
 	p, err := s.proofOf(ctx, Value[string](in, "email"), password)
 	if err != nil {
 		return Output{}, err
@@ -65,13 +65,13 @@ func login(ctx context.Context, s *Session, in Input) (Output, error) {
 	raised := s.raised(p)
 	var opening repo.Opening
 	err = s.withCode(ctx, SecretRequest{File: Value[string](in, "code-file"), Env: true}, func(code string) error {
-		opening, err = nobody.SignIn(ctx, p.with(code), s.Terms.SessionLifetime, raised)
+		opening, err = signedOut.SignIn(ctx, p.with(code), s.Terms.SessionLifetime, raised)
 		return err
 	})
 	if err != nil {
 		return Output{Events: refused(err)}, err
 	}
-	if err := s.enter(ctx, nobody, opening); err != nil {
+	if err := s.enter(ctx, signedOut, opening); err != nil {
 		return Output{}, err
 	}
 	out := single(userFields, *s.Me)
@@ -98,11 +98,11 @@ func login(ctx context.Context, s *Session, in Input) (Output, error) {
 }
 
 // enter makes a newly opened database session the session of this conversation. It ends the previous session.
-func (s *Session) enter(ctx context.Context, nobody *repo.DB, o repo.Opening) error {
+func (s *Session) enter(ctx context.Context, signedOut *repo.DB, o repo.Opening) error {
 	signer := security.NewSigner(security.Session{ID: o.SessionID, UserID: o.UserID, Key: o.Key, Ends: o.Ends},
 		s.Terms.TokenLifetime, s.Locale.Now)
 	signer.Heard()(o.ServerTime) // tokens are checked by the database's clock
-	next := Session{DB: nobody.As(signer.Token).Timed(signer.Heard)}
+	next := Session{DB: signedOut.As(signer.Token).Timed(signer.Heard)}
 	if err := next.refresh(ctx); err != nil {
 		return err
 	}

@@ -131,7 +131,7 @@ func (m importable) command() Command {
 		Flags: []Flag{
 			{
 				Name: "map", Kind: headerMap,
-				Help: `the columns of headers that are not recognized: "Société=company_name,…"; "Code=" skips a column`,
+				Help: `columns of headers that are not recognized: "Société=company_name,…"; "Code=" skips a column`,
 			},
 			{Name: "dry-run", Kind: Switch, Help: "write nothing; show what an import would do"},
 			{Name: "skip-bad", Kind: Switch, Help: "import the other rows if some are refused"},

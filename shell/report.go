@@ -21,17 +21,17 @@ import (
 	"crm/repo"
 )
 
-// A Reporter tells Sentry, and the log, what the company wants to know. Nothing personal and nothing
-// secret passes it: events are names, ids and levels; errors are their kinds and PostgreSQL's codes.
+// A Reporter sends events and errors to Sentry and writes failures to the log. It sends no personal data and no
+// secrets: of events only names, IDs and levels, of errors only their types and PostgreSQL's codes.
 type Reporter struct {
 	client  *sentry.Client // nil without a DSN
 	log     *slog.Logger
 	holding bool
-	held    []*sentry.Event // what an atomic script did, until it is done as a whole
+	held    []*sentry.Event // events of an atomic script until it is committed
 }
 
-// NewReporter reports to the project of dsn, if one is given, and writes failures to log. Sending
-// happens in the background and is never waited for; what cannot be sent is dropped silently.
+// NewReporter returns a Reporter that sends to the project of dsn, if it is not empty, and writes failures to log. It
+// sends in the background without blocking the caller. What cannot be sent is dropped.
 func NewReporter(dsn, environment, release string, log io.Writer) (*Reporter, error) {
 	r := &Reporter{log: slog.New(slog.NewJSONHandler(log, nil))}
 	if dsn == "" {
@@ -39,7 +39,7 @@ func NewReporter(dsn, environment, release string, log io.Writer) (*Reporter, er
 	}
 	client, err := sentry.NewClient(sentry.ClientOptions{
 		Dsn: dsn, Environment: environment, Release: release,
-		ServerName: "crm", // else the machine's
+		ServerName: "crm", // otherwise Sentry would get the machine's name
 		// no modules, no device, no variables of the environment
 		Integrations:           func([]sentry.Integration) []sentry.Integration { return nil },
 		DisableTelemetryBuffer: true,
@@ -52,7 +52,7 @@ func NewReporter(dsn, environment, release string, log io.Writer) (*Reporter, er
 	return r, nil
 }
 
-// Close sends what is waiting, for at most the given time.
+// Close sends pending events, for at most timeout.
 func (r *Reporter) Close(timeout time.Duration) {
 	if r.client != nil {
 		r.client.Flush(timeout)
@@ -60,8 +60,8 @@ func (r *Reporter) Close(timeout time.Duration) {
 	}
 }
 
-// events reports what a command of the user who says happened; who is 0 when nobody is signed in. Nothing
-// happened to a record if the command failed.
+// events reports the events of a command. who is the user's ID; 0 when signed out. If the command failed, it does not
+// report events of records.
 func (r *Reporter) events(who int64, list []commands.Event, err error) {
 	for _, e := range list {
 		if err != nil && e.Entity != "" {
@@ -77,10 +77,10 @@ func (r *Reporter) events(who int64, list []commands.Event, err error) {
 	}
 }
 
-// Happened reports what happened outside of a conversation.
+// Happened reports an event from outside of a conversation.
 func (r *Reporter) Happened(e commands.Event) { r.events(0, []commands.Event{e}, nil) }
 
-// hold keeps what happens to records until release, which sends it or, when it was all undone, forgets it.
+// hold collects events of records until release, which sends them or, after a rollback, discards them.
 func (r *Reporter) hold() { r.holding = true }
 
 func (r *Reporter) release(happened bool) {
@@ -93,7 +93,7 @@ func (r *Reporter) release(happened bool) {
 	}
 }
 
-// Failure reports an unexpected error and answers the reference to find it by; who is 0 when nobody is signed in.
+// Failure reports an unexpected error and returns a reference to find it. who is the user's ID; 0 when signed out.
 func (r *Reporter) Failure(who int64, err error) string {
 	ref := reference()
 	attributes := []any{"reference", ref, "kind", kinds(err), "user", who}
@@ -127,8 +127,8 @@ func (r *Reporter) send(who int64, event *sentry.Event, revocable bool) {
 	r.client.CaptureEvent(event, nil, nil)
 }
 
-// A crash is a panic of a command: its kind and where it was. The value may hold anything, so it is
-// told only of the runtime's own panics.
+// A crash is the error of a panicking command: its type and stack. The panic's value may contain anything, so only
+// that of runtime errors is reported.
 type crash struct {
 	kind, stack string
 	trace       *sentry.Stacktrace
@@ -136,7 +136,7 @@ type crash struct {
 
 func (c crash) Error() string { return "panic: " + c.kind }
 
-// newCrash is called while v is recovered.
+// newCrash must be called by the deferred function that recovered v.
 func newCrash(v any) crash {
 	c := crash{kind: fmt.Sprintf("%T", v), stack: string(debug.Stack()), trace: sentry.NewStacktrace()}
 	if fault, ok := v.(runtime.Error); ok {
@@ -146,15 +146,15 @@ func newCrash(v any) crash {
 		c.trace.Frames = slices.Clone(c.trace.Frames)
 		for i := range c.trace.Frames {
 			f := &c.trace.Frames[i]
-			// where it was built is nobody's business
+			// omits the path of the build machine
 			f.AbsPath, f.Filename = "", path.Base(cmp.Or(f.AbsPath, f.Filename))
 		}
 	}
 	return c
 }
 
-// kinds is what may be told of an error: the types that it is made of and PostgreSQL's code and
-// names. Its text may hold what a user typed.
+// kinds returns what may be reported of an error: the types of its chain, and PostgreSQL's code and names. It omits
+// the text, which may contain input of a user.
 func kinds(err error) string {
 	var found []string
 	var walk func(error)

@@ -25,13 +25,14 @@ const (
 	rollbackLimit  = 500 * time.Millisecond
 )
 
-// A Script is a source of commands, one a line unless a line asks for more.
+// A Script is a source of commands, one per line. An open quote or a trailing backslash continues a command on the
+// next line.
 type Script struct {
-	Name string // the place in messages: "stdin", "script.crm"; empty for -c
+	Name string // name in messages: "stdin", "script.crm"; empty for -c
 	Text io.Reader
 }
 
-// placed is an error with where it happened: "script.crm:12: ".
+// placed is an error with its place: "script.crm:12: ".
 type placed struct {
 	place string
 	err   error
@@ -40,8 +41,8 @@ type placed struct {
 func (p placed) Error() string { return p.place + p.err.Error() }
 func (p placed) Unwrap() error { return p.err }
 
-// Run runs the scripts one after the other and prints what goes wrong. It returns the first error, for
-// the exit status; nil when every command did its work.
+// Run runs the scripts in turn and prints errors. It returns the first error, for the exit status; nil if every
+// command succeeded.
 func (sh *Shell) Run(ctx context.Context, scripts ...Script) error {
 	if sh.Atomic {
 		return sh.runAtomic(ctx, scripts)
@@ -49,7 +50,7 @@ func (sh *Shell) Run(ctx context.Context, scripts ...Script) error {
 	return sh.runAll(ctx, scripts)
 }
 
-// runAll says how many commands ran where one failed, and returns the first error.
+// runAll runs the scripts and returns the first error. If a command failed, it prints how many commands succeeded.
 func (sh *Shell) runAll(ctx context.Context, scripts []Script) (first error) {
 	ran := 0
 	for _, s := range scripts {
@@ -78,8 +79,8 @@ func count(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// runAtomic runs all of it in one transaction and prints the answers after its commit. Signing in and out stay outside
-// of it.
+// runAtomic runs all scripts in one transaction and prints the answers after the commit. Signing in and out are not
+// part of the transaction.
 func (sh *Shell) runAtomic(ctx context.Context, scripts []Script) error {
 	db, commit, rollback, err := sh.Session.DB.Atomic(ctx)
 	if errors.Is(err, repo.ErrRepeated) {
@@ -116,15 +117,15 @@ func (sh *Shell) runAtomic(ctx context.Context, scripts []Script) error {
 	return err
 }
 
-// undo rolls an atomic script back, which a silent network may keep from being said: then the server does it.
+// undo rolls an atomic script back. If the network does not respond, it gives up waiting; then the server rolls back.
 func (sh *Shell) undo(ctx context.Context, rollback func(context.Context) error) {
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), rollbackLimit)
 	defer stop()
 	_ = rollback(ctx)
 }
 
-// runScript runs one script, printing its errors; it returns the number of commands that did their work, whether
-// one of them was to leave, and the first error.
+// runScript runs one script and prints its errors. It returns the number of successful commands, whether a command
+// ended the conversation, and the first error.
 func (sh *Shell) runScript(ctx context.Context, s Script) (ran int, left bool, first error) {
 	lines := newLines(UntilDone(ctx, s.Text))
 	for {
@@ -157,8 +158,8 @@ func (sh *Shell) runScript(ctx context.Context, s Script) (ran int, left bool, f
 	}
 }
 
-// runLine runs one command of a script and returns the number of commands that did their work: of a source those of its
-// file, of another command 1, or 0 if it fails.
+// runLine runs one command of a script and returns the number of successful commands: for source those of its file,
+// for other commands 1, or 0 after an error.
 func (sh *Shell) runLine(ctx context.Context, text string) (ran int, err error) {
 	sh.Session.DB.Line(text)
 	sh.sourced = nil
@@ -172,13 +173,13 @@ func (sh *Shell) runLine(ctx context.Context, text string) (ran int, err error) 
 	return ran, err
 }
 
-// saysNothing tells whether a text is blank or a comment.
+// saysNothing reports whether a text is blank or a comment.
 func saysNothing(text string) bool {
 	words, err := commands.Split(text)
 	return err == nil && len(words) == 0
 }
 
-// placed adds the line to an error, unless a file that the command sourced has said where.
+// placed adds the script's name and line to an error, unless a sourced file has already added its own.
 func (s Script) placed(at int, err error) error {
 	var already placed
 	if s.Name == "" || errors.As(err, &already) {
@@ -187,23 +188,22 @@ func (s Script) placed(at int, err error) error {
 	return placed{fmt.Sprintf("%s:%d: ", s.Name, at), err}
 }
 
-// errUnreadable ends a script whatever the settings.
+// errUnreadable ends a script even with --keep-going.
 var errUnreadable = fmt.Errorf("%w: the script cannot be read", commands.ErrUsage)
 
 var errLong = fmt.Errorf("%w: a command is longer than %d bytes", errUnreadable, longestCommand)
 
-// lines cuts a script into commands.
+// lines splits a script into commands.
 type lines struct {
 	r       *bufio.Reader
-	line    int      // of the one that was read last, from 1
-	pending []string // lines that were read and belong to no command yet
+	line    int      // number of the last line read, from 1
+	pending []string // lines that were read but not used yet
 }
 
 func newLines(r io.Reader) *lines { return &lines{r: bufio.NewReader(r)} }
 
-// next returns the next command and the number of the line that it begins on; io.EOF at the end. Where a quote stays
-// open, the error is a [commands.Incomplete], at is the line on which it opens, and the call after it goes on behind
-// that line.
+// next returns the next command and the number of its first line; io.EOF at the end. If a quote is left open, the
+// error is a [commands.Incomplete], at is the line of the quote, and the next call continues after that line.
 func (l *lines) next() (text string, at int, err error) {
 	var open commands.Incomplete
 	for {
@@ -230,8 +230,8 @@ func (l *lines) next() (text string, at int, err error) {
 	}
 }
 
-// giveUp returns the error of text that ends too early, or otherwise if it has none, and keeps the lines behind the one
-// at fault.
+// giveUp returns the error of an incomplete text, or otherwise if the text is complete. The lines after the wrong one
+// are read again.
 func (l *lines) giveUp(text string, at int, otherwise error) (string, int, error) {
 	var open commands.Incomplete
 	if _, err := commands.Split(text); !errors.As(err, &open) {
@@ -254,7 +254,7 @@ func (l *lines) read() (string, error) {
 	return text, nil
 }
 
-// physical is one line without its end, whichever system wrote it.
+// physical returns one line without its line end, which may be that of any system.
 func (l *lines) physical() (string, error) {
 	var b strings.Builder
 	for {
@@ -295,7 +295,7 @@ func (sh *Shell) source(ctx context.Context, file string) error {
 	defer func() { sh.depth, sh.sourced = sh.depth-1, &ran }()
 	lines := newLines(UntilDone(ctx, f))
 	name := filepath.Base(file)
-	var first error // told already, of a script that keeps going
+	var first error // already printed, with --keep-going
 	for {
 		text, at, err := lines.next()
 		if errors.Is(err, io.EOF) {
@@ -328,7 +328,7 @@ type printed struct{ error }
 
 func (p printed) Unwrap() error { return p.error }
 
-// unreadableFile says why a file that a command names cannot be read.
+// unreadableFile returns the error of a file of a command that cannot be read.
 func unreadableFile(file string, err error) error {
 	why := err
 	var path *os.PathError
@@ -338,7 +338,7 @@ func unreadableFile(file string, err error) error {
 	return fmt.Errorf("%w", repo.Invalid{Problems: []repo.Problem{{Field: "file " + file, Text: why.Error()}}})
 }
 
-// UntilDone returns a reader that fails as soon as ctx ends, also while r waits for input.
+// UntilDone returns a reader that returns an error as soon as ctx ends, even while r waits for input.
 func UntilDone(ctx context.Context, r io.Reader) io.Reader {
 	if _, ok := r.(*os.File); !ok {
 		return r
@@ -346,7 +346,7 @@ func UntilDone(ctx context.Context, r io.Reader) io.Reader {
 	return &interruptible{ctx: ctx, r: r, got: make(chan []byte), failed: make(chan error, 1)}
 }
 
-// An interruptible reads from r in a goroutine, which stays behind if r never answers.
+// An interruptible reads from r in a goroutine. The goroutine never ends if r blocks forever.
 type interruptible struct {
 	ctx    context.Context
 	r      io.Reader

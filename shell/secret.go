@@ -18,21 +18,21 @@ import (
 	"crm/shell/render"
 )
 
-// Secrets is the one place where a secret is read: from a file, from the environment, or
-// from a terminal without echo. It never comes from the command line.
+// Secrets reads passwords and codes: from a file, from the environment, or from a terminal without echo. No other code
+// reads them, and they are never read from the command line.
 type Secrets struct {
-	File  string                   // the default of a password's file: --password-file
-	Value string                   // CRM_PASSWORD, used where a request allows it
-	Code  string                   // CRM_CODE, the same for a second factor's code
-	TTY   func() (*os.File, error) // the terminal to ask at; an error where there is none
-	Open  func(file string)        // called for a file of a secret before it is read; may be nil
+	File  string                   // default file of a password: --password-file
+	Value string                   // CRM_PASSWORD, used if a request allows it
+	Code  string                   // CRM_CODE, the same for codes of a second factor
+	TTY   func() (*os.File, error) // opens the terminal to ask at; an error if there is none
+	Open  func(file string)        // called with the name of each file before it is read; may be nil
 
-	asking func() // called before a terminal is asked; nil: nothing is
+	asking func() // called before a question at a terminal; may be nil
 }
 
 const longestSecret = 1024 // bytes
 
-// OpenTTY opens the terminal that the program was started at, wherever its input comes from.
+// OpenTTY opens the controlling terminal, even if standard input is redirected.
 func OpenTTY() (*os.File, error) {
 	if runtime.GOOS == "windows" {
 		return os.OpenFile("CONIN$", os.O_RDWR, 0)
@@ -40,8 +40,8 @@ func OpenTTY() (*os.File, error) {
 	return os.OpenFile("/dev/tty", os.O_RDWR, 0)
 }
 
-// Read answers a request for a secret from a file, a variable or the terminal. Of a file or a variable it returns the
-// first line, without its end and without a byte order mark before it.
+// Read reads a secret from a file, a variable or the terminal. From a file or a variable it returns the first line,
+// without its line end and without a byte order mark.
 func (s Secrets) Read(ctx context.Context, r commands.SecretRequest) (string, error) {
 	file, value := s.File, commands.FirstLine(s.Value)
 	if r.Code {
@@ -84,7 +84,7 @@ func (s Secrets) Read(ctx context.Context, r commands.SecretRequest) (string, er
 	}
 }
 
-// askTwice asks for a secret, and again for one that is new, if it may be one.
+// askTwice asks for a secret. A new password is checked and must be typed twice.
 func askTwice(ctx context.Context, tty *os.File, r commands.SecretRequest) (string, error) {
 	first, err := ask(ctx, tty, r.Question+": ")
 	if err == nil && r.Check != nil {
@@ -100,7 +100,7 @@ func askTwice(ctx context.Context, tty *os.File, r commands.SecretRequest) (stri
 	return first, err
 }
 
-// otherWays says how a request is answered without a terminal.
+// otherWays returns the hint about reading a secret without a terminal.
 func otherWays(r commands.SecretRequest) string {
 	switch {
 	case r.Code && r.Env:
@@ -113,7 +113,7 @@ func otherWays(r commands.SecretRequest) string {
 	return ": use --new-password-file FILE"
 }
 
-// show writes what is for the eyes of whoever is asked.
+// show writes the notice and the QR code of a request to the terminal.
 func show(tty *os.File, r commands.SecretRequest) error {
 	if r.Notice == "" {
 		return nil
@@ -136,16 +136,16 @@ func show(tty *os.File, r commands.SecretRequest) error {
 	return err
 }
 
-// screenOf is where a terminal writes.
+// screenOf returns the writer of a terminal.
 func screenOf(tty *os.File) io.Writer {
 	if runtime.GOOS == "windows" {
-		return os.Stderr // CONIN$ is for reading
+		return os.Stderr // CONIN$ can only be read
 	}
 	return tty
 }
 
-// ask reads one line without echo. The terminal is raw meanwhile, so that Ctrl-C is read like any other key and
-// nobody is left behind who waits for the next line; it is as before in every case.
+// ask reads one line without echo. Meanwhile the terminal is in raw mode, so that Ctrl-C is read as a key and no
+// reader is left waiting for the next line. The mode is restored in every case.
 func ask(ctx context.Context, tty *os.File, question string) (string, error) {
 	before, err := term.MakeRaw(int(tty.Fd()))
 	if err != nil {
@@ -160,7 +160,7 @@ func ask(ctx context.Context, tty *os.File, question string) (string, error) {
 	return wait(ctx, func() (string, error) { return readSecret(tty) })
 }
 
-// wait is what read answers, or context.Canceled as soon as ctx ends.
+// wait returns the result of read, or context.Canceled as soon as ctx ends.
 func wait(ctx context.Context, read func() (string, error)) (string, error) {
 	type answer struct {
 		text string
@@ -179,15 +179,15 @@ func wait(ctx context.Context, read func() (string, error)) (string, error) {
 	}
 }
 
-// readSecret reads the keys of a raw terminal up to Enter. Ctrl-C, and Ctrl-D on an empty line, give up; Backspace and
-// Ctrl-U correct.
+// readSecret reads keys of a raw terminal up to Enter. Ctrl-C, and Ctrl-D on an empty line, cancel. Backspace deletes
+// a character, Ctrl-U all.
 func readSecret(tty io.Reader) (string, error) {
 	const interrupt, end, backspace, kill, rubout = 0x03, 0x04, 0x08, 0x15, 0x7f
 	var typed []byte
-	key := make([]byte, 1) // what is typed ahead stays for the next to read
+	key := make([]byte, 1) // typed-ahead input is left for the next reader
 	for {
 		if _, err := tty.Read(key); err != nil {
-			return "", context.Canceled // the terminal is gone
+			return "", context.Canceled // the terminal is closed
 		}
 		switch key[0] {
 		case '\r', '\n':
@@ -212,7 +212,7 @@ func readSecret(tty io.Reader) (string, error) {
 	}
 }
 
-// Asker asks for lines that are no secret; nil if in is no terminal.
+// Asker returns a function that asks for a line that is not secret; nil if in is not a terminal.
 func Asker(in *os.File, out io.Writer) func(ctx context.Context, question string) (string, error) {
 	if !term.IsTerminal(int(in.Fd())) {
 		return nil

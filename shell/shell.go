@@ -1,6 +1,6 @@
-// Package shell is the conversation: it reads commands from the prompt or from a script, dispatches
-// them and prints their answers and errors. Nothing else prints errors; only main exits. Package line
-// reads the prompt, package render turns records into characters; neither imports the other.
+// Package shell runs the conversation. It reads commands from the prompt or a script, dispatches them and prints their
+// answers and errors. No other package prints errors; only main exits. Package line reads lines, package render
+// formats records; neither imports the other.
 package shell
 
 import (
@@ -29,7 +29,7 @@ import (
 // A Shell is one conversation. Fill the fields, then call [Shell.Converse] or [Shell.Run].
 type Shell struct {
 	Session  *commands.Session
-	Data     io.Writer // answers, so that a pipe holds nothing else
+	Data     io.Writer // answers, and nothing else, so that they can be piped
 	Words    io.Writer // messages, warnings, errors
 	Screen   Screen
 	Secrets  Secrets
@@ -38,31 +38,31 @@ type Shell struct {
 
 	Yes       bool // destructive commands do not ask
 	Quiet     bool // no messages, only data, warnings and errors
-	KeepGoing bool // a script runs on after an error
-	Atomic    bool // a script is done as a whole or not at all
+	KeepGoing bool // a script continues after an error
+	Atomic    bool // scripts run in one transaction
 
-	Idle  time.Duration    // without a key the prompt is locked; 0: never
-	Clock func() time.Time // that measures it; nil: time.Now
+	Idle  time.Duration    // time without keys after which the prompt locks; 0: never
+	Clock func() time.Time // clock for Idle; nil: time.Now
 
-	asks     asker            // at the prompt; nil in a script
-	declines string           // the key or line that declines a question: "Esc"
+	asks     asker            // asks questions at the prompt; nil in a script
+	declines string           // key or line that declines a question: "Esc"
 	did      commands.Command // the last one
-	values   []commands.Use   // of the last command if it succeeded
-	depth    int              // of source
-	sourced  *int             // the commands that the last source ran; nil if the last command was no source
-	speak    func()           // ends a hush
-	held     *[]func() error  // answers of an atomic script, printed after its commit; nil: printed at once
+	values   []commands.Use   // values of the last command if it succeeded
+	depth    int              // nesting of source
+	sourced  *int             // number of commands that the last source ran; nil if the last command was not source
+	speak    func()           // turns the echo on again after hush
+	held     *[]func() error  // answers of an atomic script, printed after the commit; nil: printed at once
 }
 
-// A Screen is what answers are made to fit.
+// A Screen describes the terminal that answers are formatted for.
 type Screen struct {
 	Terminal bool       // Data is a terminal
-	Color    bool       // colour is wanted there when `set color` is auto
+	Color    bool       // use colour if `set color` is auto
 	Width    func() int // in columns; nil: no limit
 	Height   func() int // in lines
 }
 
-// Attach gives the session what only a shell can do.
+// Attach sets the session's functions of the shell.
 func (sh *Shell) Attach() {
 	sh.Secrets.asking = sh.hush
 	sh.Session.Secret = func(ctx context.Context, r commands.SecretRequest) (string, error) {
@@ -88,13 +88,13 @@ func (sh *Shell) Attach() {
 	}
 }
 
-// Leave signs out whoever is signed in; nothing is said.
+// Leave signs the user out without a message.
 func (sh *Shell) Leave() {
 	who := sh.who()
 	sh.Reporter.events(who, commands.Leave(sh.Session).Events, nil)
 }
 
-// do runs one command and prints its answer. Ctrl-C cancels the command, not the shell.
+// do runs one command and prints its answer. Ctrl-C cancels the command, but does not end the shell.
 func (sh *Shell) do(ctx context.Context, line string, typed bool) error {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
 	defer stop()
@@ -105,14 +105,14 @@ func (sh *Shell) do(ctx context.Context, line string, typed bool) error {
 	took := time.Since(began)
 	if err != nil && ctx.Err() != nil && !errors.Is(err, commands.ErrExit) && !errors.Is(err, repo.ErrUnanswered) &&
 		!errors.As(err, new(repo.Uncertain)) {
-		err = context.Canceled // whatever the cancelled command made of it
+		err = context.Canceled // replaces the command's own error of the cancellation
 	}
 	sh.Reporter.events(cmp.Or(sh.who(), before), answer.Output.Events, err)
 	if err != nil {
 		return err
 	}
 	if sh.held != nil && !answer.Command.IsOwnAccount() {
-		if err := answer.Output.Gather(ctx); err != nil { // the rows are read in the script's transaction
+		if err := answer.Output.Gather(ctx); err != nil { // reads the rows in the script's transaction
 			return err
 		}
 		answer.Format = cmp.Or(answer.Format, sh.Session.Settings.Format)
@@ -122,8 +122,8 @@ func (sh *Shell) do(ctx context.Context, line string, typed bool) error {
 	return sh.print(ctx, answer, took)
 }
 
-// hush has the terminal show nothing of what is typed until the command is done that asks for a secret: who types the
-// next one before it is asked for, while the last one is judged, does not see it appear.
+// hush turns off the terminal's echo until the end of a command that asks for a secret, so that a secret typed
+// before its question is not shown.
 func (sh *Shell) hush() {
 	if sh.speak != nil {
 		return
@@ -141,7 +141,7 @@ func (sh *Shell) unhush() {
 	}
 }
 
-// dispatch is commands.Dispatch with a panic turned into an error.
+// dispatch calls commands.Dispatch and converts a panic to an error.
 func (sh *Shell) dispatch(ctx context.Context, line string, typed bool) (answer commands.Answer, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -151,7 +151,7 @@ func (sh *Shell) dispatch(ctx context.Context, line string, typed bool) (answer 
 	return commands.Dispatch(ctx, sh.Session, line, typed)
 }
 
-// who is the ID of the signed-in user, 0 when there is none.
+// who returns the ID of the signed-in user; 0 when signed out.
 func (sh *Shell) who() int64 {
 	if sh.Session.Me == nil {
 		return 0
@@ -159,7 +159,7 @@ func (sh *Shell) who() int64 {
 	return sh.Session.Me.ID
 }
 
-// print writes an answer: data first, then words.
+// print writes an answer: first its data, then its messages.
 func (sh *Shell) print(ctx context.Context, a commands.Answer, took time.Duration) error {
 	if a.To.File != "" {
 		to := a.To
@@ -211,8 +211,8 @@ func (sh *Shell) print(ctx context.Context, a commands.Answer, took time.Duratio
 	return nil
 }
 
-// stream prints a list while it is read, notes on the trail how many rows were given, and warns of values in them that
-// could not be opened. Its errors say that the answer is incomplete.
+// stream prints a list while it is read. Then it adds the number of rows to the trail, and warns of values that could
+// not be decrypted. Its errors say that the answer is incomplete.
 func (sh *Shell) stream(ctx context.Context, a *commands.Answer, style render.Style) error {
 	warning, rows := "", 0
 	err := sh.Pager.stream(sh.Data, func(w io.Writer) (err error) {
@@ -221,7 +221,7 @@ func (sh *Shell) stream(ctx context.Context, a *commands.Answer, style render.St
 		return err
 	})
 	if err != nil && ctx.Err() != nil {
-		err = context.Canceled // whatever the cancelled statement made of it
+		err = context.Canceled // replaces the statement's own error of the cancellation
 	}
 	sh.Session.NoteExport(context.WithoutCancel(ctx), *a, rows)
 	if warning != "" && len(a.Output.Warnings) == 0 {
@@ -230,11 +230,10 @@ func (sh *Shell) stream(ctx context.Context, a *commands.Answer, style render.St
 	return commands.CutShort(err, rows)
 }
 
-// say writes one message.
+// say prints a message.
 func (sh *Shell) say(message string) { _ = Say(sh.Words, message) }
 
-// Say writes a message to people, on a terminal in lines that end between words. What a record holds never reaches
-// it as a control.
+// Say writes a message. On a terminal it wraps lines between words. It escapes control characters.
 func Say(to io.Writer, message string) error {
 	message = render.Escape(message)
 	if out, ok := to.(*os.File); ok && term.IsTerminal(int(out.Fd())) {
@@ -245,7 +244,7 @@ func Say(to io.Writer, message string) error {
 	return err
 }
 
-// footer tells how much there is, how to get more of it, which columns there was no room for, and how long it took.
+// footer returns the lines after a list: the number of rows, how to get more, the hidden columns, and the time taken.
 func footer(out commands.Output, hidden []string, timing string) string {
 	rows := len(out.Rows)
 	text := count(rows, "row")
@@ -284,8 +283,7 @@ func (sh *Shell) style(format string) render.Style {
 	return st
 }
 
-// fail prints an error: in words if it is of a kind that a user may read, else with a
-// reference that the reporter has too.
+// fail prints an error: its text if a user may read it, else a reference, under which it is also reported.
 func (sh *Shell) fail(err error) {
 	var at placed
 	var done printed
@@ -305,7 +303,7 @@ func (sh *Shell) fail(err error) {
 		return
 	}
 	if errors.Is(err, syscall.EPIPE) {
-		return // whoever read the answers has seen enough
+		return // the reader of the answers has closed the pipe
 	}
 	text, hint := commands.Describe(err)
 	if !commands.Readable(err) {
@@ -319,7 +317,7 @@ func (sh *Shell) fail(err error) {
 	}
 }
 
-// reference names one failure, for the user and the reporter.
+// reference returns a random name for a failure.
 func reference() string {
 	b := make([]byte, 4)
 	_, _ = rand.Read(b) // never fails (crypto/rand)

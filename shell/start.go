@@ -16,16 +16,16 @@ import (
 	"crm/shell/line"
 )
 
-// This file begins a conversation: where its commands come from, where its answers go, and the greeting.
+// This file starts a conversation: the sources of commands, the screen, and the greeting.
 
-// A Source is where a script comes from: its text, or the name of a file.
+// A Source is the text of a script or the name of its file.
 type Source struct {
 	IsFile bool
 	Text   string
 }
 
-// Scripts opens the sources in their order; without any, stdin unless it is a terminal. A nil slice means the prompt.
-// It fails with ErrUsage before any of them runs if a file cannot be opened. The caller calls done after the last one.
+// Scripts opens the sources in order; without sources, stdin unless it is a terminal. A nil slice means the prompt. If
+// a file cannot be opened, it returns ErrUsage. The caller must call done after the last script.
 func Scripts(sources []Source, stdin *os.File) (scripts []Script, done func(), err error) {
 	var files []*os.File
 	done = func() {
@@ -52,7 +52,7 @@ func Scripts(sources []Source, stdin *os.File) (scripts []Script, done func(), e
 	return scripts, done, nil
 }
 
-// ScreenOf is the screen that out is, if it is one.
+// ScreenOf returns the Screen of out; the zero value if out is not a terminal.
 func ScreenOf(out *os.File) Screen {
 	terminal := term.IsTerminal(int(out.Fd()))
 	return Screen{
@@ -63,7 +63,7 @@ func ScreenOf(out *os.File) Screen {
 	}
 }
 
-// sizeOf is the terminal's, 80×24 where it does not say.
+// sizeOf returns the terminal's size, or 80×24 if it is unknown.
 func sizeOf(out *os.File) (width, height int) {
 	width, height, err := term.GetSize(int(out.Fd()))
 	if err != nil || width <= 0 || height <= 0 {
@@ -72,15 +72,15 @@ func sizeOf(out *os.File) (width, height int) {
 	return width, height
 }
 
-// A Welcome is how a conversation with a person begins.
+// A Welcome configures a conversation at a terminal.
 type Welcome struct {
-	Words       []string // said first, a line each
-	HistoryFile string   // of nobody; each user's is beside it
+	Words       []string // lines printed first
+	HistoryFile string   // history while signed out; the users' histories are beside it
 	HistorySize int      // in lines
 }
 
-// Meet converses with the person at the terminal until they leave. Ctrl-C is the command's or the line's, never the
-// conversation's; a signal that ends it is returned, 0 if there was none.
+// Meet runs a conversation at the terminal until the user leaves. Ctrl-C cancels a command or a line, never the
+// conversation. Meet returns the signal that ended the conversation, or 0.
 func (sh *Shell) Meet(ctx context.Context, in, out *os.File, w Welcome) (ended syscall.Signal, err error) {
 	for _, words := range w.Words {
 		sh.say(words)
@@ -112,7 +112,7 @@ func (sh *Shell) Meet(ctx context.Context, in, out *os.File, w Welcome) (ended s
 			if n, ok := s.(syscall.Signal); ok {
 				select {
 				case signals <- n:
-				default: // one is enough
+				default: // one signal is enough
 				}
 			}
 			cancel()
@@ -125,8 +125,8 @@ func (sh *Shell) Meet(ctx context.Context, in, out *os.File, w Welcome) (ended s
 	return ended, err
 }
 
-// historyOf is the history file of one user of one database, beside the configured one: nobody is offered
-// what somebody else typed.
+// historyOf returns the history file of a user of a database, beside the configured file. Users do not see each
+// other's lines.
 func historyOf(file, server, user string) string {
 	if file == "" || user == "" {
 		return file
@@ -135,7 +135,7 @@ func historyOf(file, server, user string) string {
 	return fmt.Sprintf("%s-%x", file, sum[:6])
 }
 
-// LogFile is a file that is made, for its owner alone, when there is something to write.
+// LogFile returns a writer to a file, which is created with mode 0600 at the first write.
 func LogFile(path string) io.Writer { return logFile(path) }
 
 type logFile string

@@ -14,20 +14,20 @@ import (
 	"crm/shell/render"
 )
 
-// This file repeats a command in place and shows what changed since the time before.
+// This file repeats a command in place and highlights what has changed since the previous run.
 
 const (
-	home      = "\x1b[H"      // to the upper left
-	clearLine = "\x1b[K"      // the rest of the line
-	clearRest = "\x1b[J"      // the rest of the screen
+	home      = "\x1b[H"      // moves the cursor to the upper left corner
+	clearLine = "\x1b[K"      // clears the rest of the line
+	clearRest = "\x1b[J"      // clears the rest of the screen
 	other     = "\x1b[?1049h" // the alternate screen
 	back      = "\x1b[?1049l"
 	reverse   = "\x1b[7m"
 	plain     = "\x1b[0m"
 )
 
-// watch repeats a command until ctx ends, which is how it is left, on a screen of its own. A failure is shown and
-// tried again; only the end of the session ends it, and an absence that locks the prompt.
+// watch repeats a command on the alternate screen until ctx ends. It shows an error and goes on, but it stops at the
+// end of the session and at the idle time that locks the prompt.
 func (sh *Shell) watch(ctx context.Context, every time.Duration, command string) error {
 	_, _ = io.WriteString(sh.Data, other)
 	defer func() { _, _ = io.WriteString(sh.Data, back) }()
@@ -59,7 +59,7 @@ func (sh *Shell) watch(ctx context.Context, every time.Duration, command string)
 	}
 }
 
-// frame is one answer as text, without colour so that its lines can be compared.
+// frame returns an answer as text, without colour, so that its lines can be compared.
 func (sh *Shell) frame(ctx context.Context, line string) string {
 	answer, err := sh.dispatch(ctx, line, false)
 	if err != nil {
@@ -78,7 +78,7 @@ func (sh *Shell) frame(ctx context.Context, line string) string {
 	return b.String()
 }
 
-// repaint draws a frame over the one before, as much as the screen holds, with changes in reverse video.
+// repaint draws as much of a frame as the screen holds over the previous one. Changes are in reverse video.
 func (sh *Shell) repaint(head string, lines, before []string) string {
 	height := 24
 	if sh.Screen.Height != nil {
@@ -103,8 +103,8 @@ func (sh *Shell) repaint(head string, lines, before []string) string {
 	return b.String()
 }
 
-// highlight shows what of a line differs from the line before: of a table the cells, wherever they stand now, of other
-// text the words at their place.
+// highlight returns a line with changes in reverse video: changed cells of a table, even if they have moved, or
+// changed words of other text.
 func highlight(line, was string) string {
 	now, then := strings.Split(line, "│"), strings.Split(was, "│")
 	switch {
@@ -121,7 +121,7 @@ func highlight(line, was string) string {
 	return strings.Join(now, "│")
 }
 
-// sameCell tells whether two texts may be of one value, be it cut off at another width.
+// sameCell reports whether two texts may show the same value, even if one of them is cut.
 func sameCell(a, b string) bool {
 	whole, cutA := strings.CutSuffix(a, "…")
 	part, cutB := strings.CutSuffix(b, "…")

@@ -9,12 +9,13 @@ import (
 	"github.com/spf13/cast"
 )
 
-// This file names what is weak in a config, for crm config check.
+// This file finds the weak spots of a config, for crm config check.
 
-// A Setting is an option's value, and what the config file says of it; nil for nothing.
+// A Setting is the value of an option, and its value in the config file; nil if the file does not set it.
 type Setting struct{ Value, File any }
 
-// Weak returns the weak spots of a config and of its files, each with how to mend it. get returns the setting of a key.
+// Weak returns the weak spots of a config and its files, each with the way to mend it. get returns the setting of a
+// key.
 func Weak(get func(key string) Setting, configFile, keysetFile string) (all []string) {
 	weak := func(is bool, format string, args ...any) {
 		if is {
@@ -50,7 +51,7 @@ func Weak(get func(key string) Setting, configFile, keysetFile string) (all []st
 	return all
 }
 
-// holdsPassword tells whether a connection string holds a password.
+// holdsPassword reports whether a connection string contains a password.
 func holdsPassword(text string) bool {
 	if u, err := url.Parse(text); err == nil && u.Scheme != "" {
 		password, _ := u.User.Password()

@@ -1,5 +1,5 @@
-// Package config says what can be configured: every key with its default, the values that are possible and
-// one line of why. The program's flags, its variables and config.yaml.example are made from it.
+// Package config declares all config keys, each with its default, the possible values and a line of explanation. The
+// program's flags and variables and config.yaml.example are generated from it.
 package config
 
 import (
@@ -19,16 +19,16 @@ import (
 	"crm/commands"
 )
 
-// An Option is one key of the config: in the file as it is, in the environment as CRM_ and capitals
-// with _ for the dot, and, where Flag is set, on the command line.
+// An Option is one key of the config. Its variable is CRM_ and the key in capitals with _ for the dot. If Flag is set,
+// it is also a command line flag.
 type Option struct {
 	Key, Flag string
-	Default   any           // its type is the option's
-	kind      commands.Kind // which values are possible; the zero value: all
+	Default   any           // also determines the option's type
+	kind      commands.Kind // restricts the values; the zero value allows all
 	Help      string
 }
 
-// Options are all keys, in the order of the example.
+// Options returns all keys, in the order of the example.
 func Options() []Option {
 	text, database := commands.Kind{}, identifier("template0", "template1")
 	schema, role := identifier("information_schema"), identifier("public", "none")
@@ -129,15 +129,16 @@ func Options() []Option {
 	}
 }
 
-// Secrets are the variables that are no option: what they hold is in no file and on no command line.
+// Secrets returns the variables that are not options, because their values must not be in a file or on the command
+// line.
 func Secrets() []string { return []string{"CRM_CONFIG", "CRM_PASSWORD", "CRM_CODE", "CRM_KEYSET"} }
 
-// Env is the option's variable.
+// Env returns the name of the option's variable.
 func (o Option) Env() string {
 	return "CRM_" + strings.ToUpper(strings.ReplaceAll(o.Key, ".", "_"))
 }
 
-// Check refuses a value that is not of the option's type or not possible.
+// Check returns an error if a value has the wrong type or is not possible.
 func (o Option) Check(value any) error {
 	text, err := cast.ToStringE(value)
 	if err != nil {
@@ -154,7 +155,7 @@ func (o Option) Check(value any) error {
 	return err
 }
 
-// orEmpty is the kind with an empty value too.
+// orEmpty returns the kind that also accepts an empty value.
 func orEmpty(k commands.Kind) commands.Kind {
 	parse := k.Parse
 	k.Parse = func(s *commands.Session, text string) (any, error) {
@@ -166,8 +167,8 @@ func orEmpty(k commands.Kind) commands.Kind {
 	return k
 }
 
-// identifier is the kind of the names that PostgreSQL takes for an object and does not reserve: at most 63 bytes, not
-// one of reserved, and not with the prefix of the system's own.
+// identifier returns the kind of names for PostgreSQL objects: at most 63 bytes, not one of reserved, and without the
+// prefix of system names.
 func identifier(reserved ...string) commands.Kind {
 	const longest = 63 // bytes, NAMEDATALEN - 1
 	k := commands.Required(commands.Text(longest))
@@ -220,7 +221,7 @@ func timeZone(text string) (*time.Location, error) {
 
 var errUnknown = errors.New("unknown")
 
-// known is the kind of the values that read accepts.
+// known returns the kind of the values that read accepts.
 func known[T any](what, like string, read func(string) (T, error)) commands.Kind {
 	return commands.Kind{Parse: func(_ *commands.Session, text string) (any, error) {
 		if _, err := read(text); err != nil || text == "" {
@@ -240,7 +241,7 @@ func duration(least, most time.Duration) commands.Kind {
 	}}
 }
 
-// orNever is the kind of a time with 0s too.
+// orNever returns the kind of a duration that also accepts 0s.
 func orNever(k commands.Kind) commands.Kind {
 	parse := k.Parse
 	k.Parse = func(s *commands.Session, text string) (any, error) {
@@ -256,7 +257,7 @@ func orNever(k commands.Kind) commands.Kind {
 	return k
 }
 
-// Variables are the names of all variables of crm.
+// Variables returns the names of all variables of crm.
 func Variables() []string {
 	names := Secrets()
 	for _, o := range Options() {
@@ -265,7 +266,8 @@ func Variables() []string {
 	return names
 }
 
-// UnknownVariable is the first variable of an environment that looks like crm's and is not; empty if there is none.
+// UnknownVariable returns the first variable of an environment that begins with CRM_ and is unknown; "" if there is
+// none.
 func UnknownVariable(environment []string) string {
 	ours := Variables()
 	for _, v := range environment {
@@ -277,13 +279,13 @@ func UnknownVariable(environment []string) string {
 	return ""
 }
 
-// OpenToOthers tells whether others than its owner can reach the file.
+// OpenToOthers reports whether users other than the owner have access to the file.
 func OpenToOthers(file string) bool {
 	info, err := os.Stat(file)
 	return err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0
 }
 
-// Example is config.yaml.example: every key, its default and one line of why.
+// Example returns the text of config.yaml.example: every key, its default and its explanation.
 func Example() string {
 	var text strings.Builder
 	text.WriteString(`# Every key of crm's config with its default.
@@ -309,7 +311,7 @@ func Example() string {
 	return text.String()
 }
 
-// written is a default as people write it in YAML.
+// written returns a default in YAML.
 func written(value any) string {
 	switch value := value.(type) {
 	case string:

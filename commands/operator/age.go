@@ -44,7 +44,7 @@ func (l Lock) recipients() ([]age.Recipient, error) {
 	return all, nil
 }
 
-// identities are nil where no key is given.
+// identities returns nil if no key is given.
 func (l Lock) identities() ([]age.Identity, error) {
 	if l.PassphraseFile != "" {
 		phrase, err := l.passphrase()
@@ -62,7 +62,7 @@ func (l Lock) identities() ([]age.Identity, error) {
 		return nil, say(ErrUsage, "--identity: %v", err)
 	}
 	identities, err := age.ParseIdentities(bytes.NewReader(text))
-	if err != nil { // whose text may quote the key
+	if err != nil { // the error's text may quote the key
 		return nil, say(ErrUsage,
 			"--identity: %s holds no private key of age, AGE-SECRET-KEY-1…, as age-keygen writes it", l.IdentityFile)
 	}
@@ -81,7 +81,7 @@ func (l Lock) passphrase() (string, error) {
 	return line, nil
 }
 
-// seal returns a writer that encrypts to out; closing it ends the encryption and leaves out open.
+// seal returns a writer that encrypts to out. Closing it ends the encryption but does not close out.
 func (l Lock) seal(out io.Writer) (io.WriteCloser, error) {
 	recipients, err := l.recipients()
 	if err != nil {
@@ -97,8 +97,8 @@ type plain struct{ io.Writer }
 
 func (plain) Close() error { return nil }
 
-// open returns what a file holds, decrypted if it is encrypted. It takes a passphrase's 256 MiB and second once, also
-// for who reads the file twice.
+// open returns the content of a file, decrypted if necessary. A passphrase is derived, which takes 256 MiB and a
+// second, only once, even if the content is read twice.
 func open(file io.ReaderAt, size int64, identities []age.Identity) (*io.SectionReader, error) {
 	start := make([]byte, len(ageMagic))
 	n, err := file.ReadAt(start, 0)

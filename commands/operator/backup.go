@@ -14,28 +14,28 @@ import (
 	"crm/repo"
 )
 
-// A Finder returns a program of PostgreSQL of at least that major version, and its major version.
+// A Finder returns the path of a PostgreSQL program with at least the given major version, and its major version.
 type Finder func(ctx context.Context, name string, major int) (path string, version int, err error)
 
-// A Backup is what `crm backup` does.
+// A Backup runs `crm backup`.
 type Backup struct {
 	Admin         *repo.Admin
 	File          string
-	Force         bool // File may be there
+	Force         bool // replace an existing File
 	Lock          Lock
 	Version       string // of crm
-	SchemaVersion string // the newest that this crm knows
+	SchemaVersion string // the newest version that this crm supports
 	Program       Finder
 	Say           func(string)
 }
 
-// Run writes the backup beside the file and renames it when it is whole: the file is there complete, or as it was
-// before.
+// Run writes the backup to a temporary file beside File and renames it when it is complete. After an error File is
+// unchanged.
 func (b Backup) Run(ctx context.Context) (err error) {
 	if err := b.checkFile(); err != nil {
 		return err
 	}
-	if _, err := b.Lock.recipients(); err != nil { // before anything is written
+	if _, err := b.Lock.recipients(); err != nil { // checked before anything is written
 		return err
 	}
 	file, err := os.CreateTemp(filepath.Dir(b.File), "."+filepath.Base(b.File)+".*") // mode 0600
@@ -55,7 +55,7 @@ func (b Backup) Run(ctx context.Context) (err error) {
 	if err := errors.Join(file.Sync(), file.Close()); err != nil {
 		return b.unwritable(err)
 	}
-	if err := b.checkFile(); err != nil { // another one may have come
+	if err := b.checkFile(); err != nil { // another process may have created it meanwhile
 		return err
 	}
 	if err := os.Rename(file.Name(), b.File); err != nil {
@@ -68,7 +68,7 @@ func (b Backup) Run(ctx context.Context) (err error) {
 	return nil
 }
 
-// write writes all of a backup to a file.
+// write writes a whole backup to a file.
 func (b Backup) write(ctx context.Context, file *os.File) (m repo.Manifest, err error) {
 	sealed, err := b.Lock.seal(file)
 	if err != nil {
@@ -105,7 +105,7 @@ func (b Backup) checkFile() error {
 	return nil
 }
 
-// unwritable is the words for an error of the file; others stay as they are.
+// unwritable adds a text for users to an error of the file. It returns other errors unchanged.
 func (b Backup) unwritable(err error) error {
 	var path *fs.PathError
 	var link *os.LinkError
@@ -129,7 +129,7 @@ func (b Backup) summary(m repo.Manifest) string {
 	return fmt.Sprintf("backup %s: %d rows of %d tables, %s; %s", b.File, rows, len(m.Rows), way, keysNeeded(m))
 }
 
-// keysNeeded says which keys of a keyset the sealed values need.
+// keysNeeded returns the message about the keys that the sealed values need.
 func keysNeeded(m repo.Manifest) string {
 	if len(m.Keys) == 0 {
 		return "it needs no keyset"
@@ -141,7 +141,7 @@ func keysNeeded(m repo.Manifest) string {
 	return "it needs the keyset with key " + strings.Join(ids, ", ")
 }
 
-// number is a schema version's, 0 for none.
+// number returns a schema version as a number; 0 for none.
 func number(version string) int {
 	n, _ := strconv.Atoi(version)
 	return n

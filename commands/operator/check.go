@@ -5,7 +5,7 @@ import (
 	"crm/repo"
 )
 
-// WeakSpots returns the error of a config check that found so many weak spots, nil for none.
+// WeakSpots returns the error of a config check with that number of weak spots; nil for 0.
 func WeakSpots(spots int) error {
 	if spots == 0 {
 		return nil

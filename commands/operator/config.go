@@ -10,10 +10,10 @@ import (
 	"crm/commands"
 )
 
-// This file writes the config that `crm init` makes.
+// This file writes the config file of `crm init`.
 
-// WriteConfig makes a config file, for its owner alone, of keys of two words ("database.url") and their
-// values; keys of one first word follow each other. It is ErrUsage where the file cannot be made.
+// WriteConfig creates a config file of mode 0600 with keys of two words ("database.url") and their values. Keys with
+// the same first word must be consecutive. If the file cannot be created, it returns ErrUsage.
 func WriteConfig(path string, keys [][2]string) error {
 	var text strings.Builder
 	text.WriteString("# crm's config; config.yaml.example explains every key\n")
@@ -36,7 +36,7 @@ func WriteConfig(path string, keys [][2]string) error {
 	return nil
 }
 
-// writeNew makes a file for its owner alone; it never overwrites one.
+// writeNew creates a file of mode 0600. It returns an error if the file exists.
 func writeNew(path, text string) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {

@@ -7,11 +7,11 @@ import (
 	"crm/repo"
 )
 
-// ErrUsage is wrapped by errors of what the caller gave: flags, and files that cannot be read or written. Their text
-// names it.
+// ErrUsage is wrapped by errors of flags, and of files that cannot be read or written. Their text names the flag or
+// file.
 var ErrUsage = errors.New("usage")
 
-// What can be wrong with a backup file; see [Source.worded] for the words.
+// Errors of a backup file; see [Source.worded] for their texts.
 var (
 	errDamaged   = errors.New("damaged")
 	errForeign   = errors.New("foreign")
@@ -20,7 +20,7 @@ var (
 	errOtherKey  = errors.New("other key")
 )
 
-// fileProblems are the words and the kinds of those.
+// fileProblems has the texts and kinds of these errors.
 var fileProblems = []struct {
 	err, kind error
 	words     string
@@ -32,7 +32,7 @@ var fileProblems = []struct {
 	{errOtherKey, repo.ErrDenied, "is not opened by the given identity or passphrase"},
 }
 
-// worded is an error of a kind, with a text of its own.
+// worded is an error of a kind with its own text.
 type worded struct {
 	text string
 	kind error

@@ -1,4 +1,4 @@
-// Package operator holds what an administrator does to a database from outside of crm's prompt.
+// Package operator implements the commands that an administrator runs outside of crm's prompt.
 package operator
 
 import (
@@ -15,27 +15,27 @@ import (
 	"crm/repo"
 )
 
-// This file is the format of a backup: pg_dump's custom format, and behind it three lines:
+// This file defines the format of a backup: pg_dump's custom format, followed by three lines:
 //
 //	crm-backup 1
 //	{the manifest as JSON}
 //	sha256:{64 hex digits, of every byte before this line}
 //
-// pg_restore reads what it needs from the front and takes no notice of the rest, so it restores a backup without crm.
-// An encrypted backup is all of that in an age file (age-encryption.org/v1).
+// pg_restore ignores the three lines, so it can restore a backup without crm. An encrypted backup is an age file
+// (age-encryption.org/v1) of the same content.
 
 const (
 	format       = 1
 	dumpMagic    = "PGDMP"
 	sumLabel     = "sha256:"
 	sumLine      = len(sumLabel) + 2*sha256.Size + 1
-	trailerLimit = 1 << 20 // bytes of the three lines
+	trailerLimit = 1 << 20 // maximal bytes of the three lines
 )
 
-// The line before the manifest; the dump before it has no line end of its own.
+// The line before the manifest. It begins with a line feed, because the dump does not end with one.
 var formatLine = regexp.MustCompile(`\ncrm-backup ([0-9]{1,9})\n`)
 
-// A backupWriter counts and digests a dump on its way to out.
+// A backupWriter writes a dump to out and computes its length and digest.
 type backupWriter struct {
 	out    io.Writer
 	digest hashWriter
@@ -54,7 +54,7 @@ func (w *backupWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// finish writes the lines behind the dump.
+// finish writes the lines after the dump.
 func (w *backupWriter) finish(m repo.Manifest) error {
 	text, err := json.Marshal(m)
 	if err != nil {
@@ -67,14 +67,14 @@ func (w *backupWriter) finish(m repo.Manifest) error {
 	return err
 }
 
-// A content is what a backup file holds, once all of it was read and found whole.
+// A content describes a backup file that was read completely and is undamaged.
 type content struct {
 	manifest repo.Manifest
 	dump     int64 // length of the dump, bytes
 	sum      [sha256.Size]byte
 }
 
-// examine reads all of a backup, holding no more of it than the trailer.
+// examine reads a whole backup. It holds only the last three lines in memory.
 func examine(r io.Reader) (c content, err error) {
 	var length int64
 	var head, tail []byte
@@ -118,7 +118,7 @@ func examine(r io.Reader) (c content, err error) {
 	return c, nil
 }
 
-// cutSum takes the last line off.
+// cutSum removes the last line.
 func cutSum(tail []byte) (body, sum []byte, ended bool) {
 	if len(tail) < sumLine {
 		return tail, nil, false
@@ -129,7 +129,7 @@ func cutSum(tail []byte) (body, sum []byte, ended bool) {
 	return body, sum, labelled && err == nil && line[len(line)-1] == '\n'
 }
 
-// An archive reads the dump of a backup that was examined, and then tells whether the whole file is still the same.
+// An archive reads the dump of an examined backup, and then checks that the file has not changed since.
 type archive struct {
 	file io.Reader // all of it
 	dump io.Reader
@@ -145,7 +145,7 @@ func newArchive(file io.Reader, c content) *archive {
 
 func (a *archive) Read(p []byte) (int, error) { return a.dump.Read(p) }
 
-// whole reads the rest and compares the digest.
+// whole reads the rest of the file and compares the digest.
 func (a *archive) whole() error {
 	tail, err := io.ReadAll(io.LimitReader(a.file, trailerLimit+1))
 	if err != nil {
@@ -154,7 +154,7 @@ func (a *archive) whole() error {
 	body, _, _ := cutSum(tail)
 	_, _ = a.seen.Write(body)
 	if !bytes.Equal(a.seen.Sum(nil), a.want[:]) {
-		return errDamaged // since it was examined
+		return errDamaged // changed since it was examined
 	}
 	return nil
 }

@@ -15,11 +15,11 @@ import (
 	"crm/security"
 )
 
-// A Keyset is what `crm keyset` works on.
+// A Keyset runs the commands of `crm keyset`.
 type Keyset struct {
 	File    string
 	Content []byte      // of CRM_KEYSET; empty: the file's
-	Admin   *repo.Admin // nil: the database is not asked
+	Admin   *repo.Admin // nil: without the database
 	Say     func(string)
 	Out     io.Writer
 }
@@ -44,7 +44,7 @@ func readKeyset(file string) ([]byte, error) {
 	return content, nil
 }
 
-// List prints one line for each key: its id, what it does in this keyset, and its state in the database.
+// List prints one line per key: its ID, its use in this keyset, and its state in the database.
 func (k Keyset) List(ctx context.Context) error {
 	content, err := k.content()
 	if err != nil {
@@ -86,7 +86,7 @@ func (k Keyset) List(ctx context.Context) error {
 	return nil
 }
 
-// Fingerprint prints a digest that is the same for equal keysets, however their files are written.
+// Fingerprint prints a digest of the keyset. It is the same for equal keysets, even if their files differ.
 func (k Keyset) Fingerprint() error {
 	content, err := k.content()
 	if err != nil {
@@ -100,8 +100,8 @@ func (k Keyset) Fingerprint() error {
 	return err
 }
 
-// Import adds the keys of another keyset file that this one lacks, so that it opens what they sealed. If one of its
-// keys is the one that the database takes, it becomes the key that seals here.
+// Import adds the missing keys of another keyset file, so that values sealed with them can be decrypted. If the
+// database's present key is among them, it becomes the key that encrypts.
 func (k Keyset) Import(ctx context.Context, file string) error {
 	ours, err := readKeyset(k.File)
 	if err != nil {
@@ -135,8 +135,8 @@ func (k Keyset) Import(ctx context.Context, file string) error {
 	return nil
 }
 
-// usePresent makes the database's present key the one that seals, if the keyset holds it and another one seals. key is
-// 0 if nothing changed.
+// usePresent makes the database's present key the key that encrypts, if the keyset has it. key is 0 if nothing has
+// changed.
 func (k Keyset) usePresent(ctx context.Context, content []byte) (fresh []byte, key uint32, err error) {
 	if k.Admin == nil {
 		return content, 0, nil

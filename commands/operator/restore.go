@@ -13,32 +13,32 @@ import (
 	"crm/repo"
 )
 
-// A Restore is what `crm restore` does.
+// A Restore runs `crm restore`.
 type Restore struct {
 	Admin         *repo.Admin
-	Names         repo.Names // of the place to restore into
+	Names         repo.Names // of the database to restore into
 	Source        *Source
 	SchemaVersion string
 	Program       Finder
 	AppPassword   string // of the app role, if it must be created
-	// Configure writes the missing keys of the config and names them; it runs before the app role is created.
+	// Configure writes the missing keys of the config and returns their names. It runs before the app role is created.
 	Configure func(context.Context) ([]string, error)
-	Try       func(context.Context) error // connects as crm will
+	Try       func(context.Context) error // connects as crm does
 	Keys      func() ([]uint32, error)    // ids of the keys of the configured keyset
 	// Upgrade upgrades an older schema to this version; nil: impossible.
 	Upgrade func(ctx context.Context, schemaVersion string) error
 	Say     func(string)
 }
 
-// A Source is a backup that was read to its end and found whole.
+// A Source is a backup that was read completely and is undamaged.
 type Source struct {
 	name    string
 	file    *os.File
-	plain   *io.SectionReader // what it holds, decrypted
+	plain   *io.SectionReader // the decrypted content
 	content content
 }
 
-// Open reads all of a backup. The caller must Close it.
+// Open reads and checks a whole backup. The caller must close it.
 func Open(ctx context.Context, name string, l Lock) (*Source, error) {
 	identities, err := l.identities()
 	if err != nil {
@@ -65,13 +65,13 @@ func Open(ctx context.Context, name string, l Lock) (*Source, error) {
 // Close closes the file.
 func (s *Source) Close() { _ = s.file.Close() }
 
-// read begins to read what the file holds.
+// read returns a reader of the content, from its beginning.
 func (s *Source) read(ctx context.Context) io.Reader {
 	_, _ = s.plain.Seek(0, io.SeekStart) // cannot fail
 	return checked{ctx, s.plain}
 }
 
-// Run restores all of the backup, or nothing.
+// Run restores the whole backup, or nothing.
 func (r Restore) Run(ctx context.Context) error {
 	m := r.Source.content.manifest
 	if err := r.admit(m); err != nil {
@@ -81,7 +81,7 @@ func (r Restore) Run(ctx context.Context) error {
 	return r.Admin.Alone(ctx, func() error { return r.Source.worded(ctx, r.restore(ctx, m)) })
 }
 
-// admit refuses a backup that does not fit this program or this config.
+// admit returns an error if the backup does not fit this program or this config.
 func (r Restore) admit(m repo.Manifest) error {
 	if number(m.SchemaVersion) > number(r.SchemaVersion) {
 		return newer("the backup "+r.Source.name, m.SchemaVersion, r.SchemaVersion)
@@ -134,7 +134,7 @@ func (r Restore) restore(ctx context.Context, m repo.Manifest) error {
 	return r.Try(ctx)
 }
 
-// tell says what was restored and what is left to do.
+// tell prints what was restored and what remains to be done.
 func (r Restore) tell(done repo.Restored, m repo.Manifest) {
 	for _, made := range done.Made {
 		r.Say("made " + made)
@@ -165,14 +165,14 @@ func (r Restore) holdsKeys(m repo.Manifest) bool {
 	return err == nil && !slices.ContainsFunc(m.Keys, func(id uint32) bool { return !slices.Contains(held, id) })
 }
 
-// summary says what a backup is.
+// summary returns a description of a backup.
 func summary(m repo.Manifest) string {
 	return fmt.Sprintf("backup of %s at %s by crm %s, schema version %s, PostgreSQL %s; %s",
 		strconv.Quote(m.Database), m.At.UTC().Format("2006-01-02 15:04:05 UTC"), m.Program, m.SchemaVersion, m.Server,
 		keysNeeded(m))
 }
 
-// worded names the file in an error of reading it.
+// worded returns an error of reading the file with a text for users.
 func (s *Source) worded(ctx context.Context, err error) error {
 	var path *os.PathError
 	switch {
@@ -191,7 +191,7 @@ func (s *Source) worded(ctx context.Context, err error) error {
 	return err
 }
 
-// checked ends reading when ctx ends; errors that are not the file's are damage, which age found.
+// checked stops reading when ctx ends. It converts errors of age to errDamaged.
 type checked struct {
 	ctx context.Context
 	in  io.Reader

@@ -15,11 +15,12 @@ import (
 	"crm/security"
 )
 
-// A Rotation is what `crm rotate-keys` does: a new key takes the place of the one that seals, and everything is sealed
-// and indexed anew with it, while others work. It may be interrupted, and is taken up where it stopped.
+// A Rotation runs `crm rotate-keys`. It replaces the key that encrypts, and re-encrypts and re-indexes all values
+// while others work. If it is interrupted, the next run continues it.
 //
-// Whoever shares the keyset file follows it at once. Machines with a copy of it get the new key before it is used:
-// Prepare makes it, Run then uses it. Old keys stay, for what somebody with an older keyset still writes, until Retire.
+// Programs that share the keyset file use the new key at once. For machines with copies, Prepare creates the key, the
+// copies are replaced, and then Run uses it. Old keys remain until Retire, for values that are written with an older
+// copy.
 type Rotation struct {
 	Admin      *repo.Admin
 	KeysetFile string
@@ -28,7 +29,7 @@ type Rotation struct {
 	Happened   func(commands.Event)
 }
 
-// Prepare makes the next key, unless it is there.
+// Prepare creates the next key, unless it exists.
 func (r Rotation) Prepare(ctx context.Context) error {
 	return r.alone(ctx, func(content []byte) error {
 		fresh, next, err := withNextKey(content)
@@ -47,9 +48,9 @@ func (r Rotation) Prepare(ctx context.Context) error {
 	})
 }
 
-// Run takes the next key into use, made now if Prepare has not, and re-encrypts everything. The order leaves no moment
-// at which a key is in use that the keyset's file or the database does not know. Values whose key is missing stay; then
-// it is ErrConflict, after all the rest is done.
+// Run starts to use the next key, which it creates if Prepare has not, and re-encrypts all values. At every moment the
+// key in use is in the keyset's file and registered in the database. Values whose key is missing are not changed; then
+// Run returns ErrConflict at the end.
 func (r Rotation) Run(ctx context.Context) error {
 	return r.alone(ctx, func(content []byte) error {
 		key, err := r.begin(ctx, content)
@@ -62,7 +63,7 @@ func (r Rotation) Run(ctx context.Context) error {
 		if err := r.Admin.EndRotation(ctx, key); err != nil {
 			return err
 		}
-		lost, err := r.reseal(ctx, false) // what was written under the old key until then
+		lost, err := r.reseal(ctx, false) // values that were meanwhile written under the old key
 		if err != nil {
 			return err
 		}
@@ -72,7 +73,7 @@ func (r Rotation) Run(ctx context.Context) error {
 	})
 }
 
-// begin returns the key that the rotation goes to, in use in the keyset's file and known to the database.
+// begin returns the new key, after it is in use in the keyset's file and registered in the database.
 func (r Rotation) begin(ctx context.Context, content []byte) (key uint32, err error) {
 	rotating, err := r.Admin.Rotating(ctx)
 	if err != nil {
@@ -114,14 +115,15 @@ func (r Rotation) begin(ctx context.Context, content []byte) (key uint32, err er
 	return key, security.ReplaceKeysetFile(r.KeysetFile, content)
 }
 
-// Retire seals anew whatever older keys have still sealed, and drops those keys.
+// Retire re-encrypts the values that are still sealed with older keys, and removes those keys.
 func (r Rotation) Retire(ctx context.Context) error {
 	return r.alone(ctx, func(content []byte) error {
 		if key, err := r.Admin.Rotating(ctx); err != nil || key != 0 {
 			return errors.Join(err, commands.Explain("a rotation is not finished", "run crm rotate-keys first",
 				repo.ErrConflict))
 		}
-		if next, err := security.NextKey(content); err != nil || next != 0 { // which others may seal with already
+		// other programs may already encrypt with it
+		if next, err := security.NextKey(content); err != nil || next != 0 {
 			return errors.Join(err, commands.Explain(fmt.Sprintf("key %d is in the keyset and not in use yet", next),
 				"run crm rotate-keys first", repo.ErrConflict))
 		}
@@ -145,7 +147,7 @@ func (r Rotation) Retire(ctx context.Context) error {
 	})
 }
 
-// alone keeps other administrators out and hands over the keyset.
+// alone calls do with the keyset's content under a lock that excludes other administrators.
 func (r Rotation) alone(ctx context.Context, do func(content []byte) error) error {
 	return r.Admin.Alone(ctx, func() error {
 		if there, err := r.Admin.HasSchema(ctx); err != nil || !there {
@@ -169,7 +171,7 @@ func (r Rotation) alone(ctx context.Context, do func(content []byte) error) erro
 	})
 }
 
-// register makes sure that the keyset is the one that the database takes values under.
+// register checks that the database accepts values under the keyset's key.
 func (r Rotation) register(ctx context.Context, content []byte) error {
 	cipher, err := security.LoadCipher(content)
 	if err != nil {
@@ -179,13 +181,13 @@ func (r Rotation) register(ctx context.Context, content []byte) error {
 	return err
 }
 
-// isFile tells an error of the keyset's file.
+// isFile reports whether the error is one of the keyset's file.
 func isFile(err error) bool {
 	var path *fs.PathError
 	return errors.As(err, &path)
 }
 
-// withNextKey is the keyset with a next key, made now if there is none, and that key's id.
+// withNextKey returns the keyset with a next key, which it creates if there is none, and the key's ID.
 func withNextKey(content []byte) (with []byte, next uint32, err error) {
 	if next, err = security.NextKey(content); err != nil || next != 0 {
 		return content, next, err
@@ -196,8 +198,8 @@ func withNextKey(content []byte) (with []byte, next uint32, err error) {
 	return with, next, err
 }
 
-// reseal re-encrypts and indexes whatever is not sealed with the present key. lost is an ErrConflict that names the
-// missing keys of values that stay as they are. Nothing is said of nothing to do unless always.
+// reseal re-encrypts and re-indexes the values that are not sealed with the present key. lost is an ErrConflict that
+// names the missing keys of unchanged values. If there is nothing to do, it prints a message only if always is true.
 func (r Rotation) reseal(ctx context.Context, always bool) (lost, err error) {
 	keyring, err := security.OpenKeyring(r.KeysetFile)
 	if err != nil {

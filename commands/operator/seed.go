@@ -8,7 +8,7 @@ import (
 	"crm/repo"
 )
 
-// NewPassword reads a password and checks the company's rules.
+// NewPassword reads a password and checks it against the rules.
 func NewPassword(ctx context.Context,
 	read func(context.Context, commands.SecretRequest) (string, error),
 ) (string, error) {
@@ -19,7 +19,7 @@ func NewPassword(ctx context.Context,
 	return password, err
 }
 
-// Tell writes numbers of records for people: "40 customers, 60 contracts"; "nothing" when there are none.
+// Tell returns numbers of records as text: "40 customers, 60 contracts"; "nothing" if all are 0.
 func Tell(c repo.Counts) string {
 	var words []string
 	for _, n := range []struct {
@@ -44,7 +44,7 @@ func Tell(c repo.Counts) string {
 	return strings.Join(words, ", ")
 }
 
-// TellPurged says what a purge did.
+// TellPurged returns the message about a purge.
 func TellPurged(p repo.Purged) string {
 	if p == (repo.Purged{}) {
 		return "no fictional data to remove"

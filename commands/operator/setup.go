@@ -1,6 +1,5 @@
-// Package operator holds what an administrator of the server runs from the command line of the
-// system: setting up, fictional data, checking the config, rotating keys. It uses the argument kinds,
-// password rules and worded errors of package commands, which does not import it; main calls it.
+// Package operator implements the subcommands of an administrator: setup, fictional data, config check, key rotation,
+// backup. It uses kinds, password rules and errors of package commands, which does not import it.
 package operator
 
 import (
@@ -16,34 +15,35 @@ import (
 	"crm/security"
 )
 
-// A Setup is what `crm init` does: config, keyset, roles, database, schema and the first administrator. Whatever is
-// there stays as it is, and an interrupted run is taken up where it stopped.
+// A Setup runs `crm init`. It creates config, keyset, roles, database, schema and the first administrator. It does not
+// change what exists, so an interrupted run can be repeated.
 type Setup struct {
 	Admin     *repo.Admin
 	SchemaSQL string
 
-	AppURL      string      // of the app role; must work in the end
-	AppPassword string      // in AppURL; empty where the server asks for none
-	ConfigFile  string      // made before the role whose new password it holds; empty when AppURL is not new
-	Config      [][2]string // keys of two words and their values, for ConfigFile
+	AppURL      string // of the app role; it must work at the end
+	AppPassword string // password in AppURL; empty if the server needs none
+	// written before the role is created, because it has the role's password; empty if AppURL is not new
+	ConfigFile string
+	Config     [][2]string // keys of two words and their values for ConfigFile
 
-	KeysetFile      string        // made with the schema; empty when Keys has the keyset
-	Keys            []byte        // the keyset's content; empty when KeysetFile has it
+	KeysetFile      string        // created with the schema; empty if Keys has the keyset
+	Keys            []byte        // content of the keyset; empty if KeysetFile has it
 	SessionLifetime time.Duration // at most
-	SessionIdle     time.Duration // without being used; 0: for ever
+	SessionIdle     time.Duration // without use; 0: forever
 	Cost            security.Params
 
-	// the first administrator, as far as they are known
+	// First has the known fields of the first administrator.
 	First repo.User
-	// asks for the rest; nil where nobody can be asked
+	// Ask asks for the other fields; nil without a terminal.
 	Ask    func(ctx context.Context, question string) (string, error)
-	Secret func(context.Context, commands.SecretRequest) (string, error) // asks for their password
+	Secret func(context.Context, commands.SecretRequest) (string, error) // reads the password
 	Say    func(string)
 
-	Happened func(commands.Event) // told of the first administrator (R31)
+	Happened func(commands.Event) // called after the first administrator is created (R31)
 }
 
-// Run sets up and says what it made. Nothing is made before every question is answered.
+// Run sets up and prints what it created. It creates nothing before every question is answered.
 func (c Setup) Run(ctx context.Context) error {
 	return c.Admin.Alone(ctx, func() error {
 		made, err := c.run(ctx)
@@ -98,13 +98,13 @@ func (c Setup) run(ctx context.Context) (made []string, err error) {
 	return made, c.try(ctx)
 }
 
-// Configure makes the config file as Run does, and says what it made.
+// Configure creates the config file like Run, and returns what it created.
 func (c Setup) Configure(ctx context.Context) (made []string, err error) { return c.config(ctx, false) }
 
-// Try connects as crm will.
+// Try connects as crm does.
 func (c Setup) Try(ctx context.Context) error { return c.try(ctx) }
 
-// config makes the config file with a connection string that nobody knows yet.
+// config creates the config file if the connection string is new.
 func (c Setup) config(ctx context.Context, _ bool) (made []string, err error) {
 	if c.ConfigFile == "" {
 		return nil, nil
@@ -126,8 +126,8 @@ func (c Setup) config(ctx context.Context, _ bool) (made []string, err error) {
 	return []string{"config " + c.ConfigFile}, nil
 }
 
-// keyset makes the key of the sealed columns, before there is anything to seal. A database that is
-// there already has its key elsewhere: a second one would seal what the first cannot open.
+// keyset creates the key of the sealed columns before the schema exists. If the schema exists, its key is elsewhere,
+// and values of a second key could not be decrypted with it.
 func (c Setup) keyset(_ context.Context, schemaIsThere bool) (made []string, err error) {
 	if c.KeysetFile == "" {
 		return nil, nil
@@ -147,7 +147,7 @@ func (c Setup) keyset(_ context.Context, schemaIsThere bool) (made []string, err
 	return []string{"keyset " + c.KeysetFile}, nil
 }
 
-// database makes roles, database and schema.
+// database creates roles, database and schema.
 func (c Setup) database(ctx context.Context, _ bool) (made []string, err error) {
 	made, err = c.Admin.Setup(ctx, c.SchemaSQL, c.AppPassword)
 	if err != nil {
@@ -174,7 +174,7 @@ func (c Setup) database(ctx context.Context, _ bool) (made []string, err error) 
 	return made, nil
 }
 
-// sealingKey registers the keyset's key in a database that knows none.
+// sealingKey registers the keyset's key in a database that has none.
 func (c Setup) sealingKey(ctx context.Context, _ bool) (made []string, err error) {
 	keyring, err := commands.OpenKeyring(c.Keys, c.KeysetFile)
 	if err != nil {
@@ -187,7 +187,7 @@ func (c Setup) sealingKey(ctx context.Context, _ bool) (made []string, err error
 	return made, err
 }
 
-// try connects as crm will.
+// try connects as crm does.
 func (c Setup) try(ctx context.Context) error {
 	err := c.Admin.Try(ctx, c.AppURL)
 	if errors.Is(err, repo.ErrCredentials) {
@@ -200,7 +200,7 @@ func (c Setup) try(ctx context.Context) error {
 	return err
 }
 
-// firstAdmin asks for the first administrator if there is none yet; else the password is nil.
+// firstAdmin asks for the first administrator. If there is one already, the password is nil.
 func (c Setup) firstAdmin(ctx context.Context, schemaIsThere bool) (u repo.User, p *repo.Password, err error) {
 	if schemaIsThere {
 		if there, err := c.Admin.HasRole(ctx, "admin"); err != nil || there {
@@ -256,7 +256,7 @@ func (c Setup) firstAdmin(ctx context.Context, schemaIsThere bool) (u repo.User,
 	return u, p, err
 }
 
-// KeyIDs lists the keys of the content of a keyset or, where that is empty, of the keyset's file.
+// KeyIDs returns the keys of a keyset: of its content or, if that is empty, of its file.
 func KeyIDs(content []byte, file string) ([]uint32, error) {
 	if len(content) == 0 {
 		var err error
