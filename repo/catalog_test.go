@@ -39,7 +39,8 @@ var mine = map[string]string{
 	"end_other_sessions": "", "touch": "", "fate": "",
 	"reset_password": "user.reset", "unlock_user": "user.unlock", "set_first_password": "user.add",
 	"clear_mfa": "user.mfa", "require_mfa": "user.mfa",
-	"hand_over": "user.handover", "merge_customers": "customer.merge", "lead_update": "", "export_customer": "customer.export", "erase_customer": "customer.erase",
+	"hand_over": "user.handover", "merge_customers": "customer.merge", "lead_update": "", "lead_import": "",
+	"export_customer": "customer.export", "erase_customer": "customer.erase",
 }
 
 // R5, S16: nobody who is signed in gets at keys and passwords through a function of the server or of crm, nor at
