@@ -221,8 +221,8 @@ func boxBlocked(t *testing.T) {
 func boxFresh(t *testing.T) {
 	d := sit(t, deskConfig{login: "sales1"})
 	d.offers("customer get ", "30", "29")
-	for i := range 3 {
-		id, name := 31+i, fmt.Sprintf("Brand New %d", i)
+	for i, name := range []string{"Atlas Fairs", "Borealis Halls", "Cirrus Stages"} {
+		id := 31 + i
 		d.run(fmt.Sprintf("customer add '%s' 'Nora New'", name), fmt.Sprintf("customer %d added", id))
 		d.offers("customer get ", fmt.Sprint(id), name+" — Nora New")
 	}

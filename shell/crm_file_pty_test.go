@@ -31,7 +31,7 @@ func loopPages(t *testing.T) {
 // yes.
 func loopToFile(t *testing.T) {
 	d := sit(t, deskConfig{login: "manage"})
-	file := filepath.Join(t.TempDir(), "out.csv")
+	file := filepath.Join(shortDir(t), "out.csv")
 	held := func() string {
 		text, err := os.ReadFile(file)
 		if err != nil {
