@@ -9,7 +9,7 @@ import (
 	"crm/repo"
 )
 
-// This file tells of customers that may be one.
+// This file finds customers that may be the same one.
 
 var forceFlag = Flag{Name: "force", Kind: Switch, Help: "even if another customer has this email or phone"}
 
@@ -26,15 +26,8 @@ func makesAlike(change repo.Change) bool {
 	return false
 }
 
-// unlikeOthers tells which customers are like one after a change: at the prompt it asks, in a script the same email or
-// phone is an error, and names that are alike are warnings. What was so before the change is not told.
-func unlikeOthers(ctx context.Context, s *Session, in Input, was repo.Customer, change repo.Change) (warnings []string,
-	err error,
-) {
-	if in.Has("force") {
-		return nil, nil
-	}
-	c := was
+// after returns a customer as a change leaves it, in what makes customers alike.
+func after(c repo.Customer, change repo.Change) repo.Customer {
 	for column, to := range map[string]*string{
 		"company_name": &c.CompanyName, "full_name": &c.FullName,
 		"email": &c.Email, "phone": &c.Phone,
@@ -43,16 +36,18 @@ func unlikeOthers(ctx context.Context, s *Session, in Input, was repo.Customer, 
 			*to = text
 		}
 	}
+	return c
+}
+
+// isAs reports whether two customers have the same values in what makes customers alike.
+func isAs(a, b repo.Customer) bool {
+	return a.CompanyName == b.CompanyName && a.FullName == b.FullName && a.Email == b.Email && a.Phone == b.Phone
+}
+
+// newLikenesses returns a line for each of the first customers that c is like and was is not, and whether one of all has
+// the same email or phone.
+func newLikenesses(was, c repo.Customer, alike []repo.Likeness) (lines []string, strong bool) {
 	sameNames := c.CompanyName == was.CompanyName && c.FullName == was.FullName
-	if sameNames && c.Email == was.Email && c.Phone == was.Phone {
-		return nil, nil
-	}
-	alike, err := s.DB.LikeCustomer(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	var lines []string
-	strong := false
 	for _, l := range alike {
 		l.Email = l.Email && c.Email != was.Email
 		l.Phone = l.Phone && c.Phone != was.Phone
@@ -61,10 +56,31 @@ func unlikeOthers(ctx context.Context, s *Session, in Input, was repo.Customer, 
 		}
 		strong = strong || l.IsStrong()
 		if len(lines) < mostLikenesses {
-			lines = append(lines, fmt.Sprintf("customer %d %s%s has %s", l.Customer.ID, l.Customer.CompanyName,
+			other := fmt.Sprintf("customer %d", l.Customer.ID)
+			if l.Customer.ID < 0 { // of an import
+				other = fmt.Sprintf("line %d", -l.Customer.ID)
+			}
+			lines = append(lines, fmt.Sprintf("%s %s%s has %s", other, l.Customer.CompanyName,
 				inBrackets(l.Customer.FullName), inLikeness(l)))
 		}
 	}
+	return lines, strong
+}
+
+// unlikeOthers checks whether a change makes a customer like others. At the prompt it asks; in a script it returns an
+// error for the same email or phone, and warnings for similar names.
+func unlikeOthers(ctx context.Context, s *Session, in Input, was repo.Customer, change repo.Change) (warnings []string,
+	err error,
+) {
+	c := after(was, change)
+	if in.Has("force") || isAs(c, was) {
+		return nil, nil
+	}
+	alike, err := s.DB.LikeCustomer(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	lines, strong := newLikenesses(was, c, alike)
 	switch {
 	case lines == nil:
 		return nil, nil
@@ -76,7 +92,7 @@ func unlikeOthers(ctx context.Context, s *Session, in Input, was repo.Customer, 
 	return lines, nil
 }
 
-// inLikeness says what is alike: "the same email and phone, and similar names".
+// inLikeness names what is alike: "the same email and phone, and similar names".
 func inLikeness(l repo.Likeness) string {
 	var same []string
 	if l.Email {

@@ -145,6 +145,7 @@ func (m importable) command() Command {
 		})
 	}
 	if m.noun == "customer" {
+		c.Flags = append(c.Flags, forceFlag)
 		c.Short = "Add the customers of a file: CSV, XLSX or vCard, all or none"
 	}
 	return c

@@ -29,7 +29,8 @@ type importing struct {
 	unused  []string // headers that nothing is imported from
 	key     string
 	known   known
-	seen    map[string]int // the line of each key
+	seen    map[string]int      // the line of each key
+	others  *repo.CustomerIndex // of customers only
 	refs    map[string]referred
 	batch   []imported
 	refused rejects
@@ -93,6 +94,11 @@ func (i *importing) row(ctx context.Context, row intake.Row) error {
 	if wrong == nil {
 		wrong = i.fill(&r, read, was)
 	}
+	if wrong == nil && i.noun == "customer" {
+		if wrong, err = i.unlikeOthers(ctx, r, was); err != nil {
+			return err
+		}
+	}
 	if wrong != nil {
 		return i.refused.add(row, i.file.Unit, strings.Join(wrong, "; "))
 	}
@@ -100,7 +106,38 @@ func (i *importing) row(ctx context.Context, row intake.Row) error {
 	return nil
 }
 
-// A rowError says what is wrong with a value of a row.
+// unlikeOthers returns a line for each customer, stored or of an earlier row, with the same email or phone as a row's,
+// unless --force is given. Similar names are warnings.
+func (i *importing) unlikeOthers(ctx context.Context, r imported, was []any) (wrong []string, err error) {
+	if i.others == nil {
+		if i.others, err = i.s.DB.CustomerIndex(ctx); err != nil {
+			return nil, err
+		}
+	}
+	before := repo.Change{}
+	for column := range i.known.place {
+		before[column] = i.cell(was, column)
+	}
+	old := after(repo.Customer{ID: r.id}, before)
+	c := after(old, r.change)
+	if isAs(c, old) {
+		return nil, nil
+	}
+	if c.ID == 0 {
+		c.ID = -int64(r.Line)
+	}
+	lines, strong := newLikenesses(old, c, i.others.Like(c))
+	if strong && !i.in.Has("force") {
+		return append(lines, "--force imports it all the same"), nil
+	}
+	i.others.Add(c)
+	if !strong {
+		i.doubt(r.Row, strings.Join(lines, "; "))
+	}
+	return nil, nil
+}
+
+// A rowError describes what is wrong with a value of a row.
 type rowError struct{ text string }
 
 func (e *rowError) Error() string { return e.text }
@@ -123,7 +160,11 @@ func (i *importing) value(ctx context.Context, t *target, text string) (any, err
 		switch {
 		case err != nil:
 		case t.kind.InFull != nil && at != nil: // a date
-			text = strings.TrimSuffix(at.Format("2006-01-02 15:04"), " 00:00")
+			layout := "2006-01-02 15:04"
+			if !strings.Contains(text, ".") { // else midnight, see intake
+				layout = time.DateOnly
+			}
+			text = at.Format(layout)
 		case strings.ContainsAny(text, ".eE"):
 			text = strconv.FormatFloat(number, 'f', -1, 64)
 			if rounded, err := strconv.ParseFloat(strconv.FormatFloat(number, 'g', 15, 64), 64); err == nil {

@@ -68,7 +68,9 @@ func (db *DB) UpdateCustomer(ctx context.Context, id int64, c Change) (Customer,
 
 // MergeCustomers moves what belongs to the customer other to keep and deletes other. keep gets the other's values of the
 // taken columns. moved counts the records by noun.
-func (db *DB) MergeCustomers(ctx context.Context, keep, other int64, taken []string) (c Customer, moved map[string]int64, err error) {
+func (db *DB) MergeCustomers(ctx context.Context, keep, other int64, taken []string) (
+	c Customer, moved map[string]int64, err error,
+) {
 	if taken == nil {
 		taken = []string{}
 	}

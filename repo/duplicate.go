@@ -67,7 +67,10 @@ func newCustomerIndex(vault Vault) *CustomerIndex {
 
 // keyed returns a customer with its keys. What cannot be opened, or was erased, has none.
 func (x *CustomerIndex) keyed(c Customer) indexed {
-	i := indexed{Customer: c, email: readable(x.vault.Fold(c.Email)), company: readable(c.CompanyName), person: readable(c.FullName)}
+	i := indexed{
+		Customer: c, email: readable(x.vault.Fold(c.Email)),
+		company: readable(c.CompanyName), person: readable(c.FullName),
+	}
 	i.Phone = readable(i.Phone)
 	i.company, i.person = x.vault.CompanyKey(i.company), x.vault.PersonKey(i.person)
 	return i
@@ -166,7 +169,8 @@ func (db *DB) LikeCustomer(ctx context.Context, c Customer) ([]Likeness, error) 
 		}
 		x := newCustomerIndex(db.vault)
 		offered := customers.withTokens(sets, nil)(Page{Limit: mostCompared, Desc: true})
-		if err := db.ask(ctx, inOrder(), step{likeFrom().Where(offered).Where("deleted_at is null").OrderBy("id"), db.index(x)}); err != nil {
+		likely := likeFrom().Where(offered).Where("deleted_at is null").OrderBy("id")
+		if err := db.ask(ctx, inOrder(), step{likely, db.index(x)}); err != nil {
 			return nil, err
 		}
 		return x.Like(c), nil

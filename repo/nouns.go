@@ -58,6 +58,7 @@ func TrailActions() []string {
 		"add", "update", "delete", "cancel", "restore", "purge",
 		"sign-in", "sign-in-failed", "sign-out", "session-end", "refuse", "export", "erase",
 		"password", "password-cost", "password-reset", "unlock", "recovery-code",
-		"mfa-on", "mfa-off", "mfa-clear", "mfa-require", "hand-over", "update-many", "merge", "import", "rotate", "rotated", "upgrade",
+		"mfa-on", "mfa-off", "mfa-clear", "mfa-require", "hand-over", "update-many", "merge", "import",
+		"rotate", "rotated", "upgrade",
 	}
 }

@@ -80,7 +80,9 @@ func Open(c Config) (*DB, error) {
 		return nil, fmt.Errorf("database.url cannot be read: want postgres://USER:PASSWORD@HOST:PORT/DATABASE")
 	}
 	db := &DB{
-		vault: c.Vault, link: &link{tell: c.Away, revive: c.Revive, blocked: c.Blocked, limit: c.QueryTimeout, clock: systemClock()},
+		vault: c.Vault, link: &link{
+			tell: c.Away, revive: c.Revive, blocked: c.Blocked, limit: c.QueryTimeout, clock: systemClock(),
+		},
 		fixed: fixed(c.Schema), meeting: newMeeting(c.Schema, c.Newer),
 	}
 	conf.MaxConns, conf.MinConns = 4, 0

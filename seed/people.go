@@ -133,7 +133,7 @@ func rarities() []rarity {
 		{
 			"Vereinigte Elbe-Weser-Kultur- und Veranstaltungsgesellschaft mbH", "Vereinigte Elbe-Weser-Kultur",
 			"Maximiliane-Theodora von und zu Rabenstein-Lichtenfels-Oberwaldau",
-			"maximiliane-theodora.von-und-zu-rabenstein-lichtenfels-oberwaldau@elbe-weser-kultur.example",
+			"maximiliane.von-und-zu-rabenstein-lichtenfels-oberwaldau@elbe-weser-kultur.example",
 			"+493023125007",
 		},
 		{"北京彩云会展有限公司", "彩云会展", "王 小明", "wang@caiyun.example", ""},

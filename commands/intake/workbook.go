@@ -4,6 +4,9 @@ import (
 	"archive/zip"
 	"errors"
 	"io"
+	"regexp"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/xuri/excelize/v2"
@@ -35,6 +38,10 @@ func (f *File) readWorkbook(path string) error {
 	if err != nil {
 		return errors.Join(problem("", "has no rows in its first sheet"), book.Close())
 	}
+	shown, err := book.Rows(sheets[0])
+	if err != nil {
+		return errors.Join(problem("", "has no rows in its first sheet"), book.Close())
+	}
 	props, err := book.GetWorkbookProps()
 	in1904 := err == nil && props.Date1904 != nil && *props.Date1904
 	f.Unit, f.Date = "row", func(serial float64) *time.Time {
@@ -55,6 +62,9 @@ func (f *File) readWorkbook(path string) error {
 		}
 		line++
 		cells, err := rows.Columns()
+		if err == nil && shown.Next() {
+			err = markMidnights(cells, shown)
+		}
 		if err != nil {
 			return Row{}, problem("open it and save it again", "cannot be read in row %d", line)
 		}
@@ -67,6 +77,25 @@ func (f *File) readWorkbook(path string) error {
 		return errors.Join(err, book.Close())
 	}
 	return nil
+}
+
+// wholeNumber is a day, or midnight of one, as workbooks keep it.
+var wholeNumber = regexp.MustCompile(`^[0-9]{1,7}$`)
+
+// markMidnights writes ".0" behind the whole numbers of cells that show a time of day: a serial number without a
+// fraction stands for a day and for its midnight alike, and only the format of the cell tells them apart. shown is at
+// the same row.
+func markMidnights(cells []string, shown *excelize.Rows) error {
+	if !slices.ContainsFunc(cells, wholeNumber.MatchString) {
+		return nil
+	}
+	texts, err := shown.Columns(excelize.Options{RawCellValue: false})
+	for i, text := range texts[:min(len(texts), len(cells))] {
+		if wholeNumber.MatchString(cells[i]) && strings.Contains(text, ":") {
+			cells[i] += ".0"
+		}
+	}
+	return err
 }
 
 // isWorkbook returns the error of an archive that is no workbook, or that is far larger than it seems.

@@ -24,7 +24,9 @@ func CompanyKey(name string) string { return strings.Join(CompanyWords(name), ""
 // CompanyWords returns the words of a company's name that CompanyKey joins.
 func CompanyWords(name string) []string {
 	words := Words(strings.NewReplacer(".", "", "&", " et ").Replace(name)) // S.A.R.L. is one word
-	kept := slices.DeleteFunc(slices.Clone(words), func(w string) bool { return legalForms[w] || w == "et" || w == "and" || w == "und" })
+	kept := slices.DeleteFunc(slices.Clone(words), func(w string) bool {
+		return legalForms[w] || w == "et" || w == "and" || w == "und"
+	})
 	if len(kept) == 0 {
 		kept = words
 	}
