@@ -2,7 +2,10 @@ package intake
 
 import (
 	"archive/zip"
+	"bytes"
+	"compress/flate"
 	"errors"
+	"hash/crc32"
 	"io"
 	"os"
 	"path/filepath"
@@ -166,6 +169,21 @@ func number(t *testing.T, text string) float64 {
 
 // An archive that unpacks to far more than a workbook does is refused before it is unpacked.
 func TestBomb(t *testing.T) {
+	var zeros bytes.Buffer
+	pressed, err := flate.NewWriter(&zeros, flate.BestSpeed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum, part := crc32.NewIEEE(), make([]byte, 1<<20)
+	for range 100 {
+		_, _ = sum.Write(part)
+		if _, err := pressed.Write(part); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := pressed.Close(); err != nil {
+		t.Fatal(err)
+	}
 	for name, want := range map[string]string{
 		"xl/workbook.xml": "would unpack to",
 		"readme.txt":      "no workbook of Excel",
@@ -176,15 +194,15 @@ func TestBomb(t *testing.T) {
 			t.Fatal(err)
 		}
 		archive := zip.NewWriter(to)
-		part, err := archive.Create(name)
+		entry, err := archive.CreateRaw(&zip.FileHeader{
+			Name: name, Method: zip.Deflate, CRC32: sum.Sum32(),
+			CompressedSize64: uint64(zeros.Len()), UncompressedSize64: 100 << 20,
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		zeros := make([]byte, 1<<20)
-		for range 100 {
-			if _, err := part.Write(zeros); err != nil {
-				t.Fatal(err)
-			}
+		if _, err := entry.Write(zeros.Bytes()); err != nil {
+			t.Fatal(err)
 		}
 		if err := errors.Join(archive.Close(), to.Close()); err != nil {
 			t.Fatal(err)

@@ -154,7 +154,7 @@ func BenchmarkRender10000(b *testing.B) {
 
 // TestColumnsGrow widens the window of random lists: what fits goes on to fit, and no column gets narrower or is lost.
 func TestColumnsGrow(t *testing.T) {
-	for seed := range uint64(300) {
+	for seed := range uint64(100) {
 		r := rand.New(rand.NewPCG(seed, 2))
 		out := randomOutput(r)
 		out.Single = false
