@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-var readable = strings.Fields("users customers contacts contracts events notes tags")
+var readable = strings.Fields("users customers contacts contracts events notes tags saved_views")
 
 // leaks are ways to learn a value of the relation R from the words of an error, by a filter, a join or
 // an expression that fails on it.

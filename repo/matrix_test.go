@@ -42,6 +42,10 @@ note.delete      A A O O
 tag.view         A A A A
 tag.add          A A A A
 tag.delete       A A A A
+view.view        A A A A
+view.add         A A A A
+view.update      O O O O
+view.delete      A O O O
 user.unlock      A A - -
 user.reset       A A - -
 user.sessions    A A - -
