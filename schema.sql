@@ -659,7 +659,7 @@ end $$;
 -- Returns the caller's session, or null for a signed-out caller.
 create function my_session() returns bigint
 language sql stable
-return (caller()).session_id;
+return (identify(false, false, '{}')).session_id;
 
 -- Returns the caller's reach with any of the actions, or null for a signed-out caller. A policy uses it as in
 -- reached('customer.update') = any (array[0, sales_id]). It does not raise: PostgreSQL evaluates leakproof conditions of
