@@ -208,7 +208,7 @@ lock table crm.audit in access share mode
 load 'auto_explain'
 checkpoint`
 
-// S16: an account of the config file takes nothing over, signed in or not.
+// S16: the account of the config file takes over nothing, signed in or not.
 func TestForbidden(t *testing.T) {
 	t.Parallel()
 	app, _ := realDatabase(t)
@@ -231,7 +231,7 @@ func TestForbidden(t *testing.T) {
 		}
 		tried++
 	}
-	// These are told apart from success by their effect: PostgreSQL only warns.
+	// Only their effect shows whether these succeed: PostgreSQL only warns.
 	for _, sql := range []string{
 		"grant select on crm.session to public", "revoke all on crm.customer from public", "vacuum full crm.customer",
 		"analyze crm.customer",
