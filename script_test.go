@@ -194,7 +194,7 @@ func runPooler(ts *testscript.TestScript, _ bool, args []string) {
 	size, err := strconv.Atoi(args[0])
 	ts.Check(err)
 	p := pgtest.StartPooler(ts.Value("test").(testing.TB), appURL(ts.Value("database").(string)), size)
-	p.Reset = len(args) > 1
+	p.Reset.Store(len(args) > 1)
 	ts.Setenv("CRM_DATABASE_URL", p.URL)
 }
 

@@ -5,6 +5,7 @@ package pgtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -45,6 +46,10 @@ func Main(m interface{ Run() int }) int {
 		return fail(err)
 	}
 	server = s
+	// Autovacuum would change the planner's numbers while a test compares them.
+	if err := run("alter system set autovacuum = off", "select pg_reload_conf()"); err != nil {
+		return fail(errors.Join(err, s.Close(), embedded.Remove(dir)))
+	}
 	code := make(chan int, 1)
 	go func() { code <- m.Run() }()
 	result := 1
