@@ -54,7 +54,7 @@ func TestThreatModel(t *testing.T) {
 			t.Errorf("docs/security.md names %s, which is not there", name[1])
 		}
 	}
-	_, table, _ := strings.Cut(string(doc), "| who holds | can | cannot | shown by |\n|---|---|---|---|\n")
+	_, table, _ := strings.Cut(string(doc), "| attacker has | can | cannot | shown by |\n|---|---|---|---|\n")
 	table, _, _ = strings.Cut(table, "\n\n")
 	for row := range strings.Lines(table) {
 		cells := strings.Split(strings.Trim(row, "|\n "), "|")
