@@ -79,7 +79,8 @@ crm.unlock_user(bigint)
 crm.within(crm.identity,bigint[])
 crm.writer_class()`
 
-// mayTouch are its privileges on tables, views and sequences, and the columns of those that are not for all.
+// mayTouch are its privileges on tables, views and sequences, and the columns of privileges that are not on all
+// columns.
 const mayTouch = `
 audits SELECT
 collaborator INSERT(email,employee_number,first_name,last_name,role)
@@ -121,7 +122,7 @@ tag_id_seq SELECT
 tags SELECT
 users SELECT`
 
-// realDatabase is one that crm init made, not a clone: a clone has lost the database's own grants.
+// realDatabase returns a database that crm init made, not a clone: a clone lacks the database's own grants.
 func realDatabase(t *testing.T) (app, owner *pgx.Conn) {
 	t.Helper()
 	if err := prepare(); err != nil {
@@ -145,7 +146,7 @@ func realDatabase(t *testing.T) (app, owner *pgx.Conn) {
 	return connect(appURL(database)), connect(pgtest.URL(database))
 }
 
-// rows are the first column of a query, in order, one a line.
+// rows returns the first column of a query, in order, one row a line.
 func rows(t *testing.T, conn *pgx.Conn, sql string, args ...any) string {
 	t.Helper()
 	r, err := conn.Query(context.Background(), sql, args...)
@@ -157,7 +158,7 @@ func rows(t *testing.T, conn *pgx.Conn, sql string, args ...any) string {
 	return strings.Join(found, "\n")
 }
 
-// S16, R3, R24: the privileges of the app role are exactly those above.
+// S16, R3, R24: the app role has exactly the privileges above.
 func TestGrants(t *testing.T) {
 	t.Parallel()
 	_, owner := realDatabase(t)
