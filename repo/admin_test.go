@@ -23,7 +23,7 @@ func account(user, password, database string) string {
 	return u.String()
 }
 
-// super runs statements as the superuser.
+// super executes statements as the superuser.
 func super(t *testing.T, database string, statements ...string) {
 	t.Helper()
 	ctx := context.WithoutCancel(t.Context()) // also in a test's cleanup
@@ -39,7 +39,7 @@ func super(t *testing.T, database string, statements ...string) {
 	}
 }
 
-// companyOf are names of its own, gone when the test ends.
+// companyOf returns names for a company of the test. The test drops its database and roles when it ends.
 func companyOf(t *testing.T, name string) repo.Names {
 	t.Helper()
 	n := repo.Names{Database: name + " db", Schema: name + `"schema`, Owner: name + " owner", App: name + " app"}
@@ -63,7 +63,7 @@ func companyOf(t *testing.T, name string) repo.Names {
 	return n
 }
 
-// demandPassword has the test server ask one role for its password.
+// demandPassword makes the test server ask one role for its password.
 func demandPassword(t *testing.T, role string) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), pgtest.URL("postgres"))
@@ -107,7 +107,7 @@ func demandPassword(t *testing.T, role string) {
 	}
 }
 
-// TestAppPassword signs the app role in with the password that Setup made a SCRAM verifier of (S1).
+// TestAppPassword signs in as the app role with the password whose SCRAM verifier Setup stored (S1).
 func TestAppPassword(t *testing.T) {
 	for name, password := range map[string]string{
 		"plain": "correct horse", "signs": `it's "100%" \ $1`, "letters": "Größe e\u0301",
@@ -192,8 +192,8 @@ func TestSetupWithoutSuperuser(t *testing.T) {
 	}
 }
 
-// TestSetupIntoExistingDatabase puts the schema into a database that somebody else made and uses: what lets everybody
-// make something in it is taken from them, each time, or named where the administrator may not take it.
+// TestSetupIntoExistingDatabase installs the schema in a database that exists already. Setup revokes the grants that
+// let every role create objects in it, at each run, and names those that the administrator may not revoke.
 func TestSetupIntoExistingDatabase(t *testing.T) {
 	n := companyOf(t, "tenant")
 	super(t, "postgres", "create database \"tenant db\"")
@@ -236,7 +236,7 @@ func TestSetupIntoExistingDatabase(t *testing.T) {
 	}
 }
 
-// An administrator's locks last as long as a session: a pooler is refused by name.
+// An administrator's locks last for a session, so a transaction pooler is refused.
 func TestSetupThroughPooler(t *testing.T) {
 	p := pgtest.StartPooler(t, pgtest.URL("postgres"), 2)
 	n := names("never")
@@ -265,7 +265,7 @@ func TestSetupRefused(t *testing.T) {
 	}
 }
 
-// TestSetupTwiceAtOnce has two administrators set up the same company at the same time.
+// TestSetupTwiceAtOnce lets two administrators set up the same company concurrently.
 func TestSetupTwiceAtOnce(t *testing.T) {
 	n := companyOf(t, "twice")
 	type outcome struct {

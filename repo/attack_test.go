@@ -12,8 +12,8 @@ import (
 
 var readable = strings.Fields("users customers contacts contracts events notes tags saved_views")
 
-// leaks are ways to learn a value of the relation R from the words of an error, by a filter, a join or
-// an expression that fails on it.
+// leaks are queries that read a value of relation R through an error message: a filter, a join or an expression fails
+// on it.
 const leaks = `
 select * from R 
 table R 
@@ -80,7 +80,7 @@ begin; declare c no scroll cursor with hold for select x::text::int from R x; co
 begin; savepoint s; select x::text::int from R x; rollback to s; select * from R ; commit
 prepare p as select x::text::int from R x; execute p`
 
-// planners make the planner join, scan and order in every way that it knows.
+// planners are settings that force every way of joining, scanning and ordering.
 var planners = []string{
 	"select", "set enable_nestloop = off; set enable_mergejoin = off",
 	"set enable_hashjoin = off; set enable_nestloop = off",
@@ -92,7 +92,7 @@ var planners = []string{
 	"set search_path = pg_catalog, public, crm; set enable_partitionwise_join = on; set geqo_threshold = 2",
 }
 
-// records fills the world with one set of each noun.
+// records adds one set of each noun.
 func (w *world) records() (customer, contract, event int64) {
 	customer = w.customer("sales1").ID
 	contract = w.contract(customer, 100000, "signed").ID
@@ -101,8 +101,8 @@ func (w *world) records() (customer, contract, event int64) {
 	return customer, contract, event
 }
 
-// R5, R28, S16: without a token no statement reads a row, however it is planned, and none lets an error
-// tell a value. With a token the same statements do get there, which shows that they are attacks.
+// R5, R28, S16: without a token, no statement reads a row under any plan, and no error message contains a value. With a
+// token the same statements succeed, which shows that they are attacks.
 func TestLeaks(t *testing.T) {
 	t.Parallel()
 	ctx, w := context.Background(), newWorld(t)
@@ -138,9 +138,9 @@ func TestLeaks(t *testing.T) {
 	t.Logf("%d statements tried", tried)
 }
 
-// TestEveryViewHasASecondItem finds in the catalogue what TestLeaks shows on PostgreSQL 17, but not on 15: a view whose
-// gate moves up to an outer join of the query, whose conditions then read rows before the gate. A second item in FROM
-// prevents it.
+// TestEveryViewHasASecondItem finds in the catalogue a fault that TestLeaks shows on PostgreSQL 17, but not on 15: a
+// view whose gate the planner moves up to an outer join of the query, so that the join's conditions read rows before
+// the gate. A second item in FROM prevents it.
 func TestEveryViewHasASecondItem(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -242,7 +242,7 @@ func TestNothingToldOutside(t *testing.T) {
 	}
 }
 
-// answer is all that the account without a token hears of a statement: rows or an error.
+// answer is the result of a statement without a token: rows or an error.
 func (w *world) answer(ctx context.Context, sql string) string {
 	rows, err := w.pool.Query(ctx, sql)
 	if err != nil {

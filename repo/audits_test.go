@@ -8,14 +8,14 @@ import (
 	"crm/repo"
 )
 
-// audits is a page of the trail as the administrator sees it.
+// audits returns a page of the trail as the administrator sees it.
 func (w *world) audits(f repo.AuditFilter) []repo.AuditEntry {
 	w.t.Helper()
 	f.Page.Limit = 100
 	return ok[repo.List[repo.AuditEntry]](w.t)(w.as("admin").Audits(w.t.Context(), f)).Rows
 }
 
-// The whole trail needs audit.view. Every filter works, and sealed values are opened, re-encrypted ones too.
+// The whole trail needs audit.view. Every filter works, and sealed values are decrypted, re-encrypted ones too.
 func TestAudits(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -62,8 +62,8 @@ func TestAudits(t *testing.T) {
 	w.verify()
 }
 
-// Refusals and exports are on the trail in the caller's name, also when the script around them is undone; a stranger
-// notes nothing.
+// Refusals and exports are recorded in the caller's name, even if the script around them is rolled back. A stranger
+// records nothing.
 func TestNotes(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -92,7 +92,7 @@ func TestNotes(t *testing.T) {
 	is(t, w.db.NoteExport(ctx, "customer", 1, "csv"), repo.ErrSignedOut, "a stranger's export")
 }
 
-// A failed sign-in is on the trail, the fifth with the end of the lock.
+// A failed sign-in is recorded; the fifth with the end of the lockout.
 func TestFailuresOnTheTrail(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -19,7 +19,7 @@ import (
 
 var program = place.Program("")
 
-// dumpOf is a dump of a company and its manifest.
+// dumpOf returns a dump of a company and its manifest.
 func dumpOf(t *testing.T, admin *repo.Admin) (repo.Manifest, []byte) {
 	t.Helper()
 	var out bytes.Buffer
@@ -38,7 +38,7 @@ func restorer(m repo.Manifest, dump []byte) repo.Restorer {
 	}, Program: program}
 }
 
-// another names a database that is not there yet, and is dropped when the test ends.
+// another returns the name of a database that does not exist yet; it is dropped when the test ends.
 func another(t *testing.T) string {
 	t.Helper()
 	name := pgtest.Database(t, "")
@@ -46,8 +46,8 @@ func another(t *testing.T) string {
 	return name
 }
 
-// catalogue describes every object of crm's schema and who may do what with it. Parentheses in constraints are not
-// compared: PostgreSQL leaves out those that it does not need when it reads its own text.
+// catalogue describes every object of crm's schema and its grants. Parentheses in constraints are not compared:
+// PostgreSQL leaves out those that it does not need when it reads its own text.
 const catalogue = `
 	select string_agg(line, e'\n' order by line) from (
 		select concat_ws(' ', 'schema', nspname, nspowner::regrole, nspacl) from pg_namespace
@@ -115,8 +115,8 @@ func stored(t *testing.T, n repo.Names) (objects string, rows map[string]string)
 	return objects, rows
 }
 
-// TestRestore wants a restored database to be the one that was backed up: objects, rights, rows, sequences, chain, and
-// what the program reads; sessions do not live on. The administrator is no superuser.
+// TestRestore compares a restored database with the original: objects, grants, rows, sequences, chain, and the
+// program's reads. Sessions are not restored. The administrator is no superuser.
 func TestRestore(t *testing.T) {
 	w := newWorld(t)
 	keys := w.vault
@@ -188,7 +188,7 @@ func firstDifference(got, want string) string {
 	return "its end"
 }
 
-// TestRestoreNames restores, also names that need quotes, on a server that has neither the roles nor the database.
+// TestRestoreNames restores on a server that has neither the roles nor the database, also with names that need quotes.
 func TestRestoreNames(t *testing.T) {
 	super(t, "postgres", "create role odd_admin login createdb createrole")
 	t.Cleanup(func() { dropRole(t, "odd_admin") })
@@ -220,14 +220,14 @@ func TestRestoreNames(t *testing.T) {
 	}
 }
 
-// dropCompany has a server forget a company.
+// dropCompany drops a company's database and roles.
 func dropCompany(t *testing.T, n repo.Names) {
 	t.Helper()
 	quoted := func(s string) string { return pgx.Identifier{s}.Sanitize() }
 	super(t, "postgres", "drop database "+quoted(n.Database), "drop role "+quoted(n.App), "drop role "+quoted(n.Owner))
 }
 
-// dropRole drops a role when the test is over.
+// dropRole drops a role when the test ends.
 func dropRole(t *testing.T, name string) {
 	conn := ok[*pgx.Conn](t)(pgx.Connect(context.Background(), pgtest.URL("postgres")))
 	defer conn.Close(context.Background())
@@ -236,7 +236,7 @@ func dropRole(t *testing.T, name string) {
 	}
 }
 
-// TestRestoreNothing wants everything gone that a restore made before it failed.
+// TestRestoreNothing checks that a restore that fails leaves nothing behind.
 func TestRestoreNothing(t *testing.T) {
 	n := companyOf(t, "failing")
 	admin := repo.NewAdmin(pgtest.URL("postgres"), n)
@@ -293,7 +293,7 @@ func TestRestoreNothing(t *testing.T) {
 	cancel()
 }
 
-// TestRestoreIntoTenant restores into a database with other objects, and does not change these if it fails.
+// TestRestoreIntoTenant restores into a database with other objects. A restore that fails does not change them.
 func TestRestoreIntoTenant(t *testing.T) {
 	n := companyOf(t, "lodger")
 	admin := repo.NewAdmin(pgtest.URL("postgres"), n)
@@ -314,7 +314,7 @@ func TestRestoreIntoTenant(t *testing.T) {
 	super(t, n.Database, "select from public.theirs")
 }
 
-// TestDumpWhileOthersWrite wants dump and manifest to show one moment.
+// TestDumpWhileOthersWrite checks that dump and manifest are of the same snapshot.
 func TestDumpWhileOthersWrite(t *testing.T) {
 	w := newWorld(t)
 	w.customer("sales1")
@@ -354,7 +354,7 @@ func TestDumpBrokenChain(t *testing.T) {
 	}
 }
 
-// TestDumpRefused names the missing precondition, and shows no password.
+// TestDumpRefused names the missing precondition. No password is shown.
 func TestDumpRefused(t *testing.T) {
 	w := newWorld(t)
 	super(t, "postgres", "create role dump_stranger login password 'topsecret'")
@@ -411,11 +411,11 @@ type writer func([]byte) (int, error)
 
 func (w writer) Write(p []byte) (int, error) { return w(p) }
 
-// attributeOptions are the options of a column but pg_attver, by which PostgreSQL 17 counts the changes of a column
-// itself.
+// attributeOptions are the options of a column except pg_attver, which PostgreSQL 17 increments at each change of the
+// column.
 const attributeOptions = "(select array_agg(option) from unnest(attoptions) option where option not like 'pg_attver=%')"
 
-// TestDumpHidesPassword reads the part of pg_dump that other users can see: its arguments.
+// TestDumpHidesPassword checks the arguments of pg_dump, which other users of the machine can read.
 func TestDumpHidesPassword(t *testing.T) {
 	w := newWorld(t)
 	const password = "only for this test"

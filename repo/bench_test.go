@@ -12,8 +12,9 @@ import (
 	"crm/repo"
 )
 
-// What the guard costs: each op is a statement through the program's own functions, or raw as the app role, and its
-// twin as the superuser without the guard, in turns. Compare the medians of one run: x-raw is their ratio.
+// BenchmarkGuard measures the cost of the guard. Each op is a statement, through the program's functions or raw as the
+// app role, and in turns the same statement as the superuser without the guard. x-raw is the ratio of their medians in
+// one run.
 func BenchmarkGuard(b *testing.B) {
 	w, ctx := newWorld(b), context.Background()
 	token, admin := w.token("admin"), w.as("admin")
@@ -83,8 +84,9 @@ func median(all []time.Duration) time.Duration {
 	return all[len(all)/2]
 }
 
-// What a pooler costs: each op is one read on a server connection of its own and, in turns, behind a pooler, where
-// nothing is prepared and every batch fixes the settings. x-direct is the ratio of the medians.
+// BenchmarkShared measures the cost of a pooler: each op is one read on a server connection of its own and, in turns,
+// behind a pooler, where statements are not prepared and every batch fixes the settings. x-direct is the ratio of the
+// medians.
 func BenchmarkShared(b *testing.B) {
 	for name, start := range poolers {
 		b.Run(name, func(b *testing.B) {
@@ -107,7 +109,7 @@ func BenchmarkShared(b *testing.B) {
 	}
 }
 
-// The cost of opening a connection, with its first read.
+// BenchmarkConnect measures opening a connection, with its first read.
 func BenchmarkConnect(b *testing.B) {
 	w, ctx := newWorld(b), context.Background()
 	w.as("sales1")

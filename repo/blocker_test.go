@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// A signed-in caller learns who keeps a statement waiting; without the right to view collaborators no name, and without
-// a token nothing. Only processes of the app role can be asked about.
+// A signed-in caller learns which user blocks a statement: without the right to view collaborators no name, without a
+// token nothing. Only processes of the app role can be asked about.
 func TestBlockers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

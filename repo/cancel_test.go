@@ -7,7 +7,7 @@ import (
 	"crm/repo"
 )
 
-// booked adds an event of an hour with a support contact.
+// booked adds an event of one hour with a support contact.
 func (w *world) booked(contract int64, support string, start time.Time) repo.Event {
 	w.t.Helper()
 	end := start.Add(time.Hour)
@@ -19,8 +19,8 @@ func (w *world) booked(contract int64, support string, start time.Time) repo.Eve
 	}))
 }
 
-// D22: a canceled event is the same record without a support contact; nothing changes it, also not a statement that
-// goes past the program, but restoring it, which brings the contact back.
+// D22: a canceled event keeps its record without a support contact. No statement changes it, raw SQL included, except
+// restoring it, which brings the contact back.
 func TestCancel(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -67,9 +67,9 @@ func TestCancel(t *testing.T) {
 	ok[repo.Event](t)(manage.UpdateEvent(ctx, e.ID, repo.Change{"comments": text("new")}))
 }
 
-// D22: the support contact of a canceled event is free: the event overlaps none, does not wait, and they may leave. An
-// event whose contact has left is restored without one. An event that is also deleted is still canceled after the first
-// restore.
+// D22: the support contact of a canceled event is free: the event overlaps none, is not listed as waiting, and the
+// contact may leave. If the contact has left, the event is restored without one. An event that is also deleted is still
+// canceled after the first restore.
 func TestCancelFrees(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -110,7 +110,7 @@ func TestCancelFrees(t *testing.T) {
 	}
 }
 
-// Canceling and restoring are undone as each other, and the trail names all of it.
+// Canceling and restoring undo each other, and the trail records each of them.
 func TestCancelUndone(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)

@@ -33,7 +33,7 @@ func TestEveryFunctionOutside(t *testing.T) {
 }
 
 // mine are the functions that change the caller's own data, or that their role may call; matrix_test.go tests their
-// results. They are called and rolled back.
+// results. Here they are called and rolled back.
 var mine = map[string]string{
 	"sign_out": "", "change_password": "", "note_failures": "", "enable_mfa": "", "disable_mfa": "", "end_session": "",
 	"end_other_sessions": "", "touch": "", "fate": "",
@@ -43,8 +43,8 @@ var mine = map[string]string{
 	"export_customer": "customer.export", "erase_customer": "customer.erase",
 }
 
-// R5, S16: nobody who is signed in gets at keys and passwords through a function of the server or of crm, nor at
-// others' rows beyond their role.
+// R5, S16: no signed-in user reads keys or passwords through a function of the server or of crm, nor others' rows
+// beyond their role.
 func TestEveryFunctionInside(t *testing.T) {
 	t.Parallel()
 	w := canaryWorld(t)
@@ -111,7 +111,7 @@ func TestEveryFunctionLimited(t *testing.T) {
 	}
 }
 
-// never are statements on a relation R that no role may run, and touching those that need a grant.
+// never are statements on a relation R that no role may execute; touching are those that need a grant.
 const never = `
 delete from R
 truncate R
@@ -176,7 +176,7 @@ select currval('R')
 select pg_catalog.table_to_xml('R', true, true, '')
 select * from pg_catalog.ts_stat('select to_tsvector(x::text) from R x')`
 
-// R5, S16: statements on every relation of crm. All roles are refused those that no role may run, and a stranger is
+// R5, S16: statements on every relation of crm. All roles are refused those that no role may execute, and a stranger is
 // refused all of them.
 func TestEveryRelation(t *testing.T) {
 	t.Parallel()
@@ -250,7 +250,7 @@ func TestEverySchema(t *testing.T) {
 		t.Errorf("something stayed:\n%s\n%s", before, after)
 	}
 	k.report()
-	// A role with the rights sees all of them.
+	// A role with the permissions sees all of them.
 	admin := w.walk(t, "admin", nil)
 	answers := ""
 	for _, view := range readable {
@@ -263,7 +263,7 @@ func TestEverySchema(t *testing.T) {
 	}
 }
 
-// R5: no setting that the app role can make opens anything.
+// R5: no setting that the app role can change gives access.
 func TestEverySetting(t *testing.T) {
 	t.Parallel()
 	w := canaryWorld(t)

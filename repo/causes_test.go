@@ -61,8 +61,8 @@ func refuse(conn net.Conn, answer *pgproto3.ErrorResponse, atStart bool) {
 	}
 }
 
-// Each cause has a sentence of its own that says what to do, and none speaks of a change that may have been made: the
-// server has refused.
+// Each cause has a message of its own that says what to do. None mentions a change that may have been made: the server
+// has refused the connection.
 func TestCauses(t *testing.T) {
 	t.Parallel()
 	for _, try := range []struct {
@@ -103,7 +103,7 @@ func TestCauses(t *testing.T) {
 	}
 }
 
-// A server that cannot be reached is told by why.
+// If a server cannot be reached, the message says why.
 func TestUnreachable(t *testing.T) {
 	t.Parallel()
 	listener := ok[net.Listener](t)(net.Listen("tcp", "127.0.0.1:0"))

@@ -8,7 +8,7 @@ import (
 	"crm/repo"
 )
 
-// verify is the head of a chain that is whole.
+// verify returns the head of an intact chain.
 func (w *world) verify() repo.ChainHead {
 	w.t.Helper()
 	head, waiting, err := w.admin.VerifyChain(w.t.Context(), nil)
@@ -21,14 +21,14 @@ func (w *world) verify() repo.ChainHead {
 	return head
 }
 
-// asSuperuser runs a statement as the superuser, without triggers.
+// asSuperuser executes a statement as the superuser, without triggers.
 func (w *world) asSuperuser(sql string) {
 	w.t.Helper()
 	w.set("set session_replication_role = replica; " + sql + "; set session_replication_role = origin")
 }
 
-// The chain is whole after every kind of change, in transactions of their own, together, and rolled back; the head
-// moves with each.
+// The chain is intact after every kind of change: in separate transactions, together in one, and rolled back. Each
+// change moves the head.
 func TestChain(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -88,7 +88,8 @@ func TestChainTogether(t *testing.T) {
 	w.verify()
 }
 
-// Changes that bypass the triggers, as a superuser can, are detected: the first bad entry and its position are named.
+// Changes that bypass the triggers, as a superuser can make them, are detected: the error names the first bad entry and
+// its position.
 func TestChainTampered(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -212,7 +213,7 @@ func TestChainDoesNotTrustFunctions(t *testing.T) {
 	}
 }
 
-// A head that is written down is read again; anything else is refused.
+// A printed head is parsed again; anything else is refused.
 func TestChainHead(t *testing.T) {
 	t.Parallel()
 	head := repo.ChainHead{Position: 12, Hash: [32]byte{1, 2, 3}}

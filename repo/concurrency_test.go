@@ -14,7 +14,7 @@ import (
 	"crm/repo"
 )
 
-// concurrently runs all at the same time and answers their errors in order.
+// concurrently calls all functions at the same time and returns their errors in order.
 func concurrently(all ...func() error) []error {
 	errs := make([]error, len(all))
 	var start, done sync.WaitGroup
@@ -30,7 +30,7 @@ func concurrently(all ...func() error) []error {
 	return errs
 }
 
-// succeeded counts, and allows no failure but the given kinds.
+// succeeded counts successes. Any error but the given ones fails the test.
 func succeeded(t *testing.T, errs []error, kinds ...error) (n int) {
 	t.Helper()
 	for _, err := range errs {
@@ -126,8 +126,8 @@ func TestDeleteAndAssignTogether(t *testing.T) {
 	}
 }
 
-// D4: of steps that exclude each other one is taken; a customer is not deleted under a new contract, nor an event
-// added to a contract that is being finished.
+// D4: of actions that exclude each other one succeeds: a customer is not deleted while a contract is added to it, nor
+// an event added to a contract that is being finished.
 func TestStepsTogether(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -154,7 +154,7 @@ func TestStepsTogether(t *testing.T) {
 	}
 }
 
-// S4: two administrators who delete each other leave one.
+// S4: if two administrators delete each other, one of them stays.
 func TestLastAdminTogether(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -179,7 +179,7 @@ func TestLastAdminTogether(t *testing.T) {
 	}
 }
 
-// R5: a change that waits for a lock while its user is thrown out is not made.
+// R5: a change that waits for a lock is not made if its user's sessions end meanwhile.
 func TestRevokedWhileWaiting(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -193,7 +193,7 @@ func TestRevokedWhileWaiting(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- failed(sales.UpdateCustomer(ctx, c, repo.Change{"phone": text("")})) }()
 	for read[int](w, "select count(*) from pg_locks where not granted") == 0 {
-		// it has not come to the row yet
+		// the statement has not reached the row yet
 	}
 	w.set("insert into session_end select id from session where collaborator_id = $1", w.ids["sales1"])
 	if err := tx.Commit(ctx); err != nil {
@@ -205,7 +205,7 @@ func TestRevokedWhileWaiting(t *testing.T) {
 	}
 }
 
-// D12: a deadlock ends for one of the two as a conflict with the advice to retry, and only for that reason.
+// D12: a deadlock ends for one of the two as a conflict with the advice to retry; no other error does.
 func TestDeadlock(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -239,7 +239,7 @@ func TestDeadlock(t *testing.T) {
 	}
 }
 
-// TestNotesTogether checks that notes that are appended at the same time are all kept.
+// TestNotesTogether checks that notes that are appended concurrently are all kept.
 func TestNotesTogether(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)

@@ -12,8 +12,8 @@ import (
 	"crm/repo/embedded/faultproxy"
 )
 
-// An administrator's connection has the limits of the others: a server that does not answer ends it, and an interrupt
-// ends a statement whose answer never comes.
+// An administrator's connection has the same limits: it ends if the server does not answer, and an interrupt ends a
+// statement whose answer never comes.
 func TestAdminLimits(t *testing.T) {
 	t.Parallel()
 	silent := ok[net.Listener](t)(net.Listen("tcp", "127.0.0.1:0"))

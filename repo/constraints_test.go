@@ -13,8 +13,8 @@ import (
 	"crm/repo"
 )
 
-// functionsOnly are tables that the app role cannot write. Functions of the schema write them, with values that they
-// make or that the program makes for them, never with what a user typed.
+// functionsOnly are tables that the app role cannot write. Functions of the schema write them, with values that they or
+// the program generate, never with a user's input.
 var functionsOnly = []string{
 	"audit", "audit_link", "audit_unlinked", "credential", "permission", "recovery_code", "request", "role",
 	"sealing_key",
@@ -63,7 +63,7 @@ var unbreakable = map[string]string{
 	"mfa_recovery":                  "the program makes the ten codes",
 }
 
-// raised finds the constraints that functions name in a raise; variants has the names of those that are computed.
+// raised returns the constraints that functions name in a raise; variants has the names of those that are computed.
 var (
 	raised   = regexp.MustCompile(`constraint = (?:'(\w+)'|(\w+ \|\| '\w+'))`)
 	variants = map[string][]string{
@@ -99,7 +99,7 @@ func (w *world) constraintsOf() map[string]string {
 	return rows
 }
 
-// pairs reads two columns of text.
+// pairs reads two text columns.
 func pairs(w *world, sql string) (map[string]string, error) {
 	rows, err := w.owner.Query(w.t.Context(), sql)
 	if err != nil {
@@ -146,7 +146,7 @@ func TestConstraintsHaveWords(t *testing.T) {
 	}
 }
 
-// Every error for a constraint is one of the sentinels and shows the detail where it asks for it.
+// Every error for a constraint wraps one of the sentinels, and shows the detail if it needs it.
 func TestConstraintErrors(t *testing.T) {
 	t.Parallel()
 	sentinels := []error{repo.ErrConflict, repo.ErrInvalid, repo.ErrNotFound, repo.ErrDenied}

@@ -21,8 +21,8 @@ func (w *world) firstOf(customer int64) []int64 {
 	return ids
 }
 
-// One live contact of a customer is the first: the one that was added first, until another is made so. Deleting,
-// restoring and undoing need no change of another contact.
+// One live contact of a customer is the first: the earliest, until another is made the first. Deleting, restoring and
+// undoing change no other contact.
 func TestFirstContact(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -60,8 +60,8 @@ func TestFirstContact(t *testing.T) {
 		"a contact of no customer")
 }
 
-// A customer is found by its contacts as long as they are there, also with words of both, under a new key, and with two
-// contacts that were added at once. That does not change the customer.
+// A customer is found by its live contacts: with words of both, after a key rotation, and with two contacts that were
+// added concurrently. The customer's row does not change.
 func TestCustomerIsFoundByContacts(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -124,8 +124,8 @@ func TestCustomerIsFoundByContacts(t *testing.T) {
 	}
 }
 
-// R11: an event shows the contact that it names instead of the customer's person, and is found by both. The contact is
-// one of the event's customer.
+// R11: an event shows its contact instead of the customer's person, and is found by both. The contact must belong to
+// the event's customer.
 func TestEventContact(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -169,8 +169,7 @@ func TestEventContact(t *testing.T) {
 	own("with a deleted contact")
 }
 
-// What is held on contacts is exported with the customer, and erased with it: from the records, the search and the
-// trail.
+// The data about contacts is exported with the customer and erased with it: from records, search tokens and trail.
 func TestContactsArePersonalData(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)

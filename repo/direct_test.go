@@ -4,8 +4,8 @@ package repo_test
 
 import "testing"
 
-// around is all tests of the package.
+// around runs all tests of the package.
 type around struct{ *testing.M }
 
-// frontURL is where the tests' programs connect: the server itself.
+// frontURL is the address to which the tests connect: the server itself.
 func frontURL(database string) string { return appURL(database) }

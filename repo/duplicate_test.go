@@ -11,8 +11,8 @@ import (
 	"crm/repo"
 )
 
-// Customers with the same email or phone, or the same company and person apart from spelling, legal forms and one typo, are
-// alike; the blind index offers the same ones as a comparison with all.
+// Customers are alike if they have the same email or phone, or the same company and person apart from spelling, legal
+// form and one typo. The blind index finds the same pairs as a comparison of all.
 func TestLikeCustomer(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -87,7 +87,7 @@ func BenchmarkCustomerPairs(b *testing.B) {
 	}
 }
 
-// manyCustomers adds customers past the triggers.
+// manyCustomers inserts customers without triggers.
 func (w *world) manyCustomers(n int) {
 	w.t.Helper()
 	ctx := context.Background()

@@ -10,11 +10,11 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// A guess is two conditions on a column of one type: the first holds for many rows of skewed(), the second for none. %s
-// is the column. Their estimates must be equal.
+// A guess is two conditions on a column of one type: the first is true for many rows of skewed(), the second for none.
+// %s is the column. Their estimates must be equal.
 type guess struct{ many, none string }
 
-// guesses are by type: one pair for each kind of selectivity function and index condition.
+// guesses has, for each type, one pair for each kind of selectivity function and index condition.
 var guesses = map[string][]guess{
 	"bigint":  numbers("bigint", "7", "123456789012"),
 	"integer": numbers("integer", "7", "1234567"),
@@ -137,7 +137,7 @@ func (w *world) places() []column {
 
 var estimate = regexp.MustCompile(`cost=\S+ rows=\d+ width=\d+`)
 
-// estimates are the planner's numbers of a query, node by node, or why there are none.
+// estimates returns the planner's numbers for a query, node by node, or why there are none.
 func estimates(ctx context.Context, conn *pgx.Conn, options, sql string) string {
 	rows, err := conn.Query(ctx, "explain "+options+sql, pgx.QueryExecModeSimpleProtocol)
 	if err != nil {
@@ -150,9 +150,9 @@ func estimates(ctx context.Context, conn *pgx.Conn, options, sql string) string 
 	return strings.Join(estimate.FindAllString(strings.Join(lines, "\n"), -1), "\n")
 }
 
-// R5: what the planner expects of a query tells nothing of what is stored: of a condition that holds for nearly all
-// rows it expects as many as of one that holds for none, on every column that the app role can name, alone and in
-// joins; for a stranger and for each role.
+// R5: the planner's estimates reveal no stored data. A condition that is true for nearly all rows has the same estimate
+// as one that is true for none, for every column that the app role can name, alone and in joins, for a stranger and for
+// each role.
 func TestEstimatesTellNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -202,7 +202,7 @@ func TestEstimatesTellNothing(t *testing.T) {
 	}
 }
 
-// No column and no indexed expression of the schema has statistics after ANALYZE, whatever was added to it.
+// No column and no indexed expression of the schema has statistics after ANALYZE, whatever was inserted.
 func TestNoStatistics(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

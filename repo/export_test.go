@@ -12,16 +12,16 @@ import (
 	"crm/repo/upgrade"
 )
 
-// UpgradeBy is Upgrade with steps of the test's.
+// UpgradeBy is Upgrade with the given steps.
 func (a *Admin) UpgradeBy(ctx context.Context, schemaSQL string, steps []upgrade.Step, dry bool) (Upgraded, error) {
 	return a.upgradeBy(ctx, schemaSQL, steps, dry)
 }
 
-// LongUnused makes the DB believe that its session was last said to be in use long ago.
+// LongUnused makes the DB believe that it recorded the use of its session long ago.
 func (db *DB) LongUnused() { db.used.Store(0) }
 
-// CountWaits has db wait for a database that is away without time passing, and returns how long it would have waited.
-// It is for one goroutine.
+// CountWaits replaces waiting for an unreachable database: no time passes, and the result is how long db would have
+// waited. It is for one goroutine.
 func (db *DB) CountWaits() (waited func() time.Duration) {
 	var passed time.Duration
 	start := time.Now()
@@ -42,13 +42,13 @@ func ExplainedConstraints() []string {
 	return slices.Sorted(maps.Keys(explained))
 }
 
-// Refusal is the error for a statement that PostgreSQL refused.
+// Refusal returns the error for a statement that PostgreSQL refused.
 func Refusal(pg *pgconn.PgError) error { return refusal(pg) }
 
 // An Entity is an entity with the operations that all entities share.
 type Entity[T any] struct{ entity[T] }
 
-// SealedEntity is an entity that a search finds by its sealed texts, as customers.
+// SealedEntity returns an entity that is searched by its sealed columns, as customers are.
 func SealedEntity[T any](noun, table, view string) Entity[T] {
 	return Entity[T]{entityOf[T](noun, table, view, finder{sealed: true})}
 }
@@ -68,15 +68,15 @@ func SealedColumns() map[string]bool {
 	return columns
 }
 
-// Add is add.
+// Add calls add.
 func (e Entity[T]) Add(ctx context.Context, db *DB, c Change) (T, error) { return e.add(ctx, db, c) }
 
-// Update is update.
+// Update calls update.
 func (e Entity[T]) Update(ctx context.Context, db *DB, id int64, c Change) (T, error) {
 	return e.update(ctx, db, id, c)
 }
 
-// Search is search without filters.
+// Search calls search without filters.
 func (e Entity[T]) Search(ctx context.Context, db *DB, p Page) (List[T], error) {
 	return e.search(ctx, db, nil, p, e.sorts())
 }
@@ -103,6 +103,7 @@ func (db *DB) LastChange(ctx context.Context) (LastChange, error) {
 	return changes[0], nil
 }
 
-// ContractHolds reports whether a condition holds for a contract, as the program compares it; EventHolds for an event.
+// ContractHolds reports whether a condition is true for a contract, as the program evaluates it; EventHolds for an
+// event.
 func (db *DB) ContractHolds(w Where, c Contract) bool { return contracts.holds(db, w, c) }
 func (db *DB) EventHolds(w Where, e Event) bool       { return events.holds(db, w, e) }

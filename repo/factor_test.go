@@ -18,7 +18,7 @@ import (
 	"crm/security"
 )
 
-// totpAt is the code of a secret at a moment, as an authenticator app shows it.
+// totpAt returns the code of a secret at a time, as an authenticator app shows it.
 func totpAt(t testing.TB, secret []byte, at time.Time) string {
 	t.Helper()
 	text := base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(secret)
@@ -35,7 +35,7 @@ type device struct {
 	codes  []string // for recovery
 }
 
-// enrol gives a person a second factor.
+// enrol enrols a second factor for a person.
 func (w *world) enrol(person string) device {
 	w.t.Helper()
 	codes, hashes := security.NewRecoveryCodes()
@@ -48,7 +48,7 @@ func (w *world) enrol(person string) device {
 	return d
 }
 
-// unused lets codes that were used be used again.
+// unused allows used codes to be used again.
 func (d device) unused() { d.w.set("update second_factor set last_step = 0") }
 
 func (d device) signIn(code string) error {
@@ -56,7 +56,7 @@ func (d device) signIn(code string) error {
 	return err
 }
 
-// withinStep runs do within one time step.
+// withinStep calls do within one time step.
 func withinStep(do func() error) error {
 	for {
 		step, err := time.Now().Unix()/30, do()
@@ -91,8 +91,8 @@ func TestTOTP(t *testing.T) {
 	}
 }
 
-// A code is asked for only where the password is right; it is good for its own step and one to either side, once, and
-// none before it works afterwards.
+// A code is asked for only after a correct password. It is valid for its own step and one before and after, once;
+// afterwards no earlier code is valid.
 func TestFactor(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -145,7 +145,7 @@ func TestFactor(t *testing.T) {
 	}
 }
 
-// Of many concurrent uses of one code exactly one signs in, for codes of the device and for recovery codes.
+// Of many concurrent uses of one code exactly one signs in: codes of the device and recovery codes alike.
 func TestOneCodeAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -169,7 +169,8 @@ func TestOneCodeAtOnce(t *testing.T) {
 	}
 }
 
-// Each code for recovery signs in once, however it is written; it is used up only when it does.
+// Each recovery code signs in once, also in upper case and between spaces. A failed sign-in does not use it
+// up.
 func TestRecovery(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -197,8 +198,8 @@ func TestRecovery(t *testing.T) {
 	}
 }
 
-// A factor is enrolled, replaced and removed only with the password, the code of the factor that is there, and one of
-// the new.
+// A factor is enrolled, replaced and removed only with the password, a code of the present factor, and a code of the
+// new one.
 func TestFactorIsProven(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)

@@ -16,8 +16,8 @@ import (
 	"crm/repo/embedded/pgtest"
 )
 
-// A primary is killed under load and its synchronous standby promoted: whoever is signed in stays so and goes on with
-// the same URL, every acknowledged payment is there, and none that was not sent.
+// A primary is killed under load and its synchronous standby promoted: users stay signed in and continue with the same
+// URL; every acknowledged payment is stored, and no payment that was not sent.
 func TestFailover(t *testing.T) {
 	ctx, c := t.Context(), pgtest.StartCluster(t)
 	w := worldOf(t, c)
@@ -81,7 +81,7 @@ func TestFailover(t *testing.T) {
 		acknowledged.Load(), after.Load(), uncertain, made, paid)
 }
 
-// The new primary knows the fate of a change whose answer the old one could not give.
+// The new primary knows the result of a change whose answer the old one could not send.
 func TestFailoverFate(t *testing.T) {
 	ctx, c := t.Context(), pgtest.StartCluster(t)
 	w := worldOf(t, c)

@@ -16,7 +16,7 @@ import (
 	"crm/security"
 )
 
-// faulty is a world's database behind a proxy that breaks conversations.
+// faulty returns a world's database behind a proxy that breaks connections.
 type faulty struct {
 	*world
 	*faultproxy.Proxy
@@ -35,7 +35,7 @@ func newFaulty(t *testing.T) faulty {
 	}
 }
 
-// as is the database behind the proxy for a person who signed in past it.
+// as returns the database behind the proxy for a person; signing in goes past the proxy.
 func (f faulty) as(person string, limit time.Duration, edit ...func(*repo.Config)) *repo.DB {
 	f.t.Helper()
 	conf := repo.Config{URL: f.url, Schema: "crm", ConnectTimeout: 5 * time.Second, QueryTimeout: limit, Vault: f.vault}
@@ -48,13 +48,13 @@ func (f faulty) as(person string, limit time.Duration, edit ...func(*repo.Config
 	return db.As(f.signers[person].Token).Timed(f.signers[person].Heard)
 }
 
-// payments is how many entries the ledger has for that amount.
+// payments counts the ledger entries with that amount.
 func (w *world) payments(amount int) int {
 	return read[int](w, "select count(*) from payment where amount = $1::numeric / 100", amount)
 }
 
-// D18: a write's conversation is cut at every ninth byte, in the soak at every byte, in both directions. What the
-// program says is so: it finds out that the write was made, or sends it again; none is lost, none doubled.
+// D18: the connection of a write is cut after every ninth byte, in the soak after every byte, in both directions. The
+// program's result is true: it learns that the write was made, or retries it. No write is lost or made twice.
 func TestWriteCutAtEveryByte(t *testing.T) {
 	t.Parallel()
 	ctx, f := t.Context(), newFaulty(t)
@@ -90,7 +90,7 @@ func TestWriteCutAtEveryByte(t *testing.T) {
 	}
 }
 
-// D18: an added record whose answer was lost is answered from where it was kept.
+// D18: if the answer to an added record is lost, the program reads it from where the database stored it.
 func TestAdditionLost(t *testing.T) {
 	t.Parallel()
 	ctx, f := t.Context(), newFaulty(t)
@@ -106,7 +106,7 @@ func TestAdditionLost(t *testing.T) {
 	}
 }
 
-// If a reply never comes, the write ends at the timeout, and the program reports its true result.
+// If the answer never comes, the write ends at the timeout, and the program reports its true result.
 func TestSwallowedReply(t *testing.T) {
 	t.Parallel()
 	ctx, f := t.Context(), newFaulty(t)
@@ -130,7 +130,7 @@ func TestSwallowedReply(t *testing.T) {
 	ok[repo.Contract](t)(db.Contract(ctx, k))
 }
 
-// Ctrl-C on a silent network: the reported result of the write is the true one.
+// Ctrl-C on a silent network: the program reports the true result of the write.
 func TestCancelledWrite(t *testing.T) {
 	t.Parallel()
 	f := newFaulty(t)
@@ -162,7 +162,7 @@ func TestCancelledWrite(t *testing.T) {
 	}
 }
 
-// A cut while signing in is an error that speaks of no change, or none if the question could be asked again.
+// A cut during sign-in gives an error that mentions no change, or none if the request could be retried.
 func TestSignInCut(t *testing.T) {
 	t.Parallel()
 	ctx, f := t.Context(), newFaulty(t)
@@ -204,7 +204,7 @@ func TestSignInCut(t *testing.T) {
 	}
 }
 
-// Lines of a script that keeps going wait for a database that is away once, not each.
+// With --keep-going, a script waits for an unreachable database once, not at each line.
 func TestWaitsOnce(t *testing.T) {
 	t.Parallel()
 	ctx, f := t.Context(), newFaulty(t)
@@ -240,7 +240,7 @@ func TestWaitsOnce(t *testing.T) {
 	}
 }
 
-// While the database is unreachable no result is claimed; later the run's ID shows it.
+// While the database is unreachable, the program reports no result. Later the run's ID shows it.
 func TestUncertain(t *testing.T) {
 	t.Parallel()
 	ctx, f := t.Context(), newFaulty(t)
@@ -272,7 +272,7 @@ func TestUncertain(t *testing.T) {
 	}
 }
 
-// D18: the commit of an atomic script is cut at every byte.
+// D18: the commit of an atomic script is cut after every byte.
 func TestCommitCut(t *testing.T) {
 	t.Parallel()
 	ctx, f := t.Context(), newFaulty(t)
@@ -306,7 +306,7 @@ func TestCommitCut(t *testing.T) {
 	}
 }
 
-// A script that is run again with the same ID makes no change twice, and answers as it did.
+// A script that is run again with the same ID makes no change twice, and returns the same answers.
 func TestResume(t *testing.T) {
 	t.Parallel()
 	ctx, f := t.Context(), newFaulty(t)
@@ -346,7 +346,7 @@ func TestResume(t *testing.T) {
 	}
 }
 
-// A jump of the clock signs no user out, for reads and writes alike.
+// A jump of the clock signs no user out, on reads or writes.
 func TestMovedClock(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)

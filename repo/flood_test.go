@@ -8,8 +8,8 @@ import (
 	"crm/repo"
 )
 
-// S12: a flood hides no failure. A sign-in writes 200 failed tries to the trail and deletes those that are older than
-// two days and on it; the others stay, however old, until a later one writes them.
+// S12: a flood hides no failure. A sign-in writes up to 200 failed attempts to the trail and deletes those that are
+// older than two days and recorded; the others stay, however old, until a later sign-in writes them.
 func TestFloodHidesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -40,8 +40,8 @@ func TestFloodHidesNothing(t *testing.T) {
 	}
 }
 
-// A code that signed in works for nothing else, in the session that it opened or in another; nor does a session
-// remove the factor without password and code.
+// A code that signed in is valid for nothing else, in that session or another; nor does a session remove the factor
+// without password and code.
 func TestCodeInAnotherSession(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)

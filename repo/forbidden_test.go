@@ -208,7 +208,7 @@ lock table crm.audit in access share mode
 load 'auto_explain'
 checkpoint`
 
-// S16: an account of the config file takes nothing over, signed in or not.
+// S16: the account of the config file takes over nothing, signed in or not.
 func TestForbidden(t *testing.T) {
 	t.Parallel()
 	app, _ := realDatabase(t)
@@ -226,12 +226,15 @@ func TestForbidden(t *testing.T) {
 			send = "do $$ begin " + sql + "; end $$"
 		}
 		_, err := app.Exec(context.Background(), send)
+		for sqlstate(err) == "XX000" { // drop owned met a database that another test was dropping
+			_, err = app.Exec(context.Background(), send)
+		}
 		if want := cmp.Or(other[sql], "42501"); sqlstate(err) != want {
 			t.Errorf("%s: %v; want %s", sql, err, want)
 		}
 		tried++
 	}
-	// These are told apart from success by their effect: PostgreSQL only warns.
+	// Only their effect shows whether these succeed: PostgreSQL only warns.
 	for _, sql := range []string{
 		"grant select on crm.session to public", "revoke all on crm.customer from public", "vacuum full crm.customer",
 		"analyze crm.customer",

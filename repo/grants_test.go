@@ -15,7 +15,7 @@ import (
 // mayCall are the functions that the app role may execute: all of them.
 const mayCall = `
 crm.add_many(regclass,jsonb)
-crm.admits(bigint[],bigint,bigint[])
+crm.admits(crm.identity,bigint,bigint[])
 crm.blockers(integer)
 crm.change_many(text,regclass,jsonb,boolean,boolean)
 crm.change_password(bytea,integer,integer,integer,bytea,bytea)
@@ -32,6 +32,7 @@ crm.export_customer(bigint)
 crm.fate(uuid)
 crm.hand_over(bigint,bigint)
 crm.history(text,bigint)
+crm.identify(boolean,boolean,text[])
 crm.judged(text[])
 crm.known_fate(uuid)
 crm.lead_import(text)
@@ -75,10 +76,11 @@ crm.sign_out()
 crm.take_back(bigint,jsonb)
 crm.touch()
 crm.unlock_user(bigint)
-crm.within(bigint[],bigint[])
+crm.within(crm.identity,bigint[])
 crm.writer_class()`
 
-// mayTouch are its privileges on tables, views and sequences, and the columns of those that are not for all.
+// mayTouch are its privileges on tables, views and sequences, and the columns of privileges that are not on all
+// columns.
 const mayTouch = `
 audits SELECT
 collaborator INSERT(email,employee_number,first_name,last_name,role)
@@ -125,7 +127,7 @@ tag_id_seq SELECT
 tags SELECT
 users SELECT`
 
-// realDatabase is one that crm init made, not a clone: a clone has lost the database's own grants.
+// realDatabase returns a database that crm init made, not a clone: a clone lacks the database's own grants.
 func realDatabase(t *testing.T) (app, owner *pgx.Conn) {
 	t.Helper()
 	if err := prepare(); err != nil {
@@ -149,7 +151,7 @@ func realDatabase(t *testing.T) (app, owner *pgx.Conn) {
 	return connect(appURL(database)), connect(pgtest.URL(database))
 }
 
-// rows are the first column of a query, in order, one a line.
+// rows returns the first column of a query, in order, one row a line.
 func rows(t *testing.T, conn *pgx.Conn, sql string, args ...any) string {
 	t.Helper()
 	r, err := conn.Query(context.Background(), sql, args...)
@@ -161,7 +163,7 @@ func rows(t *testing.T, conn *pgx.Conn, sql string, args ...any) string {
 	return strings.Join(found, "\n")
 }
 
-// S16, R3, R24: the privileges of the app role are exactly those above.
+// S16, R3, R24: the app role has exactly the privileges above.
 func TestGrants(t *testing.T) {
 	t.Parallel()
 	_, owner := realDatabase(t)

@@ -17,13 +17,13 @@ import (
 	"crm/security"
 )
 
-// serverLog is where the test's server writes its log.
+// serverLog returns the path of the test server's log.
 func (w *world) serverLog() string {
 	w.t.Helper()
 	return read[string](w, "select regexp_replace(current_setting('data_directory'), '/data$', '/log')")
 }
 
-// spellings are how bytes may stand in a log or a dump.
+// spellings returns the forms in which bytes may appear in a log or a dump.
 func spellings(secret []byte) []string {
 	return []string{
 		string(secret), hex.EncodeToString(secret), strings.ToUpper(hex.EncodeToString(secret)),
@@ -31,8 +31,8 @@ func spellings(secret []byte) []string {
 	}
 }
 
-// R25: a server that logs all statements and their values learns nothing that signs in: no password's key, code,
-// recovery code, second factor's secret, session's key nor device key; and what it logs, sent again, opens nothing.
+// R25: a server that logs all statements and parameters learns nothing that signs in: no password's key, code, recovery
+// code, second factor's secret, session key or device key. Replaying the log signs nobody in.
 func TestServerLogHoldsNoCredential(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -79,7 +79,7 @@ func TestServerLogHoldsNoCredential(t *testing.T) {
 	if regexp.MustCompile(`\$\d+ = '` + code + `'`).MatchString(log) {
 		t.Error("the log holds a code")
 	}
-	// A reader of the log sends its content again.
+	// A reader of the log replays its content.
 	lines := regexp.MustCompile(
 		`(?:Parameters|parameters): \$1 = '`+email+`', \$2 = '\\x(\w+)', \$3 = '\\x(\w+)', \$4 = '\\x(\w+)'`).
 		FindAllStringSubmatch(log, -1)
@@ -103,8 +103,8 @@ func TestServerLogHoldsNoCredential(t *testing.T) {
 	t.Logf("%d tries and %d tickets of the log sent again, none opened anything", len(lines), len(tickets))
 }
 
-// R25: a ticket that is seen before it is used opens nothing for whoever sees it: the session's key is not sent, and
-// the ticket of a new password keeps that password only.
+// R25: a ticket that an attacker sees before it is used gives no access: the session key is not sent, and the ticket of
+// a new password sets that password only.
 func TestRacedTicket(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -138,8 +138,7 @@ func TestRacedTicket(t *testing.T) {
 	_ = ctx
 }
 
-// R25: of two who change a password at the same time one does; a code that was used in one session is worth nothing in
-// another.
+// R25: of two concurrent changes of a password one succeeds; a code that was used in one session is invalid in another.
 func TestPasswordRace(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -159,7 +158,7 @@ func TestPasswordRace(t *testing.T) {
 	}
 }
 
-// R25: a client refuses a server that does not know the password's key, before a code is asked for or anything is sent
+// R25: a client refuses a server that does not know the password's key, before it asks for a code or sends anything
 // with a session.
 func TestFalseServer(t *testing.T) {
 	t.Parallel()
@@ -179,8 +178,8 @@ func TestFalseServer(t *testing.T) {
 	}
 }
 
-// R25: nothing that the database keeps of sign-ins signs in: neither a verifier sent as a key, nor a ticket's hash as a
-// ticket.
+// R25: nothing that the database stores about sign-ins signs in: neither a verifier sent as a key, nor a ticket's hash
+// as a ticket.
 func TestDumpDoesNotSignIn(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)

@@ -6,8 +6,8 @@ import (
 	"crm/repo"
 )
 
-// TestHollowRecords checks that no new record lacks what it cannot do without, and that those of an earlier version can
-// be changed, mended and finished.
+// TestHollowRecords checks that no new record lacks a required value, and that older records without one can be
+// changed, completed and finished.
 func TestHollowRecords(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)

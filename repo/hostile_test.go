@@ -13,8 +13,8 @@ import (
 	"crm/repo"
 )
 
-// R3: the history of a record tells of its changes. When others sign in, fail to, or are refused something is for
-// audit.view; one's own is for oneself.
+// R3: the history of a record has its changes only. Others' sign-ins, failures and refusals need audit.view; users see
+// their own.
 func TestHistoryIsOfChanges(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -113,7 +113,7 @@ func TestUndoIsTheOpposite(t *testing.T) {
 	}
 }
 
-// A password's cost is raised on the trail, and never lowered.
+// Raising the cost of a password is recorded; the cost is never lowered.
 func TestCostIsOnlyRaised(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -132,7 +132,7 @@ func TestCostIsOnlyRaised(t *testing.T) {
 	}
 }
 
-// What was written past the program and is no sealed value is erased like one.
+// A value that was written past the program and is not sealed is erased like a sealed one.
 func TestEraseWhatIsNotSealed(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -155,8 +155,8 @@ func TestEraseWhatIsNotSealed(t *testing.T) {
 	w.verify()
 }
 
-// Whoever holds the chain's lock, which anybody can, keeps entries from being linked, and nobody from working: the
-// check tells how many wait and since when. Afterwards no single change has to link them all.
+// Any caller can hold the chain's lock. Then entries wait to be linked, but no change waits: the check reports how many
+// entries wait, and since when. Afterwards no single change links them all.
 func TestChainHeldUp(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -209,8 +209,8 @@ func TestTriesDoNotPileUp(t *testing.T) {
 	}
 }
 
-// Settings by a thief of the config file, for their own sessions or for the role, do not change the form of the trail:
-// personal values in it are found, opened and erased.
+// Settings of the app role, for a session or for the role, do not change the form of the trail: personal values in it
+// are found, decrypted and erased.
 func TestSettingsDoNotShapeTheTrail(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -241,7 +241,7 @@ func TestSettingsDoNotShapeTheTrail(t *testing.T) {
 	w.verify()
 }
 
-// A transaction that was begun long ago dates nothing back.
+// A long transaction cannot backdate rows.
 func TestNothingIsDatedBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -255,7 +255,7 @@ func TestNothingIsDatedBack(t *testing.T) {
 }
 
 // Only the owner re-encrypts without an entry: for other roles the setting has no effect.
-func TestNobodyElseReseals(t *testing.T) {
+func TestOnlyTheOwnerReseals(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c := w.customer("sales1").ID

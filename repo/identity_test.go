@@ -15,7 +15,7 @@ import (
 // An identityAttack is a statement with %[1]s where crm.token changes and %[2]d for the record.
 type identityAttack struct{ table, place, sql string }
 
-// identityAttacks are writes of every table with set_config in every part of the statement that may hold it.
+// identityAttacks write every table, with set_config in every part of the statement that may contain it.
 func identityAttacks(w *world) (all []identityAttack) {
 	sealed := w.forgedSQL()
 	updates := []struct{ table, column, value string }{
@@ -78,9 +78,8 @@ func identityAttacks(w *world) (all []identityAttack) {
 	return all
 }
 
-// One identity a change: whatever a statement does with crm.token while it runs, the trail names a session whose user
-// the matrix permits this very change of this very row, or the change is refused; never nobody, and never somebody who
-// could not have made it.
+// Each change has one identity: whatever a statement does with crm.token while it runs, the change is refused, or the
+// trail names a session whose user the matrix permits exactly this change of this row.
 func TestIdentityInTheMiddle(t *testing.T) {
 	t.Parallel()
 	w, ctx := newWorld(t), context.Background()
@@ -128,7 +127,7 @@ func TestIdentityInTheMiddle(t *testing.T) {
 	}
 }
 
-// ableTo answers whether a person's role and the record's contacts permit a change of a table.
+// ableTo reports whether a person's role and the record's contacts permit a change of a table.
 func (w *world) ableTo(ids map[string]int64) func(person, table, action string) bool {
 	scope := map[string]string{}
 	rows := ok[pgx.Rows](w.t)(
@@ -206,7 +205,7 @@ func (w *world) checkIdentity(
 	return entries
 }
 
-// restoreRecords puts contacts, states and deletions back, without triggers.
+// restoreRecords restores contacts, states and deletions, without triggers.
 func (w *world) restoreRecords(contract int64) {
 	w.set(fmt.Sprintf(`set session_replication_role = replica;
 		update customer set deleted_at = null, sales_id = %[1]d;
@@ -217,7 +216,7 @@ func (w *world) restoreRecords(contract int64) {
 		set session_replication_role = origin`, w.ids["sales1"], w.ids["support1"], contract))
 }
 
-// The consequences of a change bear the session of the change: contracts that follow a customer, a contract that is
+// The consequences of a change have the session of the change: contracts that follow a customer, a contract that is
 // paid.
 func TestIdentityOfConsequences(t *testing.T) {
 	t.Parallel()
@@ -268,8 +267,8 @@ func TestNoChangeWithoutASession(t *testing.T) {
 	}
 }
 
-// D23: an update that sets every value to what it is makes no entry and moves no timestamp, of every field of every
-// noun.
+// D23: an update that sets every value to its present value makes no entry and moves no timestamp, for every field of
+// every noun.
 func TestNoChangeIsNone(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)

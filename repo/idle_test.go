@@ -14,8 +14,8 @@ func (w *world) idleFor(d time.Duration) {
 	w.set("update session_use set at = clock_timestamp() - $1::interval", d)
 }
 
-// S3: a session that is unused for longer than the company allows ends; a session in use does not. Its use is recorded
-// at most once a minute, by any statement of the program.
+// S3: a session that is unused for longer than the company's limit ends; a session in use does not. Statements of the
+// program record the use at most once a minute.
 func TestIdleSession(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -53,7 +53,7 @@ func TestIdleSession(t *testing.T) {
 	if _, err := w.try(w.token("sales1"), "select touch()"); sqlstate(err) != "28000" {
 		t.Errorf("touch() wakes an ended session: %v", err)
 	}
-	// Where the company wants no such end, there is none.
+	// Without a limit, no session ends.
 	if changed, err := w.admin.SetLimit(ctx, "session_idle", 0); err != nil || !changed {
 		t.Fatalf("session_idle: %v, %v", changed, err)
 	}

@@ -16,7 +16,7 @@ import (
 
 const base64url = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
-// respelled are other spellings of the same token's signature or claims: bits that the last character does not use,
+// respelled returns other encodings of the same token's signature or claims: unused bits of the last character,
 // padding, and the alphabet of plain base64.
 func respelled(token string) map[string]string {
 	all := map[string]string{}
@@ -41,8 +41,8 @@ func respelled(token string) map[string]string {
 	return all
 }
 
-// forgeries are tokens for o's user that the holder of another session and of all public data can make; and, signed
-// with the right key, tokens that are malformed.
+// forgeries returns tokens for o's user that can be made with another session and all public data and, signed with the
+// right key, malformed tokens.
 func forgeries(o, own repo.Opening) map[string]string {
 	fresh, hour := claims(o, 0, 10*time.Minute), time.Hour
 	body := base64.RawURLEncoding.EncodeToString([]byte(fresh))
@@ -110,8 +110,8 @@ func TestForgedTokens(t *testing.T) {
 	w.records()
 	victim, own := w.open("admin"), w.open("support1")
 	all := forgeries(victim, own)
-	// Only a token with - or _ has another spelling in plain base64. Each call of good signs another time, so the same
-	// token is checked and spelled.
+	// Only a token with - or _ has another encoding in plain base64. Each call of good signs another time, so the same
+	// token is checked and re-encoded.
 	token := good(victim)
 	for !strings.ContainsAny(strings.Split(token, ".")[2], "-_") {
 		victim = w.open("admin")
@@ -138,7 +138,7 @@ func TestForgedTokens(t *testing.T) {
 			t.Errorf("%s: %d rows changed, %v", name, n, err)
 		}
 	}
-	// Twice in the order in which one's own stand last: one is oneself.
+	// Twice, with the attacker's own claims last: the caller is the attacker.
 	for _, first := range []string{
 		fmt.Sprintf(`"sub":"%d"`, victim.UserID), fmt.Sprintf(`"sid":%d`, victim.SessionID), `"role":"admin"`,
 		`"Sub":"1"`,

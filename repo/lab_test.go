@@ -31,7 +31,7 @@ func jwt(header, claims string, key []byte) string {
 	return signed + "." + b64(mac.Sum(nil))
 }
 
-// claims of a session, from a moment until another.
+// claims of a session, valid between two times.
 func claims(o repo.Opening, from, until time.Duration) string {
 	now := time.Now()
 	return fmt.Sprintf(`{"exp":%d,"iat":%d,"sid":%d,"sub":"%d"}`, now.Add(until).Unix(), now.Add(from).Unix(),
@@ -41,7 +41,7 @@ func claims(o repo.Opening, from, until time.Duration) string {
 // good is a token of that session.
 func good(o repo.Opening) string { return jwt(hs256, claims(o, 0, 10*time.Minute), o.Key) }
 
-// sqlstate is PostgreSQL's code of an error, empty for none.
+// sqlstate returns PostgreSQL's code of an error, "" for none.
 func sqlstate(err error) string {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
@@ -53,7 +53,7 @@ func sqlstate(err error) string {
 	return ""
 }
 
-// constraint is the rule that an error names.
+// constraint returns the constraint that an error names.
 func constraint(err error) string {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
@@ -87,7 +87,7 @@ func hmac256(key []byte, parts ...string) []byte {
 	return m.Sum(nil)
 }
 
-// masked is text, padded to 32 bytes, xor mask.
+// masked returns text, padded to 32 bytes, xor mask.
 func masked(text, mask []byte) []byte {
 	out := make([]byte, 32)
 	copy(out, text)
@@ -97,7 +97,7 @@ func masked(text, mask []byte) []byte {
 	return out
 }
 
-// arguments are those of sign_in(); a nonce of the server is asked for first.
+// arguments returns those of sign_in(); it asks the server for a nonce first.
 func (r *rawTry) arguments(q querier) ([]any, error) {
 	if r.nonce == nil {
 		if err := q.QueryRow(context.Background(), "select nonce from sign_in_params($1)",
@@ -132,7 +132,7 @@ func (r *rawTry) arguments(q querier) ([]any, error) {
 
 const sqlSignIn = "select sign_in($1, $2, $3, $4, $5, $6, $7)"
 
-// sign records the try and answers its ticket.
+// sign records the attempt and returns its ticket.
 func (r *rawTry) sign(q querier) (ticket []byte, err error) {
 	arguments, err := r.arguments(q)
 	if err != nil {
@@ -151,7 +151,7 @@ func outcome(q querier, ticket []byte) string {
 	return said
 }
 
-// opening is the session that a try opens.
+// opening returns the session that an attempt opens.
 func (r *rawTry) opening(q querier, ticket []byte) (o repo.Opening, err error) {
 	err = q.QueryRow(context.Background(),
 		"select session_id, collaborator_id from open_session($1, '1 hour') where outcome = 'opened'", ticket).
@@ -166,13 +166,13 @@ func random(length int) []byte {
 	return b
 }
 
-// ticketOf is a ticket for that email and key.
+// ticketOf returns a ticket for that email and key.
 func (w *world) ticketOf(email string, key []byte) []byte {
 	w.t.Helper()
 	return ok[[]byte](w.t)((&rawTry{email: email, key: key}).sign(w.pool))
 }
 
-// inTx runs do raw as the app role, with that token, and rolls back unless nothing was touched.
+// inTx calls do in a transaction as the app role, with that token, and rolls back unless do touched nothing.
 func (w *world) inTx(token string, do func(pgx.Tx) (int64, error)) (int64, error) {
 	w.t.Helper()
 	ctx := context.Background()
@@ -191,7 +191,7 @@ func (w *world) inTx(token string, do func(pgx.Tx) (int64, error)) (int64, error
 	return n, err
 }
 
-// try sends one statement in such a transaction and answers the rows that it read or wrote.
+// try sends one statement in such a transaction and returns the rows that it read or wrote.
 func (w *world) try(token, sql string, args ...any) (int64, error) {
 	w.t.Helper()
 	return w.inTx(token, func(tx pgx.Tx) (int64, error) {
@@ -200,7 +200,7 @@ func (w *world) try(token, sql string, args ...any) (int64, error) {
 	})
 }
 
-// read is one value that the superuser sees.
+// read returns one value, as the superuser.
 func read[T any](w *world, sql string, args ...any) T {
 	w.t.Helper()
 	var v T
@@ -218,7 +218,7 @@ func (w *world) set(sql string, args ...any) {
 	}
 }
 
-// checksums is the content of every table of the schema.
+// checksums returns a checksum of every table of the schema.
 func (w *world) checksums() string {
 	w.t.Helper()
 	var parts []string
@@ -234,7 +234,7 @@ func (w *world) checksums() string {
 	return read[string](w, "select string_agg(sum, e'\\n') from ("+strings.Join(parts, " union all ")+") all_tables")
 }
 
-// ok ends the test on an error and answers the value otherwise.
+// ok ends the test on an error and returns the value otherwise.
 func ok[T any](t testing.TB) func(T, error) T {
 	return func(v T, err error) T {
 		t.Helper()
@@ -245,7 +245,7 @@ func ok[T any](t testing.TB) func(T, error) T {
 	}
 }
 
-// customer is one of that sales collaborator's.
+// customer adds one of that sales collaborator's.
 func (w *world) customer(sales string) repo.Customer {
 	w.t.Helper()
 	return ok[repo.Customer](w.t)(w.as(sales).AddCustomer(context.Background(), repo.Change{
@@ -254,7 +254,7 @@ func (w *world) customer(sales string) repo.Customer {
 	}))
 }
 
-// contact of a customer.
+// contact adds a contact of a customer.
 func (w *world) contact(customer int64) repo.Contact {
 	w.t.Helper()
 	return ok[repo.Contact](w.t)(w.as("admin").AddContact(context.Background(), repo.Change{
@@ -263,7 +263,7 @@ func (w *world) contact(customer int64) repo.Contact {
 	}))
 }
 
-// contract of a customer, in that state.
+// contract adds a contract of a customer, in that state.
 func (w *world) contract(customer int64, total repo.Money, status string) repo.Contract {
 	w.t.Helper()
 	return ok[repo.Contract](w.t)(w.as("manage").AddContract(context.Background(), repo.Change{
@@ -271,7 +271,7 @@ func (w *world) contract(customer int64, total repo.Money, status string) repo.C
 	}))
 }
 
-// newEvent is the change that adds an event of that contract, an hour long.
+// newEvent returns the change that adds an event of that contract, an hour long.
 func newEvent(contract *int64) repo.Change {
 	start := time.Now().Add(24 * time.Hour).Truncate(time.Second)
 	return repo.Change{
@@ -279,7 +279,7 @@ func newEvent(contract *int64) repo.Change {
 	}
 }
 
-// event of a contract in three days, with that support collaborator unless it is empty.
+// event adds an event of a contract in three days, with that support collaborator unless it is empty.
 func (w *world) event(contract int64, support string) repo.Event {
 	w.t.Helper()
 	ctx, start := context.Background(), time.Now().Add(72*time.Hour).Truncate(time.Second)

@@ -54,7 +54,7 @@ func crowd(t testing.TB, w *world, n int) {
 	}
 }
 
-// A listing is one list that the program can ask for.
+// A listing is one list that the program can request.
 type listing struct {
 	name string
 	ask  func(context.Context, *repo.DB) error
@@ -117,8 +117,8 @@ func listings(w *world) []listing {
 	}
 }
 
-// What a list costs at CRM_BENCH_CUSTOMERS rows a table, with its count, beside the same in a database that keeps
-// statistics: medians, in turns.
+// The cost of a list at CRM_BENCH_CUSTOMERS rows a table, with its count, compared with the same in a database that
+// keeps statistics: medians, in turns.
 func BenchmarkList(b *testing.B) {
 	ctx, w, twin := context.Background(), newWorld(b), newWorld(b)
 	for _, in := range []*world{w, twin} {
@@ -133,7 +133,7 @@ func BenchmarkList(b *testing.B) {
 	}
 }
 
-// What a search costs beside the same in a database that keeps statistics: medians, in turns.
+// The cost of a search compared with the same in a database that keeps statistics: medians, in turns.
 func BenchmarkSearchPlans(b *testing.B) {
 	ctx, w, twin := context.Background(), newWorld(b), newWorld(b)
 	for _, in := range []*world{w, twin} {
@@ -157,7 +157,7 @@ func BenchmarkSearchPlans(b *testing.B) {
 	}
 }
 
-// keepStatistics has the planner know everything about the tables again.
+// keepStatistics lets the planner keep all statistics of the tables again.
 func (w *world) keepStatistics() {
 	w.set(`do $$ declare a record; begin
 		for a in select attrelid::regclass as relation, attname from pg_attribute a join pg_class c on c.oid = attrelid
@@ -169,7 +169,7 @@ func (w *world) keepStatistics() {
 	w.set("analyze")
 }
 
-// inTurns reports the median of do, and how often it is that of twin.
+// inTurns reports the median of do, and its ratio to that of twin.
 func inTurns(b *testing.B, do, twin func() error) {
 	var took, twins []time.Duration
 	for b.Loop() {

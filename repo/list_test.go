@@ -10,7 +10,7 @@ import (
 	"crm/repo"
 )
 
-// herd is many records with equal and missing values, to page and filter.
+// herd adds many records with equal and missing values, to page and filter.
 func herd(t *testing.T, w *world) {
 	ctx, admin := t.Context(), w.as("admin")
 	start := time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC)
@@ -50,7 +50,7 @@ func herd(t *testing.T, w *world) {
 	}
 }
 
-// pages walks a list to its end, two rows at a time, and answers the IDs.
+// pages reads a list to its end, two rows at a time, and returns the IDs.
 func pages[T any](
 	t *testing.T, p repo.Page, id func(T) int64, list func(repo.Page) (repo.List[T], error),
 ) (ids []int64) {
@@ -70,7 +70,8 @@ func pages[T any](
 	return nil
 }
 
-// D12: by every column, up and down, the pages hold each row exactly once, and down is up reversed.
+// D12: by every column, ascending and descending, the pages hold each row exactly once, and descending is ascending
+// reversed.
 func TestPages(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -139,7 +140,7 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// viewSQL is a view's query without its gate, for the superuser.
+// viewSQL returns a view's query without its gate, for the superuser.
 func viewSQL(w *world, view string) string {
 	return read[string](w,
 		"select regexp_replace(regexp_replace(pg_get_viewdef($1::text::regclass), '(.*)WHERE .*', '\\1'), ';$', '')",
@@ -216,7 +217,7 @@ func TestFilters(t *testing.T) {
 	}
 }
 
-// same holds a filtered list against the whole one.
+// same compares a filtered list with the whole one.
 func same[T any](t *testing.T, what string, got, all []T, want func(T) bool, id func(T) int64) {
 	t.Helper()
 	ids := func(rows []T) []int64 {

@@ -48,7 +48,7 @@ var prepare = sync.OnceValue(func() error {
 	return err
 })
 
-// populate makes a database with the people, whose IDs it returns. It is never dropped.
+// populate makes a database with the people, and returns their IDs. It is never dropped.
 var populate = sync.OnceValues(func() (ids map[string]int64, err error) {
 	if err := prepare(); err != nil {
 		return nil, err
@@ -66,7 +66,7 @@ var populate = sync.OnceValues(func() (ids map[string]int64, err error) {
 	return ids, nil
 })
 
-// world is one test's database with a collaborator of each role, and two where "other" matters.
+// A world is one test's database with a collaborator of each role, and two of the roles that own records.
 type world struct {
 	t        testing.TB
 	database string
@@ -112,7 +112,7 @@ func worldOn(t testing.TB, database string) *world {
 	return w
 }
 
-// emptyWorld is a world in a database, without its people.
+// emptyWorld returns a world in a database, without its people.
 func emptyWorld(t testing.TB, database string) *world {
 	t.Helper()
 	w := &world{t: t, database: database, ids: map[string]int64{}, signers: map[string]*security.Signer{}}
@@ -130,7 +130,7 @@ func newKeyring(t testing.TB) *security.Keyring {
 	return ok[*security.Keyring](t)(security.NewKeyring(ok[[]byte](t)(security.NewKeyset())))
 }
 
-// takeKey makes the database take values that are sealed with the key, and no others.
+// takeKey makes the database accept values that are sealed with the key, and no others.
 func (w *world) takeKey(key uint32) {
 	w.t.Helper()
 	w.prefix = binary.BigEndian.AppendUint32([]byte{1}, key)
@@ -146,15 +146,16 @@ func (w *world) takeKey(key uint32) {
 	}
 }
 
-// forged is a value in the form of one that is sealed with the present key, which opens in no column.
+// forged returns a value in the form of one that is sealed with the present key, which cannot be decrypted in any
+// column.
 func (w *world) forged(content string) []byte {
 	return append(slices.Clone(w.prefix), fmt.Sprintf("%-40s", content)...)
 }
 
-// forgedSQL is a forged value as an SQL expression.
+// forgedSQL returns a forged value as an SQL expression.
 func (w *world) forgedSQL() string { return fmt.Sprintf(`'\x%x'::bytea`, w.forged("x")) }
 
-// A vault opens values with its keyring and shows all others as unreadable.
+// A vault decrypts values with its keyring and shows all others as unreadable.
 type vault struct{ *security.Keyring }
 
 func (v vault) Open(column string, sealed []byte) string {
@@ -199,7 +200,7 @@ func claim(email string, key []byte, code string) repo.Claim {
 	return repo.Claim{Email: email, Key: derives(key), Code: code}
 }
 
-// derives answers that key at every cost and salt.
+// derives returns that key at every cost and salt.
 func derives(key []byte) func(repo.Derivation) (repo.Secret, error) {
 	return func(repo.Derivation) (repo.Secret, error) { return security.NewSecret(key), nil }
 }
@@ -216,7 +217,7 @@ func addUser(admin *repo.Admin, person, role string) (id int64, err error) {
 		&repo.Password{MemoryKiB: 64, Iterations: 1, Parallelism: 1, Salt: make([]byte, 16), KeyHash: hash[:]}, false)
 }
 
-// as is the database for a signed-in person.
+// as returns the database for a signed-in person.
 func (w *world) as(person string) *repo.DB {
 	w.t.Helper()
 	if w.signers[person] == nil {
@@ -232,7 +233,7 @@ func (w *world) signIn(person string) *security.Signer {
 		10*time.Minute, time.Now)
 }
 
-// open is a new session of a person, with its key.
+// open returns a new session of a person, with its key.
 func (w *world) open(person string) repo.Opening {
 	w.t.Helper()
 	o, err := w.db.SignIn(context.Background(), claim(person+"@epic.example", key(person), ""), time.Hour, nil)
@@ -259,7 +260,7 @@ func text(format string, args ...any) *string {
 
 func ptr[T any](v T) *T { return &v }
 
-// appURL is the same server for the app role.
+// appURL returns the connection string of the same server for the app role.
 func appURL(database string) string {
 	return strings.Replace(pgtest.URL(database), "//postgres@", "//crm_app@", 1)
 }

@@ -12,7 +12,7 @@ import (
 	"crm/repo"
 )
 
-// responsibilities repeats S4 by hand, for comparison with schema.sql.
+// responsibilities is S4, written by hand, for comparison with schema.sql.
 const responsibilities = `
 user.view        A A A A
 customer.view    A A A A
@@ -66,8 +66,8 @@ func matrix() map[string]map[string]string {
 	return m
 }
 
-// may answers whether a person may do the action to the records of set 1 (sales1's, support1's) or 2.
-// An action on a note or view ends in its author's role.
+// may reports whether a person may perform the action on the records of set 1 (sales1's, support1's) or 2. An action on
+// a note or view ends in its author's role.
 func may(person, action string, set int) bool {
 	action, author, _ := strings.Cut(action, " ")
 	if author != "" && matrix()[action][roleOf(person)] == "O" && roleOf(person) != author {
@@ -94,7 +94,7 @@ type trial struct {
 // failed drops the value of a repo function.
 func failed[T any](_ T, err error) error { return err }
 
-// listed is an error for a list that is not.
+// listed returns the error of a list.
 func listed[T any](found repo.List[T], err error) error {
 	if err == nil && len(found.Rows) == 0 {
 		return repo.ErrNotFound
@@ -102,7 +102,7 @@ func listed[T any](found repo.List[T], err error) error {
 	return err
 }
 
-// trials makes one set of records and everything that can be tried on it.
+// trials adds one set of records and returns all actions on it.
 func (w *world) trials(set int) []trial {
 	ctx, sealed := context.Background(), w.forged("")
 	sales, support, spare := [...]string{"", "sales1", "sales2"}[set], [...]string{"", "support1", "support2"}[set],
@@ -295,7 +295,7 @@ func (w *world) trials(set int) []trial {
 				return failed(db.DeleteNote(ctx, id))
 			}, "update note set deleted_at = now() where id = $1", []any{id}})
 	}
-	// nothing is ever really deleted
+	// no statement really deletes a record
 	for _, table := range []string{"collaborator", "customer", "contact", "contract", "event", "note"} {
 		noun := strings.Replace(table, "collaborator", "user", 1)
 		list = append(list, trial{noun + ".destroy", set, nil, "delete from " + table, nil})
@@ -353,9 +353,9 @@ func (w *world) badTokens(person string) map[string]string {
 	}
 }
 
-// S4, R3, R5, R17, R18, R20, R22, R28: for every role, action and own or other record the program
-// and the raw statement agree with the table above, with the own token, with another's, and with
-// each that is no good; what is refused changes no row.
+// S4, R3, R5, R17, R18, R20, R22, R28: for every role, action, and own or other record, the program and the raw
+// statement agree with the table above: with the own token, with another's, and with each bad token. A refused
+// statement changes no row.
 func TestMatrix(t *testing.T) {
 	t.Parallel()
 	var tried atomic.Int64
@@ -386,8 +386,8 @@ func TestMatrix(t *testing.T) {
 	}
 }
 
-// attempt holds both answers to one trial against what is expected. caller is a person with a
-// good token, or says what is wrong with the token.
+// attempt compares both results of one trial with the expected one. caller is a person with a good token, or names the
+// fault of the token.
 func (w *world) attempt(tr trial, caller, token string, allowed bool) {
 	w.t.Helper()
 	n, err := w.try(token, tr.sql, tr.args...)
@@ -423,7 +423,7 @@ func (w *world) attempt(tr trial, caller, token string, allowed bool) {
 	}
 }
 
-// S4: the table in the database, as each role is told of it, is that one and no other.
+// S4: the matrix in the database, as each role reads it, equals that table.
 func TestPermissions(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -6,8 +6,8 @@ import (
 	"crm/repo"
 )
 
-// A merge moves all that belongs to one customer to another, contacts with what they are found by; one undo takes everything
-// back; the trail, export and erasing treat both as one.
+// A merge moves all that belongs to one customer to another, with the search tokens of its contacts. One undo reverts
+// all of it. Trail, export and erasing treat both customers as one.
 func TestMergeCustomers(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -68,7 +68,7 @@ func TestMergeCustomers(t *testing.T) {
 	}
 }
 
-// Who may not change both customers does not merge them; nor does a made-up column or a missing customer pass.
+// A user who may not change both customers cannot merge them. An invented column and a missing customer are refused.
 func TestMergeRefused(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)

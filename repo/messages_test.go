@@ -36,8 +36,9 @@ func (w *world) talkative(token string) *talkative {
 	return c
 }
 
-// R5, R25: no function with the owner's rights sends the caller messages of its work. The plans among them hold the
-// values of its variables: find_account() would tell which addresses exist, and redeem() a wrong key from a lock.
+// R5, R25: no function with the owner's privileges sends messages about its work to the caller. Plans contain the
+// values of variables: find_account() would reveal which addresses exist, and redeem() the difference between a wrong
+// key and a lockout.
 func TestFunctionsKeepQuiet(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

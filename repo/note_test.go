@@ -9,14 +9,14 @@ import (
 	"crm/repo"
 )
 
-// noteOf is a note of a person on a record.
+// noteOf adds a note of a person on a record.
 func (w *world) noteOf(person, noun string, id int64, c repo.Change) repo.Note {
 	w.t.Helper()
 	return ok[repo.Note](w.t)(w.as(person).AddNote(w.t.Context(), noun, id, c))
 }
 
-// A note is written by whoever reads the record, changed by its author and by management, found by its words, and
-// undone.
+// Every reader of a record may add a note. Its author and management change it; it is found by its words, and its
+// changes are undone.
 func TestNotesOnRecords(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -80,7 +80,7 @@ func TestNotesOnRecords(t *testing.T) {
 	}
 }
 
-// A follow-up waits for its author from its due day on until it is done.
+// A follow-up is listed for its author from its due day until it is done.
 func TestFollowUps(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -114,8 +114,8 @@ func TestFollowUps(t *testing.T) {
 	waits("undone", 1)
 }
 
-// Notes on a customer and on its contracts and events are exported with the customer, and erased with it. A long one is
-// re-encrypted as any other.
+// Notes on a customer and on its contracts and events are exported and erased with the customer. A long one is
+// re-encrypted like any other.
 func TestNotesArePersonalData(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -154,7 +154,7 @@ func TestNotesArePersonalData(t *testing.T) {
 	w.verify()
 }
 
-// Lists are filtered by a tag, which a record has once; it is taken off, undone, and put on again.
+// Lists are filtered by a tag. A record has a tag at most once; removing and adding it are undone.
 func TestTags(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)

@@ -12,8 +12,8 @@ import (
 	"crm/repo"
 )
 
-// The nouns of the program are those of the trail, of undo and of the permissions in the database, and so are the
-// roles.
+// The nouns of the program are those of the trail, of undo and of the permissions in the database. Its roles are the
+// database's.
 func TestNounsAreTheDatabases(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -44,7 +44,7 @@ func TestNounsAreTheDatabases(t *testing.T) {
 	}
 }
 
-// Every column that the app role may write has a field in the struct of its entity, apart from what the program
+// Every column that the app role may write has a field in the struct of its entity, except columns that the program
 // derives.
 func TestWritableColumnsAreDeclared(t *testing.T) {
 	t.Parallel()
@@ -72,7 +72,7 @@ func TestWritableColumnsAreDeclared(t *testing.T) {
 	}
 }
 
-// TrailActions are the actions that schema.sql and the administrator's tools write, no more and no fewer.
+// TrailActions are exactly the actions that schema.sql and the administrator's tools write.
 func TestTrailActions(t *testing.T) {
 	t.Parallel()
 	source := schemaSQL()
@@ -83,9 +83,9 @@ func TestTrailActions(t *testing.T) {
 	}
 	var written []string
 	for _, pattern := range []string{
-		// what is no change of a record
+		// these change no record
 		`perform (?:note|lead)\([^,]+(?:\(of_entity\))?, [^']*?'([a-z-]+)'`,
-		// what the owner's functions note
+		// the owner's functions write these
 		`insert into audit \([^)]*\)\s+values \([^;]*?'(?:user|schema)',\s[^;]*?'([a-z-]+)'`,
 		`noteRotation\(ctx, key, "([a-z]+)"`,
 		`(?:then|when 'INSERT' then|when 'DELETE' then|else) '(add|purge|update|restore|delete|cancel)'`, // trail()

@@ -29,8 +29,8 @@ func TestCopyAgreesWithSelect(t *testing.T) {
 	t.Logf("%d relations compared", compared)
 }
 
-// A cursor WITH HOLD copies its rows when its transaction commits: it is read after the session has ended, as the docs
-// say. A new statement is refused.
+// A cursor WITH HOLD copies its rows when its transaction commits, so it can be read after the session has ended, as
+// the docs say. A new statement is refused.
 func TestHeldCursors(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -53,7 +53,7 @@ func TestHeldCursors(t *testing.T) {
 }
 
 // A notification reaches only clients that listen; neither program nor schema does.
-func TestNobodyListens(t *testing.T) {
+func TestNothingListens(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.records()

@@ -13,10 +13,10 @@ import (
 	"crm/security"
 )
 
-// This file looks for what a try shows inside its own transaction: an attacker who reads that and rolls back must know
-// no more than before.
+// This file checks what an attempt reveals inside its own transaction: an attacker who reads that and rolls back must
+// learn nothing.
 
-// A scene is one case of a try that fails, or that asks for a code.
+// A scene is one case of an attempt that fails, or that asks for a code.
 type scene struct {
 	name    string
 	email   string
@@ -26,7 +26,7 @@ type scene struct {
 	outcome string
 }
 
-// A footprint is what a transaction has done so far, as the app role sees it.
+// A footprint is what a transaction has read, written and locked so far, as the app role sees it.
 type footprint struct {
 	tables    string // rows and scans of every table, catalogs aside
 	indexes   string // scans and rows of every index of the schema
@@ -41,8 +41,8 @@ const sqlTables = `select coalesce(string_agg(concat_ws(' ', relname, seq_scan, 
 	n_tup_ins, n_tup_upd, n_tup_del), e'\n' order by relid), '')
 	from pg_stat_xact_all_tables where schemaname in ('crm', 'pg_toast')`
 
-// sqlIndexes leaves out pg_stat_get_xact_tuples_returned(): it counts entries of rolled-back tries too, a known limit
-// (docs/security.md).
+// sqlIndexes leaves out pg_stat_get_xact_tuples_returned(): it counts index entries of rolled-back attempts too, a
+// known limit (docs/security.md).
 const sqlIndexes = `select string_agg(concat_ws(' ', relname, pg_stat_get_xact_numscans(oid),
 	pg_stat_get_xact_tuples_fetched(oid)), e'\n' order by oid)
 	from pg_class where relkind = 'i' and relnamespace = 'crm'::regnamespace`
@@ -90,7 +90,7 @@ func (w *world) footprint(h held, sql string, arguments ...any) (f footprint) {
 	return f
 }
 
-// stage prepares accounts in every state and answers the scenes that an attacker compares.
+// stage prepares accounts in every state and returns the scenes that an attacker compares.
 func (w *world) stage() (all []scene) {
 	w.t.Helper()
 	home := random(32)
@@ -159,7 +159,7 @@ func (w *world) stage() (all []scene) {
 	return all
 }
 
-// anyOdd reports whether a scene never had the value that most have.
+// anyOdd reports whether a scene never had the most frequent value.
 func anyOdd(seen map[string]map[string]map[string][]string) bool {
 	for _, all := range seen {
 		for _, scenes := range all {
@@ -174,13 +174,13 @@ func anyOdd(seen map[string]map[string]map[string][]string) bool {
 	return false
 }
 
-// R5, R25: what a try reads, writes and locks, the bytes that it adds to the write-ahead log and the width of its
-// answers are equal for known and unknown addresses, right and wrong keys and codes, with and without a second factor,
-// from known and unknown devices, locked and open, tried before or not: in the transaction that records it, and in the
-// one that refuses it.
+// R5, R25: the reads, writes and locks of an attempt, the bytes that it adds to the write-ahead log, and the width of
+// its answers are equal for known and unknown addresses, right and wrong keys and codes, with and without a second
+// factor, from known and unknown devices, locked out or not, tried before or not: in the transaction that records the
+// attempt, and in the one that refuses it.
 //
-// It is not parallel: the write-ahead log is everybody's. A plan that is made again or a page that is pruned makes a
-// scene odd by chance, but not in every round; so a scene that was odd in all of six rounds gets up to twelve more.
+// It is not parallel: all tests share the write-ahead log. A new plan or a pruned page makes a scene odd by chance, but
+// not in every round; so a scene that was odd in all of six rounds gets up to twelve more.
 func TestTriesLookAlike(t *testing.T) {
 	w := newWorld(t)
 	w.set("alter role crm_app in database " + w.database + " set track_functions = 'all'")
@@ -237,7 +237,7 @@ func TestTriesLookAlike(t *testing.T) {
 	}
 }
 
-// steps are the footprints of asking, recording and judging a try. What is told by the answer, that a code is due, is
+// steps are the footprints of asking, recording and judging an attempt. The answer itself, that a code is required, is
 // left out.
 func (w *world) steps(h held, s scene) map[string]footprint {
 	w.t.Helper()
@@ -263,7 +263,7 @@ func (w *world) steps(h held, s scene) map[string]footprint {
 	return prints
 }
 
-// mostFrequent is the value that most scenes have shown.
+// mostFrequent returns the value of the most scenes.
 func mostFrequent(scenes map[string][]string) (usual string) {
 	count := map[string]int{}
 	for _, values := range scenes {
@@ -276,7 +276,7 @@ func mostFrequent(scenes map[string][]string) (usual string) {
 	return usual
 }
 
-// differing are the lines of one text that are not in the other.
+// differing returns the lines of one text that are missing in the other.
 func differing(one, other string) (lines []string) {
 	all := strings.Split(other, "\n")
 	for line := range strings.SplitSeq(one, "\n") {
@@ -287,7 +287,7 @@ func differing(one, other string) (lines []string) {
 	return lines
 }
 
-// forgetTry removes a try as if it had not been, so that every round finds the same.
+// forgetTry deletes an attempt, so that every round starts from the same state.
 func (w *world) forgetTry(ticket []byte) {
 	w.t.Helper()
 	defer w.set("vacuum crm.sign_in_count") // no dead rows are left in its indexes
@@ -296,8 +296,8 @@ func (w *world) forgetTry(ticket []byte) {
 			"where attempt_id in (select id from gone)", ticket)
 }
 
-// R25: a thousand tries that are judged and rolled back teach nothing that the answer does not say, and each that was
-// recorded counts, whether its outcome was asked for, rolled back or never asked for.
+// R25: a thousand attempts that are judged and rolled back reveal no more than the answer. Each recorded attempt
+// counts, whether its outcome was read, rolled back or never requested.
 func TestRolledBackTriesCount(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

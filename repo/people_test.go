@@ -10,8 +10,8 @@ import (
 	"crm/repo"
 )
 
-// D8: who still answers for something leaves, or changes role, only if it is handed over; then all of it goes in
-// the same transaction.
+// D8: a collaborator with open work leaves or changes role only if the work is handed over, all of it in the same
+// transaction.
 func TestLeaving(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -97,7 +97,7 @@ func TestLeavingWhatIsOver(t *testing.T) {
 	}
 }
 
-// S8, R10, R11: a sales contact sells, a support contact supports, and both are here.
+// S8, R10, R11: a sales contact has the role sales, a support contact the role support, and neither is deleted.
 func TestContacts(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -135,7 +135,7 @@ func TestContacts(t *testing.T) {
 	is(t, failed(w.as("sales1").AddCustomer(ctx, other)), repo.ErrDenied, "a customer for somebody else")
 }
 
-// R12, S4: an administrator is made, changed, deleted and restored by administrators only; the last one stays, and
+// R12, S4: only administrators add, change, delete and restore an administrator. The last one cannot be deleted, and
 // collaborators cannot delete themselves.
 func TestReservedRole(t *testing.T) {
 	t.Parallel()
@@ -174,8 +174,8 @@ func TestReservedRole(t *testing.T) {
 	is(t, failed(admin.UpdateUser(ctx, w.ids["sales1"], role("chief"), nil)), repo.ErrInvalid, "an unknown role")
 }
 
-// R26, S11: emails are one person's, whatever their case, and free again once that person is deleted; employee numbers
-// stay.
+// R26, S11: no two collaborators have the same email, regardless of case; a deleted collaborator's email can be used
+// again, their employee number cannot.
 func TestUnique(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -206,7 +206,7 @@ func TestUnique(t *testing.T) {
 	}
 }
 
-// handingTo is a reassignment to a collaborator, nil for 0.
+// handingTo returns a reassignment to a collaborator, nil for 0.
 func handingTo(to int64) *repo.Reassignment {
 	if to == 0 {
 		return nil

@@ -10,8 +10,8 @@ import (
 	"crm/repo/embedded/pgtest"
 )
 
-// With the build tag pgbouncer every test's program connects through the machine's PgBouncer, and the tests of poolers
-// run behind it too.
+// With the build tag pgbouncer all tests connect through the machine's PgBouncer, and the tests of poolers run behind
+// it too.
 func init() {
 	poolers["PgBouncer"] = func(t testing.TB, w *world, size int) front {
 		url, stop, err := pgtest.StartPgBouncer("crm_app", size)
@@ -23,7 +23,7 @@ func init() {
 	}
 }
 
-// frontURL is where the tests' programs connect.
+// frontURL is the address to which the tests connect.
 var frontURL func(database string) string
 
 // around starts PgBouncer before all tests of the package.

@@ -11,8 +11,8 @@ import (
 	"crm/repo"
 )
 
-// Searching never reads a table from end to end, as the app role and under its policies: rare and frequent words, on
-// every list. PostgreSQL's own statistics tell how a table was read.
+// Searching never scans a whole table, as the app role and under its policies: for rare and frequent words, in every
+// list. PostgreSQL's statistics tell how a table was read.
 func TestSearchesUseTheirIndexes(t *testing.T) {
 	t.Parallel()
 	w, ctx := newWorld(t), context.Background()
@@ -69,8 +69,8 @@ func TestSearchTokensAreInlined(t *testing.T) {
 	}
 }
 
-// A database that likes parallel plans answers as every other: the guard cannot run in them, and keeps PostgreSQL from
-// making one.
+// A database that prefers parallel plans returns the same: the guard is not parallel safe, so PostgreSQL makes no
+// parallel plan.
 func TestParallelPlans(t *testing.T) {
 	t.Parallel()
 	w, ctx := newWorld(t), context.Background()

@@ -12,9 +12,9 @@ import (
 	"crm/repo"
 )
 
-// left is what somebody with the config file leaves on a server connection that the next user gets. "steal" keeps the
-// token of whoever runs it; it is in every temporary view, of the name of each of crm's relations, and in every
-// statement that a pooler or a driver may prepare by name.
+// left is what an attacker with the config file leaves on a server connection that the next user gets. "steal" stores
+// its caller's token. It is called by every temporary view, named like crm's relations, and by every statement that a
+// pooler or a driver may prepare by name.
 func left(relations []string, foreignToken string) []string {
 	all := []string{
 		"create temp table loot (what text)",
@@ -44,7 +44,7 @@ func left(relations []string, foreignToken string) []string {
 	)
 }
 
-// relationsOf are crm's tables and views.
+// relationsOf returns crm's tables and views.
 func relationsOf(w *world) []string {
 	return strings.Fields(
 		read[string](w,
@@ -53,9 +53,9 @@ func relationsOf(w *world) []string {
 				"relkind in ('r', 'v')"))
 }
 
-// What a stranger leaves on a shared connection reaches nobody: the next user signs in, reads and writes as on a server
-// of their own, in their own name, and the stranger finds no token. Tried as crm init leaves a database, and with TEMP
-// for everybody, as a database has it that was there before.
+// An attacker's leftovers on a shared connection have no effect: the next user signs in, reads and writes as on a
+// server connection of their own, under their own name, and the attacker finds no token. Tried on a database as crm
+// init leaves it, and with TEMP granted to public, as in databases that existed before.
 func TestSharedConnectionIsHostile(t *testing.T) {
 	for _, temp := range []bool{false, true} {
 		t.Run(fmt.Sprintf("temp %v", temp), func(t *testing.T) {
@@ -99,7 +99,7 @@ func TestSharedConnectionIsHostile(t *testing.T) {
 	}
 }
 
-// leave runs the statements that the server lets the stranger run, and returns how many they were.
+// leave executes the statements that the server permits to the stranger, and returns how many these were.
 func leave(t *testing.T, thief *pgx.Conn, all []string) (made int) {
 	t.Helper()
 	for _, sql := range all {
@@ -133,8 +133,8 @@ func everything(t *testing.T, thief *pgx.Conn) (seen string) {
 	return seen
 }
 
-// What the role's own settings say changes no answer either, on a connection of one's own or behind a pooler: whoever
-// holds the config file may make them.
+// Settings of the app role, which every holder of the config file can make, do not change answers either, on a direct
+// connection or behind a pooler.
 func TestRoleSettings(t *testing.T) {
 	throughPoolers(t, 1, func(t *testing.T, w *world, f front) {
 		ctx := t.Context()

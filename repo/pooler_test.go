@@ -55,7 +55,7 @@ func (w *world) through(t testing.TB, f front) *repo.DB {
 	return db
 }
 
-// raw is a connection of a thief of the config file, behind a pooler.
+// raw returns a connection of a thief of the config file, behind a pooler.
 func raw(t testing.TB, f front) *pgx.Conn {
 	t.Helper()
 	conf := ok[*pgx.ConnConfig](t)(pgx.ParseConfig(f.url))
@@ -79,7 +79,7 @@ func TestSharedIsNoticed(t *testing.T) {
 	})
 }
 
-// reads are all questions that a collaborator can ask of some records, each with its answer as JSON.
+// reads are all questions that a collaborator can ask about some records, each with its answer as JSON.
 func reads(ctx context.Context, db *repo.DB, customer, contract, event int64) []string {
 	var all []string
 	say := func(v any, err error) {
@@ -136,7 +136,7 @@ func TestReadsThroughPooler(t *testing.T) {
 }
 
 // writes changes records of all kinds, from signing in to erasing, and returns the first problem.
-func writes(ctx context.Context, w *world, nobody *repo.DB, d *security.Device) (done int, err error) {
+func writes(ctx context.Context, w *world, signedOut *repo.DB, d *security.Device) (done int, err error) {
 	do := func(more error) {
 		if err == nil && more == nil {
 			done++
@@ -148,9 +148,9 @@ func writes(ctx context.Context, w *world, nobody *repo.DB, d *security.Device) 
 	as := func(person string) *repo.DB {
 		c := claim(person+"@epic.example", key(person), "")
 		c.Device, c.Turn = d.Key(), d.Turn
-		o, more := nobody.SignIn(ctx, c, time.Hour, nil)
+		o, more := signedOut.SignIn(ctx, c, time.Hour, nil)
 		do(more)
-		return nobody.As(
+		return signedOut.As(
 			security.NewSigner(security.Session{ID: o.SessionID, UserID: o.UserID, Key: o.Key, Ends: o.Ends},
 				time.Minute, time.Now).Token)
 	}
@@ -173,7 +173,7 @@ func writes(ctx context.Context, w *world, nobody *repo.DB, d *security.Device) 
 	do(more)
 	last, more := sales.LastChange(ctx)
 	do(more)
-	// The last change may be another program's, of the same user. Taking back an addition would take the record from it; a
+	// The last change may be another program's, of the same user. Undoing an addition would take the record from it; a
 	// change may have been changed since.
 	if more == nil && last.Action != "add" {
 		if more = sales.Undo(ctx, last); errors.Is(more, repo.ErrConflict) || errors.Is(more, repo.ErrDenied) {
@@ -225,8 +225,8 @@ func newDevice(t testing.TB, file string) *security.Device {
 	return ok[*security.Device](t)(security.OpenDevice(file))
 }
 
-// Twenty programs of one device at once sign in and do all they can over two server connections, and no statement is
-// prepared by name.
+// Twenty programs of one device concurrently sign in and make all reads and writes over two server connections. No
+// statement is prepared by name.
 func TestWritesThroughPooler(t *testing.T) {
 	throughPoolers(t, 2, func(t *testing.T, w *world, f front) {
 		const programs = 20
@@ -254,7 +254,7 @@ func TestWritesThroughPooler(t *testing.T) {
 	})
 }
 
-// An atomic script holds its connection and waits for no second one: four of them get by with two, and with one.
+// An atomic script holds its connection and waits for no second one: four of them need two, or even one.
 func TestAtomicNeedsOneConnection(t *testing.T) {
 	for _, size := range []int{1, 2} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
@@ -322,8 +322,8 @@ func TestAtomicNeedsOneConnection(t *testing.T) {
 	}
 }
 
-// Behind a pooler, too, what is said of a write whose conversation is cut is so, and the fate of one that is left open
-// is told later.
+// Behind a pooler, too, the reported result of a write whose connection is cut is true, and an unknown result can be
+// read later.
 func TestFateThroughPooler(t *testing.T) {
 	throughPoolers(t, 2, func(t *testing.T, w *world, front front) {
 		ctx := t.Context()

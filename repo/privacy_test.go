@@ -11,7 +11,7 @@ import (
 	"crm/repo"
 )
 
-// dump is all that every table holds, as the superuser reads it.
+// dump returns the content of every table, as the superuser.
 func (w *world) dump() string {
 	w.t.Helper()
 	var parts []string
@@ -24,7 +24,7 @@ func (w *world) dump() string {
 	return read[string](w, "select string_agg(line, e'\\n') from ("+strings.Join(parts, " union all ")+") all_tables")
 }
 
-// An export has all data about a customer, opened, and adds an entry to the trail.
+// An export has all data about a customer, decrypted, and adds an entry to the trail.
 func TestExportCustomer(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -68,7 +68,7 @@ func TestExportCustomer(t *testing.T) {
 	if len(exports) != 1 || *exports[0].UserID != w.ids["manage"] {
 		t.Errorf("exports on the trail: %+v", exports)
 	}
-	is(t, failed(w.as("manage").ExportCustomer(ctx, 999)), repo.ErrNotFound, "a customer who is not there")
+	is(t, failed(w.as("manage").ExportCustomer(ctx, 999)), repo.ErrNotFound, "an unknown customer")
 	for _, person := range []string{"sales1", "support1"} {
 		is(t, failed(w.as(person).ExportCustomer(ctx, c)), repo.ErrDenied, "%s exports", person)
 	}
@@ -77,7 +77,7 @@ func TestExportCustomer(t *testing.T) {
 	}
 }
 
-// An erased person does not exist any more: not in a record, a list, a search or the trail, nor sealed in any table.
+// An erased person is nowhere in the database: not in a record, a list, a search or the trail, nor sealed in any table.
 // Amounts stay, and the chain is intact.
 func TestEraseCustomer(t *testing.T) {
 	t.Parallel()
@@ -112,7 +112,7 @@ func TestEraseCustomer(t *testing.T) {
 	for _, person := range []string{"manage", "sales1", "support1"} {
 		is(t, failed(w.as(person).EraseCustomer(ctx, c)), repo.ErrDenied, "%s erases", person)
 	}
-	is(t, failed(w.as("admin").EraseCustomer(ctx, 999)), repo.ErrNotFound, "erasing who is not there")
+	is(t, failed(w.as("admin").EraseCustomer(ctx, 999)), repo.ErrNotFound, "erasing an unknown customer")
 	ok[repo.Contract](t)(w.as("manage").PayContract(ctx, k, 1000, nil))
 	ok[repo.Contract](t)(w.as("manage").UpdateContract(ctx, k, repo.Change{"status": text("finished")}))
 	if n := ok[int64](t)(w.as("admin").EraseCustomer(ctx, c)); n != 3 { // added, updated, and updated by erasing

@@ -10,7 +10,7 @@ import (
 	"crm/security"
 )
 
-// seeding is the database for a person whose records are fictional.
+// seeding returns the database for a person whose records are fictional.
 func (w *world) seeding(person string) *repo.DB {
 	w.t.Helper()
 	o, err := w.admin.OpenSeedingSession(context.Background(), w.ids[person])
@@ -33,7 +33,7 @@ func (w *world) addFictional(person, role string) {
 	w.ids[person] = id
 }
 
-// chain is a fictional customer, its signed contract with a payment, and its event, by fictional people.
+// A chain is a fictional customer, its signed contract with a payment, and its event, by fictional people.
 type chain struct {
 	customer repo.Customer
 	contract repo.Contract

@@ -12,7 +12,7 @@ import (
 	"crm/security"
 )
 
-// atOnce notes n wrong tries of an address, none of which knows of another, and answers how many of their tickets open
+// atOnce records n wrong attempts at an address, none of which sees another, and returns how many of their tickets open
 // something.
 func (w *world) atOnce(t *testing.T, n int, email string) (opened int) {
 	t.Helper()
@@ -52,8 +52,8 @@ func (w *world) atOnce(t *testing.T, n int, email string) (opened int) {
 	return n - len(slices.DeleteFunc(told, func(s string) bool { return s != "refused" }))
 }
 
-// R25: of 50 failures at the same time as many count as would one after the other: five, and the account waits for 30
-// seconds, not for the hour of 50. At the end of the wait one more counts, and so on.
+// R25: of 50 concurrent failures as many count as of 50 in sequence: five, and the account is locked out for 30
+// seconds, not for the hour of 50. After the lockout one more counts, and so on.
 func TestFailuresAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -64,7 +64,7 @@ func TestFailuresAtOnce(t *testing.T) {
 		if n := read[int](w, "select count(*) from sign_in_attempt where outcome <= 3"); n != 50*(i+1)+i {
 			t.Errorf("%d failures are noted, want %d", n, 50*(i+1)+i)
 		}
-		// The first five count; later, with the wait over, only the first.
+		// The first five count; later, with the lockout over, only the first.
 		got := read[time.Duration](w, `select locked_until(sha256($1), '', null, 0) - (select at from sign_in_attempt
 			where at > clock_timestamp() - interval '20 seconds'
 			order by at, id offset $2 limit 1)`, []byte(email), map[bool]int{true: 4}[i == 0])
@@ -84,8 +84,8 @@ func TestFailuresAtOnce(t *testing.T) {
 	}
 }
 
-// R25: twenty right sign-ins of one account at the same time, over as many connections, are all opened if they are of
-// one device, known or new to the account; a try of somebody else in the midst of them counts as ever.
+// R25: twenty correct concurrent sign-ins of one account, over as many connections, all succeed if they are from one
+// device, known or new to the account. A failure from elsewhere in the midst of them counts as ever.
 func TestDeviceTakesTurns(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -109,8 +109,8 @@ func TestDeviceTakesTurns(t *testing.T) {
 	}
 }
 
-// R25: a sign-in during which another one raises the cost of the same password derives its key again, before its try
-// where that came first, else after a refusal, once. It does not raise the cost a second time.
+// R25: a sign-in during which another one raises the cost of the same password derives its key again, once: before its
+// attempt if the raise came first, else after a refusal. It does not raise the cost a second time.
 func TestCostRaisedMeanwhile(t *testing.T) {
 	t.Parallel()
 	for name, afterwards := range map[string]bool{"before the try": false, "between parameters and try": true} {
@@ -183,9 +183,9 @@ func TestTicketRace(t *testing.T) {
 	}
 }
 
-// R25: failures from anywhere lock an account, but not for a device that has signed in to it within 30 days, wherever
-// it is; there only its own failures count. So nobody locks out another who comes from the same network address, a
-// pooler's or a router's. A client that fails at many addresses waits too.
+// R25: failures from anywhere lock out an account, except for a device that has signed in to it within 30 days,
+// wherever it is: for it, only its own failures count. So a user cannot lock out others with the same network address,
+// a pooler's or a router's. A client that fails at many addresses is locked out too.
 func TestLockByDevice(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -223,8 +223,8 @@ func TestLockByDevice(t *testing.T) {
 	locked("sales1", home.Hash(), other, false)
 	locked("sales2", none, stranger, false)
 	locked("sales2", home.Hash(), stranger, false) // not known to this account
-	// The whole way: the right key from a known device opens a locked account, from another it does not, nor with a
-	// borrowed hash.
+	// The whole exchange: the right key from a known device signs in to a locked-out account, from another it does not,
+	// nor with a borrowed hash.
 	if failed(w.db.SignIn(ctx, claim(email, key("sales1"), ""), time.Hour, nil)) == nil {
 		t.Error("an unknown device opened a locked account")
 	}
@@ -244,7 +244,7 @@ func TestLockByDevice(t *testing.T) {
 	locked("sales2", none, stranger, false)
 	fail(1, "somebody else", none, stranger)
 	locked("sales2", none, stranger, true)
-	locked("nobody", none, stranger, true)
+	locked("unknown", none, stranger, true)
 	locked("sales2", none, other, false)
 	locked("sales1", home.Hash(), stranger, false)
 }

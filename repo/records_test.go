@@ -16,7 +16,8 @@ import (
 	"crm/security/finding"
 )
 
-// S9: a deleted record is in no list, found by no get and changed by no update, and comes back as it was.
+// S9: a deleted record is in no list, returned by no get and changed by no update. Restoring it restores all its
+// values.
 func TestSoftDelete(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -95,7 +96,7 @@ func TestSoftDelete(t *testing.T) {
 	}
 }
 
-// row is a record as the table holds it, byte by byte.
+// row returns a record as the table stores it, byte by byte.
 func (w *world) row(table string, id int64) map[string]any {
 	w.t.Helper()
 	return read[map[string]any](w, "select to_jsonb(x) from "+table+" x where id = $1", id)
@@ -207,8 +208,7 @@ func TestUpdateOnlyWhatIsGiven(t *testing.T) {
 	}
 }
 
-// S10: no text of a customer stands anywhere in the database, as it is, in hexadecimal or in base64, the trail
-// included.
+// S10: no text of a customer is anywhere in the database, in plain, hexadecimal or base64, the trail included.
 func TestSealed(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -237,14 +237,14 @@ func TestSealed(t *testing.T) {
 		c.FullName != secrets[1] || c.Email != secrets[2] || c.Phone != secrets[3] {
 		t.Errorf("read back: %+v", c)
 	}
-	// Each value is sealed for its column: it opens in no other.
+	// Each value is sealed for its column: it cannot be decrypted in another.
 	w.set("update customer set full_name = company_name where id = $1", c.ID)
 	if c, err := w.as("admin").Customer(ctx, c.ID); err == nil && c.FullName == secrets[4] {
 		t.Errorf("a company's name opens as a person's")
 	}
 }
 
-// hostile is a text that means something to SQL, LIKE, JSON, shells, terminals or formats, or random letters.
+// hostile returns a text with meaning to SQL, LIKE, JSON, shells, terminals or formats, or random letters.
 func hostile(i int) string {
 	known := []string{
 		"'; drop table customer; --", "Robert'); DROP TABLE event;--", `\x41`, `\'`, `"`, "%", "_", "%s%n", "$1",

@@ -45,8 +45,8 @@ func revocations(w *world) map[string]func(ctx context.Context) error {
 	}
 }
 
-// A session or a ticket that a thief keeps back, in an open transaction, while the password or the second factor is
-// changed is worth nothing afterwards.
+// A session or a ticket that a thief keeps in an open transaction, while the password or the second factor is changed,
+// is invalid afterwards.
 func TestNothingIsKeptBack(t *testing.T) {
 	t.Parallel()
 	for _, how := range []string{"password", "reset", "factor"} {
@@ -105,7 +105,7 @@ func TestSignInWhileThePasswordChanges(t *testing.T) {
 	}
 }
 
-// A thief who holds locks with a stolen session cannot prevent its end.
+// A thief cannot prevent the end of a stolen session by holding locks.
 func TestLocksDoNotKeepASession(t *testing.T) {
 	t.Parallel()
 	ends := revocations(nil)
@@ -118,7 +118,7 @@ func TestLocksDoNotKeepASession(t *testing.T) {
 			defer cancel()
 			w.as("sales1")
 			o := w.open("sales1")
-			// Each locks rows that the others need: they give up.
+			// Each locks rows that the others need; they give up.
 			for _, sql := range []string{
 				"select sign_out()", "select end_other_sessions()", fmt.Sprintf("select end_session(%d)", o.SessionID),
 			} {
@@ -141,8 +141,8 @@ func TestLocksDoNotKeepASession(t *testing.T) {
 	}
 }
 
-// Nobody gets around the proofs of their own account by what they may do to others'; of wrong codes only those forgive
-// who may remove the factor altogether.
+// A permission on others' accounts does not bypass the proofs of one's own account. Only a role that may remove factors
+// forgives wrong codes.
 func TestOwnAccess(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -157,7 +157,7 @@ func TestOwnAccess(t *testing.T) {
 	}
 	locked := func() bool { return d.signIn(totpAt(t, d.secret, time.Now())) != nil }
 	if err := w.as("manage").Unlock(ctx, w.ids["sales1"]); err != nil || !locked() {
-		t.Errorf("who may not remove a factor lets its codes be guessed on: %v", err)
+		t.Errorf("a role that may not remove a factor forgives wrong codes: %v", err)
 	}
 	if err := w.as("admin").Unlock(ctx, w.ids["sales1"]); err != nil || locked() {
 		t.Errorf("unlocked by an admin, still locked: %v", err)

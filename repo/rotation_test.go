@@ -32,8 +32,8 @@ func rotating(t *testing.T, n int) (w *world, r operator.Rotation, ids []int64) 
 	w.openWith(ok[repo.Vault](t)(commands.Unseal(nil, file)))
 	for i := range n {
 		c := ok[repo.Customer](t)(w.as("sales1").AddCustomer(ctx, repo.Change{
-			"company_name": text("Company %s", nobodysWord(i)), "full_name": text("Lou Bouzin"),
-			"email": text("%s@bouzin.example", nobodysWord(i)), "phone": text("+336%08d", i),
+			"company_name": text("Company %s", uniqueWord(i)), "full_name": text("Lou Bouzin"),
+			"email": text("%s@bouzin.example", uniqueWord(i)), "phone": text("+336%08d", i),
 		}))
 		ids = append(ids, c.ID)
 	}
@@ -41,12 +41,12 @@ func rotating(t *testing.T, n int) (w *world, r operator.Rotation, ids []int64) 
 	return w, operator.Rotation{Admin: w.admin, KeysetFile: file, Say: said, Happened: func(commands.Event) {}}, ids
 }
 
-// nobodysWord is a word of the i-th customer alone.
-func nobodysWord(i int) string {
+// uniqueWord returns a word that only the i-th customer has.
+func uniqueWord(i int) string {
 	return strings.Map(func(r rune) rune { return r - '0' + 'b' }, fmt.Sprintf("%06d", i*7919+100_000))
 }
 
-// foreign counts the rows with values that another key than that has sealed.
+// foreign counts the rows with values that are sealed with another key than that.
 func (w *world) foreign(key uint32) int64 {
 	return read[int64](w,
 		`select (select count(*) from crm.customer c, unnest(array[c.company_name, c.full_name, c.email, c.phone]) v
@@ -59,7 +59,7 @@ func keyOf(t *testing.T, file string) uint32 {
 	return ok[*security.Keyring](t)(security.OpenKeyring(file)).KeyID()
 }
 
-// S10: during a rotation a program that was started before it reads, finds and changes every customer as ever.
+// S10: during a rotation a program that was started before it reads, finds and changes every customer.
 func TestRotationWhileOthersWork(t *testing.T) {
 	const n = 450
 	w, r, ids := rotating(t, n)
@@ -78,7 +78,7 @@ func TestRotationWhileOthersWork(t *testing.T) {
 				}
 				if worker == 0 { // the same text again: sealed with the key in use
 					if _, err := db.UpdateCustomer(ctx, ids[i], repo.Change{"company_name": text("Company %s",
-						nobodysWord(i))}); err != nil && !errors.Is(err, repo.ErrConflict) {
+						uniqueWord(i))}); err != nil && !errors.Is(err, repo.ErrConflict) {
 						t.Error(err)
 					}
 				}
@@ -98,7 +98,7 @@ func TestRotationWhileOthersWork(t *testing.T) {
 	work.Wait()
 	t.Logf("%d looks during the rotation", during)
 	if during < 10 {
-		t.Error("nobody looked: the test tests nothing")
+		t.Error("no reader ran: the test tests nothing")
 	}
 	if key := keyOf(t, r.KeysetFile); key == old {
 		t.Error("the key is the old one")
@@ -122,30 +122,30 @@ func TestRotationWhileOthersWork(t *testing.T) {
 // look reads a customer, finds them by a word, an address and a number, and reads their history.
 func look(ctx context.Context, db *repo.DB, id int64, i int) error {
 	c, err := db.Customer(ctx, id)
-	if err != nil || c.CompanyName != "Company "+nobodysWord(i) || c.Phone != fmt.Sprintf("+336%08d", i) {
+	if err != nil || c.CompanyName != "Company "+uniqueWord(i) || c.Phone != fmt.Sprintf("+336%08d", i) {
 		return fmt.Errorf("customer %d reads as %+v, %v", id, c, err)
 	}
 	for _, needle := range []string{
-		nobodysWord(i), strings.ToUpper(nobodysWord(i)) + "@bouzin.example",
-		fmt.Sprintf("06%08d", i), "company " + nobodysWord(i)[:4],
+		uniqueWord(i), strings.ToUpper(uniqueWord(i)) + "@bouzin.example",
+		fmt.Sprintf("06%08d", i), "company " + uniqueWord(i)[:4],
 	} {
 		found, err := db.Customers(ctx, repo.CustomerFilter{Page: repo.Page{Search: needle, Limit: 50}})
 		if err != nil || !slices.ContainsFunc(found.Rows, func(f repo.Customer) bool { return f.ID == id }) {
 			return fmt.Errorf("%q does not find customer %d: %d found, %v", needle, id, len(found.Rows), err)
 		}
 	}
-	if found, err := db.FindCustomers(ctx, nobodysWord(i),
+	if found, err := db.FindCustomers(ctx, uniqueWord(i),
 		5); err != nil || len(found) == 0 || found[0].Record.ID != id {
-		return fmt.Errorf("%q does not find customer %d first: %v, %v", nobodysWord(i), id, found, err)
+		return fmt.Errorf("%q does not find customer %d first: %v, %v", uniqueWord(i), id, found, err)
 	}
 	entries, err := db.History(ctx, "customer", id)
-	if err != nil || entries[0].After["company_name"] != "Company "+nobodysWord(i) {
+	if err != nil || entries[0].After["company_name"] != "Company "+uniqueWord(i) {
 		return fmt.Errorf("the history of customer %d: %+v, %v", id, entries, err)
 	}
 	return nil
 }
 
-// An interrupted rotation is taken up where it stopped, with the same key; it is no change of a record.
+// An interrupted rotation continues where it stopped, with the same key. It changes no record.
 func TestRotationInterrupted(t *testing.T) {
 	w, r, ids := rotating(t, 450)
 	old := keyOf(t, r.KeysetFile)
@@ -183,7 +183,7 @@ func TestRotationInterrupted(t *testing.T) {
 		t.Errorf("key %d, %d values left, %d rows in the second run", keyOf(t, r.KeysetFile), w.foreign(key), most)
 	}
 	if stamps != read[string](w, rows) || trail != read[int64](w, entries) {
-		t.Error("sealing anew was stamped or noted as a change of a record")
+		t.Error("re-encrypting was stamped or recorded as a change")
 	}
 	if n := read[int64](w, "select count(*) from crm.audit where entity = 'keyset'"); n != 2 {
 		t.Errorf("%d entries of the trail tell of the rotation, want its begin and its end", n)
@@ -205,8 +205,8 @@ func TestRotationPrepared(t *testing.T) {
 	if next == 0 || keyOf(t, r.KeysetFile) != old {
 		t.Fatalf("the next key is %d, in use is %d, was %d", next, keyOf(t, r.KeysetFile), old)
 	}
-	// Another machine may seal with it already: here nothing is sealed back with the older key, and the newer one is
-	// not dropped.
+	// Another machine may already seal with it: this one does not re-encrypt with the older key, and does not drop the
+	// newer one.
 	is(t, r.Retire(ctx), repo.ErrConflict, "retiring with a key that is not in use yet")
 	if got := ok[[]byte](t)(security.ReadKeysetFile(r.KeysetFile)); !bytes.Equal(got, content) {
 		t.Error("the keyset has changed")
@@ -230,8 +230,8 @@ func TestRotationPrepared(t *testing.T) {
 	}
 }
 
-// A value whose key is missing shows as such and stops nobody; neither does a damaged one. Rotating goes on and names
-// the key in the end; with the key imported, the next rotation re-encrypts it.
+// A value whose key is missing, or that is damaged, is shown as such; all other values are read. A rotation continues
+// and names the key at its end; after an import of the key, the next rotation re-encrypts the value.
 func TestRotationWithoutTheKey(t *testing.T) {
 	w, r, ids := rotating(t, 3)
 	ctx := context.Background()
@@ -241,14 +241,14 @@ func TestRotationWithoutTheKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	if c, err := w.as("sales1").Customer(ctx, ids[1]); err != nil || c.Email != "‹unreadable›" ||
-		c.CompanyName != "Company "+nobodysWord(1) {
+		c.CompanyName != "Company "+uniqueWord(1) {
 		t.Errorf("%+v, %v", c, err)
 	}
 	lost, former := keyOf(t, r.KeysetFile), ok[[]byte](t)(security.ReadKeysetFile(r.KeysetFile))
 	if err := security.ReplaceKeysetFile(r.KeysetFile, ok[[]byte](t)(security.NewKeyset())); err != nil {
 		t.Fatal(err)
 	}
-	if c, err := w.as("sales1").Customer(ctx, ids[0]); err != nil || c.CompanyName != "Company "+nobodysWord(0) {
+	if c, err := w.as("sales1").Customer(ctx, ids[0]); err != nil || c.CompanyName != "Company "+uniqueWord(0) {
 		t.Errorf("a program that has the keys reads on: %+v, %v", c, err)
 	}
 	w.openWith(ok[repo.Vault](t)(commands.Unseal(nil, r.KeysetFile)))
@@ -283,7 +283,7 @@ func TestRotationWithoutTheKey(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if c, err := w.as("sales1").Customer(ctx, ids[0]); err != nil || c.CompanyName != "Company "+nobodysWord(0) {
+	if c, err := w.as("sales1").Customer(ctx, ids[0]); err != nil || c.CompanyName != "Company "+uniqueWord(0) {
 		t.Errorf("with the key back: %+v, %v", c, err)
 	}
 	if err := r.Run(ctx); err != nil {

@@ -12,7 +12,7 @@ import (
 	"crm/repo"
 )
 
-// is holds an error against the sentinel that is wanted; nil wants none.
+// is compares an error with the sentinel that is wanted; nil wants none.
 func is(t *testing.T, err, want error, what string, args ...any) {
 	t.Helper()
 	if !errors.Is(err, want) || (err == nil) != (want == nil) {
@@ -20,7 +20,8 @@ func is(t *testing.T, err, want error, what string, args ...any) {
 	}
 }
 
-// D4: of the 25 steps between the states those that D4 names work, staying is no step, and signing is stamped.
+// D4: of the 25 transitions between the states exactly those of D4 are permitted; a state is no transition to itself,
+// and signing sets the date.
 func TestStates(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -62,7 +63,7 @@ func TestStates(t *testing.T) {
 	}
 }
 
-// D4, D7: events need a signed contract, end after they start, may cross midnight, and count people from 0.
+// D4, D7: events need a signed contract, end after they start, may cross midnight, and count attendees from 0.
 func TestEvents(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -120,8 +121,8 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-// D5, D6: remaining = total - payments, whatever is done; nothing overdraws; a finished contract is paid and a closed
-// one takes nothing.
+// D5, D6: the remaining amount is always total minus payments. A payment above it is refused, a finished contract is
+// paid in full, and a closed one takes no payment.
 func TestLedger(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -221,7 +222,7 @@ func TestLedgerSteps(t *testing.T) {
 	}
 }
 
-// D3, R18: contracts follow their customer to another hand unless they had another contact; both contacts may
+// D3, R18: contracts follow their customer to a new sales contact unless they had another contact; both contacts may
 // change the contract.
 func TestContractsFollow(t *testing.T) {
 	t.Parallel()

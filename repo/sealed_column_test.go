@@ -35,7 +35,7 @@ type cateredEvent struct {
 	UpdatedAt time.Time `db:"updated_at"`
 }
 
-// withSealedColumns is schema.sql with both columns: in the tables, the indexes, the views and the grants.
+// withSealedColumns returns schema.sql with both columns: in the tables, the indexes, the views and the grants.
 func withSealedColumns(t *testing.T) string {
 	t.Helper()
 	sql := schemaSQL()
@@ -70,7 +70,7 @@ func withSealedColumns(t *testing.T) string {
 	return sql
 }
 
-// Every sealed column, and the tokens beside it, are in the index, in the views, in the grants and in the struct.
+// Every sealed column and its search tokens are in the index, the views, the grants and the struct.
 func TestSealedColumns(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -122,9 +122,9 @@ func checkSealedColumns(t *testing.T, w *world, declared map[string]bool) {
 	}
 }
 
-// S10: further sealed columns, one of them in a table that had none, are written, read, searched, kept sealed on the
-// trail without their search tokens, and are exported, counted in a backup, re-encrypted by a rotation and erased, by
-// their declarations alone. They take values under known keys only.
+// S10: declaring further sealed columns, one of them in a table that had none, is enough: they are written, read,
+// searched, sealed on the trail without their search tokens, exported, counted in a backup, re-encrypted by a rotation,
+// and erased. They accept values under known keys only.
 func TestNewSealedColumn(t *testing.T) {
 	t.Parallel()
 	ctx, schema := t.Context(), withSealedColumns(t)
@@ -158,7 +158,7 @@ func TestNewSealedColumn(t *testing.T) {
 	for _, c := range []newSealedColumn{vat, chef} {
 		c.isWritten(keyring)
 	}
-	// A text that looks like a sealed value is none.
+	// A text that only looks like a sealed value is not one.
 	plain := `\x01` + strings.Repeat("ab", 40)
 	ok[repo.Event](t)(w.as("support1").UpdateEvent(ctx, event, repo.Change{"comments": plain}))
 	data := ok[repo.PersonalData](t)(w.as("admin").ExportCustomer(ctx, id))
@@ -285,7 +285,7 @@ func (c newSealedColumn) isErased() {
 	}
 }
 
-// asOwner runs a statement as the owner's role.
+// asOwner executes a statement as the owner role.
 func (w *world) asOwner(sql string, args ...any) error {
 	w.t.Helper()
 	return pgx.BeginFunc(context.Background(), w.owner, func(tx pgx.Tx) error {

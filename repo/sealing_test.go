@@ -12,7 +12,7 @@ import (
 )
 
 // A value that is not sealed with a key in use is refused in every column of the domain sealed, by insert, update and
-// function, for users and for the owner; the refusal names both keys and nothing is written.
+// function, for users and for the owner. The error names both keys, and nothing is written.
 func TestOnlyKnownKeys(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -113,8 +113,8 @@ func TestRegisterKey(t *testing.T) {
 	}
 }
 
-// One bad value fails nobody: whatever is read, by whoever, answers with everything else, and shows the value for what
-// it is.
+// One bad value breaks no answer: every read, by every user, returns everything else, and shows the value as
+// unreadable.
 func TestOneBadValue(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -207,7 +207,7 @@ func TestOneBadValue(t *testing.T) {
 	ok[int64](t)(w.as("admin").EraseCustomer(ctx, w.customer("sales1").ID))
 }
 
-// HandOver needs its own permission, moves all open work and returns the numbers; it is on the trail.
+// HandOver needs its own permission, moves all open work and returns the numbers; the trail records it.
 func TestHandOver(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -218,9 +218,9 @@ func TestHandOver(t *testing.T) {
 		is(t, failed(w.as(person).HandOver(ctx, w.ids["sales1"], w.ids["sales2"])), repo.ErrDenied, "%s hands over",
 			person)
 	}
-	is(t, failed(w.as("manage").HandOver(ctx, 999, w.ids["sales2"])), repo.ErrNotFound, "nobody's work")
+	is(t, failed(w.as("manage").HandOver(ctx, 999, w.ids["sales2"])), repo.ErrNotFound, "an unknown user's work")
 	is(t, failed(w.as("manage").HandOver(ctx, w.ids["sales1"], w.ids["support1"])), repo.ErrInvalid,
-		"to who does not sell")
+		"to a user who is not in sales")
 	moved := ok[repo.Handed](t)(w.as("manage").HandOver(ctx, w.ids["sales1"], w.ids["sales2"]))
 	if moved != (repo.Handed{Customers: 1, Contracts: 2}) {
 		t.Errorf("moved %+v", moved)

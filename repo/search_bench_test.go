@@ -18,9 +18,9 @@ func benchCustomers() int {
 	return 100_000
 }
 
-// What a search costs, for needles of 2, 3, 5 and 8 letters that a tenth of the table holds, that one row holds, or
-// none: the first 20 answers through the program, opened and checked, beside the same rows fetched raw by their ids.
-// First customer list --search, then what completion asks for each noun, then find.
+// The cost of a search, for needles of 2, 3, 5 and 8 letters that a tenth of the table contains, that one row contains,
+// or none: the first 20 results through the program, decrypted and checked, compared with the same rows fetched by ID.
+// First customer list --search, then the query of completion for each noun, then find.
 func BenchmarkSearch(b *testing.B) {
 	w, ctx := newWorld(b), context.Background()
 	stock(b, w, benchCustomers())
@@ -77,7 +77,7 @@ func benchSearch(b *testing.B, w *world, needle string, search func(string) ([]i
 	b.ReportMetric(float64(p)/float64(raw), "x-raw")
 }
 
-// findAll is what the command find asks; it answers the customers.
+// findAll makes the query of the command find; it returns the customers.
 func findAll(ctx context.Context, db *repo.DB, needle string) ([]int64, error) {
 	all, err := db.Find(ctx, needle, 20)
 	return ids(records(all.Customers)), err

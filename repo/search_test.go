@@ -29,8 +29,8 @@ func records[T any](found []repo.Found[T]) (all []T) {
 	return all
 }
 
-// A property: searching random customers answers what a scan of all of them answers, whatever the order, the page
-// or the other filters; after updates too.
+// A property: searching random customers returns the same as a scan of all of them, whatever the order, the page or the
+// other filters; after updates too.
 func TestSearchIsAScan(t *testing.T) {
 	t.Parallel()
 	ctx, w, r := t.Context(), newWorld(t), rand.New(rand.NewPCG(3, 4))
@@ -100,7 +100,7 @@ func TestSearchIsAScan(t *testing.T) {
 	}
 }
 
-// Every part of a note of 10,000 characters is found, also where nearly every character makes several tokens.
+// Every part of a note of 10,000 characters is found, also if nearly every character makes several tokens.
 func TestFindsLongNotes(t *testing.T) {
 	t.Parallel()
 	ctx, w, r := t.Context(), newWorld(t), rand.New(rand.NewPCG(5, 6))
@@ -135,7 +135,7 @@ func TestFindsLongNotes(t *testing.T) {
 	}
 }
 
-// The best goes first: a number, a whole address or phone number, the beginning of a word, inside a word.
+// The best match is first: a number, a whole address or phone number, the beginning of a word, inside a word.
 func TestFindCustomers(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -172,7 +172,7 @@ func TestFindCustomers(t *testing.T) {
 	}
 }
 
-// S10: nothing of what is sealed is anywhere in the database, in any form; the trail does not keep tokens.
+// S10: no plain text of a sealed value is anywhere in the database, in any form; the trail does not keep tokens.
 func TestDumpHoldsNothingPlain(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -204,7 +204,7 @@ func TestDumpHoldsNothingPlain(t *testing.T) {
 	}
 }
 
-// Searching contracts and events returns what a scan of all of them returns: every word in another place, numbers and
+// Searching contracts and events returns the same as a scan of all of them: every word in another field, numbers and
 // amounts, deleted ones, any order, small pages, and filters beside the needle.
 func TestSearchOfContractsAndEventsIsAScan(t *testing.T) {
 	t.Parallel()
@@ -266,7 +266,7 @@ func TestSearchOfContractsAndEventsIsAScan(t *testing.T) {
 	}
 }
 
-// mentioned tells whether every word of a reading stands in a text, or is the number or the amount.
+// mentioned reports whether every word of a reading is in a text, or is the number or the amount.
 func mentioned(needle string, id int64, amount repo.Money, texts ...string) bool {
 	is := func(word string) bool {
 		parsed, err := repo.ParseMoney(word)
@@ -295,7 +295,7 @@ func orNothing(text *string) string {
 	return *text
 }
 
-// checkScan holds a search, page by page, against a list of everything; which tells a record's number and whether it
+// checkScan compares a search, page by page, with a list of everything. which returns a record's number and whether it
 // matches.
 func checkScan[T any](
 	t *testing.T, needle string, p repo.Page, sorts map[string]string, which func(T) (int64, bool),

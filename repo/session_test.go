@@ -34,7 +34,7 @@ func (h held) do(sql string, args ...any) {
 	}
 }
 
-// want holds the code of a statement's refusal, or the rows that it may have.
+// want is the code of a statement's refusal, or the number of rows.
 func (h held) want(code string, most int64, sql string) {
 	h.t.Helper()
 	tag, err := h.Exec(h.t.Context(), sql)
@@ -43,7 +43,7 @@ func (h held) want(code string, most int64, sql string) {
 	}
 }
 
-// R5, R27: what was opened with a token is worth nothing once the session has ended: a transaction, a prepared
+// R5, R27: objects that were opened with a token are useless after the session has ended: a transaction, a prepared
 // statement, a cursor, another isolation level, a savepoint.
 func TestNothingOutlivesTheSession(t *testing.T) {
 	t.Parallel()
@@ -109,7 +109,7 @@ func TestNothingOutlivesTheSession(t *testing.T) {
 	}
 }
 
-// R5: only read committed is served, so that no snapshot from before a revocation answers.
+// R5: only read committed is permitted, so that no snapshot from before a revocation is read.
 func TestIsolation(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -139,8 +139,8 @@ func TestIsolation(t *testing.T) {
 	h.want("42501", 0, "update customer set phone = null")
 }
 
-// S12, R5: nobody gets rid of their name in the trail, forges a stamp or marks a record as fictional, by a
-// setting made in the middle of their own statement.
+// S12, R5: a setting made in the middle of their own statement does not let users remove their name from the trail,
+// forge a stamp or mark a record as fictional.
 func TestSettingsInTheMiddle(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -170,7 +170,7 @@ func TestSettingsInTheMiddle(t *testing.T) {
 	}
 }
 
-// R3: rows that are not one's own cannot even be locked.
+// R3: others' rows cannot even be locked.
 func TestLocks(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -221,7 +221,7 @@ func TestArguments(t *testing.T) {
 			}
 		}
 	}
-	// A try with a huge key is noted like any other, and its ticket opens nothing.
+	// An attempt with a huge key is recorded like any other, and its ticket is useless.
 	for _, ticket := range [][]byte{nil, {}, []byte(huge)} {
 		if _, err := w.pool.Exec(ctx, "select open_session($1, 'infinity')", ticket); sqlstate(err) == "" {
 			t.Errorf("a ticket of %d bytes opened a session", len(ticket))
@@ -234,8 +234,8 @@ func TestArguments(t *testing.T) {
 	}
 }
 
-// R24, S3: no statement's text holds a token, a key or a customer's name: every collaborator's account is the same one,
-// and may see what the others' connections run.
+// R24, S3: no statement's text contains a token, a key or a customer's name: all collaborators share one database
+// account, and can see the statements of the others' connections.
 func TestNothingInStatements(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

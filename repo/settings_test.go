@@ -45,14 +45,14 @@ func (w *world) settable() []setting {
 		}))
 }
 
-// refused are settings that end statements or connections, or refuse changes; the words of the refusal name those that
-// begin with "default_".
+// refused are settings that end statements or connections, or refuse changes. The message names those that begin with
+// "default_".
 var refused = strings.Fields(
 	"statement_timeout transaction_timeout idle_in_transaction_session_timeout local_preload_libraries " +
 		"default_transaction_isolation default_transaction_read_only")
 
-// R2: no setting that the holder of the config file makes for the app role changes an answer in silence: what every
-// read returns and what changes leave behind is the same, or a refusal names the setting.
+// R2: no setting that the holder of the config file makes for the app role changes an answer silently: the result of
+// every read and the effects of changes are the same, or a refusal names the setting.
 func TestSettingsDoNotChangeAnswers(t *testing.T) {
 	t.Parallel()
 	w, began := newWorld(t), time.Now().Truncate(time.Second)
@@ -92,7 +92,7 @@ func TestSettingsDoNotChangeAnswers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// A group holds no setting twice: its members are far apart in the list.
+	// A group contains no setting twice: its members are far apart in the list.
 	const groups = 16
 	for g := range groups {
 		var group []change
@@ -129,7 +129,7 @@ func (w *world) populate() {
 	}
 }
 
-// answers is all that the reads of the program return on new connections, and what a change leaves in record and trail;
+// answers returns the results of all reads of the program on new connections, and the record and trail of a change.
 // moments are current timestamps and counters.
 func (w *world) answers(vault repo.Vault, began time.Time) (string, error) {
 	w.t.Helper()
@@ -180,5 +180,5 @@ func (w *world) answers(vault repo.Vault, began time.Time) (string, error) {
 	return moments.ReplaceAllString(all.String(), "…"), failure
 }
 
-// moments are those of now, and what is counted up.
+// moments matches current timestamps and counters.
 var moments = regexp.MustCompile(`"(CreatedAt|UpdatedAt|At|SignedAt|ID)":("[^"]*"|\d+)`)

@@ -26,7 +26,7 @@ func (w *world) signInAs(email string, key []byte) error {
 	return err
 }
 
-// wrong makes n failed tries.
+// wrong makes n failed attempts.
 func (w *world) wrong(n int) {
 	w.t.Helper()
 	for range n {
@@ -36,7 +36,7 @@ func (w *world) wrong(n int) {
 	}
 }
 
-// later makes everything that was noted older.
+// later makes everything that was recorded older.
 func (w *world) later(by string) {
 	w.t.Helper()
 	w.set("update sign_in_attempt set at = at - $1::interval", by)
@@ -44,8 +44,8 @@ func (w *world) later(by string) {
 	w.set("update sign_in_success set at = at - $1::interval where at > '-infinity'", by)
 }
 
-// R25, R5: no try is lost among 50 at the same time, and the right key opens nothing then, with the same
-// words as a wrong key and an unknown email.
+// R25, R5: 50 concurrent attempts are all recorded. Afterwards the right key is refused, with the same message as a
+// wrong key and an unknown email.
 func TestSimultaneousTries(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -71,7 +71,7 @@ func TestSimultaneousTries(t *testing.T) {
 	}
 }
 
-// R25: the right key among many tries that are noted first and opened afterwards opens nothing.
+// R25: the right key among many attempts that are recorded first and redeemed afterwards does not sign in.
 func TestTriesInAdvance(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -90,8 +90,8 @@ func TestTriesInAdvance(t *testing.T) {
 	}
 }
 
-// R25: from the fifth failure on the account waits for 30 seconds, twice as long with each further one, an hour
-// at most; tries while it waits prolong nothing; a success begins anew.
+// R25: the fifth failure locks out the account for 30 seconds, and each further one for twice as long, an hour at most.
+// Attempts during a lockout do not prolong it; a success resets the count.
 func TestLockGrows(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -105,7 +105,7 @@ func TestLockGrows(t *testing.T) {
 	}
 	w.wrong(5)
 	for i, wait := range []int{30, 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600} {
-		// The newest failure that counts is moved to just before, and then just behind, the end of the wait.
+		// The newest failure that counts is moved to just before, and then just after, the end of the lockout.
 		move := func(seconds int) {
 			w.later(read[time.Duration](w, `select make_interval(secs => $1) - (clock_timestamp() - (select max(at)
 				from sign_in_attempt where outcome = 1))`, seconds).String())
@@ -131,8 +131,8 @@ func TestLockGrows(t *testing.T) {
 	}
 }
 
-// R25: a try that is rolled back has taught nothing: in its own transaction its ticket opens nothing, not even with
-// savepoints, and afterwards there is none. Tickets are for once and for a minute.
+// R25: an attempt that is rolled back reveals nothing: in its own transaction its ticket is refused, even with
+// savepoints, and afterwards it does not exist. Tickets are valid once, for a minute.
 func TestTickets(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -191,7 +191,7 @@ func TestLifetime(t *testing.T) {
 	}
 }
 
-// R5: how to derive the key of an unknown email looks like that of a known one, and stays the same.
+// R5: the parameters for an unknown email look like those of a known one, and stay the same.
 func TestUnknownEmail(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -225,8 +225,8 @@ func passwordPurpose(p repo.Password) []byte {
 	return slices.Concat(cost, p.Salt, p.KeyHash)
 }
 
-// R25, S11: the current password is asked for, each wrong one counts even if it is rolled back, and the other
-// sessions end with the old password.
+// R25, S11: the current password is required. Each wrong one counts even if it is rolled back. The other sessions end
+// with the old password.
 func TestChangePassword(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)

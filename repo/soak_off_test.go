@@ -4,8 +4,8 @@ package repo_test
 
 import "time"
 
-// soak is how long the torture lasts; 0: for a fixed number of lines.
+// soak is the duration of the torture; 0 means a fixed number of lines.
 const soak = time.Duration(0)
 
-// stride is how many bytes a test of cuts goes on between two: few enough for every day.
+// stride is the number of bytes between two cuts of a connection.
 func stride(everyday int) int { return everyday }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// soak is how long the torture lasts: CRM_SOAK, or ten minutes.
+// soak is the duration of the torture: CRM_SOAK, or ten minutes.
 var soak = func() time.Duration {
 	if d, err := time.ParseDuration(os.Getenv("CRM_SOAK")); err == nil {
 		return d
@@ -15,5 +15,5 @@ var soak = func() time.Duration {
 	return 10 * time.Minute
 }()
 
-// stride is 1: the soak leaves no byte out.
+// stride is 1: the soak cuts after every byte.
 func stride(int) int { return 1 }

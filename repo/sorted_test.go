@@ -10,8 +10,8 @@ import (
 	"crm/repo"
 )
 
-// Lists are sorted by encrypted names: in the order of a dictionary, in pages, both ways, with filters and a search;
-// and refused with the way out where they are too long.
+// Lists are sorted by encrypted names: in dictionary order, in pages, in both directions, with filters and a search.
+// Lists that are too long are refused with a hint.
 func TestSortByName(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)

@@ -9,7 +9,7 @@ import (
 	"crm/repo"
 )
 
-// R23: the flow of the brief, each step by whom it belongs to.
+// R23: the flow of the brief, each step by the role that it belongs to.
 func TestStory(t *testing.T) {
 	w, ctx := newWorld(t), context.Background()
 	customer, err := w.as("sales1").AddCustomer(ctx, repo.Change{

@@ -9,15 +9,15 @@ import (
 	"crm/repo"
 )
 
-// quartiles are the lower one, the median and the upper one.
+// quartiles returns the lower one, the median and the upper one.
 func quartiles(all []time.Duration) (lower, median, upper time.Duration) {
 	sorted := slices.Sorted(slices.Values(all))
 	n := len(sorted)
 	return sorted[n/4], sorted[n/2], sorted[3*n/4]
 }
 
-// R5: how long a refusal takes does not tell a known address from an unknown one: the medians of many tries, taken in
-// turns, differ by less than the middle half of the tries spreads. Chance may spread them more; then more tries decide.
+// R5: the time of a refusal does not reveal whether an address is known: the medians of many attempts, made in turns,
+// differ by less than the interquartile range. By chance they may differ more; then more attempts decide.
 func TestTiming(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)

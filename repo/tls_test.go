@@ -63,8 +63,8 @@ func issue(t *testing.T, name string, parent *issued) issued {
 	return i
 }
 
-// tlsFront is a TLS listener in front of the test server, which wants a client certificate of that authority. It
-// answers its port.
+// tlsFront starts a TLS listener in front of the test server, which wants a client certificate of that authority. It
+// returns its port.
 func tlsFront(t *testing.T, ca, server issued) string {
 	t.Helper()
 	pool := x509.NewCertPool()
@@ -108,8 +108,8 @@ func tlsFront(t *testing.T, ca, server issued) string {
 	return port
 }
 
-// Issue: sslmode up to verify-full, the authority's certificate and one of the client's; whoever is not trusted is told
-// so.
+// sslmode up to verify-full, the authority's certificate and one of the client's. A server or client that is not
+// trusted gets an error that says so.
 func TestTLS(t *testing.T) {
 	t.Parallel()
 	w, ctx := newWorld(t), context.Background()

@@ -29,7 +29,7 @@ type lineClaim struct {
 	request string // of an uncertain one
 }
 
-// tally counts claims as they come and in the end.
+// tally counts claims as they come and at the end.
 type tally struct {
 	mu     sync.Mutex
 	claims []lineClaim
@@ -43,7 +43,7 @@ func (c *tally) add(line int, err error) {
 	c.claims = append(c.claims, lineClaim{line, err, err == nil || errors.Is(err, repo.ErrUnanswered), u.Request})
 }
 
-// A rack is a cluster's database behind a proxy that breaks conversations, and the means to break more.
+// A rack is a cluster's database behind a proxy that breaks connections, and the means to break more.
 type rack struct {
 	*world
 	*faultproxy.Proxy
@@ -52,7 +52,7 @@ type rack struct {
 	count   [3]int // of faults of the server: killed processes, restarts, failovers
 }
 
-// worldOf is a world in a cluster, reached at whichever server is the primary.
+// worldOf returns a world in a cluster, reached at the present primary.
 func worldOf(t testing.TB, c *pgtest.Cluster) *world {
 	t.Helper()
 	admin := repo.NewAdmin(c.URL(c.Primary(), "postgres"), names("crm"))
@@ -76,10 +76,10 @@ func worldOf(t testing.TB, c *pgtest.Cluster) *world {
 	return w
 }
 
-// TestTorture has scripts pay and add while connections are cut, answers swallowed, server processes killed and the
-// server restarted; with -tags soak, it is also failed over to a standby. At the end every claim is compared with what
-// is there: none may be lost, doubled or untrue. It lasts for some lines and faults, with -tags soak for CRM_SOAK.
-// CRM_SEED repeats a run as far as the machine lets it.
+// TestTorture lets scripts pay and add while connections are cut, answers swallowed, server processes killed and the
+// server restarted; with -tags soak, it also fails over to a standby. At the end every claim is compared with the data:
+// no write may be lost, made twice, or reported wrongly. It lasts for some lines and faults, with -tags soak for
+// CRM_SOAK. CRM_SEED repeats a run as far as the machine permits.
 func TestTorture(t *testing.T) {
 	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
@@ -131,7 +131,7 @@ func tortured(ctx context.Context, db *repo.DB, contract int64, n int) error {
 	return err
 }
 
-// cycle is how many faults of a connection come between two of a server.
+// cycle is the number of faults of connections between two faults of a server.
 const cycle = 12
 
 // harm breaks something, again and again, until done.
@@ -169,7 +169,7 @@ func (r *rack) harmConnection(random *rand.Rand) {
 	}
 }
 
-// harmServer kills a process, restarts the server or, in the soak, has it fail over and makes a new standby.
+// harmServer kills a process, restarts the server or, in the soak, fails over and makes a new standby.
 func (r *rack) harmServer(n int) {
 	kinds := 2
 	if soak > 0 {

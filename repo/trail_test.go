@@ -9,8 +9,8 @@ import (
 	"crm/repo"
 )
 
-// S12, S9: the trail tells who changed what of a record, from what to what, in order, also after it was deleted; sums
-// are exact, personal values are opened for who may see them, and stamps are not worth an entry.
+// S12, S9: the trail records who changed what of a record, from which value to which, in order, also after it was
+// deleted. Amounts are exact, personal values are decrypted for permitted readers, and stamps alone make no entry.
 func TestTrail(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -115,7 +115,7 @@ func TestTrailIsAppendOnly(t *testing.T) {
 	}
 }
 
-// S9, R9: the database sets timestamps: at creation and at each change; clients cannot set them.
+// S9, R9: the database sets timestamps at creation and at each change; clients cannot set them.
 func TestStamps(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)

@@ -10,7 +10,7 @@ import (
 	"crm/repo"
 )
 
-// undo takes a person's last change back and answers the error.
+// undo undoes a person's last change and returns the error.
 func (w *world) undo(person string) error {
 	w.t.Helper()
 	c, err := w.as(person).LastChange(w.t.Context())
@@ -37,8 +37,8 @@ func (w *world) rowOf(table string, id int64) string {
 			" t where id = $1", id)
 }
 
-// Undoing, noun by noun: after each change and its undoing the record is as before, tokens included, and the trail
-// tells both.
+// Undoing, noun by noun: after each change and its undo the record is as before, tokens included, and the trail records
+// both.
 func TestUndoEveryNoun(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -112,7 +112,7 @@ func TestUndoEveryNoun(t *testing.T) {
 		Page: repo.Page{Limit: 9, Search: "somebody"},
 	})).Rows
 	if len(found) != 0 {
-		t.Error("the name that was taken back is still found")
+		t.Error("the undone name is still found")
 	}
 	if n := read[int](w,
 		"select count(*) from payment where contract_id = $1 having sum(amount) = 0 and count(distinct paid_on) = 1",
@@ -121,8 +121,8 @@ func TestUndoEveryNoun(t *testing.T) {
 	}
 }
 
-// What was added is deleted, what was deleted or restored is the other again, and each `undo` goes one further back,
-// never over an undoing.
+// Undoing an addition deletes the record; undoing a deletion restores it, and the reverse. Each `undo` goes one change
+// further back, never over another undo.
 func TestUndoGoesBack(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -176,8 +176,8 @@ func TestUndoOfNothing(t *testing.T) {
 	}
 }
 
-// A change of what was changed by somebody else since is not taken back, be it in the same moment; once they have taken
-// theirs back, it is.
+// A change is not undone if another user has changed the same values since, even with the same timestamp. Once they
+// have undone theirs, it is.
 func TestUndoChangedSince(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -220,7 +220,7 @@ func TestUndoWaits(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- sales.Undo(ctx, mine) }()
 	for read[int](w, "select count(*) from pg_locks where not granted") == 0 {
-		// it has not come to the row yet
+		// the statement has not reached the row yet
 	}
 	if err := commit(ctx); err != nil {
 		t.Fatal(err)
@@ -231,7 +231,7 @@ func TestUndoWaits(t *testing.T) {
 	}
 }
 
-// An undo is refused if the rules or rights refuse its change.
+// An undo is refused if the rules or permissions refuse its change.
 func TestUndoRefused(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -243,15 +243,15 @@ func TestUndoRefused(t *testing.T) {
 	is(t, w.undo("manage"), repo.ErrConflict, "a signed contract is pending again")
 	ok[repo.Contract](t)(w.as("sales1").PayContract(ctx, k, 1000, nil))
 	ok[repo.Contract](t)(w.as("manage").UpdateContract(ctx, k, repo.Change{"status": text("finished")}))
-	is(t, w.undo("sales1"), repo.ErrConflict, "the payment of a finished contract is taken back")
+	is(t, w.undo("sales1"), repo.ErrConflict, "the payment of a finished contract is undone")
 	ok[repo.Customer](t)(w.as("sales1").UpdateCustomer(ctx, c, repo.Change{"sales_id": ptr(w.ids["sales2"])}))
-	is(t, w.undo("sales1"), repo.ErrDenied, "a customer that was handed over is taken back")
+	is(t, w.undo("sales1"), repo.ErrDenied, "a customer that was handed over is undone")
 	before := w.checksums()
 	for _, person := range []string{"sales1", "manage"} {
 		_ = w.undo(person)
 	}
 	if w.checksums() != before {
-		t.Error("an undoing that was refused changed something")
+		t.Error("a refused undo changed something")
 	}
 }
 
@@ -283,7 +283,7 @@ func TestUndoClaimed(t *testing.T) {
 	}
 }
 
-// Within a transaction that is not over, what it has changed itself is taken back; rolled back, nothing has happened.
+// In an open transaction, its own changes can be undone; after a rollback nothing has happened.
 func TestUndoAtomic(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -310,8 +310,8 @@ func TestUndoAtomic(t *testing.T) {
 	}
 }
 
-// Within an hour people take back what they have added without the right to delete it, while nothing depends on it;
-// others do not.
+// Within an hour people may undo their own addition without the permission to delete, while nothing depends on it;
+// others may not.
 func TestUndoOwnAddition(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -380,8 +380,8 @@ func (w *world) age(entity string, id int64, by time.Duration) {
 	}
 }
 
-// A hand-over is taken back whole, by whoever may hand over, with the contracts that followed and the collaborator who
-// left; not if a record was changed since.
+// A hand-over is undone as a whole, by users who may hand over: with the contracts that followed and the collaborator
+// who left. It is not if a record was changed since.
 func TestUndoHandOver(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -417,8 +417,8 @@ func TestUndoHandOver(t *testing.T) {
 	ok[repo.Handed](t)(manage.HandOver(ctx, w.ids["sales1"], w.ids["sales2"]))
 	mine := ok[repo.LastChange](t)(manage.LastChange(ctx))
 	ok[repo.Contract](t)(w.as("admin").UpdateContract(ctx, open, repo.Change{"total_amount": ptr(repo.Money(1))}))
-	is(t, manage.Undo(ctx, mine), repo.ErrConflict, "taking back what was changed since")
-	is(t, w.as("admin").Undo(ctx, mine), repo.ErrDenied, "taking back another's hand-over")
+	is(t, manage.Undo(ctx, mine), repo.ErrConflict, "undoing a record that was changed since")
+	is(t, w.as("admin").Undo(ctx, mine), repo.ErrDenied, "undoing another's hand-over")
 	w.undone("admin")
 	errs := concurrently(func() error { return manage.Undo(ctx, mine) }, func() error { return manage.Undo(ctx, mine) })
 	if n := succeeded(t, errs, repo.ErrConflict); n != 1 || state() != before {

@@ -50,7 +50,7 @@ type release struct {
 	Head             string   `json:"head"`
 }
 
-// fields are a record of that version by the names of its fields.
+// fields are a record of that version, by the names of its fields.
 type fields map[string]any
 
 func unzipped(t testing.TB, name string) []byte {
@@ -63,7 +63,7 @@ func unzipped(t testing.TB, name string) []byte {
 	return ok[[]byte](t)(io.ReadAll(ok[*gzip.Reader](t)(gzip.NewReader(file))))
 }
 
-// released is a database of version 3, filled.
+// released returns a database of version 3, filled.
 func released(t testing.TB) (*world, release) {
 	t.Helper()
 	if err := prepare(); err != nil { // the roles
@@ -147,7 +147,7 @@ func TestUpgradeKeepsEverything(t *testing.T) {
 	w.signInEverybody(r)
 }
 
-// signInEverybody signs in with passwords, a code and a code for recovery, and keeps the rules of sessions.
+// signInEverybody signs in with passwords, a code and a recovery code, and checks the rules of sessions.
 func (w *world) signInEverybody(r release) {
 	w.t.Helper()
 	d := device{w, r.Factor.Person, r.Factor.Secret, r.Factor.Codes}
@@ -222,7 +222,7 @@ func inUTC(value any) any {
 }
 
 // TestUpgradeMakesTheSameSchema compares an upgraded database with a new one, object by object. It fails when
-// schema.sql was changed and the step for databases that exist was forgotten: see docs/contributing.md.
+// schema.sql was changed without a step for existing databases: see docs/contributing.md.
 func TestUpgradeMakesTheSameSchema(t *testing.T) {
 	w, _ := released(t)
 	ok[repo.Upgraded](t)(w.admin.Upgrade(t.Context(), schemaSQL(), false))
@@ -247,9 +247,9 @@ func sameCatalogue(t *testing.T, got, want map[string]string) {
 	}
 }
 
-// catalogue holds every object of the schema with all that the catalogue says of it, but for oids, columns' order, the
-// difference between a right that is the default and the same that is written down, and the parentheses that a dump
-// adds or drops.
+// catalogue returns every object of the schema with all its properties in the catalogue, except oids, the order of
+// columns, the difference between a default privilege and the same one granted, and the parentheses that a dump adds or
+// drops.
 func (w *world) catalogue() map[string]string {
 	w.t.Helper()
 	rows, err := w.owner.Query(w.t.Context(), catalogueSQL)
@@ -355,7 +355,7 @@ union all select 'role ' || name, title || sells || supports || reserved || mfa_
 union all select 'setting ' || name, case when name = 'schema_version' then value else '' end from crm.setting
 union all select 'secret ' || name, length(value)::text from crm.secret`
 
-// TestSchemaHasAStep holds schema.sql against the digest of each version. A database of the same version as the program
+// TestSchemaHasAStep compares schema.sql with the digest of each version. A database of the same version as the program
 // is never upgraded, so the version rises with every release that changes schema.sql.
 func TestSchemaHasAStep(t *testing.T) {
 	known := strings.Fields(string(ok[[]byte](t)(os.ReadFile("upgrade/testdata/digests"))))
@@ -377,8 +377,8 @@ If it was not, bring its step up to date and replace its line. See docs/contribu
 	}
 }
 
-// later is schema.sql and the steps of an invented next version: one more column, one more function, one less policy's
-// function.
+// later returns schema.sql and the steps of an invented next version: one more column, one more function, and without
+// the function of one policy.
 func later(t *testing.T) (string, []upgrade.Step) {
 	t.Helper()
 	next := repo.SchemaVersion + 1
@@ -400,8 +400,8 @@ func answers(version int) string {
 	return strings.ReplaceAll(" and N then N else refuse_program(N,", "N", strconv.Itoa(version))
 }
 
-// TestUpgradeByModestAdmin takes an invented step as an administrator who is no superuser, in names that need quotes: a
-// dry run changes nothing, a second run finds nothing to do.
+// TestUpgradeByModestAdmin upgrades with an invented step as an administrator who is no superuser, with names that need
+// quotes. A dry run changes nothing, a second run has nothing to do.
 func TestUpgradeByModestAdmin(t *testing.T) {
 	n := companyOf(t, "up")
 	super(t, "postgres", "create role up_admin login createdb createrole")
@@ -432,8 +432,8 @@ func TestUpgradeByModestAdmin(t *testing.T) {
 	}
 }
 
-// TestUpgradeFails leaves everything as it was: a broken step, a cancelled run, a newer schema, a view of somebody
-// else.
+// TestUpgradeFails checks that a failed upgrade changes nothing: a broken step, a cancelled run, a newer schema, a view
+// of another application.
 func TestUpgradeFails(t *testing.T) {
 	w := newWorld(t)
 	sql, all := later(t)
@@ -487,7 +487,7 @@ func TestUpgradeKilled(t *testing.T) {
 	ok[repo.Upgraded](t)(w.admin.UpgradeBy(t.Context(), sql, all, false))
 }
 
-// TestUpgradeWaits goes on when the transaction that is in its way ends.
+// TestUpgradeWaits continues when the transaction that blocks it ends.
 func TestUpgradeWaits(t *testing.T) {
 	w := newWorld(t)
 	sql, all := later(t)
@@ -568,7 +568,7 @@ func TestVersionsMeet(t *testing.T) {
 	}
 }
 
-// functionOf is the statement of schema.sql that creates a function, for the usual names.
+// functionOf returns the statement of schema.sql that creates a function, for the usual names.
 func functionOf(t *testing.T, sql, name string) string {
 	t.Helper()
 	for _, s := range ok[[]upgrade.Statement](t)(upgrade.Read(sql)) {

@@ -10,7 +10,7 @@ import (
 	"crm/repo"
 )
 
-// A walker sends statements as the app role and looks at all that comes back.
+// A walker sends statements as the app role and searches all answers for canaries.
 type walker struct {
 	t                      *testing.T
 	w                      *world
@@ -21,14 +21,14 @@ type walker struct {
 	tried, refused, passed int
 }
 
-// walk returns a walker for a user; signed out if who is empty.
+// walk returns a walker for a user; "" means signed out.
 func (w *world) walk(t *testing.T, who string, canaries []string) *walker {
 	k := &walker{t: t, w: w, who: who, canaries: canaries}
 	k.connect()
 	return k
 }
 
-// connect is a new connection, whose statements end soon.
+// connect opens a new connection, whose statements end soon.
 func (k *walker) connect() {
 	k.t.Helper()
 	k.conn = ok[*pgx.Conn](k.t)(pgx.Connect(k.t.Context(), appURL(k.w.database)))
@@ -77,7 +77,7 @@ func (k *walker) send(sql string) error {
 	return err
 }
 
-// look fails when text holds a canary, as it is or in the hex digits of bytes.
+// look fails when text contains a canary, in plain or in hex digits of bytes.
 func (k *walker) look(sql, text string) {
 	k.t.Helper()
 	for _, c := range k.canaries {
@@ -115,8 +115,8 @@ func (w *world) values() []string {
 			(select string_agg(total_amount::text, ' ') from contract))`))
 }
 
-// canaryWorld is a database as crm init makes it, with the people and records of a company whose values stand nowhere
-// else.
+// canaryWorld returns a database as crm init makes it, with the people and records of a company whose values are
+// nowhere else.
 func canaryWorld(t *testing.T) *world {
 	t.Helper()
 	realDatabase(t)
@@ -132,8 +132,8 @@ func canaryWorld(t *testing.T) *world {
 	return w
 }
 
-// kept is the checksum of every table but those that note tries and uses, and the entries of the trail that are no
-// tries.
+// kept returns the checksum of every table but those that record attempts and uses, and the entries of the trail that
+// are not attempts.
 func (w *world) kept() string {
 	var kept []string
 	for line := range strings.Lines(w.checksums()) {
@@ -158,7 +158,8 @@ func (w *world) kept() string {
 				"where nspname !~ '^pg_(toast_)?temp'")
 }
 
-// extremes are the values of a type that calls are made with, beside null; in turn, so that a call has one of each row.
+// extremes are the values of a type with which functions are called, beside null; in turn, so that a call has one of
+// each row.
 var extremes = map[string][3]string{
 	"int2": {"'1'", "'-1'", "'32767'"}, "int4": {"'1'", "'-1'", "'2147483647'"},
 	"int8":     {"'1'", "'-1'", "'9223372036854775807'"},
@@ -172,7 +173,7 @@ var extremes = map[string][3]string{
 	"sealed": {"convert_to(repeat('x', 40), 'UTF8')", "'\\x'", "convert_to(repeat('x', 40), 'UTF8')"},
 }
 
-// standIn are types that stand for the many that a polymorphic function takes.
+// standIn are types that stand for the many that a polymorphic function accepts.
 var standIn = map[string]string{
 	"any": "int4", "anyelement": "int4", "anynonarray": "int4", "anycompatible": "int4",
 	"anycompatiblenonarray": "int4", "anyarray": "_int4",
@@ -189,7 +190,7 @@ type routine struct {
 	variadic bool
 }
 
-// calls are the statements that call it: with nulls, and with each row of extremes.
+// calls returns the statements that call it: with nulls, and with each row of extremes.
 func (r routine) calls() (all []string) {
 	for row := range 4 {
 		var args []string

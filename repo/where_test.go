@@ -10,8 +10,8 @@ import (
 	"crm/repo"
 )
 
-// PostgreSQL selects by a condition what the program finds that it holds for, also under not, with missing values, and
-// with texts that only the program compares.
+// PostgreSQL selects the rows for which the program finds the condition true, also under not, with missing values, and
+// with texts that only the program can compare.
 func TestWhereAgrees(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -106,7 +106,8 @@ func idsOf[T any](rows []T, id func(T) int64) string {
 	return fmt.Sprint(ids)
 }
 
-// change_many() gives nobody a right: whatever table, column or record is named, it changes what the caller may change.
+// change_many() needs the caller's own permissions: for every table, column and record, it changes only what the caller
+// may change.
 func TestChangeManyHostile(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -140,8 +141,8 @@ func TestChangeManyHostile(t *testing.T) {
 	}
 }
 
-// Many records are changed in one transaction, all or none unless partly; a trial changes nothing; one undo takes
-// everything back.
+// Many records are changed in one transaction, all or none unless partly is set; a trial changes nothing; one undo
+// reverts all of it.
 func TestChangeMany(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)

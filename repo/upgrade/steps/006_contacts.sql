@@ -144,3 +144,7 @@ create table saved_view (
 );
 create unique index saved_view_own on saved_view (owner_id, name) where deleted_at is null;
 create unique index saved_view_shared on saved_view (name) where deleted_at is null and shared_with is not null;
+
+-- The token and the reach of its owner are verified together.
+
+alter type identity add attribute reach bigint;
