@@ -1133,7 +1133,7 @@ begin
 	end loop;
 end $$;
 
--- Calls write_failures() for a signed-in caller who is about to read the trail.
+-- Calls write_failures() before a signed-in caller reads the trail.
 create function note_failures() returns void
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 begin
@@ -1348,7 +1348,7 @@ begin
 end $$;
 
 -- Returns the end of the longest lockout of an account, on any device that tried to sign in within a day; null if there
--- is none, and for a caller who may not end it. A lockout of a network client is none of an account.
+-- is none, and for a caller who may not end it. Lockouts of a network client do not count.
 create function lockout_of(of_collaborator bigint) returns timestamptz
 language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -1380,7 +1380,7 @@ language sql volatile set search_path = :"schema", pg_temp as $$
 		for update of c skip locked))
 $$;
 
--- Stores the credential of a collaborator who has none; needs user.add. A one-time password is valid for a day, and a
+-- Stores the first credential of a collaborator; needs user.add. A one-time password is valid for a day, and a
 -- session with it may only choose another one.
 create function set_first_password(of_email text, memory_kib integer, iterations integer, parallelism integer,
 	salt bytea, key_hash bytea, one_time boolean)
@@ -1529,7 +1529,7 @@ begin
 	perform note('user', caller.id, 'mfa-off', null);
 end $$;
 
--- Removes the second factor of a collaborator who has lost it and ends their sessions.
+-- Removes a collaborator's lost second factor and ends their sessions.
 create function clear_mfa(of_collaborator bigint) returns void
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 begin
@@ -1590,7 +1590,8 @@ begin
 		if new.changed_in is null and not pg_has_role(session_user, current_user, 'member') then
 			raise exception using errcode = '42501', message = 'a change without a session';
 		end if;
-		perform pg_try_advisory_xact_lock_shared(writer_class(), (new.changed_in % 2147483648)::integer); -- see blockers()
+		-- see blockers()
+		perform pg_try_advisory_xact_lock_shared(writer_class(), (new.changed_in % 2147483648)::integer);
 		return new;
 	end if;
 	if tg_op = 'UPDATE' then
@@ -1637,9 +1638,9 @@ create function writer_class() returns integer
 language sql stable
 return hashtext('crm.writer ' || current_schema());
 
--- Returns who keeps a server process of the app role waiting for a lock: those who hold it, and those whom they wait for
--- in turn. The name is null for a process without a session of crm, and for a caller who may not view collaborators.
--- guard() marks a transaction with its session; anybody can set such marks, so the names are no proof.
+-- Returns the sessions that block a server process of the app role: those that hold its lock, and those for which these
+-- wait in turn. The name is null for a process without a session of crm, and for a caller who may not view
+-- collaborators. guard() marks a transaction with its session; any caller can set such marks, so names are no proof.
 create function blockers(waiting integer) returns table (name text, own boolean)
 language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -1743,7 +1744,7 @@ begin
 		perform check_contact(new.sales_id, 'sales');
 	end if;
 	if tg_op = 'UPDATE' and new.deleted_at is null and old.deleted_at is not null then
-		new.sales_id := standing_contact(new.sales_id, 'sales'); -- who may have been deleted meanwhile
+		new.sales_id := standing_contact(new.sales_id, 'sales'); -- null if deleted meanwhile
 	end if;
 	if tg_op = 'UPDATE' and new.deleted_at is not null and old.deleted_at is null and exists (
 		select from contract c where c.customer_id = new.id and c.deleted_at is null
@@ -1982,7 +1983,7 @@ begin
 		perform check_contact(new.support_id, 'support');
 	end if;
 	if tg_op = 'UPDATE' and new.deleted_at is null and old.deleted_at is not null then
-		new.support_id := standing_contact(new.support_id, 'support'); -- who may have left meanwhile
+		new.support_id := standing_contact(new.support_id, 'support'); -- null if deleted meanwhile
 	end if;
 	if tg_op = 'UPDATE' and new.canceled_at is not null and old.canceled_at is null then
 		new.canceled_at := moment((stamped(new.changed_in)).seeding);
@@ -2063,7 +2064,7 @@ begin
 	end if;
 	if leaves and new.id = caller.id then
 		raise exception using errcode = '23514', constraint = 'collaborator_self',
-			message = 'nobody deletes themselves';
+			message = 'deletes themselves';
 	end if;
 	if (leaves or moves) and exists (select from role r where r.name = old.role and r.reserved) then
 		perform from role r where r.name = old.role for update; -- one such change at a time
@@ -2487,7 +2488,8 @@ language sql stable security definer set search_path = :"schema", pg_temp as $$
 	select a.id, a.at, a.collaborator_id, c.first_name || ' ' || c.last_name, a.action, a.before, a.after
 	from audit a left join collaborator c on c.id = a.collaborator_id
 	where a.entity = of_entity
-		and a.entity_id = any (case of_entity when 'customer' then array(select merged_into(of_id)) else array[of_id] end)
+		and a.entity_id = any (case of_entity when 'customer' then array(select merged_into(of_id))
+			else array[of_id] end)
 		and (select reach(of_entity || '.view')) = 0
 		and (a.action in ('add', 'update', 'delete', 'cancel', 'restore', 'purge', 'erase', 'hand-over', 'merge')
 			or (select reach('audit.view')) = 0 or of_entity = 'user' and of_id = (select me_id()))
@@ -2554,14 +2556,15 @@ begin
 	perform lead(plain_name(of_noun), 0, 'import', null);
 end $$;
 
--- Adds records to a table with the caller's own rights. rows is an array of their columns, which are those of the first
--- one. It adds all with one statement or, if one is refused, each with its own. It returns the new ids in the order of
--- the rows, of a table whose ids the caller may read, and the rows that were refused, by their place from 0.
+-- Adds records to a table with the caller's own privileges. rows is an array of objects; the first one has the columns
+-- of all. It adds all with one statement or, if one is refused, each with its own. It returns the new ids in the order
+-- of the rows, if the caller may read ids of the table, and the refused rows, by their place from 0.
 create function add_many(tab regclass, rows jsonb) returns jsonb
 language plpgsql volatile set search_path = :"schema", pg_temp as $$
 declare
 	written text := (select string_agg(format('%I', name), ', ') from jsonb_object_keys(rows->0) name);
-	adding  text := format('insert into %1$s (%2$s) select %2$s from jsonb_populate_recordset(null::%1$s, $1)', tab, written);
+	adding  text := format('insert into %1$s (%2$s) select %2$s from jsonb_populate_recordset(null::%1$s, $1)',
+		tab, written);
 	ids     jsonb := '[]';
 	refused jsonb := '[]';
 	place   bigint := 0;
@@ -2572,7 +2575,8 @@ declare
 	more    text;
 begin
 	adding := case when has_column_privilege(tab, 'id', 'select')
-		then format('with added as (%s returning id) select coalesce(jsonb_agg(id order by id), ''[]'') from added', adding)
+		then format('with added as (%s returning id) select coalesce(jsonb_agg(id order by id), ''[]'') from added',
+			adding)
 		else format('with added as (%s) select ''[]''::jsonb', adding) end;
 	begin
 		execute adding into ids using rows;
@@ -2635,8 +2639,8 @@ begin
 		from pg_constraint f join pg_attribute a on a.attrelid = f.conrelid and a.attnum = f.conkey[1]
 		where f.contype = 'f' and f.confrelid = 'customer'::regclass and f.conrelid <> f.confrelid order by 1
 	loop
-		for which in execute format('select t.id from %s t where t.%I = $1 order by t.id for update', child.tab, child.link)
-			using other
+		for which in execute format('select t.id from %s t where t.%I = $1 order by t.id for update', child.tab,
+			child.link) using other
 		loop
 			begin
 				execute format('update %s t set %I = $1, changed_in = $2 where t.id = $3', child.tab, child.link)
@@ -2646,8 +2650,8 @@ begin
 				if not child.marks then
 					raise;
 				end if;
-				execute format('update %s t set deleted_at = now(), changed_in = $1 where t.id = $2 and t.deleted_at is null',
-					child.tab)
+				execute format('update %s t set deleted_at = now(), changed_in = $1
+					where t.id = $2 and t.deleted_at is null', child.tab)
 				using -caller.session_id, which;
 			end;
 		end loop;
@@ -2755,8 +2759,8 @@ declare
 	caller    identity := me();
 	led       audit := (select a from audit a where a.id = of_entry and a.collaborator_id = caller.id
 		and leads(a.action) and a.undoes is null);
-	judgement bigint[] := judged(case led.action when 'hand-over' then 'user.handover' when 'merge' then 'customer.merge'
-		else led.entity || '.update' end);
+	judgement bigint[] := judged(case led.action when 'hand-over' then 'user.handover'
+		when 'merge' then 'customer.merge' else led.entity || '.update' end);
 	change    audit;
 	tab       regclass;
 	row       jsonb;
@@ -2821,7 +2825,8 @@ end $$;
 create function records_of(of_customer bigint) returns table (tab regclass, noun text, ids bigint[])
 language plpgsql stable set search_path = :"schema", pg_temp as $$
 declare
-	found jsonb := jsonb_build_object('customer', (select jsonb_agg(m) from merged_into(of_customer) m)); -- ids by table
+	-- ids by table
+	found jsonb := jsonb_build_object('customer', (select jsonb_agg(m) from merged_into(of_customer) m));
 begin
 	tab := 'customer';
 	noun := 'customer';
