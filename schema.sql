@@ -5,7 +5,7 @@
 -- this file decides about permissions.
 --
 --   1  people        role, permission, collaborator
---   2  records       customer, contact, contract, payment, event, note, tag, and their search tokens
+--   2  records       customer, contact, contract, payment, event, note, tag, and their search tokens; saved views
 --   3  secrets       credential, second_factor, session, sign_in_attempt and its counts, secret, setting,
 --                    schema_version()
 --   4  the caller    me(), reach(), and for policies reached(); the caller's account, the time
@@ -49,8 +49,8 @@ insert into role (name, title, sells, supports, reserved) values
 
 -- The responsibility matrix. Its scope is 'all' or 'own'; without a row the action is refused. The owner of a customer
 -- or contact is the customer's sales contact; of a contract, its own or its customer's sales contact; of an event, its
--- support contact; of a note, its author; of a new event, its customer's sales contact. There is no other copy of the
--- matrix.
+-- support contact; of a note, its author; of a view, the collaborator who saved it; of a new event, its customer's sales
+-- contact. There is no other copy of the matrix.
 create table permission (
 	role   text not null references role,
 	action text not null check (action ~ '^[a-z]+\.[a-z]+$'),
@@ -66,6 +66,11 @@ insert into permission (role, action, scope)
 select r.name, a.action, case when a.scope = 'own' and r.name in ('admin', 'manage') then 'all' else a.scope end
 from role r, (values ('note.add', 'all'), ('note.update', 'own'), ('note.delete', 'own'), ('tag.view', 'all'),
 	('tag.add', 'all'), ('tag.delete', 'all')) a (action, scope);
+-- So it may save views. Administrators may delete those that others share.
+insert into permission (role, action, scope)
+select r.name, a.action, case when a.action = 'view.delete' and r.name = 'admin' then 'all' else a.scope end
+from role r, (values ('view.view', 'all'), ('view.add', 'all'), ('view.update', 'own'), ('view.delete', 'own')) a (action,
+	scope);
 
 insert into permission (role, action, scope) values
 	('admin',  'user.add',        'all'), ('manage',  'user.add',        'all'),
@@ -357,6 +362,25 @@ create unique index tag_of_contract on tag (contract_id, name) where deleted_at 
 create unique index tag_of_event on tag (event_id, name) where deleted_at is null;
 create index tag_name on tag (name);
 
+-- A view is a command that a collaborator has saved under a name, for themselves or shared. It may name persons, so it
+-- is sealed; no search reads it.
+create table saved_view (
+	id          bigint generated always as identity primary key,
+	name        text not null,
+	command     sealed not null,
+	owner_id    bigint references collaborator,
+	shared_with text, -- a role, or 'all'; null: nobody
+	created_at  timestamptz not null default now(),
+	updated_at  timestamptz not null default now(),
+	deleted_at  timestamptz,
+	changed_in  bigint,
+	fictional   boolean not null default false,
+	constraint saved_view_name check (name ~ '^[^[:space:]$-][^[:space:]$]{0,49}$' and lower(name) = name),
+	constraint saved_view_length check (length(command) <= 8200)
+);
+create unique index saved_view_own on saved_view (owner_id, name) where deleted_at is null;
+create unique index saved_view_shared on saved_view (name) where deleted_at is null and shared_with is not null;
+
 -- 3 --------------------------------------------------------------------------- secrets
 -- The app role is granted nothing on these tables.
 
@@ -557,127 +581,122 @@ return case
 		and not exists (select from second_factor f where f.collaborator_id = of_collaborator) then 'mfa'
 end;
 
--- The identity of the caller, from the token.
-create type identity as (id bigint, role text, session_id bigint, seeding boolean);
+-- The identity of the caller, from the token, and their reach with the actions that were asked for: 0 means every row;
+-- the caller's own id, the rows that they own; null, no row.
+create type identity as (id bigint, role text, session_id bigint, seeding boolean, reach bigint);
 
--- caller() verifies the JWT in the setting crm.token (RFC 7519, only HS256 of RFC 7518) and returns the collaborator of
--- its session, or null if it is not valid. No other function verifies a token. A collaborator who must first choose a
--- password or enrol a second factor is limited: caller() returns them only if limited_too, which only the functions for
--- these two steps set.
+-- identify() verifies the JWT in the setting crm.token (RFC 7519, only HS256 of RFC 7518) and returns the collaborator of
+-- its session with their reach. No other function verifies a token. If it is not valid, the result is null or, if
+-- strict, error 28000, which is the same for every reason. A collaborator who must first choose a password or enrol a
+-- second factor is limited: identify() returns them only if limited_too, which only the functions for these two steps
+-- set.
 --
 -- The header is compared as text, which pins the algorithm; so is the signature, which admits only the canonical
 -- base64url form. Role and deletion come from the tables, not from the claims. Time is the wall clock, not the
 -- transaction's start, and only READ COMMITTED is accepted, whose statements have snapshots of their own: an open
 -- transaction outlives neither its token nor a revocation. The function is parallel unsafe, since its exception block
 -- is a subtransaction (PostgreSQL manual, 15.4 Parallel Safety).
-create function caller(limited_too boolean default false) returns identity
+--
+-- Every statement pays for this function, so it is one query with a cached plan. Its conditions have forms for which the
+-- planner needs no statistics: each table is looked up by its key. The planner inlines the functions below that call it.
+create function identify(strict boolean, limited_too boolean, actions text[]) returns identity
 language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
 declare
 	token    text := current_setting('crm.token', true);
 	signed   text := left(token, -44); -- header.claims
 	claims   jsonb;
-	now_s    bigint;
-	s        record;
+	who      identity;
 begin
-	if token is null or length(token) > 1024 or left(token, 37) <> 'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.'
-		or current_setting('transaction_isolation') <> 'read committed' then
-		return null;
+	if length(token) <= 1024 and left(token, 37) = 'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.'
+		and current_setting('transaction_isolation') = 'read committed' then
+		begin
+			claims := convert_from(decode(rpad(translate(substr(signed, 38), '-_', '+/'),
+				(length(signed) - 34) / 4 * 4, '='), 'base64'), 'UTF8');
+			select c.id, c.role, i.id, i.seeding, (select case p.scope when 'all' then 0 else c.id end
+				from permission p where p.role = c.role and p.action = actions[1]) into who
+			from session i join collaborator c on c.id = i.collaborator_id
+				left join credential k on k.collaborator_id = c.id
+			where i.id = (claims->>'sid')::bigint and claims->>'sub' = i.collaborator_id::text
+				and to_timestamp((claims->>'exp')::bigint) > clock_timestamp()
+				and to_timestamp((claims->>'iat')::bigint - 60) <= clock_timestamp()
+				and coalesce(to_timestamp((claims->>'nbf')::bigint - 60) <= clock_timestamp(), true)
+				and sha256(convert_to(right(token, 44), 'UTF8')) = sha256(convert_to('.' || translate(encode(
+					sha256(i.outer_key || sha256(i.inner_key || convert_to(signed, 'UTF8'))), 'base64'), '+/=', '-_'),
+						'UTF8'))
+				and least(i.ends_at, (select u.at from session_use u where u.session_id = i.id) + i.idle)
+					> clock_timestamp()
+				and i.id is distinct from (select e.session_id from session_end e where e.session_id >= i.id
+					order by e.session_id limit 1)
+				and i.factor_at is not distinct from (select f.created_at from second_factor f
+					where f.collaborator_id = i.collaborator_id)
+				and num_nonnulls(c.deleted_at) = 0 and i.password_at is not distinct from k.changed_at
+				-- the same conditions as in must_first()
+				and (limited_too or i.seeding or k.must_change is not true and (i.factor_at is not null
+					or not (select r.mfa_required from role r where r.name = c.role)));
+		exception when data_exception then
+			null; -- claims that are not base64, UTF-8, JSON or numbers
+		end;
 	end if;
-	begin
-		claims := convert_from(decode(rpad(translate(substr(signed, 38), '-_', '+/'), (length(signed) - 34) / 4 * 4,
-			'='), 'base64'), 'UTF8');
-		select i.id, i.collaborator_id, c.role, i.seeding, i.inner_key, i.outer_key,
-			least(i.ends_at, u.at + i.idle) as ends_at,
-			-- the same conditions as in must_first()
-			not i.seeding and (k.must_change is true or r.mfa_required and f.collaborator_id is null) as limited into s
-		from session i join collaborator c on c.id = i.collaborator_id join role r on r.name = c.role
-			left join session_use u on u.session_id = i.id
-			left join credential k on k.collaborator_id = c.id left join second_factor f on f.collaborator_id = c.id
-		where i.id = (claims->>'sid')::bigint and c.deleted_at is null
-		and not exists (select from session_end e where e.session_id = i.id)
-			and k.changed_at is not distinct from i.password_at
-			and coalesce(f.created_at = i.factor_at, f.created_at is null);
-		now_s := extract(epoch from clock_timestamp());
-		if found and s.ends_at > clock_timestamp() and (limited_too or not s.limited)
-			and sha256(convert_to(right(token, 44), 'UTF8')) = sha256(convert_to('.' || translate(encode(
-				sha256(s.outer_key || sha256(s.inner_key || convert_to(signed, 'UTF8'))), 'base64'), '+/=', '-_'),
-					'UTF8'))
-			and claims->>'sub' = s.collaborator_id::text
-			and (claims->>'exp')::bigint > now_s and (claims->>'iat')::bigint <= now_s + 60
-			and coalesce((claims->>'nbf')::bigint, 0) <= now_s + 60 then
-			return row(s.collaborator_id, s.role, s.id, s.seeding);
-		end if;
-	exception when data_exception then
-		null; -- claims that are not base64, UTF-8, JSON or numbers
-	end;
-	return null;
-end $$;
-
--- Returns the caller's identity, or raises error 28000, which is the same for every reason.
-create function me(limited_too boolean default false) returns identity
-language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
-declare
-	who identity := caller(limited_too);
-begin
-	if who.id is null then
+	if strict and who.id is null then
 		raise exception using errcode = '28000', message = 'not signed in';
+	end if;
+	if cardinality(actions) > 1 then -- the widest scope
+		who.reach := (select min(case p.scope when 'all' then 0 else who.id end) from permission p
+			where p.role = who.role and p.action = any (actions));
 	end if;
 	return who;
 end $$;
+
+-- Returns the caller's identity, null for a signed-out caller.
+create function caller(limited_too boolean default false) returns identity
+language sql stable
+return identify(false, limited_too, '{}');
+
+-- Returns the caller's identity, or raises error 28000.
+create function me(limited_too boolean default false) returns identity
+language sql stable
+return identify(true, limited_too, '{}');
 
 create function me_id() returns bigint
 language sql stable
 return (me()).id;
 
--- Verifies the token once and returns {session, reach}, for a policy or trigger that needs both. For the reach see
--- reached(). Both are null for a signed-out caller.
-create function judged(variadic actions text[]) returns bigint[]
-language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
-declare
-	caller identity := caller();
-	-- 'all' < 'own'
-	widest text := (select min(p.scope) from permission p where p.role = caller.role and p.action = any (actions));
-begin
-	return array[caller.session_id, case widest when 'all' then 0 when 'own' then caller.id end];
-end $$;
+-- Returns the identity and the reach of the caller with any of the actions, for a policy or trigger that needs both.
+-- They are null for a signed-out caller.
+create function judged(variadic actions text[]) returns identity
+language sql stable
+return identify(false, false, actions);
 
 -- Reports whether the reach of judged() covers a row with these owners. Row policies and guard() both use it.
-create function within(judgement bigint[], owners bigint[]) returns boolean
+create function within(judgement identity, owners bigint[]) returns boolean
 language sql immutable parallel safe
-return judgement[2] = any (0::bigint || owners);
+return (judgement).reach = any (0::bigint || owners);
 
--- Reports the same of a new row, which must also carry the judged session: the trail names that one.
-create function admits(judgement bigint[], session bigint, owners bigint[]) returns boolean
-language sql immutable parallel safe
-return coalesce(judgement[1] = session and within(judgement, owners), false);
+-- Reports the same of a new row, which must also carry the judged session: the trail names that one. Not SQL, which
+-- would be planned in each statement: the planner inlines no argument that is a subquery and used twice.
+create function admits(judgement identity, session bigint, owners bigint[]) returns boolean
+language plpgsql immutable parallel safe set search_path = :"schema", pg_temp as $$
+begin
+	return coalesce(judgement.session_id = session and judgement.reach = any (0::bigint || owners), false);
+end $$;
 
 -- Returns the caller's session, or null for a signed-out caller.
 create function my_session() returns bigint
-language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
-begin
-	return (caller()).session_id;
-end $$;
+language sql stable
+return (identify(false, false, '{}')).session_id;
 
--- Returns the reach of the caller with any of the actions: 0 means every row; the caller's own id, the rows that they
--- own; null, no row, or a signed-out caller. A policy uses it as in reached('customer.update') = any (array[0,
--- sales_id]). It does not raise: PostgreSQL evaluates leakproof conditions of a query (email < 'm') before a policy, so
--- an error would reveal the contents of rows.
+-- Returns the caller's reach with any of the actions, or null for a signed-out caller. A policy uses it as in
+-- reached('customer.update') = any (array[0, sales_id]). It does not raise: PostgreSQL evaluates leakproof conditions of
+-- a query (email < 'm') before a policy, so an error would reveal the contents of rows.
 create function reached(variadic actions text[]) returns bigint
 language sql stable
-return (judged(variadic actions))[2];
+return (judged(variadic actions)).reach;
 
 -- Returns the same, but raises error 28000 for a signed-out caller. It is only for calls that no condition on data
 -- precedes.
 create function reach(variadic actions text[]) returns bigint
-language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
-declare
-	far bigint := reached(variadic actions);
-begin
-	if far is null then
-		perform me();
-	end if;
-	return far;
-end $$;
+language sql stable
+return (identify(true, false, actions)).reach;
 
 -- Returns the caller's own record, whatever their role may view.
 create function my_account()
@@ -1580,7 +1599,7 @@ language plpgsql set search_path = :"schema", pg_temp as $$
 declare
 	noun  text := tg_argv[0];
 	verb  text := 'add';
-	judgement bigint[];
+	judgement identity;
 	was    jsonb;
 	is_now jsonb;
 	marked text; -- the only column that deleting, canceling or restoring changes; null: another verb
@@ -1602,10 +1621,10 @@ begin
 		verb := case marked when 'deleted_at' then 'delete' when 'canceled_at' then 'cancel' else 'update' end;
 	end if;
 	judgement := judged(noun || '.' || verb);
-	if judgement[1] is null then
+	if judgement.session_id is null then
 		perform me();
 	end if;
-	if (judgement[2] is null or verb <> 'add' and judgement[2] <> 0
+	if (judgement.reach is null or verb <> 'add' and judgement.reach <> 0
 		and within(judgement, owners_of(noun, was)) is not true)
 		and not (verb = 'delete' and is_now->>'deleted_at' is not null and own_addition(noun, new.id)) then
 		raise exception using errcode = '42501', message = 'not permitted';
@@ -1618,17 +1637,17 @@ begin
 		raise exception using errcode = '23514', constraint = noun || '_canceled',
 			message = 'a canceled record does not change', detail = new.id::text;
 	end if;
-	if noun = 'event' and verb = 'add' and judgement[2] <> 0 then -- before a rule reveals anything about the contract
+	if noun = 'event' and verb = 'add' and judgement.reach <> 0 then -- before a rule reveals anything about the contract
 		if exists (select from contracts k where k.id = new.contract_id
-			and k.customer_sales_id is distinct from judgement[2]) then
+			and k.customer_sales_id is distinct from judgement.reach) then
 			raise exception using errcode = '42501', message = 'not permitted';
 		end if;
 	end if;
 	if is_now - marked is distinct from was - marked then
 		raise exception using errcode = '42501', message = 'deleting and canceling change nothing else';
 	end if;
-	new.changed_in := judgement[1];
-	perform pg_try_advisory_xact_lock_shared(writer_class(), (judgement[1] % 2147483648)::integer); -- see blockers()
+	new.changed_in := judgement.session_id;
+	perform pg_try_advisory_xact_lock_shared(writer_class(), (judgement.session_id % 2147483648)::integer); -- see blockers()
 	return new;
 end $$;
 
@@ -1934,6 +1953,7 @@ return case noun
 	when 'contact' then array[contact_of_customer((kept->>'customer_id')::bigint)]
 	when 'event' then array[(kept->>'support_id')::bigint]
 	when 'note' then array[(kept->>'author_id')::bigint]
+	when 'view' then array[(kept->>'owner_id')::bigint]
 	else array[(kept->>'id')::bigint] end;
 
 -- Reports whether the caller may add to a contract's ledger. It needs the right to update the contract.
@@ -2030,6 +2050,19 @@ begin
 	return new;
 end $$;
 
+create function view_rules() returns trigger
+language plpgsql security definer set search_path = :"schema", pg_temp as $$
+begin
+	if tg_op = 'INSERT' then
+		new.owner_id := (stamped(new.changed_in)).id;
+	end if;
+	if new.shared_with <> 'all' and not exists (select from role r where r.name = new.shared_with) then
+		raise exception using errcode = '23503', constraint = 'view_role', message = 'no such role',
+			detail = new.shared_with;
+	end if;
+	return new;
+end $$;
+
 -- Returns the open work of a collaborator as text, or null if there is none.
 create function open_work(of_collaborator bigint) returns text
 language sql stable security definer set search_path = :"schema", pg_temp as $$
@@ -2121,6 +2154,7 @@ create trigger a_guard before insert or update on contract for each row execute 
 create trigger a_guard before insert or update on event for each row execute function guard('event');
 create trigger a_guard before insert or update on note for each row execute function guard('note');
 create trigger a_guard before insert or update on tag for each row execute function guard('tag');
+create trigger a_guard before insert or update on saved_view for each row execute function guard('view');
 create trigger b_stamp before insert or update on collaborator for each row execute function stamp();
 -- Not if only contact_tokens change: that does not change the customer.
 create trigger b_stamp before insert on customer for each row execute function stamp();
@@ -2132,6 +2166,7 @@ create trigger b_stamp before insert or update on contract for each row execute 
 create trigger b_stamp before insert or update on event for each row execute function stamp();
 create trigger b_stamp before insert or update on note for each row execute function stamp();
 create trigger b_stamp before insert or update on tag for each row execute function stamp();
+create trigger b_stamp before insert or update on saved_view for each row execute function stamp();
 create trigger c_rules before insert or update on collaborator for each row execute function collaborator_rules();
 create trigger c_rules before insert or update on customer for each row execute function customer_rules();
 create trigger c_rules before insert or update on contact for each row execute function contact_rules();
@@ -2139,6 +2174,7 @@ create trigger c_rules before insert or update on contract for each row execute 
 create trigger c_rules before insert or update on event for each row execute function event_rules();
 create trigger c_rules before insert or update on note for each row execute function note_rules();
 create trigger c_rules before insert on tag for each row execute function tag_rules();
+create trigger c_rules before insert or update on saved_view for each row execute function view_rules();
 create trigger c_rules before insert on payment for each row execute function payment_rules();
 create trigger d_index after insert or delete or update of customer_id, deleted_at, full_name_tokens, role_tokens,
 	email_tokens, phone_tokens on contact
@@ -2157,8 +2193,8 @@ create table audit (
 	collaborator_id bigint,
 	session_id      bigint,
 	client          inet default inet_client_addr(),
-	-- customer, contact, contract, event, note, tag, user, payment, role, keyset or schema; any noun for refusals and
-	-- exports
+	-- customer, contact, contract, event, note, tag, view, user, payment, role, keyset or schema; any noun for refusals
+	-- and exports
 	entity          text not null,
 	entity_id       bigint not null,
 	action          text not null check (action ~ '^[a-z]+(-[a-z]+)*$'),
@@ -2274,6 +2310,7 @@ create trigger z_trail after insert or update or delete on contract for each row
 create trigger z_trail after insert or update or delete on event for each row execute function trail('event');
 create trigger z_trail after insert or update or delete on note for each row execute function trail('note');
 create trigger z_trail after insert or update or delete on tag for each row execute function trail('tag');
+create trigger z_trail after insert or update or delete on saved_view for each row execute function trail('view');
 create trigger z_trail after insert or update or delete on payment for each row execute function trail('payment');
 
 -- sealed_in() returns the names of a noun's sealed columns. It is generated from the catalogue, so it is immutable and
@@ -2478,8 +2515,15 @@ language sql stable set search_path = :"schema", pg_temp as $$
 	select m.id from merged m where m.id is not null
 $$;
 
+-- Reports whether the caller sees a view.
+create function sees_view(of_id bigint) returns boolean
+language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
+begin
+	return exists (select from saved_views v where v.id = of_id);
+end $$;
+
 -- Returns the changes of one record, oldest first, of a customer also those of customers that were merged into it; it
--- needs the right to view such records. Other entries, such as sign-ins and refusals, need audit.view, except about the
+-- needs the right to view such records; of a view, to see it. Other entries, such as sign-ins and refusals, need audit.view, except about the
 -- caller's own account.
 create function history(of_entity text, of_id bigint)
 returns table (id bigint, at timestamptz, user_id bigint, user_name text, action text, before jsonb, after jsonb)
@@ -2489,6 +2533,7 @@ language sql stable security definer set search_path = :"schema", pg_temp as $$
 	where a.entity = of_entity
 		and a.entity_id = any (case of_entity when 'customer' then array(select merged_into(of_id)) else array[of_id] end)
 		and (select reach(of_entity || '.view')) = 0
+		and (of_entity <> 'view' or (select sees_view(of_id)))
 		and (a.action in ('add', 'update', 'delete', 'cancel', 'restore', 'purge', 'erase', 'hand-over', 'merge')
 			or (select reach('audit.view')) = 0 or of_entity = 'user' and of_id = (select me_id()))
 	order by a.id
@@ -2601,13 +2646,13 @@ create function merge_customers(keep bigint, other bigint, taken text[]) returns
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 declare
 	caller    identity := me();
-	judgement bigint[] := judged('customer.merge');
+	judgement identity := judged('customer.merge');
 	moved     jsonb := '{}';
 	owners    bigint[];
 	child     record;
 	which     bigint;
 begin
-	if judgement[2] is null then
+	if judgement.reach is null then
 		raise exception using errcode = '42501', message = 'not permitted';
 	end if;
 	perform from customer c where c.id in (keep, other) and c.deleted_at is null order by c.id for update;
@@ -2719,7 +2764,7 @@ language sql stable security definer set search_path = :"schema", pg_temp as $$
 	from (select a.*, a as entry,
 		case when leads(a.action) then (select count(*) from audit b where b.batch = a.id) end as members from audit a
 		where a.collaborator_id = (select me_id()) and (a.action in ('add', 'update', 'delete', 'cancel', 'restore')
-				and a.entity in ('user', 'customer', 'contact', 'contract', 'event', 'note', 'tag', 'payment')
+				and a.entity in ('user', 'customer', 'contact', 'contract', 'event', 'note', 'tag', 'view', 'payment')
 			or leads(a.action) and exists (select from audit b where b.batch = a.id))
 			and a.batch is null and a.undoes is null and not a.derived
 			and not exists (select from audit u where u.undoes = a.id)
@@ -2755,7 +2800,7 @@ declare
 	caller    identity := me();
 	led       audit := (select a from audit a where a.id = of_entry and a.collaborator_id = caller.id
 		and leads(a.action) and a.undoes is null);
-	judgement bigint[] := judged(case led.action when 'hand-over' then 'user.handover' when 'merge' then 'customer.merge'
+	judgement identity := judged(case led.action when 'hand-over' then 'user.handover' when 'merge' then 'customer.merge'
 		else led.entity || '.update' end);
 	change    audit;
 	tab       regclass;
@@ -2763,8 +2808,8 @@ declare
 	former    jsonb;
 	taken     bigint := 0;
 begin
-	if led.id is null or judgement[2] is null and led.action <> 'import'
-		or led.action = 'hand-over' and judgement[2] <> 0
+	if led.id is null or judgement.reach is null and led.action <> 'import'
+		or led.action = 'hand-over' and judgement.reach <> 0
 		or led.action = 'merge' and within(judgement,
 			array[(select c.sales_id from customer c where c.id = led.entity_id)]) is not true then
 		raise exception using errcode = '42501', message = 'not permitted';
@@ -2786,9 +2831,9 @@ begin
 			raise exception using errcode = '23514', constraint = 'undo_added', message = 'this is not deleted';
 		end if;
 		if (case when change.action = 'add'
-				then (judged(change.entity || '.delete'))[2] is distinct from 0 and not is_fresh(change)
+				then (judged(change.entity || '.delete')).reach is distinct from 0 and not is_fresh(change)
 			when led.action in ('hand-over', 'merge') then false
-			else judgement[2] is null or judgement[2] <> 0
+			else judgement.reach is null or judgement.reach <> 0
 				and within(judgement, owners_of(change.entity, row)) is not true end)
 		then
 			raise exception using errcode = '42501', message = 'not permitted';
@@ -3011,6 +3056,16 @@ select t.id, t.name, case when t.customer_id is not null then 'customer' when t.
 from tag t, unnest('{1}'::integer[]) one
 where (select reach('tag.view')) = 0;
 
+-- The caller's views, and those that are shared with their role or with all. A caller who may delete the views of others
+-- sees all shared ones. Here a condition on rows is the gate, so no condition of a query comes before it.
+create view saved_views with (security_barrier) as
+select v.id, v.name, v.command, v.shared_with, v.owner_id, u.first_name || ' ' || u.last_name as owner, v.created_at,
+	v.updated_at, v.deleted_at
+from saved_view v left join collaborator u on u.id = v.owner_id, unnest('{1}'::integer[]) one
+where (select reach('view.view')) = 0
+	and (v.owner_id = (select me_id()) or v.shared_with in ('all', (select (me()).role))
+	or v.shared_with is not null and (select reached('view.delete')) = 0);
+
 create view payments as
 select p.id, p.contract_id, p.paid_on, p.amount, u.first_name || ' ' || u.last_name as recorded_by, p.created_at
 from payment p left join collaborator u on u.id = p.recorded_by, unnest('{1}'::integer[]) one
@@ -3036,6 +3091,7 @@ alter table payment enable row level security;
 alter table event enable row level security;
 alter table note enable row level security;
 alter table tag enable row level security;
+alter table saved_view enable row level security;
 
 create policy reading on collaborator for select to :"app" using ((select reached('user.view')) = 0);
 create policy adding on collaborator for insert to :"app"
@@ -3096,6 +3152,17 @@ create policy adding on tag for insert to :"app"
 create policy changing on tag for update to :"app"
 	using (within((select judged('tag.delete')), '{}')) with check (changed_in = (select my_session()));
 
+-- Callers who may delete the views of others may delete shared ones only.
+create policy reading on saved_view for select to :"app"
+	using ((select reached('view.view')) = 0
+	and (shared_with is not null or owner_id = (select reached('view.update'))));
+create policy adding on saved_view for insert to :"app"
+	with check (admits((select judged('view.add')), changed_in, '{}'));
+create policy changing on saved_view for update to :"app"
+	using (within((select judged('view.update', 'view.delete')), array[owner_id])
+		and (shared_with is not null or owner_id = (select reached('view.update'))))
+	with check (changed_in = (select my_session()));
+
 -- 10 --------------------------------------------------------------------------- grants
 -- All privileges of the app role. Triggers maintain the columns that are not named here.
 
@@ -3112,8 +3179,8 @@ grant execute on function
 	enable_mfa(bytea, bytea, bytea, bytea[]), disable_mfa(bytea), clear_mfa(bigint), require_mfa(text, boolean),
 		my_mfa(),
 	sessions_of(bigint), end_session(bigint), end_other_sessions(),
-	me(boolean), me_id(), my_session(), reach(text[]), reached(text[]), judged(text[]), within(bigint[], bigint[]),
-	admits(bigint[], bigint, bigint[]), my_account(), my_duty(), my_permissions(), hand_over(bigint, bigint),
+	identify(boolean, boolean, text[]), me(boolean), me_id(), my_session(), reach(text[]), reached(text[]),
+	judged(text[]), within(identity, bigint[]), admits(identity, bigint, bigint[]), my_account(), my_duty(), my_permissions(), hand_over(bigint, bigint),
 	fate(uuid), known_fate(uuid), requested_id(), history(text, bigint), my_changes(bigint), led_changes(bigint),
 		take_back(bigint, jsonb),
 	merge_customers(bigint, bigint, text[]),
@@ -3127,14 +3194,15 @@ grant execute on function
 		search_tokens(event), search_tokens(note)
 	to :"app";
 
-grant select on users, customers, contacts, contracts, payments, events, event_texts, notes, tags, audits to :"app";
+grant select on users, customers, contacts, contracts, payments, events, event_texts, notes, tags, saved_views, audits
+	to :"app";
 -- Columns that an update names in its conditions; everything else is read through the views.
-grant select (id, deleted_at) on collaborator, customer, contact, contract, event, note, tag to :"app";
+grant select (id, deleted_at) on collaborator, customer, contact, contract, event, note, tag, saved_view to :"app";
 grant select (canceled_at) on event to :"app";
 
 -- For currval() after the app role's own insert.
 grant select on sequence collaborator_id_seq, customer_id_seq, contact_id_seq, contract_id_seq, event_id_seq,
-	note_id_seq, tag_id_seq to :"app";
+	note_id_seq, tag_id_seq, saved_view_id_seq to :"app";
 
 grant insert (employee_number, first_name, last_name, email, role) on collaborator to :"app";
 grant update (employee_number, first_name, last_name, email, role, deleted_at) on collaborator to :"app";
@@ -3157,6 +3225,8 @@ grant insert (customer_id, contract_id, event_id, text, due, text_tokens) on not
 grant update (text, due, done_at, text_tokens, deleted_at) on note to :"app";
 grant insert (name, customer_id, contract_id, event_id) on tag to :"app";
 grant update (deleted_at) on tag to :"app";
+grant insert (name, command, shared_with) on saved_view to :"app";
+grant update (command, shared_with, deleted_at) on saved_view to :"app";
 
 insert into secret values ('made_up_salt', random_key()), ('sign_in_nonce', random_key());
 

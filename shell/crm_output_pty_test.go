@@ -274,7 +274,7 @@ func aliasesLast(t *testing.T) {
 
 func welcomes(t *testing.T) {
 	d := sit(t, deskConfig{})
-	for _, want := range []string{"crm ", d.database, `"help" says what can be said`} {
+	for _, want := range []string{"crm ", d.database, `"help" lists the commands`} {
 		if !strings.Contains(d.screen(), want) {
 			t.Errorf("the welcome does not say %q:\n%s", want, d.screen())
 		}
