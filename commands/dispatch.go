@@ -70,9 +70,16 @@ func Dispatch(ctx context.Context, s *Session, line string, typed bool) (Answer,
 		return Answer{}, s.noteRefusal(ctx, Command{Name: words[0].Value}, Input{}, err)
 	}
 	answer := Answer{Command: c}
+	rest, programs, refused := s.cutPrograms(c, rest)
 	if !s.May(c.Needs) {
 		in, _ := c.Parse(s, rest) // for the trail
 		return answer, s.noteRefusal(ctx, c, in, forbidden(s, c.Name))
+	}
+	if refused != nil {
+		return answer, refused
+	}
+	if programs != nil {
+		line = strings.TrimSpace(c.Name + " " + joinRaw(rest)) // for the next page
 	}
 	if typed {
 		asked := len(rest)
@@ -88,9 +95,11 @@ func Dispatch(ctx context.Context, s *Session, line string, typed bool) (Answer,
 		return answer, err
 	}
 	if in.Help {
-		return s.help(strings.Fields(c.Name))
+		answer, err = s.help(strings.Fields(c.Name))
+		answer.To.Programs = programs
+		return answer, err
 	}
-	if answer.To, err = in.destination(c); err != nil {
+	if answer.To, err = in.destination(c, programs); err != nil {
 		return answer, err
 	}
 	answer.Format, answer.Raw = Value[string](in, "format"), in.Has("raw")

@@ -108,6 +108,11 @@ func Options() []Option {
 		},
 		{"locale.currency", "", "EUR", known("currency", "EUR", currencyCode), "of all amounts (ISO 4217)"},
 		{"locale.language", "", "fr", known("language", "fr", languageTag), "the signs in amounts (BCP 47)"},
+		{
+			"shell.pipe", "", "", programs,
+			"programs that may read answers behind a | , with spaces between them, like less head grep; true: all; " +
+				"empty: none",
+		},
 		{"history.file", "", "", text, "where the prompt's history is kept; empty: crm/history in the user's state " +
 			"directory"},
 		{"history.size", "", 1000, commands.Number("N", 0, 1_000_000), "lines of history; 0 keeps none"},
@@ -166,6 +171,11 @@ func orEmpty(k commands.Kind) commands.Kind {
 	}
 	return k
 }
+
+// programs is the kind of the programs that may read answers.
+var programs = commands.Kind{Parse: func(_ *commands.Session, text string) (any, error) {
+	return commands.ParsePrograms(text)
+}}
 
 // identifier returns the kind of names for PostgreSQL objects: at most 63 bytes, not one of reserved, and without the
 // prefix of system names.
