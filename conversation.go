@@ -131,7 +131,7 @@ func (p *program) welcome(sh *shell.Shell) shell.Welcome {
 		w.Words = append(w.Words,
 			"fictional data; sign in with: login sales1@epic.example (password "+seed.DemoPassword+")")
 	}
-	w.Words = append(w.Words, `"help" says what can be said, Tab completes, Ctrl-D leaves`)
+	w.Words = append(w.Words, `"help" lists the commands, Tab completes, Ctrl-D exits`)
 	return w
 }
 

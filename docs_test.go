@@ -13,9 +13,9 @@ import (
 	"crm/commands/config"
 )
 
-var update = flag.Bool("update", false, "write config.yaml.example anew")
+var update = flag.Bool("update", false, "write config.yaml.example")
 
-// TestConfigExample keeps config.yaml.example as the table of options says.
+// TestConfigExample compares config.yaml.example with the table of options.
 func TestConfigExample(t *testing.T) {
 	const file = "config.yaml.example"
 	if *update {
@@ -28,7 +28,7 @@ func TestConfigExample(t *testing.T) {
 	}
 }
 
-// TestThreatModel keeps every row of the threat model naming tests that are there.
+// TestThreatModel checks that every row of the threat model names tests that exist.
 func TestThreatModel(t *testing.T) {
 	doc, err := os.ReadFile("docs/security.md")
 	if err != nil {
@@ -54,7 +54,7 @@ func TestThreatModel(t *testing.T) {
 			t.Errorf("docs/security.md names %s, which is not there", name[1])
 		}
 	}
-	_, table, _ := strings.Cut(string(doc), "| who holds | can | cannot | shown by |\n|---|---|---|---|\n")
+	_, table, _ := strings.Cut(string(doc), "| attacker has | can | cannot | shown by |\n|---|---|---|---|\n")
 	table, _, _ = strings.Cut(table, "\n\n")
 	for row := range strings.Lines(table) {
 		cells := strings.Split(strings.Trim(row, "|\n "), "|")

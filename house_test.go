@@ -43,7 +43,7 @@ var arrows = map[string][]string{
 }
 
 // TestHouse guards the arrows of the house: a package imports only the packages of crm that arrows lists for it. SQL,
-// viper and go-prompt have one place each.
+// viper and go-prompt are used in one place each.
 func TestHouse(t *testing.T) {
 	statement := regexp.MustCompile(`(?i)\b(select\b.*\bfrom|insert\s+into|update\s+\w+\s+set|delete\s+from|` +
 		`(create|alter|drop)\s+(table|role|schema|database|index|function)\s+["\w]|truncate\s+\w)`)
@@ -87,7 +87,7 @@ func TestHouse(t *testing.T) {
 	}
 }
 
-// TestTable guards the table of commands: every command is explained, needs something, and is the only one of its name.
+// TestTable guards the table of commands: every command has help, needs an action, and has a unique name.
 func TestTable(t *testing.T) {
 	names := map[string]bool{}
 	for _, c := range commands.All() {
@@ -123,8 +123,8 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// TestContributing keeps docs/contributing.md true: its table of packages is arrows, and the files, tests and other
-// names of Go that it mentions exist.
+// TestContributing compares docs/contributing.md with the code: its table of packages is arrows, and the files, tests
+// and other Go names that it mentions exist.
 func TestContributing(t *testing.T) {
 	content, err := os.ReadFile("docs/contributing.md")
 	if err != nil {
@@ -175,7 +175,7 @@ func checkArrows(t *testing.T, content string) {
 	}
 }
 
-// declaredNames has the names of all functions, methods, variables and types of the program and its tests.
+// declaredNames returns the names of all functions, methods, variables and types of the program and its tests.
 func declaredNames(t *testing.T) map[string]bool {
 	t.Helper()
 	declared := map[string]bool{}

@@ -22,7 +22,7 @@ import (
 	"crm/seed"
 )
 
-// The tests run the real program: the test binary is crm when it is started by that name.
+// The tests run the real program: the test binary is crm if it is started by that name.
 func TestMain(m *testing.M) {
 	testscript.Main(withServer{m}, map[string]func(){"crm": main})
 }
@@ -31,13 +31,13 @@ type withServer struct{ m *testing.M }
 
 func (w withServer) Run() int { return pgtest.Main(w.m) }
 
-// demoTime is when the scripts' data was made; its dates are relative to it.
+// demoTime is the time at which the scripts' data was made; its dates are relative to it.
 var demoTime = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 
 // noNap is for the race detector, with which a program sleeps for a second before it exits.
 const noNap = "atexit_sleep_ms=0"
 
-// demo is a database with the demo's data, which every script gets a copy of, and its keyset.
+// demo is a database with the demo's data, of which every script gets a copy, and its keyset.
 var demo = sync.OnceValues(func() (keyset string, err error) {
 	ctx := context.Background()
 	keys, err := security.NewKeyset()
@@ -76,14 +76,14 @@ var demo = sync.OnceValues(func() (keyset string, err error) {
 	return string(keys), err
 })
 
-// appURL is the test server for the app role.
+// appURL returns the connection string of the test server for the app role.
 func appURL(database string) string {
 	u, _ := url.Parse(pgtest.URL(database))
 	u.User = url.User("crm_app")
 	return u.String()
 }
 
-// TestExamples runs every example of help with the demo's data as a user who may run it: all of them succeed.
+// TestExamples runs every example of help on the demo's data as a user with the permission: all of them succeed.
 func TestExamples(t *testing.T) {
 	keyset, err := demo()
 	if err != nil {
@@ -108,7 +108,7 @@ func TestExamples(t *testing.T) {
 	for _, c := range commands.All() {
 		who, ok := may[c.Needs]
 		if !ok {
-			t.Errorf("%s needs %q, which nobody has", c.Name, c.Needs)
+			t.Errorf("%s needs %q, which no role has", c.Name, c.Needs)
 		}
 		if account, ok := accounts[who]; ok {
 			who = account
@@ -129,8 +129,8 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-// TestBoundaries names every command to everybody: what a role lacks is refused before anything is read, and signed out
-// everything is. Nothing changes and nothing is answered.
+// TestBoundaries runs every command as every role: a command that the role lacks is refused before any input is read,
+// and all commands are refused when signed out. Nothing changes, and no data is printed.
 func TestBoundaries(t *testing.T) {
 	keyset, err := demo()
 	if err != nil {
@@ -177,7 +177,7 @@ func TestBoundaries(t *testing.T) {
 	}
 }
 
-// command is the program on a database, with a home of its own.
+// command returns the program on a database, with a home of its own.
 func command(t *testing.T, database, keyset string, args ...string) *exec.Cmd {
 	crm := exec.Command("crm", args...)
 	home := t.TempDir()

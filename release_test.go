@@ -96,8 +96,8 @@ func TestDeploymentScripts(t *testing.T) {
 	}
 }
 
-// TestPrivateServerUpgrades starts crm on a private server of the first release: it keeps a dump, upgrades and says so,
-// once.
+// TestPrivateServerUpgrades starts crm on a private server of the first release: it stores a dump, upgrades and reports
+// both, once.
 func TestPrivateServerUpgrades(t *testing.T) {
 	home, err := os.MkdirTemp("", "crm-up-") // short: it holds a socket
 	if err != nil {
@@ -181,7 +181,7 @@ func releaseKeyset(t testing.TB, version string) string {
 	return release.Keyset
 }
 
-// execute runs each script, which may hold several statements, as the superuser.
+// execute runs each script, which may contain several statements, as the superuser.
 func execute(t testing.TB, address string, scripts ...string) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), address)

@@ -557,127 +557,122 @@ return case
 		and not exists (select from second_factor f where f.collaborator_id = of_collaborator) then 'mfa'
 end;
 
--- The identity of the caller, from the token.
-create type identity as (id bigint, role text, session_id bigint, seeding boolean);
+-- The identity of the caller, from the token, and their reach with the actions that were asked for: 0 means every row;
+-- the caller's own id, the rows that they own; null, no row.
+create type identity as (id bigint, role text, session_id bigint, seeding boolean, reach bigint);
 
--- caller() verifies the JWT in the setting crm.token (RFC 7519, only HS256 of RFC 7518) and returns the collaborator of
--- its session, or null if it is not valid. No other function verifies a token. A collaborator who must first choose a
--- password or enrol a second factor is limited: caller() returns them only if limited_too, which only the functions for
--- these two steps set.
+-- identify() verifies the JWT in the setting crm.token (RFC 7519, only HS256 of RFC 7518) and returns the collaborator of
+-- its session with their reach. No other function verifies a token. If it is not valid, the result is null or, if
+-- strict, error 28000, which is the same for every reason. A collaborator who must first choose a password or enrol a
+-- second factor is limited: identify() returns them only if limited_too, which only the functions for these two steps
+-- set.
 --
 -- The header is compared as text, which pins the algorithm; so is the signature, which admits only the canonical
 -- base64url form. Role and deletion come from the tables, not from the claims. Time is the wall clock, not the
 -- transaction's start, and only READ COMMITTED is accepted, whose statements have snapshots of their own: an open
 -- transaction outlives neither its token nor a revocation. The function is parallel unsafe, since its exception block
 -- is a subtransaction (PostgreSQL manual, 15.4 Parallel Safety).
-create function caller(limited_too boolean default false) returns identity
+--
+-- Every statement pays for this function, so it is one query with a cached plan. Its conditions have forms for which the
+-- planner needs no statistics: each table is looked up by its key. The planner inlines the functions below that call it.
+create function identify(strict boolean, limited_too boolean, actions text[]) returns identity
 language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
 declare
 	token    text := current_setting('crm.token', true);
 	signed   text := left(token, -44); -- header.claims
 	claims   jsonb;
-	now_s    bigint;
-	s        record;
+	who      identity;
 begin
-	if token is null or length(token) > 1024 or left(token, 37) <> 'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.'
-		or current_setting('transaction_isolation') <> 'read committed' then
-		return null;
+	if length(token) <= 1024 and left(token, 37) = 'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.'
+		and current_setting('transaction_isolation') = 'read committed' then
+		begin
+			claims := convert_from(decode(rpad(translate(substr(signed, 38), '-_', '+/'),
+				(length(signed) - 34) / 4 * 4, '='), 'base64'), 'UTF8');
+			select c.id, c.role, i.id, i.seeding, (select case p.scope when 'all' then 0 else c.id end
+				from permission p where p.role = c.role and p.action = actions[1]) into who
+			from session i join collaborator c on c.id = i.collaborator_id
+				left join credential k on k.collaborator_id = c.id
+			where i.id = (claims->>'sid')::bigint and claims->>'sub' = i.collaborator_id::text
+				and to_timestamp((claims->>'exp')::bigint) > clock_timestamp()
+				and to_timestamp((claims->>'iat')::bigint - 60) <= clock_timestamp()
+				and coalesce(to_timestamp((claims->>'nbf')::bigint - 60) <= clock_timestamp(), true)
+				and sha256(convert_to(right(token, 44), 'UTF8')) = sha256(convert_to('.' || translate(encode(
+					sha256(i.outer_key || sha256(i.inner_key || convert_to(signed, 'UTF8'))), 'base64'), '+/=', '-_'),
+						'UTF8'))
+				and least(i.ends_at, (select u.at from session_use u where u.session_id = i.id) + i.idle)
+					> clock_timestamp()
+				and i.id is distinct from (select e.session_id from session_end e where e.session_id >= i.id
+					order by e.session_id limit 1)
+				and i.factor_at is not distinct from (select f.created_at from second_factor f
+					where f.collaborator_id = i.collaborator_id)
+				and num_nonnulls(c.deleted_at) = 0 and i.password_at is not distinct from k.changed_at
+				-- the same conditions as in must_first()
+				and (limited_too or i.seeding or k.must_change is not true and (i.factor_at is not null
+					or not (select r.mfa_required from role r where r.name = c.role)));
+		exception when data_exception then
+			null; -- claims that are not base64, UTF-8, JSON or numbers
+		end;
 	end if;
-	begin
-		claims := convert_from(decode(rpad(translate(substr(signed, 38), '-_', '+/'), (length(signed) - 34) / 4 * 4,
-			'='), 'base64'), 'UTF8');
-		select i.id, i.collaborator_id, c.role, i.seeding, i.inner_key, i.outer_key,
-			least(i.ends_at, u.at + i.idle) as ends_at,
-			-- the same conditions as in must_first()
-			not i.seeding and (k.must_change is true or r.mfa_required and f.collaborator_id is null) as limited into s
-		from session i join collaborator c on c.id = i.collaborator_id join role r on r.name = c.role
-			left join session_use u on u.session_id = i.id
-			left join credential k on k.collaborator_id = c.id left join second_factor f on f.collaborator_id = c.id
-		where i.id = (claims->>'sid')::bigint and c.deleted_at is null
-		and not exists (select from session_end e where e.session_id = i.id)
-			and k.changed_at is not distinct from i.password_at
-			and coalesce(f.created_at = i.factor_at, f.created_at is null);
-		now_s := extract(epoch from clock_timestamp());
-		if found and s.ends_at > clock_timestamp() and (limited_too or not s.limited)
-			and sha256(convert_to(right(token, 44), 'UTF8')) = sha256(convert_to('.' || translate(encode(
-				sha256(s.outer_key || sha256(s.inner_key || convert_to(signed, 'UTF8'))), 'base64'), '+/=', '-_'),
-					'UTF8'))
-			and claims->>'sub' = s.collaborator_id::text
-			and (claims->>'exp')::bigint > now_s and (claims->>'iat')::bigint <= now_s + 60
-			and coalesce((claims->>'nbf')::bigint, 0) <= now_s + 60 then
-			return row(s.collaborator_id, s.role, s.id, s.seeding);
-		end if;
-	exception when data_exception then
-		null; -- claims that are not base64, UTF-8, JSON or numbers
-	end;
-	return null;
-end $$;
-
--- Returns the caller's identity, or raises error 28000, which is the same for every reason.
-create function me(limited_too boolean default false) returns identity
-language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
-declare
-	who identity := caller(limited_too);
-begin
-	if who.id is null then
+	if strict and who.id is null then
 		raise exception using errcode = '28000', message = 'not signed in';
+	end if;
+	if cardinality(actions) > 1 then -- the widest scope
+		who.reach := (select min(case p.scope when 'all' then 0 else who.id end) from permission p
+			where p.role = who.role and p.action = any (actions));
 	end if;
 	return who;
 end $$;
+
+-- Returns the caller's identity, null for a signed-out caller.
+create function caller(limited_too boolean default false) returns identity
+language sql stable
+return identify(false, limited_too, '{}');
+
+-- Returns the caller's identity, or raises error 28000.
+create function me(limited_too boolean default false) returns identity
+language sql stable
+return identify(true, limited_too, '{}');
 
 create function me_id() returns bigint
 language sql stable
 return (me()).id;
 
--- Verifies the token once and returns {session, reach}, for a policy or trigger that needs both. For the reach see
--- reached(). Both are null for a signed-out caller.
-create function judged(variadic actions text[]) returns bigint[]
-language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
-declare
-	caller identity := caller();
-	-- 'all' < 'own'
-	widest text := (select min(p.scope) from permission p where p.role = caller.role and p.action = any (actions));
-begin
-	return array[caller.session_id, case widest when 'all' then 0 when 'own' then caller.id end];
-end $$;
+-- Returns the identity and the reach of the caller with any of the actions, for a policy or trigger that needs both.
+-- They are null for a signed-out caller.
+create function judged(variadic actions text[]) returns identity
+language sql stable
+return identify(false, false, actions);
 
 -- Reports whether the reach of judged() covers a row with these owners. Row policies and guard() both use it.
-create function within(judgement bigint[], owners bigint[]) returns boolean
+create function within(judgement identity, owners bigint[]) returns boolean
 language sql immutable parallel safe
-return judgement[2] = any (0::bigint || owners);
+return (judgement).reach = any (0::bigint || owners);
 
--- Reports the same of a new row, which must also carry the judged session: the trail names that one.
-create function admits(judgement bigint[], session bigint, owners bigint[]) returns boolean
-language sql immutable parallel safe
-return coalesce(judgement[1] = session and within(judgement, owners), false);
+-- Reports the same of a new row, which must also carry the judged session: the trail names that one. Not SQL, which
+-- would be planned in each statement: the planner inlines no argument that is a subquery and used twice.
+create function admits(judgement identity, session bigint, owners bigint[]) returns boolean
+language plpgsql immutable parallel safe set search_path = :"schema", pg_temp as $$
+begin
+	return coalesce(judgement.session_id = session and judgement.reach = any (0::bigint || owners), false);
+end $$;
 
 -- Returns the caller's session, or null for a signed-out caller.
 create function my_session() returns bigint
-language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
-begin
-	return (caller()).session_id;
-end $$;
+language sql stable
+return (identify(false, false, '{}')).session_id;
 
--- Returns the reach of the caller with any of the actions: 0 means every row; the caller's own id, the rows that they
--- own; null, no row, or a signed-out caller. A policy uses it as in reached('customer.update') = any (array[0,
--- sales_id]). It does not raise: PostgreSQL evaluates leakproof conditions of a query (email < 'm') before a policy, so
--- an error would reveal the contents of rows.
+-- Returns the caller's reach with any of the actions, or null for a signed-out caller. A policy uses it as in
+-- reached('customer.update') = any (array[0, sales_id]). It does not raise: PostgreSQL evaluates leakproof conditions of
+-- a query (email < 'm') before a policy, so an error would reveal the contents of rows.
 create function reached(variadic actions text[]) returns bigint
 language sql stable
-return (judged(variadic actions))[2];
+return (judged(variadic actions)).reach;
 
 -- Returns the same, but raises error 28000 for a signed-out caller. It is only for calls that no condition on data
 -- precedes.
 create function reach(variadic actions text[]) returns bigint
-language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
-declare
-	far bigint := reached(variadic actions);
-begin
-	if far is null then
-		perform me();
-	end if;
-	return far;
-end $$;
+language sql stable
+return (identify(true, false, actions)).reach;
 
 -- Returns the caller's own record, whatever their role may view.
 create function my_account()
@@ -1580,7 +1575,7 @@ language plpgsql set search_path = :"schema", pg_temp as $$
 declare
 	noun  text := tg_argv[0];
 	verb  text := 'add';
-	judgement bigint[];
+	judgement identity;
 	was    jsonb;
 	is_now jsonb;
 	marked text; -- the only column that deleting, canceling or restoring changes; null: another verb
@@ -1602,10 +1597,10 @@ begin
 		verb := case marked when 'deleted_at' then 'delete' when 'canceled_at' then 'cancel' else 'update' end;
 	end if;
 	judgement := judged(noun || '.' || verb);
-	if judgement[1] is null then
+	if judgement.session_id is null then
 		perform me();
 	end if;
-	if (judgement[2] is null or verb <> 'add' and judgement[2] <> 0
+	if (judgement.reach is null or verb <> 'add' and judgement.reach <> 0
 		and within(judgement, owners_of(noun, was)) is not true)
 		and not (verb = 'delete' and is_now->>'deleted_at' is not null and own_addition(noun, new.id)) then
 		raise exception using errcode = '42501', message = 'not permitted';
@@ -1618,17 +1613,17 @@ begin
 		raise exception using errcode = '23514', constraint = noun || '_canceled',
 			message = 'a canceled record does not change', detail = new.id::text;
 	end if;
-	if noun = 'event' and verb = 'add' and judgement[2] <> 0 then -- before a rule reveals anything about the contract
+	if noun = 'event' and verb = 'add' and judgement.reach <> 0 then -- before a rule reveals anything about the contract
 		if exists (select from contracts k where k.id = new.contract_id
-			and k.customer_sales_id is distinct from judgement[2]) then
+			and k.customer_sales_id is distinct from judgement.reach) then
 			raise exception using errcode = '42501', message = 'not permitted';
 		end if;
 	end if;
 	if is_now - marked is distinct from was - marked then
 		raise exception using errcode = '42501', message = 'deleting and canceling change nothing else';
 	end if;
-	new.changed_in := judgement[1];
-	perform pg_try_advisory_xact_lock_shared(writer_class(), (judgement[1] % 2147483648)::integer); -- see blockers()
+	new.changed_in := judgement.session_id;
+	perform pg_try_advisory_xact_lock_shared(writer_class(), (judgement.session_id % 2147483648)::integer); -- see blockers()
 	return new;
 end $$;
 
@@ -2601,13 +2596,13 @@ create function merge_customers(keep bigint, other bigint, taken text[]) returns
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 declare
 	caller    identity := me();
-	judgement bigint[] := judged('customer.merge');
+	judgement identity := judged('customer.merge');
 	moved     jsonb := '{}';
 	owners    bigint[];
 	child     record;
 	which     bigint;
 begin
-	if judgement[2] is null then
+	if judgement.reach is null then
 		raise exception using errcode = '42501', message = 'not permitted';
 	end if;
 	perform from customer c where c.id in (keep, other) and c.deleted_at is null order by c.id for update;
@@ -2755,7 +2750,7 @@ declare
 	caller    identity := me();
 	led       audit := (select a from audit a where a.id = of_entry and a.collaborator_id = caller.id
 		and leads(a.action) and a.undoes is null);
-	judgement bigint[] := judged(case led.action when 'hand-over' then 'user.handover' when 'merge' then 'customer.merge'
+	judgement identity := judged(case led.action when 'hand-over' then 'user.handover' when 'merge' then 'customer.merge'
 		else led.entity || '.update' end);
 	change    audit;
 	tab       regclass;
@@ -2763,8 +2758,8 @@ declare
 	former    jsonb;
 	taken     bigint := 0;
 begin
-	if led.id is null or judgement[2] is null and led.action <> 'import'
-		or led.action = 'hand-over' and judgement[2] <> 0
+	if led.id is null or judgement.reach is null and led.action <> 'import'
+		or led.action = 'hand-over' and judgement.reach <> 0
 		or led.action = 'merge' and within(judgement,
 			array[(select c.sales_id from customer c where c.id = led.entity_id)]) is not true then
 		raise exception using errcode = '42501', message = 'not permitted';
@@ -2786,9 +2781,9 @@ begin
 			raise exception using errcode = '23514', constraint = 'undo_added', message = 'this is not deleted';
 		end if;
 		if (case when change.action = 'add'
-				then (judged(change.entity || '.delete'))[2] is distinct from 0 and not is_fresh(change)
+				then (judged(change.entity || '.delete')).reach is distinct from 0 and not is_fresh(change)
 			when led.action in ('hand-over', 'merge') then false
-			else judgement[2] is null or judgement[2] <> 0
+			else judgement.reach is null or judgement.reach <> 0
 				and within(judgement, owners_of(change.entity, row)) is not true end)
 		then
 			raise exception using errcode = '42501', message = 'not permitted';
@@ -3112,8 +3107,8 @@ grant execute on function
 	enable_mfa(bytea, bytea, bytea, bytea[]), disable_mfa(bytea), clear_mfa(bigint), require_mfa(text, boolean),
 		my_mfa(),
 	sessions_of(bigint), end_session(bigint), end_other_sessions(),
-	me(boolean), me_id(), my_session(), reach(text[]), reached(text[]), judged(text[]), within(bigint[], bigint[]),
-	admits(bigint[], bigint, bigint[]), my_account(), my_duty(), my_permissions(), hand_over(bigint, bigint),
+	identify(boolean, boolean, text[]), me(boolean), me_id(), my_session(), reach(text[]), reached(text[]),
+	judged(text[]), within(identity, bigint[]), admits(identity, bigint, bigint[]), my_account(), my_duty(), my_permissions(), hand_over(bigint, bigint),
 	fate(uuid), known_fate(uuid), requested_id(), history(text, bigint), my_changes(bigint), led_changes(bigint),
 		take_back(bigint, jsonb),
 	merge_customers(bigint, bigint, text[]),

@@ -93,7 +93,7 @@ func TestScripts(t *testing.T) {
 			},
 			"unchanged": func(ts *testscript.TestScript, neg bool, args []string) {
 				if answer(ts, allThatIsStored) != ts.Getenv("KEPT") {
-					ts.Fatalf("what is stored has changed")
+					ts.Fatalf("the stored data has changed")
 				}
 			},
 			"nowhere": func(ts *testscript.TestScript, neg bool, args []string) { runNowhere(ts, args[0]) },
@@ -160,8 +160,8 @@ func runTogether(ts *testscript.TestScript, count string, args []string) {
 	}
 }
 
-// allThatIsStored answers one value that differs when any record, rule or right does. Signing in leaves it alone, also
-// where it raises the cost of a password.
+// allThatIsStored returns a value that differs if any record, rule or privilege does. Signing in does not change it,
+// even if it raises the cost of a password.
 const allThatIsStored = `
 	select md5(concat(
 		(select string_agg(t::text, '' order by id) from collaborator t),
@@ -189,17 +189,17 @@ func answer(ts *testscript.TestScript, statement string) string {
 	return out.String()
 }
 
-// runPooler has crm connect through a pooler of transactions.
+// runPooler makes crm connect through a pooler in transaction mode.
 func runPooler(ts *testscript.TestScript, _ bool, args []string) {
 	size, err := strconv.Atoi(args[0])
 	ts.Check(err)
 	p := pgtest.StartPooler(ts.Value("test").(testing.TB), appURL(ts.Value("database").(string)), size)
-	p.Reset = len(args) > 1
+	p.Reset.Store(len(args) > 1)
 	ts.Setenv("CRM_DATABASE_URL", p.URL)
 }
 
-// runNowhere looks for the text in the user's files and in every column, also in the hex digits of bytes. A text of
-// digits alone must stand by itself: six digits of a code come up by chance in the hex digits of sealed columns and in the
+// runNowhere searches the user's files and every column for the text, also in the hex digits of bytes. A text of digits
+// alone must stand by itself: six digits of a code occur by chance in the hex digits of sealed columns and in the
 // microseconds of a timestamp.
 func runNowhere(ts *testscript.TestScript, text string) {
 	pattern := regexp.QuoteMeta(text)
@@ -273,7 +273,7 @@ func runCode(ts *testscript.TestScript, file, steps string) {
 	ts.Check(os.WriteFile(ts.MkAbs(file), []byte(code), 0o600))
 }
 
-// runSQL runs one statement; not wanted to succeed, it must fail.
+// runSQL runs one statement; if it is not wanted to succeed, it must fail.
 func runSQL(ts *testscript.TestScript, address string, neg bool, args []string) {
 	err := query(ts.Stdout(), address, args[0])
 	if neg == (err == nil) {
@@ -283,7 +283,7 @@ func runSQL(ts *testscript.TestScript, address string, neg bool, args []string) 
 	}
 }
 
-// query writes the rows that a statement answers.
+// query writes the rows that a statement returns.
 func query(w io.Writer, address, statement string) error {
 	ctx := context.Background()
 	conf, err := pgx.ParseConfig(address)

@@ -61,7 +61,7 @@ func contractCommands() Table {
 	changes := append([]Flag{
 		{Name: "customer-id", Kind: CustomerID, Help: "the customer"},
 		{Name: "sales-id", Kind: OrNone(SalesID), Help: "the sales contact; '' for none"},
-		{Name: "remaining-amount", Kind: Amount, Help: "what is left to pay: adds the payment that makes it true"},
+		{Name: "remaining-amount", Kind: Amount, Help: "the remaining amount: adds the missing payment"},
 	}, amounts...)
 	return Table{
 		{
@@ -117,7 +117,7 @@ func contractCommands() Table {
 			Name: "contract update", Short: "Change a contract", Needs: action("contract", "update"),
 			Args: []Arg{idArg(openContractID)},
 			Flags: append(changes,
-				Flag{Name: "yes", Kind: Switch, Help: "give it to a customer of somebody else without asking"}),
+				Flag{Name: "yes", Kind: Switch, Help: "move it to another contact's customer without asking"}),
 			Examples: []string{"contract update 1 --total-amount 90000"},
 			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
 				id := Value[int64](in, "id")

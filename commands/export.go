@@ -31,9 +31,9 @@ var fileFormat = Enum("FORMAT", "table", "vertical", "json", "ndjson", "csv", "t
 // fileFlags are the flags of every command that answers records.
 var fileFlags = []Flag{
 	rawFlag,
-	{Name: "out", Kind: Path, Help: "write the answer to this file; its end chooses the format"},
+	{Name: "out", Kind: Path, Help: "write the answer to this file, formatted by its extension"},
 	{Name: "force", Kind: Switch, Help: "with a file: replace it"},
-	{Name: "excel", Kind: Switch, Help: "csv: as Excel opens it here, with the locale's signs"},
+	{Name: "excel", Kind: Switch, Help: "csv: with the separators that Excel expects in this locale"},
 }
 
 // withExports adds `NOUN export FILE`, with the list's filters, after each list that has pages.

@@ -97,7 +97,7 @@ func shellCommands() Table {
 			},
 		},
 		{
-			Name: "help", Short: "Show what can be said, or one command of it", Needs: security.Public,
+			Name: "help", Short: "Show the commands, or explain one", Needs: security.Public,
 			Args: []Arg{
 				{Name: "noun", Kind: helpNoun, Help: "a noun or a session command", Optional: true},
 				{Name: "verb", Kind: helpVerb, Help: "what to do with it", Optional: true},
@@ -140,8 +140,8 @@ func shellCommands() Table {
 				return Output{}, nil
 			},
 		},
-		{Name: "exit", Short: "Leave, as Ctrl-D does", Needs: security.Public, Run: leave},
-		{Name: "quit", Short: "Leave, as Ctrl-D does", Needs: security.Public, Run: leave},
+		{Name: "exit", Short: "Exit, as Ctrl-D does", Needs: security.Public, Run: leave},
+		{Name: "quit", Short: "Exit, as Ctrl-D does", Needs: security.Public, Run: leave},
 	}
 }
 

@@ -80,7 +80,7 @@ var wordings = map[string]wording{
 
 	"deleted_record":   {ErrNotFound, ""},
 	"request_pkey":     {ErrRepeated, ""},
-	"undo_changed":     {ErrConflict, "it has been changed in this moment: nothing was taken back"},
+	"undo_changed":     {ErrConflict, "it has just been changed: nothing was undone"},
 	"undo_added":       {ErrConflict, "contracts and payments that were added are not deleted"},
 	"audit_undoes_key": {ErrConflict, "it has just been undone already"},
 }

@@ -226,6 +226,9 @@ func TestForbidden(t *testing.T) {
 			send = "do $$ begin " + sql + "; end $$"
 		}
 		_, err := app.Exec(context.Background(), send)
+		for sqlstate(err) == "XX000" { // drop owned met a database that another test was dropping
+			_, err = app.Exec(context.Background(), send)
+		}
 		if want := cmp.Or(other[sql], "42501"); sqlstate(err) != want {
 			t.Errorf("%s: %v; want %s", sql, err, want)
 		}

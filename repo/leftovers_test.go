@@ -42,7 +42,7 @@ func TestPoolerKeepsSessions(t *testing.T) {
 		t.Errorf("a server of one's own is weak: %q", weak)
 	}
 	p := pgtest.StartPooler(t, appURL(w.database), 3)
-	p.Reset = true
+	p.Reset.Store(true)
 	if weak := ok[[]string](t)(repo.WeakPooler(t.Context(), p.URL)); weak != nil {
 		t.Errorf("a pooler that resets is weak: %q", weak)
 	}

@@ -179,7 +179,7 @@ func seal(tb testing.TB, c *security.Cipher, column, plaintext string) []byte {
 	return sealed
 }
 
-// keyID is the key id in the prefix of a sealed value.
+// keyID returns the key ID in the prefix of a sealed value.
 func keyID(sealed []byte) uint32 {
 	return uint32(sealed[1])<<24 | uint32(sealed[2])<<16 | uint32(sealed[3])<<8 | uint32(sealed[4])
 }
@@ -224,7 +224,7 @@ func managedCipher(t *testing.T, manager *keyset.Manager) *security.Cipher {
 	return loadCipher(t, keysetFile(t, handle))
 }
 
-// keysetFile is the content of a keyset file that seals with the keys of handle.
+// keysetFile returns the content of a keyset file that seals with the keys of handle.
 func keysetFile(t *testing.T, handle *keyset.Handle) []byte {
 	t.Helper()
 	var tinkJSON bytes.Buffer
@@ -234,7 +234,7 @@ func keysetFile(t *testing.T, handle *keyset.Handle) []byte {
 	return fmt.Appendf(nil, `{"sealing": %s}`, tinkJSON.Bytes())
 }
 
-// keysetOf is the content of a keyset file with one key of the given kind.
+// keysetOf returns the content of a keyset file with one key of the given kind.
 func keysetOf(t *testing.T, kind *tinkpb.KeyTemplate) []byte {
 	t.Helper()
 	handle, err := keyset.NewHandle(kind)

@@ -13,8 +13,8 @@ import (
 	"crm/security"
 )
 
-// A device has one key, in a file for its owner only. What is no key is refused and left alone; the device then has
-// none, and still takes turns.
+// A device has one key, in a file that only its owner can read. Any other file is refused and not changed; the device
+// then has no key, and its sign-ins still take turns.
 func TestOpenDevice(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "new", "device")
 	first, err := security.OpenDevice(file)
@@ -49,7 +49,7 @@ func TestOpenDevice(t *testing.T) {
 	unknown(filepath.Join(file, "device"))
 }
 
-// Turns of one device exclude each other: of the same opening of its file, and of others, as other processes have them.
+// Turns of one device exclude each other: in one opening of its file and in several, as other processes have.
 func TestTurns(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "device")
 	var all sync.WaitGroup
@@ -74,7 +74,7 @@ func TestTurns(t *testing.T) {
 	all.Wait()
 }
 
-// A turn is not waited for after its caller has given up, in one process or between two.
+// Waiting for a turn ends when its caller gives up, in one process or between two.
 func TestTurnIsGivenUp(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "device")
 	mine, err := security.OpenDevice(file)
@@ -101,7 +101,7 @@ func TestTurnIsGivenUp(t *testing.T) {
 	mine.Turn(t.Context())()
 }
 
-// A turn is waited for 30 seconds, then a sign-in goes on without it.
+// A sign-in waits for a turn for 30 seconds, then continues without it.
 func TestTurnIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, err := security.OpenDevice(t.TempDir()) // no key: the turns of this process only

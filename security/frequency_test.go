@@ -10,7 +10,7 @@ import (
 	"crm/security"
 )
 
-// surnames are the 30 commonest in France and their bearers in thousands: approximate figures for
+// surnames are the 30 most frequent in France and the number of their bearers in thousands: approximate figures for
 // births from 1891 to 1990, after INSEE's published file of surnames.
 var surnames = []struct {
 	name    string
@@ -48,8 +48,9 @@ var surnames = []struct {
 	{"Mercier", 45},
 }
 
-// The holder of a dump, without the keyset, counts how often each set of tokens occurs and gives the n-th commonest set
-// the n-th commonest name of the list. It prints the share of customers whose name is right; docs/security.md says it.
+// TestFrequencyAttack is the attack of a holder of a dump without the keyset: it counts the sets of tokens, and guesses
+// that the n-th most frequent set is the n-th most frequent name of the list. It prints the share of customers whose
+// name is right; docs/security.md states it.
 func TestFrequencyAttack(t *testing.T) {
 	t.Parallel()
 	keyset, err := security.NewKeyset()

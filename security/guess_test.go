@@ -8,7 +8,8 @@ import (
 	"crm/security"
 )
 
-// TestGuessable refuses, for S11, what is guessed first, however it is dressed, and nothing else.
+// TestGuessable refuses, for S11, the most common passwords, also with digits, signs or capitals added, and accepts
+// others.
 func TestGuessable(t *testing.T) {
 	const (
 		common = "be one of the commonest passwords"
@@ -50,7 +51,7 @@ func TestGuessable(t *testing.T) {
 	}
 }
 
-// TestOneTimePassword meets every rule, and none comes twice.
+// TestOneTimePassword checks that every one meets the rules, and that none is repeated.
 func TestOneTimePassword(t *testing.T) {
 	seen := map[string]bool{}
 	for range 1000 {

@@ -7,7 +7,7 @@ import (
 	"crm/security"
 )
 
-// A keyset without a usable index key is refused by the name of what is wrong.
+// A keyset without a usable index key is refused, and the error names the fault.
 func TestIndexKey(t *testing.T) {
 	good := string(newKeyset(t))
 	for _, c := range []struct{ content, want string }{
@@ -24,7 +24,7 @@ func TestIndexKey(t *testing.T) {
 	}
 }
 
-// What sealing and indexing one customer costs.
+// The cost of sealing and indexing one customer.
 func BenchmarkSealAndIndex(b *testing.B) {
 	content, err := security.NewKeyset()
 	if err != nil {

@@ -106,7 +106,7 @@ func TestLoadCipherRefusesOtherKeys(t *testing.T) {
 	}
 }
 
-// TestLoadCipherNeverQuotesKeys breaks a keyset at every byte of it.
+// TestLoadCipherNeverQuotesKeys damages a keyset at every byte.
 func TestLoadCipherNeverQuotesKeys(t *testing.T) {
 	good := newKeyset(t)
 	secret := secretInKeyset.FindSubmatch(good)[1]
@@ -195,7 +195,7 @@ func TestKeysetFileElsewhere(t *testing.T) {
 	}
 }
 
-// A keyset that others share through a link stays shared when it is replaced.
+// A keyset that is shared through a symbolic link stays shared when it is replaced.
 func TestKeysetFileIsALink(t *testing.T) {
 	shared, link := filepath.Join(t.TempDir(), "keyset.json"), filepath.Join(t.TempDir(), "link.json")
 	if err := security.WriteKeyset(shared); err != nil {

@@ -21,8 +21,8 @@ func keysOf(t *testing.T, content []byte) map[uint32]string {
 	return uses
 }
 
-// Merging adds the keys that are missing, sealing and index keys alike, changes nothing else, and refuses what is no
-// keyset of ours.
+// Merging adds the missing keys, sealing and index keys alike, changes nothing else, and refuses files that are no
+// keyset of crm.
 func TestMergeKeysets(t *testing.T) {
 	fresh := func() []byte {
 		content, err := security.NewKeyset()
@@ -82,7 +82,8 @@ func TestMergeKeysets(t *testing.T) {
 	}
 }
 
-// Equal keysets have equal fingerprints, however they are written; others do not. None tells a key.
+// Equal keysets have equal fingerprints, however they are written; others have different ones. No fingerprint reveals a
+// key.
 func TestFingerprint(t *testing.T) {
 	content, err := security.NewKeyset()
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"crm/security"
 )
 
-// quick is the least cost in memory.
+// quick is the least memory cost.
 var quick = security.Params{Memory: 7 << 10, Iterations: 5, Parallelism: 2}
 
 func TestDefaultParams(t *testing.T) {
@@ -31,7 +31,7 @@ func TestDeriveKeyVector(t *testing.T) {
 	}
 }
 
-// TestVerifier covers R25: what is kept is salted, and proves the password's key.
+// TestVerifier covers R25: the stored verifier is salted, and proves the password's key.
 func TestVerifier(t *testing.T) {
 	for _, password := range []string{
 		"Correct-horse-42", "Élan-vital-2026!", "パスワード-Aa1", "",

@@ -85,7 +85,7 @@ func TestParseScope(t *testing.T) {
 	}
 }
 
-// message is the text of an error, empty for none.
+// message returns the text of an error, "" for none.
 func message(err error) string {
 	if err == nil {
 		return ""

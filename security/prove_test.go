@@ -28,7 +28,7 @@ func TestProveVector(t *testing.T) {
 	}
 }
 
-// A proof gives the secret to who holds the hash, and to nobody else; what is derived depends on label and message.
+// A proof reveals the secret to the holder of the hash only. The derived value depends on label and message.
 func TestProve(t *testing.T) {
 	for _, length := range []int{0, 6, 20, 32} {
 		secret := bytes.Repeat([]byte{7}, length)

@@ -20,11 +20,11 @@ const template = "seed_template"
 
 func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
 
-// world is one test's database, empty but for the schema.
+// world is one test's database, with the schema and no data.
 type world struct {
 	t     testing.TB
 	admin *repo.Admin
-	db    *repo.DB  // nobody's
+	db    *repo.DB  // signed out
 	owner *pgx.Conn // the superuser, raw
 }
 
@@ -70,7 +70,7 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// demo is the demo's config, with passwords that cost next to nothing.
+// demo returns the demo's config, with passwords of the least cost.
 func demo() seed.Config {
 	return seed.Config{
 		Customers: seed.DefaultCustomers, Contracts: seed.DefaultContracts, Events: seed.DefaultEvents,
@@ -95,7 +95,7 @@ func (w *world) fill(c seed.Config) seed.Made {
 	return made
 }
 
-// as is the database for whoever signs in with that email and password.
+// as returns the database for the user with that email and password.
 func (w *world) as(email, password string) *repo.DB {
 	w.t.Helper()
 	db, err := w.signIn(email, password)
@@ -146,7 +146,7 @@ func (w *world) addUser(email, role string) int64 {
 	return id
 }
 
-// count answers a query for one number.
+// count returns the number that a query selects.
 func (w *world) count(sql string, args ...any) (n int) {
 	w.t.Helper()
 	must(w.t, w.owner.QueryRow(context.Background(), sql, args...).Scan(&n))
@@ -155,7 +155,7 @@ func (w *world) count(sql string, args ...any) (n int) {
 
 func ptr[T any](v T) *T { return &v }
 
-// everything is all records, as a reader of the lists sees them.
+// everything returns all records, as a reader of the lists sees them.
 type everything struct {
 	customers []repo.Customer
 	contracts []repo.Contract

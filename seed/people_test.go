@@ -9,7 +9,7 @@ import (
 	"github.com/nyaruka/phonenumbers"
 )
 
-// Every name makes an address, every range valid numbers.
+// Every name gives a valid address, every range valid numbers.
 func TestPeople(t *testing.T) {
 	part := regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 	p := &plan{rand: rand.New(rand.NewPCG(1, 2))}

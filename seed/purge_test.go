@@ -10,7 +10,7 @@ import (
 	"crm/seed"
 )
 
-// Purging leaves an empty house, but for what real people have added and what that builds on.
+// Purging deletes all fictional data except the records that real ones refer to.
 func TestPurge(t *testing.T) {
 	ctx, w, c := context.Background(), newWorld(t), demo()
 	made := w.fill(c)

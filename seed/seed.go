@@ -38,7 +38,7 @@ type Config struct {
 	Customers, Contracts, Events int
 
 	Demo bool // the accounts at epic.example with DemoPassword; else those at fictional.example
-	// of the accounts at fictional.example; empty: nobody can sign in, and there is no administrator
+	// of the accounts at fictional.example; without one they cannot sign in, and there is no administrator
 	Password string
 	Params   security.Params // what the passwords cost; zero is security.DefaultParams, and little in a demo
 

@@ -14,7 +14,7 @@ import (
 	"crm/seed"
 )
 
-// S2: as many records as asked for, all of them marked.
+// S2: as many records as requested, all of them marked.
 func TestAmounts(t *testing.T) {
 	for _, c := range []struct{ customers, contracts, events int }{
 		{seed.DefaultCustomers, seed.DefaultContracts, seed.DefaultEvents},
@@ -49,7 +49,7 @@ func TestAmounts(t *testing.T) {
 	}
 }
 
-// counts are the fictional records; others fail the test.
+// counts returns the numbers of fictional records; a record that is not marked fails the test.
 func (w *world) counts() seed.Made {
 	w.t.Helper()
 	n := func(table string) int {
@@ -79,7 +79,8 @@ func TestImpossible(t *testing.T) {
 	}
 }
 
-// The same seed and time bring the same records under the same IDs, another seed others; on another day, the IDs stay.
+// The same seed and time give the same records with the same IDs, another seed gives others. On another day, the IDs
+// are the same.
 func TestRepeatable(t *testing.T) {
 	var all [4]everything
 	for i, change := range []func(*seed.Config){
@@ -111,7 +112,7 @@ func TestRepeatable(t *testing.T) {
 	}
 }
 
-// The first records are those that the documentation shows.
+// The first records are those in the documentation.
 func TestStory(t *testing.T) {
 	w, config := newWorld(t), demo()
 	config.Customers, config.Contracts, config.Events = 4, 4, 3
@@ -140,7 +141,7 @@ func TestStory(t *testing.T) {
 	}
 }
 
-// Every state is there, and nothing happens before what it follows from, or later than now.
+// Every state is used. No record is older than those that it depends on, or later than now.
 func TestContracts(t *testing.T) {
 	w, c := newWorld(t), demo()
 	w.fill(c)
@@ -218,7 +219,7 @@ func (w *world) noOverlap() {
 	}
 }
 
-// Values are such as a user might type: addresses, numbers and lengths are valid.
+// Values are valid user input: addresses, numbers and lengths.
 func TestValues(t *testing.T) {
 	w, c := newWorld(t), demo()
 	c.Customers, c.Contracts, c.Events = 400, 20, 100
@@ -246,7 +247,7 @@ func TestValues(t *testing.T) {
 	}
 }
 
-// The first start of a demo, with its own cost of passwords and next to none.
+// The first start of a demo, with its own cost of passwords and with the least.
 func BenchmarkFill(b *testing.B) {
 	for name, params := range map[string]security.Params{"demo": {}, "cheap": cheap()} {
 		b.Run(name, func(b *testing.B) {

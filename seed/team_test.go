@@ -11,7 +11,7 @@ import (
 	"crm/seed"
 )
 
-// A second filling adds more, with the same accounts, who are not booked twice.
+// A second filling adds records and uses the same accounts, without double bookings.
 func TestAgain(t *testing.T) {
 	w, c := newWorld(t), demo()
 	first := w.fill(c)
@@ -23,7 +23,7 @@ func TestAgain(t *testing.T) {
 	w.noOverlap()
 }
 
-// An account that is not seeding's own is left alone.
+// An account of a real collaborator is not changed.
 func TestRealAccount(t *testing.T) {
 	w, c := newWorld(t), demo()
 	c.Customers, c.Contracts, c.Events = 4, 4, 3
@@ -41,7 +41,7 @@ func TestRealAccount(t *testing.T) {
 	}
 }
 
-// Interrupted, a filling leaves nothing but the accounts.
+// An interrupted filling leaves only the accounts.
 func TestInterrupted(t *testing.T) {
 	w := newWorld(t)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -57,7 +57,7 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-// S2, R5: a test account per role where a password was given, and nobody who can sign in otherwise.
+// S2, R5: with a password, each role has a test account; without one, no fictional account can sign in.
 func TestAccounts(t *testing.T) {
 	ctx, w, c := context.Background(), newWorld(t), demo()
 	c.Demo, c.Customers, c.Contracts, c.Events = false, 2, 2, 0

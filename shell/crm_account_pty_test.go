@@ -16,7 +16,7 @@ import (
 // accountPromises: one-time passwords and second factors at the prompt.
 var accountPromises = map[string]func(*testing.T){
 	"a one-time password is replaced at once":     accountOneTime,
-	"who does not choose can do nothing else":     accountUnwilling,
+	"without a new password nothing else works":   accountUnwilling,
 	"a second factor is enrolled, used, replaced": accountFactor,
 	"a second factor that the role must have":     accountRequired,
 }
@@ -36,7 +36,7 @@ func (d *desk) asked(command string, dialogue ...string) (since int) {
 	return since
 }
 
-// ends waits for the answer and for the next line.
+// ends waits for the answer and for the next prompt.
 func (d *desk) ends(since int, want string) string {
 	d.t.Helper()
 	d.said(since, want)
@@ -44,7 +44,7 @@ func (d *desk) ends(since int, want string) string {
 	return plainly(d.output()[since:])
 }
 
-// keptNowhere wants none of the secrets in a file of the user.
+// keptNowhere fails if a file of the user contains one of the secrets.
 func (d *desk) keptNowhere(secrets ...string) {
 	d.t.Helper()
 	for path, content := range d.storedFiles() {
@@ -108,7 +108,7 @@ func accountUnwilling(t *testing.T) {
 
 var base32Secret = regexp.MustCompile(`(?:[A-Z2-7]{4} ){3}[A-Z2-7]{4}`)
 
-// shown is the secret on the screen.
+// shown returns the secret on the screen.
 func (d *desk) shown(since int) string {
 	d.t.Helper()
 	d.said(since, "code that it shows: ")
@@ -122,7 +122,7 @@ func (d *desk) shown(since int) string {
 	return strings.ReplaceAll(halves[0]+halves[1], " ", "")
 }
 
-// totp is the code of a secret, so many steps from now.
+// totp returns the code of a secret, so many steps from now.
 func (d *desk) totp(secret string, steps int) string {
 	d.t.Helper()
 	code, err := totp.GenerateCode(secret, time.Now().Add(time.Duration(steps)*30*time.Second))
@@ -154,7 +154,7 @@ func accountFactor(t *testing.T) {
 	login(d.totp(secret, 1), "signed in")
 	login(strings.ToUpper(recovery[0]), "signed in")
 	login(recovery[0], "error: the code is wrong or used")
-	// another device in its place, with the code of the one before only
+	// another device in its place, with a code of the present one only
 	d.sql("update second_factor set last_step = 0")
 	since = d.asked("mfa enable", "password: ", seed.DemoPassword)
 	other := d.shown(since)

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// askPromises: what is missing is asked for.
+// askPromises: missing arguments are asked for.
 var askPromises = map[string]func(*testing.T){
 	"what a command needs is asked for":   askBlanks,
 	"an asking that is left does nothing": askLeft,
@@ -15,7 +15,7 @@ var askPromises = map[string]func(*testing.T){
 	"a dumb terminal asks too":            askDumb,
 }
 
-// askBlanks answers well and badly: empty, invalid, by name, in quotes, with the box.
+// askBlanks gives valid and invalid answers: empty, by name, in quotes, with the box.
 func askBlanks(t *testing.T) {
 	d := sit(t, deskConfig{login: "sales1"})
 	d.send("customer add --email lou@x.example\r")
@@ -43,7 +43,7 @@ func askBlanks(t *testing.T) {
 	d.wait("4 rows")
 	d.idle()
 
-	// The box is open where values are known. What is asked for is no word of the history.
+	// The box is open if values are known. Answers are not added to the history.
 	since := len(d.output())
 	d.send("customer get --format csv\r")
 	d.said(since, "Quoted & S")
@@ -59,7 +59,7 @@ func askBlanks(t *testing.T) {
 	d.waitLine(d.prompt + " customer get --format csv")
 	d.clean()
 
-	// An error on the line goes before questions; a list goes on after them.
+	// An error on the line is shown before any question; a list continues after the questions.
 	d.run("event add --attendees many", "error: invalid --attendees")
 	d.run("event add --nonsense 1", "error: unknown flag")
 	since = len(d.output())

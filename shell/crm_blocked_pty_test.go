@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// linkBlocked: a command that waits for a lock says who holds it, and Ctrl-C ends the wait.
+// linkBlocked: a command that waits for a lock names its holder, and Ctrl-C ends the wait.
 func linkBlocked(t *testing.T) {
 	d := sit(t, deskConfig{login: "manage"})
 	holder := exec.Command(crmBinary, "--atomic", "--login", "admin@epic.example")
@@ -40,7 +40,7 @@ func linkBlocked(t *testing.T) {
 	d.said(since, "cancelled")
 	d.idle()
 	d.free()
-	// The same wait ends well when the other one is done.
+	// The same wait succeeds when the other transaction ends.
 	since = len(d.output())
 	d.send("event update 1 --location Nantes\r")
 	d.said(since, "waiting for "+admin)

@@ -22,7 +22,7 @@ var boxPromises = map[string]func(*testing.T){
 	"what one user saw is not offered to other": boxForgets,
 }
 
-// offers types a line and waits for the box to hold the rows, in this order; then it empties the line.
+// offers types a line and waits for the box to contain the rows, in this order; then it empties the line.
 func (d *desk) offers(line string, rows ...string) {
 	d.t.Helper()
 	d.send(line)
@@ -40,7 +40,7 @@ func (d *desk) offers(line string, rows ...string) {
 	d.clean()
 }
 
-// below is what is on the screen below the line.
+// below returns the text on the screen below the line.
 func (d *desk) below() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -48,7 +48,7 @@ func (d *desk) below() string {
 	return strings.Join(lines[min(d.vt.Cursor().Y+1, len(lines)):], "\n")
 }
 
-// without types a line, waits for one row and wants another not to be there.
+// without types a line, waits for one row, and fails if another is shown.
 func (d *desk) without(line, row, absent string) {
 	d.t.Helper()
 	d.send(line)
@@ -85,7 +85,7 @@ func boxOffers(t *testing.T) {
 	d.without("help customer ", "history", "sign")
 	d.offers("watch 5 customer l", "list", "List customers")
 	d.offers("alias mine = customer l", "list", "List customers")
-	// What is due, while nothing of it is typed.
+	// The box names the next argument until it is typed.
 	d.offers("customer add ", "COMPANY_NAME: the company")
 	d.offers("customer add Acme ", "FULL_NAME: the person")
 	d.offers("contract pay 1 ", "AMOUNT")
@@ -124,7 +124,7 @@ func boxRoles(t *testing.T) {
 	d.send("customer ")
 	d.waitLine("crm> customer")
 	if text := d.below(); strings.TrimSpace(text) != "" {
-		t.Error("somebody who is not signed in is offered", text)
+		t.Error("a signed-out user is offered", text)
 	}
 }
 

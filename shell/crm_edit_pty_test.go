@@ -12,7 +12,7 @@ import (
 	"crm/seed"
 )
 
-// editPromises: the line and its history, the editor, and what is kept.
+// editPromises: the line and its history, the editor, and the files that are stored.
 var editPromises = map[string]func(*testing.T){
 	"history of each user and database":    editHistory,
 	"a secret is kept nowhere":             editSecrets,
@@ -25,7 +25,7 @@ var editPromises = map[string]func(*testing.T){
 	"edit refuses what changed meanwhile":  editStale,
 }
 
-// historyFiles are the contents of the files that keep a history, by user at best.
+// historyFiles returns the contents of the files that store a history.
 func (d *desk) historyFiles() (all []string) {
 	for path, content := range d.storedFiles() {
 		if strings.Contains(filepath.Base(path), "history") {
@@ -291,7 +291,7 @@ func editRecord(t *testing.T) {
 	kept("there is no field")
 	todo(`sed -i 's/^email: .*/email: not an address/' "$1"`)
 	kept("invalid --email")
-	// The error stands above the line at fault, and the text goes on from there.
+	// The error is shown above the wrong line, and editing continues there.
 	todo(
 		`if grep -q '^# error: invalid --email' "$1"; then grep -A1 '^# error' "$1" | grep -q '^email: not' ` +
 			`&& sed -i 's/^email: .*/email: kim@startup.example/' "$1"; ` +
@@ -301,7 +301,7 @@ func editRecord(t *testing.T) {
 	d.send("y\r")
 	d.idle()
 	inOrder(t, plainly(d.run("customer get 1 --format json", `"phone"`)), `"email":"kim@startup.example"`)
-	// A record that one may not change opens no editor.
+	// A record that the user may not change opens no editor.
 	todo(`touch "${0%/*}/opened"`)
 	d.run(fmt.Sprintf("edit customer %d", d.number("select min(id) from customer where sales_id <> 3")),
 		"not permitted")

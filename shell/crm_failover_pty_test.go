@@ -10,8 +10,8 @@ import (
 	"crm/repo/embedded/pgtest"
 )
 
-// The prompt that stands open while a primary dies and its standby is promoted goes on: signed in, with all that was
-// written.
+// An open prompt survives the promotion of a standby after its primary died: the user stays signed in, and all
+// acknowledged writes are stored.
 func TestPromptFailover(t *testing.T) {
 	crmBinary = buildCRM(t)
 	c := pgtest.StartCluster(t)

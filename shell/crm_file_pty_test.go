@@ -27,7 +27,7 @@ func loopPages(t *testing.T) {
 	d.idle()
 }
 
-// loopToFile writes answers to files: data only, of mode 0600, whole or not at all, and over another file only after a
+// loopToFile writes answers to files: data only, of mode 0600, whole or not at all. It overwrites a file only after a
 // yes.
 func loopToFile(t *testing.T) {
 	d := sit(t, deskConfig{login: "manage"})

@@ -11,7 +11,7 @@ import (
 	"crm/repo/embedded"
 )
 
-// linkPromises: the way to the database, and the session in it.
+// linkPromises: the connection to the database, and the session.
 var linkPromises = map[string]func(*testing.T){
 	"a restart between two commands":  linkRestart,
 	"a read is sent again by itself":  linkRead,
@@ -65,7 +65,8 @@ func linkRestart(t *testing.T) {
 	if out := d.run("customer get 1", "Kevin Casey"); strings.Contains(out, "error") {
 		t.Errorf("after a restart: %s", out)
 	}
-	// Away for a while: said once, and the command does its work when the database is back.
+	// The database is unreachable for a while: this is reported once, and the command succeeds when the database is
+	// back.
 	const away = "the database is away"
 	for _, command := range []string{"customer list --limit 1", "customer add Back Again"} {
 		stop()
@@ -79,7 +80,7 @@ func linkRestart(t *testing.T) {
 		}
 	}
 	d.run("customer list --after 30", "Back", "1 row")
-	// Ctrl-C gives up, and the shell lives on without a database.
+	// Ctrl-C gives up, and the shell continues without a database.
 	stop()
 	since := len(d.output())
 	d.send("customer list\r")
@@ -105,7 +106,7 @@ func linkRead(t *testing.T) {
 	if out := d.output()[since:]; strings.Contains(out, "lost") || strings.Contains(out, "error") {
 		t.Errorf("a read that was sent again: %s", out)
 	}
-	// With every connection gone between two commands, too.
+	// All connections are lost between two commands.
 	d.sql("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1 and application_name = 'crm'",
 		d.database)
 	d.run("customer get 1", "Kevin Casey")
@@ -145,7 +146,7 @@ func linkSessionEnds(t *testing.T) {
 	d.prompt = "sales1 crm>"
 	d.run("login sales1@epic.example", "signed in")
 	d.run("customer list --limit 2", "2 rows")
-	// It ends during watch, too.
+	// The session ends during watch.
 	at := len(d.output())
 	d.send("watch 1 customer list --limit 2\r")
 	d.said(at, "Kevin Casey")

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// loopPromises: the loop, its ends and what interrupts it.
+// loopPromises: the loop, its ends and its interruptions.
 var loopPromises = map[string]func(*testing.T){
 	"every end leaves the terminal cooked":      loopEnds,
 	"every end during a command too":            loopEndsInCommand,
@@ -20,7 +20,7 @@ var loopPromises = map[string]func(*testing.T){
 	"ctrl-c discards a line, ctrl-d leaves":     loopDiscard,
 	"ctrl-c when a command ends":                loopLateCancel,
 	"destructive commands ask, default no":      loopAsks,
-	"what cannot be taken back asks twice":      loopAsksTwice,
+	"what cannot be undone asks twice":          loopAsksTwice,
 	"resizing":                                  loopResize,
 	"ctrl-z and fg, at the prompt and in a run": loopSuspend,
 	"fast typing and type-ahead":                loopTyping,
@@ -132,7 +132,8 @@ func loopCancel(t *testing.T) {
 	d.run("event list --limit 2", "2 rows")
 }
 
-// loopLateCancel presses Ctrl-C about when a command ends: it is the command's or the line's, and never ends the shell.
+// loopLateCancel presses Ctrl-C around the end of a command: it cancels the command or the line, and never ends the
+// shell.
 func loopLateCancel(t *testing.T) {
 	d := sit(t, deskConfig{login: "sales1"})
 	for i := range 60 {
@@ -352,7 +353,7 @@ func loopPasteAsks(t *testing.T) {
 	d.said(since, "2 rows")
 	d.idle()
 	inOrder(t, d.output()[since:], "1 row", "customer 31 added", "customer 32 added", "2 rows")
-	// Other words for the same: an alias, and a command that asks by itself too.
+	// Variants: an alias, and a command that asks by itself too.
 	d.run("alias new = customer add", "alias new")
 	d.send("\x1b[200~new Paste Three\nwhoami\n\x1b[201~")
 	d.waitLine("run 2 pasted lines, 1 of which changes data? [y/N]")

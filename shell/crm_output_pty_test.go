@@ -13,7 +13,7 @@ import (
 	"crm/shell/render"
 )
 
-// outputPromises: what answers look like, and the commands that stay on the screen.
+// outputPromises: the form of answers, and the commands that stay on the screen.
 var outputPromises = map[string]func(*testing.T){
 	"tables fit":                         outputFits,
 	"pager only when taller":             outputPages,
@@ -74,7 +74,7 @@ func outputPages(t *testing.T) {
 		d = sit(t, deskConfig{login: "sales1", beside: d, env: []string{"PAGER=" + pager}})
 		d.run("customer list", "30 rows")
 	}
-	// Ctrl-C is the pager's; the shell goes on.
+	// The pager gets Ctrl-C; the shell continues.
 	d = sit(t, deskConfig{login: "sales1", beside: d, env: []string{"PAGER=cat >/dev/null; echo PAGING; sleep 60"}})
 	d.send("customer list\r")
 	d.wait("PAGING")
@@ -235,7 +235,7 @@ func helpExplains(t *testing.T) {
 	d.run("customer delete 1", "not permitted")
 	d = sit(t, deskConfig{beside: d, rows: 60})
 	if out := plainly(d.run("help")); strings.Contains(out, "Records") || !strings.Contains(out, "login EMAIL") {
-		t.Errorf("help of nobody: %s", out)
+		t.Errorf("help when signed out: %s", out)
 	}
 	d.run("customer list", "not signed in")
 }
@@ -274,7 +274,7 @@ func aliasesLast(t *testing.T) {
 
 func welcomes(t *testing.T) {
 	d := sit(t, deskConfig{})
-	for _, want := range []string{"crm ", d.database, `"help" says what can be said`} {
+	for _, want := range []string{"crm ", d.database, `"help" lists the commands`} {
 		if !strings.Contains(d.screen(), want) {
 			t.Errorf("the welcome does not say %q:\n%s", want, d.screen())
 		}

@@ -81,7 +81,7 @@ func fillWarehouse(address func(string) string) (warehouse, error) {
 	return fillDatabase(address, stock, seed.Config{Customers: 30, Contracts: 30, Events: 12, Now: time.Now()})
 }
 
-// fillDatabase makes a database with the accounts of the demo and the amounts of records.
+// fillDatabase makes a database with the accounts of the demo and so many records.
 func fillDatabase(address func(string) string, name string, amounts seed.Config) (warehouse, error) {
 	ctx, w := context.Background(), warehouse{url: address}
 	schema, err := os.ReadFile("../schema.sql")
@@ -120,7 +120,7 @@ func fillDatabase(address func(string) string, name string, amounts seed.Config)
 	return w, err
 }
 
-// app is a database for the program's account.
+// app returns the URL of a database for the app role.
 func (w warehouse) app(database string) string {
 	u, _ := url.Parse(w.url(database))
 	u.User = url.User("crm_app")
@@ -132,11 +132,11 @@ type desk struct {
 	*console
 	warehouse
 	database, home string
-	prompt         string // what the empty line looks like
+	prompt         string // the text of the empty line
 }
 
 type deskConfig struct {
-	login      string   // who is signed in from the start; empty: nobody
+	login      string   // the user who is signed in at the start; "" means signed out
 	flags      []string // of the program
 	env        []string
 	cols, rows uint16
@@ -190,14 +190,13 @@ func (d *desk) idle() {
 	d.until("prompt "+d.prompt, func() bool { return d.line() == d.prompt && !d.isCooked() })
 }
 
-// said waits for text to be written, be it on the screen still or not.
+// said waits for text in the output, whether it is still on the screen or not.
 func (d *desk) said(since int, want string) {
 	d.t.Helper()
 	d.until(want, func() bool { return strings.Contains(d.output()[since:], want) })
 }
 
-// run types a command and waits for each of the words it wants, in order, and for the next line. It
-// returns all that was written.
+// run types a command and waits for each of the words, in order, and for the next prompt. It returns all output.
 func (d *desk) run(command string, want ...string) string {
 	d.t.Helper()
 	since := len(d.output())
@@ -220,7 +219,7 @@ func (d *desk) clean() {
 	d.idle()
 }
 
-// connect is a connection of the superuser.
+// connect opens a connection as the superuser.
 func (d *desk) connect(database string) *pgx.Conn {
 	d.t.Helper()
 	conf, err := pgx.ParseConfig(d.url(database))
@@ -235,7 +234,7 @@ func (d *desk) connect(database string) *pgx.Conn {
 	return conn
 }
 
-// sql does something as the superuser.
+// sql runs a statement as the superuser.
 func (d *desk) sql(statement string, args ...any) {
 	d.t.Helper()
 	conn := d.connect(d.database)
@@ -245,7 +244,7 @@ func (d *desk) sql(statement string, args ...any) {
 	}
 }
 
-// number is what the superuser counts.
+// number returns a number that the superuser selects.
 func (d *desk) number(statement string, args ...any) (n int) {
 	d.t.Helper()
 	conn := d.connect(d.database)
@@ -256,7 +255,7 @@ func (d *desk) number(statement string, args ...any) (n int) {
 	return n
 }
 
-// text is what the superuser reads.
+// text returns a text that the superuser selects.
 func (d *desk) text(statement string, args ...any) (text string) {
 	d.t.Helper()
 	conn := d.connect(d.database)
@@ -267,7 +266,7 @@ func (d *desk) text(statement string, args ...any) (text string) {
 	return text
 }
 
-// lock keeps everybody from a table until unlock.
+// lock locks a table until unlock.
 func (d *desk) lock(table string) (unlock func()) {
 	d.t.Helper()
 	conn := d.connect(d.database)
@@ -280,7 +279,7 @@ func (d *desk) lock(table string) (unlock func()) {
 	return unlock
 }
 
-// waiting counts the statements of the program that wait for a lock, but for one backend.
+// waiting counts the statements of the program that wait for a lock, except for one backend.
 func (d *desk) waiting(but int) int {
 	d.t.Helper()
 	return d.number(
@@ -288,19 +287,19 @@ func (d *desk) waiting(but int) int {
 		and wait_event_type = 'Lock' and pid <> $2`, d.database, but)
 }
 
-// stuck waits for a statement of the program to wait for a lock.
+// stuck waits until a statement of the program waits for a lock.
 func (d *desk) stuck() {
 	d.t.Helper()
 	d.until("statement that waits", func() bool { return d.waiting(0) > 0 })
 }
 
-// free waits for none to.
+// free waits until none does.
 func (d *desk) free() {
 	d.t.Helper()
 	d.until("end of the statement", func() bool { return d.waiting(0) == 0 })
 }
 
-// storedFiles is every file under the desk's home, with its content.
+// storedFiles returns every file under the desk's home, with its content.
 func (d *desk) storedFiles() map[string]string {
 	d.t.Helper()
 	files := map[string]string{}
@@ -318,7 +317,7 @@ func (d *desk) storedFiles() map[string]string {
 	return files
 }
 
-// shortDir is a directory whose name fits on a line.
+// shortDir returns a directory whose name fits on a line.
 func shortDir(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "p")
@@ -329,7 +328,7 @@ func shortDir(t testing.TB) string {
 	return dir
 }
 
-// script is an executable file.
+// script writes an executable file.
 func script(t testing.TB, name, text string) string {
 	t.Helper()
 	path := filepath.Join(shortDir(t), name)
@@ -351,9 +350,9 @@ func inOrder(t testing.TB, text string, words ...string) {
 	}
 }
 
-// controls are the control sequences and characters that plainly drops; a line feed stays.
+// controls matches the control sequences and characters that plainly drops; a line feed stays.
 var controls = regexp.MustCompile(
 	`\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(\x07|\x1b\\)|\x1b.|[\x00-\x09\x0b-\x1f\x7f]`)
 
-// plainly is what was written without the control sequences.
+// plainly returns the output without the control sequences.
 func plainly(text string) string { return controls.ReplaceAllString(text, "") }

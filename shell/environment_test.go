@@ -16,7 +16,7 @@ import (
 	"crm/shell/line"
 )
 
-// The editor and the pager see no variable that crm, PostgreSQL's clients or Sentry take a secret from.
+// The editor and the pager get no variable from which crm, PostgreSQL's clients or Sentry read a secret.
 func TestOutsideEnvironment(t *testing.T) {
 	const secret = "Zq-Secret-99"
 	names := append(config.Secrets(), "PGPASSWORD", "PGPASSFILE", "PGSERVICEFILE", "SENTRY_DSN")
@@ -44,7 +44,7 @@ func TestOutsideEnvironment(t *testing.T) {
 	}
 }
 
-// Every program that crm starts is given an environment of its own.
+// Every program that crm starts gets an environment of its own.
 func TestEveryProgramHasItsEnvironment(t *testing.T) {
 	started := 0
 	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {

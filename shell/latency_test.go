@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// These benchmarks measure what a user feels: the built program in a terminal, on a real database. They print and
-// judge nothing:
+// These benchmarks measure the delays that a user feels: the built program in a terminal, on a real database. They only
+// print:
 //
 //	go test ./shell -run '^$' -bench 'Keystroke|Idle|Memory' -benchtime 1x
 //
@@ -60,12 +60,12 @@ func BenchmarkKeystroke(b *testing.B) {
 	}
 }
 
-// BenchmarkIdle counts what the program does while nobody does anything, with the box open.
+// BenchmarkIdle measures the program while no key is pressed, with the box open.
 func BenchmarkIdle(b *testing.B) {
 	d := sit(b, deskConfig{login: "sales1", bin: buildCRM(b)})
 	d.send("customer get ")
 	d.wait("Callaghan")
-	time.Sleep(6 * time.Second) // what was fetched is in, and the collector of garbage has been
+	time.Sleep(6 * time.Second) // until the completion's values are loaded and garbage is collected
 	const span = 10 * time.Second
 	before := d.usage()
 	time.Sleep(span)
@@ -74,7 +74,7 @@ func BenchmarkIdle(b *testing.B) {
 	b.ReportMetric(float64(after.switches-before.switches)/span.Seconds(), "wakeups/s")
 }
 
-// BenchmarkMemory says what is left of many commands.
+// BenchmarkMemory measures the memory that is still used after many commands.
 func BenchmarkMemory(b *testing.B) {
 	commands, err := strconv.Atoi(cmp.Or(os.Getenv("CRM_COMMANDS"), "1000"))
 	if err != nil {
@@ -116,14 +116,14 @@ func (d *desk) do(commands int) {
 	}
 }
 
-// forget drops what was written so far.
+// forget drops the output so far.
 func (s *console) forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.log.Reset()
 }
 
-// A usage is what a process has taken so far, and what it holds.
+// A usage is the resources that a process has used so far, and those that it holds.
 type usage struct {
 	cpu                                time.Duration
 	switches                           int // voluntary, of all threads
@@ -162,7 +162,7 @@ func (s *console) usage() (u usage) {
 	return u
 }
 
-// counted is what stands behind a key in a text of /proc.
+// counted returns the number behind a key in a text of /proc.
 func counted(text, key string) int {
 	_, rest, _ := strings.Cut("\n"+text, "\n"+key)
 	fields := strings.Fields(rest)

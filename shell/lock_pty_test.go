@@ -13,7 +13,7 @@ import (
 	"crm/seed"
 )
 
-// A wallClock is what a program in a terminal takes for the time.
+// A wallClock is the time of day of a program in a terminal.
 type wallClock struct {
 	t     testing.TB
 	file  string
@@ -24,7 +24,7 @@ func newWallClock(t testing.TB) *wallClock {
 	return &wallClock{t: t, file: filepath.Join(t.TempDir(), "clock")}
 }
 
-// forward lets time pass.
+// forward advances the time.
 func (c *wallClock) forward(by time.Duration) {
 	c.t.Helper()
 	c.later += by
@@ -36,7 +36,7 @@ func (c *wallClock) forward(by time.Duration) {
 	}
 }
 
-// testLock: the line waits behind the lock, and what is typed at the lock is nowhere.
+// testLock: the unfinished line is kept behind the lock, and the text that is typed at the lock is shown nowhere.
 func testLock(t *testing.T, demo string) {
 	clock := newWallClock(t)
 	s := openConsole(t, demo, consoleConfig{env: []string{"DEMO_CLOCK=" + clock.file}})
@@ -66,7 +66,7 @@ func testLock(t *testing.T, demo string) {
 			t.Errorf("after %q the cursor is in column %d", keys, x)
 		}
 	}
-	away() // what is typed while the password is judged is not the line's
+	away() // keys during the verification do not reach the line
 	s.send("x")
 	s.waitLine("password:")
 	s.send("open\rrm -rf\r")
@@ -78,7 +78,7 @@ func testLock(t *testing.T, demo string) {
 	}
 }
 
-// testLockElsewhere: the box, a search, a question and a line that goes on are locked too.
+// testLockElsewhere: the box, a search, a question and a line that continues are locked too.
 func testLockElsewhere(t *testing.T, demo string) {
 	clock := newWallClock(t)
 	s := openConsole(t, demo, consoleConfig{env: []string{"DEMO_CLOCK=" + clock.file}})
@@ -99,7 +99,7 @@ func testLockElsewhere(t *testing.T, demo string) {
 	s.waitLine("(history) nextone")
 	lock("\r", "open\r")
 	s.waitLine("crm> next")
-	// Nothing is offered at a locked prompt, not even when it is drawn anew.
+	// A locked prompt offers nothing, not even when it is redrawn.
 	s.send("\x15con")
 	s.wait("Contracts")
 	clock.forward(31 * time.Minute)
@@ -126,7 +126,7 @@ func testLockElsewhere(t *testing.T, demo string) {
 	}
 }
 
-// TestLockedPlainly: without an editor of lines, too, the first line after an absence is nobody's.
+// TestLockedPlainly: without line editing, too, the first line after an absence is not run.
 func TestLockedPlainly(t *testing.T) {
 	o := openOffice(t, "")
 	now := time.Now()
@@ -161,8 +161,8 @@ type readFunc func([]byte) (int, error)
 
 func (f readFunc) Read(b []byte) (int, error) { return f(b) }
 
-// TestLockedConversation: the lock of the prompt is opened by the user's password alone, as the database judges it,
-// also when the session has ended meanwhile; the line waits.
+// TestLockedConversation: only the user's password, verified by the database, unlocks the prompt, also if the session
+// has ended meanwhile. The line is kept.
 func TestLockedConversation(t *testing.T) {
 	clock := newWallClock(t)
 	d := sit(t, deskConfig{login: "sales1", bin: buildDemo(t, "shelldemo"), env: []string{"DEMO_CLOCK=" + clock.file}})
@@ -210,7 +210,7 @@ func TestLockedConversation(t *testing.T) {
 	locked("x")
 	d.send(seed.DemoPassword + "\r")
 	d.idle()
-	// The first wrong passwords are forgiven; no wrong one is forgotten, and nothing is run or offered meanwhile.
+	// The first wrong passwords are forgiven but counted; meanwhile nothing is run or offered.
 	failures := func() int { return d.number("select count(*) from sign_in_attempt where outcome between 1 and 3") }
 	const writes = "customer add Never Made"
 	d.send(writes)
@@ -221,7 +221,7 @@ func TestLockedConversation(t *testing.T) {
 	d.send(seed.DemoPassword + "\r")
 	d.waitLine("sales1 crm> " + writes)
 	locked("\r")
-	// What is typed while the one before is judged does not appear either.
+	// Text that is typed while a password is verified is not shown either.
 	judged := d.lock("sign_in_attempt")
 	d.send("wrong\r")
 	d.stuck()
@@ -246,7 +246,7 @@ func TestLockedConversation(t *testing.T) {
 	if live() != 0 || d.number("select count(*) from customer") != 30 {
 		t.Errorf("%d sessions and %d customers", live(), d.number("select count(*) from customer"))
 	}
-	// Nobody's prompt is not locked. Ctrl-C gives up.
+	// A signed-out prompt is never locked. Ctrl-C gives up.
 	clock.forward(31 * time.Minute)
 	d.prompt = "sales1 crm>"
 	d.run("login sales1@epic.example", "signed in")

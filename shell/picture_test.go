@@ -60,7 +60,7 @@ func colorOf(c vt10x.Color) string {
 	return fmt.Sprintf("#%06x", uint32(c))
 }
 
-// strokes are the lines of a character that draws a frame, from the middle of its cell: up, right, down, left.
+// strokes are the lines of a box-drawing character, from the middle of its cell: up, right, down, left.
 var strokes = map[rune]string{
 	'─': "rl", '│': "ud", '┌': "rd", '┐': "dl", '└': "ur", '┘': "ul", '├': "urd", '┤': "udl", '┬': "rdl", '┴': "url",
 	'┼': "urdl",
@@ -72,7 +72,7 @@ type picture struct {
 	frames strokesOfFrames
 }
 
-// drawPicture draws the rows of the screen that hold something, up to the cursor's at least.
+// drawPicture draws all rows of the screen that are not empty, and those up to the cursor.
 func drawPicture(vt vt10x.Terminal, title string) string {
 	cols, rows := vt.Size()
 	last := vt.Cursor().Y
@@ -108,7 +108,7 @@ func drawPicture(vt vt10x.Terminal, title string) string {
 	return p.String()
 }
 
-// row draws runs of cells that look alike.
+// row draws runs of cells with the same attributes.
 func (p *picture) row(vt vt10x.Terminal, y, cols int) {
 	alike := func(a, b vt10x.Glyph) bool { return a.FG == b.FG && a.BG == b.BG && a.Mode == b.Mode }
 	for x := 0; x < cols; {
@@ -127,8 +127,8 @@ func (p *picture) row(vt vt10x.Terminal, y, cols int) {
 	}
 }
 
-// run draws a text of one look, without the spaces around it. Words that are far apart are drawn one by one, so that
-// they stand in their columns whatever the font.
+// run draws a text with the same attributes, without the spaces around it. Words that are far apart are drawn one by
+// one, so that they keep their columns in any font.
 func (p *picture) run(text string, look vt10x.Glyph, x, y int) {
 	left, top := margin+x*cellWidth, margin+y*cellHeight
 	if cells := len([]rune(text)); look.BG != vt10x.DefaultBG {
@@ -161,7 +161,7 @@ func (p *picture) run(text string, look vt10x.Glyph, x, y int) {
 	}
 }
 
-// strokesOfFrames are the halves of cells through which a line goes: across in each row, down in each column.
+// strokesOfFrames are the halves of cells that a line crosses: horizontally in each row, vertically in each column.
 type strokesOfFrames struct{ across, down map[int][]bool }
 
 // add adds the lines of one character.
@@ -188,7 +188,7 @@ func withStroke(halves []bool, i int) []bool {
 	return halves
 }
 
-// path returns an SVG path of all lines, each as long as it goes.
+// path returns an SVG path of all lines, each as long as possible.
 func (f strokesOfFrames) path() string {
 	var b strings.Builder
 	for _, y := range slices.Sorted(maps.Keys(f.across)) {
@@ -206,7 +206,7 @@ func (f strokesOfFrames) path() string {
 	return b.String()
 }
 
-// runs returns where each run of true begins, and where it ends.
+// runs returns the start and the end of each run of true.
 func runs(halves []bool) iter.Seq2[float64, float64] {
 	return func(yield func(float64, float64) bool) {
 		for from := 0; from < len(halves); from++ {

@@ -157,7 +157,7 @@ func (s *console) resize(cols, rows uint16) {
 	}
 }
 
-// screen is what is seen, and cursor where the cursor stands.
+// screen returns the text on the screen, and cursor the position of the cursor.
 func (s *console) screen() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -178,7 +178,7 @@ func (s *console) send(keys string) {
 	}
 }
 
-// patience is how long a test waits for what must come: more than a slow and busy machine needs.
+// patience is how long a test waits: more than a slow and busy machine needs.
 const patience = 2 * time.Minute
 
 // until polls for a condition.
@@ -209,13 +209,13 @@ func (s *console) waitLine(want string) {
 	s.until("line "+want, func() bool { return s.line() == want })
 }
 
-// ready waits for an empty line to be read, so that the system does not take keys for itself.
+// ready waits until the program reads an empty line, so that the terminal driver does not handle the keys itself.
 func (s *console) ready() {
 	s.t.Helper()
 	s.until("prompt", func() bool { return s.line() == "crm>" && !s.isCooked() })
 }
 
-// got waits for the line to be run and the next one to be read.
+// got waits until the line has been run and the next one is read.
 func (s *console) got(want string) {
 	s.t.Helper()
 	s.until("GOT "+want, func() bool { return strings.Contains(s.output(), fmt.Sprintf("GOT %q 0", want)) })
@@ -230,7 +230,7 @@ func (s *console) line() string {
 	return strings.TrimRight(lines[min(y, len(lines)-1)], " ")
 }
 
-// isCooked reports whether the terminal is in its own mode.
+// isCooked reports whether the terminal is in canonical mode.
 func (s *console) isCooked() bool {
 	mode, err := unix.IoctlGetTermios(int(s.pts.Fd()), unix.TCGETS)
 	if err != nil {
@@ -240,7 +240,7 @@ func (s *console) isCooked() bool {
 	return mode.Lflag&flags == flags && mode.Iflag&unix.ICRNL != 0
 }
 
-// group is the process group that has the terminal.
+// group returns the process group that has the terminal.
 func (s *console) group() (id int) {
 	s.t.Helper()
 	conn, err := s.ptm.SyscallConn()
@@ -254,7 +254,7 @@ func (s *console) group() (id int) {
 	return id
 }
 
-// end waits for the program to end and returns its status: that of a signal is 128 and more.
+// end waits for the program to end and returns its status; after a signal, 128 and more.
 func (s *console) end() int {
 	s.t.Helper()
 	select {
@@ -269,7 +269,7 @@ func (s *console) end() int {
 	return status.ExitStatus()
 }
 
-// endCooked waits for the program to end and fails unless it left the terminal as it was.
+// endCooked waits for the program to end and fails unless it restored the terminal's mode.
 func (s *console) endCooked(want int) {
 	s.t.Helper()
 	if got := s.end(); got != want {

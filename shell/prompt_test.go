@@ -224,7 +224,7 @@ func testGrowth(t *testing.T, demo string) {
 	s.send("\x1b[200~" + strings.Repeat("y\n", 900) + "\x1b[201~")
 	s.until("pasted lines", func() bool { return strings.Count(s.output(), `GOT "y"`) == 900 })
 	s.ready()
-	// One goroutine of go-prompt may be at its end.
+	// One goroutine of go-prompt may be about to end.
 	if d, g := state(2); d != descriptors || g > goroutines+1 {
 		t.Errorf("descriptors and goroutines: %d %d, after 1000 lines %d %d", descriptors, goroutines, d, g)
 	}

@@ -32,8 +32,7 @@ func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
 
 const officePassword = "Correct-Horse-Battery-1"
 
-// An office is a shell on a database of its own with a collaborator of each role, and what Sentry and the log were
-// told.
+// An office is a shell on a database of its own with a collaborator of each role, and the events in Sentry and the log.
 type office struct {
 	*Shell
 	t            *testing.T
@@ -53,7 +52,7 @@ func check(t *testing.T, err error) {
 	}
 }
 
-// openOffice reports to dsn; "here" is a server that keeps what it gets.
+// openOffice reports to dsn; "here" is a server that stores the events.
 func openOffice(t *testing.T, dsn string) *office {
 	t.Helper()
 	sql, err := os.ReadFile("../schema.sql")
@@ -118,7 +117,7 @@ func (o *office) receive(_ http.ResponseWriter, r *http.Request) {
 	o.envelopes = append(o.envelopes, body)
 }
 
-// say runs commands and answers what Sentry was told, as "level message entity/id by user".
+// say runs commands and returns the events of Sentry, as "level message entity/id by user".
 func (o *office) say(lines ...string) []string {
 	o.t.Helper()
 	err := o.Run(o.t.Context(), Script{Text: strings.NewReader(strings.Join(lines, "\n"))})
@@ -157,7 +156,7 @@ func (o *office) say(lines ...string) []string {
 
 var oneTime = regexp.MustCompile(`[A-Za-z2-9]{5}(-[A-Za-z2-9]{5}){3}`) // a one-time password
 
-// decent wants nothing personal, secret or of this machine in what was sent.
+// decent fails if an event contains a personal or secret value or a name of this machine.
 func (o *office) decent(text []byte) {
 	o.t.Helper()
 	host, err := os.Hostname()
@@ -177,17 +176,17 @@ func (o *office) decent(text []byte) {
 	}
 }
 
-// TestSentry has Sentry told of every change, who made it, and nothing else (S12, R31).
+// TestSentry checks that Sentry gets every change and its user, and nothing else (S12, R31).
 func TestSentry(t *testing.T) {
 	o := openOffice(t, "here")
 	for _, story := range []struct {
 		line string
 		want []string
 	}{
-		{"login nobody@office.example", []string{"warning sign-in refused"}},
+		{"login unknown@office.example", []string{"warning sign-in refused"}},
 		{"customer list", nil},
 		{"login admin@office.example", []string{"info signed in by id 1"}},
-		{"login nobody@office.example", []string{"warning sign-in refused by id 1"}},
+		{"login unknown@office.example", []string{"warning sign-in refused by id 1"}},
 		{"logout", []string{"info signed out by id 1"}},
 		{"login manage@office.example", []string{"info signed in by id 2"}},
 		{"user add secret@office.example Secret Secret sales", []string{"info user added user/5 by id 2"}},
@@ -244,7 +243,7 @@ func TestSentry(t *testing.T) {
 		{"event delete 1", []string{"warning event deleted event/1 by id 2"}},
 		{"event restore 1", []string{"info event restored event/1 by id 2"}},
 		{"password --new-password-file '" + o.passwordFile + "'", []string{"info password changed by id 2"}},
-		// the current one is wrong by now
+		// the current code is invalid by now
 		{"password --new-password-file '" + o.passwordFile + "'", []string{"warning sign-in refused by id 2"}},
 		{"event list", nil},
 	} {
@@ -254,11 +253,11 @@ func TestSentry(t *testing.T) {
 		}
 	}
 	if _, err := os.Stat(o.log); err == nil {
-		t.Error("the log tells what is no failure")
+		t.Error("the log has an entry that is no failure")
 	}
 }
 
-// TestSentryAtomic tells nothing of what was undone.
+// TestSentryAtomic checks that changes that were rolled back are not reported.
 func TestSentryAtomic(t *testing.T) {
 	o := openOffice(t, "here")
 	o.say("login manage@office.example", "login sales@office.example")
@@ -266,7 +265,7 @@ func TestSentryAtomic(t *testing.T) {
 	for _, story := range []struct {
 		last string
 		want []string
-		// the undone try has used up a number
+		// the rolled-back attempt has used up a number
 	}{{"customer get 99", nil}, {"customer get 2", []string{"info customer added customer/2 by id 3"}}} {
 		if told := o.say(`customer add "Secret Ltd" "Secret Person"`, story.last); !slices.Equal(told, story.want) {
 			t.Errorf("%s: told %q, want %q\n%s", story.last, told, story.want, o.words.String())
@@ -274,7 +273,7 @@ func TestSentryAtomic(t *testing.T) {
 	}
 }
 
-// TestSentryFault gives user, log and Sentry the same reference of a fault, and the latter two its kind (R4).
+// TestSentryFault checks that user, log and Sentry get the same reference of a fault, and the latter two its kind (R4).
 func TestSentryFault(t *testing.T) {
 	o := openOffice(t, "here")
 	o.say("login sales@office.example")
@@ -314,7 +313,7 @@ func TestSentryFault(t *testing.T) {
 	}
 }
 
-// panics is a command that does, with the value or with an index out of range.
+// panics is a command that panics with the value or with an index out of range.
 func (o *office) panics(value any) func(context.Context, *commands.Session, commands.Input) (commands.Output, error) {
 	return func(context.Context, *commands.Session, commands.Input) (commands.Output, error) {
 		if value != nil {
@@ -325,7 +324,7 @@ func (o *office) panics(value any) func(context.Context, *commands.Session, comm
 	}
 }
 
-// TestSentryAway works as if nothing were: with no Sentry, one that is away, and one that never answers.
+// TestSentryAway checks that commands work without Sentry, with an unreachable one, and with one that never answers.
 func TestSentryAway(t *testing.T) {
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	check(t, err)
@@ -367,7 +366,7 @@ func TestSentryAway(t *testing.T) {
 	}
 }
 
-// TestSentryInit tells of the first administrator, whom nobody who is signed in has added (R31).
+// TestSentryInit reports the first administrator, whom no signed-in user has added (R31).
 func TestSentryInit(t *testing.T) {
 	o := openOffice(t, "here")
 	o.Reporter.Happened(commands.Event{Name: "user added", Level: commands.LevelInfo, Entity: "user", ID: 1})

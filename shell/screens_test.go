@@ -75,7 +75,7 @@ func (w warehouse) exec(database, statements string) error {
 	return err
 }
 
-// shell returns a shell on a database, which writes its words to the buffer.
+// shell returns a shell on a database, whose messages go to the buffer.
 func (w warehouse) shell(database string) (*Shell, *bytes.Buffer, error) {
 	vault, err := commands.Unseal([]byte(w.keyset), "")
 	if err != nil {
@@ -112,7 +112,7 @@ func (w warehouse) shell(database string) (*Shell, *bytes.Buffer, error) {
 	return sh, words, nil
 }
 
-// screenLists are the lists whose screens are kept, and who asks for them.
+// screenLists are the lists whose screens are stored, and the users who request them.
 var screenLists = []struct{ who, line string }{
 	{"sales1", "customer list"},
 	{"sales1", "contract list"},
@@ -205,7 +205,7 @@ func cellsOf(page string) (cells map[string][]string, isTable bool) {
 }
 
 // TestScreensGrow widens the window column by column: the table of a list stays a table, a column that is shown stays,
-// no cell shows less than before, no more cells are cut than before, and what must not be cut never is.
+// no cell shows less than before, no more cells are cut than before, and values that must not be cut never are.
 func TestScreensGrow(t *testing.T) {
 	whole := []string{
 		"ID", "PHONE", "EMAIL", "START DATE", "END DATE", "AT", "TOTAL AMOUNT", "REMAINING AMOUNT", "STATUS", "ROLE",
@@ -263,7 +263,7 @@ func TestScreensGrow(t *testing.T) {
 	}
 }
 
-// compareFile fails if the file does not hold the text. With -update it writes the file instead.
+// compareFile fails if the file does not contain the text. With -update it writes the file instead.
 func compareFile(t *testing.T, name, text string) {
 	t.Helper()
 	if *update {

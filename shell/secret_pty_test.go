@@ -16,7 +16,7 @@ import (
 	"crm/commands"
 )
 
-// A person answers questions at a terminal: what to type when the terminal shows a text.
+// A person answers questions at a terminal: the text to type when the terminal shows a text.
 type person struct {
 	t    *testing.T
 	ptm  *os.File
@@ -71,13 +71,13 @@ func (p *person) answer(dialogue ...string) {
 	}
 }
 
-// rest reads what the terminal shows up to a text.
+// rest reads the terminal's output up to a text.
 func (p *person) rest(until string) string {
 	p.answer(until, "")
 	return p.seen.String()
 }
 
-// TestSecretAsked asks at a terminal: nothing is echoed, Ctrl-C gives up, and the terminal is as before.
+// TestSecretAsked asks at a terminal: nothing is echoed, Ctrl-C gives up, and the terminal's mode is restored.
 func TestSecretAsked(t *testing.T) {
 	const question = "password: "
 	for name, test := range map[string]struct {
@@ -172,7 +172,7 @@ func TestSecretCancelled(t *testing.T) {
 	}
 }
 
-// TestAsker asks for lines at a terminal, and nobody where there is none.
+// TestAsker asks for lines at a terminal; without one it asks no question.
 func TestAsker(t *testing.T) {
 	p := openPerson(t)
 	tty, err := p.secrets().TTY()

@@ -48,9 +48,8 @@ func TestSecretFromFile(t *testing.T) {
 	}
 }
 
-// TestSecretSource reads from the request's file, else from --password-file, else from CRM_PASSWORD; the latter two
-// are for the password that somebody has, not for a new one. A code is no password: it comes from its own file or
-// CRM_CODE.
+// TestSecretSource reads from the request's file, else from --password-file, else from CRM_PASSWORD; the latter two are
+// for the present password, not for a new one. A code is no password: it comes from its own file or CRM_CODE.
 func TestSecretSource(t *testing.T) {
 	write := func(text string) string {
 		file := filepath.Join(t.TempDir(), text)

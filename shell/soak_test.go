@@ -109,7 +109,7 @@ var soakKeys = []string{
 	"\x00",
 }
 
-// round types something for a while, then ends the line in one way or the other.
+// round types for a while, then ends the line in one way or another.
 func (s *soak) round() {
 	for range 1 + s.r.IntN(25) {
 		switch n := s.r.IntN(20); {
@@ -134,7 +134,7 @@ func (s *soak) round() {
 	}
 }
 
-// over reports whether the shell has left, as Ctrl-D and "exit" have it do.
+// over reports whether the shell has ended, as after Ctrl-D and "exit".
 func (s *soak) over() bool {
 	select {
 	case err := <-s.d.done:
@@ -165,7 +165,7 @@ func (s *soak) write(keys string) {
 	}
 }
 
-// check wants the shell to answer, whatever was typed, with nothing leaked.
+// check wants the shell to answer, whatever was typed, without leaks.
 func (s *soak) check() {
 	s.t.Helper()
 	s.d.resize(80, 24)

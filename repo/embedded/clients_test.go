@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// TestClient wants the oldest suitable version, and the package to install if there is none.
+// TestClient checks that the oldest suitable version is used, and that an error names the package to install if there
+// is none.
 func TestClient(t *testing.T) {
 	var dirs []string
 	for _, major := range []int{17, 14, 15, 18} {

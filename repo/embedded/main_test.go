@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// helper joins, reports it, waits until its input ends, and leaves.
+// helper joins the server, reports it, waits until its input ends, and leaves.
 func helper(dir string) int {
 	s, err := Start(context.Background(), Config{Dir: dir, Fast: true})
 	if err != nil {
@@ -129,7 +129,7 @@ func value(t *testing.T, s *Server, statement string) string {
 	return answer
 }
 
-// at is the place of dir's server.
+// at returns the location of dir's server.
 func at(t *testing.T, dir string) place {
 	t.Helper()
 	real, err := filepath.EvalSymlinks(dir)
@@ -155,7 +155,7 @@ func await(t *testing.T, what string, done func() bool) {
 	}
 }
 
-// reachableDir is a temporary directory that PostgreSQL's own user can reach too.
+// reachableDir returns a temporary directory that PostgreSQL's own user can also reach.
 func reachableDir(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -121,8 +121,8 @@ func TestTakenSocketDirIsRefused(t *testing.T) {
 	}
 }
 
-// Root's own directories are closed to PostgreSQL's user: then the data goes where it can reach.
-// An ordinary user's server stays in its directory.
+// Root's own directories are closed to PostgreSQL's user, so the data is stored in another one. An ordinary user's
+// server stays in its directory.
 func TestDirBehindAClosedOne(t *testing.T) {
 	closed := filepath.Join(t.TempDir(), "closed")
 	if err := os.Mkdir(closed, 0o700); err != nil {

@@ -17,7 +17,7 @@ import (
 	"testing"
 )
 
-// nowhere finds nothing and has no network.
+// nowhere finds no programs and has no network.
 func nowhere() finder {
 	return finder{
 		path: func() []string { return nil },
@@ -158,7 +158,7 @@ func TestCancelWhileTheServerDoesNotAnswer(t *testing.T) {
 	}
 }
 
-// web answers every request of the library's.
+// web answers all requests of the library.
 type web func(*http.Request) (*http.Response, error)
 
 func (w web) RoundTrip(r *http.Request) (*http.Response, error) { return w(r) }
@@ -220,7 +220,7 @@ func TestFetch(t *testing.T) {
 	}
 }
 
-// archive is a package as Maven has it, of scripts that say their version.
+// archive returns a package as Maven has it, with scripts that print their version.
 func archive(t *testing.T) []byte {
 	t.Helper()
 	content, err := base64.StdEncoding.DecodeString(txz)
@@ -239,7 +239,7 @@ func archive(t *testing.T) []byte {
 	return jar.Bytes()
 }
 
-// txz holds bin/initdb, bin/pg_ctl and bin/postgres.
+// txz returns an archive of bin/initdb, bin/pg_ctl and bin/postgres.
 const txz = "/Td6WFoAAAFpIt42AgAhARwAAAAQz1jM4Cf/ALVdADEaShsFkZA3OlG9V3Gz1uEhGuzodTR9POemV5xBuI5pdqsf/+4UwN7nrRvp" +
 	"QeMYrrzpHOVTf9fNVsEorIde5BIhUWSfMIWooZXhHPbq2o6BdJqk5fS7wuji1Ldy1AZ0vcpSMzPMNnn6NSF4CoVGOfAByMNz6Xk1" +
 	"JqCrXA5iPuq+hsfvyYFkFRyoBFk/7bcYdllFgm9JhqsQpnGroG+2V2Pz+MkCC/0DgLDgVBs7mMcy9iqwMwAAAAAA93X9WQABzQGA" +

@@ -30,7 +30,7 @@ func TestDataOutlivesTheServer(t *testing.T) {
 	}
 	s = mustStart(t, dir)
 	if s.Started() {
-		t.Error("the second start made the data anew")
+		t.Error("the second start created the data again")
 	}
 	if got := value(t, s, "select lower(name) from kept"); got != "élise" {
 		t.Errorf("kept %q", got)
@@ -87,7 +87,7 @@ func TestKilledServerIsRecovered(t *testing.T) {
 	}
 	await(t, "the end of the killed server", func() bool { return !runs(p) })
 
-	// Its number may since have become that of another process of the same user.
+	// The process ID may now be that of another process of the same user.
 	stale := filepath.Join(p.data(), "postmaster.pid")
 	content, err := os.ReadFile(stale)
 	if err != nil {

@@ -17,7 +17,8 @@ import (
 
 var usual = repo.Names{Database: "crm", Schema: "crm", Owner: "crm_owner", App: "crm_app"}
 
-// environment has one key of database come from the environment, the URL from the file, and the others be defaults.
+// environment sets one key of database in the environment and the URL in the file, and leaves the others to their
+// defaults.
 func environment(key string) func(string) Source {
 	return func(k string) Source {
 		switch k {
@@ -175,7 +176,7 @@ func TestFindRefuses(t *testing.T) {
 	}
 }
 
-// TestInvent keeps everything of the administrator's out of the connection string of the app role.
+// TestInvent checks that the app role's connection string contains nothing of the administrator's.
 func TestInvent(t *testing.T) {
 	at := Place{
 		AdminURL: "postgres://boss:topsecret@there:5/postgres?user=boss&password=topsecret" +
@@ -200,8 +201,8 @@ func TestInvent(t *testing.T) {
 	}
 }
 
-// A server elsewhere that may be reached without TLS is warned of; one that does not prove who it is is weak; this
-// machine is neither.
+// A remote server that may be used without TLS gives a warning, one whose certificate is not verified is a weakness,
+// and a local one is neither.
 func TestWeakTLS(t *testing.T) {
 	for text, want := range map[string]struct {
 		weak        string
@@ -227,7 +228,7 @@ func TestWeakTLS(t *testing.T) {
 	}
 }
 
-// A private server that has died while it was in use is started again by the next statement.
+// A private server that died while it was in use is started again by the next statement.
 func TestRevive(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -83,7 +83,7 @@ func Read(sql string) ([]Statement, error) {
 	statements := make([]Statement, len(texts))
 	for i, text := range texts {
 		switch {
-		case anew.MatchString(text):
+		case replaced.MatchString(text):
 			statements[i] = Statement{creating.ReplaceAllString(text, "create or replace $1 "), true}
 		case once.MatchString(text):
 			statements[i] = Statement{text, false}
@@ -96,7 +96,7 @@ func Read(sql string) ([]Statement, error) {
 
 // Every upgrade runs do blocks, so they must be idempotent.
 var (
-	anew = regexp.MustCompile(`(?i)^(set |do |grant |revoke |comment |` +
+	replaced = regexp.MustCompile(`(?i)^(set |do |grant |revoke |comment |` +
 		`create (or replace )?(function|procedure|view|trigger|constraint trigger|policy) |` +
 		`alter (function|procedure|view|trigger|policy) |` +
 		`alter table \S+ (enable|disable|force|no force) row level security)`)

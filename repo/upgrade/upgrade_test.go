@@ -52,7 +52,7 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// TestDigest verifies that the digest changes with the schema, and only then.
+// TestDigest checks that the digest changes with the schema, and only then.
 func TestDigest(t *testing.T) {
 	digest := func(sql string) string {
 		statements, err := Read(sql)

@@ -8,10 +8,10 @@ import (
 	"crm/security/finding"
 )
 
-// How many rows a search is offered that do not match, by the width of a token: thirty thousand customers with names
-// of random syllables, needles of each length, half of them cut out of names, half made up. What is offered has all
-// tokens of the needle; what does not match is dropped after it was opened, so false offers cost time and nothing
-// else.
+// BenchmarkFalseOffers counts the rows that the index offers and that do not match, by the width of a token: for thirty
+// thousand customers with names of random syllables, and needles of each length, half of them cut out of names, half
+// invented. An offered row has all tokens of the needle; one that does not match is dropped after decryption, so false
+// offers only cost time.
 func BenchmarkFalseOffers(b *testing.B) {
 	const customers, needles = 30_000, 100
 	r := rand.New(rand.NewPCG(1, 2))
@@ -80,7 +80,7 @@ func BenchmarkFalseOffers(b *testing.B) {
 	}
 }
 
-// holders are the rows that have all of the tokens.
+// holders returns the rows that have all of the tokens.
 func holders(rows map[uint32][]int32, tokens []int32, cut func(int32) uint32) []int32 {
 	left := rows[cut(tokens[0])]
 	for _, t := range tokens[1:] {

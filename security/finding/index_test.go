@@ -131,7 +131,7 @@ func TestScore(t *testing.T) {
 	}
 }
 
-// TestNothingIsMissed searches random needles in random texts: whatever matches is offered by the index.
+// TestNothingIsMissed searches random needles in random texts: the index offers every match.
 func TestNothingIsMissed(t *testing.T) {
 	x, r := newIndex(t), rand.New(rand.NewPCG(1, 2))
 	letters := []rune("abcAéaeouüöäåØ ßøœŁ-'.@+0123 東京🎉ｱ한ﬁ\u0301")
@@ -165,8 +165,8 @@ func TestNothingIsMissed(t *testing.T) {
 	}
 }
 
-// TestTranscriptions writes random names with their umlauts and transcribed: each finds the other by every part of it
-// that is long enough, through the index too, however many umlauts it has.
+// TestTranscriptions writes random names with umlauts and transcribed: each finds the other by every part of it that is
+// long enough, through the index too, however many umlauts it has.
 func TestTranscriptions(t *testing.T) {
 	x, r := newIndex(t), rand.New(rand.NewPCG(3, 4))
 	letters := []string{"b", "l", "n", "t", "ä", "ö", "ü", "å", "ø", "æ", "œ", "ß", "Ä", "Ö", "Ü", "Å", "Ø"}

@@ -65,7 +65,7 @@ func parseJSON(t *testing.T, text string, single bool) []map[string]any {
 	return list
 }
 
-// expectedData says independently what json and the line formats have to hold.
+// expectedData returns the values that json and the line formats must contain, computed independently.
 func expectedData(out commands.Output, zone *time.Location) (objects []map[string]any, lines [][]string) {
 	lines = append(lines, columnNames(out))
 	for _, row := range out.Rows {
@@ -117,8 +117,8 @@ func TestCSVOneColumn(t *testing.T) {
 	}
 }
 
-// A cell with parts is JSON inside JSON, and its JSON as one line of text elsewhere; no control character gets out of
-// it.
+// A cell with parts is JSON inside JSON, and its JSON as one line of text in other formats. Control characters are
+// escaped.
 func TestNestedCell(t *testing.T) {
 	parts := commands.Nested{Value: map[string]any{
 		"n": json.Number("12"), "text": "a<b\x1b[1m\u202e\n\u0085",
@@ -137,8 +137,8 @@ func TestNestedCell(t *testing.T) {
 	}
 }
 
-// A text that a spreadsheet would run gets an apostrophe; numbers, amounts and phone numbers stay; --raw leaves all as
-// it is, and what was written can be read back.
+// A text that a spreadsheet would evaluate gets an apostrophe; numbers, amounts and phone numbers do not; --raw changes
+// nothing. All output can be parsed back.
 func TestFormulas(t *testing.T) {
 	p := newPainter(Style{Format: "csv"})
 	raw := newPainter(Style{Format: "csv", Raw: true})

@@ -16,7 +16,7 @@ import (
 	"crm/repo"
 )
 
-// randomText mixes what is hard to measure.
+// randomText mixes characters whose width is hard to measure.
 func randomText(r *rand.Rand) string {
 	pieces := []string{
 		"a", "word", " ", "  ", "\n", "\t", "é", "e\u0301", "日本", "한", "👨‍👩‍👧", "❤️", "🇫🇷", "1️⃣", "👍🏿", "नमस्ते",
@@ -67,9 +67,8 @@ func randomOutput(r *rand.Rand) commands.Output {
 	return out
 }
 
-// TestRenderFits checks that no line is wider than the terminal, whether it joins emoji sequences
-// or not, that all lines of a table are equally wide, and that nothing but our own colours
-// commands the terminal.
+// TestRenderFits checks that no line is wider than the terminal, whether it joins emoji sequences or not, that all
+// lines of a table are equally wide, and that the only control sequences are our own colours.
 func TestRenderFits(t *testing.T) {
 	ours := regexp.MustCompile(`\x1b\[[0-9]+m`)
 	locale := paris(t)
@@ -96,8 +95,8 @@ func TestRenderFits(t *testing.T) {
 	}
 }
 
-// TestRenderKeeps checks that a table that shrinks still shows ids, amounts, dates and statuses
-// in full, whatever the width.
+// TestRenderKeeps checks that a table that shrinks still shows IDs, amounts, dates and statuses in full, at every
+// width.
 func TestRenderKeeps(t *testing.T) {
 	out := contracts()
 	locale := paris(t)
@@ -152,7 +151,8 @@ func BenchmarkRender10000(b *testing.B) {
 	}
 }
 
-// TestColumnsGrow widens the window of random lists: what fits goes on to fit, and no column gets narrower or is lost.
+// TestColumnsGrow widens the window of random lists: a layout that fits continues to fit, and no column gets narrower
+// or is lost.
 func TestColumnsGrow(t *testing.T) {
 	for seed := range uint64(100) {
 		r := rand.New(rand.NewPCG(seed, 2))

@@ -13,7 +13,7 @@ import (
 	"crm/security"
 )
 
-// photo is what a camera sees of a drawing, eight points a module.
+// photo returns the drawing as a camera sees it, eight points a module.
 func photo(lines []string) image.Image {
 	const scale = 8
 	picture := image.NewGray(image.Rect(0, 0, Width(lines[0])*scale, len(lines)*2*scale))
@@ -31,11 +31,11 @@ func photo(lines []string) image.Image {
 	return picture
 }
 
-// asDrawn tells the reader that the picture holds the code and nothing else: it need not search for it.
+// asDrawn tells the reader that the picture contains only the code, so it need not search for it.
 var asDrawn = map[gozxing.DecodeHintType]any{gozxing.DecodeHintType_PURE_BARCODE: true}
 
-// TestQR reads what is drawn, as an authenticator app does: the whole secret and whose it is. It fits a terminal of
-// 80×24 with a line for the answer.
+// TestQR reads the drawing as an authenticator app does: the whole secret and its account. It fits a terminal of 80×24
+// with a line for the answer.
 func TestQR(t *testing.T) {
 	for account, fits := range map[string]bool{
 		"sales1@epic.example": true, "antoinette.de-la-tour@epic.example": true, "zoé+mfa@épic.example": true,
@@ -66,7 +66,7 @@ func TestQR(t *testing.T) {
 	}
 }
 
-// TestBeside puts words where there is room.
+// TestBeside puts text beside the code if there is room.
 func TestBeside(t *testing.T) {
 	picture := []string{"##", "##", "##", "##"}
 	if got := strings.Join(Beside(append([]string(nil), picture...), []string{"one", "two"}, 2, 8),

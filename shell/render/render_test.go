@@ -19,8 +19,7 @@ func paris(t testing.TB) commands.Locale {
 	return commands.Locale{Zone: zone, Currency: "EUR", Language: "fr"}
 }
 
-// contracts has a cell of every type, a missing one of each, and text that every format has to
-// treat with care.
+// contracts has a cell of every type, a missing one of each, and text that every format must escape.
 func contracts() commands.Output {
 	return commands.Output{
 		Columns: []commands.Column{

@@ -109,8 +109,7 @@ func TestWrapText(t *testing.T) {
 	}
 }
 
-// TestNarrowest writes characters of every width in the narrowest windows. Nothing of them is lost but spaces at
-// breaks.
+// TestNarrowest writes characters of every width in the narrowest windows. Only spaces at line breaks are lost.
 func TestNarrowest(t *testing.T) {
 	for width := 1; width <= 20; width++ {
 		for _, format := range []string{"table", "vertical"} {

@@ -5,10 +5,13 @@ package pgtest
 
 import (
 	"context"
+	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"sync/atomic"
 	"syscall"
@@ -45,6 +48,11 @@ func Main(m interface{ Run() int }) int {
 		return fail(err)
 	}
 	server = s
+	atOnce()
+	// Autovacuum would change the planner's numbers while a test compares them.
+	if err := run("alter system set autovacuum = off", "select pg_reload_conf()"); err != nil {
+		return fail(errors.Join(err, s.Close(), embedded.Remove(dir)))
+	}
 	code := make(chan int, 1)
 	go func() { code <- m.Run() }()
 	result := 1
@@ -59,6 +67,17 @@ func Main(m interface{ Run() int }) int {
 		result = fail(err)
 	}
 	return result
+}
+
+// atOnce raises the number of tests that run at once, unless -parallel sets it: they wait for the server and for other
+// programs longer than they compute.
+func atOnce() {
+	flag.Parse()
+	set := false
+	flag.Visit(func(f *flag.Flag) { set = set || f.Name == "test.parallel" })
+	if !set {
+		_ = flag.Set("test.parallel", strconv.Itoa(3*runtime.GOMAXPROCS(0)))
+	}
 }
 
 func fail(err error) int {

@@ -19,7 +19,7 @@ import (
 type Pooler struct {
 	URL   string       // for clients
 	Named atomic.Int64 // number of named statements that clients have prepared
-	Reset bool         // resets a connection before the next client gets it; set it before the first client
+	Reset atomic.Bool  // resets a connection before the next client gets it
 
 	server  string
 	free    chan struct{} // one token for each available connection
@@ -160,7 +160,7 @@ func (p *Pooler) transact(client *pgproto3.Backend, first pgproto3.FrontendMessa
 				return false
 			}
 			if status == 'I' {
-				if p.Reset && discard(server.Frontend) != nil {
+				if p.Reset.Load() && discard(server.Frontend) != nil {
 					_ = server.Conn.Close()
 					return true
 				}

@@ -120,3 +120,7 @@ insert into permission (role, action, scope) values
 
 alter table audit add batch bigint;
 create index audit_batch on audit (batch, id) where batch is not null;
+
+-- The token and the reach of its owner are verified together.
+
+alter type identity add attribute reach bigint;
