@@ -68,8 +68,10 @@ func TestScripts(t *testing.T) {
 			env.Setenv("CRM_PASSWORD_MEMORY_MIB", "12")
 			env.Setenv("CRM_LOCALE_LANGUAGE", "en")
 			env.Setenv("GORACE", noNap)
+			imports, err := filepath.Abs(filepath.Join("shell", "testdata", "imports"))
+			env.Setenv("IMPORTS", imports) // files as other programs write them
 			env.Values["database"], env.Values["test"] = database, env.T()
-			return nil
+			return err
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"status": func(ts *testscript.TestScript, neg bool, args []string) { runStatus(ts, args[0], args[1:]) },
