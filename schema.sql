@@ -5,7 +5,7 @@
 -- this file decides about permissions.
 --
 --   1  people        role, permission, collaborator
---   2  records       customer, contact, contract, payment, event, note, tag, and their search tokens
+--   2  records       customer, contact, contract, payment, event, note, tag, and their search tokens; saved views
 --   3  secrets       credential, second_factor, session, sign_in_attempt and its counts, secret, setting,
 --                    schema_version()
 --   4  the caller    me(), reach(), and for policies reached(); the caller's account, the time
@@ -49,8 +49,8 @@ insert into role (name, title, sells, supports, reserved) values
 
 -- The responsibility matrix. Its scope is 'all' or 'own'; without a row the action is refused. The owner of a customer
 -- or contact is the customer's sales contact; of a contract, its own or its customer's sales contact; of an event, its
--- support contact; of a note, its author; of a new event, its customer's sales contact. There is no other copy of the
--- matrix.
+-- support contact; of a note, its author; of a view, the collaborator who saved it; of a new event, its customer's sales
+-- contact. There is no other copy of the matrix.
 create table permission (
 	role   text not null references role,
 	action text not null check (action ~ '^[a-z]+\.[a-z]+$'),
@@ -66,6 +66,11 @@ insert into permission (role, action, scope)
 select r.name, a.action, case when a.scope = 'own' and r.name in ('admin', 'manage') then 'all' else a.scope end
 from role r, (values ('note.add', 'all'), ('note.update', 'own'), ('note.delete', 'own'), ('tag.view', 'all'),
 	('tag.add', 'all'), ('tag.delete', 'all')) a (action, scope);
+-- So it may save views. Administrators may delete those that others share.
+insert into permission (role, action, scope)
+select r.name, a.action, case when a.action = 'view.delete' and r.name = 'admin' then 'all' else a.scope end
+from role r, (values ('view.view', 'all'), ('view.add', 'all'), ('view.update', 'own'), ('view.delete', 'own')) a (action,
+	scope);
 
 insert into permission (role, action, scope) values
 	('admin',  'user.add',        'all'), ('manage',  'user.add',        'all'),
@@ -356,6 +361,25 @@ create unique index tag_of_customer on tag (customer_id, name) where deleted_at 
 create unique index tag_of_contract on tag (contract_id, name) where deleted_at is null;
 create unique index tag_of_event on tag (event_id, name) where deleted_at is null;
 create index tag_name on tag (name);
+
+-- A view is a command that a collaborator has saved under a name, for themselves or shared. It may name persons, so it
+-- is sealed; no search reads it.
+create table saved_view (
+	id          bigint generated always as identity primary key,
+	name        text not null,
+	command     sealed not null,
+	owner_id    bigint references collaborator,
+	shared_with text, -- a role, or 'all'; null: nobody
+	created_at  timestamptz not null default now(),
+	updated_at  timestamptz not null default now(),
+	deleted_at  timestamptz,
+	changed_in  bigint,
+	fictional   boolean not null default false,
+	constraint saved_view_name check (name ~ '^[^[:space:]$-][^[:space:]$]{0,49}$' and lower(name) = name),
+	constraint saved_view_length check (length(command) <= 8200)
+);
+create unique index saved_view_own on saved_view (owner_id, name) where deleted_at is null;
+create unique index saved_view_shared on saved_view (name) where deleted_at is null and shared_with is not null;
 
 -- 3 --------------------------------------------------------------------------- secrets
 -- The app role is granted nothing on these tables.
@@ -1929,6 +1953,7 @@ return case noun
 	when 'contact' then array[contact_of_customer((kept->>'customer_id')::bigint)]
 	when 'event' then array[(kept->>'support_id')::bigint]
 	when 'note' then array[(kept->>'author_id')::bigint]
+	when 'view' then array[(kept->>'owner_id')::bigint]
 	else array[(kept->>'id')::bigint] end;
 
 -- Reports whether the caller may add to a contract's ledger. It needs the right to update the contract.
@@ -2025,6 +2050,19 @@ begin
 	return new;
 end $$;
 
+create function view_rules() returns trigger
+language plpgsql security definer set search_path = :"schema", pg_temp as $$
+begin
+	if tg_op = 'INSERT' then
+		new.owner_id := (stamped(new.changed_in)).id;
+	end if;
+	if new.shared_with <> 'all' and not exists (select from role r where r.name = new.shared_with) then
+		raise exception using errcode = '23503', constraint = 'view_role', message = 'no such role',
+			detail = new.shared_with;
+	end if;
+	return new;
+end $$;
+
 -- Returns the open work of a collaborator as text, or null if there is none.
 create function open_work(of_collaborator bigint) returns text
 language sql stable security definer set search_path = :"schema", pg_temp as $$
@@ -2116,6 +2154,7 @@ create trigger a_guard before insert or update on contract for each row execute 
 create trigger a_guard before insert or update on event for each row execute function guard('event');
 create trigger a_guard before insert or update on note for each row execute function guard('note');
 create trigger a_guard before insert or update on tag for each row execute function guard('tag');
+create trigger a_guard before insert or update on saved_view for each row execute function guard('view');
 create trigger b_stamp before insert or update on collaborator for each row execute function stamp();
 -- Not if only contact_tokens change: that does not change the customer.
 create trigger b_stamp before insert on customer for each row execute function stamp();
@@ -2127,6 +2166,7 @@ create trigger b_stamp before insert or update on contract for each row execute 
 create trigger b_stamp before insert or update on event for each row execute function stamp();
 create trigger b_stamp before insert or update on note for each row execute function stamp();
 create trigger b_stamp before insert or update on tag for each row execute function stamp();
+create trigger b_stamp before insert or update on saved_view for each row execute function stamp();
 create trigger c_rules before insert or update on collaborator for each row execute function collaborator_rules();
 create trigger c_rules before insert or update on customer for each row execute function customer_rules();
 create trigger c_rules before insert or update on contact for each row execute function contact_rules();
@@ -2134,6 +2174,7 @@ create trigger c_rules before insert or update on contract for each row execute 
 create trigger c_rules before insert or update on event for each row execute function event_rules();
 create trigger c_rules before insert or update on note for each row execute function note_rules();
 create trigger c_rules before insert on tag for each row execute function tag_rules();
+create trigger c_rules before insert or update on saved_view for each row execute function view_rules();
 create trigger c_rules before insert on payment for each row execute function payment_rules();
 create trigger d_index after insert or delete or update of customer_id, deleted_at, full_name_tokens, role_tokens,
 	email_tokens, phone_tokens on contact
@@ -2152,8 +2193,8 @@ create table audit (
 	collaborator_id bigint,
 	session_id      bigint,
 	client          inet default inet_client_addr(),
-	-- customer, contact, contract, event, note, tag, user, payment, role, keyset or schema; any noun for refusals and
-	-- exports
+	-- customer, contact, contract, event, note, tag, view, user, payment, role, keyset or schema; any noun for refusals
+	-- and exports
 	entity          text not null,
 	entity_id       bigint not null,
 	action          text not null check (action ~ '^[a-z]+(-[a-z]+)*$'),
@@ -2269,6 +2310,7 @@ create trigger z_trail after insert or update or delete on contract for each row
 create trigger z_trail after insert or update or delete on event for each row execute function trail('event');
 create trigger z_trail after insert or update or delete on note for each row execute function trail('note');
 create trigger z_trail after insert or update or delete on tag for each row execute function trail('tag');
+create trigger z_trail after insert or update or delete on saved_view for each row execute function trail('view');
 create trigger z_trail after insert or update or delete on payment for each row execute function trail('payment');
 
 -- sealed_in() returns the names of a noun's sealed columns. It is generated from the catalogue, so it is immutable and
@@ -2473,8 +2515,15 @@ language sql stable set search_path = :"schema", pg_temp as $$
 	select m.id from merged m where m.id is not null
 $$;
 
+-- Reports whether the caller sees a view.
+create function sees_view(of_id bigint) returns boolean
+language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
+begin
+	return exists (select from saved_views v where v.id = of_id);
+end $$;
+
 -- Returns the changes of one record, oldest first, of a customer also those of customers that were merged into it; it
--- needs the right to view such records. Other entries, such as sign-ins and refusals, need audit.view, except about the
+-- needs the right to view such records; of a view, to see it. Other entries, such as sign-ins and refusals, need audit.view, except about the
 -- caller's own account.
 create function history(of_entity text, of_id bigint)
 returns table (id bigint, at timestamptz, user_id bigint, user_name text, action text, before jsonb, after jsonb)
@@ -2484,6 +2533,7 @@ language sql stable security definer set search_path = :"schema", pg_temp as $$
 	where a.entity = of_entity
 		and a.entity_id = any (case of_entity when 'customer' then array(select merged_into(of_id)) else array[of_id] end)
 		and (select reach(of_entity || '.view')) = 0
+		and (of_entity <> 'view' or (select sees_view(of_id)))
 		and (a.action in ('add', 'update', 'delete', 'cancel', 'restore', 'purge', 'erase', 'hand-over', 'merge')
 			or (select reach('audit.view')) = 0 or of_entity = 'user' and of_id = (select me_id()))
 	order by a.id
@@ -2714,7 +2764,7 @@ language sql stable security definer set search_path = :"schema", pg_temp as $$
 	from (select a.*, a as entry,
 		case when leads(a.action) then (select count(*) from audit b where b.batch = a.id) end as members from audit a
 		where a.collaborator_id = (select me_id()) and (a.action in ('add', 'update', 'delete', 'cancel', 'restore')
-				and a.entity in ('user', 'customer', 'contact', 'contract', 'event', 'note', 'tag', 'payment')
+				and a.entity in ('user', 'customer', 'contact', 'contract', 'event', 'note', 'tag', 'view', 'payment')
 			or leads(a.action) and exists (select from audit b where b.batch = a.id))
 			and a.batch is null and a.undoes is null and not a.derived
 			and not exists (select from audit u where u.undoes = a.id)
@@ -3006,6 +3056,16 @@ select t.id, t.name, case when t.customer_id is not null then 'customer' when t.
 from tag t, unnest('{1}'::integer[]) one
 where (select reach('tag.view')) = 0;
 
+-- The caller's views, and those that are shared with their role or with all. A caller who may delete the views of others
+-- sees all shared ones. Here a condition on rows is the gate, so no condition of a query comes before it.
+create view saved_views with (security_barrier) as
+select v.id, v.name, v.command, v.shared_with, v.owner_id, u.first_name || ' ' || u.last_name as owner, v.created_at,
+	v.updated_at, v.deleted_at
+from saved_view v left join collaborator u on u.id = v.owner_id, unnest('{1}'::integer[]) one
+where (select reach('view.view')) = 0
+	and (v.owner_id = (select me_id()) or v.shared_with in ('all', (select (me()).role))
+	or v.shared_with is not null and (select reached('view.delete')) = 0);
+
 create view payments as
 select p.id, p.contract_id, p.paid_on, p.amount, u.first_name || ' ' || u.last_name as recorded_by, p.created_at
 from payment p left join collaborator u on u.id = p.recorded_by, unnest('{1}'::integer[]) one
@@ -3031,6 +3091,7 @@ alter table payment enable row level security;
 alter table event enable row level security;
 alter table note enable row level security;
 alter table tag enable row level security;
+alter table saved_view enable row level security;
 
 create policy reading on collaborator for select to :"app" using ((select reached('user.view')) = 0);
 create policy adding on collaborator for insert to :"app"
@@ -3091,6 +3152,17 @@ create policy adding on tag for insert to :"app"
 create policy changing on tag for update to :"app"
 	using (within((select judged('tag.delete')), '{}')) with check (changed_in = (select my_session()));
 
+-- Callers who may delete the views of others may delete shared ones only.
+create policy reading on saved_view for select to :"app"
+	using ((select reached('view.view')) = 0
+	and (shared_with is not null or owner_id = (select reached('view.update'))));
+create policy adding on saved_view for insert to :"app"
+	with check (admits((select judged('view.add')), changed_in, '{}'));
+create policy changing on saved_view for update to :"app"
+	using (within((select judged('view.update', 'view.delete')), array[owner_id])
+		and (shared_with is not null or owner_id = (select reached('view.update'))))
+	with check (changed_in = (select my_session()));
+
 -- 10 --------------------------------------------------------------------------- grants
 -- All privileges of the app role. Triggers maintain the columns that are not named here.
 
@@ -3122,14 +3194,15 @@ grant execute on function
 		search_tokens(event), search_tokens(note)
 	to :"app";
 
-grant select on users, customers, contacts, contracts, payments, events, event_texts, notes, tags, audits to :"app";
+grant select on users, customers, contacts, contracts, payments, events, event_texts, notes, tags, saved_views, audits
+	to :"app";
 -- Columns that an update names in its conditions; everything else is read through the views.
-grant select (id, deleted_at) on collaborator, customer, contact, contract, event, note, tag to :"app";
+grant select (id, deleted_at) on collaborator, customer, contact, contract, event, note, tag, saved_view to :"app";
 grant select (canceled_at) on event to :"app";
 
 -- For currval() after the app role's own insert.
 grant select on sequence collaborator_id_seq, customer_id_seq, contact_id_seq, contract_id_seq, event_id_seq,
-	note_id_seq, tag_id_seq to :"app";
+	note_id_seq, tag_id_seq, saved_view_id_seq to :"app";
 
 grant insert (employee_number, first_name, last_name, email, role) on collaborator to :"app";
 grant update (employee_number, first_name, last_name, email, role, deleted_at) on collaborator to :"app";
@@ -3152,6 +3225,8 @@ grant insert (customer_id, contract_id, event_id, text, due, text_tokens) on not
 grant update (text, due, done_at, text_tokens, deleted_at) on note to :"app";
 grant insert (name, customer_id, contract_id, event_id) on tag to :"app";
 grant update (deleted_at) on tag to :"app";
+grant insert (name, command, shared_with) on saved_view to :"app";
+grant update (command, shared_with, deleted_at) on saved_view to :"app";
 
 insert into secret values ('made_up_salt', random_key()), ('sign_in_nonce', random_key());
 

@@ -56,10 +56,16 @@ func (t Table) Complete(s *Session, before string) Completion {
 		return nothing
 	}
 	name, rest := noun, words[1:]
-	if verbs := t.Verbs(noun); len(verbs) > 0 {
-		if len(words) == 1 {
-			return nothing.offer(t.verbChoices(noun))
+	alone, _ := t.named(noun)
+	verbs := t.Verbs(noun)
+	switch {
+	case len(verbs) > 0 && len(words) == 1:
+		c := nothing.offer(t.verbChoices(noun))
+		if alone.StandsFor != nil {
+			c.Kind = alone.Args[0].Kind
 		}
+		return c
+	case len(verbs) > 0 && (alone.StandsFor == nil || slices.Contains(verbs, words[1].Value)):
 		verb, err := choose(noun+" ", words[1].Value, verbs, verbs, true)
 		if err != nil {
 			return nothing
