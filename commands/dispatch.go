@@ -274,6 +274,11 @@ func (t Table) Find(s *Session, words []Word, abbreviations bool) (Command, []Wo
 	if len(words) == 0 {
 		return Command{}, nil, usagef("no command")
 	}
+	if len(words) > 1 { // the usual case, at once
+		if c, ok := t.named(words[0].Value + " " + words[1].Value); ok && s.May(c.Needs) {
+			return c, words[2:], nil
+		}
+	}
 	allowed := t.Allowed(s)
 	noun, err := choose("", words[0].Value, t.Nouns(), allowed.Nouns(), abbreviations)
 	if err != nil {
@@ -320,8 +325,10 @@ func (t Table) Verbs(noun string) []string {
 }
 
 func (t Table) named(name string) (Command, bool) {
-	if i := slices.IndexFunc(t, func(c Command) bool { return c.Name == name }); i >= 0 {
-		return t[i], true
+	for i := range t {
+		if t[i].Name == name {
+			return t[i], true
+		}
 	}
 	return Command{}, false
 }

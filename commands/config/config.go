@@ -95,9 +95,8 @@ func Options() []Option {
 			"how long an access token lasts; renewed by itself",
 		},
 		{
-			"password.memory_mib", "", 64, commands.Number("N", 1, 1024),
-			"argon2id: memory for a new password, in MiB; at " +
-				"least 46 with 1 iteration, 19 with 2, 12 with 3, 9 with 4, 7 with 5",
+			"password.memory_mib", "", 64, commands.Number("N", 19, 1024),
+			"argon2id: memory for a new password, in MiB; at least 19, and 46 with 1 iteration",
 		},
 		{"password.iterations", "", 3, commands.Number("N", 1, 100), "argon2id: passes over it"},
 		{"password.parallelism", "", 4, commands.Number("N", 1, 255), "argon2id: lanes"},
