@@ -113,6 +113,11 @@ func Options() []Option {
 			"locale.language", "", "fr", known("language", "fr", languageTag),
 			"the language of amounts and sorting (BCP 47)",
 		},
+		{
+			"shell.pipe", "", "", programs,
+			"the programs that answers may be piped to with | , separated by spaces: less head grep; true: all; " +
+				"empty: none",
+		},
 		{"history.file", "", "", text, "the file of the prompt's history; empty: crm/history in the user's state " +
 			"directory"},
 		{"history.size", "", 1000, commands.Number("N", 0, 1_000_000), "lines of history; 0 stores none"},
@@ -171,6 +176,11 @@ func orEmpty(k commands.Kind) commands.Kind {
 	}
 	return k
 }
+
+// programs is the kind of the programs that answers may be piped to.
+var programs = commands.Kind{Parse: func(_ *commands.Session, text string) (any, error) {
+	return commands.ParsePrograms(text)
+}}
 
 // identifier returns the kind of names for PostgreSQL objects: at most 63 bytes, not one of reserved, and without the
 // prefix of system names.
