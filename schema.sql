@@ -5,7 +5,7 @@
 -- this file decides about permissions.
 --
 --   1  people        role, permission, collaborator
---   2  records       customer, contact, contract, payment, event, note, tag, and their search tokens
+--   2  records       customer, contact, contract, payment, event, note, tag, and their search tokens; saved views
 --   3  secrets       credential, second_factor, session, sign_in_attempt and its counts, secret, setting,
 --                    schema_version()
 --   4  the caller    me(), reach(), and for policies reached(); the caller's account, the time
@@ -49,8 +49,8 @@ insert into role (name, title, sells, supports, reserved) values
 
 -- The responsibility matrix. Its scope is 'all' or 'own'; without a row the action is refused. The owner of a customer
 -- or contact is the customer's sales contact; of a contract, its own or its customer's sales contact; of an event, its
--- support contact; of a note, its author; of a new event, its customer's sales contact. There is no other copy of the
--- matrix.
+-- support contact; of a note, its author; of a view, the collaborator who saved it; of a new event, its customer's sales
+-- contact. There is no other copy of the matrix.
 create table permission (
 	role   text not null references role,
 	action text not null check (action ~ '^[a-z]+\.[a-z]+$'),
@@ -66,6 +66,11 @@ insert into permission (role, action, scope)
 select r.name, a.action, case when a.scope = 'own' and r.name in ('admin', 'manage') then 'all' else a.scope end
 from role r, (values ('note.add', 'all'), ('note.update', 'own'), ('note.delete', 'own'), ('tag.view', 'all'),
 	('tag.add', 'all'), ('tag.delete', 'all')) a (action, scope);
+-- So it may save views. Administrators may delete those that others share.
+insert into permission (role, action, scope)
+select r.name, a.action, case when a.action = 'view.delete' and r.name = 'admin' then 'all' else a.scope end
+from role r, (values ('view.view', 'all'), ('view.add', 'all'), ('view.update', 'own'), ('view.delete', 'own')) a (action,
+	scope);
 
 insert into permission (role, action, scope) values
 	('admin',  'user.add',        'all'), ('manage',  'user.add',        'all'),
@@ -357,6 +362,25 @@ create unique index tag_of_contract on tag (contract_id, name) where deleted_at 
 create unique index tag_of_event on tag (event_id, name) where deleted_at is null;
 create index tag_name on tag (name);
 
+-- A view is a command that a collaborator has saved under a name, for themselves or shared. It may name persons, so it
+-- is sealed; no search reads it.
+create table saved_view (
+	id          bigint generated always as identity primary key,
+	name        text not null,
+	command     sealed not null,
+	owner_id    bigint references collaborator,
+	shared_with text, -- a role, or 'all'; null: nobody
+	created_at  timestamptz not null default now(),
+	updated_at  timestamptz not null default now(),
+	deleted_at  timestamptz,
+	changed_in  bigint,
+	fictional   boolean not null default false,
+	constraint saved_view_name check (name ~ '^[^[:space:]$-][^[:space:]$]{0,49}$' and lower(name) = name),
+	constraint saved_view_length check (length(command) <= 8200)
+);
+create unique index saved_view_own on saved_view (owner_id, name) where deleted_at is null;
+create unique index saved_view_shared on saved_view (name) where deleted_at is null and shared_with is not null;
+
 -- 3 --------------------------------------------------------------------------- secrets
 -- The app role is granted nothing on these tables.
 
@@ -557,127 +581,122 @@ return case
 		and not exists (select from second_factor f where f.collaborator_id = of_collaborator) then 'mfa'
 end;
 
--- The identity of the caller, from the token.
-create type identity as (id bigint, role text, session_id bigint, seeding boolean);
+-- The identity of the caller, from the token, and their reach with the actions that were asked for: 0 means every row;
+-- the caller's own id, the rows that they own; null, no row.
+create type identity as (id bigint, role text, session_id bigint, seeding boolean, reach bigint);
 
--- caller() verifies the JWT in the setting crm.token (RFC 7519, only HS256 of RFC 7518) and returns the collaborator of
--- its session, or null if it is not valid. No other function verifies a token. A collaborator who must first choose a
--- password or enrol a second factor is limited: caller() returns them only if limited_too, which only the functions for
--- these two steps set.
+-- identify() verifies the JWT in the setting crm.token (RFC 7519, only HS256 of RFC 7518) and returns the collaborator of
+-- its session with their reach. No other function verifies a token. If it is not valid, the result is null or, if
+-- strict, error 28000, which is the same for every reason. A collaborator who must first choose a password or enrol a
+-- second factor is limited: identify() returns them only if limited_too, which only the functions for these two steps
+-- set.
 --
 -- The header is compared as text, which pins the algorithm; so is the signature, which admits only the canonical
 -- base64url form. Role and deletion come from the tables, not from the claims. Time is the wall clock, not the
 -- transaction's start, and only READ COMMITTED is accepted, whose statements have snapshots of their own: an open
 -- transaction outlives neither its token nor a revocation. The function is parallel unsafe, since its exception block
 -- is a subtransaction (PostgreSQL manual, 15.4 Parallel Safety).
-create function caller(limited_too boolean default false) returns identity
+--
+-- Every statement pays for this function, so it is one query with a cached plan. Its conditions have forms for which the
+-- planner needs no statistics: each table is looked up by its key. The planner inlines the functions below that call it.
+create function identify(strict boolean, limited_too boolean, actions text[]) returns identity
 language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
 declare
 	token    text := current_setting('crm.token', true);
 	signed   text := left(token, -44); -- header.claims
 	claims   jsonb;
-	now_s    bigint;
-	s        record;
+	who      identity;
 begin
-	if token is null or length(token) > 1024 or left(token, 37) <> 'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.'
-		or current_setting('transaction_isolation') <> 'read committed' then
-		return null;
+	if length(token) <= 1024 and left(token, 37) = 'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.'
+		and current_setting('transaction_isolation') = 'read committed' then
+		begin
+			claims := convert_from(decode(rpad(translate(substr(signed, 38), '-_', '+/'),
+				(length(signed) - 34) / 4 * 4, '='), 'base64'), 'UTF8');
+			select c.id, c.role, i.id, i.seeding, (select case p.scope when 'all' then 0 else c.id end
+				from permission p where p.role = c.role and p.action = actions[1]) into who
+			from session i join collaborator c on c.id = i.collaborator_id
+				left join credential k on k.collaborator_id = c.id
+			where i.id = (claims->>'sid')::bigint and claims->>'sub' = i.collaborator_id::text
+				and to_timestamp((claims->>'exp')::bigint) > clock_timestamp()
+				and to_timestamp((claims->>'iat')::bigint - 60) <= clock_timestamp()
+				and coalesce(to_timestamp((claims->>'nbf')::bigint - 60) <= clock_timestamp(), true)
+				and sha256(convert_to(right(token, 44), 'UTF8')) = sha256(convert_to('.' || translate(encode(
+					sha256(i.outer_key || sha256(i.inner_key || convert_to(signed, 'UTF8'))), 'base64'), '+/=', '-_'),
+						'UTF8'))
+				and least(i.ends_at, (select u.at from session_use u where u.session_id = i.id) + i.idle)
+					> clock_timestamp()
+				and i.id is distinct from (select e.session_id from session_end e where e.session_id >= i.id
+					order by e.session_id limit 1)
+				and i.factor_at is not distinct from (select f.created_at from second_factor f
+					where f.collaborator_id = i.collaborator_id)
+				and num_nonnulls(c.deleted_at) = 0 and i.password_at is not distinct from k.changed_at
+				-- the same conditions as in must_first()
+				and (limited_too or i.seeding or k.must_change is not true and (i.factor_at is not null
+					or not (select r.mfa_required from role r where r.name = c.role)));
+		exception when data_exception then
+			null; -- claims that are not base64, UTF-8, JSON or numbers
+		end;
 	end if;
-	begin
-		claims := convert_from(decode(rpad(translate(substr(signed, 38), '-_', '+/'), (length(signed) - 34) / 4 * 4,
-			'='), 'base64'), 'UTF8');
-		select i.id, i.collaborator_id, c.role, i.seeding, i.inner_key, i.outer_key,
-			least(i.ends_at, u.at + i.idle) as ends_at,
-			-- the same conditions as in must_first()
-			not i.seeding and (k.must_change is true or r.mfa_required and f.collaborator_id is null) as limited into s
-		from session i join collaborator c on c.id = i.collaborator_id join role r on r.name = c.role
-			left join session_use u on u.session_id = i.id
-			left join credential k on k.collaborator_id = c.id left join second_factor f on f.collaborator_id = c.id
-		where i.id = (claims->>'sid')::bigint and c.deleted_at is null
-		and not exists (select from session_end e where e.session_id = i.id)
-			and k.changed_at is not distinct from i.password_at
-			and coalesce(f.created_at = i.factor_at, f.created_at is null);
-		now_s := extract(epoch from clock_timestamp());
-		if found and s.ends_at > clock_timestamp() and (limited_too or not s.limited)
-			and sha256(convert_to(right(token, 44), 'UTF8')) = sha256(convert_to('.' || translate(encode(
-				sha256(s.outer_key || sha256(s.inner_key || convert_to(signed, 'UTF8'))), 'base64'), '+/=', '-_'),
-					'UTF8'))
-			and claims->>'sub' = s.collaborator_id::text
-			and (claims->>'exp')::bigint > now_s and (claims->>'iat')::bigint <= now_s + 60
-			and coalesce((claims->>'nbf')::bigint, 0) <= now_s + 60 then
-			return row(s.collaborator_id, s.role, s.id, s.seeding);
-		end if;
-	exception when data_exception then
-		null; -- claims that are not base64, UTF-8, JSON or numbers
-	end;
-	return null;
-end $$;
-
--- Returns the caller's identity, or raises error 28000, which is the same for every reason.
-create function me(limited_too boolean default false) returns identity
-language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
-declare
-	who identity := caller(limited_too);
-begin
-	if who.id is null then
+	if strict and who.id is null then
 		raise exception using errcode = '28000', message = 'not signed in';
+	end if;
+	if cardinality(actions) > 1 then -- the widest scope
+		who.reach := (select min(case p.scope when 'all' then 0 else who.id end) from permission p
+			where p.role = who.role and p.action = any (actions));
 	end if;
 	return who;
 end $$;
+
+-- Returns the caller's identity, null for a signed-out caller.
+create function caller(limited_too boolean default false) returns identity
+language sql stable
+return identify(false, limited_too, '{}');
+
+-- Returns the caller's identity, or raises error 28000.
+create function me(limited_too boolean default false) returns identity
+language sql stable
+return identify(true, limited_too, '{}');
 
 create function me_id() returns bigint
 language sql stable
 return (me()).id;
 
--- Verifies the token once and returns {session, reach}, for a policy or trigger that needs both. For the reach see
--- reached(). Both are null for a signed-out caller.
-create function judged(variadic actions text[]) returns bigint[]
-language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
-declare
-	caller identity := caller();
-	-- 'all' < 'own'
-	widest text := (select min(p.scope) from permission p where p.role = caller.role and p.action = any (actions));
-begin
-	return array[caller.session_id, case widest when 'all' then 0 when 'own' then caller.id end];
-end $$;
+-- Returns the identity and the reach of the caller with any of the actions, for a policy or trigger that needs both.
+-- They are null for a signed-out caller.
+create function judged(variadic actions text[]) returns identity
+language sql stable
+return identify(false, false, actions);
 
 -- Reports whether the reach of judged() covers a row with these owners. Row policies and guard() both use it.
-create function within(judgement bigint[], owners bigint[]) returns boolean
+create function within(judgement identity, owners bigint[]) returns boolean
 language sql immutable parallel safe
-return judgement[2] = any (0::bigint || owners);
+return (judgement).reach = any (0::bigint || owners);
 
--- Reports the same of a new row, which must also carry the judged session: the trail names that one.
-create function admits(judgement bigint[], session bigint, owners bigint[]) returns boolean
-language sql immutable parallel safe
-return coalesce(judgement[1] = session and within(judgement, owners), false);
+-- Reports the same of a new row, which must also carry the judged session: the trail names that one. Not SQL, which
+-- would be planned in each statement: the planner inlines no argument that is a subquery and used twice.
+create function admits(judgement identity, session bigint, owners bigint[]) returns boolean
+language plpgsql immutable parallel safe set search_path = :"schema", pg_temp as $$
+begin
+	return coalesce(judgement.session_id = session and judgement.reach = any (0::bigint || owners), false);
+end $$;
 
 -- Returns the caller's session, or null for a signed-out caller.
 create function my_session() returns bigint
-language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
-begin
-	return (caller()).session_id;
-end $$;
+language sql stable
+return (identify(false, false, '{}')).session_id;
 
--- Returns the reach of the caller with any of the actions: 0 means every row; the caller's own id, the rows that they
--- own; null, no row, or a signed-out caller. A policy uses it as in reached('customer.update') = any (array[0,
--- sales_id]). It does not raise: PostgreSQL evaluates leakproof conditions of a query (email < 'm') before a policy, so
--- an error would reveal the contents of rows.
+-- Returns the caller's reach with any of the actions, or null for a signed-out caller. A policy uses it as in
+-- reached('customer.update') = any (array[0, sales_id]). It does not raise: PostgreSQL evaluates leakproof conditions of
+-- a query (email < 'm') before a policy, so an error would reveal the contents of rows.
 create function reached(variadic actions text[]) returns bigint
 language sql stable
-return (judged(variadic actions))[2];
+return (judged(variadic actions)).reach;
 
 -- Returns the same, but raises error 28000 for a signed-out caller. It is only for calls that no condition on data
 -- precedes.
 create function reach(variadic actions text[]) returns bigint
-language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
-declare
-	far bigint := reached(variadic actions);
-begin
-	if far is null then
-		perform me();
-	end if;
-	return far;
-end $$;
+language sql stable
+return (identify(true, false, actions)).reach;
 
 -- Returns the caller's own record, whatever their role may view.
 create function my_account()
@@ -1133,7 +1152,7 @@ begin
 	end loop;
 end $$;
 
--- Calls write_failures() for a signed-in caller who is about to read the trail.
+-- Calls write_failures() before a signed-in caller reads the trail.
 create function note_failures() returns void
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 begin
@@ -1348,7 +1367,7 @@ begin
 end $$;
 
 -- Returns the end of the longest lockout of an account, on any device that tried to sign in within a day; null if there
--- is none, and for a caller who may not end it. A lockout of a network client is none of an account.
+-- is none, and for a caller who may not end it. Lockouts of a network client do not count.
 create function lockout_of(of_collaborator bigint) returns timestamptz
 language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -1380,7 +1399,7 @@ language sql volatile set search_path = :"schema", pg_temp as $$
 		for update of c skip locked))
 $$;
 
--- Stores the credential of a collaborator who has none; needs user.add. A one-time password is valid for a day, and a
+-- Stores the first credential of a collaborator; needs user.add. A one-time password is valid for a day, and a
 -- session with it may only choose another one.
 create function set_first_password(of_email text, memory_kib integer, iterations integer, parallelism integer,
 	salt bytea, key_hash bytea, one_time boolean)
@@ -1529,7 +1548,7 @@ begin
 	perform note('user', caller.id, 'mfa-off', null);
 end $$;
 
--- Removes the second factor of a collaborator who has lost it and ends their sessions.
+-- Removes a collaborator's lost second factor and ends their sessions.
 create function clear_mfa(of_collaborator bigint) returns void
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 begin
@@ -1580,7 +1599,7 @@ language plpgsql set search_path = :"schema", pg_temp as $$
 declare
 	noun  text := tg_argv[0];
 	verb  text := 'add';
-	judgement bigint[];
+	judgement identity;
 	was    jsonb;
 	is_now jsonb;
 	marked text; -- the only column that deleting, canceling or restoring changes; null: another verb
@@ -1590,7 +1609,8 @@ begin
 		if new.changed_in is null and not pg_has_role(session_user, current_user, 'member') then
 			raise exception using errcode = '42501', message = 'a change without a session';
 		end if;
-		perform pg_try_advisory_xact_lock_shared(writer_class(), (new.changed_in % 2147483648)::integer); -- see blockers()
+		-- see blockers()
+		perform pg_try_advisory_xact_lock_shared(writer_class(), (new.changed_in % 2147483648)::integer);
 		return new;
 	end if;
 	if tg_op = 'UPDATE' then
@@ -1602,10 +1622,10 @@ begin
 		verb := case marked when 'deleted_at' then 'delete' when 'canceled_at' then 'cancel' else 'update' end;
 	end if;
 	judgement := judged(noun || '.' || verb);
-	if judgement[1] is null then
+	if judgement.session_id is null then
 		perform me();
 	end if;
-	if (judgement[2] is null or verb <> 'add' and judgement[2] <> 0
+	if (judgement.reach is null or verb <> 'add' and judgement.reach <> 0
 		and within(judgement, owners_of(noun, was)) is not true)
 		and not (verb = 'delete' and is_now->>'deleted_at' is not null and own_addition(noun, new.id)) then
 		raise exception using errcode = '42501', message = 'not permitted';
@@ -1618,17 +1638,17 @@ begin
 		raise exception using errcode = '23514', constraint = noun || '_canceled',
 			message = 'a canceled record does not change', detail = new.id::text;
 	end if;
-	if noun = 'event' and verb = 'add' and judgement[2] <> 0 then -- before a rule reveals anything about the contract
+	if noun = 'event' and verb = 'add' and judgement.reach <> 0 then -- before a rule reveals anything about the contract
 		if exists (select from contracts k where k.id = new.contract_id
-			and k.customer_sales_id is distinct from judgement[2]) then
+			and k.customer_sales_id is distinct from judgement.reach) then
 			raise exception using errcode = '42501', message = 'not permitted';
 		end if;
 	end if;
 	if is_now - marked is distinct from was - marked then
 		raise exception using errcode = '42501', message = 'deleting and canceling change nothing else';
 	end if;
-	new.changed_in := judgement[1];
-	perform pg_try_advisory_xact_lock_shared(writer_class(), (judgement[1] % 2147483648)::integer); -- see blockers()
+	new.changed_in := judgement.session_id;
+	perform pg_try_advisory_xact_lock_shared(writer_class(), (judgement.session_id % 2147483648)::integer); -- see blockers()
 	return new;
 end $$;
 
@@ -1637,9 +1657,9 @@ create function writer_class() returns integer
 language sql stable
 return hashtext('crm.writer ' || current_schema());
 
--- Returns who keeps a server process of the app role waiting for a lock: those who hold it, and those whom they wait for
--- in turn. The name is null for a process without a session of crm, and for a caller who may not view collaborators.
--- guard() marks a transaction with its session; anybody can set such marks, so the names are no proof.
+-- Returns the sessions that block a server process of the app role: those that hold its lock, and those for which these
+-- wait in turn. The name is null for a process without a session of crm, and for a caller who may not view
+-- collaborators. guard() marks a transaction with its session; any caller can set such marks, so names are no proof.
 create function blockers(waiting integer) returns table (name text, own boolean)
 language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -1743,7 +1763,7 @@ begin
 		perform check_contact(new.sales_id, 'sales');
 	end if;
 	if tg_op = 'UPDATE' and new.deleted_at is null and old.deleted_at is not null then
-		new.sales_id := standing_contact(new.sales_id, 'sales'); -- who may have been deleted meanwhile
+		new.sales_id := standing_contact(new.sales_id, 'sales'); -- null if deleted meanwhile
 	end if;
 	if tg_op = 'UPDATE' and new.deleted_at is not null and old.deleted_at is null and exists (
 		select from contract c where c.customer_id = new.id and c.deleted_at is null
@@ -1934,6 +1954,7 @@ return case noun
 	when 'contact' then array[contact_of_customer((kept->>'customer_id')::bigint)]
 	when 'event' then array[(kept->>'support_id')::bigint]
 	when 'note' then array[(kept->>'author_id')::bigint]
+	when 'view' then array[(kept->>'owner_id')::bigint]
 	else array[(kept->>'id')::bigint] end;
 
 -- Reports whether the caller may add to a contract's ledger. It needs the right to update the contract.
@@ -1982,7 +2003,7 @@ begin
 		perform check_contact(new.support_id, 'support');
 	end if;
 	if tg_op = 'UPDATE' and new.deleted_at is null and old.deleted_at is not null then
-		new.support_id := standing_contact(new.support_id, 'support'); -- who may have left meanwhile
+		new.support_id := standing_contact(new.support_id, 'support'); -- null if deleted meanwhile
 	end if;
 	if tg_op = 'UPDATE' and new.canceled_at is not null and old.canceled_at is null then
 		new.canceled_at := moment((stamped(new.changed_in)).seeding);
@@ -2030,6 +2051,19 @@ begin
 	return new;
 end $$;
 
+create function view_rules() returns trigger
+language plpgsql security definer set search_path = :"schema", pg_temp as $$
+begin
+	if tg_op = 'INSERT' then
+		new.owner_id := (stamped(new.changed_in)).id;
+	end if;
+	if new.shared_with <> 'all' and not exists (select from role r where r.name = new.shared_with) then
+		raise exception using errcode = '23503', constraint = 'view_role', message = 'no such role',
+			detail = new.shared_with;
+	end if;
+	return new;
+end $$;
+
 -- Returns the open work of a collaborator as text, or null if there is none.
 create function open_work(of_collaborator bigint) returns text
 language sql stable security definer set search_path = :"schema", pg_temp as $$
@@ -2063,7 +2097,7 @@ begin
 	end if;
 	if leaves and new.id = caller.id then
 		raise exception using errcode = '23514', constraint = 'collaborator_self',
-			message = 'nobody deletes themselves';
+			message = 'deletes themselves';
 	end if;
 	if (leaves or moves) and exists (select from role r where r.name = old.role and r.reserved) then
 		perform from role r where r.name = old.role for update; -- one such change at a time
@@ -2121,6 +2155,7 @@ create trigger a_guard before insert or update on contract for each row execute 
 create trigger a_guard before insert or update on event for each row execute function guard('event');
 create trigger a_guard before insert or update on note for each row execute function guard('note');
 create trigger a_guard before insert or update on tag for each row execute function guard('tag');
+create trigger a_guard before insert or update on saved_view for each row execute function guard('view');
 create trigger b_stamp before insert or update on collaborator for each row execute function stamp();
 -- Not if only contact_tokens change: that does not change the customer.
 create trigger b_stamp before insert on customer for each row execute function stamp();
@@ -2132,6 +2167,7 @@ create trigger b_stamp before insert or update on contract for each row execute 
 create trigger b_stamp before insert or update on event for each row execute function stamp();
 create trigger b_stamp before insert or update on note for each row execute function stamp();
 create trigger b_stamp before insert or update on tag for each row execute function stamp();
+create trigger b_stamp before insert or update on saved_view for each row execute function stamp();
 create trigger c_rules before insert or update on collaborator for each row execute function collaborator_rules();
 create trigger c_rules before insert or update on customer for each row execute function customer_rules();
 create trigger c_rules before insert or update on contact for each row execute function contact_rules();
@@ -2139,6 +2175,7 @@ create trigger c_rules before insert or update on contract for each row execute 
 create trigger c_rules before insert or update on event for each row execute function event_rules();
 create trigger c_rules before insert or update on note for each row execute function note_rules();
 create trigger c_rules before insert on tag for each row execute function tag_rules();
+create trigger c_rules before insert or update on saved_view for each row execute function view_rules();
 create trigger c_rules before insert on payment for each row execute function payment_rules();
 create trigger d_index after insert or delete or update of customer_id, deleted_at, full_name_tokens, role_tokens,
 	email_tokens, phone_tokens on contact
@@ -2157,8 +2194,8 @@ create table audit (
 	collaborator_id bigint,
 	session_id      bigint,
 	client          inet default inet_client_addr(),
-	-- customer, contact, contract, event, note, tag, user, payment, role, keyset or schema; any noun for refusals and
-	-- exports
+	-- customer, contact, contract, event, note, tag, view, user, payment, role, keyset or schema; any noun for refusals
+	-- and exports
 	entity          text not null,
 	entity_id       bigint not null,
 	action          text not null check (action ~ '^[a-z]+(-[a-z]+)*$'),
@@ -2272,6 +2309,7 @@ create trigger z_trail after insert or update or delete on contract for each row
 create trigger z_trail after insert or update or delete on event for each row execute function trail('event');
 create trigger z_trail after insert or update or delete on note for each row execute function trail('note');
 create trigger z_trail after insert or update or delete on tag for each row execute function trail('tag');
+create trigger z_trail after insert or update or delete on saved_view for each row execute function trail('view');
 create trigger z_trail after insert or update or delete on payment for each row execute function trail('payment');
 
 -- These functions are generated from the catalogue, since the trail calls them for every entry:
@@ -2519,8 +2557,15 @@ language sql stable set search_path = :"schema", pg_temp as $$
 	select m.id from merged m where m.id is not null
 $$;
 
+-- Reports whether the caller sees a view.
+create function sees_view(of_id bigint) returns boolean
+language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
+begin
+	return exists (select from saved_views v where v.id = of_id);
+end $$;
+
 -- Returns the changes of one record, oldest first, of a customer also those of customers that were merged into it; it
--- needs the right to view such records. Other entries, such as sign-ins and refusals, need audit.view, except about the
+-- needs the right to view such records; of a view, to see it. Other entries, such as sign-ins and refusals, need audit.view, except about the
 -- caller's own account.
 create function history(of_entity text, of_id bigint)
 returns table (id bigint, at timestamptz, user_id bigint, user_name text, action text, before jsonb, after jsonb)
@@ -2528,8 +2573,10 @@ language sql stable security definer set search_path = :"schema", pg_temp as $$
 	select a.id, a.at, a.collaborator_id, c.first_name || ' ' || c.last_name, a.action, a.before, a.after
 	from audit a left join collaborator c on c.id = a.collaborator_id
 	where a.entity = of_entity
-		and a.entity_id = any (case of_entity when 'customer' then array(select merged_into(of_id)) else array[of_id] end)
+		and a.entity_id = any (case of_entity when 'customer' then array(select merged_into(of_id))
+			else array[of_id] end)
 		and (select reach(of_entity || '.view')) = 0
+		and (of_entity <> 'view' or (select sees_view(of_id)))
 		and (a.action in ('add', 'update', 'delete', 'cancel', 'restore', 'purge', 'erase', 'hand-over', 'merge')
 			or (select reach('audit.view')) = 0 or of_entity = 'user' and of_id = (select me_id()))
 	order by a.id
@@ -2595,14 +2642,15 @@ begin
 	perform lead(plain_name(of_noun), 0, 'import', null);
 end $$;
 
--- Adds records to a table with the caller's own rights. rows is an array of their columns, which are those of the first
--- one. It adds all with one statement or, if one is refused, each with its own. It returns the new ids in the order of
--- the rows, of a table whose ids the caller may read, and the rows that were refused, by their place from 0.
+-- Adds records to a table with the caller's own privileges. rows is an array of objects; the first one has the columns
+-- of all. It adds all with one statement or, if one is refused, each with its own. It returns the new ids in the order
+-- of the rows, if the caller may read ids of the table, and the refused rows, by their place from 0.
 create function add_many(tab regclass, rows jsonb) returns jsonb
 language plpgsql volatile set search_path = :"schema", pg_temp as $$
 declare
 	written text := (select string_agg(format('%I', name), ', ') from jsonb_object_keys(rows->0) name);
-	adding  text := format('insert into %1$s (%2$s) select %2$s from jsonb_populate_recordset(null::%1$s, $1)', tab, written);
+	adding  text := format('insert into %1$s (%2$s) select %2$s from jsonb_populate_recordset(null::%1$s, $1)',
+		tab, written);
 	ids     jsonb := '[]';
 	refused jsonb := '[]';
 	place   bigint := 0;
@@ -2613,7 +2661,8 @@ declare
 	more    text;
 begin
 	adding := case when has_column_privilege(tab, 'id', 'select')
-		then format('with added as (%s returning id) select coalesce(jsonb_agg(id order by id), ''[]'') from added', adding)
+		then format('with added as (%s returning id) select coalesce(jsonb_agg(id order by id), ''[]'') from added',
+			adding)
 		else format('with added as (%s) select ''[]''::jsonb', adding) end;
 	begin
 		execute adding into ids using rows;
@@ -2642,13 +2691,13 @@ create function merge_customers(keep bigint, other bigint, taken text[]) returns
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 declare
 	caller    identity := me();
-	judgement bigint[] := judged('customer.merge');
+	judgement identity := judged('customer.merge');
 	moved     jsonb := '{}';
 	owners    bigint[];
 	child     record;
 	which     bigint;
 begin
-	if judgement[2] is null then
+	if judgement.reach is null then
 		raise exception using errcode = '42501', message = 'not permitted';
 	end if;
 	perform from customer c where c.id in (keep, other) and c.deleted_at is null order by c.id for update;
@@ -2676,8 +2725,8 @@ begin
 		from pg_constraint f join pg_attribute a on a.attrelid = f.conrelid and a.attnum = f.conkey[1]
 		where f.contype = 'f' and f.confrelid = 'customer'::regclass and f.conrelid <> f.confrelid order by 1
 	loop
-		for which in execute format('select t.id from %s t where t.%I = $1 order by t.id for update', child.tab, child.link)
-			using other
+		for which in execute format('select t.id from %s t where t.%I = $1 order by t.id for update', child.tab,
+			child.link) using other
 		loop
 			begin
 				execute format('update %s t set %I = $1, changed_in = $2 where t.id = $3', child.tab, child.link)
@@ -2687,8 +2736,8 @@ begin
 				if not child.marks then
 					raise;
 				end if;
-				execute format('update %s t set deleted_at = now(), changed_in = $1 where t.id = $2 and t.deleted_at is null',
-					child.tab)
+				execute format('update %s t set deleted_at = now(), changed_in = $1
+					where t.id = $2 and t.deleted_at is null', child.tab)
 				using -caller.session_id, which;
 			end;
 		end loop;
@@ -2760,7 +2809,7 @@ language sql stable security definer set search_path = :"schema", pg_temp as $$
 	from (select a.*, a as entry,
 		case when leads(a.action) then (select count(*) from audit b where b.batch = a.id) end as members from audit a
 		where a.collaborator_id = (select me_id()) and (a.action in ('add', 'update', 'delete', 'cancel', 'restore')
-				and a.entity in ('user', 'customer', 'contact', 'contract', 'event', 'note', 'tag', 'payment')
+				and a.entity in ('user', 'customer', 'contact', 'contract', 'event', 'note', 'tag', 'view', 'payment')
 			or leads(a.action) and exists (select from audit b where b.batch = a.id))
 			and a.batch is null and a.undoes is null and not a.derived
 			and not exists (select from audit u where u.undoes = a.id)
@@ -2796,16 +2845,16 @@ declare
 	caller    identity := me();
 	led       audit := (select a from audit a where a.id = of_entry and a.collaborator_id = caller.id
 		and leads(a.action) and a.undoes is null);
-	judgement bigint[] := judged(case led.action when 'hand-over' then 'user.handover' when 'merge' then 'customer.merge'
-		else led.entity || '.update' end);
+	judgement identity := judged(case led.action when 'hand-over' then 'user.handover'
+		when 'merge' then 'customer.merge' else led.entity || '.update' end);
 	change    audit;
 	tab       regclass;
 	row       jsonb;
 	former    jsonb;
 	taken     bigint := 0;
 begin
-	if led.id is null or judgement[2] is null and led.action <> 'import'
-		or led.action = 'hand-over' and judgement[2] <> 0
+	if led.id is null or judgement.reach is null and led.action <> 'import'
+		or led.action = 'hand-over' and judgement.reach <> 0
 		or led.action = 'merge' and within(judgement,
 			array[(select c.sales_id from customer c where c.id = led.entity_id)]) is not true then
 		raise exception using errcode = '42501', message = 'not permitted';
@@ -2827,9 +2876,9 @@ begin
 			raise exception using errcode = '23514', constraint = 'undo_added', message = 'this is not deleted';
 		end if;
 		if (case when change.action = 'add'
-				then (judged(change.entity || '.delete'))[2] is distinct from 0 and not is_fresh(change)
+				then (judged(change.entity || '.delete')).reach is distinct from 0 and not is_fresh(change)
 			when led.action in ('hand-over', 'merge') then false
-			else judgement[2] is null or judgement[2] <> 0
+			else judgement.reach is null or judgement.reach <> 0
 				and within(judgement, owners_of(change.entity, row)) is not true end)
 		then
 			raise exception using errcode = '42501', message = 'not permitted';
@@ -2862,7 +2911,8 @@ end $$;
 create function records_of(of_customer bigint) returns table (tab regclass, noun text, ids bigint[])
 language plpgsql stable set search_path = :"schema", pg_temp as $$
 declare
-	found jsonb := jsonb_build_object('customer', (select jsonb_agg(m) from merged_into(of_customer) m)); -- ids by table
+	-- ids by table
+	found jsonb := jsonb_build_object('customer', (select jsonb_agg(m) from merged_into(of_customer) m));
 begin
 	tab := 'customer';
 	noun := 'customer';
@@ -3052,6 +3102,16 @@ select t.id, t.name, case when t.customer_id is not null then 'customer' when t.
 from tag t, unnest('{1}'::integer[]) one
 where (select reach('tag.view')) = 0;
 
+-- The caller's views, and those that are shared with their role or with all. A caller who may delete the views of others
+-- sees all shared ones. Here a condition on rows is the gate, so no condition of a query comes before it.
+create view saved_views with (security_barrier) as
+select v.id, v.name, v.command, v.shared_with, v.owner_id, u.first_name || ' ' || u.last_name as owner, v.created_at,
+	v.updated_at, v.deleted_at
+from saved_view v left join collaborator u on u.id = v.owner_id, unnest('{1}'::integer[]) one
+where (select reach('view.view')) = 0
+	and (v.owner_id = (select me_id()) or v.shared_with in ('all', (select (me()).role))
+	or v.shared_with is not null and (select reached('view.delete')) = 0);
+
 create view payments as
 select p.id, p.contract_id, p.paid_on, p.amount, u.first_name || ' ' || u.last_name as recorded_by, p.created_at
 from payment p left join collaborator u on u.id = p.recorded_by, unnest('{1}'::integer[]) one
@@ -3077,6 +3137,7 @@ alter table payment enable row level security;
 alter table event enable row level security;
 alter table note enable row level security;
 alter table tag enable row level security;
+alter table saved_view enable row level security;
 
 create policy reading on collaborator for select to :"app" using ((select reached('user.view')) = 0);
 create policy adding on collaborator for insert to :"app"
@@ -3137,6 +3198,17 @@ create policy adding on tag for insert to :"app"
 create policy changing on tag for update to :"app"
 	using (within((select judged('tag.delete')), '{}')) with check (changed_in = (select my_session()));
 
+-- Callers who may delete the views of others may delete shared ones only.
+create policy reading on saved_view for select to :"app"
+	using ((select reached('view.view')) = 0
+	and (shared_with is not null or owner_id = (select reached('view.update'))));
+create policy adding on saved_view for insert to :"app"
+	with check (admits((select judged('view.add')), changed_in, '{}'));
+create policy changing on saved_view for update to :"app"
+	using (within((select judged('view.update', 'view.delete')), array[owner_id])
+		and (shared_with is not null or owner_id = (select reached('view.update'))))
+	with check (changed_in = (select my_session()));
+
 -- 10 --------------------------------------------------------------------------- grants
 -- All privileges of the app role. Triggers maintain the columns that are not named here.
 
@@ -3153,8 +3225,8 @@ grant execute on function
 	enable_mfa(bytea, bytea, bytea, bytea[]), disable_mfa(bytea), clear_mfa(bigint), require_mfa(text, boolean),
 		my_mfa(),
 	sessions_of(bigint), end_session(bigint), end_other_sessions(),
-	me(boolean), me_id(), my_session(), reach(text[]), reached(text[]), judged(text[]), within(bigint[], bigint[]),
-	admits(bigint[], bigint, bigint[]), my_account(), my_duty(), my_permissions(), hand_over(bigint, bigint),
+	identify(boolean, boolean, text[]), me(boolean), me_id(), my_session(), reach(text[]), reached(text[]),
+	judged(text[]), within(identity, bigint[]), admits(identity, bigint, bigint[]), my_account(), my_duty(), my_permissions(), hand_over(bigint, bigint),
 	fate(uuid), known_fate(uuid), requested_id(), history(text, bigint), my_changes(bigint), led_changes(bigint),
 		take_back(bigint, jsonb),
 	merge_customers(bigint, bigint, text[]),
@@ -3168,14 +3240,15 @@ grant execute on function
 		search_tokens(event), search_tokens(note)
 	to :"app";
 
-grant select on users, customers, contacts, contracts, payments, events, event_texts, notes, tags, audits to :"app";
+grant select on users, customers, contacts, contracts, payments, events, event_texts, notes, tags, saved_views, audits
+	to :"app";
 -- Columns that an update names in its conditions; everything else is read through the views.
-grant select (id, deleted_at) on collaborator, customer, contact, contract, event, note, tag to :"app";
+grant select (id, deleted_at) on collaborator, customer, contact, contract, event, note, tag, saved_view to :"app";
 grant select (canceled_at) on event to :"app";
 
 -- For currval() after the app role's own insert.
 grant select on sequence collaborator_id_seq, customer_id_seq, contact_id_seq, contract_id_seq, event_id_seq,
-	note_id_seq, tag_id_seq to :"app";
+	note_id_seq, tag_id_seq, saved_view_id_seq to :"app";
 
 grant insert (employee_number, first_name, last_name, email, role) on collaborator to :"app";
 grant update (employee_number, first_name, last_name, email, role, deleted_at) on collaborator to :"app";
@@ -3198,6 +3271,8 @@ grant insert (customer_id, contract_id, event_id, text, due, text_tokens) on not
 grant update (text, due, done_at, text_tokens, deleted_at) on note to :"app";
 grant insert (name, customer_id, contract_id, event_id) on tag to :"app";
 grant update (deleted_at) on tag to :"app";
+grant insert (name, command, shared_with) on saved_view to :"app";
+grant update (command, shared_with, deleted_at) on saved_view to :"app";
 
 insert into secret values ('made_up_salt', random_key()), ('sign_in_nonce', random_key());
 

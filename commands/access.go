@@ -18,7 +18,7 @@ func accessCommands() Table {
 			Question: aboutUser("reset the password of"), Run: resetPassword,
 		},
 		{
-			Name: "user unlock", Short: "Let a collaborator who failed to sign in try again at once",
+			Name: "user unlock", Short: "End the lockout of a collaborator after failed sign-ins",
 			Needs: action("user", "unlock"),
 			Args:  []Arg{idArg(UserID)}, Examples: []string{"user unlock 3"},
 			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
@@ -27,7 +27,7 @@ func accessCommands() Table {
 			},
 		},
 		{
-			Name: "user require-mfa", Short: "Demand a second factor of everybody with a role, or no longer",
+			Name: "user require-mfa", Short: "Require a second factor of all users with a role, or no longer",
 			Needs: action("user", "mfa"),
 			Args: []Arg{
 				{Name: "role", Kind: Role, Help: "the department's role"},

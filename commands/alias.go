@@ -119,7 +119,7 @@ func aliasCommands() Table {
 			Args: []Arg{
 				{Name: "name", Kind: Token("NAME"), Help: "a new word, or list", Optional: true},
 				{Name: "equals", Kind: Enum("=", "="), Help: "=", Optional: true},
-				{Name: "command", Kind: Line, Help: "what the word stands for", Optional: true},
+				{Name: "command", Kind: Line, Help: "the command that it runs", Optional: true},
 			},
 			Examples: []string{"alias unpaid = contract list --unpaid --mine", "alias list"},
 			Run:      runAlias,

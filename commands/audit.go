@@ -63,12 +63,12 @@ func inShort(s *Session, e repo.AuditEntry) string {
 
 func auditCommands() Table {
 	flags := listFlags(auditFields, repo.AuditSorts(),
-		Flag{Name: "user", Kind: UserID, Help: "only what this collaborator did"},
+		Flag{Name: "user", Kind: UserID, Help: "only entries of this collaborator"},
 		Flag{
 			Name: "entity", Kind: suggested("ENTITY", repo.TrailEntities()...),
-			Help: "only what concerns such records",
+			Help: "only entries about such records",
 		},
-		Flag{Name: "id", Kind: ID, Help: "only what concerns the record with this number; with --entity"},
+		Flag{Name: "id", Kind: ID, Help: "only entries about the record with this number; with --entity"},
 		Flag{Name: "action", Kind: suggested("ACTION", repo.TrailActions()...), Help: "only entries of this action"},
 		searchFlag("user, machine, action or values; it reads every entry, so narrow it with --since"),
 		Flag{Name: "since", Kind: Moment, Help: "only entries of this time or later"},
@@ -158,7 +158,7 @@ func (s *Session) NoteExport(ctx context.Context, a Answer, rows int) {
 		format = cmp.Or(format, s.Settings.Format)
 	}
 	if s.DB != nil && !s.watching && (a.Command.Verb() == "list" || a.Command.exports) && rows > 0 &&
-		(a.To.File != "" || !slices.Contains(append(forPeople, "markdown"), format)) {
+		(a.To.File != "" || a.To.Programs != nil || !slices.Contains(append(forPeople, "markdown"), format)) {
 		_ = s.DB.NoteExport(ctx, a.Command.Noun(), rows, format)
 	}
 }

@@ -29,9 +29,9 @@ func contactKind(key string, needed security.Action) Kind {
 
 func contactCommands() Table {
 	details := []Flag{
-		{Name: "role", Kind: Text(nameLimit), Help: "what they do at the customer's; '' for unknown"},
-		{Name: "email", Kind: Email, Help: "where to write to; '' for none"},
-		{Name: "phone", Kind: Phone, Help: "where to call; '' for none"},
+		{Name: "role", Kind: Text(nameLimit), Help: "their role at the customer; '' for unknown"},
+		{Name: "email", Kind: Email, Help: "the email; '' for none"},
+		{Name: "phone", Kind: Phone, Help: "the phone number; '' for none"},
 		{Name: "first", Kind: Switch, Help: "make it the customer's first contact"},
 	}
 	changes := append([]Flag{{Name: "full-name", Kind: Required(Text(nameLimit)), Help: "the person"}}, details...)

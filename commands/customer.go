@@ -49,9 +49,9 @@ func live[T any](found []T, err error, choice func(T) Choice) ([]Choice, error) 
 
 func customerCommands() Table {
 	contact := []Flag{
-		{Name: "email", Kind: Email, Help: "where to write to; '' for none"},
-		{Name: "phone", Kind: Phone, Help: "where to call; '' for none"},
-		{Name: "address", Kind: Text(textLimit), Help: "the postal address; '' for none"},
+		{Name: "email", Kind: Email, Help: "the email; '' for none"},
+		{Name: "phone", Kind: Phone, Help: "the phone number; '' for none"},
+		{Name: "address", Kind: Address, Help: "the postal address; '' for none"},
 		{Name: "language", Kind: Language, Help: "the language to write in, like fr or en-GB; '' for unknown"},
 		{Name: "sales-id", Kind: OrNone(SalesID), Help: "the sales contact; '' for none"},
 	}
@@ -117,11 +117,11 @@ func customerCommands() Table {
 			Needs: action("customer", "merge"),
 			Args: []Arg{
 				{Name: "id", Kind: ownCustomerID, Help: "the customer that stays"},
-				{Name: "other", Kind: ownCustomerID, Help: "the one that goes"},
+				{Name: "other", Kind: ownCustomerID, Help: "the customer that is deleted"},
 			},
 			Flags: []Flag{{
 				Name: "take", Kind: taken,
-				Help: "fields that the one that stays takes over: email=other,phone=other",
+				Help: "fields to copy to the customer that stays: email=other,phone=other",
 			}},
 			Destructive: true, Question: askToMerge, Examples: []string{"customer merge 39 37 --take phone=other"},
 			Run: mergeCustomers,
@@ -131,7 +131,7 @@ func customerCommands() Table {
 			Needs: action("customer", "view"),
 			Flags: []Flag{{
 				Name: "limit", Kind: Number("N", 1, 10_000),
-				Help: "at most so many pairs; without it as many as the setting limit says",
+				Help: "at most so many pairs (default: the setting limit)",
 			}},
 			Examples: []string{"customer duplicates"}, Run: listDuplicates,
 		},

@@ -47,7 +47,7 @@ func eventCommands() Table {
 		{Name: "contract-id", Kind: signedContractID, Help: "the signed contract that it belongs to"},
 		{
 			Name: "contact-id", Kind: OrNone(ContactID),
-			Help: "the customer's contact to talk to; '' for the customer's own person",
+			Help: "the customer's contact for this event; '' for the customer's own person",
 		},
 		{Name: "attendees", Kind: OrNone(Count), Help: "how many guests; '' for unknown"},
 		{Name: "comments", Kind: Note, Help: "notes, names of guests, in several lines; '' for none"},

@@ -30,7 +30,7 @@ var hitFields = []Field[hit]{
 
 func findCommands() Table {
 	return Table{{
-		Name: "find", Short: "Find any record by what it is about, the best match first",
+		Name: "find", Short: "Find records of all kinds by their words, the best match first",
 		Needs:    action("customer", "view"),
 		Args:     []Arg{{Name: "text", Kind: Words, Help: "words in any order, an address, a number"}},
 		Flags:    []Flag{formatFlag},

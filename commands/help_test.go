@@ -49,16 +49,16 @@ help animal VERB explains one of them
 
   animal list [--mine] [--kind KIND] [--search TEXT] [--columns COLUMN,…]
 
-  --mine              only those that you look after (also --assigned)
+  --mine              only your own (also --assigned)
   --kind KIND         only of this kind: cow, sheep, goat
   --search TEXT       only with this text
   --columns COLUMN,…  what to print: id, name, weight
-  --format FORMAT     how to write the answer: table, vertical, json, ndjson,
+  --format FORMAT     the format of the answer: table, vertical, json, ndjson,
                       csv, tsv, markdown, xlsx, vcard
-  --raw               csv, tsv: leave formulas as they are
-  --out FILE          write the answer to this file; its end chooses the format
+  --raw               csv, tsv: do not escape formulas
+  --out FILE          write the answer to this file, formatted by its extension
   --force             with a file: replace it
-  --excel             csv: as Excel opens it here, with the locale's signs
+  --excel             csv: with the separators that Excel expects in this locale
   --help              explain the command
 
 Examples
@@ -78,12 +78,12 @@ Examples
   --born DATE      when
   --fee AMOUNT     what it costs
   --legs N         how many
-  --format FORMAT  how to write the answer: table, vertical, json, ndjson, csv,
+  --format FORMAT  the format of the answer: table, vertical, json, ndjson, csv,
                    tsv, markdown, xlsx, vcard
-  --raw            csv, tsv: leave formulas as they are
-  --out FILE       write the answer to this file; its end chooses the format
+  --raw            csv, tsv: do not escape formulas
+  --out FILE       write the answer to this file, formatted by its extension
   --force          with a file: replace it
-  --excel          csv: as Excel opens it here, with the locale's signs
+  --excel          csv: with the separators that Excel expects in this locale
   --help           explain the command
 `,
 		"login": `Sign in

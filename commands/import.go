@@ -141,7 +141,7 @@ func (m importable) command() Command {
 	if keys := m.keys(); keys != nil {
 		c.Flags = append(c.Flags, Flag{
 			Name: "key", Kind: Enum("COLUMN", keys...),
-			Help: "change the record that has the same value here, instead of adding one",
+			Help: "change the record with the same value in this column, instead of adding one",
 		})
 	}
 	if m.noun == "customer" {

@@ -56,7 +56,7 @@ func (m many) command(where Flag) Command {
 	c := m.update
 	where.Help = "change all for which this holds, instead of one"
 	c.Flags = append(slices.Clone(c.Flags), where,
-		Flag{Name: "all", Kind: Switch, Help: "change all, or all that the other filters leave"})
+		Flag{Name: "all", Kind: Switch, Help: "change all records, or all that match the other filters"})
 	for _, f := range m.list.Flags {
 		if _, taken := findFlag(c.Flags, f.Name); !taken && !slices.Contains(pagingFlags, f.Name) && f.Name != "where" {
 			f.Help = "with --all: " + f.Help

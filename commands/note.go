@@ -102,7 +102,7 @@ func noteCommands() Table {
 			Run:      addNote,
 		},
 		{
-			Name: "note update", Short: "Change a note of yours", Needs: action("note", "update"),
+			Name: "note update", Short: "Change one of your notes", Needs: action("note", "update"),
 			Args: []Arg{idArg(ownNoteID)}, Flags: changes,
 			Examples: []string{"note update 1 --due +1w"},
 			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
@@ -113,13 +113,13 @@ func noteCommands() Table {
 			},
 		},
 		{
-			Name: "note edit", Short: "Write a note of yours anew", Needs: action("note", "update"),
-			Args:     []Arg{idArg(ownNoteID), {Name: "text", Kind: someNote, Help: "what it says from now on"}},
+			Name: "note edit", Short: "Replace the text of one of your notes", Needs: action("note", "update"),
+			Args:     []Arg{idArg(ownNoteID), {Name: "text", Kind: someNote, Help: "its new text"}},
 			Examples: []string{`note edit 1 "The caterer has called back"`},
 			Run:      updateNote,
 		},
 		{
-			Name: "note done", Short: "Mark a follow-up of yours as done", Needs: action("note", "update"),
+			Name: "note done", Short: "Mark one of your follow-ups as done", Needs: action("note", "update"),
 			Args: []Arg{idArg(ownNoteID)}, Run: marked("note", "done", noteFields, (*repo.DB).DoneNote),
 		},
 		deleteCommand("note", ownNoteID, noteFields, (*repo.DB).DeleteNote, aboutNote("delete")),

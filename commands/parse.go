@@ -63,10 +63,10 @@ func Given[T any](in Input, name string) *T {
 }
 
 // formatFlag is a flag of every command of a noun, and of session commands that answer records.
-var formatFlag = Flag{Name: "format", Kind: fileFormat, Help: "how to write the answer"}
+var formatFlag = Flag{Name: "format", Kind: fileFormat, Help: "the format of the answer"}
 
 // rawFlag is a flag of every command that answers records.
-var rawFlag = Flag{Name: "raw", Kind: Switch, Help: "csv, tsv: leave formulas as they are"}
+var rawFlag = Flag{Name: "raw", Kind: Switch, Help: "csv, tsv: do not escape formulas"}
 
 // AllFlags returns all flags of a command: its own, --yes if it is destructive, those of commands that answer records,
 // and --help.

@@ -31,7 +31,7 @@ func farmTable() Table {
 		{
 			Name: "animal list", Short: "List animals", Needs: "animal.view", Run: echo,
 			Flags: []Flag{
-				{Name: "mine", Aliases: []string{"assigned"}, Kind: Switch, Help: "only those that you look after"},
+				{Name: "mine", Aliases: []string{"assigned"}, Kind: Switch, Help: "only your own"},
 				{Name: "kind", Kind: Enum("KIND", "cow", "sheep", "goat"), Help: "only of this kind"},
 				{Name: "search", Kind: Text(255), Help: "only with this text"},
 				{Name: "columns", Kind: Columns("id", "name", "weight"), Help: "what to print"},

@@ -70,9 +70,9 @@ func listFlags[T any](fields []Field[T], sorts map[string]string, own ...Flag) [
 	return append(own,
 		Flag{
 			Name: "limit", Kind: Number("N", 1, 10_000),
-			Help: "at most so many rows; without it as many as the setting limit says",
+			Help: "at most so many rows (default: the setting limit)",
 		},
-		Flag{Name: "after", Kind: ID, Help: "the next page: start behind the record with this ID"},
+		Flag{Name: "after", Kind: ID, Help: "the next page: start after the record with this ID"},
 		Flag{Name: "sort", Kind: sortKind(keys), Help: "order by this column"},
 		Flag{Name: "deleted", Kind: Switch, Help: "the deleted ones instead"},
 		Flag{Name: "columns", Kind: Columns(names...), Help: "only these columns, in this order"},
@@ -267,7 +267,7 @@ func orNil[T comparable](value T) any {
 // historyCommand returns `NOUN history ID`.
 func historyCommand(noun string, kind Kind) Command {
 	return Command{
-		Name: noun + " history", Short: "Show who changed what, from what to what", Needs: action(noun, "view"),
+		Name: noun + " history", Short: "Show the changes: who, when, before and after", Needs: action(noun, "view"),
 		Args: []Arg{idArg(kind)}, Examples: []string{noun + " history 1"},
 		Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
 			id := Value[int64](in, "id")

@@ -97,7 +97,7 @@ func shellCommands() Table {
 			},
 		},
 		{
-			Name: "help", Short: "Show what can be said, or one command of it", Needs: security.Public,
+			Name: "help", Short: "Show the commands, or explain one", Needs: security.Public,
 			Args: []Arg{
 				{Name: "noun", Kind: helpNoun, Help: "a noun or a session command", Optional: true},
 				{Name: "verb", Kind: helpVerb, Help: "what to do with it", Optional: true},
@@ -117,7 +117,7 @@ func shellCommands() Table {
 		},
 		{
 			Name: "source", Short: "Run the commands of a file", Needs: security.SignedIn,
-			Args: []Arg{{Name: "file", Kind: Path, Help: "a file with one command a line"}},
+			Args: []Arg{{Name: "file", Kind: Path, Help: "a file with one command a line"}}, prints: true,
 			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
 				return Output{}, s.Source(ctx, Value[string](in, "file"))
 			},
@@ -140,8 +140,8 @@ func shellCommands() Table {
 				return Output{}, nil
 			},
 		},
-		{Name: "exit", Short: "Leave, as Ctrl-D does", Needs: security.Public, Run: leave},
-		{Name: "quit", Short: "Leave, as Ctrl-D does", Needs: security.Public, Run: leave},
+		{Name: "exit", Short: "Exit, as Ctrl-D does", Needs: security.Public, Run: leave},
+		{Name: "quit", Short: "Exit, as Ctrl-D does", Needs: security.Public, Run: leave},
 	}
 }
 
@@ -237,6 +237,6 @@ func All() Table {
 		forMany(overtaking(slices.Concat(accountCommands(), shellCommands(), fateCommands(), editCommands(),
 			undoCommands(), aliasCommands(), findCommands(), waitingCommands(), customerCommands(), privacyCommands(),
 			contactCommands(),
-			contractCommands(), eventCommands(), noteCommands(), tagCommands(), userCommands(), accessCommands(),
+			contractCommands(), eventCommands(), noteCommands(), tagCommands(), viewCommands(), userCommands(), accessCommands(),
 			factorCommands(), sessionCommands(), auditCommands())))))
 }

@@ -64,13 +64,14 @@ func tagCommands() Table {
 			},
 		},
 		{
-			Name: "tag add", Short: "Put a tag on a customer, contract or event", Needs: action("tag", "add"),
+			Name: "tag add", Short: "Add a tag to a customer, contract or event", Needs: action("tag", "add"),
 			Args: tag, Examples: []string{"tag add customer 2 vip"},
 			Run: changeTag("tagged", "tagged", (*repo.DB).AddTag),
 		},
 		{
-			Name: "tag remove", Short: "Take a tag off a customer, contract or event", Needs: action("tag", "delete"),
-			Args: tag, Run: changeTag("is no longer tagged", "untagged", (*repo.DB).RemoveTag),
+			Name: "tag remove", Short: "Remove a tag from a customer, contract or event",
+			Needs: action("tag", "delete"), Args: tag,
+			Run: changeTag("is no longer tagged", "untagged", (*repo.DB).RemoveTag),
 		},
 	}
 }

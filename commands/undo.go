@@ -23,9 +23,9 @@ var undoneFields = []Field[repo.LastChange]{
 
 func undoCommands() Table {
 	return Table{{
-		Name: "undo", Short: "Take back your own last change, unless somebody has changed the record since",
+		Name: "undo", Short: "Undo your own last change, unless somebody has changed the record since",
 		Needs: security.SignedIn,
-		Flags: []Flag{{Name: "skip", Kind: Switch, Help: "pass over changes that cannot be taken back"}, formatFlag},
+		Flags: []Flag{{Name: "skip", Kind: Switch, Help: "skip changes that cannot be undone"}, formatFlag},
 		Run:   undo,
 	}}
 }
@@ -37,7 +37,7 @@ func undo(ctx context.Context, s *Session, in Input) (Output, error) {
 	}
 	var passed []string
 	for i, c := range changes {
-		err := takeBack(ctx, s, c)
+		err := revert(ctx, s, c)
 		switch {
 		case err == nil:
 			out, err := undone(ctx, s, c)
@@ -49,28 +49,28 @@ func undo(ctx context.Context, s *Session, in Input) (Output, error) {
 		case !Readable(err) || s.DB.IsAtomic() && undoable(s, c) == nil:
 			return Output{}, err
 		}
-		passed = append(passed, "passed over: "+err.Error())
+		passed = append(passed, "skipped: "+err.Error())
 	}
 	if passed != nil {
-		return Output{}, &worded{"none of your changes can be taken back", strings.Join(passed, "\n"), repo.ErrConflict}
+		return Output{}, &worded{"none of your changes can be undone", strings.Join(passed, "\n"), repo.ErrConflict}
 	}
 	return Output{}, &worded{
 		"there is nothing to undo",
-		"undo takes back your own changes of records, the last one first", repo.ErrNotFound,
+		"undo reverts your own changes of records, the last one first", repo.ErrNotFound,
 	}
 }
 
-// takeBack undoes a change, or returns an error that says why it cannot.
-func takeBack(ctx context.Context, s *Session, c repo.LastChange) error {
+// revert undoes a change, or returns an error that says why it cannot.
+func revert(ctx context.Context, s *Session, c repo.LastChange) error {
 	if err := undoable(s, c); err != nil {
 		return err
 	}
 	err := s.DB.Undo(ctx, c)
 	switch {
 	case isBare(err, repo.ErrDenied) && c.Action == "add" && !s.May(action(c.Entity, "delete")):
-		return &worded{theChange(s, c) + " cannot be taken back: something depends on it by now", "", repo.ErrDenied}
+		return &worded{theChange(s, c) + " cannot be undone: something depends on it by now", "", repo.ErrDenied}
 	case err != nil && !errors.Is(err, repo.ErrDenied) && Readable(err):
-		err = &worded{fmt.Sprintf("%s cannot be taken back: %v", theChange(s, c), err), "", err}
+		err = &worded{fmt.Sprintf("%s cannot be undone: %v", theChange(s, c), err), "", err}
 	}
 	return named(err, c.Entity, c.EntityID)
 }
@@ -83,7 +83,7 @@ func (s *Session) pointOn(ctx context.Context, err error, next []repo.LastChange
 	}
 	for _, c := range next {
 		if undoable(s, c) == nil && s.trial(ctx, func(t *Session) error { return t.DB.Undo(ctx, c) }) == nil {
-			skip := "undo --skip takes back " + theChange(s, c)
+			skip := "undo --skip undoes " + theChange(s, c)
 			return &worded{text, strings.TrimPrefix(hint+"\n"+skip, "\n"), err}
 		}
 	}
@@ -144,7 +144,7 @@ func undoable(s *Session, c repo.LastChange) error {
 		if c.Members != nil {
 			it = "one of the records"
 		}
-		return &worded{fmt.Sprintf("%s cannot be taken back: %s has changed %s since, at %s", change, who, it,
+		return &worded{fmt.Sprintf("%s cannot be undone: %s has changed %s since, at %s", change, who, it,
 			clock(s, *c.ChangedAt)), "", repo.ErrConflict}
 	}
 	needed := action(c.Entity, "update")
@@ -162,17 +162,17 @@ func undoable(s *Session, c repo.LastChange) error {
 	}
 	if c.Entity == "contract" && c.Action == "add" {
 		return &worded{
-			change + " cannot be taken back: a contract is not deleted",
+			change + " cannot be undone: a contract is not deleted",
 			fmt.Sprintf("contract cancel %d ends one that is not signed", c.EntityID), repo.ErrConflict,
 		}
 	}
 	if !s.May(needed) && !c.Fresh && c.Action != "import" {
-		return &worded{fmt.Sprintf("not permitted: %s cannot be taken back without %s, which the role %s does not have",
+		return &worded{fmt.Sprintf("not permitted: %s cannot be undone without %s, which the role %s does not have",
 			change, needed, s.Me.Role), "", repo.ErrDenied}
 	}
 	for _, v := range c.Before {
 		if text, _ := v.(string); text == repo.Erased || unopened.MatchString(text) {
-			return &worded{change + " cannot be taken back: what was there before is " +
+			return &worded{change + " cannot be undone: the value before is " +
 				strings.Trim(fmt.Sprint(v), "‹›"), "", repo.ErrConflict}
 		}
 	}
@@ -192,9 +192,9 @@ func tellUndone(s *Session, c repo.LastChange) string {
 	at := clock(s, c.At)
 	switch {
 	case c.Members != nil:
-		return fmt.Sprintf("taken back: %s, %s in all", theChange(s, c), Plural(*c.Members, "change"))
+		return fmt.Sprintf("undone: %s, %s in all", theChange(s, c), Plural(*c.Members, "change"))
 	case c.Entity == "payment":
-		return fmt.Sprintf("contract %v: the payment of %v at %s is taken back by its opposite", c.After["contract_id"],
+		return fmt.Sprintf("contract %v: the payment of %v at %s is undone by its opposite", c.After["contract_id"],
 			c.After["amount"], at)
 	case c.Action == "add":
 		return fmt.Sprintf("%s %d deleted: you had added it at %s", c.Entity, c.EntityID, at)

@@ -47,7 +47,7 @@ func userCommands() Table {
 	}
 	reassign := Flag{
 		Name: "reassign-to", Kind: UserID,
-		Help: "who takes over their customers, open contracts and coming events",
+		Help: "the new contact of their customers, open contracts and coming events",
 	}
 	changes := []Flag{
 		{Name: "email", Kind: Required(Email), Help: "the address to sign in with"},
@@ -72,7 +72,7 @@ func userCommands() Table {
 		},
 		getUserCommand(),
 		{
-			Name: "user add", Short: "Add a collaborator; answers a one-time password for them",
+			Name: "user add", Short: "Add a collaborator; prints a one-time password for them",
 			Needs: action("user", "add"),
 			Args: []Arg{
 				{Name: "email", Kind: Required(Email), Help: "the address to sign in with"},
@@ -82,7 +82,7 @@ func userCommands() Table {
 			},
 			Flags: []Flag{number, {
 				Name: "password-file", Kind: Path,
-				Help: "give them the password in this file, which stays theirs",
+				Help: "give them the password in this file, not a one-time password",
 			}},
 			Run: addUser,
 		},
@@ -114,10 +114,10 @@ func userCommands() Table {
 			},
 		},
 		{
-			Name: "user hand-over", Short: "Move somebody's customers, open contracts and coming events to another",
+			Name: "user hand-over", Short: "Give a collaborator's customers, contracts and coming events to another",
 			Needs:       action("user", "handover"),
 			Args:        []Arg{idArg(UserID)},
-			Flags:       []Flag{{Name: "to", Kind: UserID, Help: "who takes them over", Required: true}},
+			Flags:       []Flag{{Name: "to", Kind: UserID, Help: "the new contact", Required: true}},
 			Destructive: true,
 			Question:    askToHandOver,
 			Examples:    []string{"user hand-over 3 --to 4"},

@@ -78,9 +78,13 @@ var wordings = map[string]wording{
 	"tag_of_contract": {ErrConflict, "it has this tag already"},
 	"tag_of_event":    {ErrConflict, "it has this tag already"},
 
+	"saved_view_own":    {ErrConflict, "you have a view of this name already"},
+	"saved_view_shared": {ErrConflict, "another shared view has this name: save yours under another one to share it"},
+	"view_role":         {ErrInvalid, "there is no role %s"},
+
 	"deleted_record":   {ErrNotFound, ""},
 	"request_pkey":     {ErrRepeated, ""},
-	"undo_changed":     {ErrConflict, "it has been changed in this moment: nothing was taken back"},
+	"undo_changed":     {ErrConflict, "it has just been changed: nothing was undone"},
 	"undo_added":       {ErrConflict, "contracts and payments that were added are not deleted"},
 	"audit_undoes_key": {ErrConflict, "it has just been undone already"},
 }

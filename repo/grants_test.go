@@ -15,7 +15,7 @@ import (
 // mayCall are the functions that the app role may execute: all of them.
 const mayCall = `
 crm.add_many(regclass,jsonb)
-crm.admits(bigint[],bigint,bigint[])
+crm.admits(crm.identity,bigint,bigint[])
 crm.blockers(integer)
 crm.change_many(text,regclass,jsonb,boolean,boolean)
 crm.change_password(bytea,integer,integer,integer,bytea,bytea)
@@ -32,6 +32,7 @@ crm.export_customer(bigint)
 crm.fate(uuid)
 crm.hand_over(bigint,bigint)
 crm.history(text,bigint)
+crm.identify(boolean,boolean,text[])
 crm.judged(text[])
 crm.known_fate(uuid)
 crm.lead_import(text)
@@ -75,7 +76,7 @@ crm.sign_out()
 crm.take_back(bigint,jsonb)
 crm.touch()
 crm.unlock_user(bigint)
-crm.within(bigint[],bigint[])
+crm.within(crm.identity,bigint[])
 crm.writer_class()`
 
 // mayTouch are its privileges on tables, views and sequences, and the columns of privileges that are not on all
@@ -114,6 +115,11 @@ note_id_seq SELECT
 notes SELECT
 payment INSERT(amount,contract_id,paid_on)
 payments SELECT
+saved_view INSERT(command,name,shared_with)
+saved_view SELECT(deleted_at,id)
+saved_view UPDATE(command,deleted_at,shared_with)
+saved_view_id_seq SELECT
+saved_views SELECT
 tag INSERT(contract_id,customer_id,event_id,name)
 tag SELECT(deleted_at,id)
 tag UPDATE(deleted_at)

@@ -76,7 +76,7 @@ func (db *DB) Undo(ctx context.Context, c LastChange) error {
 		step{query: squirrel.Expr("select set_config('crm.undoes', '', true)")})
 	switch {
 	case err == nil && !current:
-		return say(ErrConflict, "it has been changed in this moment: nothing was taken back")
+		return say(ErrConflict, "it has just been changed: nothing was undone")
 	case err == nil && !touched:
 		return ErrDenied
 	}

@@ -112,7 +112,7 @@ func TestUndoEveryNoun(t *testing.T) {
 		Page: repo.Page{Limit: 9, Search: "somebody"},
 	})).Rows
 	if len(found) != 0 {
-		t.Error("the name that was taken back is still found")
+		t.Error("the undone name is still found")
 	}
 	if n := read[int](w,
 		"select count(*) from payment where contract_id = $1 having sum(amount) = 0 and count(distinct paid_on) = 1",
@@ -243,15 +243,15 @@ func TestUndoRefused(t *testing.T) {
 	is(t, w.undo("manage"), repo.ErrConflict, "a signed contract is pending again")
 	ok[repo.Contract](t)(w.as("sales1").PayContract(ctx, k, 1000, nil))
 	ok[repo.Contract](t)(w.as("manage").UpdateContract(ctx, k, repo.Change{"status": text("finished")}))
-	is(t, w.undo("sales1"), repo.ErrConflict, "the payment of a finished contract is taken back")
+	is(t, w.undo("sales1"), repo.ErrConflict, "the payment of a finished contract is undone")
 	ok[repo.Customer](t)(w.as("sales1").UpdateCustomer(ctx, c, repo.Change{"sales_id": ptr(w.ids["sales2"])}))
-	is(t, w.undo("sales1"), repo.ErrDenied, "a customer that was handed over is taken back")
+	is(t, w.undo("sales1"), repo.ErrDenied, "a customer that was handed over is undone")
 	before := w.checksums()
 	for _, person := range []string{"sales1", "manage"} {
 		_ = w.undo(person)
 	}
 	if w.checksums() != before {
-		t.Error("an undoing that was refused changed something")
+		t.Error("a refused undo changed something")
 	}
 }
 
@@ -417,8 +417,8 @@ func TestUndoHandOver(t *testing.T) {
 	ok[repo.Handed](t)(manage.HandOver(ctx, w.ids["sales1"], w.ids["sales2"]))
 	mine := ok[repo.LastChange](t)(manage.LastChange(ctx))
 	ok[repo.Contract](t)(w.as("admin").UpdateContract(ctx, open, repo.Change{"total_amount": ptr(repo.Money(1))}))
-	is(t, manage.Undo(ctx, mine), repo.ErrConflict, "taking back what was changed since")
-	is(t, w.as("admin").Undo(ctx, mine), repo.ErrDenied, "taking back another's hand-over")
+	is(t, manage.Undo(ctx, mine), repo.ErrConflict, "undoing a record that was changed since")
+	is(t, w.as("admin").Undo(ctx, mine), repo.ErrDenied, "undoing another's hand-over")
 	w.undone("admin")
 	errs := concurrently(func() error { return manage.Undo(ctx, mine) }, func() error { return manage.Undo(ctx, mine) })
 	if n := succeeded(t, errs, repo.ErrConflict); n != 1 || state() != before {

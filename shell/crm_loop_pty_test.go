@@ -20,7 +20,7 @@ var loopPromises = map[string]func(*testing.T){
 	"ctrl-c discards a line, ctrl-d leaves":     loopDiscard,
 	"ctrl-c when a command ends":                loopLateCancel,
 	"destructive commands ask, default no":      loopAsks,
-	"what cannot be taken back asks twice":      loopAsksTwice,
+	"what cannot be undone asks twice":          loopAsksTwice,
 	"resizing":                                  loopResize,
 	"ctrl-z and fg, at the prompt and in a run": loopSuspend,
 	"fast typing and type-ahead":                loopTyping,
@@ -29,6 +29,7 @@ var loopPromises = map[string]func(*testing.T){
 	"a dumb terminal":                           loopDumb,
 	"next pages, last id, names":                loopPages,
 	"an answer in a file":                       loopToFile,
+	"an answer in a program":                    loopToProgram,
 }
 
 func loopEnds(t *testing.T) {

@@ -205,8 +205,8 @@ func watchRefuses(t *testing.T) {
 func helpExplains(t *testing.T) {
 	d := sit(t, deskConfig{login: "sales1", rows: 60, env: []string{"PAGER="}})
 	for _, command := range []string{"help", "?"} {
-		inOrder(t, plainly(d.run(command)), "Records", "customer", "list export get add update import history", "Session",
-			"login EMAIL", "exit")
+		inOrder(t, plainly(d.run(command)), "Records", "customer", "list export get add update import history",
+			"Session", "login EMAIL", "exit")
 	}
 	if out := plainly(d.run("help customer")); !strings.Contains(out, "customer add") ||
 		strings.Contains(out, "customer delete") {
@@ -274,7 +274,7 @@ func aliasesLast(t *testing.T) {
 
 func welcomes(t *testing.T) {
 	d := sit(t, deskConfig{})
-	for _, want := range []string{"crm ", d.database, `"help" says what can be said`} {
+	for _, want := range []string{"crm ", d.database, `"help" lists the commands`} {
 		if !strings.Contains(d.screen(), want) {
 			t.Errorf("the welcome does not say %q:\n%s", want, d.screen())
 		}

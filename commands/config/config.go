@@ -58,7 +58,7 @@ func Options() []Option {
 		{"database.owner", "", "crm_owner", role, "the role that owns them and cannot log in"},
 		{
 			"database.app", "", "crm_app", role,
-			"the role that crm connects as, if the URL does not name it; as database.name",
+			"crm connects as this role, if the URL does not name it; as database.name",
 		},
 		{
 			"database.connect_timeout", "", 10 * time.Second, duration(time.Millisecond, time.Hour),
@@ -70,9 +70,12 @@ func Options() []Option {
 		},
 		{
 			"embedded.dir", "", "", text,
-			"where the private server lives; empty: crm/server in the user's data directory",
+			"the directory of the private server; empty: crm/server in the user's data directory",
 		},
-		{"embedded.bin_dir", "", "", text, "PostgreSQL's programs for the private server; empty: searched"},
+		{
+			"embedded.bin_dir", "", "", text,
+			"the directory of PostgreSQL's programs for the private server; empty: the usual places",
+		},
 		{
 			"encryption.keyset_file", "", "", text,
 			"the key of sealed customer data; empty: keyset.json beside the config. " +
@@ -92,38 +95,45 @@ func Options() []Option {
 			"how long an access token lasts; renewed by itself",
 		},
 		{
-			"password.memory_mib", "", 64, commands.Number("N", 1, 1024),
-			"argon2id: memory for a new password, in MiB; at " +
-				"least 46 with 1 iteration, 19 with 2, 12 with 3, 9 with 4, 7 with 5",
+			"password.memory_mib", "", 64, commands.Number("N", 19, 1024),
+			"argon2id: memory for a new password, in MiB; at least 19, and 46 with 1 iteration",
 		},
 		{"password.iterations", "", 3, commands.Number("N", 1, 100), "argon2id: passes over it"},
 		{"password.parallelism", "", 4, commands.Number("N", 1, 255), "argon2id: lanes"},
 		{
 			"locale.time_zone", "", "Europe/Paris", known("time zone", "Europe/Paris", timeZone),
-			"how times are read and written",
+			"the time zone of all times",
 		},
 		{
 			"locale.region", "", "FR", known("country", "FR", country),
 			"the country of phone numbers without a country code",
 		},
-		{"locale.currency", "", "EUR", known("currency", "EUR", currencyCode), "of all amounts (ISO 4217)"},
-		{"locale.language", "", "fr", known("language", "fr", languageTag), "the signs in amounts (BCP 47)"},
-		{"history.file", "", "", text, "where the prompt's history is kept; empty: crm/history in the user's state " +
+		{"locale.currency", "", "EUR", known("currency", "EUR", currencyCode), "the currency of amounts (ISO 4217)"},
+		{
+			"locale.language", "", "fr", known("language", "fr", languageTag),
+			"the language of amounts and sorting (BCP 47)",
+		},
+		{
+			"shell.pipe", "", "", programs,
+			"the programs that answers may be piped to with | , separated by spaces: less head grep; true: all; " +
+				"empty: none",
+		},
+		{"history.file", "", "", text, "the file of the prompt's history; empty: crm/history in the user's state " +
 			"directory"},
-		{"history.size", "", 1000, commands.Number("N", 0, 1_000_000), "lines of history; 0 keeps none"},
+		{"history.size", "", 1000, commands.Number("N", 0, 1_000_000), "lines of history; 0 stores none"},
 		{"sentry.dsn", "", "", text, "the Sentry project that errors and events go to; empty: none"},
 		{"sentry.environment", "", "production", text, "the environment that Sentry shows"},
 		{
 			"format", "format", "table", commands.Format,
-			"how answers are written: table, vertical, json, ndjson, csv, tsv or " +
+			"the format of answers: table, vertical, json, ndjson, csv, tsv or " +
 				"markdown",
 		},
-		{"color", "color", "auto", commands.Color, "when answers are coloured: auto, always or never"},
+		{"color", "color", "auto", commands.Color, "the colours of answers: auto, always or never"},
 		{"limit", "", 50, commands.Number("N", 1, 10_000), "rows of a list"},
 		{"login", "login", "", orEmpty(commands.Email), "sign in with this email first"},
 		{"password_file", "password-file", "", text, "read the password from this file"},
-		{"keep_going", "keep-going", false, text, "a script runs on after an error"},
-		{"atomic", "atomic", false, text, "a script is done as a whole or not at all"},
+		{"keep_going", "keep-going", false, text, "a script continues after an error"},
+		{"atomic", "atomic", false, text, "a script makes all its changes or none"},
 		{"yes", "yes", false, text, "destructive commands do not ask"},
 		{"quiet", "quiet", false, text, "data, warnings and errors only"},
 	}
@@ -166,6 +176,11 @@ func orEmpty(k commands.Kind) commands.Kind {
 	}
 	return k
 }
+
+// programs is the kind of the programs that answers may be piped to.
+var programs = commands.Kind{Parse: func(_ *commands.Session, text string) (any, error) {
+	return commands.ParsePrograms(text)
+}}
 
 // identifier returns the kind of names for PostgreSQL objects: at most 63 bytes, not one of reserved, and without the
 // prefix of system names.

@@ -53,12 +53,12 @@ var lineCommands = []struct{ name, help string }{
 	{"backup FILE", "back the database up into a file"},
 	{"restore FILE", "make the database that a backup holds"},
 	{"seed", "add fictional data, or --purge it"},
-	{"rotate-keys", "seal and index everything anew under fresh keys"},
+	{"rotate-keys", "re-encrypt and re-index everything under new keys"},
 	{"keyset list", "list the keys, here and in the database"},
 	{"keyset import FILE", "add the keys of another keyset"},
 	{"keyset fingerprint", "print a digest to compare by phone"},
 	{"verify-audit", "check the trail's chain, name the first bad entry"},
-	{"config check", "name the weak spots of the set-up"},
+	{"config check", "name weak settings"},
 }
 
 // Commands returns the names of the operator's commands, and "" for the shell.
