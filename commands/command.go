@@ -22,6 +22,7 @@ type Command struct {
 	Examples    []string        // whole lines that work on the demo data
 	Needs       security.Action // the zero value: no one may run it
 	Destructive bool            // asks first at the prompt, needs --yes in a script
+	prints      bool            // prints while it runs, so that nothing can read its answer
 	exports     bool            // writes its answer to the file named by its argument
 	Pays        bool            // asks first if a record is given by name instead of ID
 	Run         func(ctx context.Context, s *Session, in Input) (Output, error)

@@ -93,7 +93,7 @@ func contractCommands() Table {
 			Args: []Arg{idArg(ContractID)}, Examples: []string{"contract payments 1"},
 			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
 				id := Value[int64](in, "id")
-				payments, err := s.DB.Payments(ctx, id)
+				_, payments, err := s.DB.Payments(ctx, id)
 				return list(paymentFields, payments), named(err, "contract", id)
 			},
 		},
@@ -179,11 +179,10 @@ var paymentFields = func() []Field[repo.Payment] {
 // getContract shows a contract and, for people, its last three payments.
 func getContract(ctx context.Context, s *Session, in Input) (Output, error) {
 	id := Value[int64](in, "id")
-	c, err := s.DB.Contract(ctx, id)
+	c, payments, err := s.DB.Payments(ctx, id)
 	if err != nil {
 		return Output{}, named(err, "contract", id)
 	}
-	payments, err := s.DB.Payments(ctx, id)
 	out := single(contractFields, c)
 	f, most := NewAmountFormat(s.Locale), 3
 	for i, p := range payments[max(0, len(payments)-most):] {
@@ -193,7 +192,7 @@ func getContract(ctx context.Context, s *Session, in Input) (Output, error) {
 		}
 		out.addMessage(fmt.Sprintf("%s paid on %s", f.Format(p.Amount), p.PaidOn.Format(time.DateOnly)))
 	}
-	return out, err
+	return out, nil
 }
 
 // givesAway asks before a sales collaborator moves their own contract to a customer of another collaborator, who may

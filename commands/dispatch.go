@@ -67,6 +67,10 @@ func Dispatch(ctx context.Context, s *Session, line string, typed bool) (Answer,
 	}
 	c, rest, err := s.permitted(ctx, words, typed)
 	answer := Answer{Command: c}
+	var programs [][]string
+	if err == nil {
+		rest, programs, err = s.cutPrograms(c, rest)
+	}
 	if err == nil && c.StandsFor != nil {
 		if words, err = s.replaced(ctx, c, rest, typed); err == nil {
 			line = joinRaw(words) // for the next page
@@ -76,6 +80,9 @@ func Dispatch(ctx context.Context, s *Session, line string, typed bool) (Answer,
 	}
 	if err != nil {
 		return answer, err
+	}
+	if programs != nil {
+		line = strings.TrimSpace(c.Name + " " + joinRaw(rest)) // for the next page
 	}
 	if typed {
 		asked := len(rest)
@@ -91,9 +98,11 @@ func Dispatch(ctx context.Context, s *Session, line string, typed bool) (Answer,
 		return answer, err
 	}
 	if in.Help {
-		return s.help(strings.Fields(c.Name))
+		answer, err = s.help(strings.Fields(c.Name))
+		answer.To.Programs = programs
+		return answer, err
 	}
-	if answer.To, err = in.destination(c); err != nil {
+	if answer.To, err = in.destination(c, programs); err != nil {
 		return answer, err
 	}
 	answer.Format, answer.Raw = Value[string](in, "format"), in.Has("raw")
@@ -265,6 +274,11 @@ func (t Table) Find(s *Session, words []Word, abbreviations bool) (Command, []Wo
 	if len(words) == 0 {
 		return Command{}, nil, usagef("no command")
 	}
+	if len(words) > 1 { // the usual case, at once
+		if c, ok := t.named(words[0].Value + " " + words[1].Value); ok && s.May(c.Needs) {
+			return c, words[2:], nil
+		}
+	}
 	allowed := t.Allowed(s)
 	noun, err := choose("", words[0].Value, t.Nouns(), allowed.Nouns(), abbreviations)
 	if err != nil {
@@ -311,8 +325,10 @@ func (t Table) Verbs(noun string) []string {
 }
 
 func (t Table) named(name string) (Command, bool) {
-	if i := slices.IndexFunc(t, func(c Command) bool { return c.Name == name }); i >= 0 {
-		return t[i], true
+	for i := range t {
+		if t[i].Name == name {
+			return t[i], true
+		}
 	}
 	return Command{}, false
 }

@@ -117,7 +117,7 @@ func shellCommands() Table {
 		},
 		{
 			Name: "source", Short: "Run the commands of a file", Needs: security.SignedIn,
-			Args: []Arg{{Name: "file", Kind: Path, Help: "a file with one command a line"}},
+			Args: []Arg{{Name: "file", Kind: Path, Help: "a file with one command a line"}}, prints: true,
 			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
 				return Output{}, s.Source(ctx, Value[string](in, "file"))
 			},

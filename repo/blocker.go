@@ -29,21 +29,25 @@ func (db *DB) reportBlockers(ctx context.Context, conn *pgx.Conn, shared bool) (
 	ctx, cancel := context.WithCancel(ctx)
 	var mu sync.Mutex // guards over
 	over, pid := false, conn.PgConn().PID()
-	go func() {
-		for pause := firstLook; db.link.clock.sleep(ctx, pause) == nil; pause = nextLook {
+	// A timer, not a goroutine: nearly every statement is over before it fires.
+	look := time.AfterFunc(firstLook, func() {
+		for {
 			found, err := db.blockersOf(ctx, pid)
-			if err != nil || len(found) == 0 {
-				continue
+			if err == nil && len(found) > 0 {
+				mu.Lock()
+				defer mu.Unlock()
+				if !over {
+					db.link.blocked(found)
+				}
+				return
 			}
-			mu.Lock()
-			defer mu.Unlock()
-			if !over {
-				db.link.blocked(found)
+			if db.link.clock.sleep(ctx, nextLook) != nil {
+				return
 			}
-			return
 		}
-	}()
+	})
 	return func() {
+		look.Stop()
 		cancel()
 		mu.Lock()
 		defer mu.Unlock()
@@ -55,5 +59,6 @@ func (db *DB) reportBlockers(ctx context.Context, conn *pgx.Conn, shared bool) (
 func (db *DB) blockersOf(ctx context.Context, pid uint32) ([]Blocker, error) {
 	apart := db.outsideScript().Quiet()
 	apart.used, apart.heard = nil, nil
-	return list(ctx, apart, squirrel.Expr("select name, own from blockers($1)", int64(pid)), pgx.RowToStructByName[Blocker])
+	query := squirrel.Expr("select name, own from blockers($1)", int64(pid))
+	return list(ctx, apart, query, pgx.RowToStructByName[Blocker])
 }

@@ -122,12 +122,22 @@ type Payment struct {
 
 var payments = entityOf[Payment]("payment", "payment", "payments", finder{})
 
-// Payments returns the payments of a contract, oldest first; ErrNotFound if there is no such contract.
-func (db *DB) Payments(ctx context.Context, contract int64) ([]Payment, error) {
-	if _, err := db.Contract(ctx, contract); err != nil {
-		return nil, err
+// Payments returns a contract and its payments, oldest first, in one exchange; ErrNotFound if there is no such contract.
+func (db *DB) Payments(ctx context.Context, contract int64) (Contract, []Payment, error) {
+	var found []Contract
+	var paid []Payment
+	err := db.ask(ctx,
+		step{contracts.live(contract), collect(&found, contracts.row(db))},
+		step{
+			payments.from().Where(squirrel.Eq{"contract_id": contract}).OrderBy("id"), collect(&paid, payments.row(db)),
+		})
+	switch {
+	case err != nil:
+		return Contract{}, nil, err
+	case len(found) == 0:
+		return Contract{}, nil, ErrNotFound
 	}
-	return list(ctx, db, payments.from().Where(squirrel.Eq{"contract_id": contract}).OrderBy("id"), payments.row(db))
+	return found[0], paid, nil
 }
 
 // PayContract records a payment; on is its date, nil for today.
