@@ -25,6 +25,7 @@ type Page struct {
 	Deleted  bool   // the deleted records instead of the live ones
 	Count    bool   // count the records on all pages
 	indexed  bool   // an index has the order of the page
+	whole    string // the table whose rows the list has all; empty: some condition leaves rows out
 	Language string // of the alphabet that encrypted texts are sorted by (BCP 47); empty for Unicode's order
 }
 
@@ -131,7 +132,11 @@ func listPage[T any](
 		steps = append(steps, page, stopEarly()) // a page in another order reads all rows anyway
 	}
 	if p.Count {
-		count := sq().Select("count(*)").FromSelect(q.RemoveColumns().Column("1").Limit(MostCounted+1), "counted")
+		all := q.RemoveColumns().Column("1")
+		if p.whole != "" { // without the joins of the view
+			all = sq().Select("1").From(p.whole).Where(isDeleted(p.Deleted))
+		}
+		count := sq().Select("count(*)").FromSelect(all.Limit(MostCounted+1), "counted")
 		steps = append(steps, step{count, value(&found.Total)})
 	}
 	return found, db.ask(ctx, steps...)
