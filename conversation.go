@@ -35,6 +35,9 @@ func (p *program) converse(ctx context.Context) error {
 		return err
 	}
 	defer done()
+	if scripts != nil && shell.SeemsClosed(os.Stdout) {
+		_ = shell.Say(os.Stderr, "warning: standard output is closed, or discards the answers: > /dev/null says that it shall")
+	}
 	at, err := p.locate(ctx)
 	if err != nil {
 		return err
@@ -77,6 +80,7 @@ func (p *program) converse(ctx context.Context) error {
 }
 
 func (p *program) shell(db *repo.DB) *shell.Shell {
+	programs, _ := commands.ParsePrograms(p.GetString("shell.pipe")) // was checked
 	sh := &shell.Shell{
 		Session: &commands.Session{
 			DB: db,
@@ -93,6 +97,7 @@ func (p *program) shell(db *repo.DB) *shell.Shell {
 				TokenLifetime: p.GetDuration("session.token"), SessionLifetime: p.GetDuration("session.lifetime"),
 				Password: p.passwordCost(),
 			},
+			Programs: programs,
 		},
 		Data: os.Stdout, Words: os.Stderr, Secrets: p.secrets(), Reporter: p.reporter,
 		Screen: shell.ScreenOf(os.Stdout),

@@ -91,7 +91,7 @@ func TestHouse(t *testing.T) {
 func TestTable(t *testing.T) {
 	names := map[string]bool{}
 	for _, c := range commands.All() {
-		if names[c.Name] || c.Short == "" || c.Needs == "" || c.Run == nil {
+		if names[c.Name] || c.Short == "" || c.Needs == "" || (c.Run == nil) == (c.StandsFor == nil) {
 			t.Errorf("%s: twice, or without Short, Needs or Run", c.Name)
 		}
 		names[c.Name] = true

@@ -32,7 +32,9 @@ const version = "0.4.0"
 var schemaSQL string
 
 func main() {
-	signal.Ignore(syscall.SIGPIPE) // a closed pipe becomes an error of the write, so the private server is stopped
+	// A closed pipe becomes an error of the write, so the private server is stopped. Programs that are started would
+	// inherit an ignored signal.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	os.Exit(run(os.Args[1:]))
 }
 

@@ -183,6 +183,6 @@ func command(t *testing.T, database, keyset string, args ...string) *exec.Cmd {
 	home := t.TempDir()
 	crm.Env = append(os.Environ(), "HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_DATA_HOME="+home, "XDG_STATE_HOME="+home,
 		"CRM_DATABASE_URL="+appURL(database), "CRM_KEYSET="+keyset, "CRM_PASSWORD="+seed.DemoPassword,
-		"CRM_PASSWORD_MEMORY_MIB=12", "GORACE="+noNap)
+		"CRM_PASSWORD_MEMORY_MIB=19", "CRM_PASSWORD_ITERATIONS=2", "GORACE="+noNap)
 	return crm
 }

@@ -65,11 +65,14 @@ func TestScripts(t *testing.T) {
 			env.Setenv("SERVER_URL", appURL("")) // of the app role, for the database of CRM_DATABASE_NAME
 			env.Setenv("CRM_KEYSET", keyset)
 			env.Setenv("CRM_PASSWORD", seed.DemoPassword)
-			env.Setenv("CRM_PASSWORD_MEMORY_MIB", "12")
+			env.Setenv("CRM_PASSWORD_MEMORY_MIB", "19")
+			env.Setenv("CRM_PASSWORD_ITERATIONS", "2")
 			env.Setenv("CRM_LOCALE_LANGUAGE", "en")
 			env.Setenv("GORACE", noNap)
+			imports, err := filepath.Abs(filepath.Join("shell", "testdata", "imports"))
+			env.Setenv("IMPORTS", imports) // files as other programs write them
 			env.Values["database"], env.Values["test"] = database, env.T()
-			return nil
+			return err
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"status": func(ts *testscript.TestScript, neg bool, args []string) { runStatus(ts, args[0], args[1:]) },
@@ -145,7 +148,7 @@ func runTogether(ts *testscript.TestScript, count string, args []string) {
 			crm.Dir = ts.Getenv("WORK")
 			for _, name := range []string{
 				"PATH", "HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "CRM_DATABASE_URL", "CRM_KEYSET",
-				"CRM_PASSWORD", "CRM_PASSWORD_MEMORY_MIB", "CRM_LOCALE_LANGUAGE", "GORACE",
+				"CRM_PASSWORD", "CRM_PASSWORD_MEMORY_MIB", "CRM_PASSWORD_ITERATIONS", "CRM_LOCALE_LANGUAGE", "GORACE",
 			} {
 				crm.Env = append(crm.Env, name+"="+ts.Getenv(name))
 			}

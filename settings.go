@@ -54,8 +54,10 @@ func (p *program) configure() error {
 			return usage("%s: %w", p.source(o), err)
 		}
 	}
-	if err := p.passwordCost().Check(); err != nil {
-		return usage("password.memory_mib and password.iterations: %w", err)
+	if p.passwordCost().Check() != nil {
+		return usage("password.memory_mib and password.iterations: %d MiB with %s are too cheap: want at least 46 MiB "+
+			"with 1 iteration or 19 MiB with 2", p.GetInt("password.memory_mib"),
+			commands.Plural(int64(p.GetInt("password.iterations")), "iteration"))
 	}
 	return nil
 }

@@ -158,7 +158,7 @@ func (s *Session) NoteExport(ctx context.Context, a Answer, rows int) {
 		format = cmp.Or(format, s.Settings.Format)
 	}
 	if s.DB != nil && !s.watching && (a.Command.Verb() == "list" || a.Command.exports) && rows > 0 &&
-		(a.To.File != "" || !slices.Contains(append(forPeople, "markdown"), format)) {
+		(a.To.File != "" || a.To.Programs != nil || !slices.Contains(append(forPeople, "markdown"), format)) {
 		_ = s.DB.NoteExport(ctx, a.Command.Noun(), rows, format)
 	}
 }

@@ -22,9 +22,13 @@ type Command struct {
 	Examples    []string        // whole lines that work on the demo data
 	Needs       security.Action // the zero value: no one may run it
 	Destructive bool            // asks first at the prompt, needs --yes in a script
+	prints      bool            // prints while it runs, so that nothing can read its answer
 	exports     bool            // writes its answer to the file named by its argument
 	Pays        bool            // asks first if a record is given by name instead of ID
 	Run         func(ctx context.Context, s *Session, in Input) (Output, error)
+	// StandsFor returns the words of another command that runs instead; rest are the words after the command's name. It
+	// is nil for other commands.
+	StandsFor func(ctx context.Context, s *Session, rest []Word) ([]Word, error)
 	// Question returns the question of a destructive command at the prompt, without "?". If it is nil, the question is
 	// the typed line. Before the question, Run is tried in a transaction that is rolled back, so that a command that
 	// would be refused is refused without a question.

@@ -40,6 +40,9 @@ func (t Table) Complete(s *Session, before string) Completion {
 	}
 	nothing = Completion{Start: typing.Start, Word: typing.Value}
 	t = t.Allowed(s)
+	if pipeSign(words) > 0 {
+		return nothing.program(s, words[len(words)-1])
+	}
 	if len(words) == 0 {
 		return nothing.offer(append(t.nounChoices(), s.Aliases.choices()...))
 	}
@@ -53,10 +56,16 @@ func (t Table) Complete(s *Session, before string) Completion {
 		return nothing
 	}
 	name, rest := noun, words[1:]
-	if verbs := t.Verbs(noun); len(verbs) > 0 {
-		if len(words) == 1 {
-			return nothing.offer(t.verbChoices(noun))
+	alone, _ := t.named(noun)
+	verbs := t.Verbs(noun)
+	switch {
+	case len(verbs) > 0 && len(words) == 1:
+		c := nothing.offer(t.verbChoices(noun))
+		if alone.StandsFor != nil {
+			c.Kind = alone.Args[0].Kind
 		}
+		return c
+	case len(verbs) > 0 && (alone.StandsFor == nil || slices.Contains(verbs, words[1].Value)):
 		verb, err := choose(noun+" ", words[1].Value, verbs, verbs, true)
 		if err != nil {
 			return nothing
@@ -66,6 +75,17 @@ func (t Table) Complete(s *Session, before string) Completion {
 	c, _ := t.named(name)
 	a := analysis{binder: binder{session: s, command: c, flags: c.AllFlags()}, table: t, before: before, typing: typing}
 	return a.complete(rest)
+}
+
+// program completes the name of a program behind a |, and the names of files behind that. before is the word before.
+func (c Completion) program(s *Session, before Word) Completion {
+	if before.Raw == "|" {
+		c = c.offer(choices(s.Programs.names))
+		c.Hint = "PROGRAM: reads the answer"
+		return c
+	}
+	c.Kind = Path
+	return c
 }
 
 func (t Table) nounChoices() []Choice {

@@ -51,7 +51,7 @@ func customerCommands() Table {
 	contact := []Flag{
 		{Name: "email", Kind: Email, Help: "the email; '' for none"},
 		{Name: "phone", Kind: Phone, Help: "the phone number; '' for none"},
-		{Name: "address", Kind: Text(textLimit), Help: "the postal address; '' for none"},
+		{Name: "address", Kind: Address, Help: "the postal address; '' for none"},
 		{Name: "language", Kind: Language, Help: "the language to write in, like fr or en-GB; '' for unknown"},
 		{Name: "sales-id", Kind: OrNone(SalesID), Help: "the sales contact; '' for none"},
 	}

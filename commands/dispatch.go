@@ -65,14 +65,24 @@ func Dispatch(ctx context.Context, s *Session, line string, typed bool) (Answer,
 	if len(words) <= 2 && wantsHelp(words[len(words)-1:]) {
 		return s.help(values(words[:len(words)-1]))
 	}
-	c, rest, err := s.Table.Find(s, words, typed)
-	if err != nil {
-		return Answer{}, s.noteRefusal(ctx, Command{Name: words[0].Value}, Input{}, err)
-	}
+	c, rest, err := s.permitted(ctx, words, typed)
 	answer := Answer{Command: c}
-	if !s.May(c.Needs) {
-		in, _ := c.Parse(s, rest) // for the trail
-		return answer, s.noteRefusal(ctx, c, in, forbidden(s, c.Name))
+	var programs [][]string
+	if err == nil {
+		rest, programs, err = s.cutPrograms(c, rest)
+	}
+	if err == nil && c.StandsFor != nil {
+		if words, err = s.replaced(ctx, c, rest, typed); err == nil {
+			line = joinRaw(words) // for the next page
+			c, rest, err = s.permitted(ctx, words, false)
+			answer.Command = c
+		}
+	}
+	if err != nil {
+		return answer, err
+	}
+	if programs != nil {
+		line = strings.TrimSpace(c.Name + " " + joinRaw(rest)) // for the next page
 	}
 	if typed {
 		asked := len(rest)
@@ -88,9 +98,11 @@ func Dispatch(ctx context.Context, s *Session, line string, typed bool) (Answer,
 		return answer, err
 	}
 	if in.Help {
-		return s.help(strings.Fields(c.Name))
+		answer, err = s.help(strings.Fields(c.Name))
+		answer.To.Programs = programs
+		return answer, err
 	}
-	if answer.To, err = in.destination(c); err != nil {
+	if answer.To, err = in.destination(c, programs); err != nil {
 		return answer, err
 	}
 	answer.Format, answer.Raw = Value[string](in, "format"), in.Has("raw")
@@ -122,6 +134,31 @@ func Dispatch(ctx context.Context, s *Session, line string, typed bool) (Answer,
 		}
 	}
 	return answer, err
+}
+
+// permitted returns the command at the beginning of the words and the words after it, or an error if the session may not
+// run it.
+func (s *Session) permitted(ctx context.Context, words []Word, typed bool) (Command, []Word, error) {
+	c, rest, err := s.Table.Find(s, words, typed)
+	if err != nil {
+		return Command{}, nil, s.noteRefusal(ctx, Command{Name: words[0].Value}, Input{}, err)
+	}
+	if !s.May(c.Needs) {
+		in, _ := c.Parse(s, rest) // for the trail
+		return c, nil, s.noteRefusal(ctx, c, in, forbidden(s, c.Name))
+	}
+	return c, rest, nil
+}
+
+// replaced returns the words of the command that a command stands for.
+func (s *Session) replaced(ctx context.Context, c Command, rest []Word, typed bool) (words []Word, err error) {
+	if typed {
+		if rest, err = s.fill(ctx, c, rest); err != nil {
+			return nil, err
+		}
+	}
+	words, err = c.StandsFor(ctx, s, rest)
+	return words, s.noteRefusal(ctx, c, Input{}, s.explainSignedOut(ctx, err))
 }
 
 // remember stores the ID of an answer's single record for $_, and the command for the next page of a list.
@@ -249,7 +286,8 @@ func (t Table) Find(s *Session, words []Word, abbreviations bool) (Command, []Wo
 	}
 	alone, standsAlone := t.named(noun)
 	switch {
-	case standsAlone && (len(words) == 1 || len(t.Verbs(noun)) == 0):
+	case standsAlone && (len(words) == 1 || len(t.Verbs(noun)) == 0 ||
+		alone.StandsFor != nil && !slices.Contains(t.Verbs(noun), words[1].Value)):
 		return alone, words[1:], nil
 	case len(allowed.Verbs(noun)) == 0:
 		return Command{}, nil, forbidden(s, noun)

@@ -66,12 +66,16 @@ type Destination struct {
 	File    string // empty: the screen
 	Replace bool   // an existing file
 	Excel   bool   // csv with a byte order mark and the locale's signs
+	// Programs read the answer, one after the other, each with its arguments; nil: none.
+	Programs [][]string
 }
 
-// destination returns where the answer is written. A file name's extension sets the format. It returns an error if the
+// destination returns where the answer is written: to a file, or to the programs. A file name's extension sets the format. It returns an error if the
 // file cannot be written, so that the command does not run.
-func (in Input) destination(c Command) (Destination, error) {
-	d := Destination{File: Value[string](in, "out"), Replace: in.Has("force"), Excel: in.Has("excel")}
+func (in Input) destination(c Command, programs [][]string) (Destination, error) {
+	d := Destination{
+		File: Value[string](in, "out"), Replace: in.Has("force"), Excel: in.Has("excel"), Programs: programs,
+	}
 	if c.exports {
 		d.File = cmp.Or(d.File, Value[string](in, "file"))
 	}
@@ -92,6 +96,9 @@ func (in Input) destination(c Command) (Destination, error) {
 	}
 	if d.File == "-" {
 		d.File = ""
+	}
+	if d.File != "" && programs != nil {
+		return d, usagef("the answer goes to the file %s or to %s, not to both", show(d.File), programs[0][0])
 	}
 	return d, d.check()
 }

@@ -13,90 +13,29 @@ import (
 
 // This file finds out which column of a file means which column of the records, and which record a row changes.
 
-// headersOf are names by which other programs, in English and French, call a column, as plainHeader writes them. The
-// column's own name is one too, and so is customer for customer_id and sales_contact for sales_id.
-var headersOf = map[string][]string{
-	"company_name": {
-		"company", "organization", "organisation", "organization name", "account", "account name", "associated company",
-		"business",
-		"societe", "nom de la societe", "entreprise", "raison sociale", "organization 1 name",
-	},
-	"full_name": {
-		"name", "contact", "contact name", "person", "display name", "nom", "nom complet", "nom du contact",
-		"interlocuteur",
-	},
-	"first_name": {"given name", "first", "forename", "prenom"},
-	"last_name":  {"family name", "last", "surname", "nom de famille", "nom"},
-	"email": {
-		"e mail", "mail", "email address", "e mail address", "e mail 1 value", "courriel",
-		"adresse email", "adresse e mail", "adresse de messagerie", "adresse mail",
-	},
-	"phone": {
-		"phone number", "telephone", "tel", "mobile", "mobile phone", "business phone", "phone 1 value",
-		"mobile phone number", "telephone bureau", "tel mobile", "telephone mobile", "portable", "numero de telephone",
-	},
-	"address": {
-		"postal address", "street address", "complete address", "address 1 formatted", "adresse",
-		"adresse postale", "business street",
-	},
-	"language": {"lang", "preferred language", "langue"},
-	"sales_id": {
-		"sales", "sales person", "salesperson", "contact owner", "owner", "account manager",
-		"commercial", "vendeur", "responsable commercial",
-	},
-	"customer_id": {
-		"client", "customer name", "company", "company name", "account", "societe", "entreprise",
-		"email", "customer email",
-	},
-	"contract_id":  {"contrat", "contract number", "numero de contrat"},
-	"contact_id":   {"contact", "contact name", "interlocuteur"},
-	"support_id":   {"support", "assistance"},
-	"total_amount": {"total", "amount", "price", "value", "montant", "montant total", "prix", "prix total"},
-	"amount":       {"total", "value", "payment", "paid", "montant", "paiement", "reglement", "montant paye"},
-	"paid_on":      {"date", "day", "payment date", "date de paiement", "date du paiement", "regle le", "paye le"},
-	"status":       {"state", "stage", "statut", "etat"},
-	"name": {
-		"event", "title", "subject", "event name", "nom", "evenement", "titre", "objet",
-		"nom de l evenement",
-	},
-	"start_date": {"start", "begin", "from", "start time", "debut", "date de debut", "date debut", "du"},
-	"end_date":   {"end", "until", "to", "end time", "fin", "date de fin", "date fin", "au"},
-	"location":   {"place", "venue", "where", "lieu", "endroit", "emplacement", "salle"},
-	"attendees": {
-		"guests", "people", "participants", "number of attendees", "invites", "nombre d invites",
-		"nombre de participants", "convives",
-	},
-	"comments":        {"notes", "note", "comment", "description", "remarques", "commentaires", "commentaire"},
-	"role":            {"department", "job", "job title", "title", "service", "departement", "fonction", "poste"},
-	"employee_number": {"employee", "number", "employee id", "matricule", "numero", "numero d employe"},
-}
-
-// plainHeader returns a header in the form of headersOf: its folded words.
-func plainHeader(header string) string { return strings.Join(finding.Words(header), " ") }
-
-// means reports whether a header, as plainHeader writes it, is another name of a column.
-func means(header, column string) bool {
-	short, isID := strings.CutSuffix(column, "_id")
-	return isID && (header == short || header == short+" contact") || slices.Contains(headersOf[column], header)
-}
-
 // A source is where the values of a column are.
 type source struct {
 	target *target
-	at     []int // the cells, which are joined
+	at     [][]int // groups of cells: the first one with a value is taken
+	join   string  // between the cells of a group
 }
 
 // text returns the value in a row, without the apostrophe that keeps a spreadsheet from running it.
 func (s source) text(cells []string) string {
-	var parts []string
-	for _, at := range s.at {
-		if at < len(cells) {
-			if text := strings.TrimSpace(revived(cells[at])); text != "" {
-				parts = append(parts, text)
+	for _, group := range s.at {
+		var parts []string
+		for _, at := range group {
+			if at < len(cells) {
+				if text := strings.TrimSpace(revived(cells[at])); text != "" {
+					parts = append(parts, text)
+				}
 			}
 		}
+		if parts != nil {
+			return strings.Join(parts, s.join)
+		}
 	}
-	return strings.Join(parts, " ")
+	return ""
 }
 
 // idTarget stands for the number of a record, which no row sets.
@@ -117,7 +56,7 @@ func (i *importing) match(own map[string]string) error {
 	if err := i.matchOwn(own, place, taken); err != nil {
 		return err
 	}
-	i.matchNames(place, taken)
+	i.matchParts(place, taken)
 	if err := i.matchRest(headers, taken); err != nil {
 		return err
 	}
@@ -125,9 +64,10 @@ func (i *importing) match(own map[string]string) error {
 		plain := strings.ReplaceAll(plainHeader(h), " ", "_")
 		known := slices.ContainsFunc(repo.ColumnsOfNoun(i.noun), func(c repo.Column) bool { return c.Name == plain })
 		if !taken[at] && plain != "" && !known && i.file.Header.Line > 0 {
-			i.unused = append(i.unused, show(h))
+			i.unused = append(i.unused, at)
 		}
 	}
+	i.filled = make([]bool, len(headers))
 	return i.complete()
 }
 
@@ -150,32 +90,51 @@ func (i *importing) matchOwn(own map[string]string, place map[string]int, taken 
 		case column != "" && i.source(column) != nil:
 			return usagef("--map names %s twice", column)
 		case column != "":
-			i.sources = append(i.sources, source{t, []int{at}})
+			i.sources = append(i.sources, source{target: t, at: [][]int{{at}}})
 		}
 		taken[at] = true
 	}
 	return nil
 }
 
-// matchNames takes the first and the last name of a person who has one name here.
-func (i *importing) matchNames(place map[string]int, taken map[int]bool) {
-	t := i.target("full_name")
-	if _, whole := place["full name"]; t == nil || whole || i.source("full_name") != nil ||
-		i.target("first_name") != nil {
-		return
-	}
-	find := func(column string) int {
-		for header, at := range place {
-			if !taken[at] && (header == plainHeader(column) || means(header, column)) {
-				return at
-			}
+// matchParts takes columns that a file holds in parts, such as the first and the last name of a person.
+func (i *importing) matchParts(place map[string]int, taken map[int]bool) {
+	for _, c := range composed {
+		t, is := i.target(c.column), i.source(c.column)
+		if _, whole := place[plainHeader(c.column)]; t == nil || whole || i.target("first_name") != nil ||
+			is != nil && is.join != c.join {
+			continue
 		}
-		return -1
+		group := c.find(place, taken)
+		switch {
+		case group == nil:
+			continue
+		case is == nil:
+			i.sources = append(i.sources, source{t, [][]int{group}, c.join})
+		default:
+			is.at = append(is.at, group)
+		}
+		for _, at := range group {
+			taken[at] = true
+		}
 	}
-	if first, last := find("first_name"), find("last_name"); first >= 0 && last >= 0 {
-		i.sources = append(i.sources, source{t, []int{first, last}})
-		taken[first], taken[last] = true, true
+}
+
+// find returns the places of the parts; nil if one that is needed is not there.
+func (c composite) find(place map[string]int, taken map[int]bool) (group []int) {
+	for n, names := range c.parts {
+		found := slices.IndexFunc(names, func(name string) bool {
+			at, there := place[name]
+			return there && !taken[at] && !slices.Contains(group, at)
+		})
+		switch {
+		case found >= 0:
+			group = append(group, place[names[found]])
+		case n < c.needed:
+			return nil
+		}
 	}
+	return group
 }
 
 // matchRest takes headers by their names, and where none is a column's own name by another one.
@@ -184,34 +143,55 @@ func (i *importing) matchRest(headers []string, taken map[int]bool) error {
 	for n := range i.targets {
 		targets = append(targets, &i.targets[n])
 	}
-	fits := []func(header, column string) bool{
-		func(header, column string) bool { return header == plainHeader(column) },
-		means,
-	}
-	for _, fit := range fits {
+	for _, fits := range []func(header, column string) bool{
+		func(header, column string) bool {
+			return header == plainHeader(column) || slices.Contains(several, column) && usual(header, column) >= 0
+		},
+		func(header, column string) bool { return usual(header, column) >= 0 },
+	} {
 		for _, t := range targets {
 			if i.source(t.column) != nil {
 				continue
 			}
 			var found []int
 			for at, h := range headers {
-				if !taken[at] && fit(plainHeader(h), t.column) {
+				if !taken[at] && fits(plainHeader(h), t.column) {
 					found = append(found, at)
 				}
 			}
-			if len(found) > 1 {
-				a, b := headers[found[0]], headers[found[1]]
-				return &worded{
-					fmt.Sprintf("the headers %s and %s may both be %s", show(a), show(b), t.column),
-					fmt.Sprintf("say which one is: --map %s", Quote(a+"="+t.column)), repo.ErrInvalid,
-				}
-			}
-			if len(found) == 1 {
-				i.sources = append(i.sources, source{t, found})
-				taken[found[0]] = true
+			if err := i.matchFound(t, headers, found, taken); err != nil {
+				return err
 			}
 		}
 	}
+	return nil
+}
+
+// matchFound takes one of the headers that fit a column: the usual one of a person's details, else the only one. What
+// people have several of is taken from the first cell with a value.
+func (i *importing) matchFound(t *target, headers []string, found []int, taken map[int]bool) error {
+	if len(found) == 0 {
+		return nil
+	}
+	if len(found) > 1 && !slices.Contains(details, t.column) {
+		a, b := headers[found[0]], headers[found[1]]
+		return &worded{
+			fmt.Sprintf("the headers %s and %s may both be %s", show(a), show(b), t.column),
+			fmt.Sprintf("say which one is: --map %s", Quote(a+"="+t.column)), repo.ErrInvalid,
+		}
+	}
+	slices.SortStableFunc(found, func(a, b int) int {
+		return usual(plainHeader(headers[a]), t.column) - usual(plainHeader(headers[b]), t.column)
+	})
+	if !slices.Contains(several, t.column) {
+		found = found[:1]
+	}
+	own := source{target: t}
+	for _, at := range found {
+		own.at = append(own.at, []int{at})
+		taken[at] = true
+	}
+	i.sources = append(i.sources, own)
 	return nil
 }
 

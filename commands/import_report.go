@@ -150,8 +150,8 @@ func (i *importing) answer() Output {
 	if i.noun == "user" && i.added > 0 && would == "" {
 		out.addMessage("user reset-password ID gives each of them a one-time password")
 	}
-	if i.unused != nil {
-		out.Warnings = append(out.Warnings, "not imported: "+some(i.unused))
+	if unused := i.notImported(); unused != nil {
+		out.Warnings = append(out.Warnings, "not imported: "+some(unused))
 	}
 	out.Warnings = append(out.Warnings, append(i.doubts, i.report()...)...)
 	if would != "" {
@@ -162,6 +162,16 @@ func (i *importing) answer() Output {
 		out.Events = append(out.Events, Event{Name: i.noun + " imported", Level: LevelWarning, Entity: i.noun})
 	}
 	return out
+}
+
+// notImported lists the headers that nothing is imported from although they have values.
+func (i *importing) notImported() (headers []string) {
+	for _, at := range i.unused {
+		if i.filled[at] {
+			headers = append(headers, show(i.file.Header.Cells[at]))
+		}
+	}
+	return headers
 }
 
 // some lists a few of many words.

@@ -26,7 +26,8 @@ type importing struct {
 	path    string
 	file    *intake.File
 	sources []source
-	unused  []string // headers that nothing is imported from
+	unused  []int  // headers that nothing is imported from
+	filled  []bool // headers with a value in some row
 	key     string
 	known   known
 	seen    map[string]int      // the line of each key
@@ -54,15 +55,16 @@ type referred struct {
 	err error
 }
 
-// row reads a row. A wrong one is noted.
-func (i *importing) row(ctx context.Context, row intake.Row) error {
-	i.rows++
-	var wrong []string
+// values reads the cells of a row. It returns a line for each wrong one.
+func (i *importing) values(ctx context.Context, row intake.Row) (read Input, wrong []string, err error) {
 	if extra := row.Cells[min(len(row.Cells), len(i.file.Header.Cells)):]; slices.ContainsFunc(extra,
 		func(c string) bool { return strings.TrimSpace(c) != "" }) {
 		wrong = append(wrong, fmt.Sprintf("has %d values for %d columns", len(row.Cells), len(i.file.Header.Cells)))
 	}
-	read := Input{values: map[string]any{}, resolved: map[string]any{}}
+	for at, text := range row.Cells[:min(len(row.Cells), len(i.filled))] {
+		i.filled[at] = i.filled[at] || strings.TrimSpace(text) != ""
+	}
+	read = Input{values: map[string]any{}, resolved: map[string]any{}}
 	for _, src := range i.sources {
 		text := src.text(row.Cells)
 		if text == "" || src.target == &idTarget {
@@ -74,13 +76,23 @@ func (i *importing) row(ctx context.Context, row intake.Row) error {
 		case errors.As(err, &of):
 			wrong = append(wrong, fmt.Sprintf("%s %s: %s", src.target.column, show(text), of.text))
 		case err != nil:
-			return err
+			return read, nil, err
 		default:
 			read.values[strings.ReplaceAll(src.target.column, "_", "-")] = value
 			if src.target.kind.Doubt != nil {
 				i.doubt(row, src.target.kind.Doubt(value))
 			}
 		}
+	}
+	return read, wrong, nil
+}
+
+// row reads a row. A wrong one is noted.
+func (i *importing) row(ctx context.Context, row intake.Row) error {
+	i.rows++
+	read, wrong, err := i.values(ctx, row)
+	if err != nil {
+		return err
 	}
 	r := imported{Row: row, change: repo.Change{}, later: repo.Change{}}
 	was, err := i.record(row.Cells, row.Line)
@@ -148,6 +160,9 @@ var serial = regexp.MustCompile(`^-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?$`)
 // faulty is the value of a formula that fails.
 var faulty = regexp.MustCompile(`^#(REF!|N/A|VALUE!|NAME\?|DIV/0!|NUM!|NULL!)$`)
 
+// shortDate is a date without a century, as LibreOffice shows dates. It is in the years 2000 to 2099.
+var shortDate = regexp.MustCompile(`^([0-9]{1,2}([/.])[0-9]{1,2}[/.])([0-9]{2})( .*)?$`)
+
 // value reads a cell. It returns a rowError if it is wrong.
 func (i *importing) value(ctx context.Context, t *target, text string) (any, error) {
 	parse := t.kind.Parse
@@ -174,6 +189,9 @@ func (i *importing) value(ctx context.Context, t *target, text string) (any, err
 	}
 	if i.file.Date != nil && faulty.MatchString(text) {
 		return nil, &rowError{"is an error of the spreadsheet"}
+	}
+	if t.kind.InFull != nil {
+		text = shortDate.ReplaceAllString(text, "${1}20$3$4")
 	}
 	value, err := parse(i.s, text)
 	switch {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/mail"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +17,8 @@ import (
 
 	"golang.org/x/text/language"
 	"golang.org/x/text/unicode/norm"
+
+	"crm/security/finding"
 )
 
 // Text returns the kind of a text of at most limit characters, which may be empty. Its value is a trimmed string in
@@ -87,14 +90,26 @@ func hidden(r rune) bool {
 // Count is the kind of a number of things, from zero. Its value is an int.
 var Count = Number("N", 0, 1_000_000_000)
 
-// Number returns the kind of a whole number from least to most. Its value is an int.
+var nonDigits = regexp.MustCompile(`[^0-9]`)
+
+// thousands is a whole number in groups of three digits, as spreadsheets show it.
+var thousands = regexp.MustCompile(`^[0-9]{1,3}([ \x{a0}\x{202f}.,'’][0-9]{3})+$`)
+
+// Number returns the kind of a whole number from least to most. Its value is an int. In a cell its digits may be
+// grouped.
 func Number(name string, least, most int) Kind {
-	return Kind{Name: name, Parse: func(_ *Session, text string) (any, error) {
+	parse := func(_ *Session, text string) (any, error) {
 		n, err := strconv.Atoi(strings.TrimSpace(text))
 		if err != nil || n < least || n > most {
 			return nil, fmt.Errorf("want a whole number from %d to %d", least, most)
 		}
 		return n, nil
+	}
+	return Kind{Name: name, Parse: parse, Cell: func(s *Session, text string) (any, error) {
+		if thousands.MatchString(text) {
+			text = nonDigits.ReplaceAllString(text, "")
+		}
+		return parse(s, text)
 	}}
 }
 
@@ -164,7 +179,9 @@ func choices(words []string) []Choice {
 }
 
 // Email is the kind of an email address without a display name, which may be empty. Its value is a string.
-var Email = Kind{Name: "EMAIL", Parse: func(_ *Session, text string) (any, error) {
+var Email = Kind{Name: "EMAIL", Parse: readEmail, Cell: firstOf(readEmail)}
+
+func readEmail(_ *Session, text string) (any, error) {
 	text, err := cleanText(text, 255)
 	if err != nil || text == "" {
 		return "", err
@@ -174,7 +191,38 @@ var Email = Kind{Name: "EMAIL", Parse: func(_ *Session, text string) (any, error
 		return "", errors.New("want an address like ada@example.com")
 	}
 	return text, nil
-}}
+}
+
+// firstOf returns a parser of cells with several values, of which it takes the first. Google writes ::: between them.
+func firstOf(parse func(*Session, string) (any, error)) func(*Session, string) (any, error) {
+	return func(s *Session, text string) (any, error) {
+		for value := range strings.SplitSeq(text, ":::") {
+			if value = strings.TrimSpace(value); value != "" {
+				return parse(s, value)
+			}
+		}
+		return parse(s, text)
+	}
+}
+
+// Address is the kind of a postal address, which may be empty. Its value is a string of one line; the lines of a cell
+// are joined with commas.
+var Address = addressKind()
+
+func addressKind() Kind {
+	k := Text(textLimit)
+	parse := k.Parse
+	k.Cell = func(s *Session, text string) (any, error) {
+		var lines []string
+		for line := range strings.Lines(text) {
+			if line = strings.Trim(line, ", \t\r\n"); line != "" {
+				lines = append(lines, line)
+			}
+		}
+		return parse(s, strings.Join(lines, ", "))
+	}
+	return k
+}
 
 // mailDomain reports whether the address ends in a valid domain name (RFC 1035 section 2.3.1, extended to letters of
 // every script).
@@ -193,21 +241,31 @@ func mailDomain(address string) bool {
 }
 
 // Language is the kind of a language tag (BCP 47), which may be empty; its value is a string in the usual case:
-// "en-GB".
+// "en-GB". In a cell it may be a name, as in "French / Français" or "English (US)".
 var Language = Kind{
-	Name: "LANGUAGE",
-	Parse: func(_ *Session, text string) (any, error) {
-		text, err := cleanText(text, 35)
-		if err != nil || text == "" {
-			return "", err
+	Name: "LANGUAGE", Parse: readLanguage,
+	Cell: func(s *Session, text string) (any, error) {
+		names := finding.Words(text)
+		for _, c := range languages {
+			if len(names) > 0 && names[0] == strings.ToLower(c.Help) {
+				return c.Text, nil
+			}
 		}
-		tag, err := language.Parse(text)
-		if err != nil {
-			return nil, errors.New("want the code of a language like fr, de or en-GB")
-		}
-		return tag.String(), nil
+		return readLanguage(s, text)
 	},
 	Values: func(*Session) []Choice { return languages },
+}
+
+func readLanguage(_ *Session, text string) (any, error) {
+	text, err := cleanText(text, 35)
+	if err != nil || text == "" {
+		return "", err
+	}
+	tag, err := language.Parse(text)
+	if err != nil {
+		return nil, errors.New("want the code of a language like fr, de or en-GB")
+	}
+	return tag.String(), nil
 }
 
 // languages are the languages that completion offers.

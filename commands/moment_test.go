@@ -62,6 +62,8 @@ func TestMoment(t *testing.T) {
 		{"Europe/Paris", "1 déc. 2027 18 h 30", "2027-12-01T18:30:00+01:00", ""},
 		{"Europe/Paris", "14 JUILLET 2027", "2027-07-14T00:00:00+02:00", ""},
 		{"Europe/Paris", "3 sept 2027", "2027-09-03T00:00:00+02:00", ""},
+		{"Europe/Paris", "4 févr. 2027", "2027-02-04T00:00:00+01:00", ""},
+		{"Europe/Paris", "31 janv. 2027", "2027-01-31T00:00:00+01:00", ""},
 		{"Europe/Paris", "31 juin 2027", "", "there is no day 31 juin 2027"},
 		{"Europe/Paris", "4 Ju 2027", "", form},
 		{"Europe/Paris", "4 Jun", "", form},

@@ -16,7 +16,7 @@ import (
 // Phone is the kind of a phone number, which may be empty. Its value is a string in E.164: + and digits. A number
 // without a country code belongs to the session's region. For other countries, + and 4 to 15 digits are accepted with
 // a warning even if their plan does not have such numbers: the company uses numbers such as +666 12345.
-var Phone = Kind{Name: "PHONE", Parse: readPhone, Doubt: doubtPhone}
+var Phone = Kind{Name: "PHONE", Parse: readPhone, Cell: firstOf(readPhone), Doubt: doubtPhone}
 
 var errPhone = errors.New("want a phone number, with + and the country code if it is abroad")
 

@@ -43,6 +43,7 @@ type Session struct {
 	LastID   int64    // ID of the last record answered alone; 0: none
 	Next     string   // the command for the next page of the last list; empty without one
 	Aliases  *Aliases // the user's own names for commands
+	Programs Programs // may read answers, behind a |
 
 	// Retyped asks the user to type one of the words before an action that cannot be undone; nil means yes.
 	Retyped func(ctx context.Context, question string, words ...string) error

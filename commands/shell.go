@@ -117,7 +117,7 @@ func shellCommands() Table {
 		},
 		{
 			Name: "source", Short: "Run the commands of a file", Needs: security.SignedIn,
-			Args: []Arg{{Name: "file", Kind: Path, Help: "a file with one command a line"}},
+			Args: []Arg{{Name: "file", Kind: Path, Help: "a file with one command a line"}}, prints: true,
 			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
 				return Output{}, s.Source(ctx, Value[string](in, "file"))
 			},
@@ -237,6 +237,6 @@ func All() Table {
 		forMany(overtaking(slices.Concat(accountCommands(), shellCommands(), fateCommands(), editCommands(),
 			undoCommands(), aliasCommands(), findCommands(), waitingCommands(), customerCommands(), privacyCommands(),
 			contactCommands(),
-			contractCommands(), eventCommands(), noteCommands(), tagCommands(), userCommands(), accessCommands(),
+			contractCommands(), eventCommands(), noteCommands(), tagCommands(), viewCommands(), userCommands(), accessCommands(),
 			factorCommands(), sessionCommands(), auditCommands())))))
 }

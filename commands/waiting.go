@@ -27,7 +27,7 @@ var taskFields = []Field[task]{
 
 func waitingCommands() Table {
 	return Table{{
-		Name: "inbox", Short: "Show the work that waits for you, and the commands that list it", Needs: security.SignedIn,
+		Name: "inbox", Short: "Show the work that waits for you, and the commands to list it", Needs: security.SignedIn,
 		Flags: []Flag{formatFlag}, Examples: []string{"inbox"},
 		Run: func(ctx context.Context, s *Session, _ Input) (Output, error) {
 			tasks, err := tasksOf(ctx, s)

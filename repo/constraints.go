@@ -78,6 +78,10 @@ var wordings = map[string]wording{
 	"tag_of_contract": {ErrConflict, "it has this tag already"},
 	"tag_of_event":    {ErrConflict, "it has this tag already"},
 
+	"saved_view_own":    {ErrConflict, "you have a view of this name already"},
+	"saved_view_shared": {ErrConflict, "another shared view has this name: save yours under another one to share it"},
+	"view_role":         {ErrInvalid, "there is no role %s"},
+
 	"deleted_record":   {ErrNotFound, ""},
 	"request_pkey":     {ErrRepeated, ""},
 	"undo_changed":     {ErrConflict, "it has just been changed: nothing was undone"},

@@ -26,7 +26,7 @@ var functionsOnly = []string{
 var unbreakable = map[string]string{
 	"collaborator_pkey": "identity column", "customer_pkey": "identity column", "contract_pkey": "identity column",
 	"payment_pkey": "identity column", "event_pkey": "identity column", "contact_pkey": "identity column",
-	"note_pkey": "identity column", "tag_pkey": "identity column",
+	"note_pkey": "identity column", "tag_pkey": "identity column", "saved_view_pkey": "identity column",
 	"collaborator_first_name_check": "the program checks it first (S11)",
 	"collaborator_last_name_check":  "the program checks it first (S11)",
 	"collaborator_email_check":      "the program checks it first (S11)",
@@ -48,6 +48,9 @@ var unbreakable = map[string]string{
 	"tag_contract_id_fkey":          "no_such_record is raised first",
 	"tag_event_id_fkey":             "no_such_record is raised first",
 	"tag_name_check":                "the program checks it first",
+	"saved_view_name":               "the program checks it first",
+	"saved_view_length":             "the program checks it first",
+	"saved_view_owner_id_fkey":      "a trigger sets the column",
 	"contact_tokens":                "S11 limits the texts that the program makes tokens of",
 	"event_contact_id_fkey":         "event_contact is raised first",
 	"event_tokens":                  "S11 limits the texts that the program makes tokens of",

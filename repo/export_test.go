@@ -59,7 +59,7 @@ func (e Entity[T]) View() string { return e.view }
 // SealedColumns returns the sealed columns that the entities declare, and whether they have search tokens.
 func SealedColumns() map[string]bool {
 	columns := map[string]bool{}
-	for _, e := range stores() {
+	for _, e := range everyStore() {
 		for _, column := range e.sealed() {
 			_, name, _ := strings.Cut(column, ".")
 			columns[column] = e.column(name).search != "-"
@@ -84,7 +84,7 @@ func (e Entity[T]) Search(ctx context.Context, db *DB, p Page) (List[T], error) 
 // NounTables returns the table of each noun.
 func NounTables() map[string]string {
 	tables := map[string]string{}
-	for _, e := range stores() {
+	for _, e := range everyStore() {
 		noun, table := e.nounAndTable()
 		tables[noun] = table
 	}

@@ -115,6 +115,11 @@ note_id_seq SELECT
 notes SELECT
 payment INSERT(amount,contract_id,paid_on)
 payments SELECT
+saved_view INSERT(command,name,shared_with)
+saved_view SELECT(deleted_at,id)
+saved_view UPDATE(command,deleted_at,shared_with)
+saved_view_id_seq SELECT
+saved_views SELECT
 tag INSERT(contract_id,customer_id,event_id,name)
 tag SELECT(deleted_at,id)
 tag UPDATE(deleted_at)

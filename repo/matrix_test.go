@@ -42,6 +42,10 @@ note.delete      A A O O
 tag.view         A A A A
 tag.add          A A A A
 tag.delete       A A A A
+view.view        A A A A
+view.add         A A A A
+view.update      O O O O
+view.delete      A O O O
 user.unlock      A A - -
 user.reset       A A - -
 user.sessions    A A - -
@@ -63,7 +67,7 @@ func matrix() map[string]map[string]string {
 }
 
 // may reports whether a person may perform the action on the records of set 1 (sales1's, support1's) or 2. An action on
-// a note ends in its author's role.
+// a note or view ends in its author's role.
 func may(person, action string, set int) bool {
 	action, author, _ := strings.Cut(action, " ")
 	if author != "" && matrix()[action][roleOf(person)] == "O" && roleOf(person) != author {
@@ -264,6 +268,23 @@ func (w *world) trials(set int) []trial {
 			"update tag set deleted_at = now() where id = (select id from tags " +
 				"where customer_id = $1 and name = 'old' and deleted_at is null)", ids,
 		})
+	list = append(list,
+		trial{"view.view", set, func(db *repo.DB) error { return failed(db.Views(ctx)) }, "select * from saved_views", nil},
+		trial{"view.add", set, func(db *repo.DB) error {
+			return failed(db.AddView(ctx, "new", "customer list"))
+		}, "insert into saved_view (name, command) values ('new', $1)", []any{sealed}})
+	for isSales, author := range map[bool]string{true: sales, false: support} {
+		own := map[bool]string{true: "sales", false: "support"}[isSales]
+		v := ok[repo.View](w.t)(w.as(author).AddView(ctx, author, "customer list"))
+		ok[repo.View](w.t)(w.as(author).UpdateView(ctx, v.ID, repo.Change{"shared_with": repo.SharedWithAll}))
+		list = append(list,
+			trial{"view.update " + own, set, func(db *repo.DB) error {
+				return failed(db.UpdateView(ctx, v.ID, repo.Change{"shared_with": nil}))
+			}, "update saved_view set shared_with = null where id = $1", []any{v.ID}},
+			trial{"view.delete " + own, set, func(db *repo.DB) error {
+				return failed(db.DeleteView(ctx, v.ID))
+			}, "update saved_view set deleted_at = now() where id = $1", []any{v.ID}})
+	}
 	for isSales, id := range noted { // a note is its author's, whose role the trial's role stands for
 		own := map[bool]string{true: "sales", false: "support"}[isSales]
 		list = append(list,

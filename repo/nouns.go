@@ -14,9 +14,12 @@ type stored interface {
 // stores returns the entities in the order in which lists show their nouns.
 func stores() []stored { return []stored{customers, contacts, contracts, events, notes, users} }
 
+// everyStore returns the entities, also those whose records have no ID that users see.
+func everyStore() []stored { return append(stores(), payments, tags, views) }
+
 // storeOf returns the entity with a noun, or nil.
 func storeOf(noun string) stored {
-	for _, e := range append(stores(), payments, tags) {
+	for _, e := range everyStore() {
 		if own, _ := e.nounAndTable(); own == noun {
 			return e
 		}
@@ -49,7 +52,7 @@ func (e entity[T]) sealed() (columns []string) {
 
 // TrailEntities returns the kinds of records that the trail's entries are about. Refusals may name other nouns.
 func TrailEntities() []string {
-	return append(Nouns(), tags.noun, payments.noun, "role", "keyset", "schema", "audit")
+	return append(Nouns(), tags.noun, views.noun, payments.noun, "role", "keyset", "schema", "audit")
 }
 
 // TrailActions returns the actions of the trail's entries.

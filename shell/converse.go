@@ -93,7 +93,7 @@ func (c *conversation) run(ctx context.Context, text string) (leave bool) {
 		_ = c.history.Add(text)
 	}
 	before := c.Session.Me
-	r, redirected, err := commands.ParseRedirection(text)
+	r, redirected, err := c.Session.Redirection(text)
 	switch {
 	case err != nil:
 	case redirected:

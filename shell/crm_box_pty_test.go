@@ -20,6 +20,7 @@ var boxPromises = map[string]func(*testing.T){
 	"a blocked database does not block typing":  boxBlocked,
 	"what this shell wrote is offered at once":  boxFresh,
 	"what one user saw is not offered to other": boxForgets,
+	"views, and the values that they wait for":  boxViews,
 }
 
 // offers types a line and waits for the box to contain the rows, in this order; then it empties the line.
@@ -246,4 +247,36 @@ func boxForgets(t *testing.T) {
 	if text := d.below(); strings.TrimSpace(text) != "" {
 		t.Error("after logout the box holds", text)
 	}
+}
+
+func boxViews(t *testing.T) {
+	d := sit(t, deskConfig{login: "sales1"})
+	d.offers("view save due contract l", "list", "List contracts")
+	d.run("view save due contract list --unpaid", "view due saved: contract list --unpaid")
+	d.run("view save of contract list --customer-id $1 --limit 1", "view of saved")
+	d.offers("view ", "due", "contract list --unpaid", "of", "--customer-id $1", "list", "List your views")
+	d.offers("view du", "due", "contract list --unpaid")
+	d.offers("view show o", "of")
+	d.offers("view share due ", "admin", "all")
+	d.offers("view of ", "2", "Bouzin SARL — Lou Bouzin")
+	d.run("view of bouzin", "customer 2: Bouzin SARL — Lou Bouzin")
+	// the prompt asks for what is missing
+	d.send("view of\r")
+	d.waitLine("$1")
+	since := len(d.output())
+	d.send("bouzin\r")
+	d.said(since, "customer 2: Bouzin SARL")
+	d.idle()
+	// a view is replaced after a yes
+	d.send("view save due contract list --unsigned\r")
+	d.waitLine("replace it?")
+	since = len(d.output())
+	d.send("y\r")
+	d.said(since, "view due saved: contract list --unsigned")
+	d.idle()
+	// the next page goes on with the command of the view
+	d.run("view save few customer list --columns id", "view few saved")
+	d.run("view few --limit 2", "next: --after 2")
+	d.run("next", "next: --after 4")
+	d.run("view save x customer list > x.csv", "error: view save takes no > FILE")
 }

@@ -64,3 +64,42 @@ func loopToFile(t *testing.T) {
 		t.Errorf("left over: %v, %v", names, err)
 	}
 }
+
+// loopToProgram hands answers to programs, which have the terminal and Ctrl-C to themselves, and leave it as it was.
+func loopToProgram(t *testing.T) {
+	rude := script(t, "rude", `stty -icanon -echo </dev/tty; printf '\033[?1049h'; cat >/dev/null; kill -KILL $$`)
+	d := sit(t, deskConfig{login: "manage", env: []string{"CRM_SHELL_PIPE=true", "LESS="}})
+	file := filepath.Join(shortDir(t), "out")
+	d.run("customer list --format csv --columns id | sort -rn | head -1", "30\r\n")
+	since := len(d.output())
+	d.send("customer list --limit 2 | less\r")
+	d.said(since, "(END)")
+	d.send("q")
+	d.said(since, "2 rows")
+	d.idle()
+	d.run("customer get 1 | "+rude, "\x1b[?47l", "error: ", "was ended: killed")
+	d.run("customer list --columns id --limit 1 | tr 1 x >| "+file, "written to "+file)
+	if text, err := os.ReadFile(file); err != nil || !strings.Contains(string(text), "│  x │") {
+		t.Errorf("%v, holds %q", err, text)
+	}
+	since = len(d.output())
+	d.send("whoami | sh -c 'echo awaits; sleep 1000'\r")
+	d.said(since, "awaits\r\n")
+	d.send("\x03")
+	d.said(since, "cancelled")
+	d.idle()
+	since = len(d.output())
+	d.send("whoami --format csv | sh -c 'trap \"echo goes on\" INT; echo awaits; sleep 1000; tail -1'\r")
+	d.said(since, "awaits\r\n")
+	d.send("\x03")
+	d.said(since, "goes on")
+	d.said(since, ",manage@epic.example,")
+	d.idle()
+	if strings.Contains(d.output()[since:], "cancelled") {
+		t.Error("a program that went on after Ctrl-C is reported as cancelled")
+	}
+	d.run("alias top = customer list --format csv --columns id | head -2 | tail -1", "alias top")
+	d.run("top", "1\r\n")
+	d.send("customer list | head -1")
+	d.clean()
+}

@@ -58,7 +58,7 @@ func TestProgramsThroughPgBouncer(t *testing.T) {
 		cmd.Env = append(os.Environ(), "HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_DATA_HOME="+home, "XDG_STATE_HOME="+
 			home,
 			"CRM_DATABASE_URL="+address(database), "CRM_KEYSET="+w.keyset, "CRM_PASSWORD="+seed.DemoPassword,
-			"CRM_PASSWORD_MEMORY_MIB=12")
+			"CRM_PASSWORD_MEMORY_MIB=19", "CRM_PASSWORD_ITERATIONS=2")
 		var words bytes.Buffer
 		cmd.Stderr = &words
 		if err := cmd.Run(); err != nil || strings.Contains(words.String(), "pooler") {

@@ -116,7 +116,9 @@ func (sh *Shell) do(ctx context.Context, line string, typed bool) error {
 			return err
 		}
 		answer.Format = cmp.Or(answer.Format, sh.Session.Settings.Format)
-		*sh.held = append(*sh.held, func() error { return sh.print(ctx, answer, took) })
+		*sh.held = append(*sh.held, func() error {
+			return sh.print(context.WithoutCancel(ctx), answer, took)
+		})
 		return nil
 	}
 	return sh.print(ctx, answer, took)
@@ -166,26 +168,22 @@ func (sh *Shell) print(ctx context.Context, a commands.Answer, took time.Duratio
 		a.To.File = ""
 		return sh.toFile(to.File, func() error { return sh.print(ctx, a, took) })
 	}
-	if out, ok := sh.Data.(*os.File); commands.IsWorkbook(a.Format) && ok && term.IsTerminal(int(out.Fd())) {
+	if out, ok := sh.Data.(*os.File); commands.IsWorkbook(a.Format) && ok && term.IsTerminal(int(out.Fd())) &&
+		a.To.Programs == nil {
 		return commands.Explain("a workbook is not for a screen", "name a file with --out FILE.xlsx", commands.ErrUsage)
-	}
-	var page bytes.Buffer
-	if a.Output.Text != "" {
-		page.WriteString(strings.TrimRight(a.Output.Text, "\n") + "\n")
 	}
 	style := sh.style(a.Format)
 	style.Raw, style.Excel = a.Raw, a.To.Excel
-	if a.Output.Rest != nil {
-		if err := sh.stream(ctx, &a, style); err != nil {
-			return err
-		}
+	write := func() error { return sh.printData(ctx, &a, style) }
+	err := error(nil)
+	if a.To.Programs != nil {
+		style.Width, style.Color = 0, sh.Session.Settings.Color == "always"
+		err = sh.toPrograms(ctx, a.To.Programs, write)
 	} else {
-		if err := render.Write(&page, a.Output, style); err != nil {
-			return err
-		}
-		if err := sh.Pager.page(sh.Data, page.Bytes()); err != nil {
-			return commands.Unwritten(err)
-		}
+		err = write()
+	}
+	if err != nil {
+		return err
 	}
 	for _, w := range a.Output.Warnings {
 		sh.say("warning: " + w)
@@ -209,6 +207,21 @@ func (sh *Shell) print(ctx context.Context, a commands.Answer, took time.Duratio
 		sh.say(timing)
 	}
 	return nil
+}
+
+// printData writes the text and the records of an answer.
+func (sh *Shell) printData(ctx context.Context, a *commands.Answer, style render.Style) error {
+	if a.Output.Rest != nil {
+		return sh.stream(ctx, a, style)
+	}
+	var page bytes.Buffer
+	if a.Output.Text != "" {
+		page.WriteString(strings.TrimRight(a.Output.Text, "\n") + "\n")
+	}
+	if err := render.Write(&page, a.Output, style); err != nil {
+		return err
+	}
+	return commands.Unwritten(sh.Pager.page(sh.Data, page.Bytes()))
 }
 
 // stream prints a list while it is read. Then it adds the number of rows to the trail, and warns of values that could

@@ -95,9 +95,8 @@ func Options() []Option {
 			"how long an access token lasts; renewed by itself",
 		},
 		{
-			"password.memory_mib", "", 64, commands.Number("N", 1, 1024),
-			"argon2id: memory for a new password, in MiB; at " +
-				"least 46 with 1 iteration, 19 with 2, 12 with 3, 9 with 4, 7 with 5",
+			"password.memory_mib", "", 64, commands.Number("N", 19, 1024),
+			"argon2id: memory for a new password, in MiB; at least 19, and 46 with 1 iteration",
 		},
 		{"password.iterations", "", 3, commands.Number("N", 1, 100), "argon2id: passes over it"},
 		{"password.parallelism", "", 4, commands.Number("N", 1, 255), "argon2id: lanes"},
@@ -109,10 +108,15 @@ func Options() []Option {
 			"locale.region", "", "FR", known("country", "FR", country),
 			"the country of phone numbers without a country code",
 		},
-		{"locale.currency", "", "EUR", known("currency", "EUR", currencyCode), "the currency of all amounts (ISO 4217)"},
+		{"locale.currency", "", "EUR", known("currency", "EUR", currencyCode), "the currency of amounts (ISO 4217)"},
 		{
 			"locale.language", "", "fr", known("language", "fr", languageTag),
 			"the language of amounts and sorting (BCP 47)",
+		},
+		{
+			"shell.pipe", "", "", programs,
+			"the programs that answers may be piped to with | , separated by spaces: less head grep; true: all; " +
+				"empty: none",
 		},
 		{"history.file", "", "", text, "the file of the prompt's history; empty: crm/history in the user's state " +
 			"directory"},
@@ -172,6 +176,11 @@ func orEmpty(k commands.Kind) commands.Kind {
 	}
 	return k
 }
+
+// programs is the kind of the programs that answers may be piped to.
+var programs = commands.Kind{Parse: func(_ *commands.Session, text string) (any, error) {
+	return commands.ParsePrograms(text)
+}}
 
 // identifier returns the kind of names for PostgreSQL objects: at most 63 bytes, not one of reserved, and without the
 // prefix of system names.

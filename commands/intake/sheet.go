@@ -112,7 +112,47 @@ func open(path string, f *os.File) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := opened.passTitles(); err != nil {
+		return nil, errors.Join(err, opened.close())
+	}
 	return opened, nil
+}
+
+const mostTitles = 10 // rows above the header
+
+// passTitles moves the header to the first row with several values, if the rows above it have one each: titles of the
+// sheet. Without such a row the first one stays the header.
+func (f *File) passTitles() error {
+	if f.Header.Line == 0 || f.Unit == "line" && len(f.Header.Cells) == 1 {
+		return nil
+	}
+	first, next := f.Header, f.next
+	var passed []Row
+	for row := first; ; {
+		if filled(row.Cells) > 1 {
+			f.Header = row
+			return nil
+		}
+		if len(passed) == mostTitles {
+			break
+		}
+		var err error
+		if row, err = f.Next(); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			return err
+		}
+		passed = append(passed, row)
+	}
+	f.next = func() (Row, error) {
+		if len(passed) > 0 {
+			row := passed[0]
+			passed = passed[1:]
+			return row, nil
+		}
+		return next()
+	}
+	return nil
 }
 
 // Next returns the next row that is not blank; io.EOF after the last one.
@@ -122,7 +162,7 @@ func (f *File) Next() (Row, error) {
 		if err != nil {
 			return Row{}, err
 		}
-		if !isBlank(row.Cells) {
+		if filled(row.Cells) > 0 {
 			return row, nil
 		}
 	}

@@ -189,12 +189,12 @@ func isUTF8(file *os.File) (bool, error) {
 	}
 }
 
-// isBlank reports whether no cell has a value.
-func isBlank(cells []string) bool {
+// filled returns the number of cells with a value.
+func filled(cells []string) (n int) {
 	for _, c := range cells {
 		if strings.TrimSpace(c) != "" {
-			return false
+			n++
 		}
 	}
-	return true
+	return n
 }

@@ -121,6 +121,30 @@ insert into permission (role, action, scope) values
 alter table audit add batch bigint;
 create index audit_batch on audit (batch, id) where batch is not null;
 
+-- Collaborators save commands as views.
+
+insert into permission (role, action, scope)
+select r.name, a.action, case when a.action = 'view.delete' and r.name = 'admin' then 'all' else a.scope end
+from role r, (values ('view.view', 'all'), ('view.add', 'all'), ('view.update', 'own'), ('view.delete', 'own')) a (action,
+	scope);
+
+create table saved_view (
+	id          bigint generated always as identity primary key,
+	name        text not null,
+	command     sealed not null,
+	owner_id    bigint references collaborator,
+	shared_with text,
+	created_at  timestamptz not null default now(),
+	updated_at  timestamptz not null default now(),
+	deleted_at  timestamptz,
+	changed_in  bigint,
+	fictional   boolean not null default false,
+	constraint saved_view_name check (name ~ '^[^[:space:]$-][^[:space:]$]{0,49}$' and lower(name) = name),
+	constraint saved_view_length check (length(command) <= 8200)
+);
+create unique index saved_view_own on saved_view (owner_id, name) where deleted_at is null;
+create unique index saved_view_shared on saved_view (name) where deleted_at is null and shared_with is not null;
+
 -- The token and the reach of its owner are verified together.
 
 alter type identity add attribute reach bigint;

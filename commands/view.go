@@ -1,0 +1,235 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"crm/repo"
+)
+
+// This file has views: commands that are saved in the database under a name, alone or shared, with $1 to $9 for what
+// changes from one time to the next.
+
+const viewLimit = 2000 // characters of a view's command
+
+var plainName = regexp.MustCompile(`^\p{L}[\p{L}\p{M}\p{Nd}_.-]{0,49}$`)
+
+// newName is the kind of a name for a view. Its value is a string in lower case.
+var newName = Kind{Name: "NAME", Key: "new name", Parse: func(s *Session, text string) (any, error) {
+	text, err := cleanText(text, 50)
+	text = strings.ToLower(text)
+	switch {
+	case err != nil:
+		return nil, err
+	case !plainName.MatchString(text):
+		return nil, errors.New("want one word of letters, digits and _ . - that begins with a letter")
+	case slices.Contains(s.Table.Verbs("view"), text):
+		return nil, fmt.Errorf("view %s is a command: want another name", text)
+	}
+	return text, nil
+}}
+
+// viewName is the kind of the name of a view that the session sees; its value is a string.
+var viewName = Kind{
+	Name: "NAME", Key: "view",
+	Parse: func(_ *Session, text string) (any, error) { return strings.ToLower(text), nil },
+	Live: func(ctx context.Context, s *Session) ([]Choice, error) {
+		found, err := s.DB.Views(ctx)
+		return live(found, err, func(v repo.View) Choice { return Choice{v.Name, v.Command} })
+	},
+}
+
+// viewArgument is the kind of a value for a placeholder of a view. The first one is completed as the value in its
+// place.
+var viewArgument = func() Kind {
+	k := Text(textLimit)
+	k.Name, k.Rest = "ARG", true
+	first := k
+	k.Of = func(view string) Kind {
+		first.Key = "argument of view " + view
+		first.Live = func(ctx context.Context, s *Session) ([]Choice, error) {
+			v, err := s.DB.View(ctx, strings.ToLower(view))
+			if err != nil {
+				return nil, err
+			}
+			return s.placeFor("$1", v.Command).choices(ctx, s)
+		}
+		return first
+	}
+	return k
+}()
+
+// choices returns the fixed values and those in the database.
+func (k Kind) choices(ctx context.Context, s *Session) (all []Choice, err error) {
+	if k.Values != nil {
+		all = k.Values(s)
+	}
+	if k.Live == nil {
+		return all, nil
+	}
+	found, err := k.Live(ctx, s)
+	return append(all, found...), err
+}
+
+var viewFields = fieldsOf[repo.View]()
+
+func viewCommands() Table {
+	name := Arg{Name: "name", Kind: viewName, Help: "the view"}
+	return Table{
+		{
+			Name: "view save", Short: "Save a command that only reads under a name", Needs: action("view", "add"),
+			Args: []Arg{
+				{Name: "name", Kind: newName, Help: "a word"},
+				{Name: "command", Kind: Line, Help: "the command; $1 to $9 stand for what view NAME ARG… gives"},
+			},
+			Flags: []Flag{{Name: "force", Kind: Switch, Help: "in place of your view of that name; before COMMAND"}},
+			Examples: []string{
+				"view save due contract list --unpaid --mine",
+				`view save --force dear contract list --where "total_amount >= $1"`,
+			},
+			Run: saveView,
+		},
+		{
+			Name: "view", Short: "Run a view, with a value for each of $1, $2 … in its command",
+			Needs: action("view", "view"),
+			Args: []Arg{name, {
+				Name: "arg", Kind: viewArgument, Optional: true,
+				Help: "what stands for $1, $2 …; flags behind them are added to the command",
+			}},
+			Examples:  []string{"view due", "view due --limit 5"},
+			StandsFor: func(ctx context.Context, s *Session, rest []Word) ([]Word, error) { return s.view(ctx, rest) },
+		},
+		{
+			Name: "view list", Short: "List your views, and those that others share with you",
+			Needs: action("view", "view"), Examples: []string{"view list"},
+			Run: func(ctx context.Context, s *Session, _ Input) (Output, error) {
+				found, err := s.DB.Views(ctx)
+				return list(viewFields, found), err
+			},
+		},
+		{
+			Name: "view show", Short: "Show the command of a view", Needs: action("view", "view"), Args: []Arg{name},
+			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
+				v, err := s.viewOf(ctx, in)
+				return single(viewFields, v), err
+			},
+		},
+		{
+			Name: "view share", Short: "Let others run a view of yours, with their own rights",
+			Needs: action("view", "update"),
+			Args: []Arg{name, {
+				Name: "with", Kind: Enum("ROLE|all", append(repo.Roles(), repo.SharedWithAll)...), Help: "whom",
+			}},
+			Run: shareView(true),
+		},
+		{
+			Name: "view unshare", Short: "Keep a view of yours to yourself again", Needs: action("view", "update"),
+			Args: []Arg{name}, Run: shareView(false),
+		},
+		{
+			Name: "view delete", Short: "Delete a view; undo brings it back", Needs: action("view", "delete"),
+			Args: []Arg{name}, Destructive: true,
+			Question: func(ctx context.Context, s *Session, in Input) (string, error) {
+				v, err := s.viewOf(ctx, in)
+				return fmt.Sprintf("delete view %s: %s", v.Name, v.Command), err
+			},
+			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
+				v, err := s.viewOf(ctx, in)
+				if err == nil {
+					v, err = s.DB.DeleteView(ctx, v.ID)
+				}
+				return viewDone(v, "deleted"), notYours(err, v)
+			},
+		},
+	}
+}
+
+// viewDone returns the Output of a changed view.
+func viewDone(v repo.View, what string) Output {
+	out := done(viewFields, v, "view", v.ID, what)
+	out.Message = fmt.Sprintf("view %s %s", v.Name, what)
+	return out
+}
+
+// viewOf returns the view that an input names.
+func (s *Session) viewOf(ctx context.Context, in Input) (repo.View, error) {
+	return s.viewNamed(ctx, Value[string](in, "name"))
+}
+
+func (s *Session) viewNamed(ctx context.Context, name string) (repo.View, error) {
+	v, err := s.DB.View(ctx, name)
+	if isBare(err, repo.ErrNotFound) {
+		hint := "view list lists them"
+		if verb := nearest(name, s.Table.Allowed(s).Verbs("view")); verb != "" {
+			hint += "; did you mean view " + verb + "?"
+		}
+		err = &worded{"there is no view " + show(name), hint, repo.ErrNotFound}
+	}
+	return v, err
+}
+
+// notYours names the owner of a view in the error of a caller who may not change it.
+func notYours(err error, v repo.View) error {
+	if !isBare(err, repo.ErrDenied) {
+		return err
+	}
+	owner := "others"
+	if v.Owner != nil {
+		owner = *v.Owner
+	}
+	return &worded{fmt.Sprintf("not permitted: the view %s is of %s", v.Name, owner), "", repo.ErrDenied}
+}
+
+func saveView(ctx context.Context, s *Session, in Input) (Output, error) {
+	name := Value[string](in, "name")
+	command, err := s.saveable(Value[string](in, "command"))
+	if err != nil {
+		return Output{}, err
+	}
+	was, err := s.DB.View(ctx, name)
+	isOwn := err == nil && was.OwnerID != nil && *was.OwnerID == s.Me.ID
+	switch {
+	case err != nil && !isBare(err, repo.ErrNotFound):
+		return Output{}, err
+	case !isOwn:
+		v, err := s.DB.AddView(ctx, name, command)
+		out := viewDone(v, "saved: "+command)
+		if err == nil && was.ID != 0 {
+			out.Warnings = []string{fmt.Sprintf("it hides the view %s that %v shares with you", name, deref(was.Owner))}
+		}
+		return out, err
+	case was.Command == command:
+	case s.Typed && s.Confirm != nil && !in.Has("force"):
+		if err := s.Confirm(ctx, fmt.Sprintf("your view %s is: %s\nreplace it?", name, was.Command)); err != nil {
+			return Output{}, err
+		}
+	case !in.Has("force"):
+		return Output{}, &worded{
+			fmt.Sprintf("you have a view %s: %s", name, was.Command),
+			"view save --force " + name + " … replaces it", repo.ErrConflict,
+		}
+	}
+	v, err := s.DB.UpdateView(ctx, was.ID, repo.Change{"command": command})
+	return viewDone(v, "saved: "+command), err
+}
+
+// shareView returns the Run that shares a view, or that ends it.
+func shareView(shared bool) func(context.Context, *Session, Input) (Output, error) {
+	return func(ctx context.Context, s *Session, in Input) (Output, error) {
+		v, err := s.viewOf(ctx, in)
+		if err != nil {
+			return Output{}, err
+		}
+		c, what := repo.Change{"shared_with": nil}, "is yours alone"
+		if shared {
+			with := Value[string](in, "with")
+			c["shared_with"], what = with, "is shared with "+with
+		}
+		changed, err := s.DB.UpdateView(ctx, v.ID, c)
+		return viewDone(changed, what), notYours(err, v)
+	}
+}

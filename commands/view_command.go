@@ -1,0 +1,290 @@
+package commands
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"crm/repo"
+)
+
+// This file checks the command of a view when it is saved, and puts arguments in place of $1 … when it runs. An
+// argument becomes one value of the command, whatever it contains: it is never split into words again, is never a flag,
+// and in a condition of --where it is a text in quotes.
+
+// placeholder is $1 to $9, or $@ for all arguments with blanks between them.
+var placeholder = regexp.MustCompile(`\$[1-9@]`)
+
+// isViewable reports whether a view may hold the command: it only reads, and writes nothing to the machine that runs
+// it. What others share may so neither change a record nor a file of those who run it.
+func (c Command) isViewable() bool {
+	_, verb, _ := strings.Cut(string(c.Needs), ".")
+	return verb == "view" && !c.exports && c.StandsFor == nil
+}
+
+// toFile are flags that write the answer of a command to a file.
+var toFile = []string{"out", "force"}
+
+// saveable checks a command for a view and returns it with its name in full.
+func (s *Session) saveable(line string) (string, error) {
+	if HoldsSecret(line) {
+		return "", usagef("a view holds no password")
+	}
+	words, err := Split(line)
+	if err == nil {
+		words, err = Split(s.expand(line, words)) // an alias is the user's alone
+	}
+	if err != nil {
+		return "", err
+	}
+	c, rest, err := s.Table.Find(s, words, s.Typed)
+	switch {
+	case err != nil:
+		return "", err
+	case !s.May(c.Needs):
+		return "", forbidden(s, c.Name)
+	case !c.isViewable():
+		return "", usageHint("alias gives any command a name, for yourself", "%s cannot be saved: a view only reads",
+			c.Name)
+	case wantsHelp(rest):
+		return "", usagef("--help cannot be saved")
+	}
+	if err := c.checkTemplate(s, rest); err != nil {
+		return "", err
+	}
+	text := strings.TrimSpace(c.Name + " " + joinRaw(rest))
+	if n := utf8.RuneCountInString(text); n > viewLimit {
+		return "", usagef("the command has %d characters: at most %d are possible", n, viewLimit)
+	}
+	if strings.ContainsAny(text, "\r\n") {
+		return "", usagef("invalid COMMAND: want one line")
+	}
+	return text, nil
+}
+
+// checkTemplate checks the words after a command's name, except for values with placeholders.
+func (c Command) checkTemplate(s *Session, rest []Word) error {
+	b := binder{session: s, command: c, flags: c.AllFlags()}
+	if err := b.bind(rest); err != nil {
+		return err
+	}
+	if err := b.needs(b.missing()); err != nil {
+		return err
+	}
+	for _, g := range b.bindings {
+		if slices.Contains(toFile, strings.TrimPrefix(g.label, "--")) || g.kind.Files {
+			return usageHint("view NAME --out FILE writes to one", "%s cannot be saved: a view names no file", g.label)
+		}
+	}
+	b.bindings = slices.DeleteFunc(b.bindings, func(g binding) bool { return placeholder.MatchString(g.text) })
+	_, err := b.read()
+	return err
+}
+
+// placeFor returns the kind of the value of a view's command that is the placeholder; that of a text if there is none.
+func (s *Session) placeFor(mark, command string) Kind {
+	words, err := Split(command)
+	if err != nil {
+		return Text(textLimit)
+	}
+	c, rest, err := s.Table.Find(s, words, false)
+	b := binder{session: s, command: c, flags: c.AllFlags()}
+	if err != nil || b.bind(rest) != nil {
+		return Text(textLimit)
+	}
+	for _, g := range b.bindings {
+		if g.text == mark {
+			return g.kind
+		}
+	}
+	return Text(textLimit)
+}
+
+// view returns the words of the command that "view NAME ARG… --flag …" stands for.
+func (s *Session) view(ctx context.Context, rest []Word) ([]Word, error) {
+	if len(rest) == 0 || rest[0].IsFlag() {
+		return nil, usagef("view needs NAME: view list lists them")
+	}
+	v, err := s.viewNamed(ctx, strings.ToLower(rest[0].Value))
+	if err != nil {
+		return nil, err
+	}
+	flags := slices.IndexFunc(rest, Word.IsFlag)
+	if flags < 0 {
+		flags = len(rest)
+	}
+	args, more := values(rest[1:flags]), rest[flags:]
+	if args, err = s.askArguments(ctx, v, args); err != nil {
+		return nil, err
+	}
+	if err := checkArguments(v, args); err != nil {
+		return nil, err
+	}
+	words, err := Split(v.Command)
+	if err != nil {
+		return nil, err
+	}
+	c, own, err := s.Table.Find(s, words, false)
+	if err != nil {
+		return nil, err
+	}
+	if !c.isViewable() {
+		return nil, usagef("the view %s cannot run: %s does not only read", v.Name, c.Name)
+	}
+	name := words[:len(words)-len(own)]
+	if own, err = c.substitute(c.without(own, more), args); err != nil {
+		return nil, err
+	}
+	return slices.Concat(name, own, more), nil
+}
+
+// placeholders returns the highest number of a placeholder in a command, and whether $@ is one.
+func placeholders(command string) (most int, all bool) {
+	for _, mark := range placeholder.FindAllString(command, -1) {
+		if n, err := strconv.Atoi(mark[1:]); err == nil {
+			most = max(most, n)
+		} else {
+			all = true
+		}
+	}
+	return most, all
+}
+
+// askArguments asks for the arguments that a typed line leaves out.
+func (s *Session) askArguments(ctx context.Context, v repo.View, args []string) ([]string, error) {
+	most, _ := placeholders(v.Command)
+	if !s.Typed || s.Ask == nil || len(args) >= most {
+		return args, nil
+	}
+	blanks := make([]Blank, most-len(args))
+	for i := range blanks {
+		mark := fmt.Sprintf("$%d", len(args)+i+1)
+		blanks[i] = Blank{Label: mark, Help: "in " + v.Command, Kind: s.placeFor(mark, v.Command)}
+		blanks[i].Set = func(ctx context.Context, text string) (string, error) { return blanks[i].set(ctx, s, text) }
+	}
+	if err := s.Ask(ctx, Command{Name: "view " + v.Name, Short: v.Command}, blanks); err != nil {
+		return nil, err
+	}
+	for _, b := range blanks {
+		args = append(args, joinValues(b.words))
+	}
+	return args, nil
+}
+
+// checkArguments returns the error of too few or too many arguments.
+func checkArguments(v repo.View, args []string) error {
+	most, all := placeholders(v.Command)
+	hint := "its command is: " + v.Command
+	switch {
+	case len(args) < most:
+		return usageHint(hint, "view %s needs $%d", v.Name, len(args)+1)
+	case len(args) > most && !all:
+		return usageHint(hint, "view %s has no use for %s", v.Name, show(args[most]))
+	}
+	return nil
+}
+
+// substitute puts arguments in place of placeholders. A word with a placeholder stays one word, and is no flag unless
+// it was one.
+func (c Command) substitute(words []Word, args []string) ([]Word, error) {
+	var kind Kind // of the next word, if it is the value of a flag
+	filled := slices.Clone(words)
+	for i, w := range words {
+		switch name, value, assigned := strings.Cut(w.Value, "="); {
+		case !w.IsFlag():
+			text, err := kind.substitute(w.Value, args)
+			if err != nil {
+				return nil, err
+			}
+			if kind = (Kind{}); text != w.Value {
+				filled[i] = Word{Value: text, Raw: Quote(text), Quoted: true}
+			}
+		case assigned:
+			f, _ := findFlag(c.AllFlags(), name[len("--"):])
+			text, err := f.Kind.substitute(value, args)
+			if err != nil {
+				return nil, err
+			}
+			if text != value {
+				filled[i] = Word{Value: name + "=" + text, Raw: name + "=" + Quote(text)}
+			}
+		default:
+			f, _ := findFlag(c.AllFlags(), name[len("--"):])
+			kind = f.Kind
+		}
+	}
+	return filled, nil
+}
+
+// substitute puts arguments in place of the placeholders of a value.
+func (k Kind) substitute(value string, args []string) (string, error) {
+	if k.Clauses != nil {
+		return substituteWhere(value, args)
+	}
+	return placeholder.ReplaceAllStringFunc(value, func(mark string) string { return argument(mark, args) }), nil
+}
+
+func argument(mark string, args []string) string {
+	if n, err := strconv.Atoi(mark[1:]); err == nil {
+		return args[n-1]
+	}
+	return strings.Join(args, " ")
+}
+
+// substituteWhere puts arguments in place of the placeholders of a condition, each part with one as a text in quotes.
+func substituteWhere(condition string, args []string) (string, error) {
+	parts, _ := splitWhere(condition)
+	var b strings.Builder
+	end := 0
+	for _, p := range parts {
+		if !placeholder.MatchString(p.text) {
+			continue
+		}
+		text := placeholder.ReplaceAllStringFunc(p.text, func(mark string) string { return argument(mark, args) })
+		quote := "'"
+		if strings.Contains(text, quote) {
+			quote = `"`
+		}
+		if strings.Contains(text, quote) {
+			return "", repo.Invalid{Problems: []repo.Problem{{
+				Field: "ARG", Text: `a value of a condition cannot have both ' and "`,
+			}}}
+		}
+		b.WriteString(condition[end:p.at] + quote + text + quote)
+		end = p.end
+	}
+	return b.String() + condition[end:], nil
+}
+
+// without returns the words without the flags that more has too: those on the line of the user count.
+func (c Command) without(words, more []Word) []Word {
+	flags := c.AllFlags()
+	given := func(w Word) (Flag, bool) {
+		if !w.IsFlag() || w.Value == "--" {
+			return Flag{}, false
+		}
+		name, _, _ := strings.Cut(w.Value[len("--"):], "=")
+		return findFlag(flags, name)
+	}
+	again := map[string]bool{}
+	for _, w := range more {
+		if f, ok := given(w); ok {
+			again[f.Name] = true
+		}
+	}
+	var kept []Word
+	for i := 0; i < len(words); i++ {
+		f, ok := given(words[i])
+		switch {
+		case !ok || !again[f.Name]:
+			kept = append(kept, words[i])
+		case !f.Kind.IsSwitch() && !strings.Contains(words[i].Value, "="):
+			i++ // its value
+		}
+	}
+	return kept
+}
