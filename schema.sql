@@ -202,6 +202,9 @@ create index customer_search on customer using gin (
 	search_keys(company_name_tokens || full_name_tokens || email_tokens || phone_tokens || address_tokens
 		|| contact_tokens, id)) with (fastupdate = off);
 create index customer_sales_id on customer (sales_id, id);
+-- Lists walk these indexes, and similar ones below, in the order of the sort keys of repo/entity.go.
+create index customer_created_at on customer (created_at, id);
+create index customer_updated_at on customer (updated_at, id);
 
 -- A further person of a customer. The first contact is the live one with the latest first_at, else the one that was
 -- added first: so taking a change of it back needs no change of another contact.
@@ -257,6 +260,11 @@ create table contract (
 create index contract_customer_id on contract (customer_id, id);
 create index contract_sales_id on contract (sales_id, id);
 create index contract_total_amount on contract (total_amount, id);
+create index contract_remaining_amount on contract (remaining_amount, id);
+create index contract_status on contract (status, id);
+create index contract_signed_at on contract (coalesce(signed_at, 'infinity'), id);
+create index contract_created_at on contract (created_at, id);
+create index contract_updated_at on contract (updated_at, id);
 
 -- A ledger: entries are added, never changed. A negative amount corrects an earlier one.
 create table payment (
@@ -308,6 +316,13 @@ create index event_support_id on event (support_id, start_date);
 create index event_support on event (support_id, id);
 create index event_start_date on event (start_date, id);
 create index event_contact_id on event (contact_id);
+create index event_name on event (coalesce(name, ''), id);
+create index event_start on event (coalesce(start_date, 'infinity'), id);
+create index event_end on event (coalesce(end_date, 'infinity'), id);
+create index event_location on event (coalesce(location, ''), id);
+create index event_attendees on event (coalesce(attendees, -1), id);
+create index event_created_at on event (created_at, id);
+create index event_updated_at on event (updated_at, id);
 
 create function search_tokens(e event) returns integer[]
 language sql immutable parallel safe

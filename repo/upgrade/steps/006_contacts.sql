@@ -169,3 +169,20 @@ create unique index saved_map_key on saved_map (name) where deleted_at is null;
 -- The token and the reach of its owner are verified together.
 
 alter type identity add attribute reach bigint;
+
+-- Lists walk indexes in the order of their sort keys.
+
+create index customer_created_at on customer (created_at, id);
+create index customer_updated_at on customer (updated_at, id);
+create index contract_remaining_amount on contract (remaining_amount, id);
+create index contract_status on contract (status, id);
+create index contract_signed_at on contract (coalesce(signed_at, 'infinity'), id);
+create index contract_created_at on contract (created_at, id);
+create index contract_updated_at on contract (updated_at, id);
+create index event_name on event (coalesce(name, ''), id);
+create index event_start on event (coalesce(start_date, 'infinity'), id);
+create index event_end on event (coalesce(end_date, 'infinity'), id);
+create index event_location on event (coalesce(location, ''), id);
+create index event_attendees on event (coalesce(attendees, -1), id);
+create index event_created_at on event (created_at, id);
+create index event_updated_at on event (updated_at, id);
