@@ -242,6 +242,9 @@ func nothingToChange(in Input, c []Flag) error {
 	return usagef("nothing to change: give at least one of %s", strings.Join(names, ", "))
 }
 
+// asArg returns an argument with the name, kind and help of a flag.
+func asArg(f Flag) Arg { return Arg{Name: f.Name, Kind: f.Kind, Help: f.Help} }
+
 // idArg returns the argument for a record's ID.
 func idArg(kind Kind) Arg { return Arg{Name: "id", Kind: kind, Help: "its number, as printed"} }
 
