@@ -2234,10 +2234,8 @@ create function trail() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp set bytea_output = 'hex' as $$
 declare
 	caller identity := case when tg_op <> 'DELETE' then stamped(new.changed_in) end; -- only the owner deletes
-	-- timestamps, and derived columns
-	unkept text[] := '{id,created_at,updated_at,changed_in,fictional}'::text[] || token_columns(tg_relid)::text[];
-	was    jsonb := case when tg_op <> 'INSERT' then to_jsonb(old) - unkept end;
-	is_now jsonb := case when tg_op <> 'DELETE' then to_jsonb(new) - unkept end;
+	was    jsonb := case when tg_op <> 'INSERT' then kept_of(old) end;
+	is_now jsonb := case when tg_op <> 'DELETE' then kept_of(new) end;
 	whole  jsonb := is_now;
 	what   text := case tg_op when 'INSERT' then 'add' when 'DELETE' then 'purge' else 'update' end;
 	which  bigint := case when tg_op = 'DELETE' then old.id else new.id end;
@@ -2314,17 +2312,31 @@ create trigger z_trail after insert or update or delete on tag for each row exec
 create trigger z_trail after insert or update or delete on saved_view for each row execute function trail('view');
 create trigger z_trail after insert or update or delete on payment for each row execute function trail('payment');
 
--- sealed_in() returns the names of a noun's sealed columns. It is generated from the catalogue, so it is immutable and
--- reads no table: the hash chain calls it for every entry.
+-- These functions are generated from the catalogue, since the trail calls them for every entry:
+--
+--   sealed_in(noun)   the names of a noun's sealed columns; immutable, so the hash chain can call it
+--   kept_of(row)      the values of a row that the trail keeps: all but timestamps and derived columns
 do $$
+declare
+	schema constant regnamespace := quote_ident(current_schema())::regnamespace;
+	tab    regclass;
 begin
 	execute 'create or replace function sealed_in(of_entity text) returns text[] '
 		|| 'language sql immutable parallel safe return case of_entity '
 		|| (select string_agg(format('when %L then %L::text[]', trail_noun(c.oid), sealed_columns(c.oid)), ' '
 			order by c.relname)
-			from pg_class c where c.relnamespace = quote_ident(current_schema())::regnamespace and c.relkind = 'r'
+			from pg_class c where c.relnamespace = schema and c.relkind = 'r'
 				and sealed_columns(c.oid) <> '{}' and trail_noun(c.oid) is not null)
 		|| ' else ''{}''::text[] end';
+	for tab in select c.oid from pg_class c where c.relnamespace = schema and c.relkind = 'r'
+		and trail_noun(c.oid) is not null order by c.relname
+	loop
+		execute format('create or replace function kept_of(r %s) returns jsonb language sql stable '
+			|| 'return jsonb_build_object(%s)', tab,
+			(select string_agg(format('%L, r.%I', a.attname, a.attname), ', ' order by a.attname) from pg_attribute a
+				where a.attrelid = tab and a.attnum > 0 and not a.attisdropped
+					and a.attname <> all ('{id,created_at,updated_at,changed_in,fictional}'::name[] || token_columns(tab))));
+	end loop;
 end $$;
 
 -- Reports whether a value of the trail equals the value of a row. Sealed values are compared without the digest that
@@ -2362,22 +2374,28 @@ end;
 -- Returns the digest of a sealed value that the chain covers: the SHA-256 of its bytes when it was written. So the
 -- value can be re-encrypted (\x… sha256:…) or erased (sha256:…) without breaking the chain.
 create function sealed_digest(value text) returns text
-language sql immutable strict parallel safe
+language sql immutable parallel safe
 return case
-	when value ~ '^(\\x01([0-9a-f]{2})+ )?sha256:[0-9a-f]{64}$' then right(value, 71)
-	when value ~ '^\\x([0-9a-f]{2}){33,}$' then 'sha256:' || encode(sha256(decode(substr(value, 3), 'hex')), 'hex')
+	when left(right(value, 71), 7) = 'sha256:' and value ~ '^(\\x01([0-9a-f]{2})+ )?sha256:[0-9a-f]{64}$'
+		then right(value, 71)
+	when value ~ '^\\x[0-9a-f]+$' and length(value) >= 68 and length(value) % 2 = 0
+		then 'sha256:' || encode(sha256(decode(substr(value, 3), 'hex')), 'hex')
 	else value end;
 
 -- Returns values of the trail in the form that the chain covers: with digests in place of sealed values. An empty
 -- object of a customer is null, as in the first release.
 create function audit_digests(of_entity text, kept jsonb) returns jsonb
-language sql immutable parallel safe
-return case when kept is null or sealed_in(of_entity) = '{}' then kept else (
-	select coalesce(jsonb_object_agg(k.key,
+language plpgsql immutable parallel safe set search_path = :"schema", pg_temp as $$
+begin
+	if kept is null or sealed_in(of_entity) = '{}' then
+		return kept;
+	end if;
+	return (select coalesce(jsonb_object_agg(k.key,
 		case when k.key = any (sealed_in(of_entity)) and jsonb_typeof(k.value) = 'string'
 		then to_jsonb(sealed_digest(k.value #>> '{}')) else k.value end), case when of_entity <> 'customer'
 		then '{}'::jsonb end)
-	from jsonb_each(kept) k) end;
+	from jsonb_each(kept) k);
+end $$;
 
 -- Refuses changes of the trail, also by its owner, except of the form of a sealed value. Changes made without this
 -- trigger break the chain.
@@ -2406,35 +2424,58 @@ create table audit_unlinked (
 	audit_id bigint primary key
 );
 
-create function append_link(of_entry audit) returns void
+-- Links entries in their order. The text of an entry has its timestamps in UTC.
+create function link_entries(of_entries bigint[]) returns void
 language plpgsql volatile set search_path = :"schema", pg_temp set timezone = 'UTC' as $$
 declare
-	last audit_link := (select l from audit_link l order by l.position desc limit 1);
+	last   audit_link := (select l from audit_link l order by l.position desc limit 1);
+	chain  bytea := coalesce(last.hash, '');
+	linked bigint[];
+	hashes bytea[];
+	entry  bigint;
+	body   bytea;
 begin
-	insert into audit_link values (coalesce(last.position, 0) + 1, of_entry.id,
-		sha256(coalesce(last.hash, '') || convert_to((jsonb_build_array(
-		of_entry.id, of_entry.at, of_entry.collaborator_id, of_entry.session_id, of_entry.client, of_entry.entity,
-			of_entry.entity_id,
-		of_entry.action, audit_digests(of_entry.entity, of_entry.before),
-			audit_digests(of_entry.entity, of_entry.after),
-		of_entry.undoes, of_entry.derived) || case when of_entry.batch is null then '[]'
-			else to_jsonb(of_entry.batch) end)::text, 'UTF8')));
+	for entry, body in
+		select a.id, convert_to((jsonb_build_array(
+			a.id, a.at, a.collaborator_id, a.session_id, a.client, a.entity, a.entity_id, a.action,
+			audit_digests(a.entity, a.before), audit_digests(a.entity, a.after), a.undoes, a.derived)
+			|| case when a.batch is null then '[]' else to_jsonb(a.batch) end)::text, 'UTF8')
+		from unnest(of_entries) with ordinality e(id, place) join audit a on a.id = e.id order by e.place
+	loop
+		chain := sha256(chain || body);
+		linked := linked || entry;
+		hashes := hashes || chain;
+	end loop;
+	insert into audit_link
+	select coalesce(last.position, 0) + l.place, l.id, l.hash
+	from unnest(linked, hashes) with ordinality l(id, hash, place);
 end $$;
 
+-- Links the queue, and the next 1,000 entries of the transaction together: those that this statement sees, that no
+-- other transaction has linked or queued.
 create function link_entry() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp as $$
 declare
-	waiting audit;
+	waiting bigint[];
 begin
+	if exists (select from audit_link l where l.audit_id = new.id) then
+		return null;
+	end if;
 	if not pg_try_advisory_xact_lock(hashtextextended('crm.audit', tg_relid::bigint)) then
 		insert into audit_unlinked values (new.id);
 		return null;
 	end if;
-	for waiting in select a.* from audit_unlinked u join audit a on a.id = u.audit_id order by a.id limit 1000 loop
-		perform append_link(waiting);
-		delete from audit_unlinked u where u.audit_id = waiting.id;
-	end loop;
-	perform append_link(new);
+	waiting := array(select u.audit_id from audit_unlinked u join audit a on a.id = u.audit_id
+		order by u.audit_id limit 1000);
+	if waiting <> '{}' then
+		perform link_entries(waiting);
+		delete from audit_unlinked u where u.audit_id = any (waiting);
+	end if;
+	-- The subqueries with a limit stay index lookups; as joins they could read a whole table.
+	perform link_entries(array(select a.id from audit a where a.id between new.id and new.id + 999
+		and (select l.audit_id from audit_link l where l.audit_id = a.id limit 1) is null
+		and (select u.audit_id from audit_unlinked u where u.audit_id = a.id limit 1) is null
+		order by a.id));
 	return null;
 end $$;
 create constraint trigger link_entry after insert
