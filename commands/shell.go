@@ -243,10 +243,10 @@ func runSet(_ context.Context, s *Session, in Input) (Output, error) {
 // All returns all commands, in the order of help.
 func All() Table {
 	all := slices.Concat(
-		accountCommands(), shellCommands(), fateCommands(), editCommands(), undoCommands(), aliasCommands(), findCommands(),
-		waitingCommands(), customerCommands(), privacyCommands(), contactCommands(), contractCommands(), eventCommands(),
-		noteCommands(), tagCommands(), viewCommands(), userCommands(), accessCommands(), factorCommands(),
-		sessionCommands(), auditCommands(),
+		accountCommands(), shellCommands(), fateCommands(), editCommands(), undoCommands(), aliasCommands(),
+		findCommands(), waitingCommands(), customerCommands(), privacyCommands(), contactCommands(),
+		contractCommands(), eventCommands(), noteCommands(), tagCommands(), viewCommands(), userCommands(),
+		accessCommands(), factorCommands(), sessionCommands(), auditCommands(),
 	)
 	return withExports(forImport(forMany(overtaking(all))))
 }

@@ -125,8 +125,8 @@ create index audit_batch on audit (batch, id) where batch is not null;
 
 insert into permission (role, action, scope)
 select r.name, a.action, case when a.action = 'view.delete' and r.name = 'admin' then 'all' else a.scope end
-from role r, (values ('view.view', 'all'), ('view.add', 'all'), ('view.update', 'own'), ('view.delete', 'own')) a (action,
-	scope);
+from role r, (values ('view.view', 'all'), ('view.add', 'all'), ('view.update', 'own'), ('view.delete', 'own'))
+	a (action, scope);
 
 create table saved_view (
 	id          bigint generated always as identity primary key,
