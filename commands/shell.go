@@ -245,8 +245,8 @@ func All() Table {
 	all := slices.Concat(
 		accountCommands(), shellCommands(), fateCommands(), editCommands(), undoCommands(), aliasCommands(),
 		findCommands(), waitingCommands(), customerCommands(), privacyCommands(), contactCommands(),
-		contractCommands(), eventCommands(), noteCommands(), tagCommands(), viewCommands(), userCommands(),
-		accessCommands(), factorCommands(), sessionCommands(), auditCommands(),
+		contractCommands(), eventCommands(), noteCommands(), tagCommands(), viewCommands(), mapCommands(),
+		userCommands(), accessCommands(), factorCommands(), sessionCommands(), auditCommands(),
 	)
 	return withExports(forImport(forMany(overtaking(all))))
 }
