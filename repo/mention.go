@@ -291,8 +291,9 @@ func (m mentions) selected(part part, p Page, where squirrel.And) squirrel.Sqliz
 	switch {
 	case part.sets != nil && len(narrowed) == 1: // only the records' own texts matter
 		return offered(m.alone, m.sequence, part.sets, p, narrowed)
-	case part.sets != nil:
-		return offered(m.view, m.sequence, part.sets, p, narrowed)
+	case part.sets != nil: // the record's customer is read until the page is full
+		one := squirrel.Select("1").From(m.view).Where(m.view + ".id = offer.id").Where(narrowed)
+		return offeredFrom(m.alone, m.sequence, part.sets, p, isDeleted(p.Deleted), one)
 	case !p.byID():
 		return squirrel.Select("id").From(m.view).Where(part.condition).Where(narrowed)
 	case part.walk: // offset 0 keeps PostgreSQL from reading another table first, and from sorting
