@@ -35,9 +35,12 @@ func hasStatus(statuses ...string) func(repo.Contract) bool {
 // contractKind returns the kind of a contract's ID. Completion offers the contracts that match the filter and fit, and
 // on which the session may do the action. A name finds contracts that fit.
 func contractKind(key string, needed security.Action, f repo.ContractFilter, fit func(repo.Contract) bool) Kind {
-	unfit := func(c repo.Contract) bool { return fit != nil && !fit(c) }
+	unfit, finds := func(repo.Contract) bool { return false }, ""
+	if fit != nil {
+		unfit, finds = func(c repo.Contract) bool { return !fit(c) }, key
+	}
 	return Kind{
-		Name: "CONTRACT_ID", Key: key, Noun: "contract", Parse: ID.Parse,
+		Name: "CONTRACT_ID", Key: key, Noun: "contract", Finds: finds, Parse: ID.Parse,
 		Search: func(ctx context.Context, s *Session, text string) ([]Choice, error) {
 			return searchContracts(ctx, s, text, unfit)
 		},
@@ -84,10 +87,10 @@ func contractCommands() Table {
 			},
 			Run: listContracts,
 		},
-		{
+		withAbout(Command{
 			Name: "contract get", Short: "Show one contract, with its last payments", Needs: action("contract", "view"),
 			Args: []Arg{idArg(ContractID)}, Examples: []string{"contract get 1"}, Run: getContract,
-		},
+		}),
 		{
 			Name: "contract payments", Short: "List the payments of a contract", Needs: action("contract", "view"),
 			Args: []Arg{idArg(ContractID)}, Examples: []string{"contract payments 1"},

@@ -125,8 +125,11 @@ create index audit_batch on audit (batch, id) where batch is not null;
 
 insert into permission (role, action, scope)
 select r.name, a.action, case when a.action = 'view.delete' and r.name = 'admin' then 'all' else a.scope end
-from role r, (values ('view.view', 'all'), ('view.add', 'all'), ('view.update', 'own'), ('view.delete', 'own')) a (action,
-	scope);
+from role r, (values ('view.view', 'all'), ('view.add', 'all'), ('view.update', 'own'), ('view.delete', 'own'))
+	a (action, scope);
+insert into permission (role, action, scope)
+select p.role, a.action, case when a.action = 'map.delete' and p.role <> 'admin' then 'own' else 'all' end
+from permission p, unnest(array['map.view', 'map.add', 'map.delete']) a (action) where p.action = 'view.view';
 
 create table saved_view (
 	id          bigint generated always as identity primary key,
@@ -144,6 +147,24 @@ create table saved_view (
 );
 create unique index saved_view_own on saved_view (owner_id, name) where deleted_at is null;
 create unique index saved_view_shared on saved_view (name) where deleted_at is null and shared_with is not null;
+
+-- Imports save what their --map says.
+
+create table saved_map (
+	id         bigint generated always as identity primary key,
+	name       text not null,
+	noun       text not null,
+	pairs      text not null,
+	owner_id   bigint references collaborator,
+	created_at timestamptz not null default now(),
+	updated_at timestamptz not null default now(),
+	deleted_at timestamptz,
+	changed_in bigint,
+	fictional  boolean not null default false,
+	constraint saved_map_name check (name ~ '^[^[:space:]$-][^[:space:]$]{0,49}$' and lower(name) = name),
+	constraint saved_map_pairs check (noun ~ '^[a-z]{1,20}$' and length(pairs) between 1 and 10000)
+);
+create unique index saved_map_key on saved_map (name) where deleted_at is null;
 
 -- The token and the reach of its owner are verified together.
 
