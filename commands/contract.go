@@ -121,7 +121,7 @@ func contractCommands() Table {
 			Name: "contract update", Short: "Change a contract", Needs: action("contract", "update"),
 			Args: []Arg{idArg(openContractID)},
 			Flags: append(changes,
-				Flag{Name: "yes", Kind: Switch, Help: "move it to another contact's customer without asking"}),
+				Flag{Name: "yes", Kind: Switch, Help: "do not ask before it moves to another contact's customer, or before many change"}),
 			Examples: []string{"contract update 1 --total-amount 90000"},
 			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
 				id := Value[int64](in, "id")
@@ -139,7 +139,7 @@ func contractCommands() Table {
 		statusCommand("sign", unsignedContractID, "Mark a contract as signed", "signed", "signed", false),
 		{
 			Name: "contract pay", Short: "Record a payment", Needs: action("contract", "update"), Pays: true,
-			Args:  []Arg{idArg(unpaidContractID), {Name: "amount", Kind: Payment, Help: "what was paid"}},
+			Args:  []Arg{idArg(unpaidContractID), {Name: "amount", Kind: Payment, Help: "the amount paid"}},
 			Flags: []Flag{{Name: "on", Kind: Day, Help: "the day of the payment (default today)"}},
 			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
 				id, amount := Value[int64](in, "id"), Value[repo.Money](in, "amount")

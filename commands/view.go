@@ -112,7 +112,7 @@ func viewCommands() Table {
 			Needs: action("view", "view"),
 			Args: []Arg{name, {
 				Name: "arg", Kind: viewArgument, Optional: true,
-				Help: "what stands for $1, $2 …; flags behind them are added to the command",
+				Help: "the values of $1, $2 …; flags after them are added to the command",
 			}},
 			Examples:  []string{"view due", "view due --limit 5"},
 			StandsFor: func(ctx context.Context, s *Session, rest []Word) ([]Word, error) { return s.view(ctx, rest) },
@@ -136,7 +136,7 @@ func viewCommands() Table {
 			Name: "view share", Short: "Let others run a view of yours, with their own rights",
 			Needs: action("view", "update"),
 			Args: []Arg{name, {
-				Name: "with", Kind: Enum("ROLE|all", append(repo.Roles(), repo.SharedWithAll)...), Help: "whom",
+				Name: "with", Kind: Enum("ROLE|all", append(repo.Roles(), repo.SharedWithAll)...), Help: "the role of the users who may run it, or all",
 			}},
 			Run: shareView(true),
 		},
