@@ -2240,8 +2240,8 @@ create table audit (
 	collaborator_id bigint,
 	session_id      bigint,
 	client          inet default inet_client_addr(),
-	-- customer, contact, contract, event, note, tag, view, map, user, payment, role, keyset or schema; any noun for refusals
-	-- and exports
+	-- customer, contact, contract, event, note, tag, view, map, user, payment, role, keyset or schema; any noun for
+	-- refusals and exports
 	entity          text not null,
 	entity_id       bigint not null,
 	action          text not null check (action ~ '^[a-z]+(-[a-z]+)*$'),
@@ -2857,7 +2857,8 @@ language sql stable security definer set search_path = :"schema", pg_temp as $$
 	from (select a.*, a as entry,
 		case when leads(a.action) then (select count(*) from audit b where b.batch = a.id) end as members from audit a
 		where a.collaborator_id = (select me_id()) and (a.action in ('add', 'update', 'delete', 'cancel', 'restore')
-				and a.entity in ('user', 'customer', 'contact', 'contract', 'event', 'note', 'tag', 'view', 'map', 'payment')
+				and a.entity in ('user', 'customer', 'contact', 'contract', 'event', 'note', 'tag', 'view', 'map',
+					'payment')
 			or leads(a.action) and exists (select from audit b where b.batch = a.id))
 			and a.batch is null and a.undoes is null and not a.derived
 			and not exists (select from audit u where u.undoes = a.id)
@@ -3162,8 +3163,8 @@ where (select reach('view.view')) = 0
 	or v.shared_with is not null and (select reached('view.delete')) = 0);
 
 create view saved_maps as
-select m.id, m.name, m.noun, m.pairs, m.owner_id, u.first_name || ' ' || u.last_name as owner, m.created_at, m.updated_at,
-	m.deleted_at
+select m.id, m.name, m.noun, m.pairs, m.owner_id, u.first_name || ' ' || u.last_name as owner, m.created_at,
+	m.updated_at, m.deleted_at
 from saved_map m left join collaborator u on u.id = m.owner_id, unnest('{1}'::integer[]) one
 where (select reach('map.view')) = 0;
 
@@ -3303,8 +3304,8 @@ grant execute on function
 		search_tokens(event), search_tokens(note)
 	to :"app";
 
-grant select on users, customers, contacts, contracts, payments, events, event_texts, notes, tags, saved_views, saved_maps,
-	audits to :"app";
+grant select on users, customers, contacts, contracts, payments, events, event_texts, notes, tags, saved_views,
+	saved_maps, audits to :"app";
 -- Columns that an update names in its conditions; everything else is read through the views.
 grant select (id, deleted_at) on collaborator, customer, contact, contract, event, note, tag, saved_view, saved_map
 	to :"app";

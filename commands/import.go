@@ -131,8 +131,8 @@ func (m importable) command() Command {
 		Flags: []Flag{
 			{
 				Name: "map", Kind: headerMap,
-				Help: `columns of headers that are not recognized: "Société=company_name,…", or the name of a saved map; ` +
-					`"Code=" skips a column`,
+				Help: `columns of headers that are not recognized: "Société=company_name,…", or the name of a saved ` +
+					`map; "Code=" skips a column`,
 			},
 			{Name: "save-map", Kind: newName, Help: "save what --map says under this name"},
 			{Name: "dry-run", Kind: Switch, Help: "write nothing; show what an import would do"},
