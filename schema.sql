@@ -2616,9 +2616,10 @@ end $$;
 -- needs the permission to view such records; of a view, access to it. Other entries, such as sign-ins and refusals,
 -- need audit.view, except about the caller's own account.
 create function history(of_entity text, of_id bigint)
-returns table (id bigint, at timestamptz, user_id bigint, user_name text, action text, before jsonb, after jsonb)
+returns table (id bigint, at timestamptz, user_id bigint, user_name text, action text, before jsonb, after jsonb,
+	record_id bigint)
 language sql stable security definer set search_path = :"schema", pg_temp as $$
-	select a.id, a.at, a.collaborator_id, c.first_name || ' ' || c.last_name, a.action, a.before, a.after
+	select a.id, a.at, a.collaborator_id, c.first_name || ' ' || c.last_name, a.action, a.before, a.after, a.entity_id
 	from audit a left join collaborator c on c.id = a.collaborator_id
 	where a.entity = of_entity
 		and a.entity_id = any (case of_entity when 'customer' then array(select merged_into(of_id))
@@ -3023,8 +3024,9 @@ begin
 end $$;
 
 -- Erases the personal data of a customer. In all its records every sealed column becomes null or, if it may not be
--- null, its value in erased ({"customer.full_name": "\x01…"}). In the trail, digests replace sealed values. Contracts,
--- events and amounts stay. It returns the number of changed entries.
+-- null, its value in erased ({"customer.full_name": "\x01…"}). In the trail, digests replace sealed values. The
+-- customer's tags are deleted, last, for these entries name no caller; they are not sealed, so the trail keeps their
+-- words. Contracts, events and amounts stay. It returns the number of changed entries.
 create function erase_customer(of_customer bigint, erased jsonb) returns bigint
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -3062,6 +3064,7 @@ begin
 	get diagnostics changed = row_count;
 	perform note(r.noun, i, 'erase', null) from records_of(of_customer) r, unnest(r.ids) i
 		where sealed_in(r.noun) <> '{}';
+	delete from tag t where t.customer_id in (select merged_into(of_customer));
 	return changed;
 end $$;
 
