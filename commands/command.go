@@ -71,6 +71,8 @@ type Kind struct {
 	Of func(before string) Kind
 	// Search finds records in the database by name, the best match first; nil for other kinds.
 	Search func(ctx context.Context, s *Session, text string) ([]Choice, error)
+	// Finds says which records Search finds, if not all of the noun: "unpaid contract". Messages use it.
+	Finds string
 	// InFull returns the full form of a value that was given in short, such as "Mon 2026-12-07" for monday; "" if the
 	// text is already complete. It is nil for kinds whose text is always complete.
 	InFull func(s *Session, text string, value any) string

@@ -27,6 +27,12 @@ func contactKind(key string, needed security.Action) Kind {
 	}
 }
 
+// deletedContactID is the kind of the ID of a deleted contact that the session may restore.
+var deletedContactID = deletedKind(ContactID,
+	func(ctx context.Context, s *Session, p repo.Page) (repo.List[repo.Contact], error) {
+		return s.DB.Contacts(ctx, repo.ContactFilter{Page: p, SalesID: s.owner(action("contact", "delete"))})
+	}, plainly(contactChoice))
+
 func contactCommands() Table {
 	details := []Flag{
 		{Name: "role", Kind: Text(nameLimit), Help: "their role at the customer; '' for unknown"},
@@ -81,7 +87,7 @@ func contactCommands() Table {
 			},
 		},
 		deleteCommand("contact", ownContactID, contactFields, (*repo.DB).DeleteContact, aboutContact("delete")),
-		restoreCommand("contact", contactFields, (*repo.DB).RestoreContact),
+		restoreCommand(deletedContactID, contactFields, (*repo.DB).RestoreContact),
 		historyCommand("contact", ContactID),
 	}
 }

@@ -35,9 +35,12 @@ func hasStatus(statuses ...string) func(repo.Contract) bool {
 // contractKind returns the kind of a contract's ID. Completion offers the contracts that match the filter and fit, and
 // on which the session may do the action. A name finds contracts that fit.
 func contractKind(key string, needed security.Action, f repo.ContractFilter, fit func(repo.Contract) bool) Kind {
-	unfit := func(c repo.Contract) bool { return fit != nil && !fit(c) }
+	unfit, finds := func(repo.Contract) bool { return false }, ""
+	if fit != nil {
+		unfit, finds = func(c repo.Contract) bool { return !fit(c) }, key
+	}
 	return Kind{
-		Name: "CONTRACT_ID", Key: key, Noun: "contract", Parse: ID.Parse,
+		Name: "CONTRACT_ID", Key: key, Noun: "contract", Finds: finds, Parse: ID.Parse,
 		Search: func(ctx context.Context, s *Session, text string) ([]Choice, error) {
 			return searchContracts(ctx, s, text, unfit)
 		},
@@ -45,7 +48,8 @@ func contractKind(key string, needed security.Action, f repo.ContractFilter, fit
 			f := f
 			f.Page, f.Mine = recent, s.owner(needed)
 			found, err := s.DB.Contracts(ctx, f)
-			return live(slices.DeleteFunc(found.Rows, unfit), err, contractChoice)
+			return live(slices.DeleteFunc(found.Rows, unfit), err,
+				func(c repo.Contract) Choice { return contractChoice(s, c) })
 		},
 	}
 }

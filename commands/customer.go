@@ -27,6 +27,12 @@ func customerKind(key string, needed security.Action) Kind {
 	}
 }
 
+// deletedCustomerID is the kind of the ID of a deleted customer that the session may restore.
+var deletedCustomerID = deletedKind(CustomerID,
+	func(ctx context.Context, s *Session, p repo.Page) (repo.List[repo.Customer], error) {
+		return s.DB.Customers(ctx, repo.CustomerFilter{Page: p, SalesID: s.owner(action("customer", "delete"))})
+	}, plainly(customerChoice))
+
 // owner returns the user's ID if they may do the action on their own records only, and 0 otherwise.
 func (s *Session) owner(needed security.Action) int64 {
 	if s.Me == nil || needed == "" || s.Matrix.Scope(needed) != security.Own {
@@ -110,7 +116,7 @@ func customerCommands() Table {
 			},
 		},
 		deleteCommand("customer", CustomerID, customerFields, (*repo.DB).DeleteCustomer, aboutCustomer("delete")),
-		restoreCommand("customer", customerFields, (*repo.DB).RestoreCustomer),
+		restoreCommand(deletedCustomerID, customerFields, (*repo.DB).RestoreCustomer),
 		historyCommand("customer", CustomerID),
 		{
 			Name: "customer merge", Short: "Move all that belongs to a customer to another, and delete it",

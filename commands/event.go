@@ -23,7 +23,7 @@ var openEventID = eventKind("open event", action("event", "update"),
 // the action. A name finds events that fit.
 func eventKind(key string, needed security.Action, fit func(repo.Event) bool) Kind {
 	return Kind{
-		Name: "EVENT_ID", Key: key, Noun: "event", Parse: ID.Parse,
+		Name: "EVENT_ID", Key: key, Noun: "event", Finds: key, Parse: ID.Parse,
 		Search: func(ctx context.Context, s *Session, text string) ([]Choice, error) {
 			return searchEvents(ctx, s, text, fit)
 		},
@@ -34,6 +34,20 @@ func eventKind(key string, needed security.Action, fit func(repo.Event) bool) Ki
 		},
 	}
 }
+
+// deletedEventID is the kind of the ID of a deleted or canceled event that the session may restore.
+var deletedEventID = deletedKind(EventID,
+	func(ctx context.Context, s *Session, p repo.Page) (repo.List[repo.Event], error) {
+		f := repo.EventFilter{Page: p, SupportID: s.owner(action("event", "delete"))}
+		found, err := s.DB.Events(ctx, f)
+		if err != nil {
+			return found, err
+		}
+		f.Deleted, f.Status = false, "canceled"
+		canceled, err := s.DB.Events(ctx, f)
+		found.Rows = append(found.Rows, canceled.Rows...)
+		return found, err
+	}, eventChoice)
 
 func eventCommands() Table {
 	details := []Flag{
@@ -142,7 +156,7 @@ func eventCommands() Table {
 		deleteCommand("event", EventID, eventFields, (*repo.DB).DeleteEvent, aboutEvent("delete")),
 		{
 			Name: "event restore", Short: "Bring a deleted or canceled event back", Needs: action("event", "delete"),
-			Args: []Arg{idArg(ID)}, Run: restoreEvent,
+			Args: []Arg{idArg(deletedEventID)}, Run: restoreEvent,
 		},
 		historyCommand("event", EventID),
 	}

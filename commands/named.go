@@ -3,6 +3,7 @@ package commands
 // This file finds the records that a line gives by name instead of ID: customer get bouzin, event assign 46 kate.
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -69,14 +70,18 @@ func (k Kind) one(ctx context.Context, s *Session, text string, typed bool) (Cho
 		func(c Choice) bool { return !c.isNamed(text) }); len(exact) > 0 {
 		found = exact
 	}
+	what := cmp.Or(k.Finds, k.Noun)
 	switch {
 	case len(found) == 0:
-		return Choice{}, &worded{fmt.Sprintf("no %s fits %s", k.Noun, show(text)), "find " + Quote(text) +
-			" searches all records", repo.ErrNotFound}
+		hint := "find " + Quote(text) + " searches all records"
+		if k.Finds == "deleted "+k.Noun {
+			hint = k.Noun + " list --deleted shows the deleted ones"
+		}
+		return Choice{}, &worded{fmt.Sprintf("no %s fits %s", what, show(text)), hint, repo.ErrNotFound}
 	case len(found) == 1:
 		return found[0], nil
 	case typed && s.Choose != nil:
-		return s.Choose(ctx, fmt.Sprintf("%s is the name of several %ss", show(text), k.Noun), found)
+		return s.Choose(ctx, fmt.Sprintf("%s is the name of several %ss", show(text), what), found)
 	}
 	lines := make([]string, 0, mostListed)
 	for _, c := range found[:min(len(found), mostListed)] {
@@ -86,7 +91,7 @@ func (k Kind) one(ctx context.Context, s *Session, text string, typed bool) (Cho
 	if len(found) > mostListed {
 		more = "; and more"
 	}
-	return Choice{}, &worded{fmt.Sprintf("%s fits several %ss: %s%s", show(text), k.Noun, strings.Join(lines, "; "),
+	return Choice{}, &worded{fmt.Sprintf("%s fits several %ss: %s%s", show(text), what, strings.Join(lines, "; "),
 		more), "give the number", repo.ErrInvalid}
 }
 

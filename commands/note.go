@@ -42,6 +42,12 @@ func noteKind(key string, needed security.Action) Kind {
 	}
 }
 
+// deletedNoteID is the kind of the ID of a deleted note that the session may restore.
+var deletedNoteID = deletedKind(NoteID,
+	func(ctx context.Context, s *Session, p repo.Page) (repo.List[repo.Note], error) {
+		return s.DB.Notes(ctx, repo.NoteFilter{Page: p, AuthorID: s.owner(action("note", "delete"))})
+	}, plainly(noteChoice))
+
 // summary returns the beginning of a text on one line.
 func summary(text string) string {
 	const most = 40
@@ -123,7 +129,7 @@ func noteCommands() Table {
 			Args: []Arg{idArg(ownNoteID)}, Run: marked("note", "done", noteFields, (*repo.DB).DoneNote),
 		},
 		deleteCommand("note", ownNoteID, noteFields, (*repo.DB).DeleteNote, aboutNote("delete")),
-		restoreCommand("note", noteFields, (*repo.DB).RestoreNote),
+		restoreCommand(deletedNoteID, noteFields, (*repo.DB).RestoreNote),
 		historyCommand("note", NoteID),
 	}
 }

@@ -327,7 +327,7 @@ func changesOf(entries []repo.Entry) []change {
 	return all
 }
 
-// trailCell converts a column of the trail to a cell: a time.Time for timestamps, else a text.
+// trailCell converts a column of the trail to a cell: a time.Time for timestamps, a repo.Money for amounts, else a text.
 func trailCell(column string, v any) any {
 	isMoment := slices.ContainsFunc([]string{"_at", "_date", "_until"},
 		func(end string) bool { return strings.HasSuffix(column, end) })
@@ -341,21 +341,15 @@ func trailCell(column string, v any) any {
 
 // trailText returns a column of the trail as people read it.
 func trailText(s *Session, column string, v any) string {
-	switch v := trailCell(column, v).(type) {
-	case time.Time:
-		return clock(s, v)
-	case string:
-		return cmp.Or(v, "--")
-	}
-	return "--"
+	return toShow(s, trailCell(column, v))
 }
 
-// plain returns a JSON value as text.
+// plain returns a JSON value as text; an amount as it is.
 func plain(v any) any {
 	switch v := v.(type) {
 	case nil:
 		return nil
-	case string:
+	case string, repo.Money:
 		return v
 	}
 	text, _ := json.Marshal(v)

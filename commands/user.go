@@ -23,8 +23,12 @@ var SupportID = userKind("SUPPORT_ID", "support")
 var Role = Enum("ROLE", repo.Roles()...)
 
 func userKind(name, role string) Kind {
+	finds := ""
+	if role != "" {
+		finds = role + " collaborator"
+	}
 	return Kind{
-		Name: name, Noun: "user",
+		Name: name, Noun: "user", Finds: finds,
 		Parse: func(s *Session, text string) (any, error) {
 			if text == "me" && s.Me != nil {
 				return s.Me.ID, nil
@@ -38,6 +42,12 @@ func userKind(name, role string) Kind {
 		},
 	}
 }
+
+// deletedUserID is the kind of the ID of a deleted collaborator.
+var deletedUserID = deletedKind(UserID,
+	func(ctx context.Context, s *Session, p repo.Page) (repo.List[repo.User], error) {
+		return s.DB.Users(ctx, repo.UserFilter{Page: p})
+	}, plainly(userChoice))
 
 func userCommands() Table {
 	name := PersonName()
@@ -123,7 +133,7 @@ func userCommands() Table {
 			Examples:    []string{"user hand-over 3 --to 4"},
 			Run:         handOverWork,
 		},
-		restoreCommand("user", userFields, (*repo.DB).RestoreUser),
+		restoreCommand(deletedUserID, userFields, (*repo.DB).RestoreUser),
 		historyCommand("user", UserID),
 	}
 }

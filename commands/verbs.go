@@ -44,15 +44,40 @@ func withArticle(noun string) string {
 	return "a " + noun
 }
 
-// restoreCommand is `NOUN restore ID`; what may delete may restore.
-func restoreCommand[T any](noun string, fields []Field[T],
+// restoreCommand returns `NOUN restore ID` for the kind of a deleted record. Who may delete may restore.
+func restoreCommand[T any](kind Kind, fields []Field[T],
 	restore func(*repo.DB, context.Context, int64) (T, error),
 ) Command {
+	noun := kind.Noun
 	return Command{
 		Name: noun + " restore", Short: "Bring a deleted " + noun + " back", Needs: action(noun, "delete"),
-		Args: []Arg{idArg(ID)},
+		Args: []Arg{idArg(kind)},
 		Run:  marked(noun, "restored", fields, restore),
 	}
+}
+
+// deletedKind returns the kind of the ID of a deleted record. Completion offers deleted records, and names find them.
+// list returns a page of those that the session may restore.
+func deletedKind[T any](kind Kind, list func(context.Context, *Session, repo.Page) (repo.List[T], error),
+	choice func(*Session, T) Choice,
+) Kind {
+	offer := func(ctx context.Context, s *Session, p repo.Page) ([]Choice, error) {
+		p.Deleted = true
+		found, err := list(ctx, s, p)
+		return live(found.Rows, err, func(record T) Choice { return choice(s, record) })
+	}
+	kind.Key = "deleted " + kind.Noun
+	kind.Finds = kind.Key
+	kind.Live = func(ctx context.Context, s *Session) ([]Choice, error) { return offer(ctx, s, recent) }
+	kind.Search = func(ctx context.Context, s *Session, text string) ([]Choice, error) {
+		return offer(ctx, s, repo.Page{Limit: mostFound, Search: text})
+	}
+	return kind
+}
+
+// plainly returns the choice function of records that every session sees in the same way.
+func plainly[T any](choice func(T) Choice) func(*Session, T) Choice {
+	return func(_ *Session, record T) Choice { return choice(record) }
 }
 
 func marked[T any](noun, what string, fields []Field[T],

@@ -5,7 +5,11 @@ package shell
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"crm/repo/embedded"
@@ -14,6 +18,7 @@ import (
 // linkPromises: the connection to the database, and the session.
 var linkPromises = map[string]func(*testing.T){
 	"a restart between two commands":  linkRestart,
+	"a killed private server":         linkPrivate,
 	"a read is sent again by itself":  linkRead,
 	"a write on its way is made once": linkWrite,
 	"the session's end":               linkSessionEnds,
@@ -183,4 +188,42 @@ func linkRenews(t *testing.T) {
 	if strings.Contains(d.output(), "ended") {
 		t.Error("the session ended with a token")
 	}
+}
+
+// linkPrivate kills the private server of an open prompt in every way; the next command starts it again.
+func linkPrivate(t *testing.T) {
+	d := sit(t, deskConfig{
+		flags: []string{"--demo"}, login: "sales1",
+		env: []string{"CRM_DATABASE_URL=", "CRM_KEYSET="},
+	})
+	t.Cleanup(func() { d.send("exit\r"); d.end() })
+	data := filepath.Join(d.home, "data", "crm", "demo")
+	for _, sig := range []syscall.Signal{syscall.SIGKILL, syscall.SIGINT, syscall.SIGQUIT} {
+		d.run("customer get 2 --format csv", "Bouzin SARL")
+		d.stopServer(data, sig)
+		d.run("customer get 2 --format csv", "Bouzin SARL")
+		d.run("whoami --format csv", "sales1@epic.example")
+	}
+	d.stopServer(data, syscall.SIGKILL)
+	d.run(`customer add "After the Crash" Ada`, "customer ", " added") // a crash skips numbers
+}
+
+// stopServer sends a signal to the private server of a directory and waits for its end.
+func (d *desk) stopServer(dir string, sig syscall.Signal) {
+	d.t.Helper()
+	if elsewhere, err := os.ReadFile(filepath.Join(dir, "location")); err == nil { // of root's server
+		dir = strings.TrimSpace(string(elsewhere))
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "data", "postmaster.pid"))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.Fields(string(text))[0])
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if err := syscall.Kill(pid, sig); err != nil {
+		d.t.Fatal(err)
+	}
+	d.until("end of the server", func() bool { return syscall.Kill(pid, 0) != nil })
 }

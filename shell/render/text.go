@@ -77,7 +77,8 @@ func Cut(s string, width int) string {
 }
 
 // Wrap splits the text into lines of at most width cells; width 0 means no limit. It breaks at line breaks, between
-// words, and inside words that are longer than a line. It drops only the spaces at a break.
+// words, and inside words that are longer than a line. Text in brackets or quotes and a number with the word before it
+// are one word if they fit on a line. It drops only the spaces at a break.
 func Wrap(s string, width int) []string {
 	var lines []string
 	for line := range strings.SplitSeq(s, "\n") {
@@ -94,10 +95,12 @@ func Wrap(s string, width int) []string {
 // usedToGap are the cells from start to pos and to gap. A character wider than width gets its own line.
 func wrapLine(line string, width int) []string {
 	var lines []string
+	inside := spacesInside(line, width)
 	pos, start, gap := 0, 0, 0
 	used, usedToGap := 0, 0
 	for unit, n := range units(line, width) {
-		for used+n > width && unit != " " && pos > start {
+		isGap := unit == " " && !inside[pos]
+		for used+n > width && !isGap && pos > start {
 			end := pos
 			if gap > start {
 				end = gap
@@ -110,11 +113,81 @@ func wrapLine(line string, width int) []string {
 		}
 		pos += len(unit)
 		used += n
-		if unit == " " {
+		if isGap {
 			gap, usedToGap = pos, used
 		}
 	}
 	return append(lines, strings.TrimRight(line[start:], " "))
+}
+
+// closing maps the signs that open a part of a text to those that close it.
+var closing = map[rune]string{'"': `"`, '[': "]", '«': "»", '“': "”", '‹': "›"}
+
+// spacesInside returns the positions of spaces that should not end a line: in brackets and quotes, and before a
+// number. A part that is wider than width has none.
+func spacesInside(line string, width int) map[int]bool {
+	if !strings.ContainsAny(line, `"[«“‹0123456789`) {
+		return nil
+	}
+	inside := map[int]bool{}
+	for i, r := range line {
+		end, opens := closing[r]
+		if opens && (i == 0 || strings.ContainsRune(" (", rune(line[i-1]))) {
+			inner := line[i+utf8.RuneLen(r):]
+			inner = inner[:min(len(inner), utf8.UTFMax*width)] // a longer one does not fit anyway
+			if n := closes(inner, r, end); n >= 0 {
+				mark(inside, line, i, i+utf8.RuneLen(r)+n, width)
+			}
+		}
+		if r == ' ' && i > 0 && !inside[i] && isNumber(line[i+1:]) {
+			mark(inside, line, i, i+1, width)
+		}
+	}
+	return inside
+}
+
+// closes returns where the sign that closes a part begins in the text after the opening sign; -1 if it is not closed.
+// Brackets may be nested.
+func closes(text string, open rune, end string) int {
+	depth := 1
+	for i, r := range text {
+		switch {
+		case string(r) == end:
+			if depth--; depth == 0 {
+				return i
+			}
+		case r == open:
+			depth++
+		}
+	}
+	return -1
+}
+
+// isNumber reports whether the text begins with a word of digits, which punctuation may follow.
+func isNumber(text string) bool {
+	word, _, _ := strings.Cut(text, " ")
+	word = strings.TrimRight(word, ".,:;)?!")
+	return word != "" && strings.Trim(word, "0123456789") == ""
+}
+
+// mark adds the spaces from start to end unless the words there, with what is joined to them already, do not fit on a
+// line.
+func mark(inside map[int]bool, line string, start, end, width int) {
+	from, until := start, len(line)
+	for from > 0 && (line[from-1] != ' ' || inside[from-1]) {
+		from--
+	}
+	if n := strings.IndexByte(line[end:], ' '); n >= 0 {
+		until = end + n
+	}
+	if Width(line[from:until]) > width {
+		return
+	}
+	for i := start; i < end; i++ {
+		if line[i] == ' ' {
+			inside[i] = true
+		}
+	}
 }
 
 // units yields the grapheme clusters of a text with their widths. A cluster wider than limit is split.

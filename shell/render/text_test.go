@@ -101,6 +101,14 @@ func TestWrapText(t *testing.T) {
 		{"ab 日本", 4, "ab|日本"},
 		{"👩🏽‍❤‍💋‍👨🏿", 8, "👩🏽‍❤‍💋‍|👨🏿"}, // eleven cells where sequences are not joined
 		{"  indented text", 10, "  indented|text"},
+		{`use "login EMAIL" first`, 15, `use|"login EMAIL"|first`},
+		{`use "login EMAIL" first`, 11, `use "login|EMAIL"|first`}, // the quote is wider
+		{"event list [--from DATE [OR]] [-x]", 20, "event list|[--from DATE [OR]]|[-x]"},
+		{"« à bientôt » et “deux mots”", 14, "« à bientôt »|et “deux mots”"},
+		{"go to event 12, or 13", 12, "go to|event 12,|or 13"},
+		{"a 6\" pipe [open", 7, "a 6\"|pipe|[open"},
+		{"[a b] 12 34", 6, "[a b]|12 34"},
+		{"1 2 3 4 5 6", 5, "1 2 3|4 5 6"},
 	}
 	for _, tt := range tests {
 		if got := Wrap(tt.in, tt.width); !reflect.DeepEqual(got, strings.Split(tt.want, "|")) {
@@ -119,7 +127,7 @@ func TestNarrowest(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	pieces := []string{
 		"a", " ", "日", "e\u0301", "👩🏽\u200d❤\u200d💋", "🇫🇷", "\u0301", "\u200d", "\u3000", "\n", "ﷺ",
-		"\x1b", "\xff",
+		"\x1b", "\xff", "\"", "[", "]", "7",
 	}
 	for range 3000 {
 		var b strings.Builder
