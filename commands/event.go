@@ -67,7 +67,7 @@ func eventCommands() Table {
 		{Name: "comments", Kind: Note, Help: "notes, names of guests, in several lines; '' for none"},
 	}
 	changes := append(details[:len(details):len(details)],
-		Flag{Name: "support-id", Kind: OrNone(SupportID), Help: "the support contact; '' for none"})
+		Flag{Name: "support-id", Kind: OrNone(freeSupportID), Help: "the support contact; '' for none"})
 	return Table{
 		{
 			Name: "event list", Short: "List events", Needs: action("event", "view"),
@@ -143,7 +143,7 @@ func eventCommands() Table {
 		},
 		{
 			Name: "event assign", Short: "Assign a support collaborator", Needs: action("event", "update"),
-			Args:  []Arg{idArg(openEventID), {Name: "support-id", Kind: SupportID, Help: "who looks after it"}},
+			Args:  []Arg{idArg(openEventID), {Name: "support-id", Kind: freeSupportID, Help: "who looks after it"}},
 			Flags: []Flag{{Name: "force", Kind: Switch, Help: "without a warning if they are booked twice"}},
 			Run:   assignEvent,
 		},
