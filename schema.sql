@@ -1152,7 +1152,7 @@ begin
 	end loop;
 end $$;
 
--- Calls write_failures() for a signed-in caller who is about to read the trail.
+-- Calls write_failures() before a signed-in caller reads the trail.
 create function note_failures() returns void
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 begin
@@ -1367,7 +1367,7 @@ begin
 end $$;
 
 -- Returns the end of the longest lockout of an account, on any device that tried to sign in within a day; null if there
--- is none, and for a caller who may not end it. A lockout of a network client is none of an account.
+-- is none, and for a caller who may not end it. Lockouts of a network client do not count.
 create function lockout_of(of_collaborator bigint) returns timestamptz
 language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -1399,7 +1399,7 @@ language sql volatile set search_path = :"schema", pg_temp as $$
 		for update of c skip locked))
 $$;
 
--- Stores the credential of a collaborator who has none; needs user.add. A one-time password is valid for a day, and a
+-- Stores the first credential of a collaborator; needs user.add. A one-time password is valid for a day, and a
 -- session with it may only choose another one.
 create function set_first_password(of_email text, memory_kib integer, iterations integer, parallelism integer,
 	salt bytea, key_hash bytea, one_time boolean)
@@ -1548,7 +1548,7 @@ begin
 	perform note('user', caller.id, 'mfa-off', null);
 end $$;
 
--- Removes the second factor of a collaborator who has lost it and ends their sessions.
+-- Removes a collaborator's lost second factor and ends their sessions.
 create function clear_mfa(of_collaborator bigint) returns void
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 begin
@@ -1609,7 +1609,8 @@ begin
 		if new.changed_in is null and not pg_has_role(session_user, current_user, 'member') then
 			raise exception using errcode = '42501', message = 'a change without a session';
 		end if;
-		perform pg_try_advisory_xact_lock_shared(writer_class(), (new.changed_in % 2147483648)::integer); -- see blockers()
+		-- see blockers()
+		perform pg_try_advisory_xact_lock_shared(writer_class(), (new.changed_in % 2147483648)::integer);
 		return new;
 	end if;
 	if tg_op = 'UPDATE' then
@@ -1656,9 +1657,9 @@ create function writer_class() returns integer
 language sql stable
 return hashtext('crm.writer ' || current_schema());
 
--- Returns who keeps a server process of the app role waiting for a lock: those who hold it, and those whom they wait for
--- in turn. The name is null for a process without a session of crm, and for a caller who may not view collaborators.
--- guard() marks a transaction with its session; anybody can set such marks, so the names are no proof.
+-- Returns the sessions that block a server process of the app role: those that hold its lock, and those for which these
+-- wait in turn. The name is null for a process without a session of crm, and for a caller who may not view
+-- collaborators. guard() marks a transaction with its session; any caller can set such marks, so names are no proof.
 create function blockers(waiting integer) returns table (name text, own boolean)
 language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -1762,7 +1763,7 @@ begin
 		perform check_contact(new.sales_id, 'sales');
 	end if;
 	if tg_op = 'UPDATE' and new.deleted_at is null and old.deleted_at is not null then
-		new.sales_id := standing_contact(new.sales_id, 'sales'); -- who may have been deleted meanwhile
+		new.sales_id := standing_contact(new.sales_id, 'sales'); -- null if deleted meanwhile
 	end if;
 	if tg_op = 'UPDATE' and new.deleted_at is not null and old.deleted_at is null and exists (
 		select from contract c where c.customer_id = new.id and c.deleted_at is null
@@ -2002,7 +2003,7 @@ begin
 		perform check_contact(new.support_id, 'support');
 	end if;
 	if tg_op = 'UPDATE' and new.deleted_at is null and old.deleted_at is not null then
-		new.support_id := standing_contact(new.support_id, 'support'); -- who may have left meanwhile
+		new.support_id := standing_contact(new.support_id, 'support'); -- null if deleted meanwhile
 	end if;
 	if tg_op = 'UPDATE' and new.canceled_at is not null and old.canceled_at is null then
 		new.canceled_at := moment((stamped(new.changed_in)).seeding);
@@ -2096,7 +2097,7 @@ begin
 	end if;
 	if leaves and new.id = caller.id then
 		raise exception using errcode = '23514', constraint = 'collaborator_self',
-			message = 'nobody deletes themselves';
+			message = 'deletes themselves';
 	end if;
 	if (leaves or moves) and exists (select from role r where r.name = old.role and r.reserved) then
 		perform from role r where r.name = old.role for update; -- one such change at a time
@@ -2233,10 +2234,8 @@ create function trail() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp set bytea_output = 'hex' as $$
 declare
 	caller identity := case when tg_op <> 'DELETE' then stamped(new.changed_in) end; -- only the owner deletes
-	-- timestamps, and derived columns
-	unkept text[] := '{id,created_at,updated_at,changed_in,fictional}'::text[] || token_columns(tg_relid)::text[];
-	was    jsonb := case when tg_op <> 'INSERT' then to_jsonb(old) - unkept end;
-	is_now jsonb := case when tg_op <> 'DELETE' then to_jsonb(new) - unkept end;
+	was    jsonb := case when tg_op <> 'INSERT' then kept_of(old) end;
+	is_now jsonb := case when tg_op <> 'DELETE' then kept_of(new) end;
 	whole  jsonb := is_now;
 	what   text := case tg_op when 'INSERT' then 'add' when 'DELETE' then 'purge' else 'update' end;
 	which  bigint := case when tg_op = 'DELETE' then old.id else new.id end;
@@ -2313,17 +2312,31 @@ create trigger z_trail after insert or update or delete on tag for each row exec
 create trigger z_trail after insert or update or delete on saved_view for each row execute function trail('view');
 create trigger z_trail after insert or update or delete on payment for each row execute function trail('payment');
 
--- sealed_in() returns the names of a noun's sealed columns. It is generated from the catalogue, so it is immutable and
--- reads no table: the hash chain calls it for every entry.
+-- These functions are generated from the catalogue, since the trail calls them for every entry:
+--
+--   sealed_in(noun)   the names of a noun's sealed columns; immutable, so the hash chain can call it
+--   kept_of(row)      the values of a row that the trail keeps: all but timestamps and derived columns
 do $$
+declare
+	schema constant regnamespace := quote_ident(current_schema())::regnamespace;
+	tab    regclass;
 begin
 	execute 'create or replace function sealed_in(of_entity text) returns text[] '
 		|| 'language sql immutable parallel safe return case of_entity '
 		|| (select string_agg(format('when %L then %L::text[]', trail_noun(c.oid), sealed_columns(c.oid)), ' '
 			order by c.relname)
-			from pg_class c where c.relnamespace = quote_ident(current_schema())::regnamespace and c.relkind = 'r'
+			from pg_class c where c.relnamespace = schema and c.relkind = 'r'
 				and sealed_columns(c.oid) <> '{}' and trail_noun(c.oid) is not null)
 		|| ' else ''{}''::text[] end';
+	for tab in select c.oid from pg_class c where c.relnamespace = schema and c.relkind = 'r'
+		and trail_noun(c.oid) is not null order by c.relname
+	loop
+		execute format('create or replace function kept_of(r %s) returns jsonb language sql stable '
+			|| 'return jsonb_build_object(%s)', tab,
+			(select string_agg(format('%L, r.%I', a.attname, a.attname), ', ' order by a.attname) from pg_attribute a
+				where a.attrelid = tab and a.attnum > 0 and not a.attisdropped
+					and a.attname <> all ('{id,created_at,updated_at,changed_in,fictional}'::name[] || token_columns(tab))));
+	end loop;
 end $$;
 
 -- Reports whether a value of the trail equals the value of a row. Sealed values are compared without the digest that
@@ -2361,22 +2374,28 @@ end;
 -- Returns the digest of a sealed value that the chain covers: the SHA-256 of its bytes when it was written. So the
 -- value can be re-encrypted (\x… sha256:…) or erased (sha256:…) without breaking the chain.
 create function sealed_digest(value text) returns text
-language sql immutable strict parallel safe
+language sql immutable parallel safe
 return case
-	when value ~ '^(\\x01([0-9a-f]{2})+ )?sha256:[0-9a-f]{64}$' then right(value, 71)
-	when value ~ '^\\x([0-9a-f]{2}){33,}$' then 'sha256:' || encode(sha256(decode(substr(value, 3), 'hex')), 'hex')
+	when left(right(value, 71), 7) = 'sha256:' and value ~ '^(\\x01([0-9a-f]{2})+ )?sha256:[0-9a-f]{64}$'
+		then right(value, 71)
+	when value ~ '^\\x[0-9a-f]+$' and length(value) >= 68 and length(value) % 2 = 0
+		then 'sha256:' || encode(sha256(decode(substr(value, 3), 'hex')), 'hex')
 	else value end;
 
 -- Returns values of the trail in the form that the chain covers: with digests in place of sealed values. An empty
 -- object of a customer is null, as in the first release.
 create function audit_digests(of_entity text, kept jsonb) returns jsonb
-language sql immutable parallel safe
-return case when kept is null or sealed_in(of_entity) = '{}' then kept else (
-	select coalesce(jsonb_object_agg(k.key,
+language plpgsql immutable parallel safe set search_path = :"schema", pg_temp as $$
+begin
+	if kept is null or sealed_in(of_entity) = '{}' then
+		return kept;
+	end if;
+	return (select coalesce(jsonb_object_agg(k.key,
 		case when k.key = any (sealed_in(of_entity)) and jsonb_typeof(k.value) = 'string'
 		then to_jsonb(sealed_digest(k.value #>> '{}')) else k.value end), case when of_entity <> 'customer'
 		then '{}'::jsonb end)
-	from jsonb_each(kept) k) end;
+	from jsonb_each(kept) k);
+end $$;
 
 -- Refuses changes of the trail, also by its owner, except of the form of a sealed value. Changes made without this
 -- trigger break the chain.
@@ -2405,35 +2424,58 @@ create table audit_unlinked (
 	audit_id bigint primary key
 );
 
-create function append_link(of_entry audit) returns void
+-- Links entries in their order. The text of an entry has its timestamps in UTC.
+create function link_entries(of_entries bigint[]) returns void
 language plpgsql volatile set search_path = :"schema", pg_temp set timezone = 'UTC' as $$
 declare
-	last audit_link := (select l from audit_link l order by l.position desc limit 1);
+	last   audit_link := (select l from audit_link l order by l.position desc limit 1);
+	chain  bytea := coalesce(last.hash, '');
+	linked bigint[];
+	hashes bytea[];
+	entry  bigint;
+	body   bytea;
 begin
-	insert into audit_link values (coalesce(last.position, 0) + 1, of_entry.id,
-		sha256(coalesce(last.hash, '') || convert_to((jsonb_build_array(
-		of_entry.id, of_entry.at, of_entry.collaborator_id, of_entry.session_id, of_entry.client, of_entry.entity,
-			of_entry.entity_id,
-		of_entry.action, audit_digests(of_entry.entity, of_entry.before),
-			audit_digests(of_entry.entity, of_entry.after),
-		of_entry.undoes, of_entry.derived) || case when of_entry.batch is null then '[]'
-			else to_jsonb(of_entry.batch) end)::text, 'UTF8')));
+	for entry, body in
+		select a.id, convert_to((jsonb_build_array(
+			a.id, a.at, a.collaborator_id, a.session_id, a.client, a.entity, a.entity_id, a.action,
+			audit_digests(a.entity, a.before), audit_digests(a.entity, a.after), a.undoes, a.derived)
+			|| case when a.batch is null then '[]' else to_jsonb(a.batch) end)::text, 'UTF8')
+		from unnest(of_entries) with ordinality e(id, place) join audit a on a.id = e.id order by e.place
+	loop
+		chain := sha256(chain || body);
+		linked := linked || entry;
+		hashes := hashes || chain;
+	end loop;
+	insert into audit_link
+	select coalesce(last.position, 0) + l.place, l.id, l.hash
+	from unnest(linked, hashes) with ordinality l(id, hash, place);
 end $$;
 
+-- Links the queue, and the next 1,000 entries of the transaction together: those that this statement sees, that no
+-- other transaction has linked or queued.
 create function link_entry() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp as $$
 declare
-	waiting audit;
+	waiting bigint[];
 begin
+	if exists (select from audit_link l where l.audit_id = new.id) then
+		return null;
+	end if;
 	if not pg_try_advisory_xact_lock(hashtextextended('crm.audit', tg_relid::bigint)) then
 		insert into audit_unlinked values (new.id);
 		return null;
 	end if;
-	for waiting in select a.* from audit_unlinked u join audit a on a.id = u.audit_id order by a.id limit 1000 loop
-		perform append_link(waiting);
-		delete from audit_unlinked u where u.audit_id = waiting.id;
-	end loop;
-	perform append_link(new);
+	waiting := array(select u.audit_id from audit_unlinked u join audit a on a.id = u.audit_id
+		order by u.audit_id limit 1000);
+	if waiting <> '{}' then
+		perform link_entries(waiting);
+		delete from audit_unlinked u where u.audit_id = any (waiting);
+	end if;
+	-- The subqueries with a limit stay index lookups; as joins they could read a whole table.
+	perform link_entries(array(select a.id from audit a where a.id between new.id and new.id + 999
+		and (select l.audit_id from audit_link l where l.audit_id = a.id limit 1) is null
+		and (select u.audit_id from audit_unlinked u where u.audit_id = a.id limit 1) is null
+		order by a.id));
 	return null;
 end $$;
 create constraint trigger link_entry after insert
@@ -2531,7 +2573,8 @@ language sql stable security definer set search_path = :"schema", pg_temp as $$
 	select a.id, a.at, a.collaborator_id, c.first_name || ' ' || c.last_name, a.action, a.before, a.after
 	from audit a left join collaborator c on c.id = a.collaborator_id
 	where a.entity = of_entity
-		and a.entity_id = any (case of_entity when 'customer' then array(select merged_into(of_id)) else array[of_id] end)
+		and a.entity_id = any (case of_entity when 'customer' then array(select merged_into(of_id))
+			else array[of_id] end)
 		and (select reach(of_entity || '.view')) = 0
 		and (of_entity <> 'view' or (select sees_view(of_id)))
 		and (a.action in ('add', 'update', 'delete', 'cancel', 'restore', 'purge', 'erase', 'hand-over', 'merge')
@@ -2599,14 +2642,15 @@ begin
 	perform lead(plain_name(of_noun), 0, 'import', null);
 end $$;
 
--- Adds records to a table with the caller's own rights. rows is an array of their columns, which are those of the first
--- one. It adds all with one statement or, if one is refused, each with its own. It returns the new ids in the order of
--- the rows, of a table whose ids the caller may read, and the rows that were refused, by their place from 0.
+-- Adds records to a table with the caller's own privileges. rows is an array of objects; the first one has the columns
+-- of all. It adds all with one statement or, if one is refused, each with its own. It returns the new ids in the order
+-- of the rows, if the caller may read ids of the table, and the refused rows, by their place from 0.
 create function add_many(tab regclass, rows jsonb) returns jsonb
 language plpgsql volatile set search_path = :"schema", pg_temp as $$
 declare
 	written text := (select string_agg(format('%I', name), ', ') from jsonb_object_keys(rows->0) name);
-	adding  text := format('insert into %1$s (%2$s) select %2$s from jsonb_populate_recordset(null::%1$s, $1)', tab, written);
+	adding  text := format('insert into %1$s (%2$s) select %2$s from jsonb_populate_recordset(null::%1$s, $1)',
+		tab, written);
 	ids     jsonb := '[]';
 	refused jsonb := '[]';
 	place   bigint := 0;
@@ -2617,7 +2661,8 @@ declare
 	more    text;
 begin
 	adding := case when has_column_privilege(tab, 'id', 'select')
-		then format('with added as (%s returning id) select coalesce(jsonb_agg(id order by id), ''[]'') from added', adding)
+		then format('with added as (%s returning id) select coalesce(jsonb_agg(id order by id), ''[]'') from added',
+			adding)
 		else format('with added as (%s) select ''[]''::jsonb', adding) end;
 	begin
 		execute adding into ids using rows;
@@ -2680,8 +2725,8 @@ begin
 		from pg_constraint f join pg_attribute a on a.attrelid = f.conrelid and a.attnum = f.conkey[1]
 		where f.contype = 'f' and f.confrelid = 'customer'::regclass and f.conrelid <> f.confrelid order by 1
 	loop
-		for which in execute format('select t.id from %s t where t.%I = $1 order by t.id for update', child.tab, child.link)
-			using other
+		for which in execute format('select t.id from %s t where t.%I = $1 order by t.id for update', child.tab,
+			child.link) using other
 		loop
 			begin
 				execute format('update %s t set %I = $1, changed_in = $2 where t.id = $3', child.tab, child.link)
@@ -2691,8 +2736,8 @@ begin
 				if not child.marks then
 					raise;
 				end if;
-				execute format('update %s t set deleted_at = now(), changed_in = $1 where t.id = $2 and t.deleted_at is null',
-					child.tab)
+				execute format('update %s t set deleted_at = now(), changed_in = $1
+					where t.id = $2 and t.deleted_at is null', child.tab)
 				using -caller.session_id, which;
 			end;
 		end loop;
@@ -2800,8 +2845,8 @@ declare
 	caller    identity := me();
 	led       audit := (select a from audit a where a.id = of_entry and a.collaborator_id = caller.id
 		and leads(a.action) and a.undoes is null);
-	judgement identity := judged(case led.action when 'hand-over' then 'user.handover' when 'merge' then 'customer.merge'
-		else led.entity || '.update' end);
+	judgement identity := judged(case led.action when 'hand-over' then 'user.handover'
+		when 'merge' then 'customer.merge' else led.entity || '.update' end);
 	change    audit;
 	tab       regclass;
 	row       jsonb;
@@ -2866,7 +2911,8 @@ end $$;
 create function records_of(of_customer bigint) returns table (tab regclass, noun text, ids bigint[])
 language plpgsql stable set search_path = :"schema", pg_temp as $$
 declare
-	found jsonb := jsonb_build_object('customer', (select jsonb_agg(m) from merged_into(of_customer) m)); -- ids by table
+	-- ids by table
+	found jsonb := jsonb_build_object('customer', (select jsonb_agg(m) from merged_into(of_customer) m));
 begin
 	tab := 'customer';
 	noun := 'customer';

@@ -31,9 +31,11 @@ func money(least repo.Money) Kind {
 				return nil, err
 			}
 			amount, err := repo.ParseMoney(number)
-			if err == nil && amount < least {
-				f := NewAmountFormat(s.Locale)
-				err = fmt.Errorf("%s is too little: at least %s is possible", f.Format(amount), f.Format(least))
+			switch {
+			case errors.Is(err, repo.ErrTooLarge):
+				err = fmt.Errorf("at most %s is possible", toShow(s, repo.MaxMoney))
+			case err == nil && amount < least:
+				err = fmt.Errorf("%s is too little: at least %s is possible", toShow(s, amount), toShow(s, least))
 			}
 			return amount, err
 		},
@@ -111,4 +113,13 @@ func spansAmount(s *Session, words []Word) int {
 		}
 	}
 	return 1
+}
+
+// inCurrency replaces the error of a payment that is too large by one with the amount as people read it.
+func (s *Session) inCurrency(err error) error {
+	var over repo.Overpaid
+	if !errors.As(err, &over) {
+		return err
+	}
+	return &worded{"that is more than what remains to pay: " + toShow(s, over.Remains), "", err}
 }

@@ -48,7 +48,8 @@ func contractKind(key string, needed security.Action, f repo.ContractFilter, fit
 			f := f
 			f.Page, f.Mine = recent, s.owner(needed)
 			found, err := s.DB.Contracts(ctx, f)
-			return live(slices.DeleteFunc(found.Rows, unfit), err, contractChoice)
+			return live(slices.DeleteFunc(found.Rows, unfit), err,
+				func(c repo.Contract) Choice { return contractChoice(s, c) })
 		},
 	}
 }

@@ -112,11 +112,11 @@ func Dispatch(ctx context.Context, s *Session, line string, typed bool) (Answer,
 	}
 	if (c.Destructive || c.Pays && named != nil) && !in.Has("yes") {
 		if err := s.confirm(ctx, c, in, rest, named); err != nil {
-			return answer, s.noteRefusal(ctx, c, in, s.explainSignedOut(ctx, err))
+			return answer, s.noteRefusal(ctx, c, in, s.inCurrency(s.explainSignedOut(ctx, err)))
 		}
 	}
 	answer.Output, err = c.Run(ctx, s, in)
-	err = s.noteRefusal(ctx, c, in, s.explainSignedOut(ctx, err))
+	err = s.noteRefusal(ctx, c, in, s.inCurrency(s.explainSignedOut(ctx, err)))
 	if err == nil && in.Has("columns") {
 		answer.Output, err = answer.Output.choose(Value[[]string](in, "columns"))
 	}

@@ -39,13 +39,13 @@ func after(c repo.Customer, change repo.Change) repo.Customer {
 	return c
 }
 
-// isAs reports whether two customers have the same values in what makes customers alike.
+// isAs reports whether two customers have the same values in the columns that are compared.
 func isAs(a, b repo.Customer) bool {
 	return a.CompanyName == b.CompanyName && a.FullName == b.FullName && a.Email == b.Email && a.Phone == b.Phone
 }
 
-// newLikenesses returns a line for each of the first customers that c is like and was is not, and whether one of all has
-// the same email or phone.
+// newLikenesses returns a line for each of the first customers that are like c and not like was, and whether any of
+// them has the same email or phone.
 func newLikenesses(was, c repo.Customer, alike []repo.Likeness) (lines []string, strong bool) {
 	sameNames := c.CompanyName == was.CompanyName && c.FullName == was.FullName
 	for _, l := range alike {

@@ -67,7 +67,7 @@ func findAll(ctx context.Context, s *Session, text string) ([]hit, error) {
 	found, err := s.DB.Find(ctx, text, mostFound)
 	all := slices.Concat(
 		hits(s, "customer", found.Customers, customerChoice), hits(s, "contact", found.Contacts, contactChoice),
-		hits(s, "contract", found.Contracts, contractChoice),
+		hits(s, "contract", found.Contracts, func(c repo.Contract) Choice { return contractChoice(s, c) }),
 		hits(s, "event", found.Events, func(e repo.Event) Choice { return eventChoice(s, e) }),
 		hits(s, "note", found.Notes, noteChoice), hits(s, "user", found.Users, userChoice))
 	slices.SortStableFunc(all, func(a, b hit) int { return b.score - a.score })
@@ -116,7 +116,7 @@ func searchContracts(ctx context.Context, s *Session, text string, unfit func(re
 	}
 	found, err := s.DB.FindContracts(ctx, text, mostFound, customers)
 	found = slices.DeleteFunc(found, func(f repo.Found[repo.Contract]) bool { return unfit(f.Record) })
-	return chosen(found, err, contractChoice)
+	return chosen(found, err, func(c repo.Contract) Choice { return contractChoice(s, c) })
 }
 
 func searchEvents(ctx context.Context, s *Session, text string, fit func(repo.Event) bool) ([]Choice, error) {
@@ -155,8 +155,8 @@ func noteChoice(n repo.Note) Choice {
 	}
 }
 
-func contractChoice(c repo.Contract) Choice {
-	help := fmt.Sprintf("%s — %s, %s, %s to pay", c.Customer, c.CustomerContact, c.Status, c.RemainingAmount)
+func contractChoice(s *Session, c repo.Contract) Choice {
+	help := fmt.Sprintf("%s — %s, %s, %s to pay", c.Customer, c.CustomerContact, c.Status, toShow(s, c.RemainingAmount))
 	return Choice{strconv.FormatInt(c.ID, 10), help}
 }
 

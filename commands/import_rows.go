@@ -416,6 +416,6 @@ func (i *importing) refuse(row intake.Row, err error) error {
 	if !Readable(err) {
 		return err
 	}
-	text, _ := Describe(err)
+	text, _ := Describe(i.s.inCurrency(err))
 	return i.refused.add(row, i.file.Unit, text)
 }

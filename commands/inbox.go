@@ -45,12 +45,7 @@ type pile struct {
 }
 
 // text says how much waits: "2 contracts of yours to be signed".
-func (p pile) text() string {
-	if p.total == 1 {
-		return "1 " + p.noun + " " + p.rest
-	}
-	return grouped(p.total) + " " + p.noun + "s " + p.rest
-}
+func (p pile) text() string { return Plural(p.total, p.noun) + " " + p.rest }
 
 // piled converts a page of records to a pile.
 func piled[T any](found repo.List[T], p pile, convert func(T) duty) pile {

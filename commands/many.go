@@ -251,12 +251,12 @@ func (m many) change(ctx context.Context, s *Session, in Input, b bulk) (Output,
 			return Output{}, err
 		}
 		would := fmt.Sprintf("%s would change", Plural(tried.Records, m.noun)) + inBrackets(m.already(b))
-		lines := slices.Concat([]string{would}, b.previews, m.more(len(b.changes)), m.reasons(tried))
+		lines := slices.Concat([]string{would}, b.previews, m.more(len(b.changes)), m.reasons(s, tried))
 		if s.Confirm == nil {
 			return Output{}, usagef("%s of many needs --yes", m.update.Name)
 		}
 		if tried.Records == 0 {
-			return Output{}, m.refused(tried)
+			return Output{}, m.refused(s, tried)
 		}
 		lines = append(lines, fmt.Sprintf("change %s?", Plural(tried.Records, m.noun)))
 		if err := s.Confirm(ctx, strings.Join(lines, "\n")); err != nil {
@@ -271,11 +271,11 @@ func (m many) change(ctx context.Context, s *Session, in Input, b bulk) (Output,
 		return Output{}, err
 	}
 	if len(changed.Refused) > 0 && (how == repo.All || changed.Records == 0) {
-		return Output{}, m.refused(changed)
+		return Output{}, m.refused(s, changed)
 	}
 	out := m.answer(b, changed)
 	out.Message = fmt.Sprintf("%s updated", Plural(changed.Records, m.noun)) + inBrackets(m.already(b))
-	out.Warnings = m.reasons(changed)
+	out.Warnings = m.reasons(s, changed)
 	out.Events = m.events(b, changed, in)
 	err = m.warnOfOverlaps(ctx, s, b, changed, &out)
 	return out, err
@@ -297,20 +297,20 @@ func (m many) already(b bulk) string {
 }
 
 // reasons returns a line for each refused record, at most mostRefusals.
-func (m many) reasons(c repo.Changed) (lines []string) {
+func (m many) reasons(s *Session, c repo.Changed) (lines []string) {
 	for i, r := range c.Refused {
 		if i == mostRefusals {
 			return append(lines, fmt.Sprintf("%s more are refused", grouped(int64(len(c.Refused)-i))))
 		}
-		text, _ := Describe(named(r.Err, m.noun, r.ID))
+		text, _ := Describe(s.inCurrency(named(r.Err, m.noun, r.ID)))
 		lines = append(lines, fmt.Sprintf("%s %d is refused: %s", m.noun, r.ID, text))
 	}
 	return lines
 }
 
 // refused returns the error of a change that was not made because some records were refused.
-func (m many) refused(c repo.Changed) error {
-	hint := m.reasons(c)
+func (m many) refused(s *Session, c repo.Changed) error {
+	hint := m.reasons(s, c)
 	if c.Records > 0 {
 		hint = append(hint, fmt.Sprintf("--skip-refused changes the other %d", c.Records))
 	}

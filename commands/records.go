@@ -137,7 +137,7 @@ func pages[T any](ctx context.Context, s *Session, in Input, fields []Field[T],
 	default:
 		out.Next = fmt.Sprintf("--after %d", *last)
 	}
-	out.Total = grouped(found.Total)
+	out.Total = counted(found.Total)
 	return out, nil
 }
 
@@ -171,21 +171,25 @@ func changeOf[T any](fields []Field[T], in Input) repo.Change {
 	return change
 }
 
-// grouped returns a count for people: "1,204"; "more than 10,000" if counting stopped there; "" if the count is
-// unknown.
+// counted returns the number of a list's records for people: "1,204"; "more than 10,000" if counting stopped there; ""
+// if it is unknown.
+func counted(n int64) string {
+	switch {
+	case n < 0:
+		return ""
+	case n > repo.MostCounted:
+		return "more than " + grouped(repo.MostCounted)
+	}
+	return grouped(n)
+}
+
+// grouped returns a count for people: "1,204".
 func grouped(n int64) string {
-	lead := ""
-	if n > repo.MostCounted {
-		n, lead = repo.MostCounted, "more than "
-	}
-	if n < 0 {
-		return "" // unknown
-	}
 	digits := strconv.FormatInt(n, 10)
 	for i := len(digits) - 3; i > 0; i -= 3 {
 		digits = digits[:i] + "," + digits[i:]
 	}
-	return lead + digits
+	return digits
 }
 
 // done returns the Output of a changed record: the record for programs, a message for people, an event for the
@@ -323,7 +327,7 @@ func changesOf(entries []repo.Entry) []change {
 	return all
 }
 
-// trailCell converts a column of the trail to a cell: a time.Time for timestamps, else a text.
+// trailCell converts a column of the trail to a cell: a time.Time for timestamps, a repo.Money for amounts, else a text.
 func trailCell(column string, v any) any {
 	isMoment := slices.ContainsFunc([]string{"_at", "_date", "_until"},
 		func(end string) bool { return strings.HasSuffix(column, end) })
@@ -337,21 +341,15 @@ func trailCell(column string, v any) any {
 
 // trailText returns a column of the trail as people read it.
 func trailText(s *Session, column string, v any) string {
-	switch v := trailCell(column, v).(type) {
-	case time.Time:
-		return clock(s, v)
-	case string:
-		return cmp.Or(v, "--")
-	}
-	return "--"
+	return toShow(s, trailCell(column, v))
 }
 
-// plain returns a JSON value as text.
+// plain returns a JSON value as text; an amount as it is.
 func plain(v any) any {
 	switch v := v.(type) {
 	case nil:
 		return nil
-	case string:
+	case string, repo.Money:
 		return v
 	}
 	text, _ := json.Marshal(v)

@@ -69,8 +69,9 @@ func tagCommands() Table {
 			Run: changeTag("tagged", "tagged", (*repo.DB).AddTag),
 		},
 		{
-			Name: "tag remove", Short: "Remove a tag from a customer, contract or event", Needs: action("tag", "delete"),
-			Args: tag, Run: changeTag("is no longer tagged", "untagged", (*repo.DB).RemoveTag),
+			Name: "tag remove", Short: "Remove a tag from a customer, contract or event",
+			Needs: action("tag", "delete"), Args: tag,
+			Run: changeTag("is no longer tagged", "untagged", (*repo.DB).RemoveTag),
 		},
 	}
 }

@@ -124,7 +124,7 @@ func userCommands() Table {
 			},
 		},
 		{
-			Name: "user hand-over", Short: "Move a collaborator's customers, open contracts and coming events to another",
+			Name: "user hand-over", Short: "Give a collaborator's customers, contracts and coming events to another",
 			Needs:       action("user", "handover"),
 			Args:        []Arg{idArg(UserID)},
 			Flags:       []Flag{{Name: "to", Kind: UserID, Help: "the new contact", Required: true}},

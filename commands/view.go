@@ -50,13 +50,24 @@ var viewArgument = func() Kind {
 	k.Name, k.Rest = "ARG", true
 	first := k
 	k.Of = func(view string) Kind {
+		place := func(ctx context.Context, s *Session) (Kind, error) {
+			v, err := s.DB.View(ctx, strings.ToLower(view))
+			return s.placeFor("$1", v.Command), err
+		}
 		first.Key = "argument of view " + view
 		first.Live = func(ctx context.Context, s *Session) ([]Choice, error) {
-			v, err := s.DB.View(ctx, strings.ToLower(view))
+			kind, err := place(ctx, s)
 			if err != nil {
 				return nil, err
 			}
-			return s.placeFor("$1", v.Command).choices(ctx, s)
+			return kind.choices(ctx, s)
+		}
+		first.Search = func(ctx context.Context, s *Session, text string) ([]Choice, error) {
+			kind, err := place(ctx, s)
+			if err != nil || kind.Search == nil {
+				return nil, err
+			}
+			return kind.Search(ctx, s, text)
 		}
 		return first
 	}

@@ -55,10 +55,10 @@ func (v values) orNull() any {
 	return map[string]any(v)
 }
 
-// exact keeps a whole number as one, and writes an amount as text.
+// exact returns an amount as Money, and keeps every other number.
 func exact(n json.Number) any {
-	if strings.Contains(n.String(), ".") {
-		return n.String()
+	if m, err := ParseMoney(n.String()); err == nil && m.String() == n.String() {
+		return m
 	}
 	return n
 }

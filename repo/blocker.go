@@ -59,5 +59,6 @@ func (db *DB) reportBlockers(ctx context.Context, conn *pgx.Conn, shared bool) (
 func (db *DB) blockersOf(ctx context.Context, pid uint32) ([]Blocker, error) {
 	apart := db.outsideScript().Quiet()
 	apart.used, apart.heard = nil, nil
-	return list(ctx, apart, squirrel.Expr("select name, own from blockers($1)", int64(pid)), pgx.RowToStructByName[Blocker])
+	query := squirrel.Expr("select name, own from blockers($1)", int64(pid))
+	return list(ctx, apart, query, pgx.RowToStructByName[Blocker])
 }

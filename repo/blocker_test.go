@@ -39,8 +39,10 @@ func TestBlockers(t *testing.T) {
 		change(asker, person)
 		defer asker.do("rollback")
 		var answer string
-		if err := asker.QueryRow(t.Context(), "select coalesce(string_agg(coalesce(name, 'somebody') || ' ' || own, ','), '') "+
-			"from blockers($1::integer)", int64(pid)).Scan(&answer); err != nil {
+		err := asker.QueryRow(t.Context(), `select
+			coalesce(string_agg(coalesce(name, 'somebody') || ' ' || own, ','), '') from blockers($1::integer)`,
+			int64(pid)).Scan(&answer)
+		if err != nil {
 			t.Fatal(err)
 		}
 		return answer

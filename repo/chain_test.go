@@ -52,6 +52,41 @@ func TestChain(t *testing.T) {
 	w.verify()
 }
 
+// Imports of more entries than are linked at once, beside each other and beside single changes, produce one chain.
+func TestChainOfImports(t *testing.T) {
+	t.Parallel()
+	ctx, w := t.Context(), newWorld(t)
+	all := []func() error{}
+	for i, person := range []string{"sales1", "sales2", "admin"} {
+		db := w.as(person)
+		records := make([]repo.Change, 1300)
+		for j := range records {
+			records[j] = company(2000*i + j)
+		}
+		all = append(all, func() error { return importCustomers(ctx, db, records) })
+		for range 20 {
+			all = append(all, func() error {
+				return failed(db.AddCustomer(ctx, repo.Change{"company_name": text("A"), "full_name": text("B")}))
+			})
+		}
+	}
+	if n := succeeded(t, concurrently(all...)); n != len(all) {
+		t.Errorf("%d of %d were made", n, len(all))
+	}
+	w.verify()
+	for range 4 { // each links 1,000 of those that are queued
+		w.customer("sales1")
+	}
+	if n := read[int](w, "select count(*) from audit_unlinked"); n != 0 {
+		t.Errorf("%d entries wait after changes that were alone", n)
+	}
+	head := w.verify()
+	if n := read[int64](w, "select count(*) from audit where entity = 'customer'"); n != 3*1301+60+4 ||
+		head.Position < n {
+		t.Errorf("%d entries of customers, %d linked", n, head.Position)
+	}
+}
+
 // Concurrent writers do not wait for each other, and produce one chain.
 func TestChainTogether(t *testing.T) {
 	t.Parallel()
@@ -158,10 +193,10 @@ func TestChainTampered(t *testing.T) {
 			"ends at position %[4]d, but once went on to %[5]d",
 		},
 		"written anew": {`delete from audit where id = %[3]d; truncate audit_link; do $$ declare a audit;
-			begin for a in select * from audit order by id loop perform append_link(a); end loop; end $$;
+			begin for a in select * from audit order by id loop perform link_entries(array[a.id]); end loop; end $$;
 			insert into audit (id, entity, entity_id, action) overriding system value
 				values (%[3]d, 'user', 1, 'sign-in');
-				select append_link(a) from audit a where id = %[3]d`, "is not the one of %[5]d:"},
+				select link_entries(array[%[3]d::bigint])`, "is not the one of %[5]d:"},
 		"a view": {
 			"alter table audit rename to audit_real; create view audit as select * from audit_real", "must be tables",
 		},

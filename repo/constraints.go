@@ -45,14 +45,13 @@ var wordings = map[string]wording{
 	},
 	"contract_total_positive":        {ErrInvalid, "invalid --total-amount: at least 0"},
 	"contract_unpriced":              {ErrInvalid, "invalid --total-amount: a signed contract has a total above 0"},
-	"contract_remaining_above_total": {ErrInvalid, "what remains cannot be more than the total"},
-	"contract_overpaid":              {ErrConflict, "the total would be less than what was paid"},
+	"contract_remaining_above_total": {ErrInvalid, "invalid --remaining-amount: more than the total"},
+	"contract_overpaid":              {ErrConflict, "invalid --total-amount: less than what was paid"},
 	"contract_finished_unpaid": {
 		ErrConflict, "a finished contract has nothing left to pay: pay what remains first",
 	},
 	"payment_contract_id_fkey": {ErrNotFound, "no contract %s"},
 	"payment_contract_closed":  {ErrConflict, "a %s contract takes no payments"},
-	"payment_too_much":         {ErrConflict, "that is more than what remains to pay: %s"},
 	"payment_future":           {ErrInvalid, "invalid --on: the day of a payment is not in the future"},
 	"payment_not_zero":         {ErrInvalid, "invalid amount: a payment is not 0"},
 	"payment_date":             {ErrInvalid, "invalid date of the payment: between 1900 and 9999"},
@@ -95,6 +94,10 @@ var explained = map[string]func(detail string) error{
 	"customer_sealing_key": func(detail string) error {
 		used, present, _ := strings.Cut(detail, " ")
 		return oldKey(used, present)
+	},
+	"payment_too_much": func(detail string) error {
+		remains, _ := ParseMoney(detail)
+		return Overpaid{remains}
 	},
 }
 

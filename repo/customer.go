@@ -66,8 +66,8 @@ func (db *DB) UpdateCustomer(ctx context.Context, id int64, c Change) (Customer,
 	return customers.update(ctx, db, id, c)
 }
 
-// MergeCustomers moves what belongs to the customer other to keep and deletes other. keep gets the other's values of the
-// taken columns. moved counts the records by noun.
+// MergeCustomers moves all that belongs to the customer other to keep and deletes other. It copies the values of the
+// taken columns from other to keep. moved counts the records by noun.
 func (db *DB) MergeCustomers(ctx context.Context, keep, other int64, taken []string) (
 	c Customer, moved map[string]int64, err error,
 ) {

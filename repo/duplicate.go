@@ -142,8 +142,7 @@ func (x *CustomerIndex) Like(c Customer) []Likeness {
 	return alike
 }
 
-// CustomerIndex returns an index of all live customers, for checking many: a batch of new ones is checked with Like, each
-// before Add.
+// CustomerIndex returns an index of all live customers, for comparing many new ones: call Like for each, then Add.
 func (db *DB) CustomerIndex(ctx context.Context) (*CustomerIndex, error) {
 	x := newCustomerIndex(db.vault)
 	err := db.ask(ctx, step{likeFrom().Where("deleted_at is null").OrderBy("id"), db.index(x)})
@@ -177,7 +176,7 @@ func (db *DB) LikeCustomer(ctx context.Context, c Customer) ([]Likeness, error) 
 	})
 }
 
-// likeFrom selects what makes customers alike.
+// likeFrom selects the columns in which customers are compared.
 func likeFrom() squirrel.SelectBuilder {
 	return sq().Select("id", "company_name", "full_name", "email", "phone").From(customers.view)
 }
@@ -189,8 +188,9 @@ func (db *DB) index(x *CustomerIndex) func(pgx.Rows) error {
 		var company, person, email, phone []byte
 		_, err := pgx.ForEachRow(rows, []any{&id, &company, &person, &email, &phone}, func() error {
 			x.Add(Customer{
-				ID: id, CompanyName: db.open("customer.company_name", company), FullName: db.open("customer.full_name", person),
-				Email: db.open("customer.email", email), Phone: db.open("customer.phone", phone),
+				ID: id, CompanyName: db.open("customer.company_name", company),
+				FullName: db.open("customer.full_name", person),
+				Email:    db.open("customer.email", email), Phone: db.open("customer.phone", phone),
 			})
 			return nil
 		})

@@ -18,7 +18,9 @@ func TestLikeCustomer(t *testing.T) {
 	ctx, w := t.Context(), newWorld(t)
 	db := w.as("admin")
 	add := func(company, person, email, phone string) int64 {
-		return ok[repo.Customer](t)(db.AddCustomer(ctx, repo.Change{"company_name": company, "full_name": person, "email": email, "phone": phone})).ID
+		return ok[repo.Customer](t)(db.AddCustomer(ctx, repo.Change{
+			"company_name": company, "full_name": person, "email": email, "phone": phone,
+		})).ID
 	}
 	bouzin := add("Bouzin SARL", "Lou Bouzin", "lou@bouzin.example", "+33612345678")
 	add("Bouzin SARL", "Ada Byron", "", "")
@@ -35,13 +37,18 @@ func TestLikeCustomer(t *testing.T) {
 		{"bouzin s.a.s.", "Bouzin Lou", "", "", repo.Likeness{Names: true}},
 		{"Bouzin", "Lou Bouzim", "", "", repo.Likeness{Typo: true}},
 		{"Bouzni GmbH", "Lou Bouzin", "", "", repo.Likeness{Typo: true}},
-		{"Bouzin", "Lou Bouzin", "lou@bouzin.example", "+33612345678", repo.Likeness{Email: true, Phone: true, Names: true}},
+		{
+			"Bouzin", "Lou Bouzin", "lou@bouzin.example", "+33612345678",
+			repo.Likeness{Email: true, Phone: true, Names: true},
+		},
 		{"Bouzni", "Lou Bouzim", "", "", repo.Likeness{}},
 		{"Bouzin", "Zoe Nobody", "zoe@bouzin.example", "+33612345679", repo.Likeness{}},
 		{"Bouzin", "", "", "", repo.Likeness{}},
 	} {
 		c := repo.Customer{CompanyName: try.company, FullName: try.person, Email: try.email, Phone: try.phone}
-		for how, found := range map[string][]repo.Likeness{"the blind index": ok[[]repo.Likeness](t)(db.LikeCustomer(ctx, c)), "all": all.Like(c)} {
+		for how, found := range map[string][]repo.Likeness{
+			"the blind index": ok[[]repo.Likeness](t)(db.LikeCustomer(ctx, c)), "all": all.Like(c),
+		} {
 			none := !try.want.IsStrong() && !try.want.Names && !try.want.Typo
 			if none && len(found) > 0 || !none && (len(found) != 1 || found[0].Customer.ID != bouzin) {
 				t.Errorf("%+v by %s: %+v", try, how, found)
@@ -54,12 +61,12 @@ func TestLikeCustomer(t *testing.T) {
 			}
 		}
 	}
-	pairs := ok[[]repo.Pair](t)(db.CustomerPairs(ctx))
-	if len(pairs) != 0 {
+	if pairs := ok[[]repo.Pair](t)(db.CustomerPairs(ctx)); len(pairs) != 0 {
 		t.Errorf("pairs are %+v", pairs)
 	}
 	twin := add("Bouzin", "Lou Bouzin", "", "")
-	if pairs := ok[[]repo.Pair](t)(db.CustomerPairs(ctx)); len(pairs) != 1 || pairs[0].First.ID != bouzin || pairs[0].Customer.ID != twin || !pairs[0].Names {
+	pairs := ok[[]repo.Pair](t)(db.CustomerPairs(ctx))
+	if len(pairs) != 1 || pairs[0].First.ID != bouzin || pairs[0].Customer.ID != twin || !pairs[0].Names {
 		t.Errorf("pairs are %+v", pairs)
 	}
 }
@@ -72,7 +79,10 @@ func BenchmarkCustomerPairs(b *testing.B) {
 	for name, do := range map[string]func() error{
 		"all pairs": func() error { return failed(db.CustomerPairs(b.Context())) },
 		"one": func() error {
-			return failed(db.LikeCustomer(b.Context(), repo.Customer{CompanyName: "Company 77 GmbH", FullName: "Ada77 Byron78", Email: "a77@b.example", Phone: "+33600000077"}))
+			return failed(db.LikeCustomer(b.Context(), repo.Customer{
+				CompanyName: "Company 77 GmbH", FullName: "Ada77 Byron78",
+				Email: "a77@b.example", Phone: "+33600000077",
+			}))
 		},
 	} {
 		b.Run(name, func(b *testing.B) {
@@ -109,7 +119,8 @@ func (w *world) manyCustomers(n int) {
 					}
 					values = append(values, sealed, tokens)
 				}
-				batch.Queue(`insert into customer (company_name, company_name_tokens, full_name, full_name_tokens, email, email_tokens, phone, phone_tokens)
+				batch.Queue(`insert into customer (company_name, company_name_tokens, full_name, full_name_tokens,
+					email, email_tokens, phone, phone_tokens)
 					values ($1::bytea, $2, $3::bytea, $4, $5::bytea, $6, $7::bytea, $8)`, values...)
 			}
 			return tx.SendBatch(ctx, batch).Close()

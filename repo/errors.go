@@ -42,6 +42,16 @@ func (e Invalid) Error() string {
 // Is makes errors.Is(err, ErrInvalid) true.
 func (e Invalid) Is(target error) bool { return target == ErrInvalid }
 
+// Overpaid is the ErrConflict of a payment above the amount that remains to pay.
+type Overpaid struct{ Remains Money }
+
+func (e Overpaid) Error() string {
+	return fmt.Sprintf("that is more than what remains to pay: %s", e.Remains)
+}
+
+// Is makes errors.Is(err, ErrConflict) true.
+func (e Overpaid) Is(target error) bool { return target == ErrConflict }
+
 // said is an error with a text for users. It unwraps to its sentinel but does not repeat its text.
 type said struct {
 	text string

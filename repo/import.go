@@ -17,7 +17,9 @@ import (
 
 // Import returns a copy of db with one transaction for everything that an import writes, as Atomic does. In an atomic
 // script it is the script's transaction, and commit and rollback do nothing: an error ends the script.
-func (db *DB) Import(ctx context.Context, noun string) (to *DB, commit, rollback func(context.Context) error, err error) {
+func (db *DB) Import(ctx context.Context, noun string) (
+	to *DB, commit, rollback func(context.Context) error, err error,
+) {
 	as := *db
 	to = &as
 	commit, rollback = func(context.Context) error { return nil }, func(context.Context) error { return nil }

@@ -13,8 +13,10 @@ func TestMergeCustomers(t *testing.T) {
 	ctx, w := t.Context(), newWorld(t)
 	sales, admin := w.as("sales1"), w.as("admin")
 	keep, other := w.customer("sales1").ID, w.customer("sales1").ID
-	ok[repo.Customer](t)(sales.UpdateCustomer(ctx, other, repo.Change{"phone": "+33699999999", "company_name": "Zebra"}))
-	contact := ok[repo.Contact](t)(sales.AddContact(ctx, repo.Change{"customer_id": other, "full_name": "Quentin Rare"})).ID
+	zebra := repo.Change{"phone": "+33699999999", "company_name": "Zebra"}
+	ok[repo.Customer](t)(sales.UpdateCustomer(ctx, other, zebra))
+	quentin := repo.Change{"customer_id": other, "full_name": "Quentin Rare"}
+	contact := ok[repo.Contact](t)(sales.AddContact(ctx, quentin)).ID
 	k := w.contract(other, 5000, "signed").ID
 	e := w.event(k, "").ID
 	for _, c := range []int64{keep, other} {
@@ -22,20 +24,24 @@ func TestMergeCustomers(t *testing.T) {
 	}
 	w.set("insert into tag (name, customer_id) values ('press', $1)", other)
 	state := func() string {
-		return w.rowOf("customer", keep) + w.rowOf("customer", other) + w.rowOf("contact", contact) + w.rowOf("contract", k) + w.rowOf("event", e) +
-			read[string](w, "select string_agg(to_jsonb(t)::text, '' order by id) from (select id, name, customer_id, deleted_at from tag) t")
+		return w.rowOf("customer", keep) + w.rowOf("customer", other) + w.rowOf("contact", contact) +
+			w.rowOf("contract", k) + w.rowOf("event", e) +
+			read[string](w, `select string_agg(to_jsonb(t)::text, '' order by id)
+				from (select id, name, customer_id, deleted_at from tag) t`)
 	}
 	before := state()
 	merged, moved, err := sales.MergeCustomers(ctx, keep, other, []string{"phone"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if merged.Phone != "+33699999999" || merged.CompanyName != "Company of sales1" || moved["contract"] != 1 || moved["contact"] != 1 || moved["tag"] != 1 {
+	if merged.Phone != "+33699999999" || merged.CompanyName != "Company of sales1" ||
+		moved["contract"] != 1 || moved["contact"] != 1 || moved["tag"] != 1 {
 		t.Errorf("merged is %+v, moved %v", merged, moved)
 	}
 	is(t, failed(admin.Customer(ctx, other)), repo.ErrNotFound, "the other one")
 	find := func(text string) (ids []int64) {
-		for _, c := range ok[repo.List[repo.Customer]](t)(admin.Customers(ctx, repo.CustomerFilter{Page: repo.Page{Limit: 9, Search: text}})).Rows {
+		page := repo.CustomerFilter{Page: repo.Page{Limit: 9, Search: text}}
+		for _, c := range ok[repo.List[repo.Customer]](t)(admin.Customers(ctx, page)).Rows {
 			ids = append(ids, c.ID)
 		}
 		return ids

@@ -17,6 +17,9 @@ type Money int64
 // MaxMoney is the largest amount that numeric(12,2) holds.
 const MaxMoney Money = 999_999_999_999
 
+// ErrTooLarge is the error for an amount above MaxMoney.
+var ErrTooLarge = fmt.Errorf("at most %s is possible", MaxMoney)
+
 var errMoney = errors.New("want an amount like 1200 or 1200.50, with at most two decimals")
 
 // ParseMoney parses 1200, 1200.50, 1 200,50, 1'200.50, 1,200.50 and 1.200,50: spaces and apostrophes group thousands; a
@@ -44,7 +47,7 @@ func ParseMoney(text string) (Money, error) {
 		return 0, errMoney
 	}
 	if err != nil || Money(n) > MaxMoney {
-		return 0, fmt.Errorf("at most %s is possible", MaxMoney)
+		return 0, ErrTooLarge
 	}
 	if negative {
 		return -Money(n), nil

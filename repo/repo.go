@@ -29,7 +29,8 @@ type Vault interface {
 	Score(needle string, fields ...string) int // how well opened texts match; 0: not at all
 	Readings(needle string) [][]string         // a matching record has all words of one reading
 
-	// CompanyKey and PersonKey return the same text for all spellings of a name; CompanyWords are the words of the former.
+	// CompanyKey and PersonKey return the same text for all spellings of a name; CompanyWords returns the words of the
+	// former.
 	CompanyKey(name string) string
 	CompanyWords(name string) []string
 	PersonKey(name string) string

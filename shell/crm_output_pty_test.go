@@ -205,8 +205,8 @@ func watchRefuses(t *testing.T) {
 func helpExplains(t *testing.T) {
 	d := sit(t, deskConfig{login: "sales1", rows: 60, env: []string{"PAGER="}})
 	for _, command := range []string{"help", "?"} {
-		inOrder(t, plainly(d.run(command)), "Records", "customer", "list export get add update import history", "Session",
-			"login EMAIL", "exit")
+		inOrder(t, plainly(d.run(command)), "Records", "customer", "list export get add update import history",
+			"Session", "login EMAIL", "exit")
 	}
 	if out := plainly(d.run("help customer")); !strings.Contains(out, "customer add") ||
 		strings.Contains(out, "customer delete") {

@@ -108,7 +108,7 @@ func Options() []Option {
 			"locale.region", "", "FR", known("country", "FR", country),
 			"the country of phone numbers without a country code",
 		},
-		{"locale.currency", "", "EUR", known("currency", "EUR", currencyCode), "the currency of all amounts (ISO 4217)"},
+		{"locale.currency", "", "EUR", known("currency", "EUR", currencyCode), "the currency of amounts (ISO 4217)"},
 		{
 			"locale.language", "", "fr", known("language", "fr", languageTag),
 			"the language of amounts and sorting (BCP 47)",

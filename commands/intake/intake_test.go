@@ -5,10 +5,12 @@ import (
 	"bytes"
 	"compress/flate"
 	"errors"
+	"fmt"
 	"hash/crc32"
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -114,6 +116,84 @@ func TestMalformed(t *testing.T) {
 	}
 }
 
+// A quote that opens in the middle of 200 MB is found without reading them into memory.
+func TestOpenQuote(t *testing.T) {
+	to, err := os.Create(filepath.Join(t.TempDir(), "a.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	part := []byte(strings.Repeat("Bouzin SARL,Lou Bouzin,Nantes,44000,\n", 1<<20/36))
+	for i := range 200 {
+		if i == 100 {
+			_, err = to.WriteString("Durand,\"Al Durand,Nantes,44000,\n")
+		}
+		if _, wrote := to.Write(part); err != nil || wrote != nil {
+			t.Fatal(err, wrote)
+		}
+	}
+	if err := to.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f, err := Open(to.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	rows := 1
+	for ; err == nil; rows++ {
+		_, err = f.Next()
+	}
+	runtime.ReadMemStats(&after)
+	line := 100*(1<<20/36) + 1
+	if want := fmt.Sprintf("begins on line %d: is a quote open there?", line); rows != line ||
+		!strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), to.Name()) {
+		t.Errorf("%d rows, %v, want %q", rows, err, want)
+	}
+	if used := after.HeapSys - min(before.HeapSys, after.HeapSys); used > 64<<20 {
+		t.Errorf("the heap grew by %d MiB", used>>20)
+	}
+}
+
+// A file that grows while it is read has changed.
+func TestChanged(t *testing.T) {
+	path := write(t, "a.csv", "a,b\n1,2\n")
+	f, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if f.Changed() {
+		t.Error("changed before it is")
+	}
+	if err := os.WriteFile(path, []byte("a,b\n1,2\n3,4\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if !f.Changed() {
+		t.Error("not changed")
+	}
+}
+
+// The header is the first row with several values if the rows above it have one each.
+func TestTitles(t *testing.T) {
+	for content, want := range map[string][]string{
+		"Clients;;\n\nof 2031;;\nname;city;\nA;B;\n": {"name", "city", ""},
+		"name,\nA,\nB,\n":     {"name", ""},
+		"name\nA\nB,C\n":      {"name"},
+		"name,city\nA\nB,C\n": {"name", "city"},
+	} {
+		rows, err := read(write(t, "a.csv", content))
+		if err != nil || !slices.Equal(rows[0].Cells, want) {
+			t.Errorf("%q: %v, %v", content, rows, err)
+		}
+		last := rows[len(rows)-1]
+		if lines := strings.Count(content, "\n"); last.Line != lines || rows[0].Cells[0] == last.Cells[0] {
+			t.Errorf("%q: the last row is %v", content, last)
+		}
+	}
+}
+
 // A workbook's dates are numbers from 1900 or 1904, and formulas their last values.
 func TestWorkbook(t *testing.T) {
 	for _, in1904 := range []bool{false, true} {
@@ -210,6 +290,52 @@ func TestBomb(t *testing.T) {
 		if _, err := Open(path); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", name, err, want)
 		}
+	}
+}
+
+// An archive that says less than it unpacks to is not read beyond what it says.
+func TestLyingBomb(t *testing.T) {
+	book := excelize.NewFile()
+	if err := book.SetCellValue("Sheet1", "A1", strings.Repeat("long ", 5000)); err != nil {
+		t.Fatal(err)
+	}
+	content, err := book.WriteToBuffer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	honest, err := zip.NewReader(bytes.NewReader(content.Bytes()), int64(content.Len()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "a.xlsx")
+	to, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	archive := zip.NewWriter(to)
+	for _, part := range honest.File {
+		header := part.FileHeader
+		if strings.HasSuffix(part.Name, "sharedStrings.xml") || strings.HasSuffix(part.Name, "sheet1.xml") {
+			header.UncompressedSize64 = 10
+		}
+		raw, err := part.OpenRaw()
+		if err != nil {
+			t.Fatal(err)
+		}
+		entry, err := archive.CreateRaw(&header)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(entry, raw); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(archive.Close(), to.Close()); err != nil {
+		t.Fatal(err)
+	}
+	var p *Problem
+	if _, err := read(path); !errors.As(err, &p) {
+		t.Error(err)
 	}
 }
 

@@ -48,13 +48,18 @@ func Open(path string) (*File, error) {
 	opened, err := open(path, f)
 	if err != nil {
 		_ = f.Close()
-		var p *Problem
-		if errors.As(err, &p) {
-			return nil, problem(p.Hint, "%s %s", path, p.Text)
-		}
-		return nil, problem("", "%s cannot be read: %v", path, reason(err))
+		return nil, of(path, err)
 	}
 	return opened, nil
+}
+
+// of returns the error as a Problem that names the file.
+func of(path string, err error) error {
+	var p *Problem
+	if errors.As(err, &p) {
+		return problem(p.Hint, "%s %s", path, p.Text)
+	}
+	return problem("", "%s cannot be read: %v", path, reason(err))
 }
 
 // reason returns the error without the path that a PathError repeats.
@@ -137,7 +142,7 @@ func (f *File) passTitles() error {
 			break
 		}
 		var err error
-		if row, err = f.Next(); errors.Is(err, io.EOF) {
+		if row, err = f.nextRow(); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
 			return err
@@ -155,8 +160,17 @@ func (f *File) passTitles() error {
 	return nil
 }
 
-// Next returns the next row that is not blank; io.EOF after the last one.
+// Next returns the next row that is not blank; io.EOF after the last one. Other errors are Problems.
 func (f *File) Next() (Row, error) {
+	row, err := f.nextRow()
+	if err != nil && !errors.Is(err, io.EOF) {
+		return Row{}, of(f.file.Name(), err)
+	}
+	return row, err
+}
+
+// nextRow is Next; its errors do not name the file.
+func (f *File) nextRow() (Row, error) {
 	for {
 		row, err := f.next()
 		if err != nil {

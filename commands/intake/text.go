@@ -58,7 +58,7 @@ func (f *File) readText(head []byte) error {
 		last = lead + end + strings.Count(cells[len(cells)-1], "\n")
 		return Row{lead + line, append([]string(nil), cells...)}, nil
 	}
-	f.Header, err = f.Next()
+	f.Header, err = f.nextRow()
 	if errors.Is(err, io.EOF) {
 		return problem("", "has no rows")
 	}

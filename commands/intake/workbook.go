@@ -70,7 +70,7 @@ func (f *File) readWorkbook(path string) error {
 		}
 		return Row{line, cells}, nil
 	}
-	if f.Header, err = f.Next(); errors.Is(err, io.EOF) {
+	if f.Header, err = f.nextRow(); errors.Is(err, io.EOF) {
 		err = problem("", "has no rows in its first sheet")
 	}
 	if err != nil {

@@ -5,13 +5,14 @@ import (
 	"strings"
 )
 
-// This file says which names are alike.
+// This file compares names.
 
-// legalForms are words that say what kind of company a name is of, not which.
+// legalForms are words of a company's name that only state its legal form.
 var legalForms = func() map[string]bool {
 	forms := map[string]bool{}
-	for _, form := range strings.Fields("sarl sas sasu sa eurl sci snc scop gie ei gmbh ag kg ug ohg gbr ev mbh co ltd limited llc llp lp plc inc " +
-		"incorporated corp corporation company cie srl spa bv nv oy ab as aps sl bvba sprl kft zrt sro doo pty") {
+	for _, form := range strings.Fields(`sarl sas sasu sa eurl sci snc scop gie ei gmbh ag kg ug ohg gbr ev mbh co ltd
+		limited llc llp lp plc inc incorporated corp corporation company cie srl spa bv nv oy ab as aps sl bvba sprl kft
+		zrt sro doo pty`) {
 		forms[form] = true
 	}
 	return forms
@@ -33,15 +34,16 @@ func CompanyWords(name string) []string {
 	return kept
 }
 
-// PersonKey returns a text that is the same for spellings of one person's name: as CompanyKey, in any order of its words.
+// PersonKey returns a text that is the same for all spellings of one person's name, like CompanyKey, and in any order
+// of its words.
 func PersonKey(name string) string {
 	words := Words(name)
 	slices.Sort(words)
 	return strings.Join(words, "")
 }
 
-// IsTypo reports whether two keys differ in one character: another one, one more, one less, or two that changed places. Keys of
-// fewer than four characters differ in more than that.
+// IsTypo reports whether two keys differ by one typo: a replaced, added or missing character, or two swapped ones. It
+// is false if a key has fewer than four characters.
 func IsTypo(a, b string) bool {
 	x, y := []rune(a), []rune(b)
 	if len(x) > len(y) {

@@ -14,13 +14,13 @@ func TestCompanyKey(t *testing.T) {
 		{"L'Oréal SA", "LOreal"},
 	} {
 		for _, name := range same {
-			if finding.CompanyKey(name) != finding.CompanyKey(same[0]) {
-				t.Errorf("%s has the key %s, %s has %s", name, finding.CompanyKey(name), same[0], finding.CompanyKey(same[0]))
+			if key, want := finding.CompanyKey(name), finding.CompanyKey(same[0]); key != want {
+				t.Errorf("%s has the key %s, %s has %s", name, key, same[0], want)
 			}
 		}
 	}
 	if finding.CompanyKey("SA") == "" || finding.CompanyKey("Bouzin") == finding.CompanyKey("Bouzon") {
-		t.Error("keys say too little")
+		t.Error("keys do not tell names apart")
 	}
 	if finding.PersonKey("Lou Bouzin") != finding.PersonKey("BOUZIN, Lou") {
 		t.Error("the order of a person's names matters")
@@ -28,12 +28,27 @@ func TestCompanyKey(t *testing.T) {
 }
 
 func TestIsTypo(t *testing.T) {
-	for _, pair := range [][2]string{{"bouzin", "bouzon"}, {"bouzin", "bouzinn"}, {"bouzin", "ouzin"}, {"bouzin", "buozin"}, {"bouzin", "bouzni"}, {"éclat", "eclat"}} {
+	for _, pair := range [][2]string{
+		{"bouzin", "bouzon"},
+		{"bouzin", "bouzinn"},
+		{"bouzin", "ouzin"},
+		{"bouzin", "buozin"},
+		{"bouzin", "bouzni"},
+		{"éclat", "eclat"},
+	} {
 		if !finding.IsTypo(pair[0], pair[1]) || !finding.IsTypo(pair[1], pair[0]) {
 			t.Errorf("%v are no typo", pair)
 		}
 	}
-	for _, pair := range [][2]string{{"bouzin", "bouzin"}, {"bouzin", "bauzon"}, {"abc", "abd"}, {"bouzin", "bou"}, {"", "a"}, {"bouzin", "nizuob"}, {"abcdef", "badcfe"}} {
+	for _, pair := range [][2]string{
+		{"bouzin", "bouzin"},
+		{"bouzin", "bauzon"},
+		{"abc", "abd"},
+		{"bouzin", "bou"},
+		{"", "a"},
+		{"bouzin", "nizuob"},
+		{"abcdef", "badcfe"},
+	} {
 		if finding.IsTypo(pair[0], pair[1]) || finding.IsTypo(pair[1], pair[0]) {
 			t.Errorf("%v are a typo", pair)
 		}

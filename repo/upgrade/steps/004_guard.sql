@@ -1,7 +1,7 @@
--- Version 4: signing in without sending the key, sealed values under known keys only, changes that name the session that
--- was judged, requests whose fate can be asked for, canceled events, and no planner statistics.
+-- Version 4: signing in without sending the key, sealed values under known keys only, changes that name the session of
+-- their permission check, requests whose result can be looked up, canceled events, and no planner statistics.
 
--- Tries are recorded in another form. The old ones say nothing about devices, so nobody is locked out by them.
+-- Attempts are recorded in another form. The old ones have no device, so they lock out no account.
 drop table sign_in_attempt;
 create table sign_in_attempt (
 	id           bigint generated always as identity primary key,

@@ -1,0 +1,95 @@
+package repo_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"crm/repo"
+)
+
+// company returns the texts of the i-th fictional customer.
+func company(i int) map[string]any {
+	return map[string]any{
+		"company_name": fmt.Sprintf("Maison %c%c%d SARL", 'A'+i%26, 'a'+i/26%26, i),
+		"full_name":    fmt.Sprintf("Jean Martin %d", i),
+		"email":        fmt.Sprintf("jean.martin%d@maison%d.example", i, i), "phone": fmt.Sprintf("+336%08d", i),
+	}
+}
+
+// importCustomers adds customers in one transaction, as an import does.
+func importCustomers(ctx context.Context, db *repo.DB, records []repo.Change) error {
+	to, commit, rollback, err := db.Import(ctx, "customer")
+	if err != nil {
+		return err
+	}
+	added, err := to.AddMany(ctx, "customer", records)
+	if err == nil && len(added.Refused) > 0 {
+		err = fmt.Errorf("%d customers are refused", len(added.Refused))
+	}
+	if err = errors.Join(err, to.EndImport(ctx)); err != nil {
+		return errors.Join(err, rollback(ctx))
+	}
+	return commit(ctx)
+}
+
+// plainTwin is a table with the columns and indexes of customer and with a trigger that writes an entry of a trail for
+// each row.
+const plainTwin = `create table plain (like crm.customer including all);
+	create table plain_audit (id bigint generated always as identity primary key, at timestamptz default now(),
+		entity text, entity_id bigint, after jsonb);
+	create index on plain_audit (entity, entity_id, id);
+	create function plain_trail() returns trigger language plpgsql as $$ begin
+		insert into plain_audit (entity, entity_id, after) values (tg_table_name, new.id, to_jsonb(new));
+		return null; end $$;
+	create trigger plain_trail after insert on plain for each row execute function plain_trail()`
+
+var storedColumns = []string{
+	"company_name", "full_name", "email", "phone", "company_name_tokens", "full_name_tokens", "email_tokens",
+	"phone_tokens",
+}
+
+// stored returns the last customers, sealed, with their tokens.
+func (w *world) stored(t testing.TB, n int) [][]any {
+	t.Helper()
+	rows, err := w.owner.Query(context.Background(), "select "+strings.Join(storedColumns, ", ")+
+		" from crm.customer order by id desc limit $1", n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ok[[][]any](t)(pgx.CollectRows(rows, func(row pgx.CollectableRow) ([]any, error) { return row.Values() }))
+}
+
+// BenchmarkImport adds customers in batches of 1,000, as an import does, and in turns copies the same texts and tokens,
+// sealed already, into plainTwin. x-copy is the ratio of their speeds.
+func BenchmarkImport(b *testing.B) {
+	const rows = 1000
+	w, ctx := newWorld(b), context.Background()
+	db := w.as("sales1")
+	w.set(plainTwin)
+	next := 0
+	var ours, copied []time.Duration
+	for b.Loop() {
+		records := make([]repo.Change, rows)
+		for i := range records {
+			records[i] = company(next)
+			next++
+		}
+		ours = append(ours, timed(b, func() error { return importCustomers(ctx, db, records) }))
+		texts := w.stored(b, rows)
+		copied = append(copied, timed(b, func() error {
+			_, err := w.owner.CopyFrom(ctx, pgx.Identifier{"plain"}, storedColumns, pgx.CopyFromRows(texts))
+			return err
+		}))
+	}
+	o, c := median(ours), median(copied)
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(rows/o.Seconds(), "rows/s")
+	b.ReportMetric(rows/c.Seconds(), "rows/s-copied")
+	b.ReportMetric(float64(c)/float64(o), "x-copy")
+}
