@@ -26,12 +26,12 @@ type duty struct {
 }
 
 var dutyFields = []Field[duty]{
-	{Column{Name: "when"}, func(d duty) any { return deref(d.when) }},
-	{Column{Name: "what"}, func(d duty) any { return d.what }},
+	{Column{Name: "what", Long: true}, func(d duty) any { return d.what }},
 	{Column{Name: "customer"}, func(d duty) any { return orNil(d.customer) }},
 	{Column{Name: "contact", Wide: 1}, func(d duty) any { return orNil(d.contact) }},
 	{Column{Name: "phone", Whole: true}, func(d duty) any { return orNil(d.phone) }},
 	{Column{Name: "command", Whole: true}, func(d duty) any { return d.command }},
+	{Column{Name: "when", Detail: true}, func(d duty) any { return deref(d.when) }},
 	{Column{Name: "noun", Detail: true}, func(d duty) any { return d.noun }},
 	{Column{Name: "id", Detail: true}, func(d duty) any { return d.id }},
 }
@@ -87,8 +87,9 @@ func dueNotes(ctx context.Context, s *Session) (pile, error) {
 	return piled(found, pile{noun: "follow-up", rest: "of yours due", list: "note list --mine --due today"}, func(n repo.Note) duty {
 		due := time.Date(n.Due.Year(), n.Due.Month(), n.Due.Day(), 0, 0, 0, 0, s.Locale.Zone)
 		return duty{
-			when: &due, what: "follow up: " + summary(n.Text), customer: n.Customer,
-			command: fmt.Sprintf("note done %d", n.ID), noun: "note", id: n.ID,
+			when: &due, what: fmt.Sprintf("follow up: %s, due %s", summary(n.Text), n.Due.Format(time.DateOnly)),
+			customer: n.Customer,
+			command:  fmt.Sprintf("note done %d", n.ID), noun: "note", id: n.ID,
 		}
 	}), err
 }
@@ -105,7 +106,7 @@ func comingEvents(ctx context.Context, s *Session) (pile, error) {
 	return piled(found,
 		pile{noun: "event", rest: "of yours in the next 7 days", list: "event list --mine --from today --to +7d"},
 		func(e repo.Event) duty {
-			what := eventTitle(e)
+			what := eventTitle(s, e)
 			if e.Location != nil {
 				what += ", " + *e.Location
 			}
@@ -122,13 +123,17 @@ func unassignedEvents(ctx context.Context, s *Session) (pile, error) {
 	found, err := s.DB.Events(ctx, repo.EventFilter{Page: firstBy("start_date"), NoSupport: true, From: &now})
 	return piled(found,
 		pile{noun: "coming event", rest: "without support", list: "event list --no-support --from today"},
-		func(e repo.Event) duty { return ofEvent(e, eventTitle(e)+" needs a support contact", "assign") }), err
+		func(e repo.Event) duty { return ofEvent(e, eventTitle(s, e)+", needs a support contact", "assign") }), err
 }
 
-func eventTitle(e repo.Event) string {
+// eventTitle returns the event's number, name and start.
+func eventTitle(s *Session, e repo.Event) string {
 	title := fmt.Sprintf("event %d", e.ID)
 	if e.Name != nil {
 		title += " " + *e.Name
+	}
+	if e.StartDate != nil {
+		title += ", " + clock(s, *e.StartDate)
 	}
 	return title
 }
