@@ -158,11 +158,12 @@ func boxFit(t *testing.T) {
 	d.run("event assign 1 kate", "warning: ", "user 5: Kate Hastroff, support, busy with event 2")
 	d.offers("event assign 1 ", "6  Aliénor Vichum", "5  Kate") // used last, and still busy
 	d.offers("event assign 2 ", "6  Aliénor Vichum", "5  Kate Hastroff, support, busy with event 1")
-	d.sql(`update customer set deleted_at = now() where id = 2`)
+	d.run("customer add Vanishing Vera", "customer 31 added")
+	d.sql(`update customer set deleted_at = now() where id = 31`)
 	d.sql(`update event set canceled_at = now(), support_id = null where id = 3`)
-	d.without("customer restore ", "Bouzin SARL — Lou Bouzin", "Cool Startup")
+	d.without("customer restore ", "Vanishing — Vera", "Cool Startup")
 	d.offers("event restore ", "canceled: ")
-	d.run("customer restore bouzin", "customer 2 restored")
+	d.run("customer restore vanishing", "customer 31 restored")
 }
 
 func boxKeys(t *testing.T) {
