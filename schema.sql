@@ -49,8 +49,8 @@ insert into role (name, title, sells, supports, reserved) values
 
 -- The responsibility matrix. Its scope is 'all' or 'own'; without a row the action is refused. The owner of a customer
 -- or contact is the customer's sales contact; of a contract, its own or its customer's sales contact; of an event, its
--- support contact; of a note, its author; of a view, the collaborator who saved it; of a new event, its customer's sales
--- contact. There is no other copy of the matrix.
+-- support contact; of a note, its author; of a view or map, the collaborator who saved it; of a new event, its customer's
+-- sales contact. There is no other copy of the matrix.
 create table permission (
 	role   text not null references role,
 	action text not null check (action ~ '^[a-z]+\.[a-z]+$'),
@@ -66,11 +66,14 @@ insert into permission (role, action, scope)
 select r.name, a.action, case when a.scope = 'own' and r.name in ('admin', 'manage') then 'all' else a.scope end
 from role r, (values ('note.add', 'all'), ('note.update', 'own'), ('note.delete', 'own'), ('tag.view', 'all'),
 	('tag.add', 'all'), ('tag.delete', 'all')) a (action, scope);
--- So it may save views. Administrators may delete those that others share.
+-- So it may save views, and maps of imports. Administrators may delete those that others share.
 insert into permission (role, action, scope)
 select r.name, a.action, case when a.action = 'view.delete' and r.name = 'admin' then 'all' else a.scope end
-from role r, (values ('view.view', 'all'), ('view.add', 'all'), ('view.update', 'own'), ('view.delete', 'own')) a (action,
-	scope);
+from role r, (values ('view.view', 'all'), ('view.add', 'all'), ('view.update', 'own'), ('view.delete', 'own'))
+	a (action, scope);
+insert into permission (role, action, scope)
+select p.role, a.action, case when a.action = 'map.delete' and p.role <> 'admin' then 'own' else 'all' end
+from permission p, unnest(array['map.view', 'map.add', 'map.delete']) a (action) where p.action = 'view.view';
 
 insert into permission (role, action, scope) values
 	('admin',  'user.add',        'all'), ('manage',  'user.add',        'all'),
@@ -199,6 +202,9 @@ create index customer_search on customer using gin (
 	search_keys(company_name_tokens || full_name_tokens || email_tokens || phone_tokens || address_tokens
 		|| contact_tokens, id)) with (fastupdate = off);
 create index customer_sales_id on customer (sales_id, id);
+-- Lists walk these indexes, and similar ones below, in the order of the sort keys of repo/entity.go.
+create index customer_created_at on customer (created_at, id);
+create index customer_updated_at on customer (updated_at, id);
 
 -- A further person of a customer. The first contact is the live one with the latest first_at, else the one that was
 -- added first: so taking a change of it back needs no change of another contact.
@@ -254,6 +260,11 @@ create table contract (
 create index contract_customer_id on contract (customer_id, id);
 create index contract_sales_id on contract (sales_id, id);
 create index contract_total_amount on contract (total_amount, id);
+create index contract_remaining_amount on contract (remaining_amount, id);
+create index contract_status on contract (status, id);
+create index contract_signed_at on contract (coalesce(signed_at, 'infinity'), id);
+create index contract_created_at on contract (created_at, id);
+create index contract_updated_at on contract (updated_at, id);
 
 -- A ledger: entries are added, never changed. A negative amount corrects an earlier one.
 create table payment (
@@ -305,6 +316,13 @@ create index event_support_id on event (support_id, start_date);
 create index event_support on event (support_id, id);
 create index event_start_date on event (start_date, id);
 create index event_contact_id on event (contact_id);
+create index event_name on event (coalesce(name, ''), id);
+create index event_start on event (coalesce(start_date, 'infinity'), id);
+create index event_end on event (coalesce(end_date, 'infinity'), id);
+create index event_location on event (coalesce(location, ''), id);
+create index event_attendees on event (coalesce(attendees, -1), id);
+create index event_created_at on event (created_at, id);
+create index event_updated_at on event (updated_at, id);
 
 create function search_tokens(e event) returns integer[]
 language sql immutable parallel safe
@@ -380,6 +398,23 @@ create table saved_view (
 );
 create unique index saved_view_own on saved_view (owner_id, name) where deleted_at is null;
 create unique index saved_view_shared on saved_view (name) where deleted_at is null and shared_with is not null;
+
+-- A map says which columns the headers of a file are, for imports of a noun: HEADER=COLUMN,… It is for all.
+create table saved_map (
+	id         bigint generated always as identity primary key,
+	name       text not null,
+	noun       text not null,
+	pairs      text not null,
+	owner_id   bigint references collaborator,
+	created_at timestamptz not null default now(),
+	updated_at timestamptz not null default now(),
+	deleted_at timestamptz,
+	changed_in bigint,
+	fictional  boolean not null default false,
+	constraint saved_map_name check (name ~ '^[^[:space:]$-][^[:space:]$]{0,49}$' and lower(name) = name),
+	constraint saved_map_pairs check (noun ~ '^[a-z]{1,20}$' and length(pairs) between 1 and 10000)
+);
+create unique index saved_map_key on saved_map (name) where deleted_at is null;
 
 -- 3 --------------------------------------------------------------------------- secrets
 -- The app role is granted nothing on these tables.
@@ -1959,6 +1994,7 @@ return case noun
 	when 'event' then array[(kept->>'support_id')::bigint]
 	when 'note' then array[(kept->>'author_id')::bigint]
 	when 'view' then array[(kept->>'owner_id')::bigint]
+	when 'map' then array[(kept->>'owner_id')::bigint]
 	else array[(kept->>'id')::bigint] end;
 
 -- Reports whether the caller may add to a contract's ledger. It needs the right to update the contract.
@@ -2060,12 +2096,17 @@ begin
 	return new;
 end $$;
 
+-- Makes the caller the owner of what they save.
+create function set_owner() returns trigger
+language plpgsql security definer set search_path = :"schema", pg_temp as $$
+begin
+	new.owner_id := (stamped(new.changed_in)).id;
+	return new;
+end $$;
+
 create function view_rules() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp as $$
 begin
-	if tg_op = 'INSERT' then
-		new.owner_id := (stamped(new.changed_in)).id;
-	end if;
 	if new.shared_with <> 'all' and not exists (select from role r where r.name = new.shared_with) then
 		raise exception using errcode = '23503', constraint = 'view_role', message = 'no such role',
 			detail = new.shared_with;
@@ -2165,6 +2206,7 @@ create trigger a_guard before insert or update on event for each row execute fun
 create trigger a_guard before insert or update on note for each row execute function guard('note');
 create trigger a_guard before insert or update on tag for each row execute function guard('tag');
 create trigger a_guard before insert or update on saved_view for each row execute function guard('view');
+create trigger a_guard before insert or update on saved_map for each row execute function guard('map');
 create trigger b_stamp before insert or update on collaborator for each row execute function stamp();
 -- Not if only contact_tokens change: that does not change the customer.
 create trigger b_stamp before insert on customer for each row execute function stamp();
@@ -2177,6 +2219,7 @@ create trigger b_stamp before insert or update on event for each row execute fun
 create trigger b_stamp before insert or update on note for each row execute function stamp();
 create trigger b_stamp before insert or update on tag for each row execute function stamp();
 create trigger b_stamp before insert or update on saved_view for each row execute function stamp();
+create trigger b_stamp before insert or update on saved_map for each row execute function stamp();
 create trigger c_rules before insert or update on collaborator for each row execute function collaborator_rules();
 create trigger c_rules before insert or update on customer for each row execute function customer_rules();
 create trigger c_rules before insert or update on contact for each row execute function contact_rules();
@@ -2184,7 +2227,9 @@ create trigger c_rules before insert or update on contract for each row execute 
 create trigger c_rules before insert or update on event for each row execute function event_rules();
 create trigger c_rules before insert or update on note for each row execute function note_rules();
 create trigger c_rules before insert on tag for each row execute function tag_rules();
+create trigger c_owner before insert on saved_view for each row execute function set_owner();
 create trigger c_rules before insert or update on saved_view for each row execute function view_rules();
+create trigger c_owner before insert on saved_map for each row execute function set_owner();
 create trigger c_rules before insert on payment for each row execute function payment_rules();
 create trigger d_index after insert or delete or update of customer_id, deleted_at, full_name_tokens, role_tokens,
 	email_tokens, phone_tokens on contact
@@ -2203,7 +2248,7 @@ create table audit (
 	collaborator_id bigint,
 	session_id      bigint,
 	client          inet default inet_client_addr(),
-	-- customer, contact, contract, event, note, tag, view, user, payment, role, keyset or schema; any noun for refusals
+	-- customer, contact, contract, event, note, tag, view, map, user, payment, role, keyset or schema; any noun for refusals
 	-- and exports
 	entity          text not null,
 	entity_id       bigint not null,
@@ -2319,6 +2364,7 @@ create trigger z_trail after insert or update or delete on event for each row ex
 create trigger z_trail after insert or update or delete on note for each row execute function trail('note');
 create trigger z_trail after insert or update or delete on tag for each row execute function trail('tag');
 create trigger z_trail after insert or update or delete on saved_view for each row execute function trail('view');
+create trigger z_trail after insert or update or delete on saved_map for each row execute function trail('map');
 create trigger z_trail after insert or update or delete on payment for each row execute function trail('payment');
 
 -- These functions are generated from the catalogue, since the trail calls them for every entry:
@@ -2818,7 +2864,7 @@ language sql stable security definer set search_path = :"schema", pg_temp as $$
 	from (select a.*, a as entry,
 		case when leads(a.action) then (select count(*) from audit b where b.batch = a.id) end as members from audit a
 		where a.collaborator_id = (select me_id()) and (a.action in ('add', 'update', 'delete', 'cancel', 'restore')
-				and a.entity in ('user', 'customer', 'contact', 'contract', 'event', 'note', 'tag', 'view', 'payment')
+				and a.entity in ('user', 'customer', 'contact', 'contract', 'event', 'note', 'tag', 'view', 'map', 'payment')
 			or leads(a.action) and exists (select from audit b where b.batch = a.id))
 			and a.batch is null and a.undoes is null and not a.derived
 			and not exists (select from audit u where u.undoes = a.id)
@@ -3121,6 +3167,12 @@ where (select reach('view.view')) = 0
 	and (v.owner_id = (select me_id()) or v.shared_with in ('all', (select (me()).role))
 	or v.shared_with is not null and (select reached('view.delete')) = 0);
 
+create view saved_maps as
+select m.id, m.name, m.noun, m.pairs, m.owner_id, u.first_name || ' ' || u.last_name as owner, m.created_at, m.updated_at,
+	m.deleted_at
+from saved_map m left join collaborator u on u.id = m.owner_id, unnest('{1}'::integer[]) one
+where (select reach('map.view')) = 0;
+
 create view payments as
 select p.id, p.contract_id, p.paid_on, p.amount, u.first_name || ' ' || u.last_name as recorded_by, p.created_at
 from payment p left join collaborator u on u.id = p.recorded_by, unnest('{1}'::integer[]) one
@@ -3147,6 +3199,7 @@ alter table event enable row level security;
 alter table note enable row level security;
 alter table tag enable row level security;
 alter table saved_view enable row level security;
+alter table saved_map enable row level security;
 
 create policy reading on collaborator for select to :"app" using ((select reached('user.view')) = 0);
 create policy adding on collaborator for insert to :"app"
@@ -3207,6 +3260,12 @@ create policy adding on tag for insert to :"app"
 create policy changing on tag for update to :"app"
 	using (within((select judged('tag.delete')), '{}')) with check (changed_in = (select my_session()));
 
+create policy reading on saved_map for select to :"app" using ((select reached('map.view')) = 0);
+create policy adding on saved_map for insert to :"app"
+	with check (admits((select judged('map.add')), changed_in, '{}'));
+create policy changing on saved_map for update to :"app"
+	using (within((select judged('map.delete')), array[owner_id])) with check (changed_in = (select my_session()));
+
 -- Callers who may delete the views of others may delete shared ones only.
 create policy reading on saved_view for select to :"app"
 	using ((select reached('view.view')) = 0
@@ -3249,15 +3308,16 @@ grant execute on function
 		search_tokens(event), search_tokens(note)
 	to :"app";
 
-grant select on users, customers, contacts, contracts, payments, events, event_texts, notes, tags, saved_views, audits
-	to :"app";
+grant select on users, customers, contacts, contracts, payments, events, event_texts, notes, tags, saved_views, saved_maps,
+	audits to :"app";
 -- Columns that an update names in its conditions; everything else is read through the views.
-grant select (id, deleted_at) on collaborator, customer, contact, contract, event, note, tag, saved_view to :"app";
+grant select (id, deleted_at) on collaborator, customer, contact, contract, event, note, tag, saved_view, saved_map
+	to :"app";
 grant select (canceled_at) on event to :"app";
 
 -- For currval() after the app role's own insert.
 grant select on sequence collaborator_id_seq, customer_id_seq, contact_id_seq, contract_id_seq, event_id_seq,
-	note_id_seq, tag_id_seq, saved_view_id_seq to :"app";
+	note_id_seq, tag_id_seq, saved_view_id_seq, saved_map_id_seq to :"app";
 
 grant insert (employee_number, first_name, last_name, email, role) on collaborator to :"app";
 grant update (employee_number, first_name, last_name, email, role, deleted_at) on collaborator to :"app";
@@ -3282,6 +3342,8 @@ grant insert (name, customer_id, contract_id, event_id) on tag to :"app";
 grant update (deleted_at) on tag to :"app";
 grant insert (name, command, shared_with) on saved_view to :"app";
 grant update (command, shared_with, deleted_at) on saved_view to :"app";
+grant insert (name, noun, pairs) on saved_map to :"app";
+grant update (deleted_at) on saved_map to :"app";
 
 insert into secret values ('made_up_salt', random_key()), ('sign_in_nonce', random_key());
 

@@ -51,6 +51,7 @@ type Flag struct {
 	Kind     Kind // Switch takes no value
 	Help     string
 	Required bool // a command without it is refused
+	Selects  bool // chooses the records that an update changes; sets no value
 }
 
 // A Kind parses, completes and explains the values of an argument or flag.

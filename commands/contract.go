@@ -87,10 +87,10 @@ func contractCommands() Table {
 			},
 			Run: listContracts,
 		},
-		{
+		withAbout(Command{
 			Name: "contract get", Short: "Show one contract, with its last payments", Needs: action("contract", "view"),
 			Args: []Arg{idArg(ContractID)}, Examples: []string{"contract get 1"}, Run: getContract,
-		},
+		}),
 		{
 			Name: "contract payments", Short: "List the payments of a contract", Needs: action("contract", "view"),
 			Args: []Arg{idArg(ContractID)}, Examples: []string{"contract payments 1"},

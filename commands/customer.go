@@ -79,7 +79,7 @@ func customerCommands() Table {
 			},
 			Run: listCustomers,
 		},
-		getCommand("customer", CustomerID, customerFields, (*repo.DB).Customer),
+		withAbout(getCommand("customer", CustomerID, customerFields, (*repo.DB).Customer)),
 		{
 			Name: "customer add", Short: "Add a customer; a sales collaborator becomes its sales contact",
 			Needs: action("customer", "add"),

@@ -88,7 +88,7 @@ func eventCommands() Table {
 			Examples: []string{"event list --no-support --from today", "event list --assigned"},
 			Run:      listEvents,
 		},
-		getCommand("event", EventID, eventFields, (*repo.DB).Event),
+		withAbout(getCommand("event", EventID, eventFields, (*repo.DB).Event)),
 		{
 			Name: "event add", Short: "Add an event to a signed contract", Needs: action("event", "add"),
 			Flags:    required(details, "contract-id", "name", "start-date", "end-date"),

@@ -131,8 +131,10 @@ func (m importable) command() Command {
 		Flags: []Flag{
 			{
 				Name: "map", Kind: headerMap,
-				Help: `columns of headers that are not recognized: "Société=company_name,…"; "Code=" skips a column`,
+				Help: `columns of headers that are not recognized: "Société=company_name,…", or the name of a saved map; ` +
+					`"Code=" skips a column`,
 			},
+			{Name: "save-map", Kind: newName, Help: "save what --map says under this name"},
 			{Name: "dry-run", Kind: Switch, Help: "write nothing; show what an import would do"},
 			{Name: "skip-bad", Kind: Switch, Help: "import the other rows if some are refused"},
 		},
@@ -151,8 +153,11 @@ func (m importable) command() Command {
 	return c
 }
 
-// headerMap is the kind of --map; its value is a map of headers to columns.
-var headerMap = Kind{Name: "HEADER=COLUMN,…", Commas: true, Parse: func(_ *Session, text string) (any, error) {
+// headerMap is the kind of --map; its value is a headerPairs.
+var headerMap = Kind{Name: "HEADER=COLUMN,…", Live: mapChoices, Parse: func(s *Session, text string) (any, error) {
+	if plainName.MatchString(text) {
+		return headerPairs{name: strings.ToLower(text)}, nil
+	}
 	pairs := map[string]string{}
 	for part := range strings.SplitSeq(text, ",") {
 		header, column, found := strings.Cut(part, "=")
@@ -162,7 +167,7 @@ var headerMap = Kind{Name: "HEADER=COLUMN,…", Commas: true, Parse: func(_ *Ses
 		}
 		pairs[header] = column
 	}
-	return pairs, nil
+	return headerPairs{text: text, columns: pairs}, nil
 }}
 
 // fileError returns the error of a file with the sentinel of invalid values.
@@ -174,7 +179,20 @@ func fileError(err error) error {
 	return err
 }
 
-func (m importable) run(ctx context.Context, s *Session, in Input) (out Output, err error) {
+func (m importable) run(ctx context.Context, s *Session, in Input) (Output, error) {
+	own, save, err := s.mapping(ctx, m.noun, in)
+	if err != nil {
+		return Output{}, err
+	}
+	out, err := m.add(ctx, s, in, own.columns)
+	if err == nil && !in.Has("dry-run") {
+		save(ctx, &out)
+	}
+	return out, err
+}
+
+// add imports a file. own has the columns of headers that the user names.
+func (m importable) add(ctx context.Context, s *Session, in Input, own map[string]string) (out Output, err error) {
 	path := Value[string](in, "file")
 	file, err := intake.Open(path)
 	if err != nil {
@@ -186,7 +204,7 @@ func (m importable) run(ctx context.Context, s *Session, in Input) (out Output, 
 		refused: rejects{file: path, header: file.Header.Cells},
 	}
 	defer i.refused.drop()
-	if err := i.match(Value[map[string]string](in, "map")); err != nil {
+	if err := i.match(own); err != nil {
 		return Output{}, err
 	}
 	db, commit, rollback, err := s.DB.Import(ctx, m.noun)

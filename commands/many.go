@@ -59,7 +59,7 @@ func (m many) command(where Flag) Command {
 		Flag{Name: "all", Kind: Switch, Help: "change all records, or all that match the other filters"})
 	for _, f := range m.list.Flags {
 		if _, taken := findFlag(c.Flags, f.Name); !taken && !slices.Contains(pagingFlags, f.Name) && f.Name != "where" {
-			f.Help = "with --all: " + f.Help
+			f.Help, f.Selects = "with --all: "+f.Help, true
 			m.filters = append(m.filters, f)
 		}
 	}

@@ -237,6 +237,6 @@ func All() Table {
 		forMany(overtaking(slices.Concat(accountCommands(), shellCommands(), fateCommands(), editCommands(),
 			undoCommands(), aliasCommands(), findCommands(), waitingCommands(), customerCommands(), privacyCommands(),
 			contactCommands(),
-			contractCommands(), eventCommands(), noteCommands(), tagCommands(), viewCommands(), userCommands(), accessCommands(),
+			contractCommands(), eventCommands(), noteCommands(), tagCommands(), viewCommands(), mapCommands(), userCommands(), accessCommands(),
 			factorCommands(), sessionCommands(), auditCommands())))))
 }

@@ -18,19 +18,22 @@ const viewLimit = 2000 // characters of a view's command
 
 var plainName = regexp.MustCompile(`^\p{L}[\p{L}\p{M}\p{Nd}_.-]{0,49}$`)
 
-// newName is the kind of a name for a view. Its value is a string in lower case.
-var newName = Kind{Name: "NAME", Key: "new name", Parse: func(s *Session, text string) (any, error) {
+// newName is the kind of a name that a collaborator chooses. Its value is a string in lower case.
+var newName = Kind{Name: "NAME", Key: "new name", Parse: func(_ *Session, text string) (any, error) {
 	text, err := cleanText(text, 50)
-	text = strings.ToLower(text)
-	switch {
-	case err != nil:
-		return nil, err
-	case !plainName.MatchString(text):
-		return nil, errors.New("want one word of letters, digits and _ . - that begins with a letter")
-	case slices.Contains(s.Table.Verbs("view"), text):
-		return nil, fmt.Errorf("view %s is a command: want another name", text)
+	if err == nil && !plainName.MatchString(text) {
+		err = errors.New("want one word of letters, digits and _ . - that begins with a letter")
 	}
-	return text, nil
+	return strings.ToLower(text), err
+}}
+
+// newViewName is the kind of a name for a view.
+var newViewName = Kind{Name: "NAME", Key: "new view", Parse: func(s *Session, text string) (any, error) {
+	name, err := newName.Parse(s, text)
+	if err == nil && slices.Contains(s.Table.Verbs("view"), name.(string)) {
+		err = fmt.Errorf("view %s is a command: want another name", name)
+	}
+	return name, err
 }}
 
 // viewName is the kind of the name of a view that the session sees; its value is a string.
@@ -94,7 +97,7 @@ func viewCommands() Table {
 		{
 			Name: "view save", Short: "Save a command that only reads under a name", Needs: action("view", "add"),
 			Args: []Arg{
-				{Name: "name", Kind: newName, Help: "a word"},
+				{Name: "name", Kind: newViewName, Help: "a word"},
 				{Name: "command", Kind: Line, Help: "the command; $1 to $9 stand for what view NAME ARG… gives"},
 			},
 			Flags: []Flag{{Name: "force", Kind: Switch, Help: "in place of your view of that name; before COMMAND"}},
@@ -153,7 +156,7 @@ func viewCommands() Table {
 				if err == nil {
 					v, err = s.DB.DeleteView(ctx, v.ID)
 				}
-				return viewDone(v, "deleted"), notYours(err, v)
+				return viewDone(v, "deleted"), notYours(err, "view "+v.Name, v.Owner)
 			},
 		},
 	}
@@ -183,16 +186,16 @@ func (s *Session) viewNamed(ctx context.Context, name string) (repo.View, error)
 	return v, err
 }
 
-// notYours names the owner of a view in the error of a caller who may not change it.
-func notYours(err error, v repo.View) error {
+// notYours names the owner in the error of a caller who may not change what others have saved.
+func notYours(err error, what string, owner *string) error {
 	if !isBare(err, repo.ErrDenied) {
 		return err
 	}
-	owner := "others"
-	if v.Owner != nil {
-		owner = *v.Owner
+	by := "somebody else"
+	if owner != nil {
+		by = *owner
 	}
-	return &worded{fmt.Sprintf("not permitted: the view %s is of %s", v.Name, owner), "", repo.ErrDenied}
+	return &worded{fmt.Sprintf("not permitted: %s saved the %s", by, what), "", repo.ErrDenied}
 }
 
 func saveView(ctx context.Context, s *Session, in Input) (Output, error) {
@@ -241,6 +244,6 @@ func shareView(shared bool) func(context.Context, *Session, Input) (Output, erro
 			c["shared_with"], what = with, "is shared with "+with
 		}
 		changed, err := s.DB.UpdateView(ctx, v.ID, c)
-		return viewDone(changed, what), notYours(err, v)
+		return viewDone(changed, what), notYours(err, "view "+v.Name, v.Owner)
 	}
 }

@@ -79,6 +79,7 @@ var wordings = map[string]wording{
 
 	"saved_view_own":    {ErrConflict, "you have a view of this name already"},
 	"saved_view_shared": {ErrConflict, "another shared view has this name: save yours under another one to share it"},
+	"saved_map_key":     {ErrConflict, "another map has this name"},
 	"view_role":         {ErrInvalid, "there is no role %s"},
 
 	"deleted_record":   {ErrNotFound, ""},

@@ -83,6 +83,7 @@ func listings(w *world) []listing {
 		{"customers/deleted", customers(repo.CustomerFilter{Page: deleted})},
 		{"customers/mine", customers(repo.CustomerFilter{Page: page, SalesID: w.ids["sales1"]})},
 		{"customers/by-contact", customers(repo.CustomerFilter{Page: sorted("sales_contact", false)})},
+		{"customers/by-created", customers(repo.CustomerFilter{Page: sorted("created_at", true)})},
 		{"customers/by-updated", customers(repo.CustomerFilter{Page: sorted("updated_at", true)})},
 		{"contracts", contracts(repo.ContractFilter{Page: page})},
 		{"contracts/after", contracts(repo.ContractFilter{Page: after})},

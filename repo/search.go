@@ -35,6 +35,9 @@ func (e entity[T]) search(
 		where, exact = append(where[:len(where):len(where)], e.bound(*p.Where, false)), e.isExact(*p.Where)
 	}
 	if p.Search == "" && exact {
+		if len(where) == 0 {
+			p.whole = e.table
+		}
 		return e.page(ctx, db, e.from().Where(where), p, sorts)
 	}
 	if p.Search == "" {
