@@ -92,10 +92,7 @@ func targetsOf(noun string, c Command, names map[string]string) (targets []targe
 		add(a.Name, a.Kind, !a.Optional)
 	}
 	for _, f := range c.Flags {
-		if f.Name == "where" { // from here on the flags select many records
-			break
-		}
-		if !f.Kind.IsSwitch() {
+		if !f.Kind.IsSwitch() && !f.Selects {
 			add(f.Name, f.Kind, f.Required)
 		}
 	}
