@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -113,7 +114,7 @@ func eventCommands() Table {
 // eventList returns `event list`.
 func eventList() Command {
 	return Command{
-		Name: "event list", Short: "List events", Needs: action("event", "view"),
+		Name: "event list", Short: "List events, the first to start first", Needs: action("event", "view"),
 		Flags: listFlags(eventFields, repo.SortKeys[repo.Event](),
 			Flag{Name: "mine", Aliases: []string{"assigned"}, Kind: Switch, Help: "only those assigned to you"},
 			Flag{Name: "no-support", Kind: Switch, Help: "only those that wait for a support contact"},
@@ -171,6 +172,7 @@ func listEvents(ctx context.Context, s *Session, in Input) (Output, error) {
 	canceled := false
 	out, err := pages(ctx, s, in, eventFields, func(ctx context.Context, p repo.Page) (repo.List[repo.Event], error) {
 		f.Page = p
+		f.Sort = cmp.Or(p.Sort, "start_date")
 		found, err := s.DB.Events(ctx, f)
 		canceled = slices.ContainsFunc(found.Rows, func(e repo.Event) bool { return e.CanceledAt != nil })
 		return found, err
