@@ -36,7 +36,8 @@ func (p *program) converse(ctx context.Context) error {
 	}
 	defer done()
 	if scripts != nil && shell.SeemsClosed(os.Stdout) {
-		_ = shell.Say(os.Stderr, "warning: standard output is closed, or discards the answers: > /dev/null says that it shall")
+		_ = shell.Say(os.Stderr,
+			"warning: standard output is closed, or discards the answers: > /dev/null says that it shall")
 	}
 	at, err := p.locate(ctx)
 	if err != nil {

@@ -49,8 +49,8 @@ insert into role (name, title, sells, supports, reserved) values
 
 -- The responsibility matrix. Its scope is 'all' or 'own'; without a row the action is refused. The owner of a customer
 -- or contact is the customer's sales contact; of a contract, its own or its customer's sales contact; of an event, its
--- support contact; of a note, its author; of a view or map, the collaborator who saved it; of a new event, its customer's
--- sales contact. There is no other copy of the matrix.
+-- support contact; of a note, view or map, its author; of a new event, its customer's sales contact. There is no other
+-- copy of the matrix.
 create table permission (
 	role   text not null references role,
 	action text not null check (action ~ '^[a-z]+\.[a-z]+$'),
@@ -620,8 +620,8 @@ end;
 -- the caller's own id, the rows that they own; null, no row.
 create type identity as (id bigint, role text, session_id bigint, seeding boolean, reach bigint);
 
--- identify() verifies the JWT in the setting crm.token (RFC 7519, only HS256 of RFC 7518) and returns the collaborator of
--- its session with their reach. No other function verifies a token. If it is not valid, the result is null or, if
+-- identify() verifies the JWT in the setting crm.token (RFC 7519, only HS256 of RFC 7518) and returns its session's
+-- collaborator with their reach. No other function verifies a token. If it is not valid, the result is null or, if
 -- strict, error 28000, which is the same for every reason. A collaborator who must first choose a password or enrol a
 -- second factor is limited: identify() returns them only if limited_too, which only the functions for these two steps
 -- set.
@@ -632,8 +632,8 @@ create type identity as (id bigint, role text, session_id bigint, seeding boolea
 -- transaction outlives neither its token nor a revocation. The function is parallel unsafe, since its exception block
 -- is a subtransaction (PostgreSQL manual, 15.4 Parallel Safety).
 --
--- Every statement pays for this function, so it is one query with a cached plan. Its conditions have forms for which the
--- planner needs no statistics: each table is looked up by its key. The planner inlines the functions below that call it.
+-- Every statement calls this function, so it is one query with a cached plan. Its conditions have forms for which the
+-- planner needs no statistics: each table is looked up by its key. The planner inlines its callers below.
 create function identify(strict boolean, limited_too boolean, actions text[]) returns identity
 language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -721,7 +721,7 @@ language sql stable
 return (identify(false, false, '{}')).session_id;
 
 -- Returns the caller's reach with any of the actions, or null for a signed-out caller. A policy uses it as in
--- reached('customer.update') = any (array[0, sales_id]). It does not raise: PostgreSQL evaluates leakproof conditions of
+-- reached('customer.update') = any (array[0, sales_id]). It never raises: PostgreSQL evaluates leakproof conditions of
 -- a query (email < 'm') before a policy, so an error would reveal the contents of rows.
 create function reached(variadic actions text[]) returns bigint
 language sql stable
@@ -1673,7 +1673,7 @@ begin
 		raise exception using errcode = '23514', constraint = noun || '_canceled',
 			message = 'a canceled record does not change', detail = new.id::text;
 	end if;
-	if noun = 'event' and verb = 'add' and judgement.reach <> 0 then -- before a rule reveals anything about the contract
+	if noun = 'event' and verb = 'add' and judgement.reach <> 0 then -- before a rule reveals data of the contract
 		if exists (select from contracts k where k.id = new.contract_id
 			and k.customer_sales_id is distinct from judgement.reach) then
 			raise exception using errcode = '42501', message = 'not permitted';
@@ -1683,7 +1683,8 @@ begin
 		raise exception using errcode = '42501', message = 'deleting and canceling change nothing else';
 	end if;
 	new.changed_in := judgement.session_id;
-	perform pg_try_advisory_xact_lock_shared(writer_class(), (judgement.session_id % 2147483648)::integer); -- see blockers()
+	-- see blockers()
+	perform pg_try_advisory_xact_lock_shared(writer_class(), (judgement.session_id % 2147483648)::integer);
 	return new;
 end $$;
 
@@ -2381,7 +2382,8 @@ begin
 			|| 'return jsonb_build_object(%s)', tab,
 			(select string_agg(format('%L, r.%I', a.attname, a.attname), ', ' order by a.attname) from pg_attribute a
 				where a.attrelid = tab and a.attnum > 0 and not a.attisdropped
-					and a.attname <> all ('{id,created_at,updated_at,changed_in,fictional}'::name[] || token_columns(tab))));
+					and a.attname <> all ('{id,created_at,updated_at,changed_in,fictional}'::name[]
+						|| token_columns(tab))));
 	end loop;
 end $$;
 
@@ -2610,9 +2612,9 @@ begin
 	return exists (select from saved_views v where v.id = of_id);
 end $$;
 
--- Returns the changes of one record, oldest first, of a customer also those of customers that were merged into it; it
--- needs the right to view such records; of a view, to see it. Other entries, such as sign-ins and refusals, need audit.view, except about the
--- caller's own account.
+-- Returns the changes of one record, oldest first; of a customer also those of customers that were merged into it. It
+-- needs the permission to view such records; of a view, access to it. Other entries, such as sign-ins and refusals,
+-- need audit.view, except about the caller's own account.
 create function history(of_entity text, of_id bigint)
 returns table (id bigint, at timestamptz, user_id bigint, user_name text, action text, before jsonb, after jsonb)
 language sql stable security definer set search_path = :"schema", pg_temp as $$
@@ -3148,8 +3150,9 @@ select t.id, t.name, case when t.customer_id is not null then 'customer' when t.
 from tag t, unnest('{1}'::integer[]) one
 where (select reach('tag.view')) = 0;
 
--- The caller's views, and those that are shared with their role or with all. A caller who may delete the views of others
--- sees all shared ones. Here a condition on rows is the gate, so no condition of a query comes before it.
+-- The caller's views, and those that are shared with their role or with all. A caller with the permission to delete the
+-- views of others sees all shared ones. Here a condition on rows is the gate, and it is evaluated before those
+-- of a query.
 create view saved_views with (security_barrier) as
 select v.id, v.name, v.command, v.shared_with, v.owner_id, u.first_name || ' ' || u.last_name as owner, v.created_at,
 	v.updated_at, v.deleted_at
@@ -3285,7 +3288,8 @@ grant execute on function
 		my_mfa(),
 	sessions_of(bigint), end_session(bigint), end_other_sessions(),
 	identify(boolean, boolean, text[]), me(boolean), me_id(), my_session(), reach(text[]), reached(text[]),
-	judged(text[]), within(identity, bigint[]), admits(identity, bigint, bigint[]), my_account(), my_duty(), my_permissions(), hand_over(bigint, bigint),
+	judged(text[]), within(identity, bigint[]), admits(identity, bigint, bigint[]), my_account(), my_duty(),
+	my_permissions(), hand_over(bigint, bigint),
 	fate(uuid), known_fate(uuid), requested_id(), history(text, bigint), my_changes(bigint), led_changes(bigint),
 		take_back(bigint, jsonb),
 	merge_customers(bigint, bigint, text[]),

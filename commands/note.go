@@ -107,17 +107,7 @@ func noteCommands() Table {
 			Examples: []string{`note add customer 2 "Call back about the caterer" --due +3d`},
 			Run:      addNote,
 		},
-		{
-			Name: "note update", Short: "Change one of your notes", Needs: action("note", "update"),
-			Args: []Arg{idArg(ownNoteID)}, Flags: changes,
-			Examples: []string{"note update 1 --due +1w"},
-			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
-				if err := nothingToChange(in, changes); err != nil {
-					return Output{}, err
-				}
-				return updateNote(ctx, s, in)
-			},
-		},
+		updateCommand("note", "Change one of your notes", ownNoteID, changes, updateNote, "note update 1 --due +1w"),
 		{
 			Name: "note edit", Short: "Replace the text of one of your notes", Needs: action("note", "update"),
 			Args:     []Arg{idArg(ownNoteID), {Name: "text", Kind: someNote, Help: "its new text"}},

@@ -94,25 +94,13 @@ var viewFields = fieldsOf[repo.View]()
 func viewCommands() Table {
 	name := Arg{Name: "name", Kind: viewName, Help: "the view"}
 	return Table{
-		{
-			Name: "view save", Short: "Save a command that only reads under a name", Needs: action("view", "add"),
-			Args: []Arg{
-				{Name: "name", Kind: newViewName, Help: "a word"},
-				{Name: "command", Kind: Line, Help: "the command; $1 to $9 stand for what view NAME ARG… gives"},
-			},
-			Flags: []Flag{{Name: "force", Kind: Switch, Help: "in place of your view of that name; before COMMAND"}},
-			Examples: []string{
-				"view save due contract list --unpaid --mine",
-				`view save --force dear contract list --where "total_amount >= $1"`,
-			},
-			Run: saveView,
-		},
+		saveCommand(),
 		{
 			Name: "view", Short: "Run a view, with a value for each of $1, $2 … in its command",
 			Needs: action("view", "view"),
 			Args: []Arg{name, {
 				Name: "arg", Kind: viewArgument, Optional: true,
-				Help: "what stands for $1, $2 …; flags behind them are added to the command",
+				Help: "the values of $1, $2 …; flags after them are added to the command",
 			}},
 			Examples:  []string{"view due", "view due --limit 5"},
 			StandsFor: func(ctx context.Context, s *Session, rest []Word) ([]Word, error) { return s.view(ctx, rest) },
@@ -120,20 +108,14 @@ func viewCommands() Table {
 		{
 			Name: "view list", Short: "List your views, and those that others share with you",
 			Needs: action("view", "view"), Examples: []string{"view list"},
-			Run: func(ctx context.Context, s *Session, _ Input) (Output, error) {
-				found, err := s.DB.Views(ctx)
-				return list(viewFields, found), err
-			},
+			Run: listViews,
 		},
 		{
 			Name: "view show", Short: "Show the command of a view", Needs: action("view", "view"), Args: []Arg{name},
-			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
-				v, err := s.viewOf(ctx, in)
-				return single(viewFields, v), err
-			},
+			Run: showView,
 		},
 		{
-			Name: "view share", Short: "Let others run a view of yours, with their own rights",
+			Name: "view share", Short: "Let others run one of your views, with their own permissions",
 			Needs: action("view", "update"),
 			Args: []Arg{name, {
 				Name: "with", Kind: Enum("ROLE|all", append(repo.Roles(), repo.SharedWithAll)...), Help: "whom",
@@ -141,25 +123,54 @@ func viewCommands() Table {
 			Run: shareView(true),
 		},
 		{
-			Name: "view unshare", Short: "Keep a view of yours to yourself again", Needs: action("view", "update"),
+			Name: "view unshare", Short: "Stop sharing one of your views", Needs: action("view", "update"),
 			Args: []Arg{name}, Run: shareView(false),
 		},
 		{
 			Name: "view delete", Short: "Delete a view; undo brings it back", Needs: action("view", "delete"),
-			Args: []Arg{name}, Destructive: true,
-			Question: func(ctx context.Context, s *Session, in Input) (string, error) {
-				v, err := s.viewOf(ctx, in)
-				return fmt.Sprintf("delete view %s: %s", v.Name, v.Command), err
-			},
-			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
-				v, err := s.viewOf(ctx, in)
-				if err == nil {
-					v, err = s.DB.DeleteView(ctx, v.ID)
-				}
-				return viewDone(v, "deleted"), notYours(err, "view "+v.Name, v.Owner)
-			},
+			Args: []Arg{name}, Destructive: true, Question: askToDeleteView, Run: deleteView,
 		},
 	}
+}
+
+// saveCommand returns `view save NAME COMMAND`.
+func saveCommand() Command {
+	return Command{
+		Name: "view save", Short: "Save a command that only reads under a name", Needs: action("view", "add"),
+		Args: []Arg{
+			{Name: "name", Kind: newViewName, Help: "a word"},
+			{Name: "command", Kind: Line, Help: "the command; $1 to $9 stand for the arguments of view NAME ARG…"},
+		},
+		Flags: []Flag{{Name: "force", Kind: Switch, Help: "in place of your view of that name; before COMMAND"}},
+		Examples: []string{
+			"view save due contract list --unpaid --mine",
+			`view save --force dear contract list --where "total_amount >= $1"`,
+		},
+		Run: saveView,
+	}
+}
+
+func listViews(ctx context.Context, s *Session, _ Input) (Output, error) {
+	found, err := s.DB.Views(ctx)
+	return list(viewFields, found), err
+}
+
+func showView(ctx context.Context, s *Session, in Input) (Output, error) {
+	v, err := s.viewOf(ctx, in)
+	return single(viewFields, v), err
+}
+
+func askToDeleteView(ctx context.Context, s *Session, in Input) (string, error) {
+	v, err := s.viewOf(ctx, in)
+	return fmt.Sprintf("delete view %s: %s", v.Name, v.Command), err
+}
+
+func deleteView(ctx context.Context, s *Session, in Input) (Output, error) {
+	v, err := s.viewOf(ctx, in)
+	if err == nil {
+		v, err = s.DB.DeleteView(ctx, v.ID)
+	}
+	return viewDone(v, "deleted"), notYours(err, "view "+v.Name, v.Owner)
 }
 
 // viewDone returns the Output of a changed view.

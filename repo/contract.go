@@ -122,7 +122,7 @@ type Payment struct {
 
 var payments = entityOf[Payment]("payment", "payment", "payments", finder{})
 
-// Payments returns a contract and its payments, oldest first, in one exchange; ErrNotFound if there is no such contract.
+// Payments returns a contract and its payments, oldest first, in one exchange; ErrNotFound if there is no contract.
 func (db *DB) Payments(ctx context.Context, contract int64) (Contract, []Payment, error) {
 	var found []Contract
 	var paid []Payment

@@ -272,7 +272,10 @@ func (w *world) trials(set int) []trial {
 				"where customer_id = $1 and name = 'old' and deleted_at is null)", ids,
 		})
 	list = append(list,
-		trial{"view.view", set, func(db *repo.DB) error { return failed(db.Views(ctx)) }, "select * from saved_views", nil},
+		trial{
+			"view.view", set, func(db *repo.DB) error { return failed(db.Views(ctx)) },
+			"select * from saved_views", nil,
+		},
 		trial{"view.add", set, func(db *repo.DB) error {
 			return failed(db.AddView(ctx, "new", "customer list"))
 		}, "insert into saved_view (name, command) values ('new', $1)", []any{sealed}})
