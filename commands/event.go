@@ -52,19 +52,19 @@ var deletedEventID = deletedKind(EventID,
 // eventDetails returns the flags of an event's columns, without its support contact.
 func eventDetails() []Flag {
 	return []Flag{
-		{Name: "name", Kind: Required(Text(nameLimit)), Help: "what it is called"},
-		{Name: "location", Kind: Text(textLimit), Help: "where it takes place; '' for none"},
-		{Name: "start-date", Kind: Moment, Help: "when it starts"},
+		{Name: "name", Kind: Required(Text(nameLimit)), Help: "the name of the event"},
+		{Name: "location", Kind: Text(textLimit), Help: "the place; '' for none"},
+		{Name: "start-date", Kind: Moment, Help: "the start; a time alone is today's"},
 		{
 			Name: "end-date", Kind: MomentEnd,
-			Help: "when it ends: a date alone is the whole day, a time alone is on the day of the start",
+			Help: "the end; a date alone is the whole day, a time alone is on the day of the start",
 		},
 		{Name: "contract-id", Kind: signedContractID, Help: "the signed contract that it belongs to"},
 		{
 			Name: "contact-id", Kind: OrNone(ContactID),
 			Help: "the customer's contact for this event; '' for the customer's own person",
 		},
-		{Name: "attendees", Kind: OrNone(Count), Help: "how many guests; '' for unknown"},
+		{Name: "attendees", Kind: OrNone(Count), Help: "the number of guests; '' for unknown"},
 		{Name: "comments", Kind: Note, Help: "notes, names of guests, in several lines; '' for none"},
 	}
 }
@@ -85,13 +85,13 @@ func eventCommands() Table {
 		{
 			Name: "event note", Short: "Append a note to an event, with the date and your name",
 			Needs:    action("event", "update"),
-			Args:     []Arg{idArg(openEventID), {Name: "text", Kind: someNote, Help: "what to note"}},
+			Args:     []Arg{idArg(openEventID), {Name: "text", Kind: someNote, Help: "the text"}},
 			Examples: []string{`event note 1 "The caterer arrives at five"`},
 			Run:      noteEvent,
 		},
 		{
 			Name: "event assign", Short: "Assign a support collaborator", Needs: action("event", "update"),
-			Args:  []Arg{idArg(openEventID), {Name: "support-id", Kind: SupportID, Help: "who looks after it"}},
+			Args:  []Arg{idArg(openEventID), {Name: "support-id", Kind: SupportID, Help: "the support contact"}},
 			Flags: []Flag{{Name: "force", Kind: Switch, Help: "without a warning if they are booked twice"}},
 			Run:   assignEvent,
 		},

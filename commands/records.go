@@ -271,13 +271,3 @@ func orNil[T comparable](value T) any {
 }
 
 func action(noun, verb string) security.Action { return security.Action(noun + "." + verb) }
-
-var changeFields = []Field[change]{
-	{Column{Name: "at"}, func(c change) any { return c.at }},
-	{Column{Name: "user_id", Detail: true}, func(c change) any { return deref(c.userID) }},
-	{Column{Name: "user"}, func(c change) any { return deref(c.user) }},
-	{Column{Name: "action", Whole: true}, func(c change) any { return c.action }},
-	{Column{Name: "field", Whole: true}, func(c change) any { return orNil(c.column) }},
-	{Column{Name: "from", Long: true}, func(c change) any { return c.from }},
-	{Column{Name: "to", Long: true}, func(c change) any { return c.to }},
-}

@@ -67,7 +67,7 @@ func boxOffers(t *testing.T) {
 	d.offers("customer ", "list", "List customers", "get", "update", "history")
 	d.offers("customer u", "update", "Change a customer")
 	d.offers("cust u", "update", "Change a customer")
-	d.offers("event add --", "--contract-id", "--name", "what it is called", "--start-date", "--location")
+	d.offers("event add --", "--contract-id", "--name", "the name of the event", "--start-date", "--location")
 	d.without("event add --name x --", "--location", "--name ")
 	d.without("event add --name=x --", "--location", "--name ")
 	d.offers("contract list --status ", "to_send", "pending", "signed", "finished", "canceled")
