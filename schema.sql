@@ -49,8 +49,8 @@ insert into role (name, title, sells, supports, reserved) values
 
 -- The responsibility matrix. Its scope is 'all' or 'own'; without a row the action is refused. The owner of a customer
 -- or contact is the customer's sales contact; of a contract, its own or its customer's sales contact; of an event, its
--- support contact; of a note, its author; of a view, the collaborator who saved it; of a new event, its customer's sales
--- contact. There is no other copy of the matrix.
+-- support contact; of a note, view or map, its author; of a new event, its customer's sales contact. There is no other
+-- copy of the matrix.
 create table permission (
 	role   text not null references role,
 	action text not null check (action ~ '^[a-z]+\.[a-z]+$'),
@@ -66,11 +66,14 @@ insert into permission (role, action, scope)
 select r.name, a.action, case when a.scope = 'own' and r.name in ('admin', 'manage') then 'all' else a.scope end
 from role r, (values ('note.add', 'all'), ('note.update', 'own'), ('note.delete', 'own'), ('tag.view', 'all'),
 	('tag.add', 'all'), ('tag.delete', 'all')) a (action, scope);
--- So it may save views. Administrators may delete those that others share.
+-- So it may save views, and maps of imports. Administrators may delete those that others share.
 insert into permission (role, action, scope)
 select r.name, a.action, case when a.action = 'view.delete' and r.name = 'admin' then 'all' else a.scope end
-from role r, (values ('view.view', 'all'), ('view.add', 'all'), ('view.update', 'own'), ('view.delete', 'own')) a (action,
-	scope);
+from role r, (values ('view.view', 'all'), ('view.add', 'all'), ('view.update', 'own'), ('view.delete', 'own'))
+	a (action, scope);
+insert into permission (role, action, scope)
+select p.role, a.action, case when a.action = 'map.delete' and p.role <> 'admin' then 'own' else 'all' end
+from permission p, unnest(array['map.view', 'map.add', 'map.delete']) a (action) where p.action = 'view.view';
 
 insert into permission (role, action, scope) values
 	('admin',  'user.add',        'all'), ('manage',  'user.add',        'all'),
@@ -199,6 +202,9 @@ create index customer_search on customer using gin (
 	search_keys(company_name_tokens || full_name_tokens || email_tokens || phone_tokens || address_tokens
 		|| contact_tokens, id)) with (fastupdate = off);
 create index customer_sales_id on customer (sales_id, id);
+-- Lists walk these indexes, and similar ones below, in the order of the sort keys of repo/entity.go.
+create index customer_created_at on customer (created_at, id);
+create index customer_updated_at on customer (updated_at, id);
 
 -- A further person of a customer. The first contact is the live one with the latest first_at, else the one that was
 -- added first: so taking a change of it back needs no change of another contact.
@@ -254,6 +260,11 @@ create table contract (
 create index contract_customer_id on contract (customer_id, id);
 create index contract_sales_id on contract (sales_id, id);
 create index contract_total_amount on contract (total_amount, id);
+create index contract_remaining_amount on contract (remaining_amount, id);
+create index contract_status on contract (status, id);
+create index contract_signed_at on contract (coalesce(signed_at, 'infinity'), id);
+create index contract_created_at on contract (created_at, id);
+create index contract_updated_at on contract (updated_at, id);
 
 -- A ledger: entries are added, never changed. A negative amount corrects an earlier one.
 create table payment (
@@ -305,6 +316,13 @@ create index event_support_id on event (support_id, start_date);
 create index event_support on event (support_id, id);
 create index event_start_date on event (start_date, id);
 create index event_contact_id on event (contact_id);
+create index event_name on event (coalesce(name, ''), id);
+create index event_start on event (coalesce(start_date, 'infinity'), id);
+create index event_end on event (coalesce(end_date, 'infinity'), id);
+create index event_location on event (coalesce(location, ''), id);
+create index event_attendees on event (coalesce(attendees, -1), id);
+create index event_created_at on event (created_at, id);
+create index event_updated_at on event (updated_at, id);
 
 create function search_tokens(e event) returns integer[]
 language sql immutable parallel safe
@@ -380,6 +398,23 @@ create table saved_view (
 );
 create unique index saved_view_own on saved_view (owner_id, name) where deleted_at is null;
 create unique index saved_view_shared on saved_view (name) where deleted_at is null and shared_with is not null;
+
+-- A map says which columns the headers of a file are, for imports of a noun: HEADER=COLUMN,… It is for all.
+create table saved_map (
+	id         bigint generated always as identity primary key,
+	name       text not null,
+	noun       text not null,
+	pairs      text not null,
+	owner_id   bigint references collaborator,
+	created_at timestamptz not null default now(),
+	updated_at timestamptz not null default now(),
+	deleted_at timestamptz,
+	changed_in bigint,
+	fictional  boolean not null default false,
+	constraint saved_map_name check (name ~ '^[^[:space:]$-][^[:space:]$]{0,49}$' and lower(name) = name),
+	constraint saved_map_pairs check (noun ~ '^[a-z]{1,20}$' and length(pairs) between 1 and 10000)
+);
+create unique index saved_map_key on saved_map (name) where deleted_at is null;
 
 -- 3 --------------------------------------------------------------------------- secrets
 -- The app role is granted nothing on these tables.
@@ -585,8 +620,8 @@ end;
 -- the caller's own id, the rows that they own; null, no row.
 create type identity as (id bigint, role text, session_id bigint, seeding boolean, reach bigint);
 
--- identify() verifies the JWT in the setting crm.token (RFC 7519, only HS256 of RFC 7518) and returns the collaborator of
--- its session with their reach. No other function verifies a token. If it is not valid, the result is null or, if
+-- identify() verifies the JWT in the setting crm.token (RFC 7519, only HS256 of RFC 7518) and returns its session's
+-- collaborator with their reach. No other function verifies a token. If it is not valid, the result is null or, if
 -- strict, error 28000, which is the same for every reason. A collaborator who must first choose a password or enrol a
 -- second factor is limited: identify() returns them only if limited_too, which only the functions for these two steps
 -- set.
@@ -597,8 +632,8 @@ create type identity as (id bigint, role text, session_id bigint, seeding boolea
 -- transaction outlives neither its token nor a revocation. The function is parallel unsafe, since its exception block
 -- is a subtransaction (PostgreSQL manual, 15.4 Parallel Safety).
 --
--- Every statement pays for this function, so it is one query with a cached plan. Its conditions have forms for which the
--- planner needs no statistics: each table is looked up by its key. The planner inlines the functions below that call it.
+-- Every statement calls this function, so it is one query with a cached plan. Its conditions have forms for which the
+-- planner needs no statistics: each table is looked up by its key. The planner inlines its callers below.
 create function identify(strict boolean, limited_too boolean, actions text[]) returns identity
 language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -686,7 +721,7 @@ language sql stable
 return (identify(false, false, '{}')).session_id;
 
 -- Returns the caller's reach with any of the actions, or null for a signed-out caller. A policy uses it as in
--- reached('customer.update') = any (array[0, sales_id]). It does not raise: PostgreSQL evaluates leakproof conditions of
+-- reached('customer.update') = any (array[0, sales_id]). It never raises: PostgreSQL evaluates leakproof conditions of
 -- a query (email < 'm') before a policy, so an error would reveal the contents of rows.
 create function reached(variadic actions text[]) returns bigint
 language sql stable
@@ -1638,7 +1673,7 @@ begin
 		raise exception using errcode = '23514', constraint = noun || '_canceled',
 			message = 'a canceled record does not change', detail = new.id::text;
 	end if;
-	if noun = 'event' and verb = 'add' and judgement.reach <> 0 then -- before a rule reveals anything about the contract
+	if noun = 'event' and verb = 'add' and judgement.reach <> 0 then -- before a rule reveals data of the contract
 		if exists (select from contracts k where k.id = new.contract_id
 			and k.customer_sales_id is distinct from judgement.reach) then
 			raise exception using errcode = '42501', message = 'not permitted';
@@ -1648,7 +1683,8 @@ begin
 		raise exception using errcode = '42501', message = 'deleting and canceling change nothing else';
 	end if;
 	new.changed_in := judgement.session_id;
-	perform pg_try_advisory_xact_lock_shared(writer_class(), (judgement.session_id % 2147483648)::integer); -- see blockers()
+	-- see blockers()
+	perform pg_try_advisory_xact_lock_shared(writer_class(), (judgement.session_id % 2147483648)::integer);
 	return new;
 end $$;
 
@@ -1723,10 +1759,14 @@ $$;
 create function check_contact(contact bigint, kind text) returns void
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 begin
-	if contact is not null and standing_contact(contact, kind) is null then
+	if contact is null or standing_contact(contact, kind) is not null then
+		return;
+	elsif exists (select from collaborator c where c.id = contact and c.deleted_at is null) then
 		raise exception using errcode = '23514', constraint = kind || '_contact_role',
 			message = 'not a contact of that kind', detail = contact::text;
 	end if;
+	raise exception using errcode = '23503', constraint = 'no_such_record', message = 'no such collaborator',
+		detail = 'user ' || contact;
 end $$;
 
 -- Refuses values that are not sealed with a key in use, see sealing_key; nulls are skipped. DETAIL: the id of their
@@ -1955,6 +1995,7 @@ return case noun
 	when 'event' then array[(kept->>'support_id')::bigint]
 	when 'note' then array[(kept->>'author_id')::bigint]
 	when 'view' then array[(kept->>'owner_id')::bigint]
+	when 'map' then array[(kept->>'owner_id')::bigint]
 	else array[(kept->>'id')::bigint] end;
 
 -- Reports whether the caller may add to a contract's ledger. It needs the right to update the contract.
@@ -1977,6 +2018,7 @@ begin
 	if tg_op = 'INSERT' or new.contract_id <> old.contract_id then
 		perform from contract c where c.id = new.contract_id and c.deleted_at is null and c.status = 'signed' for share;
 		if not found then
+			perform check_record(null, new.contract_id, null);
 			raise exception using errcode = '23503', constraint = 'event_contract_signed',
 				message = 'no such signed contract', detail = new.contract_id::text;
 		end if;
@@ -1995,6 +2037,10 @@ begin
 		perform from contact n join contract k on k.id = new.contract_id
 		where n.id = new.contact_id and n.customer_id = k.customer_id and n.deleted_at is null for share of n;
 		if not found then
+			if not exists (select from contact n where n.id = new.contact_id and n.deleted_at is null) then
+				raise exception using errcode = '23503', constraint = 'no_such_record', message = 'no such contact',
+					detail = 'contact ' || new.contact_id;
+			end if;
 			raise exception using errcode = '23514', constraint = 'event_contact',
 				message = 'not a contact of the customer', detail = new.contact_id::text;
 		end if;
@@ -2051,12 +2097,17 @@ begin
 	return new;
 end $$;
 
+-- Makes the caller the owner of what they save.
+create function set_owner() returns trigger
+language plpgsql security definer set search_path = :"schema", pg_temp as $$
+begin
+	new.owner_id := (stamped(new.changed_in)).id;
+	return new;
+end $$;
+
 create function view_rules() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp as $$
 begin
-	if tg_op = 'INSERT' then
-		new.owner_id := (stamped(new.changed_in)).id;
-	end if;
 	if new.shared_with <> 'all' and not exists (select from role r where r.name = new.shared_with) then
 		raise exception using errcode = '23503', constraint = 'view_role', message = 'no such role',
 			detail = new.shared_with;
@@ -2156,6 +2207,7 @@ create trigger a_guard before insert or update on event for each row execute fun
 create trigger a_guard before insert or update on note for each row execute function guard('note');
 create trigger a_guard before insert or update on tag for each row execute function guard('tag');
 create trigger a_guard before insert or update on saved_view for each row execute function guard('view');
+create trigger a_guard before insert or update on saved_map for each row execute function guard('map');
 create trigger b_stamp before insert or update on collaborator for each row execute function stamp();
 -- Not if only contact_tokens change: that does not change the customer.
 create trigger b_stamp before insert on customer for each row execute function stamp();
@@ -2168,6 +2220,7 @@ create trigger b_stamp before insert or update on event for each row execute fun
 create trigger b_stamp before insert or update on note for each row execute function stamp();
 create trigger b_stamp before insert or update on tag for each row execute function stamp();
 create trigger b_stamp before insert or update on saved_view for each row execute function stamp();
+create trigger b_stamp before insert or update on saved_map for each row execute function stamp();
 create trigger c_rules before insert or update on collaborator for each row execute function collaborator_rules();
 create trigger c_rules before insert or update on customer for each row execute function customer_rules();
 create trigger c_rules before insert or update on contact for each row execute function contact_rules();
@@ -2175,7 +2228,9 @@ create trigger c_rules before insert or update on contract for each row execute 
 create trigger c_rules before insert or update on event for each row execute function event_rules();
 create trigger c_rules before insert or update on note for each row execute function note_rules();
 create trigger c_rules before insert on tag for each row execute function tag_rules();
+create trigger c_owner before insert on saved_view for each row execute function set_owner();
 create trigger c_rules before insert or update on saved_view for each row execute function view_rules();
+create trigger c_owner before insert on saved_map for each row execute function set_owner();
 create trigger c_rules before insert on payment for each row execute function payment_rules();
 create trigger d_index after insert or delete or update of customer_id, deleted_at, full_name_tokens, role_tokens,
 	email_tokens, phone_tokens on contact
@@ -2194,8 +2249,8 @@ create table audit (
 	collaborator_id bigint,
 	session_id      bigint,
 	client          inet default inet_client_addr(),
-	-- customer, contact, contract, event, note, tag, view, user, payment, role, keyset or schema; any noun for refusals
-	-- and exports
+	-- customer, contact, contract, event, note, tag, view, map, user, payment, role, keyset or schema; any noun for
+	-- refusals and exports
 	entity          text not null,
 	entity_id       bigint not null,
 	action          text not null check (action ~ '^[a-z]+(-[a-z]+)*$'),
@@ -2310,6 +2365,7 @@ create trigger z_trail after insert or update or delete on event for each row ex
 create trigger z_trail after insert or update or delete on note for each row execute function trail('note');
 create trigger z_trail after insert or update or delete on tag for each row execute function trail('tag');
 create trigger z_trail after insert or update or delete on saved_view for each row execute function trail('view');
+create trigger z_trail after insert or update or delete on saved_map for each row execute function trail('map');
 create trigger z_trail after insert or update or delete on payment for each row execute function trail('payment');
 
 -- These functions are generated from the catalogue, since the trail calls them for every entry:
@@ -2335,7 +2391,8 @@ begin
 			|| 'return jsonb_build_object(%s)', tab,
 			(select string_agg(format('%L, r.%I', a.attname, a.attname), ', ' order by a.attname) from pg_attribute a
 				where a.attrelid = tab and a.attnum > 0 and not a.attisdropped
-					and a.attname <> all ('{id,created_at,updated_at,changed_in,fictional}'::name[] || token_columns(tab))));
+					and a.attname <> all ('{id,created_at,updated_at,changed_in,fictional}'::name[]
+						|| token_columns(tab))));
 	end loop;
 end $$;
 
@@ -2564,13 +2621,14 @@ begin
 	return exists (select from saved_views v where v.id = of_id);
 end $$;
 
--- Returns the changes of one record, oldest first, of a customer also those of customers that were merged into it; it
--- needs the right to view such records; of a view, to see it. Other entries, such as sign-ins and refusals, need audit.view, except about the
--- caller's own account.
+-- Returns the changes of one record, oldest first; of a customer also those of customers that were merged into it. It
+-- needs the permission to view such records; of a view, access to it. Other entries, such as sign-ins and refusals,
+-- need audit.view, except about the caller's own account.
 create function history(of_entity text, of_id bigint)
-returns table (id bigint, at timestamptz, user_id bigint, user_name text, action text, before jsonb, after jsonb)
+returns table (id bigint, at timestamptz, user_id bigint, user_name text, action text, before jsonb, after jsonb,
+	record_id bigint)
 language sql stable security definer set search_path = :"schema", pg_temp as $$
-	select a.id, a.at, a.collaborator_id, c.first_name || ' ' || c.last_name, a.action, a.before, a.after
+	select a.id, a.at, a.collaborator_id, c.first_name || ' ' || c.last_name, a.action, a.before, a.after, a.entity_id
 	from audit a left join collaborator c on c.id = a.collaborator_id
 	where a.entity = of_entity
 		and a.entity_id = any (case of_entity when 'customer' then array(select merged_into(of_id))
@@ -2809,7 +2867,8 @@ language sql stable security definer set search_path = :"schema", pg_temp as $$
 	from (select a.*, a as entry,
 		case when leads(a.action) then (select count(*) from audit b where b.batch = a.id) end as members from audit a
 		where a.collaborator_id = (select me_id()) and (a.action in ('add', 'update', 'delete', 'cancel', 'restore')
-				and a.entity in ('user', 'customer', 'contact', 'contract', 'event', 'note', 'tag', 'view', 'payment')
+				and a.entity in ('user', 'customer', 'contact', 'contract', 'event', 'note', 'tag', 'view', 'map',
+					'payment')
 			or leads(a.action) and exists (select from audit b where b.batch = a.id))
 			and a.batch is null and a.undoes is null and not a.derived
 			and not exists (select from audit u where u.undoes = a.id)
@@ -2974,8 +3033,9 @@ begin
 end $$;
 
 -- Erases the personal data of a customer. In all its records every sealed column becomes null or, if it may not be
--- null, its value in erased ({"customer.full_name": "\x01…"}). In the trail, digests replace sealed values. Contracts,
--- events and amounts stay. It returns the number of changed entries.
+-- null, its value in erased ({"customer.full_name": "\x01…"}). In the trail, digests replace sealed values. The
+-- customer's tags are deleted, last, for these entries name no caller; they are not sealed, so the trail keeps their
+-- words. Contracts, events and amounts stay. It returns the number of changed entries.
 create function erase_customer(of_customer bigint, erased jsonb) returns bigint
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -3013,6 +3073,7 @@ begin
 	get diagnostics changed = row_count;
 	perform note(r.noun, i, 'erase', null) from records_of(of_customer) r, unnest(r.ids) i
 		where sealed_in(r.noun) <> '{}';
+	delete from tag t where t.customer_id in (select merged_into(of_customer));
 	return changed;
 end $$;
 
@@ -3102,8 +3163,9 @@ select t.id, t.name, case when t.customer_id is not null then 'customer' when t.
 from tag t, unnest('{1}'::integer[]) one
 where (select reach('tag.view')) = 0;
 
--- The caller's views, and those that are shared with their role or with all. A caller who may delete the views of others
--- sees all shared ones. Here a condition on rows is the gate, so no condition of a query comes before it.
+-- The caller's views, and those that are shared with their role or with all. A caller with the permission to delete the
+-- views of others sees all shared ones. Here a condition on rows is the gate, and it is evaluated before those
+-- of a query.
 create view saved_views with (security_barrier) as
 select v.id, v.name, v.command, v.shared_with, v.owner_id, u.first_name || ' ' || u.last_name as owner, v.created_at,
 	v.updated_at, v.deleted_at
@@ -3111,6 +3173,12 @@ from saved_view v left join collaborator u on u.id = v.owner_id, unnest('{1}'::i
 where (select reach('view.view')) = 0
 	and (v.owner_id = (select me_id()) or v.shared_with in ('all', (select (me()).role))
 	or v.shared_with is not null and (select reached('view.delete')) = 0);
+
+create view saved_maps as
+select m.id, m.name, m.noun, m.pairs, m.owner_id, u.first_name || ' ' || u.last_name as owner, m.created_at,
+	m.updated_at, m.deleted_at
+from saved_map m left join collaborator u on u.id = m.owner_id, unnest('{1}'::integer[]) one
+where (select reach('map.view')) = 0;
 
 create view payments as
 select p.id, p.contract_id, p.paid_on, p.amount, u.first_name || ' ' || u.last_name as recorded_by, p.created_at
@@ -3138,6 +3206,7 @@ alter table event enable row level security;
 alter table note enable row level security;
 alter table tag enable row level security;
 alter table saved_view enable row level security;
+alter table saved_map enable row level security;
 
 create policy reading on collaborator for select to :"app" using ((select reached('user.view')) = 0);
 create policy adding on collaborator for insert to :"app"
@@ -3198,6 +3267,12 @@ create policy adding on tag for insert to :"app"
 create policy changing on tag for update to :"app"
 	using (within((select judged('tag.delete')), '{}')) with check (changed_in = (select my_session()));
 
+create policy reading on saved_map for select to :"app" using ((select reached('map.view')) = 0);
+create policy adding on saved_map for insert to :"app"
+	with check (admits((select judged('map.add')), changed_in, '{}'));
+create policy changing on saved_map for update to :"app"
+	using (within((select judged('map.delete')), array[owner_id])) with check (changed_in = (select my_session()));
+
 -- Callers who may delete the views of others may delete shared ones only.
 create policy reading on saved_view for select to :"app"
 	using ((select reached('view.view')) = 0
@@ -3226,7 +3301,8 @@ grant execute on function
 		my_mfa(),
 	sessions_of(bigint), end_session(bigint), end_other_sessions(),
 	identify(boolean, boolean, text[]), me(boolean), me_id(), my_session(), reach(text[]), reached(text[]),
-	judged(text[]), within(identity, bigint[]), admits(identity, bigint, bigint[]), my_account(), my_duty(), my_permissions(), hand_over(bigint, bigint),
+	judged(text[]), within(identity, bigint[]), admits(identity, bigint, bigint[]), my_account(), my_duty(),
+	my_permissions(), hand_over(bigint, bigint),
 	fate(uuid), known_fate(uuid), requested_id(), history(text, bigint), my_changes(bigint), led_changes(bigint),
 		take_back(bigint, jsonb),
 	merge_customers(bigint, bigint, text[]),
@@ -3240,15 +3316,16 @@ grant execute on function
 		search_tokens(event), search_tokens(note)
 	to :"app";
 
-grant select on users, customers, contacts, contracts, payments, events, event_texts, notes, tags, saved_views, audits
-	to :"app";
+grant select on users, customers, contacts, contracts, payments, events, event_texts, notes, tags, saved_views,
+	saved_maps, audits to :"app";
 -- Columns that an update names in its conditions; everything else is read through the views.
-grant select (id, deleted_at) on collaborator, customer, contact, contract, event, note, tag, saved_view to :"app";
+grant select (id, deleted_at) on collaborator, customer, contact, contract, event, note, tag, saved_view, saved_map
+	to :"app";
 grant select (canceled_at) on event to :"app";
 
 -- For currval() after the app role's own insert.
 grant select on sequence collaborator_id_seq, customer_id_seq, contact_id_seq, contract_id_seq, event_id_seq,
-	note_id_seq, tag_id_seq, saved_view_id_seq to :"app";
+	note_id_seq, tag_id_seq, saved_view_id_seq, saved_map_id_seq to :"app";
 
 grant insert (employee_number, first_name, last_name, email, role) on collaborator to :"app";
 grant update (employee_number, first_name, last_name, email, role, deleted_at) on collaborator to :"app";
@@ -3273,6 +3350,8 @@ grant insert (name, customer_id, contract_id, event_id) on tag to :"app";
 grant update (deleted_at) on tag to :"app";
 grant insert (name, command, shared_with) on saved_view to :"app";
 grant update (command, shared_with, deleted_at) on saved_view to :"app";
+grant insert (name, noun, pairs) on saved_map to :"app";
+grant update (deleted_at) on saved_map to :"app";
 
 insert into secret values ('made_up_salt', random_key()), ('sign_in_nonce', random_key());
 

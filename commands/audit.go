@@ -40,7 +40,7 @@ func nested(values map[string]any) any {
 	if values == nil {
 		return nil
 	}
-	return Nested{values}
+	return Nested{Value: values}
 }
 
 // inShort returns the summary of an entry: the changed columns, or the facts that the entry records.

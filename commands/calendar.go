@@ -20,7 +20,8 @@ const (
 // months maps the first three or four letters of a month's name, with and without accents, to the month.
 var months = map[string]time.Month{
 	"jan": 1, "feb": 2, "fev": 2, "fév": 2, "mar": 3, "apr": 4, "avr": 4, "may": 5, "mai": 5, "jun": 6, "juin": 6,
-	"janv": 1, "févr": 2, "fevr": 2, "jul": 7, "juil": 7, "aug": 8, "aou": 8, "aoû": 8, "sep": 9, "oct": 10, "nov": 11, "dec": 12, "déc": 12,
+	"janv": 1, "févr": 2, "fevr": 2, "jul": 7, "juil": 7, "aug": 8, "aou": 8, "aoû": 8, "sep": 9, "oct": 10, "nov": 11,
+	"dec": 12, "déc": 12,
 }
 
 var monthNames = strings.Fields(`january february march april may june july august september october november december

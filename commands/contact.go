@@ -49,14 +49,7 @@ func contactCommands() Table {
 				Flag{Name: "first", Kind: Switch, Help: "only the first one of each customer"},
 				searchFlag("name, role, email or phone")),
 			Examples: []string{"contact list --customer-id 3", "contact list --search quick"},
-			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
-				f := repo.ContactFilter{CustomerID: Value[int64](in, "customer-id"), First: in.Has("first")}
-				return pages(ctx, s, in, contactFields,
-					func(ctx context.Context, p repo.Page) (repo.List[repo.Contact], error) {
-						f.Page = p
-						return s.DB.Contacts(ctx, f)
-					})
-			},
+			Run:      listContacts,
 		},
 		getCommand("contact", ContactID, contactFields, (*repo.DB).Contact),
 		{
@@ -67,29 +60,32 @@ func contactCommands() Table {
 			},
 			Flags:    details,
 			Examples: []string{`contact add 1 "Ada Casey" --role accounting --email ada@startup.example`},
-			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
-				c, err := s.DB.AddContact(ctx, changeOf(contactFields, in))
-				return done(contactFields, c, "contact", c.ID, "added"), named(err, "customer",
-					Value[int64](in, "customer-id"))
-			},
+			Run:      addContact,
 		},
-		{
-			Name: "contact update", Short: "Change a contact", Needs: action("contact", "update"),
-			Args: []Arg{idArg(ownContactID)}, Flags: changes,
-			Examples: []string{"contact update 1 --first"},
-			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
-				id := Value[int64](in, "id")
-				if err := nothingToChange(in, changes); err != nil {
-					return Output{}, err
-				}
-				c, err := s.DB.UpdateContact(ctx, id, changeOf(contactFields, in))
-				return done(contactFields, c, "contact", id, "updated"), named(err, "contact", id)
-			},
-		},
+		updateCommand("contact", "Change a contact", ownContactID, changes, updateContact, "contact update 1 --first"),
 		deleteCommand("contact", ownContactID, contactFields, (*repo.DB).DeleteContact, aboutContact("delete")),
 		restoreCommand(deletedContactID, contactFields, (*repo.DB).RestoreContact),
 		historyCommand("contact", ContactID),
 	}
+}
+
+func listContacts(ctx context.Context, s *Session, in Input) (Output, error) {
+	f := repo.ContactFilter{CustomerID: Value[int64](in, "customer-id"), First: in.Has("first")}
+	return pages(ctx, s, in, contactFields, func(ctx context.Context, p repo.Page) (repo.List[repo.Contact], error) {
+		f.Page = p
+		return s.DB.Contacts(ctx, f)
+	})
+}
+
+func addContact(ctx context.Context, s *Session, in Input) (Output, error) {
+	c, err := s.DB.AddContact(ctx, changeOf(contactFields, in))
+	return done(contactFields, c, "contact", c.ID, "added"), named(err, "customer", Value[int64](in, "customer-id"))
+}
+
+func updateContact(ctx context.Context, s *Session, in Input) (Output, error) {
+	id := Value[int64](in, "id")
+	c, err := s.DB.UpdateContact(ctx, id, changeOf(contactFields, in))
+	return done(contactFields, c, "contact", id, "updated"), named(err, "contact", id)
 }
 
 // contactCustomerID is the kind of the ID of a customer to which the session may add a contact.

@@ -68,37 +68,15 @@ func contractCommands() Table {
 		{Name: "remaining-amount", Kind: Amount, Help: "the remaining amount: adds the missing payment"},
 	}, amounts...)
 	return Table{
-		{
-			Name: "contract list", Short: "List contracts", Needs: action("contract", "view"),
-			Flags: listFlags(contractFields, repo.SortKeys[repo.Contract](),
-				Flag{Name: "mine", Kind: Switch, Help: "only those whose sales contact, or whose customer's, you are"},
-				Flag{Name: "customer-id", Kind: CustomerID, Help: "only those of this customer"},
-				Flag{Name: "status", Kind: Status, Help: "only those in this state"},
-				Flag{Name: "unsigned", Kind: Switch, Help: "only those that wait for a signature"},
-				Flag{
-					Name: "unpaid", Aliases: []string{"notpaid"}, Kind: Switch,
-					Help: "only those with something left to pay",
-				},
-				tagFlag,
-				searchFlag("number, customer, state, sales contact or total")),
-			Examples: []string{
-				"contract list --unsigned",
-				"contract list --unpaid --mine --sort remaining_amount:desc",
-			},
-			Run: listContracts,
-		},
-		{
+		contractList(),
+		withAbout(Command{
 			Name: "contract get", Short: "Show one contract, with its last payments", Needs: action("contract", "view"),
 			Args: []Arg{idArg(ContractID)}, Examples: []string{"contract get 1"}, Run: getContract,
-		},
+		}),
 		{
 			Name: "contract payments", Short: "List the payments of a contract", Needs: action("contract", "view"),
 			Args: []Arg{idArg(ContractID)}, Examples: []string{"contract payments 1"},
-			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
-				id := Value[int64](in, "id")
-				_, payments, err := s.DB.Payments(ctx, id)
-				return list(paymentFields, payments), named(err, "contract", id)
-			},
+			Run: listPayments,
 		},
 		{
 			Name: "contract add", Short: "Add a contract", Needs: action("contract", "add"),
@@ -111,61 +89,46 @@ func contractCommands() Table {
 			},
 			Flags:    amounts,
 			Examples: []string{"contract add 1 --total-amount 12500.50"},
-			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
-				c, err := s.DB.AddContract(ctx, changeOf(contractFields, in))
-				out := done(contractFields, c, "contract", c.ID, "added")
-				return reached(out, c, in), err
-			},
+			Run:      addContract,
 		},
-		{
-			Name: "contract update", Short: "Change a contract", Needs: action("contract", "update"),
-			Args: []Arg{idArg(openContractID)},
-			Flags: append(changes,
-				Flag{Name: "yes", Kind: Switch, Help: "move it to another contact's customer without asking"}),
-			Examples: []string{"contract update 1 --total-amount 90000"},
-			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
-				id := Value[int64](in, "id")
-				if err := nothingToChange(in, changes); err != nil {
-					return Output{}, err
-				}
-				if err := givesAway(ctx, s, in); err != nil {
-					return Output{}, err
-				}
-				c, err := s.DB.UpdateContract(ctx, id, changeOf(contractFields, in))
-				out := done(contractFields, c, "contract", id, "updated")
-				return reached(out, c, in), named(err, "contract", id)
-			},
-		},
-		statusCommand("sign", unsignedContractID, "Mark a contract as signed", "signed", "signed", false),
-		{
-			Name: "contract pay", Short: "Record a payment", Needs: action("contract", "update"), Pays: true,
-			Args:  []Arg{idArg(unpaidContractID), {Name: "amount", Kind: Payment, Help: "what was paid"}},
-			Flags: []Flag{{Name: "on", Kind: Day, Help: "the day of the payment (default today)"}},
-			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
-				id, amount := Value[int64](in, "id"), Value[repo.Money](in, "amount")
-				on := Given[time.Time](in, "on")
-				if on == nil {
-					today := s.Locale.Now().In(s.Locale.Zone)
-					on = &today
-				}
-				if on.After(s.Locale.Now()) {
-					return Output{}, repo.Invalid{Problems: []repo.Problem{{Field: "--on", Text: "is in the future"}}}
-				}
-				c, err := s.DB.PayContract(ctx, id, amount, on)
-				out := done(contractFields, c, "contract", id, "paid")
-				f := NewAmountFormat(s.Locale)
-				out.Message = fmt.Sprintf("contract %d: %s paid, %s left to pay", id, f.Format(amount),
-					f.Format(c.RemainingAmount))
-				return out, named(err, "contract", id)
-			},
-		},
-		statusCommand("cancel", unsignedContractID, "Cancel a contract that is not signed yet", "canceled", "canceled",
-			true),
-		statusCommand("finish", paidContractID, "Mark a signed and fully paid contract as finished", "finished",
-			"finished",
-			false),
+		updateCommand("contract", "Change a contract", openContractID, changes, updateContract,
+			"contract update 1 --total-amount 90000",
+			Flag{Name: "yes", Kind: Switch, Help: "move it to another's customer, or change many, without asking"}),
+		statusCommand("sign", unsignedContractID, "Mark a contract as signed", "signed", false),
+		payCommand(),
+		statusCommand("cancel", unsignedContractID, "Cancel a contract that is not signed yet", "canceled", true),
+		statusCommand("finish", paidContractID, "Mark a signed and fully paid contract as finished", "finished", false),
 		historyCommand("contract", ContractID),
 	}
+}
+
+// contractList returns `contract list`.
+func contractList() Command {
+	return Command{
+		Name: "contract list", Short: "List contracts", Needs: action("contract", "view"),
+		Flags: listFlags(contractFields, repo.SortKeys[repo.Contract](),
+			Flag{Name: "mine", Kind: Switch, Help: "only those whose sales contact, or whose customer's, you are"},
+			Flag{Name: "customer-id", Kind: CustomerID, Help: "only those of this customer"},
+			Flag{Name: "status", Kind: Status, Help: "only those in this state"},
+			Flag{Name: "unsigned", Kind: Switch, Help: "only those that wait for a signature"},
+			Flag{
+				Name: "unpaid", Aliases: []string{"notpaid"}, Kind: Switch,
+				Help: "only those with something left to pay",
+			},
+			tagFlag,
+			searchFlag("number, customer, state, sales contact or total")),
+		Examples: []string{
+			"contract list --unsigned",
+			"contract list --unpaid --mine --sort remaining_amount:desc",
+		},
+		Run: listContracts,
+	}
+}
+
+func listPayments(ctx context.Context, s *Session, in Input) (Output, error) {
+	id := Value[int64](in, "id")
+	_, payments, err := s.DB.Payments(ctx, id)
+	return list(paymentFields, payments), named(err, "contract", id)
 }
 
 // paymentFields are the fields of a payment. paid_on is a day without a time.
@@ -198,6 +161,50 @@ func getContract(ctx context.Context, s *Session, in Input) (Output, error) {
 	return out, nil
 }
 
+func addContract(ctx context.Context, s *Session, in Input) (Output, error) {
+	c, err := s.DB.AddContract(ctx, changeOf(contractFields, in))
+	out := done(contractFields, c, "contract", c.ID, "added")
+	return reached(out, c, in), err
+}
+
+func updateContract(ctx context.Context, s *Session, in Input) (Output, error) {
+	id := Value[int64](in, "id")
+	if err := givesAway(ctx, s, in); err != nil {
+		return Output{}, err
+	}
+	c, err := s.DB.UpdateContract(ctx, id, changeOf(contractFields, in))
+	out := done(contractFields, c, "contract", id, "updated")
+	return reached(out, c, in), named(err, "contract", id)
+}
+
+// payCommand returns `contract pay`.
+func payCommand() Command {
+	return Command{
+		Name: "contract pay", Short: "Record a payment", Needs: action("contract", "update"), Pays: true,
+		Args:  []Arg{idArg(unpaidContractID), {Name: "amount", Kind: Payment, Help: "the amount paid"}},
+		Flags: []Flag{{Name: "on", Kind: Day, Help: "the day of the payment (default today)"}},
+		Run:   payContract,
+	}
+}
+
+// payContract records a payment of today or of an earlier day.
+func payContract(ctx context.Context, s *Session, in Input) (Output, error) {
+	id, amount := Value[int64](in, "id"), Value[repo.Money](in, "amount")
+	on := Given[time.Time](in, "on")
+	if on == nil {
+		today := s.Locale.Now().In(s.Locale.Zone)
+		on = &today
+	}
+	if on.After(s.Locale.Now()) {
+		return Output{}, repo.Invalid{Problems: []repo.Problem{{Field: "--on", Text: "is in the future"}}}
+	}
+	c, err := s.DB.PayContract(ctx, id, amount, on)
+	out := done(contractFields, c, "contract", id, "paid")
+	f := NewAmountFormat(s.Locale)
+	out.Message = fmt.Sprintf("contract %d: %s paid, %s left to pay", id, f.Format(amount), f.Format(c.RemainingAmount))
+	return out, named(err, "contract", id)
+}
+
 // givesAway asks before a sales collaborator moves their own contract to a customer of another collaborator, who may
 // change it from then on. In a script it returns an error without --yes. PostgreSQL permits the change.
 func givesAway(ctx context.Context, s *Session, in Input) error {
@@ -213,7 +220,7 @@ func givesAway(ctx context.Context, s *Session, in Input) error {
 	if err != nil || was.CustomerID == to || c.SalesID != nil && *c.SalesID == s.Me.ID {
 		return named(err, "customer", to)
 	}
-	contact := "nobody"
+	contact := "none"
 	if c.SalesContact != nil {
 		contact = *c.SalesContact
 	}
@@ -225,7 +232,7 @@ func givesAway(ctx context.Context, s *Session, in Input) error {
 }
 
 // statusCommand returns the command that moves a contract to a status.
-func statusCommand(verb string, kind Kind, short, status, what string, destructive bool) Command {
+func statusCommand(verb string, kind Kind, short, status string, destructive bool) Command {
 	return Command{
 		Name: "contract " + verb, Short: short, Needs: action("contract", "update"),
 		Args: []Arg{idArg(kind)}, Destructive: destructive, Question: aboutContract(verb),
@@ -236,10 +243,10 @@ func statusCommand(verb string, kind Kind, short, status, what string, destructi
 				return Output{}, named(err, "contract", id)
 			}
 			if was.Status == status {
-				return Output{}, &worded{fmt.Sprintf("contract %d is %s already", id, what), "", repo.ErrConflict}
+				return Output{}, &worded{fmt.Sprintf("contract %d is %s already", id, status), "", repo.ErrConflict}
 			}
 			c, err := s.DB.UpdateContract(ctx, id, repo.Change{"status": status})
-			return done(contractFields, c, "contract", id, what), named(err, "contract", id)
+			return done(contractFields, c, "contract", id, status), named(err, "contract", id)
 		},
 	}
 }

@@ -54,7 +54,7 @@ func live[T any](found []T, err error, choice func(T) Choice) ([]Choice, error) 
 }
 
 func customerCommands() Table {
-	contact := []Flag{
+	details := []Flag{
 		{Name: "email", Kind: Email, Help: "the email; '' for none"},
 		{Name: "phone", Kind: Phone, Help: "the phone number; '' for none"},
 		{Name: "address", Kind: Address, Help: "the postal address; '' for none"},
@@ -64,22 +64,10 @@ func customerCommands() Table {
 	changes := append([]Flag{
 		{Name: "company-name", Kind: Required(Text(nameLimit)), Help: "the company"},
 		{Name: "full-name", Kind: Required(Text(nameLimit)), Help: "the person"},
-	}, contact...)
+	}, details...)
 	return Table{
-		{
-			Name: "customer list", Short: "List customers", Needs: action("customer", "view"),
-			Flags: listFlags(customerFields, repo.SortKeys[repo.Customer](),
-				Flag{Name: "mine", Kind: Switch, Help: "only those whose sales contact you are"},
-				Flag{Name: "sales-id", Kind: SalesID, Help: "only those with this sales contact"},
-				tagFlag,
-				searchFlag("company, name, email, phone, address or a contact")),
-			Examples: []string{
-				"customer list", "customer list --search bouzin",
-				"customer list --mine --columns id,company_name,phone",
-			},
-			Run: listCustomers,
-		},
-		getCommand("customer", CustomerID, customerFields, (*repo.DB).Customer),
+		customerList(),
+		withAbout(getCommand("customer", CustomerID, customerFields, (*repo.DB).Customer)),
 		{
 			Name: "customer add", Short: "Add a customer; a sales collaborator becomes its sales contact",
 			Needs: action("customer", "add"),
@@ -87,66 +75,55 @@ func customerCommands() Table {
 				{Name: "company-name", Kind: Required(Text(nameLimit)), Help: "the company"},
 				{Name: "full-name", Kind: Required(Text(nameLimit)), Help: "the person"},
 			},
-			Flags: append(contact[:len(contact):len(contact)], forceFlag),
+			Flags: append(details[:len(details):len(details)], forceFlag),
 			Examples: []string{
 				`customer add "Vauban SARL" "Ines Vauban" --email ines@vauban.example --phone "+33 6 98 76 54 32"`,
 			},
-			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
-				change := changeOf(customerFields, in)
-				warnings, err := unlikeOthers(ctx, s, in, repo.Customer{}, change)
-				if err != nil {
-					return Output{}, err
-				}
-				c, err := s.DB.AddCustomer(ctx, change)
-				out := done(customerFields, c, "customer", c.ID, "added")
-				out.Warnings = warnings
-				return out, err
-			},
+			Run: addCustomer,
 		},
-		{
-			Name: "customer update", Short: "Change a customer", Needs: action("customer", "update"),
-			Args: []Arg{idArg(ownCustomerID)}, Flags: append(changes[:len(changes):len(changes)], forceFlag),
-			Examples: []string{"customer update 1 --phone 0612345678"},
-			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
-				id := Value[int64](in, "id")
-				if err := nothingToChange(in, changes); err != nil {
-					return Output{}, err
-				}
-				return updateCustomer(ctx, s, in, id)
-			},
-		},
+		updateCommand("customer", "Change a customer", ownCustomerID, changes, updateCustomer,
+			"customer update 1 --phone 0612345678", forceFlag),
 		deleteCommand("customer", CustomerID, customerFields, (*repo.DB).DeleteCustomer, aboutCustomer("delete")),
 		restoreCommand(deletedCustomerID, customerFields, (*repo.DB).RestoreCustomer),
 		historyCommand("customer", CustomerID),
-		{
-			Name: "customer merge", Short: "Move all that belongs to a customer to another, and delete it",
-			Needs: action("customer", "merge"),
-			Args: []Arg{
-				{Name: "id", Kind: ownCustomerID, Help: "the customer that stays"},
-				{Name: "other", Kind: ownCustomerID, Help: "the customer that is deleted"},
-			},
-			Flags: []Flag{{
-				Name: "take", Kind: taken,
-				Help: "fields to copy to the customer that stays: email=other,phone=other",
-			}},
-			Destructive: true, Question: askToMerge, Examples: []string{"customer merge 39 37 --take phone=other"},
-			Run: mergeCustomers,
-		},
-		{
-			Name: "customer duplicates", Short: "List customers that may be one, the most alike first",
-			Needs: action("customer", "view"),
-			Flags: []Flag{{
-				Name: "limit", Kind: Number("N", 1, 10_000),
-				Help: "at most so many pairs (default: the setting limit)",
-			}},
-			Examples: []string{"customer duplicates"}, Run: listDuplicates,
-		},
+		mergeCommand(),
+		duplicatesCommand(),
 	}
 }
 
-// updateCustomer changes a customer unless that makes it like another one.
-func updateCustomer(ctx context.Context, s *Session, in Input, id int64) (Output, error) {
+// customerList returns `customer list`.
+func customerList() Command {
+	return Command{
+		Name: "customer list", Short: "List customers", Needs: action("customer", "view"),
+		Flags: listFlags(customerFields, repo.SortKeys[repo.Customer](),
+			Flag{Name: "mine", Kind: Switch, Help: "only those whose sales contact you are"},
+			Flag{Name: "sales-id", Kind: SalesID, Help: "only those with this sales contact"},
+			tagFlag,
+			searchFlag("company, name, email, phone, address or a contact")),
+		Examples: []string{
+			"customer list", "customer list --search bouzin",
+			"customer list --mine --columns id,company_name,phone",
+		},
+		Run: listCustomers,
+	}
+}
+
+// addCustomer adds a customer unless it is like another one.
+func addCustomer(ctx context.Context, s *Session, in Input) (Output, error) {
 	change := changeOf(customerFields, in)
+	warnings, err := unlikeOthers(ctx, s, in, repo.Customer{}, change)
+	if err != nil {
+		return Output{}, err
+	}
+	c, err := s.DB.AddCustomer(ctx, change)
+	out := done(customerFields, c, "customer", c.ID, "added")
+	out.Warnings = warnings
+	return out, err
+}
+
+// updateCustomer changes a customer unless that makes it like another one.
+func updateCustomer(ctx context.Context, s *Session, in Input) (Output, error) {
+	id, change := Value[int64](in, "id"), changeOf(customerFields, in)
 	var warnings []string
 	if makesAlike(change) {
 		was, err := s.DB.Customer(ctx, id)

@@ -7,7 +7,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -43,101 +42,135 @@ func (in Input) uses() (all []Use) {
 	return all
 }
 
+// A dispatch is a line on its way to its command.
+type dispatch struct {
+	s        *Session
+	typed    bool   // at a prompt: words may be abbreviated, and missing arguments are asked for
+	line     string // what next repeats for the next page
+	command  Command
+	rest     []Word     // the words after the command's name
+	programs [][]string // that get the answer
+}
+
 // Dispatch runs the command of a line. An empty line or a comment has an empty answer. Commands may be abbreviated if
 // the line was typed at a prompt.
 func Dispatch(ctx context.Context, s *Session, line string, typed bool) (Answer, error) {
-	words, err := Split(line)
+	words, line, err := s.readLine(line)
 	if err != nil || len(words) == 0 {
-		return Answer{}, err
-	}
-	if s.Next != "" && len(words) == 1 && words[0].Value == "next" {
-		line = s.Next
-		if words, err = Split(line); err != nil {
-			return Answer{}, err
-		}
-	}
-	if words[0].Value != "edit" && !HoldsSecret(line) {
-		s.Last = line
-	}
-	if words, err = Split(s.expand(line, words)); err != nil {
 		return Answer{}, err
 	}
 	if len(words) <= 2 && wantsHelp(words[len(words)-1:]) {
 		return s.help(values(words[:len(words)-1]))
 	}
-	c, rest, err := s.permitted(ctx, words, typed)
-	answer := Answer{Command: c}
-	var programs [][]string
-	if err == nil {
-		rest, programs, err = s.cutPrograms(c, rest)
-	}
-	if err == nil && c.StandsFor != nil {
-		if words, err = s.replaced(ctx, c, rest, typed); err == nil {
-			line = joinRaw(words) // for the next page
-			c, rest, err = s.permitted(ctx, words, false)
-			answer.Command = c
-		}
-	}
+	d := dispatch{s: s, typed: typed, line: line}
+	err = d.find(ctx, words)
+	answer := Answer{Command: d.command}
 	if err != nil {
 		return answer, err
 	}
-	if programs != nil {
-		line = strings.TrimSpace(c.Name + " " + joinRaw(rest)) // for the next page
-	}
-	if typed {
-		asked := len(rest)
-		if rest, err = s.fill(ctx, c, rest); err != nil {
-			return answer, err
-		}
-		if len(rest) != asked {
-			line = c.Name + " " + joinRaw(rest) // for the next page
-		}
-	}
-	in, err := c.Parse(s, rest)
+	in, err := d.command.Parse(s, d.rest)
 	if err != nil {
 		return answer, err
 	}
 	if in.Help {
-		answer, err = s.help(strings.Fields(c.Name))
-		answer.To.Programs = programs
+		answer, err = s.help(strings.Fields(d.command.Name))
+		answer.To.Programs = d.programs
 		return answer, err
 	}
-	if answer.To, err = in.destination(c, programs); err != nil {
+	if answer.To, err = in.destination(d.command, d.programs); err != nil {
 		return answer, err
 	}
 	answer.Format, answer.Raw = Value[string](in, "format"), in.Has("raw")
-	named, err := in.resolve(ctx, s, c, typed)
+	err = d.run(ctx, in, &answer)
+	return answer, err
+}
+
+// readLine splits a line into words. It replaces next by the command of the last list, and aliases. line is the line
+// that next repeats.
+func (s *Session) readLine(text string) (words []Word, line string, err error) {
+	words, err = Split(text)
+	if err != nil || len(words) == 0 {
+		return nil, text, err
+	}
+	if s.Next != "" && len(words) == 1 && words[0].Value == "next" {
+		text = s.Next
+		if words, err = Split(text); err != nil {
+			return nil, text, err
+		}
+	}
+	if words[0].Value != "edit" && !HoldsSecret(text) {
+		s.Last = text
+	}
+	words, err = Split(s.expand(text, words))
+	return words, text, err
+}
+
+// find finds the command of the words, and asks for missing arguments at a prompt.
+func (d *dispatch) find(ctx context.Context, words []Word) (err error) {
+	if d.command, d.rest, err = d.s.permitted(ctx, words, d.typed); err != nil {
+		return err
+	}
+	if d.rest, d.programs, err = d.s.cutPrograms(d.command, d.rest); err != nil {
+		return err
+	}
+	if d.command.StandsFor != nil {
+		if words, err = d.s.replaced(ctx, d.command, d.rest, d.typed); err != nil {
+			return err
+		}
+		d.line = joinRaw(words)
+		if d.command, d.rest, err = d.s.permitted(ctx, words, false); err != nil {
+			return err
+		}
+	}
+	if d.programs != nil {
+		d.line = strings.TrimSpace(d.command.Name + " " + joinRaw(d.rest))
+	}
+	if !d.typed {
+		return nil
+	}
+	given := len(d.rest)
+	if d.rest, err = d.s.fill(ctx, d.command, d.rest); err == nil && len(d.rest) != given {
+		d.line = d.command.Name + " " + joinRaw(d.rest)
+	}
+	return err
+}
+
+// run resolves names, asks for confirmation, runs the command and completes its answer.
+func (d *dispatch) run(ctx context.Context, in Input, answer *Answer) error {
+	s, c := d.s, d.command
+	named, err := in.resolve(ctx, s, c, d.typed)
 	if err != nil {
-		return answer, err
+		return err
 	}
 	if (c.Destructive || c.Pays && named != nil) && !in.Has("yes") {
-		if err := s.confirm(ctx, c, in, rest, named); err != nil {
-			return answer, s.noteRefusal(ctx, c, in, s.inCurrency(s.explainSignedOut(ctx, err)))
+		if err := s.confirm(ctx, c, in, d.rest, named); err != nil {
+			return s.noteRefusal(ctx, c, in, s.explainSignedOut(ctx, err))
 		}
 	}
 	answer.Output, err = c.Run(ctx, s, in)
-	err = s.noteRefusal(ctx, c, in, s.inCurrency(s.explainSignedOut(ctx, err)))
+	err = s.noteRefusal(ctx, c, in, s.explainSignedOut(ctx, err))
 	if err == nil && in.Has("columns") {
 		answer.Output, err = answer.Output.choose(Value[[]string](in, "columns"))
 	}
 	answer.Format = cmp.Or(answer.Format, answer.Output.Format)
 	s.Next = ""
-	if err == nil {
-		s.remember(answer.Output, line)
-		answer.Used = in.uses()
-		answer.Output.prependMessage(named...)
-		answer.Output.addMessage(in.inFull(s)...)
-		answer.Output.Warnings = append(answer.Output.Warnings, in.doubts()...)
-		answer.Output.warnOfUnopened()
-		if answer.Output.Rest == nil {
-			s.NoteExport(ctx, answer, len(answer.Output.Rows))
-		}
+	if err != nil {
+		return err
 	}
-	return answer, err
+	s.remember(answer.Output, d.line)
+	answer.Used = in.uses()
+	answer.Output.prependMessage(named...)
+	answer.Output.addMessage(in.inFull(s)...)
+	answer.Output.Warnings = append(answer.Output.Warnings, in.doubts()...)
+	answer.Output.warnOfUnopened()
+	if answer.Output.Rest == nil {
+		s.NoteExport(ctx, *answer, len(answer.Output.Rows))
+	}
+	return nil
 }
 
-// permitted returns the command at the beginning of the words and the words after it, or an error if the session may not
-// run it.
+// permitted returns the command at the beginning of the words and the words after it, or an error if the session may
+// not run it.
 func (s *Session) permitted(ctx context.Context, words []Word, typed bool) (Command, []Word, error) {
 	c, rest, err := s.Table.Find(s, words, typed)
 	if err != nil {
@@ -212,47 +245,6 @@ func values(words []Word) []string {
 	return all
 }
 
-// confirm asks whether to run a command, and shows which records its names mean. If the command would be refused, it
-// returns that error without asking.
-func (s *Session) confirm(ctx context.Context, c Command, in Input, rest []Word, named []string) error {
-	if s.Confirm == nil {
-		return usagef("%s needs --yes", c.Name)
-	}
-	if c.Question == nil || !s.Typed {
-		return s.Confirm(ctx, strings.Join(append(named, strings.TrimSpace(c.Name+" "+joinRaw(rest))+"?"), "\n"))
-	}
-	question, err := c.Question(ctx, s, in)
-	if err == nil {
-		err = s.rehearse(ctx, c, in)
-	}
-	if err != nil {
-		return err
-	}
-	return s.Confirm(ctx, question+"?")
-}
-
-// rehearse runs a command in a transaction that is rolled back, and returns its error.
-func (s *Session) rehearse(ctx context.Context, c Command, in Input) error {
-	in.values = maps.Clone(in.values)
-	in.values["yes"] = true
-	return s.trial(ctx, func(t *Session) error {
-		_, refused := c.Run(ctx, t, in)
-		return refused
-	})
-}
-
-// trial calls do in a transaction that is rolled back, and returns its error.
-func (s *Session) trial(ctx context.Context, do func(*Session) error) error {
-	db, _, rollback, err := s.DB.Atomic(ctx)
-	if err != nil {
-		return err
-	}
-	trial := *s
-	trial.DB = db
-	refused := do(&trial)
-	return cmp.Or(refused, rollback(ctx))
-}
-
 // choose keeps the named columns, in the order asked for.
 func (o Output) choose(names []string) (Output, error) {
 	known := make([]string, len(o.Columns))
@@ -265,97 +257,4 @@ func (o Output) choose(names []string) (Output, error) {
 		}
 	}
 	return o.pick(names), nil
-}
-
-// Find returns the command at the beginning of the words, even if the session may not use it, and the words after it.
-// With abbreviations a unique prefix is enough; commands that the session may use have priority. Only those are
-// suggested.
-func (t Table) Find(s *Session, words []Word, abbreviations bool) (Command, []Word, error) {
-	if len(words) == 0 {
-		return Command{}, nil, usagef("no command")
-	}
-	if len(words) > 1 { // the usual case, at once
-		if c, ok := t.named(words[0].Value + " " + words[1].Value); ok && s.May(c.Needs) {
-			return c, words[2:], nil
-		}
-	}
-	allowed := t.Allowed(s)
-	noun, err := choose("", words[0].Value, t.Nouns(), allowed.Nouns(), abbreviations)
-	if err != nil {
-		return Command{}, nil, err
-	}
-	alone, standsAlone := t.named(noun)
-	switch {
-	case standsAlone && (len(words) == 1 || len(t.Verbs(noun)) == 0 ||
-		alone.StandsFor != nil && !slices.Contains(t.Verbs(noun), words[1].Value)):
-		return alone, words[1:], nil
-	case len(allowed.Verbs(noun)) == 0:
-		return Command{}, nil, forbidden(s, noun)
-	case len(words) == 1 || words[1].IsFlag():
-		return Command{}, nil, usagef("%s needs a verb: %s", noun, oneOf(allowed.Verbs(noun)))
-	}
-	verb, err := choose(noun+" ", words[1].Value, t.Verbs(noun), allowed.Verbs(noun), abbreviations)
-	if err != nil {
-		return Command{}, nil, err
-	}
-	c, _ := t.named(noun + " " + verb)
-	return c, words[2:], nil
-}
-
-// Nouns returns the first words of the commands, each once, in the order of the table.
-func (t Table) Nouns() []string {
-	var nouns []string
-	for _, c := range t {
-		if !slices.Contains(nouns, c.Noun()) {
-			nouns = append(nouns, c.Noun())
-		}
-	}
-	return nouns
-}
-
-// Verbs returns the second words of the noun's commands.
-func (t Table) Verbs(noun string) []string {
-	var verbs []string
-	for _, c := range t {
-		if c.Noun() == noun && c.Verb() != "" {
-			verbs = append(verbs, c.Verb())
-		}
-	}
-	return verbs
-}
-
-func (t Table) named(name string) (Command, bool) {
-	for i := range t {
-		if t[i].Name == name {
-			return t[i], true
-		}
-	}
-	return Command{}, false
-}
-
-// choose returns the word of all that typed is or abbreviates. before is the text before it on the line, for messages.
-func choose(before, typed string, all, allowed []string, abbreviations bool) (string, error) {
-	if slices.Contains(all, typed) {
-		return typed, nil
-	}
-	if abbreviations && typed != "" {
-		matches := beginning(allowed, typed)
-		if len(matches) > 1 {
-			return "", usagef("%s may be %s", show(before+typed), before+oneOf(matches))
-		}
-		if len(matches) == 0 {
-			matches = beginning(all, typed)
-		}
-		if len(matches) == 1 {
-			return matches[0], nil
-		}
-	}
-	if word := nearest(typed, allowed); word != "" {
-		return "", usagef("unknown command %s: did you mean %s?", show(before+typed), before+word)
-	}
-	return "", usageHint(`"help" lists the commands`, "unknown command %s", show(before+typed))
-}
-
-func beginning(words []string, prefix string) []string {
-	return slices.DeleteFunc(slices.Clone(words), func(w string) bool { return !strings.HasPrefix(w, prefix) })
 }

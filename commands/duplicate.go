@@ -121,7 +121,19 @@ var pairFields = []Field[repo.Pair]{
 	{Column{Name: "other_id"}, func(p repo.Pair) any { return p.Customer.ID }},
 	{Column{Name: "other_company"}, func(p repo.Pair) any { return orNil(p.Customer.CompanyName) }},
 	{Column{Name: "other_name"}, func(p repo.Pair) any { return orNil(p.Customer.FullName) }},
-	{Column{Name: "alike"}, func(p repo.Pair) any { return inLikeness(p.Likeness) }},
+	{Column{Name: "alike", Long: true}, func(p repo.Pair) any { return inLikeness(p.Likeness) }},
+}
+
+// duplicatesCommand returns `customer duplicates`.
+func duplicatesCommand() Command {
+	return Command{
+		Name: "customer duplicates", Short: "List customers that may be one, the most alike first",
+		Needs: action("customer", "view"),
+		Flags: []Flag{{
+			Name: "limit", Kind: Number("N", 1, 10_000), Help: "at most so many pairs (default: the setting limit)",
+		}},
+		Examples: []string{"customer duplicates"}, Run: listDuplicates,
+	}
 }
 
 func listDuplicates(ctx context.Context, s *Session, in Input) (Output, error) {

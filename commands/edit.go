@@ -215,7 +215,7 @@ func newSheet(s *Session, update Command, record Output) sheet {
 		if at, ok := record.Rows[0][i].(time.Time); ok && c.Name == "updated_at" {
 			sh.at = at
 		}
-		if f, ok := findFlag(update.Flags, c.Name); ok {
+		if f, ok := findFlag(update.Flags, c.Name); ok && !f.Selects && !f.Kind.IsSwitch() {
 			sh.flags = append(sh.flags, f)
 			sh.was[f.Name] = written(s, record.Rows[0][i])
 		}

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -49,101 +50,49 @@ var deletedEventID = deletedKind(EventID,
 		return found, err
 	}, eventChoice)
 
-func eventCommands() Table {
-	details := []Flag{
-		{Name: "name", Kind: Required(Text(nameLimit)), Help: "what it is called"},
-		{Name: "location", Kind: Text(textLimit), Help: "where it takes place; '' for none"},
-		{Name: "start-date", Kind: Moment, Help: "when it starts"},
+// eventDetails returns the flags of an event's columns, without its support contact.
+func eventDetails() []Flag {
+	return []Flag{
+		{Name: "name", Kind: Required(Text(nameLimit)), Help: "the name of the event"},
+		{Name: "location", Kind: Text(textLimit), Help: "the place; '' for none"},
+		{Name: "start-date", Kind: Moment, Help: "the start; a time alone is today's"},
 		{
 			Name: "end-date", Kind: MomentEnd,
-			Help: "when it ends: a date alone is the whole day, a time alone is on the day of the start",
+			Help: "the end; a date alone is the whole day, a time alone is on the day of the start",
 		},
 		{Name: "contract-id", Kind: signedContractID, Help: "the signed contract that it belongs to"},
 		{
 			Name: "contact-id", Kind: OrNone(ContactID),
 			Help: "the customer's contact for this event; '' for the customer's own person",
 		},
-		{Name: "attendees", Kind: OrNone(Count), Help: "how many guests; '' for unknown"},
+		{Name: "attendees", Kind: OrNone(Count), Help: "the number of guests; '' for unknown"},
 		{Name: "comments", Kind: Note, Help: "notes, names of guests, in several lines; '' for none"},
 	}
-	changes := append(details[:len(details):len(details)],
-		Flag{Name: "support-id", Kind: OrNone(SupportID), Help: "the support contact; '' for none"})
+}
+
+func eventCommands() Table {
+	support := Flag{Name: "support-id", Kind: OrNone(freeSupportID), Help: "the support contact; '' for none"}
 	return Table{
-		{
-			Name: "event list", Short: "List events", Needs: action("event", "view"),
-			Flags: listFlags(eventFields, repo.SortKeys[repo.Event](),
-				Flag{Name: "mine", Aliases: []string{"assigned"}, Kind: Switch, Help: "only those assigned to you"},
-				Flag{Name: "no-support", Kind: Switch, Help: "only those that wait for a support contact"},
-				Flag{Name: "status", Kind: Enum("STATUS", repo.EventStatuses()...), Help: "only those in this state"},
-				Flag{Name: "canceled", Kind: Switch, Help: "only the canceled ones, as with --status canceled"},
-				Flag{Name: "contract-id", Kind: ContractID, Help: "only those of this contract"},
-				Flag{Name: "customer-id", Kind: CustomerID, Help: "only those of this customer"},
-				Flag{Name: "from", Kind: Moment, Help: "only those that end after this time"},
-				Flag{
-					Name: "to", Kind: MomentEnd,
-					Help: "only those that start before this time, or on this day or earlier",
-				},
-				tagFlag,
-				searchFlag("number, name, location, notes, customer or support contact")),
-			Examples: []string{"event list --no-support --from today", "event list --assigned"},
-			Run:      listEvents,
-		},
-		getCommand("event", EventID, eventFields, (*repo.DB).Event),
+		eventList(),
+		withAbout(getCommand("event", EventID, eventFields, (*repo.DB).Event)),
 		{
 			Name: "event add", Short: "Add an event to a signed contract", Needs: action("event", "add"),
-			Flags:    required(details, "contract-id", "name", "start-date", "end-date"),
+			Flags:    required(eventDetails(), "contract-id", "name", "start-date", "end-date"),
 			Examples: []string{`event add --contract-id 1 --name Gala --start-date "+7d 18:00" --end-date 23:00`},
-			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
-				change, err := eventChange(s, in, Given[time.Time](in, "start-date"))
-				if err != nil {
-					return Output{}, err
-				}
-				e, err := s.DB.AddEvent(ctx, change)
-				if isBare(err, repo.ErrDenied) {
-					err = &worded{fmt.Sprintf("not permitted: contract %d is not of a customer of yours",
-						Value[int64](in, "contract-id")), "", repo.ErrDenied}
-				}
-				return done(eventFields, e, "event", e.ID, "added"), err
-			},
+			Run:      addEvent,
 		},
-		{
-			Name: "event update", Short: "Change an event", Needs: action("event", "update"),
-			Args: []Arg{idArg(openEventID)}, Flags: changes,
-			Examples: []string{`event update 1 --attendees 120 --comments "DJ at eight"`},
-			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
-				id := Value[int64](in, "id")
-				if err := nothingToChange(in, changes); err != nil {
-					return Output{}, err
-				}
-				start, err := startOfEvent(ctx, s, in)
-				if err != nil {
-					return Output{}, named(err, "event", id)
-				}
-				change, err := eventChange(s, in, start)
-				if err != nil {
-					return Output{}, err
-				}
-				e, err := s.DB.UpdateEvent(ctx, id, change)
-				if err != nil {
-					return Output{}, named(err, "event", id)
-				}
-				out := done(eventFields, e, "event", id, "updated")
-				if in.Has("support-id") || in.Has("start-date") || in.Has("end-date") {
-					out.Warnings, err = bookedTwice(ctx, s, e)
-				}
-				return out, err
-			},
-		},
+		updateCommand("event", "Change an event", openEventID, append(eventDetails(), support), updateEvent,
+			`event update 1 --attendees 120 --comments "DJ at eight"`),
 		{
 			Name: "event note", Short: "Append a note to an event, with the date and your name",
 			Needs:    action("event", "update"),
-			Args:     []Arg{idArg(openEventID), {Name: "text", Kind: someNote, Help: "what to note"}},
+			Args:     []Arg{idArg(openEventID), {Name: "text", Kind: someNote, Help: "the text"}},
 			Examples: []string{`event note 1 "The caterer arrives at five"`},
 			Run:      noteEvent,
 		},
 		{
 			Name: "event assign", Short: "Assign a support collaborator", Needs: action("event", "update"),
-			Args:  []Arg{idArg(openEventID), {Name: "support-id", Kind: SupportID, Help: "who looks after it"}},
+			Args:  []Arg{idArg(openEventID), {Name: "support-id", Kind: freeSupportID, Help: "the support contact"}},
 			Flags: []Flag{{Name: "force", Kind: Switch, Help: "without a warning if they are booked twice"}},
 			Run:   assignEvent,
 		},
@@ -159,6 +108,29 @@ func eventCommands() Table {
 			Args: []Arg{idArg(deletedEventID)}, Run: restoreEvent,
 		},
 		historyCommand("event", EventID),
+	}
+}
+
+// eventList returns `event list`.
+func eventList() Command {
+	return Command{
+		Name: "event list", Short: "List events, the first to start first", Needs: action("event", "view"),
+		Flags: listFlags(eventFields, repo.SortKeys[repo.Event](),
+			Flag{Name: "mine", Aliases: []string{"assigned"}, Kind: Switch, Help: "only those assigned to you"},
+			Flag{Name: "no-support", Kind: Switch, Help: "only those that wait for a support contact"},
+			Flag{Name: "status", Kind: Enum("STATUS", repo.EventStatuses()...), Help: "only those in this state"},
+			Flag{Name: "canceled", Kind: Switch, Help: "only the canceled ones, as with --status canceled"},
+			Flag{Name: "contract-id", Kind: ContractID, Help: "only those of this contract"},
+			Flag{Name: "customer-id", Kind: CustomerID, Help: "only those of this customer"},
+			Flag{Name: "from", Kind: Moment, Help: "only those that end after this time"},
+			Flag{
+				Name: "to", Kind: MomentEnd,
+				Help: "only those that start before this time, or on this day or earlier",
+			},
+			tagFlag,
+			searchFlag("number, name, location, notes, customer or support contact")),
+		Examples: []string{"event list --no-support --from today", "event list --assigned"},
+		Run:      listEvents,
 	}
 }
 
@@ -200,6 +172,7 @@ func listEvents(ctx context.Context, s *Session, in Input) (Output, error) {
 	canceled := false
 	out, err := pages(ctx, s, in, eventFields, func(ctx context.Context, p repo.Page) (repo.List[repo.Event], error) {
 		f.Page = p
+		f.Sort = cmp.Or(p.Sort, "start_date")
 		found, err := s.DB.Events(ctx, f)
 		canceled = slices.ContainsFunc(found.Rows, func(e repo.Event) bool { return e.CanceledAt != nil })
 		return found, err
@@ -217,6 +190,41 @@ func marksCanceled(out Output) Output {
 		out.Columns[i].Wide = 0
 	}
 	return out
+}
+
+func addEvent(ctx context.Context, s *Session, in Input) (Output, error) {
+	change, err := eventChange(s, in, Given[time.Time](in, "start-date"))
+	if err != nil {
+		return Output{}, err
+	}
+	e, err := s.DB.AddEvent(ctx, change)
+	if isBare(err, repo.ErrDenied) {
+		err = &worded{fmt.Sprintf("not permitted: contract %d is not of a customer of yours",
+			Value[int64](in, "contract-id")), "", repo.ErrDenied}
+	}
+	return done(eventFields, e, "event", e.ID, "added"), err
+}
+
+// updateEvent changes an event. It warns if its support contact has another event at an overlapping time.
+func updateEvent(ctx context.Context, s *Session, in Input) (Output, error) {
+	id := Value[int64](in, "id")
+	start, err := startOfEvent(ctx, s, in)
+	if err != nil {
+		return Output{}, named(err, "event", id)
+	}
+	change, err := eventChange(s, in, start)
+	if err != nil {
+		return Output{}, err
+	}
+	e, err := s.DB.UpdateEvent(ctx, id, change)
+	if err != nil {
+		return Output{}, named(err, "event", id)
+	}
+	out := done(eventFields, e, "event", id, "updated")
+	if in.Has("support-id") || in.Has("start-date") || in.Has("end-date") {
+		out.Warnings, err = bookedTwice(ctx, s, e)
+	}
+	return out, err
 }
 
 // assignEvent sets the support contact and warns if they have another event at an overlapping time (D9).

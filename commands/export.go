@@ -70,8 +70,8 @@ type Destination struct {
 	Programs [][]string
 }
 
-// destination returns where the answer is written: to a file, or to the programs. A file name's extension sets the format. It returns an error if the
-// file cannot be written, so that the command does not run.
+// destination returns the file or the programs that get the answer. A file name's extension sets the format. It returns
+// an error if the file cannot be written, so that the command does not run.
 func (in Input) destination(c Command, programs [][]string) (Destination, error) {
 	d := Destination{
 		File: Value[string](in, "out"), Replace: in.Has("force"), Excel: in.Has("excel"), Programs: programs,

@@ -92,10 +92,7 @@ func targetsOf(noun string, c Command, names map[string]string) (targets []targe
 		add(a.Name, a.Kind, !a.Optional)
 	}
 	for _, f := range c.Flags {
-		if f.Name == "where" { // from here on the flags select many records
-			break
-		}
-		if !f.Kind.IsSwitch() {
+		if !f.Kind.IsSwitch() && !f.Selects {
 			add(f.Name, f.Kind, f.Required)
 		}
 	}
@@ -131,8 +128,10 @@ func (m importable) command() Command {
 		Flags: []Flag{
 			{
 				Name: "map", Kind: headerMap,
-				Help: `columns of headers that are not recognized: "Société=company_name,…"; "Code=" skips a column`,
+				Help: `columns of headers that are not recognized: "Société=company_name,…", or the name of a saved ` +
+					`map; "Code=" skips a column`,
 			},
+			{Name: "save-map", Kind: newName, Help: "save what --map says under this name"},
 			{Name: "dry-run", Kind: Switch, Help: "write nothing; show what an import would do"},
 			{Name: "skip-bad", Kind: Switch, Help: "import the other rows if some are refused"},
 		},
@@ -151,8 +150,11 @@ func (m importable) command() Command {
 	return c
 }
 
-// headerMap is the kind of --map; its value is a map of headers to columns.
-var headerMap = Kind{Name: "HEADER=COLUMN,…", Commas: true, Parse: func(_ *Session, text string) (any, error) {
+// headerMap is the kind of --map; its value is a headerPairs.
+var headerMap = Kind{Name: "HEADER=COLUMN,…", Live: mapChoices, Parse: func(s *Session, text string) (any, error) {
+	if plainName.MatchString(text) {
+		return headerPairs{name: strings.ToLower(text)}, nil
+	}
 	pairs := map[string]string{}
 	for part := range strings.SplitSeq(text, ",") {
 		header, column, found := strings.Cut(part, "=")
@@ -162,7 +164,7 @@ var headerMap = Kind{Name: "HEADER=COLUMN,…", Commas: true, Parse: func(_ *Ses
 		}
 		pairs[header] = column
 	}
-	return pairs, nil
+	return headerPairs{text: text, columns: pairs}, nil
 }}
 
 // fileError returns the error of a file with the sentinel of invalid values.
@@ -174,7 +176,20 @@ func fileError(err error) error {
 	return err
 }
 
-func (m importable) run(ctx context.Context, s *Session, in Input) (out Output, err error) {
+func (m importable) run(ctx context.Context, s *Session, in Input) (Output, error) {
+	own, save, err := s.mapping(ctx, m.noun, in)
+	if err != nil {
+		return Output{}, err
+	}
+	out, err := m.add(ctx, s, in, own.columns)
+	if err == nil && !in.Has("dry-run") {
+		save(ctx, &out)
+	}
+	return out, err
+}
+
+// add imports a file. own has the columns of headers that the user names.
+func (m importable) add(ctx context.Context, s *Session, in Input, own map[string]string) (out Output, err error) {
 	path := Value[string](in, "file")
 	file, err := intake.Open(path)
 	if err != nil {
@@ -183,10 +198,11 @@ func (m importable) run(ctx context.Context, s *Session, in Input) (out Output, 
 	defer file.Close()
 	i := &importing{
 		importable: m, in: in, path: path, file: file, key: Value[string](in, "key"),
+		atomic:  s.DB.IsAtomic(),
 		refused: rejects{file: path, header: file.Header.Cells},
 	}
 	defer i.refused.drop()
-	if err := i.match(Value[map[string]string](in, "map")); err != nil {
+	if err := i.match(own); err != nil {
 		return Output{}, err
 	}
 	db, commit, rollback, err := s.DB.Import(ctx, m.noun)
@@ -208,30 +224,32 @@ func (m importable) run(ctx context.Context, s *Session, in Input) (out Output, 
 	if err := i.refused.keep(); err != nil {
 		return Output{}, err
 	}
-	switch {
-	case i.file.Changed():
-		return Output{}, &worded{
-			path + " was changed while it was read: nothing was imported", "import it again",
-			repo.ErrConflict,
-		}
-	case i.refused.count > 0 && (!in.Has("skip-bad") || i.added+i.changed+i.same == 0):
-		return Output{}, i.failed()
-	case in.Has("dry-run"):
-		if s.DB.IsAtomic() {
-			return Output{}, usagef("--dry-run is not possible in an atomic script")
-		}
-		return i.answer(), nil
-	}
-	if err := db.EndImport(ctx); err != nil {
-		return Output{}, err
-	}
-	if i.added+i.changed == 0 {
-		return i.answer(), nil // nothing is on the trail
-	}
-	if err := commit(ctx); err != nil {
+	if err := i.end(ctx, commit); err != nil {
 		return Output{}, err
 	}
 	return i.answer(), nil
+}
+
+// end commits an import, unless it is a dry run or has changed nothing. It returns an error if the file has changed, or
+// if rows are refused.
+func (i *importing) end(ctx context.Context, commit func(context.Context) error) error {
+	switch {
+	case i.file.Changed():
+		return &worded{
+			i.path + " was changed while it was read: nothing was imported", "import it again", repo.ErrConflict,
+		}
+	case i.refused.count > 0 && (!i.in.Has("skip-bad") || i.added+i.changed+i.same == 0):
+		return i.failed()
+	case i.in.Has("dry-run"):
+		if i.atomic {
+			return usagef("--dry-run is not possible in an atomic script")
+		}
+		return nil
+	}
+	if err := i.s.DB.EndImport(ctx); err != nil || i.added+i.changed == 0 {
+		return err // an import without a change is not on the trail
+	}
+	return commit(ctx)
 }
 
 // all reads the rows and writes them in batches.

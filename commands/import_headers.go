@@ -89,7 +89,8 @@ type composite struct {
 // composed are the composites. Of those of one column the first one with a value in a row is taken.
 var composed = []composite{
 	{"full_name", " ", 2, [][]string{
-		append([]string{"first name"}, headersOf["first_name"]...), append([]string{"last name"}, headersOf["last_name"]...),
+		append([]string{"first name"}, headersOf["first_name"]...),
+		append([]string{"last name"}, headersOf["last_name"]...),
 	}},
 	{"address", ", ", 1, [][]string{
 		{"address 1 street", "business street", "street address", "street", "rue", "rue bureau"},

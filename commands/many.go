@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -13,7 +12,7 @@ import (
 )
 
 // This file changes many records at once: contract update --where "status = pending" --status canceled. It adds flags
-// to the list and update commands of the nouns.
+// to the list and update commands of the nouns. many_answer.go has the messages.
 
 const (
 	mostChanged  = 10_000 // records that one command may change
@@ -59,7 +58,7 @@ func (m many) command(where Flag) Command {
 		Flag{Name: "all", Kind: Switch, Help: "change all records, or all that match the other filters"})
 	for _, f := range m.list.Flags {
 		if _, taken := findFlag(c.Flags, f.Name); !taken && !slices.Contains(pagingFlags, f.Name) && f.Name != "where" {
-			f.Help = "with --all: " + f.Help
+			f.Help, f.Selects = "with --all: "+f.Help, true
 			m.filters = append(m.filters, f)
 		}
 	}
@@ -279,104 +278,4 @@ func (m many) change(ctx context.Context, s *Session, in Input, b bulk) (Output,
 	out.Events = m.events(b, changed, in)
 	err = m.warnOfOverlaps(ctx, s, b, changed, &out)
 	return out, err
-}
-
-// more returns the line that counts the changes not shown.
-func (m many) more(changes int) []string {
-	if changes <= mostPreviews {
-		return nil
-	}
-	return []string{fmt.Sprintf("and %s more", grouped(int64(changes-mostPreviews)))}
-}
-
-func (m many) already(b bulk) string {
-	if b.same == 0 {
-		return ""
-	}
-	return fmt.Sprintf("%s already so", grouped(int64(b.same)))
-}
-
-// reasons returns a line for each refused record, at most mostRefusals.
-func (m many) reasons(s *Session, c repo.Changed) (lines []string) {
-	for i, r := range c.Refused {
-		if i == mostRefusals {
-			return append(lines, fmt.Sprintf("%s more are refused", grouped(int64(len(c.Refused)-i))))
-		}
-		text, _ := Describe(s.inCurrency(named(r.Err, m.noun, r.ID)))
-		lines = append(lines, fmt.Sprintf("%s %d is refused: %s", m.noun, r.ID, text))
-	}
-	return lines
-}
-
-// refused returns the error of a change that was not made because some records were refused.
-func (m many) refused(s *Session, c repo.Changed) error {
-	hint := m.reasons(s, c)
-	if c.Records > 0 {
-		hint = append(hint, fmt.Sprintf("--skip-refused changes the other %d", c.Records))
-	}
-	kind := error(repo.ErrConflict)
-	if named := c.Refused[0].Err; isBare(named, repo.ErrDenied) && c.Records == 0 {
-		kind = repo.ErrDenied
-	}
-	return &worded{
-		fmt.Sprintf("nothing was changed: %d of %s refused", len(c.Refused),
-			isAre(int64(len(c.Refused))+c.Records, m.noun)), strings.Join(hint, "\n"), kind,
-	}
-}
-
-func isAre(n int64, noun string) string {
-	if n == 1 {
-		return "1 " + noun + " is"
-	}
-	return Plural(n, noun) + " are"
-}
-
-// answer returns the output for programs.
-func (m many) answer(b bulk, c repo.Changed) Output {
-	out := single([]Field[repo.Changed]{
-		{Column{Name: "updated"}, func(c repo.Changed) any { return c.Records }},
-		{Column{Name: "same"}, func(repo.Changed) any { return b.same }},
-		{Column{Name: "refused"}, func(c repo.Changed) any { return len(c.Refused) }},
-	}, c)
-	out.Quiet = true
-	return out
-}
-
-// events returns the events that separate changes of the records would report (R31).
-func (m many) events(b bulk, c repo.Changed, in Input) (events []Event) {
-	for _, id := range slices.Sorted(maps.Keys(b.changes)) {
-		if slices.ContainsFunc(c.Refused, func(r repo.RefusedRecord) bool { return r.ID == id }) {
-			continue
-		}
-		events = append(events, happened(m.noun, id, "updated"))
-		if status, changes := b.changes[id]["status"].(string); changes {
-			events = append(events, happened(m.noun, id, status))
-		}
-	}
-	return events
-}
-
-// warnOfOverlaps warns of support contacts who have overlapping events after the change (D9).
-func (m many) warnOfOverlaps(ctx context.Context, s *Session, b bulk, c repo.Changed, out *Output) error {
-	if m.noun != "event" || !slices.ContainsFunc(b.columns,
-		func(name string) bool { return slices.Contains([]string{"support_id", "start_date", "end_date"}, name) }) {
-		return nil
-	}
-	for _, id := range slices.Sorted(maps.Keys(b.changes)) {
-		if slices.ContainsFunc(c.Refused, func(r repo.RefusedRecord) bool { return r.ID == id }) {
-			continue
-		}
-		e, err := s.DB.Event(ctx, id)
-		if err != nil {
-			return err
-		}
-		warnings, err := bookedTwice(ctx, s, e)
-		if err != nil {
-			return err
-		}
-		if out.Warnings = append(out.Warnings, warnings...); len(out.Warnings) > mostRefusals {
-			return nil
-		}
-	}
-	return nil
 }

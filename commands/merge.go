@@ -40,6 +40,23 @@ var taken = func() Kind {
 	return columns
 }()
 
+// mergeCommand returns `customer merge ID OTHER`.
+func mergeCommand() Command {
+	return Command{
+		Name: "customer merge", Short: "Move all that belongs to a customer to another, and delete it",
+		Needs: action("customer", "merge"),
+		Args: []Arg{
+			{Name: "id", Kind: ownCustomerID, Help: "the customer that stays"},
+			{Name: "other", Kind: ownCustomerID, Help: "the customer that is deleted"},
+		},
+		Flags: []Flag{{
+			Name: "take", Kind: taken, Help: "fields to copy to the customer that stays: email=other,phone=other",
+		}},
+		Destructive: true, Question: askToMerge, Examples: []string{"customer merge 39 37 --take phone=other"},
+		Run: mergeCustomers,
+	}
+}
+
 func mergeCustomers(ctx context.Context, s *Session, in Input) (Output, error) {
 	keep, other := Value[int64](in, "id"), Value[int64](in, "other")
 	if keep == other {

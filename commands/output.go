@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"encoding/json"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -74,8 +75,18 @@ type Column struct {
 	Absent bool   // left out of a single record if it has no value
 }
 
-// Nested is a cell with parts. JSON formats print the parts, other formats their JSON as a text.
-type Nested struct{ Value any }
+// Nested is a cell with parts. JSON formats print the parts, other formats for programs their JSON as a text. Formats
+// for people print Text or, if it is empty, the JSON.
+type Nested struct {
+	Value any
+	Text  string
+}
+
+// IsEmpty reports whether the cell is a list without parts.
+func (n Nested) IsEmpty() bool {
+	v := reflect.ValueOf(n.Value)
+	return v.Kind() == reflect.Slice && v.Len() == 0
+}
 
 // String returns the cell's JSON on one line.
 func (n Nested) String() string {

@@ -11,57 +11,6 @@ import (
 	"crm/repo"
 )
 
-// An Input has the values that a user gave to a command, by the declared names of arguments and flags.
-type Input struct {
-	Help     bool // --help was given: nothing was parsed or checked
-	values   map[string]any
-	resolved map[string]any // values that the command has completed, such as the end of a range
-	given    []binding
-}
-
-// inFull returns lines such as "--from is Mon 2026-12-07" for values that were given in a short form.
-func (in Input) inFull(s *Session) (lines []string) {
-	for _, g := range in.given {
-		if g.kind.InFull == nil {
-			continue
-		}
-		value, ok := in.resolved[g.name]
-		if !ok {
-			value = in.values[g.name]
-		}
-		if text := g.kind.InFull(s, g.text, value); text != "" {
-			lines = append(lines, g.label+" is "+text)
-		}
-	}
-	return lines
-}
-
-// Has reports whether the argument or flag was given, even if it is empty.
-func (in Input) Has(name string) bool {
-	_, ok := in.values[name]
-	return ok
-}
-
-// Value returns the value of an argument or flag; the zero T if it was not given. It panics if the value has another
-// type.
-func Value[T any](in Input, name string) T {
-	if v := Given[T](in, name); v != nil {
-		return *v
-	}
-	var zero T
-	return zero
-}
-
-// Given returns the value of an argument or flag; nil if it was not given. It panics if the value has another type.
-func Given[T any](in Input, name string) *T {
-	v := in.values[name]
-	if v == nil { // not given, or given as none
-		return nil
-	}
-	t := v.(T)
-	return &t
-}
-
 // formatFlag is a flag of every command of a noun, and of session commands that answer records.
 var formatFlag = Flag{Name: "format", Kind: fileFormat, Help: "the format of the answer"}
 
@@ -231,19 +180,6 @@ func joinRaw(words []Word) string {
 
 func joinValues(words []Word) string { return strings.Join(values(words), " ") }
 
-// doubts returns the warnings about accepted values.
-func (in Input) doubts() (warnings []string) {
-	for _, g := range in.given {
-		if g.kind.Doubt == nil {
-			continue
-		}
-		if text := g.kind.Doubt(in.values[g.name]); text != "" {
-			warnings = append(warnings, text)
-		}
-	}
-	return warnings
-}
-
 // surplus returns the error for words after the last argument. If they follow a value, the hint is to quote it.
 func (b *binder) surplus(words []Word) error {
 	hint := "usage: " + b.command.Usage()
@@ -293,8 +229,16 @@ func (b *binder) flag(words []Word) (used int, err error) {
 		return used, usagef("%s is given twice", label)
 	}
 	b.end = words[used-1].End
-	b.bindings = append(b.bindings, binding{f.Name, label, f.Kind, value})
+	b.bindings = append(b.bindings, binding{f.Name, label, f.Kind.behind(b.record()), value})
 	return used, nil
+}
+
+// record returns the text of the first argument, which is the record that the command changes; "" if it is missing.
+func (b *binder) record() string {
+	if i := slices.IndexFunc(b.bindings, func(g binding) bool { return !strings.HasPrefix(g.label, "--") }); i >= 0 {
+		return b.bindings[i].text
+	}
+	return ""
 }
 
 func (b *binder) unknown(name string) error {

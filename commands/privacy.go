@@ -16,17 +16,17 @@ import (
 // records, and the trail.
 func personalFields(p repo.PersonalData) []Field[repo.PersonalData] {
 	fields := []Field[repo.PersonalData]{
-		{Column{Name: "customer"}, func(p repo.PersonalData) any { return Nested{p.Customer} }},
+		{Column{Name: "customer"}, func(p repo.PersonalData) any { return Nested{Value: p.Customer} }},
 		{Column{Name: "sales_contact"}, func(p repo.PersonalData) any { return nested(p.SalesContact) }},
 	}
 	for _, noun := range slices.Sorted(maps.Keys(p.Records)) {
 		fields = append(fields, Field[repo.PersonalData]{
-			Column{Name: noun + "s"}, func(p repo.PersonalData) any { return Nested{p.Records[noun]} },
+			Column{Name: noun + "s"}, func(p repo.PersonalData) any { return Nested{Value: p.Records[noun]} },
 		})
 	}
 	return append(fields, Field[repo.PersonalData]{
 		Column{Name: "trail"},
-		func(p repo.PersonalData) any { return Nested{p.Trail} },
+		func(p repo.PersonalData) any { return Nested{Value: p.Trail} },
 	})
 }
 

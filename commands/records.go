@@ -3,7 +3,6 @@ package commands
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -16,7 +15,7 @@ import (
 	"crm/security"
 )
 
-// This file has the code that the nouns share: flags and pages of lists, messages, events and history.
+// This file has the code that the nouns share: flags and pages of lists, changes, messages and events.
 
 const (
 	nameLimit = 100 // characters of a name (S11)
@@ -119,6 +118,9 @@ func pages[T any](ctx context.Context, s *Session, in Input, fields []Field[T],
 	rows, last := cut(fields, found.Rows, p.Limit)
 	out := list(fields, rows)
 	out.Limited = in.Has("limit")
+	if len(rows) == 0 {
+		out.Warnings = in.absent(ctx, s)
+	}
 	switch {
 	case last == nil:
 	case whole:
@@ -139,6 +141,22 @@ func pages[T any](ctx context.Context, s *Session, in Input, fields []Field[T],
 	}
 	out.Total = counted(found.Total)
 	return out, nil
+}
+
+// absent returns a warning for each record that the arguments and flags of a list name by an ID and that does not exist:
+// such a list is empty for another reason than one without matches.
+func (in Input) absent(ctx context.Context, s *Session) (warnings []string) {
+	for _, g := range in.given {
+		id, isID := in.values[g.name].(int64)
+		get, ok := s.Table.named(g.kind.Noun + " get")
+		if !isID || !ok || !s.May(get.Needs) {
+			continue
+		}
+		if _, err := get.Run(ctx, s, Input{values: map[string]any{"id": id}}); errors.Is(err, repo.ErrNotFound) {
+			warnings = append(warnings, err.Error())
+		}
+	}
+	return warnings
 }
 
 // cut returns at most limit records, and the ID of the last one if there are more.
@@ -246,6 +264,9 @@ func nothingToChange(in Input, c []Flag) error {
 	return usagef("nothing to change: give at least one of %s", strings.Join(names, ", "))
 }
 
+// asArg returns an argument with the name, kind and help of a flag.
+func asArg(f Flag) Arg { return Arg{Name: f.Name, Kind: f.Kind, Help: f.Help} }
+
 // idArg returns the argument for a record's ID.
 func idArg(kind Kind) Arg { return Arg{Name: "id", Kind: kind, Help: "its number, as printed"} }
 
@@ -268,90 +289,4 @@ func orNil[T comparable](value T) any {
 	return value
 }
 
-// historyCommand returns `NOUN history ID`.
-func historyCommand(noun string, kind Kind) Command {
-	return Command{
-		Name: noun + " history", Short: "Show the changes: who, when, before and after", Needs: action(noun, "view"),
-		Args: []Arg{idArg(kind)}, Examples: []string{noun + " history 1"},
-		Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
-			id := Value[int64](in, "id")
-			entries, err := s.DB.History(ctx, noun, id)
-			if err != nil {
-				return Output{}, named(err, noun, id)
-			}
-			return list(changeFields, changesOf(entries)), nil
-		},
-	}
-}
-
 func action(noun, verb string) security.Action { return security.Action(noun + "." + verb) }
-
-// A change is one column of an entry of the trail.
-type change struct {
-	at             time.Time
-	userID         *int64
-	user           *string
-	action, column string
-	from, to       any
-}
-
-var changeFields = []Field[change]{
-	{Column{Name: "at"}, func(c change) any { return c.at }},
-	{Column{Name: "user_id", Detail: true}, func(c change) any { return deref(c.userID) }},
-	{Column{Name: "user"}, func(c change) any { return deref(c.user) }},
-	{Column{Name: "action", Whole: true}, func(c change) any { return c.action }},
-	{Column{Name: "field", Whole: true}, func(c change) any { return orNil(c.column) }},
-	{Column{Name: "from", Long: true}, func(c change) any { return c.from }},
-	{Column{Name: "to", Long: true}, func(c change) any { return c.to }},
-}
-
-// changesOf returns a row for each column that an entry changed, in the order of their names.
-func changesOf(entries []repo.Entry) []change {
-	var all []change
-	for _, e := range entries {
-		columns := maps.Clone(e.After)
-		if columns == nil {
-			columns = map[string]any{}
-		}
-		maps.Copy(columns, e.Before)
-		for _, column := range slices.Sorted(maps.Keys(columns)) {
-			all = append(all, change{
-				e.At, e.UserID, e.UserName, e.Action, column, trailCell(column, e.Before[column]),
-				trailCell(column, e.After[column]),
-			})
-		}
-		if len(columns) == 0 {
-			all = append(all, change{e.At, e.UserID, e.UserName, e.Action, "", nil, nil})
-		}
-	}
-	return all
-}
-
-// trailCell converts a column of the trail to a cell: a time.Time for timestamps, a repo.Money for amounts, else a text.
-func trailCell(column string, v any) any {
-	isMoment := slices.ContainsFunc([]string{"_at", "_date", "_until"},
-		func(end string) bool { return strings.HasSuffix(column, end) })
-	if text, ok := v.(string); ok && isMoment {
-		if at, err := time.Parse(time.RFC3339, text); err == nil {
-			return at
-		}
-	}
-	return plain(v)
-}
-
-// trailText returns a column of the trail as people read it.
-func trailText(s *Session, column string, v any) string {
-	return toShow(s, trailCell(column, v))
-}
-
-// plain returns a JSON value as text; an amount as it is.
-func plain(v any) any {
-	switch v := v.(type) {
-	case nil:
-		return nil
-	case string, repo.Money:
-		return v
-	}
-	text, _ := json.Marshal(v)
-	return string(text)
-}

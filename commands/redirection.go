@@ -13,8 +13,8 @@ type Redirection struct {
 }
 
 // ParseRedirection parses the redirection at the end of a line: > FILE, or >| FILE to replace a file. ok is false for
-// a line without one. The file name's extension determines the format unless the line has --format or hands the answer to a
-// program. A > in quotes is text.
+// a line without one. The file name's extension determines the format unless the line has --format or hands the answer
+// to a program. A > in quotes is text.
 func ParseRedirection(line string) (r Redirection, ok bool, err error) {
 	words, err := Split(line)
 	if err != nil {

@@ -89,18 +89,13 @@ func shellCommands() Table {
 		{
 			Name: "next", Short: "Show the next page of the last list, as Enter on an empty line does",
 			Needs: security.Public,
-			Run: func(context.Context, *Session, Input) (Output, error) {
-				return Output{}, &worded{
-					"there is no next page: the last list was shown to its end", "",
-					repo.ErrNotFound,
-				}
-			},
+			Run:   noNextPage,
 		},
 		{
 			Name: "help", Short: "Show the commands, or explain one", Needs: security.Public,
 			Args: []Arg{
 				{Name: "noun", Kind: helpNoun, Help: "a noun or a session command", Optional: true},
-				{Name: "verb", Kind: helpVerb, Help: "what to do with it", Optional: true},
+				{Name: "verb", Kind: helpVerb, Help: "a verb of the noun", Optional: true},
 			},
 			Examples: []string{"help", "help customer", "help contract pay"},
 			Run:      runHelp,
@@ -118,30 +113,44 @@ func shellCommands() Table {
 		{
 			Name: "source", Short: "Run the commands of a file", Needs: security.SignedIn,
 			Args: []Arg{{Name: "file", Kind: Path, Help: "a file with one command a line"}}, prints: true,
-			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
-				return Output{}, s.Source(ctx, Value[string](in, "file"))
-			},
+			Run: sourceFile,
 		},
-		{
-			Name: "watch", Short: "Repeat a command until Ctrl-C, showing what changes", Needs: security.SignedIn,
-			Args: []Arg{
-				{
-					Name: "seconds", Kind: Number("SECONDS", 1, 86_400),
-					Help: "how long to wait in between (default 2)", Optional: true,
-				},
-				{Name: "command", Kind: Line, Help: "a command that only reads"},
-			},
-			Run: watch,
-		},
+		watchCommand(),
 		{
 			Name: "clear", Short: "Empty the screen", Needs: security.Public,
-			Run: func(_ context.Context, s *Session, _ Input) (Output, error) {
-				s.Clear()
-				return Output{}, nil
-			},
+			Run: clearScreen,
 		},
 		{Name: "exit", Short: "Exit, as Ctrl-D does", Needs: security.Public, Run: leave},
 		{Name: "quit", Short: "Exit, as Ctrl-D does", Needs: security.Public, Run: leave},
+	}
+}
+
+// noNextPage runs next after a list that was shown to its end. Dispatch replaces next after any other list.
+func noNextPage(context.Context, *Session, Input) (Output, error) {
+	return Output{}, &worded{"there is no next page: the last list was shown to its end", "", repo.ErrNotFound}
+}
+
+func sourceFile(ctx context.Context, s *Session, in Input) (Output, error) {
+	return Output{}, s.Source(ctx, Value[string](in, "file"))
+}
+
+func clearScreen(_ context.Context, s *Session, _ Input) (Output, error) {
+	s.Clear()
+	return Output{}, nil
+}
+
+// watchCommand returns `watch COMMAND`.
+func watchCommand() Command {
+	return Command{
+		Name: "watch", Short: "Repeat a command until Ctrl-C, showing what changes", Needs: security.SignedIn,
+		Args: []Arg{
+			{
+				Name: "seconds", Kind: Number("SECONDS", 1, 86_400),
+				Help: "the seconds between two runs (default 2)", Optional: true,
+			},
+			{Name: "command", Kind: Line, Help: "a command that only reads"},
+		},
+		Run: watch,
 	}
 }
 
@@ -233,10 +242,11 @@ func runSet(_ context.Context, s *Session, in Input) (Output, error) {
 
 // All returns all commands, in the order of help.
 func All() Table {
-	return withExports(forImport(
-		forMany(overtaking(slices.Concat(accountCommands(), shellCommands(), fateCommands(), editCommands(),
-			undoCommands(), aliasCommands(), findCommands(), waitingCommands(), customerCommands(), privacyCommands(),
-			contactCommands(),
-			contractCommands(), eventCommands(), noteCommands(), tagCommands(), viewCommands(), userCommands(), accessCommands(),
-			factorCommands(), sessionCommands(), auditCommands())))))
+	all := slices.Concat(
+		accountCommands(), shellCommands(), fateCommands(), editCommands(), undoCommands(), aliasCommands(),
+		findCommands(), waitingCommands(), customerCommands(), privacyCommands(), contactCommands(),
+		contractCommands(), eventCommands(), noteCommands(), tagCommands(), viewCommands(), mapCommands(),
+		userCommands(), accessCommands(), factorCommands(), sessionCommands(), auditCommands(),
+	)
+	return withExports(forImport(forMany(overtaking(all))))
 }

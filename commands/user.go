@@ -50,7 +50,10 @@ var deletedUserID = deletedKind(UserID,
 	}, plainly(userChoice))
 
 func userCommands() Table {
-	name := PersonName()
+	email := Flag{Name: "email", Kind: Required(Email), Help: "the address to sign in with"}
+	first := Flag{Name: "first-name", Kind: PersonName(), Help: "the first name"}
+	last := Flag{Name: "last-name", Kind: PersonName(), Help: "the last name"}
+	role := Flag{Name: "role", Kind: Role, Help: "the department's role"}
 	number := Flag{
 		Name: "employee-number", Kind: Token("NUMBER"),
 		Help: "the number in the company's books (default: given by crm)",
@@ -59,83 +62,70 @@ func userCommands() Table {
 		Name: "reassign-to", Kind: UserID,
 		Help: "the new contact of their customers, open contracts and coming events",
 	}
-	changes := []Flag{
-		{Name: "email", Kind: Required(Email), Help: "the address to sign in with"},
-		{Name: "role", Kind: Role, Help: "the department's role"},
-		{Name: "first-name", Kind: name, Help: "the first name"},
-		{Name: "last-name", Kind: name, Help: "the last name"},
-		number,
-	}
 	return Table{
-		{
-			Name: "user list", Short: "List collaborators", Needs: action("user", "view"),
-			Flags: listFlags(userFields, repo.SortKeys[repo.User](),
-				Flag{Name: "role", Kind: Role, Help: "only those with this role"},
-				searchFlag("number, name, email or role")),
-			Examples: []string{"user list", "user list --role support"},
-			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
-				return pages(ctx, s, in, userFields,
-					func(ctx context.Context, p repo.Page) (repo.List[repo.User], error) {
-						return s.DB.Users(ctx, repo.UserFilter{Page: p, Role: Value[string](in, "role")})
-					})
-			},
-		},
+		userList(),
 		getUserCommand(),
 		{
 			Name: "user add", Short: "Add a collaborator; prints a one-time password for them",
 			Needs: action("user", "add"),
-			Args: []Arg{
-				{Name: "email", Kind: Required(Email), Help: "the address to sign in with"},
-				{Name: "first-name", Kind: name, Help: "the first name"},
-				{Name: "last-name", Kind: name, Help: "the last name"},
-				{Name: "role", Kind: Role, Help: "the department's role"},
-			},
+			Args:  []Arg{asArg(email), asArg(first), asArg(last), asArg(role)},
 			Flags: []Flag{number, {
 				Name: "password-file", Kind: Path,
 				Help: "give them the password in this file, not a one-time password",
 			}},
 			Run: addUser,
 		},
-		{
-			Name: "user update", Short: "Change a collaborator; a new role ends their sessions",
-			Needs: action("user", "update"),
-			Args:  []Arg{idArg(UserID)}, Flags: append(changes, reassign),
-			Examples: []string{"user update 3 --last-name Bouzin"},
-			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
-				id := Value[int64](in, "id")
-				if err := nothingToChange(in, changes); err != nil {
-					return Output{}, err
-				}
-				return reassigning(ctx, s, in, func(r *repo.Reassignment) (Output, error) {
-					u, err := s.DB.UpdateUser(ctx, id, changeOf(userFields, in), r)
-					return done(userFields, u, "user", id, "updated"), err
-				})
-			},
-		},
+		updateCommand("user", "Change a collaborator; a new role ends their sessions", UserID,
+			[]Flag{email, role, first, last, number}, updateUser, "user update 3 --last-name Bouzin", reassign),
 		{
 			Name: "user delete", Short: "Delete a collaborator; their sessions end", Needs: action("user", "delete"),
 			Args: []Arg{idArg(UserID)}, Flags: []Flag{reassign}, Destructive: true, Question: askToDelete,
-			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
-				id := Value[int64](in, "id")
-				return reassigning(ctx, s, in, func(r *repo.Reassignment) (Output, error) {
-					u, err := s.DB.DeleteUser(ctx, id, r)
-					return done(userFields, u, "user", id, "deleted"), err
-				})
-			},
+			Run: deleteUser,
 		},
 		{
 			Name: "user hand-over", Short: "Give a collaborator's customers, contracts and coming events to another",
-			Needs:       action("user", "handover"),
-			Args:        []Arg{idArg(UserID)},
+			Needs: action("user", "handover"), Args: []Arg{idArg(UserID)},
 			Flags:       []Flag{{Name: "to", Kind: UserID, Help: "the new contact", Required: true}},
-			Destructive: true,
-			Question:    askToHandOver,
-			Examples:    []string{"user hand-over 3 --to 4"},
-			Run:         handOverWork,
+			Destructive: true, Question: askToHandOver, Examples: []string{"user hand-over 3 --to 4"},
+			Run: handOverWork,
 		},
 		restoreCommand(deletedUserID, userFields, (*repo.DB).RestoreUser),
 		historyCommand("user", UserID),
 	}
+}
+
+// userList returns `user list`.
+func userList() Command {
+	return Command{
+		Name: "user list", Short: "List collaborators", Needs: action("user", "view"),
+		Flags: listFlags(userFields, repo.SortKeys[repo.User](),
+			Flag{Name: "role", Kind: Role, Help: "only those with this role"},
+			searchFlag("number, name, email or role")),
+		Examples: []string{"user list", "user list --role support"},
+		Run:      listUsers,
+	}
+}
+
+func listUsers(ctx context.Context, s *Session, in Input) (Output, error) {
+	return pages(ctx, s, in, userFields, func(ctx context.Context, p repo.Page) (repo.List[repo.User], error) {
+		return s.DB.Users(ctx, repo.UserFilter{Page: p, Role: Value[string](in, "role")})
+	})
+}
+
+func updateUser(ctx context.Context, s *Session, in Input) (Output, error) {
+	id := Value[int64](in, "id")
+	return reassigning(ctx, s, in, func(r *repo.Reassignment) (Output, error) {
+		u, err := s.DB.UpdateUser(ctx, id, changeOf(userFields, in), r)
+		return done(userFields, u, "user", id, "updated"), err
+	})
+}
+
+func deleteUser(ctx context.Context, s *Session, in Input) (Output, error) {
+	id := Value[int64](in, "id")
+	return reassigning(ctx, s, in, func(r *repo.Reassignment) (Output, error) {
+		u, err := s.DB.DeleteUser(ctx, id, r)
+		return done(userFields, u, "user", id, "deleted"), err
+	})
 }
 
 // getUserCommand returns `user get ID`. A user who may unlock the account also sees until when it is locked out.

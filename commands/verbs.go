@@ -2,12 +2,16 @@ package commands
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"crm/repo"
 )
 
 // This file has the commands that all nouns share.
+
+// A runner is the function that runs a command.
+type runner = func(context.Context, *Session, Input) (Output, error)
 
 // getCommand returns `NOUN get ID`.
 func getCommand[T any](noun string, kind Kind, fields []Field[T], get func(*repo.DB, context.Context, int64) (T, error),
@@ -20,6 +24,21 @@ func getCommand[T any](noun string, kind Kind, fields []Field[T], get func(*repo
 			id := Value[int64](in, "id")
 			record, err := get(s.DB, ctx, id)
 			return single(fields, record), named(err, noun, id)
+		},
+	}
+}
+
+// updateCommand returns `NOUN update ID`. It is a usage error to give none of the flags in changes; the flags in more
+// change no column.
+func updateCommand(noun, short string, kind Kind, changes []Flag, run runner, example string, more ...Flag) Command {
+	return Command{
+		Name: noun + " update", Short: short, Needs: action(noun, "update"),
+		Args: []Arg{idArg(kind)}, Flags: slices.Concat(changes, more), Examples: []string{example},
+		Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
+			if err := nothingToChange(in, changes); err != nil {
+				return Output{}, err
+			}
+			return run(ctx, s, in)
 		},
 	}
 }
@@ -80,9 +99,10 @@ func plainly[T any](choice func(T) Choice) func(*Session, T) Choice {
 	return func(_ *Session, record T) Choice { return choice(record) }
 }
 
+// marked returns a runner that marks the record with the argument id.
 func marked[T any](noun, what string, fields []Field[T],
 	mark func(*repo.DB, context.Context, int64) (T, error),
-) func(context.Context, *Session, Input) (Output, error) {
+) runner {
 	return func(ctx context.Context, s *Session, in Input) (Output, error) {
 		id := Value[int64](in, "id")
 		record, err := mark(s.DB, ctx, id)

@@ -18,19 +18,22 @@ const viewLimit = 2000 // characters of a view's command
 
 var plainName = regexp.MustCompile(`^\p{L}[\p{L}\p{M}\p{Nd}_.-]{0,49}$`)
 
-// newName is the kind of a name for a view. Its value is a string in lower case.
-var newName = Kind{Name: "NAME", Key: "new name", Parse: func(s *Session, text string) (any, error) {
+// newName is the kind of a name that a collaborator chooses. Its value is a string in lower case.
+var newName = Kind{Name: "NAME", Key: "new name", Parse: func(_ *Session, text string) (any, error) {
 	text, err := cleanText(text, 50)
-	text = strings.ToLower(text)
-	switch {
-	case err != nil:
-		return nil, err
-	case !plainName.MatchString(text):
-		return nil, errors.New("want one word of letters, digits and _ . - that begins with a letter")
-	case slices.Contains(s.Table.Verbs("view"), text):
-		return nil, fmt.Errorf("view %s is a command: want another name", text)
+	if err == nil && !plainName.MatchString(text) {
+		err = errors.New("want one word of letters, digits and _ . - that begins with a letter")
 	}
-	return text, nil
+	return strings.ToLower(text), err
+}}
+
+// newViewName is the kind of a name for a view.
+var newViewName = Kind{Name: "NAME", Key: "new view", Parse: func(s *Session, text string) (any, error) {
+	name, err := newName.Parse(s, text)
+	if err == nil && slices.Contains(s.Table.Verbs("view"), name.(string)) {
+		err = fmt.Errorf("view %s is a command: want another name", name)
+	}
+	return name, err
 }}
 
 // viewName is the kind of the name of a view that the session sees; its value is a string.
@@ -91,25 +94,13 @@ var viewFields = fieldsOf[repo.View]()
 func viewCommands() Table {
 	name := Arg{Name: "name", Kind: viewName, Help: "the view"}
 	return Table{
-		{
-			Name: "view save", Short: "Save a command that only reads under a name", Needs: action("view", "add"),
-			Args: []Arg{
-				{Name: "name", Kind: newName, Help: "a word"},
-				{Name: "command", Kind: Line, Help: "the command; $1 to $9 stand for what view NAME ARG… gives"},
-			},
-			Flags: []Flag{{Name: "force", Kind: Switch, Help: "in place of your view of that name; before COMMAND"}},
-			Examples: []string{
-				"view save due contract list --unpaid --mine",
-				`view save --force dear contract list --where "total_amount >= $1"`,
-			},
-			Run: saveView,
-		},
+		saveCommand(),
 		{
 			Name: "view", Short: "Run a view, with a value for each of $1, $2 … in its command",
 			Needs: action("view", "view"),
 			Args: []Arg{name, {
 				Name: "arg", Kind: viewArgument, Optional: true,
-				Help: "what stands for $1, $2 …; flags behind them are added to the command",
+				Help: "the values of $1, $2 …; flags after them are added to the command",
 			}},
 			Examples:  []string{"view due", "view due --limit 5"},
 			StandsFor: func(ctx context.Context, s *Session, rest []Word) ([]Word, error) { return s.view(ctx, rest) },
@@ -117,46 +108,69 @@ func viewCommands() Table {
 		{
 			Name: "view list", Short: "List your views, and those that others share with you",
 			Needs: action("view", "view"), Examples: []string{"view list"},
-			Run: func(ctx context.Context, s *Session, _ Input) (Output, error) {
-				found, err := s.DB.Views(ctx)
-				return list(viewFields, found), err
-			},
+			Run: listViews,
 		},
 		{
 			Name: "view show", Short: "Show the command of a view", Needs: action("view", "view"), Args: []Arg{name},
-			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
-				v, err := s.viewOf(ctx, in)
-				return single(viewFields, v), err
-			},
+			Run: showView,
 		},
 		{
-			Name: "view share", Short: "Let others run a view of yours, with their own rights",
+			Name: "view share", Short: "Let others run one of your views, with their own permissions",
 			Needs: action("view", "update"),
 			Args: []Arg{name, {
-				Name: "with", Kind: Enum("ROLE|all", append(repo.Roles(), repo.SharedWithAll)...), Help: "whom",
+				Name: "with", Kind: Enum("ROLE|all", append(repo.Roles(), repo.SharedWithAll)...), Help: "a role, or all",
 			}},
 			Run: shareView(true),
 		},
 		{
-			Name: "view unshare", Short: "Keep a view of yours to yourself again", Needs: action("view", "update"),
+			Name: "view unshare", Short: "Stop sharing one of your views", Needs: action("view", "update"),
 			Args: []Arg{name}, Run: shareView(false),
 		},
 		{
 			Name: "view delete", Short: "Delete a view; undo brings it back", Needs: action("view", "delete"),
-			Args: []Arg{name}, Destructive: true,
-			Question: func(ctx context.Context, s *Session, in Input) (string, error) {
-				v, err := s.viewOf(ctx, in)
-				return fmt.Sprintf("delete view %s: %s", v.Name, v.Command), err
-			},
-			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
-				v, err := s.viewOf(ctx, in)
-				if err == nil {
-					v, err = s.DB.DeleteView(ctx, v.ID)
-				}
-				return viewDone(v, "deleted"), notYours(err, v)
-			},
+			Args: []Arg{name}, Destructive: true, Question: askToDeleteView, Run: deleteView,
 		},
 	}
+}
+
+// saveCommand returns `view save NAME COMMAND`.
+func saveCommand() Command {
+	return Command{
+		Name: "view save", Short: "Save a command that only reads under a name", Needs: action("view", "add"),
+		Args: []Arg{
+			{Name: "name", Kind: newViewName, Help: "a word"},
+			{Name: "command", Kind: Line, Help: "the command; $1 to $9 stand for the arguments of view NAME ARG…"},
+		},
+		Flags: []Flag{{Name: "force", Kind: Switch, Help: "in place of your view of that name; before COMMAND"}},
+		Examples: []string{
+			"view save due contract list --unpaid --mine",
+			`view save --force dear contract list --where "total_amount >= $1"`,
+		},
+		Run: saveView,
+	}
+}
+
+func listViews(ctx context.Context, s *Session, _ Input) (Output, error) {
+	found, err := s.DB.Views(ctx)
+	return list(viewFields, found), err
+}
+
+func showView(ctx context.Context, s *Session, in Input) (Output, error) {
+	v, err := s.viewOf(ctx, in)
+	return single(viewFields, v), err
+}
+
+func askToDeleteView(ctx context.Context, s *Session, in Input) (string, error) {
+	v, err := s.viewOf(ctx, in)
+	return fmt.Sprintf("delete view %s: %s", v.Name, v.Command), err
+}
+
+func deleteView(ctx context.Context, s *Session, in Input) (Output, error) {
+	v, err := s.viewOf(ctx, in)
+	if err == nil {
+		v, err = s.DB.DeleteView(ctx, v.ID)
+	}
+	return viewDone(v, "deleted"), notYours(err, "view "+v.Name, v.Owner)
 }
 
 // viewDone returns the Output of a changed view.
@@ -183,16 +197,16 @@ func (s *Session) viewNamed(ctx context.Context, name string) (repo.View, error)
 	return v, err
 }
 
-// notYours names the owner of a view in the error of a caller who may not change it.
-func notYours(err error, v repo.View) error {
+// notYours names the owner in the error of a caller who may not change what others have saved.
+func notYours(err error, what string, owner *string) error {
 	if !isBare(err, repo.ErrDenied) {
 		return err
 	}
-	owner := "others"
-	if v.Owner != nil {
-		owner = *v.Owner
+	by := "somebody else"
+	if owner != nil {
+		by = *owner
 	}
-	return &worded{fmt.Sprintf("not permitted: the view %s is of %s", v.Name, owner), "", repo.ErrDenied}
+	return &worded{fmt.Sprintf("not permitted: %s saved the %s", by, what), "", repo.ErrDenied}
 }
 
 func saveView(ctx context.Context, s *Session, in Input) (Output, error) {
@@ -241,6 +255,6 @@ func shareView(shared bool) func(context.Context, *Session, Input) (Output, erro
 			c["shared_with"], what = with, "is shared with "+with
 		}
 		changed, err := s.DB.UpdateView(ctx, v.ID, c)
-		return viewDone(changed, what), notYours(err, v)
+		return viewDone(changed, what), notYours(err, "view "+v.Name, v.Owner)
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-var readable = strings.Fields("users customers contacts contracts events notes tags saved_views")
+var readable = strings.Fields("users customers contacts contracts events notes tags saved_views saved_maps")
 
 // leaks are queries that read a value of relation R through an error message: a filter, a join or an expression fails
 // on it.

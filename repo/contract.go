@@ -17,12 +17,12 @@ type Contract struct {
 	CustomerPhone   string     `db:"customer_phone" sealed:"customer.phone" show:"hidden"`
 	SalesID         *int64     `db:"sales_id" show:"detail"`
 	SalesContact    *string    `db:"sales_contact" search:"words" show:"wide"`
-	TotalAmount     Money      `db:"total_amount"`
-	RemainingAmount Money      `db:"remaining_amount" by:"database"`
-	Status          string     `db:"status" show:"status" search:"words"`
-	SignedAt        *time.Time `db:"signed_at" by:"database" show:"detail"`
-	CreatedAt       time.Time  `db:"created_at" show:"detail"`
-	UpdatedAt       time.Time  `db:"updated_at" show:"detail"`
+	TotalAmount     Money      `db:"total_amount" sort:"index"`
+	RemainingAmount Money      `db:"remaining_amount" sort:"index" by:"database"`
+	Status          string     `db:"status" sort:"index" show:"status" search:"words"`
+	SignedAt        *time.Time `db:"signed_at" sort:"index" by:"database" show:"detail"`
+	CreatedAt       time.Time  `db:"created_at" sort:"index" show:"detail"`
+	UpdatedAt       time.Time  `db:"updated_at" sort:"index" show:"detail"`
 	DeletedAt       *time.Time `db:"deleted_at" show:"detail absent" sort:"-"`
 }
 
@@ -122,7 +122,7 @@ type Payment struct {
 
 var payments = entityOf[Payment]("payment", "payment", "payments", finder{})
 
-// Payments returns a contract and its payments, oldest first, in one exchange; ErrNotFound if there is no such contract.
+// Payments returns a contract and its payments, oldest first, in one exchange; ErrNotFound if there is no contract.
 func (db *DB) Payments(ctx context.Context, contract int64) (Contract, []Payment, error) {
 	var found []Contract
 	var paid []Payment

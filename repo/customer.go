@@ -19,8 +19,8 @@ type Customer struct {
 	Language     string     `db:"language" sealed:"customer.language" search:"-" show:"detail"`
 	SalesID      *int64     `db:"sales_id" show:"detail"`
 	SalesContact *string    `db:"sales_contact" show:"wide"`
-	CreatedAt    time.Time  `db:"created_at" show:"detail"` // first contact
-	UpdatedAt    time.Time  `db:"updated_at" show:"detail"` // last contact
+	CreatedAt    time.Time  `db:"created_at" sort:"index" show:"detail"` // first contact
+	UpdatedAt    time.Time  `db:"updated_at" sort:"index" show:"detail"` // last contact
 	DeletedAt    *time.Time `db:"deleted_at" show:"detail absent" sort:"-"`
 
 	// The texts of the contacts: a search finds a customer by them too.

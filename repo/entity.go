@@ -20,8 +20,9 @@ import (
 //	search  "words": a search compares the column; "index": it does, and changes write the column's search tokens;
 //	        "-": a search leaves the sealed column out, and it has no tokens; "only": the column is read for
 //	        searches only, and may be a list of texts
-//	sort    "-": the column is no sort key; "text": lists are sorted by the column after opening it (sorted.go). Other
-//	        sealed columns are no sort keys, for ciphertexts have no order
+//	sort    "-": the column is no sort key; "index": an index on the column's sort key and id has the order of such
+//	        lists; "text": lists are sorted by the column after opening it (sorted.go). Other sealed columns are no
+//	        sort keys, for ciphertexts have no order
 //	by      "database": the database maintains the column, so undo does not write it
 //	show    where answers leave the column out: "detail" in lists, "wide" in lists that do not fit, "wider" in such
 //	        lists before a "wide" one, "hidden" everywhere, "absent" in a single record without a value; and how
@@ -38,7 +39,8 @@ type Column struct {
 	computed    bool         // by the database
 	sort        string       // SQL that is never null; empty: PostgreSQL cannot sort by the column
 	sortsByText bool
-	field       int // of the struct
+	isIndexed   bool // by its sort key
+	field       int  // of the struct
 }
 
 // ColumnsOf returns the columns of an entity's struct, in the order of its fields.
@@ -54,7 +56,8 @@ func ColumnsOf[T any]() []Column {
 		c := Column{
 			Name: name, Sealed: f.Tag.Get("sealed"), Show: f.Tag.Get("show"),
 			search: f.Tag.Get("search"), sortsByText: f.Tag.Get("sort") == "text",
-			computed: f.Tag.Get("by") == "database", field: i, Type: f.Type,
+			isIndexed: f.Tag.Get("sort") == "index",
+			computed:  f.Tag.Get("by") == "database", field: i, Type: f.Type,
 		}
 		if f.Type.Kind() == reflect.Pointer {
 			c.Type = f.Type.Elem()

@@ -14,8 +14,8 @@ import (
 // one, the customer's main person.
 type Event struct {
 	ID         int64   `db:"id"`
-	Name       *string `db:"name" search:"index"`
-	ContractID int64   `db:"contract_id" show:"detail"`
+	Name       *string `db:"name" sort:"index" search:"index"`
+	ContractID int64   `db:"contract_id" sort:"index" show:"detail"`
 	CustomerID int64   `db:"customer_id" show:"detail"`
 	// the company's name
 	Customer        string     `db:"customer" sealed:"customer.company_name" sort:"text" show:"wide"`
@@ -26,18 +26,18 @@ type Event struct {
 	ContactName     string     `db:"contact_name" sealed:"contact.full_name" show:"hidden"`
 	ContactEmail    string     `db:"contact_email" sealed:"contact.email" show:"hidden"`
 	ContactPhone    string     `db:"contact_phone" sealed:"contact.phone" show:"hidden"`
-	StartDate       *time.Time `db:"start_date"`
-	EndDate         *time.Time `db:"end_date" show:"wide"`
-	Location        *string    `db:"location" search:"index" show:"wide"`
-	Attendees       *int64     `db:"attendees" show:"wider"`
+	StartDate       *time.Time `db:"start_date" sort:"index"`
+	EndDate         *time.Time `db:"end_date" sort:"index" show:"wide"`
+	Location        *string    `db:"location" sort:"index" search:"index" show:"wide"`
+	Attendees       *int64     `db:"attendees" sort:"index" show:"wider"`
 	Comments        *string    `db:"comments" search:"index" sort:"-" show:"detail"`
 	SupportID       *int64     `db:"support_id" show:"detail"`
 	SupportContact  *string    `db:"support_contact" search:"words"`
 	Status          string     `db:"status" show:"status wider"` // confirmed or canceled
 	// a canceled event has no support contact and cannot be changed
 	CanceledAt *time.Time `db:"canceled_at" sort:"-" show:"detail absent"`
-	CreatedAt  time.Time  `db:"created_at" show:"detail"`
-	UpdatedAt  time.Time  `db:"updated_at" show:"detail"`
+	CreatedAt  time.Time  `db:"created_at" sort:"index" show:"detail"`
+	UpdatedAt  time.Time  `db:"updated_at" sort:"index" show:"detail"`
 	DeletedAt  *time.Time `db:"deleted_at" show:"detail absent" sort:"-"`
 }
 
@@ -158,10 +158,18 @@ func (db *DB) AppendNote(ctx context.Context, id int64, note string) (Event, err
 
 // Overlapping returns the other live events of the event's support contact at overlapping times.
 func (db *DB) Overlapping(ctx context.Context, e Event) ([]Event, error) {
-	if e.SupportID == nil || e.StartDate == nil || e.EndDate == nil {
+	if e.SupportID == nil {
 		return nil, nil
 	}
-	q := events.from().Where(squirrel.Eq{"support_id": *e.SupportID, "deleted_at": nil}).
+	return db.Busy(ctx, e, []int64{*e.SupportID})
+}
+
+// Busy returns the other live events at the time of the event that have one of the support contacts.
+func (db *DB) Busy(ctx context.Context, e Event, contacts []int64) ([]Event, error) {
+	if e.StartDate == nil || e.EndDate == nil {
+		return nil, nil
+	}
+	q := events.from().Where(squirrel.Eq{"support_id": contacts, "deleted_at": nil}).
 		Where("id <> ? and start_date < ? and end_date > ?", e.ID, *e.EndDate, *e.StartDate).OrderBy("start_date", "id")
 	return list(ctx, db, q, events.row(db))
 }

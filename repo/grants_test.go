@@ -115,6 +115,11 @@ note_id_seq SELECT
 notes SELECT
 payment INSERT(amount,contract_id,paid_on)
 payments SELECT
+saved_map INSERT(name,noun,pairs)
+saved_map SELECT(deleted_at,id)
+saved_map UPDATE(deleted_at)
+saved_map_id_seq SELECT
+saved_maps SELECT
 saved_view INSERT(command,name,shared_with)
 saved_view SELECT(deleted_at,id)
 saved_view UPDATE(command,deleted_at,shared_with)

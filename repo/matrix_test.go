@@ -42,6 +42,9 @@ note.delete      A A O O
 tag.view         A A A A
 tag.add          A A A A
 tag.delete       A A A A
+map.view         A A A A
+map.add          A A A A
+map.delete       A O O O
 view.view        A A A A
 view.add         A A A A
 view.update      O O O O
@@ -269,7 +272,10 @@ func (w *world) trials(set int) []trial {
 				"where customer_id = $1 and name = 'old' and deleted_at is null)", ids,
 		})
 	list = append(list,
-		trial{"view.view", set, func(db *repo.DB) error { return failed(db.Views(ctx)) }, "select * from saved_views", nil},
+		trial{
+			"view.view", set, func(db *repo.DB) error { return failed(db.Views(ctx)) },
+			"select * from saved_views", nil,
+		},
 		trial{"view.add", set, func(db *repo.DB) error {
 			return failed(db.AddView(ctx, "new", "customer list"))
 		}, "insert into saved_view (name, command) values ('new', $1)", []any{sealed}})
@@ -284,6 +290,18 @@ func (w *world) trials(set int) []trial {
 			trial{"view.delete " + own, set, func(db *repo.DB) error {
 				return failed(db.DeleteView(ctx, v.ID))
 			}, "update saved_view set deleted_at = now() where id = $1", []any{v.ID}})
+		m := ok[repo.Map](w.t)(w.as(author).AddMap(ctx, author, "customer", "Firma=company_name"))
+		list = append(list,
+			trial{
+				"map.view", set, func(db *repo.DB) error { return failed(db.Maps(ctx)) },
+				"select * from saved_maps", nil,
+			},
+			trial{"map.add", set, func(db *repo.DB) error {
+				return failed(db.AddMap(ctx, "new", "customer", "Firma=company_name"))
+			}, "insert into saved_map (name, noun, pairs) values ('new', 'customer', 'Firma=company_name')", nil},
+			trial{"map.delete " + own, set, func(db *repo.DB) error {
+				return failed(db.DeleteMap(ctx, m.ID))
+			}, "update saved_map set deleted_at = now() where id = $1", []any{m.ID}})
 	}
 	for isSales, id := range noted { // a note is its author's, whose role the trial's role stands for
 		own := map[bool]string{true: "sales", false: "support"}[isSales]

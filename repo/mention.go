@@ -13,7 +13,6 @@ import (
 	"strings"
 
 	"github.com/Masterminds/squirrel"
-	"github.com/jackc/pgx/v5"
 )
 
 const (
@@ -152,88 +151,6 @@ func (db *DB) ownParts(text string, source mentionedBy, colleagues []User) (ways
 	return ways
 }
 
-// lookUp returns the steps that look words up among customers. It looks a word up only if another word can be mentioned
-// in the record itself: the part for all words finds the others.
-func (db *DB) lookUp(words []word, view string) (lookups []step) {
-	for i := range words {
-		w := &words[i]
-		w.customer = holdsAny("tokens", db.tokenSets([]string{w.text}))
-		if i < mostLooked && othersHaveOwn(words, i) {
-			found := func(customer squirrel.Sqlizer, few bool) { w.customer, w.few = customer, few }
-			lookups = append(lookups, db.customersWith(view, []string{w.text}, found))
-		}
-	}
-	return lookups
-}
-
-// othersHaveOwn reports whether a word other than the i-th can be mentioned in the record itself.
-func othersHaveOwn(words []word, i int) bool {
-	for k, w := range words {
-		if k != i && len(w.own) > 0 {
-			return true
-		}
-	}
-	return false
-}
-
-// customersWith looks up customers, also deleted ones, that have all of the words according to the index. found
-// receives a condition for their records; it lists IDs if they are few.
-func (db *DB) customersWith(view string, words []string, found func(customer squirrel.Sqlizer, few bool)) step {
-	sets := db.tokenSets(words)
-	offer := offered("customers", "customer_id_seq", sets, Page{Limit: fewCustomers}, squirrel.Expr("true"))
-	return step{toDollar{offer}, func(rows pgx.Rows) error {
-		ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
-		if len(ids) > fewCustomers {
-			found(holdsAny("tokens", sets), false)
-		} else {
-			found(ofCustomers(view, ids), true)
-		}
-		return err
-	}}
-}
-
-// tokenSets returns sets of tokens. A record that mentions all of the words has all tokens of one set. Words with so
-// many readings that there would be too many sets are ignored here and compared by the score.
-func (db *DB) tokenSets(words []string) [][]int32 {
-	sets := [][]int32{nil}
-	for _, w := range words {
-		var longer [][]int32
-		_, _, ways := db.vault.Needle(w)
-		for _, way := range ways {
-			for _, set := range sets {
-				longer = append(longer, slices.Concat(set, way))
-			}
-		}
-		if len(longer) > mostSets {
-			break
-		}
-		sets = longer
-	}
-	return sets
-}
-
-// holdsAny is the condition that a column has all tokens of one of the sets. The column tokens belongs to the customer.
-func holdsAny(column string, sets [][]int32) squirrel.Sqlizer {
-	or := squirrel.Or{squirrel.Expr("false")}
-	for _, tokens := range sets {
-		or = append(or, squirrel.Expr(column+" @> ?::integer[]", tokens))
-	}
-	return or
-}
-
-// ofCustomers is the condition for the contracts or events of customers. "offset 0" makes PostgreSQL look up customers
-// one at a time with the indexes. Without statistics it estimates one row in 200 for each customer and would read whole
-// tables.
-func ofCustomers(view string, ids []int64) squirrel.Sqlizer {
-	const contracts = "unnest(?::bigint[]) c (id) cross join lateral " +
-		"(select id from contracts where customer_id = c.id offset 0) k"
-	if view == "contracts" {
-		return squirrel.Expr("id = any(array(select k.id from "+contracts+"))", ids)
-	}
-	return squirrel.Expr("id = any(array(select e.id from "+contracts+
-		" cross join lateral (select id from event_texts where contract_id = k.id offset 0) e))", ids)
-}
-
 // wordParts returns a part for each way in which a record itself can mention one of the words, with the other words
 // anywhere.
 func wordParts(words []word) (parts []part) {
@@ -275,14 +192,44 @@ func (w word) mentioned() squirrel.Sqlizer {
 	return or
 }
 
-// candidates is the condition for the candidates of a page that meet where, or at least for the first of them.
+// candidates returns a query for the candidates of a page that satisfy where, or at least for the first of them. Walks
+// come last: they stop when the other parts have filled the page.
 func (m mentions) candidates(p Page, where squirrel.And) squirrel.Sqlizer {
-	sql, args := "id = any(array(select null::bigint", []any{}
+	conditions := append(squirrel.And{isDeleted(p.Deleted)}, where...)
+	sql, args := "select null::bigint as id", []any{}
+	var walks []part
 	for _, part := range m.parts {
+		if part.walk && p.byID() {
+			walks = append(walks, part)
+			continue
+		}
 		sql += " union all (?)"
-		args = append(args, m.selected(part, p, append(squirrel.And{isDeleted(p.Deleted)}, where...)))
+		args = append(args, m.selected(part, p, conditions))
 	}
-	return squirrel.Expr(sql+"))", args...)
+	if len(walks) > 0 {
+		sql = "with found as materialized (" + sql + ") select id from found"
+	}
+	for _, part := range walks {
+		sql += " union all (?)"
+		args = append(args, m.walked(part, p, conditions))
+	}
+	return squirrel.Expr("id = any(array("+sql+"))", args...)
+}
+
+// walked returns the query for the IDs of a part that is found by a scan in the order of the page, among the records
+// up to the one that fills the page with IDs of "found".
+func (m mentions) walked(part part, p Page, where squirrel.And) squirrel.Sqlizer {
+	last, direction := "id <= coalesce((?), 9223372036854775807)", ""
+	if p.Desc {
+		last, direction = "id >= coalesce((?), 0)", " desc"
+	}
+	filling := squirrel.Expr("select distinct id from found where id is not null order by id"+direction+
+		" offset ? limit 1", p.Limit)
+	// offset 0 keeps PostgreSQL from reading another table first, and from sorting
+	all := ordered(squirrel.Select("*").From(m.view).Where(where).Where(squirrel.Expr(last, filling)), m.view, p, nil).
+		RemoveLimit().Suffix("offset 0")
+	return squirrel.Select("id").FromSelect(all, "walk").Where(part.condition).Where(part.filters).
+		Limit(uint64(p.Limit) + 1)
 }
 
 // selected returns the query for the IDs of a part for a page.
@@ -291,14 +238,11 @@ func (m mentions) selected(part part, p Page, where squirrel.And) squirrel.Sqliz
 	switch {
 	case part.sets != nil && len(narrowed) == 1: // only the records' own texts matter
 		return offered(m.alone, m.sequence, part.sets, p, narrowed)
-	case part.sets != nil:
-		return offered(m.view, m.sequence, part.sets, p, narrowed)
+	case part.sets != nil: // the record's customer is read until the page is full
+		one := squirrel.Select("1").From(m.view).Where(m.view + ".id = offer.id").Where(narrowed)
+		return offeredFrom(m.alone, m.sequence, part.sets, p, isDeleted(p.Deleted), one)
 	case !p.byID():
 		return squirrel.Select("id").From(m.view).Where(part.condition).Where(narrowed)
-	case part.walk: // offset 0 keeps PostgreSQL from reading another table first, and from sorting
-		all := ordered(squirrel.Select("*").From(m.view).Where(where), m.view, p, nil).RemoveLimit().Suffix("offset 0")
-		return squirrel.Select("id").FromSelect(all,
-			"walk").Where(part.condition).Where(part.filters).Limit(uint64(p.Limit) + 1)
 	}
 	return ordered(squirrel.Select("id").From(m.view).Where(part.condition).Where(narrowed), m.view, p, nil)
 }

@@ -15,7 +15,7 @@ type stored interface {
 func stores() []stored { return []stored{customers, contacts, contracts, events, notes, users} }
 
 // everyStore returns the entities, also those whose records have no ID that users see.
-func everyStore() []stored { return append(stores(), payments, tags, views) }
+func everyStore() []stored { return append(stores(), payments, tags, views, savedMaps) }
 
 // storeOf returns the entity with a noun, or nil.
 func storeOf(noun string) stored {
@@ -52,7 +52,7 @@ func (e entity[T]) sealed() (columns []string) {
 
 // TrailEntities returns the kinds of records that the trail's entries are about. Refusals may name other nouns.
 func TrailEntities() []string {
-	return append(Nouns(), tags.noun, views.noun, payments.noun, "role", "keyset", "schema", "audit")
+	return append(Nouns(), tags.noun, views.noun, savedMaps.noun, payments.noun, "role", "keyset", "schema", "audit")
 }
 
 // TrailActions returns the actions of the trail's entries.

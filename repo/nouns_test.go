@@ -35,7 +35,8 @@ func TestNounsAreTheDatabases(t *testing.T) {
 	viewed := read[[]string](w,
 		"select array_agg(distinct split_part(action, '.', 1)) from permission where action like '%.view'")
 	slices.Sort(viewed)
-	if want := slices.Sorted(slices.Values(append(repo.Nouns(), "audit", "tag", "view"))); !slices.Equal(viewed, want) {
+	want := slices.Sorted(slices.Values(append(repo.Nouns(), "audit", "tag", "view", "map")))
+	if !slices.Equal(viewed, want) {
 		t.Errorf("the permissions to view are those of %v, want %v", viewed, want)
 	}
 	if roles, want := read[[]string](w, "select array_agg(name order by name) from role"),
@@ -53,7 +54,7 @@ func TestWritableColumnsAreDeclared(t *testing.T) {
 		"customer": repo.ColumnsOf[repo.Customer](), "contact": repo.ColumnsOf[repo.Contact](),
 		"contract": repo.ColumnsOf[repo.Contract](),
 		"event":    repo.ColumnsOf[repo.Event](), "user": repo.ColumnsOf[repo.User](),
-		"note": repo.ColumnsOf[repo.Note](), "view": repo.ColumnsOf[repo.View](),
+		"note": repo.ColumnsOf[repo.Note](), "view": repo.ColumnsOf[repo.View](), "map": repo.ColumnsOf[repo.Map](),
 	} {
 		writable := read[[]string](w, `select array_agg(a.attname::text) from pg_attribute a
 			where a.attrelid = $1::text::regclass and a.attnum > 0 and not a.attisdropped

@@ -24,6 +24,8 @@ type Page struct {
 	Desc     bool
 	Deleted  bool   // the deleted records instead of the live ones
 	Count    bool   // count the records on all pages
+	indexed  bool   // an index has the order of the page
+	whole    string // the table whose rows the list has all; empty: some condition leaves rows out
 	Language string // of the alphabet that encrypted texts are sorted by (BCP 47); empty for Unicode's order
 }
 
@@ -108,6 +110,7 @@ const MostCounted = 10_000
 func (e entity[T]) page(
 	ctx context.Context, db *DB, q squirrel.SelectBuilder, p Page, sorts map[string]string,
 ) (List[T], error) {
+	p.indexed = e.column(p.Sort).isIndexed
 	return listPage(ctx, db, q, e.view, p, sorts, e.row(db))
 }
 
@@ -123,13 +126,17 @@ func listPage[T any](
 		steps = append(steps, inOrder())
 	}
 	page := step{ordered(q, view, p, sorts), collect(&found.Rows, row)}
-	if p.byID() {
+	if p.byID() || p.indexed {
 		steps = append(steps, stopEarly(), page)
 	} else {
 		steps = append(steps, page, stopEarly()) // a page in another order reads all rows anyway
 	}
 	if p.Count {
-		count := sq().Select("count(*)").FromSelect(q.RemoveColumns().Column("1").Limit(MostCounted+1), "counted")
+		all := q.RemoveColumns().Column("1")
+		if p.whole != "" { // without the joins of the view
+			all = sq().Select("1").From(p.whole).Where(isDeleted(p.Deleted))
+		}
+		count := sq().Select("count(*)").FromSelect(all.Limit(MostCounted+1), "counted")
 		steps = append(steps, step{count, value(&found.Total)})
 	}
 	return found, db.ask(ctx, steps...)

@@ -35,6 +35,9 @@ func (e entity[T]) search(
 		where, exact = append(where[:len(where):len(where)], e.bound(*p.Where, false)), e.isExact(*p.Where)
 	}
 	if p.Search == "" && exact {
+		if len(where) == 0 {
+			p.whole = e.table
+		}
 		return e.page(ctx, db, e.from().Where(where), p, sorts)
 	}
 	if p.Search == "" {
@@ -95,6 +98,14 @@ func (e entity[T]) withTokens(sets [][]int32, where squirrel.And) func(Page) squ
 // It reads the index in runs of ids. So where the page is sorted by id, it stops when the page is full. Nested loops
 // preserve that order.
 func offered(view, sequence string, sets [][]int32, p Page, where squirrel.Sqlizer) squirrel.Sqlizer {
+	return offeredFrom(view, sequence, sets, p, where, nil)
+}
+
+// offeredFrom returns the query of offered for records that also meet narrow, the query for the record with the ID
+// offer.id. Where the page is sorted by id, narrow is evaluated one record after the other until the page is full.
+func offeredFrom(
+	view, sequence string, sets [][]int32, p Page, where squirrel.Sqlizer, narrow squirrel.Sqlizer,
+) squirrel.Sqlizer {
 	or, keys := squirrel.Or{squirrel.Expr("false")}, squirrel.Select()
 	for i, tokens := range sets { // the keys are computed once for each run
 		or = append(or, squirrel.Expr(fmt.Sprintf("keys @> needle.set%d", i)))
@@ -104,13 +115,20 @@ func offered(view, sequence string, sets [][]int32, p Page, where squirrel.Sqliz
 	inner := squirrel.Select("id").From(view).Where(or).
 		Where(squirrel.Expr("id >> ? = run", runBits)). // two runs may have the same key
 		Where(where)
+	narrowed := func(inner squirrel.SelectBuilder) squirrel.SelectBuilder {
+		if narrow == nil {
+			return inner
+		}
+		return squirrel.Select("offer.id").FromSelect(inner.Suffix("offset 0"), "offer").
+			JoinClause(squirrel.Expr("cross join lateral (? offset 0) narrow", narrow))
+	}
 	last := "(select last_value >> ? from " + sequence + ")"
 	if len(sets) == 0 {
 		keys = keys.Column("null")
 	}
 	const runs = "select c.id from generate_series(?, ?, ?) run cross join lateral (?) needle cross join lateral (?) c"
 	if !p.byID() {
-		return squirrel.Expr(runs, squirrel.Expr("0::bigint"), squirrel.Expr(last, runBits), 1, keys, inner)
+		return squirrel.Expr(runs, squirrel.Expr("0::bigint"), squirrel.Expr(last, runBits), 1, keys, narrowed(inner))
 	}
 	first, end := squirrel.Expr("?::bigint", p.After>>runBits), squirrel.Expr(last, runBits)
 	direction, compare, increment := "", ">", 1
@@ -125,7 +143,7 @@ func offered(view, sequence string, sets [][]int32, p Page, where squirrel.Sqliz
 		inner = inner.Where("id + 0 "+compare+" ?", p.After)
 	}
 	// + 0 keeps PostgreSQL from walking the table in order.
-	inner = inner.OrderBy("id + 0" + direction).Limit(uint64(p.Limit) + 1)
+	inner = narrowed(inner.OrderBy("id + 0" + direction)).Limit(uint64(p.Limit) + 1)
 	return squirrel.Expr(runs+" limit ?", first, end, increment, keys, inner, p.Limit+1)
 }
 
@@ -148,6 +166,7 @@ func searched[T any](
 	found := List[T]{Total: -1}
 	ask := p
 	ask.Count = false
+	ask.Limit += ask.Limit/4 + 1 // the row that shows that there is a next page, and room for some that do not match
 	for {
 		offered, err := fetch(ask)
 		if err != nil {

@@ -18,13 +18,16 @@ func TestViewsAreTheirOwners(t *testing.T) {
 		t.Fatalf("added: %+v", v)
 	}
 	everybody := []string{"admin", "manage", "sales1", "sales2", "support1"}
-	for shared, sees := range map[string][]string{
-		"":                 {"sales1"},
-		"sales":            {"admin", "sales1", "sales2"},
-		"support":          {"admin", "sales1", "support1"},
-		repo.SharedWithAll: everybody,
+	for _, c := range []struct {
+		shared string
+		sees   []string
+	}{
+		{"", []string{"sales1"}},
+		{"sales", []string{"admin", "sales1", "sales2"}},
+		{"support", []string{"admin", "sales1", "support1"}},
+		{repo.SharedWithAll, everybody},
 	} {
-		to := any(shared)
+		shared, sees, to := c.shared, c.sees, any(c.shared)
 		if shared == "" {
 			to = nil
 		}

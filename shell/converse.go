@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -135,6 +136,7 @@ func (c *conversation) unlock(ctx context.Context) bool {
 	if !unlocked {
 		c.completer.forget()
 	}
+	go debug.FreeOSMemory() // as in greet
 	return unlocked
 }
 
@@ -187,8 +189,12 @@ func (c *conversation) remember(user string) {
 	}
 }
 
-// greet prints what awaits a user who has just signed in.
+// greet prints what awaits a user who has just signed in. It also gives back the memory that the password took
+// (argon2id, 64 MiB): the prompt may stay open all day.
 func (c *conversation) greet(ctx context.Context) {
+	if c.Session.Me != nil {
+		go debug.FreeOSMemory()
+	}
 	if c.Session.Me == nil || c.Quiet {
 		return
 	}

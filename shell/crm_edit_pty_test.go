@@ -22,6 +22,7 @@ var editPromises = map[string]func(*testing.T){
 	"open quotes and backslashes continue": editMore,
 	"é, 日本 and emoji":                      editUnicode,
 	"edit changes a record":                editRecord,
+	"null in the editor empties a value":   editEmpties,
 	"edit refuses what changed meanwhile":  editStale,
 }
 

@@ -41,6 +41,7 @@ func TestConversation(t *testing.T) {
 		{"output", outputPromises},
 		{"link", linkPromises},
 		{"account", accountPromises},
+		{"many", manyPromises},
 		{"pictures", picturePromises},
 	} {
 		t.Run(g.name, func(t *testing.T) {
@@ -166,7 +167,8 @@ func sit(t testing.TB, c deskConfig) *desk {
 	env := append([]string{
 		"HOME=" + d.home, "XDG_CONFIG_HOME=" + d.home + "/config", "XDG_DATA_HOME=" + d.home + "/data",
 		"XDG_STATE_HOME=" + d.home + "/state",
-		"CRM_DATABASE_URL=" + d.app(d.database), "CRM_KEYSET=" + d.keyset, "CRM_PASSWORD_MEMORY_MIB=19", "CRM_PASSWORD_ITERATIONS=2",
+		"CRM_DATABASE_URL=" + d.app(d.database), "CRM_KEYSET=" + d.keyset,
+		"CRM_PASSWORD_MEMORY_MIB=19", "CRM_PASSWORD_ITERATIONS=2",
 		"CRM_LOCALE_LANGUAGE=en", "CRM=" + c.bin,
 	}, c.env...)
 	args := append([]string{c.bin}, c.flags...)

@@ -86,8 +86,8 @@ func start(programs [][]string, out, words io.Writer) (started []*exec.Cmd, in *
 		}
 		in, out = write, write
 		if err != nil {
-			return started, in, commands.Explain(fmt.Sprintf("%s cannot be started: %v", programs[i][0], cause(err)), "",
-				commands.ErrOutput)
+			text := fmt.Sprintf("%s cannot be started: %v", programs[i][0], cause(err))
+			return started, in, commands.Explain(text, "", commands.ErrOutput)
 		}
 		started = append(started, cmd)
 	}

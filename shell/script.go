@@ -1,15 +1,12 @@
 package shell
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -193,93 +190,6 @@ var errUnreadable = fmt.Errorf("%w: the script cannot be read", commands.ErrUsag
 
 var errLong = fmt.Errorf("%w: a command is longer than %d bytes", errUnreadable, longestCommand)
 
-// lines splits a script into commands.
-type lines struct {
-	r       *bufio.Reader
-	line    int      // number of the last line read, from 1
-	pending []string // lines that were read but not used yet
-}
-
-func newLines(r io.Reader) *lines { return &lines{r: bufio.NewReader(r)} }
-
-// next returns the next command and the number of its first line; io.EOF at the end. If a quote is left open, the
-// error is a [commands.Incomplete], at is the line of the quote, and the next call continues after that line.
-func (l *lines) next() (text string, at int, err error) {
-	var open commands.Incomplete
-	for {
-		part, err := l.read()
-		switch {
-		case errors.Is(err, io.EOF) && text != "":
-			return l.giveUp(text, at, nil)
-		case err != nil:
-			return "", l.line + 1, err
-		case at == 0:
-			at, text = l.line, part
-		default:
-			text += "\n" + part
-		}
-		if len(text) > longestCommand {
-			return l.giveUp(text, at, errLong)
-		}
-		if open.Open != 0 && !open.MayEnd(part) {
-			continue
-		}
-		if _, err := commands.Split(text); !errors.As(err, &open) {
-			return text, at, nil
-		}
-	}
-}
-
-// giveUp returns the error of an incomplete text, or otherwise if the text is complete. The lines after the wrong one
-// are read again.
-func (l *lines) giveUp(text string, at int, otherwise error) (string, int, error) {
-	var open commands.Incomplete
-	if _, err := commands.Split(text); !errors.As(err, &open) {
-		return text, at, otherwise
-	}
-	all := strings.Split(text, "\n")
-	l.line = at + open.Line - 1
-	l.pending = append(all[open.Line:], l.pending...)
-	return "", l.line, open
-}
-
-// read returns the next line.
-func (l *lines) read() (string, error) {
-	if len(l.pending) == 0 {
-		return l.physical()
-	}
-	text := l.pending[0]
-	l.pending = l.pending[1:]
-	l.line++
-	return text, nil
-}
-
-// physical returns one line without its line end, which may be that of any system.
-func (l *lines) physical() (string, error) {
-	var b strings.Builder
-	for {
-		chunk, err := l.r.ReadSlice('\n')
-		b.Write(chunk)
-		switch {
-		case errors.Is(err, bufio.ErrBufferFull) && b.Len() <= longestCommand:
-			continue
-		case errors.Is(err, bufio.ErrBufferFull):
-			return "", errLong
-		case err != nil && (!errors.Is(err, io.EOF) || b.Len() == 0):
-			if errors.Is(err, io.EOF) {
-				return "", io.EOF
-			}
-			return "", fmt.Errorf("%w: %w", errUnreadable, err)
-		}
-		l.line++
-		text := strings.TrimSuffix(strings.TrimSuffix(b.String(), "\n"), "\r")
-		if l.line == 1 {
-			text = strings.TrimPrefix(text, "\ufeff")
-		}
-		return text, nil
-	}
-}
-
 // source runs the commands of a file inside the conversation.
 func (sh *Shell) source(ctx context.Context, file string) error {
 	if sh.depth >= deepestSource {
@@ -336,57 +246,4 @@ func unreadableFile(file string, err error) error {
 		why = path.Err
 	}
 	return fmt.Errorf("%w", repo.Invalid{Problems: []repo.Problem{{Field: "file " + file, Text: why.Error()}}})
-}
-
-// UntilDone returns a reader that returns an error as soon as ctx ends, even while r waits for input.
-func UntilDone(ctx context.Context, r io.Reader) io.Reader {
-	if _, ok := r.(*os.File); !ok {
-		return r
-	}
-	return &interruptible{ctx: ctx, r: r, got: make(chan []byte), failed: make(chan error, 1)}
-}
-
-// An interruptible reads from r in a goroutine. The goroutine never ends if r blocks forever.
-type interruptible struct {
-	ctx    context.Context
-	r      io.Reader
-	start  sync.Once
-	got    chan []byte
-	failed chan error
-	left   []byte
-}
-
-func (i *interruptible) Read(p []byte) (int, error) {
-	i.start.Do(func() { go i.pump() })
-	if len(i.left) == 0 {
-		select {
-		case <-i.ctx.Done():
-			return 0, i.ctx.Err()
-		case i.left = <-i.got:
-		case err := <-i.failed:
-			i.failed <- err
-			return 0, err
-		}
-	}
-	n := copy(p, i.left)
-	i.left = i.left[n:]
-	return n, nil
-}
-
-func (i *interruptible) pump() {
-	for {
-		buffer := make([]byte, 4096)
-		n, err := i.r.Read(buffer)
-		if n > 0 {
-			select {
-			case i.got <- buffer[:n]:
-			case <-i.ctx.Done():
-				return
-			}
-		}
-		if err != nil {
-			i.failed <- err
-			return
-		}
-	}
 }

@@ -141,21 +141,28 @@ func Parse(args []string) (Line, error) {
 	if err := l.readCommand(); err != nil {
 		return l, err
 	}
+	return l, l.check(only)
+}
+
+// check returns an error for a flag that the command does not have, and for flags that exclude each other. commandOf
+// has the command of each flag.
+func (l Line) check(commandOf map[string]string) (err error) {
 	l.Visit(func(f *pflag.Flag) {
-		if command := only[f.Name]; command != anyCommand && !slices.Contains(strings.Split(command, "|"), l.Command) {
+		commands := strings.Split(commandOf[f.Name], "|")
+		if commandOf[f.Name] != anyCommand && !slices.Contains(commands, l.Command) {
 			err = usage("--%s is no flag of %s", f.Name, strings.TrimSpace("crm "+l.Command))
 		}
 	})
 	if (l.Changed("recipient") || l.Changed("identity")) && l.Changed("passphrase-file") {
-		return l, usage("--passphrase-file goes without --recipient and --identity")
+		return usage("--passphrase-file goes without --recipient and --identity")
 	}
 	if l.Is("prepare") && l.Is("retire") {
-		return l, usage("--prepare and --retire exclude each other")
+		return usage("--prepare and --retire exclude each other")
 	}
 	if l.Is("purge") && (l.Changed("customers") || l.Changed("contracts") || l.Changed("events")) {
-		err = usage("--purge takes all fictional data out: it goes without --customers, --contracts and --events")
+		return usage("--purge deletes all fictional data: it goes without --customers, --contracts and --events")
 	}
-	return l, err
+	return err
 }
 
 // names returns the flags as they are typed.

@@ -220,27 +220,22 @@ func (c Setup) firstAdmin(ctx context.Context, schemaIsThere bool) (u repo.User,
 		{"--admin-first-name", "first name: ", &u.FirstName, name},
 		{"--admin-last-name", "last name: ", &u.LastName, name},
 	} {
-		if *field.text == "" && c.Ask == nil {
+		switch {
+		case *field.text == "" && c.Ask == nil:
 			return u, nil, fmt.Errorf("%w: %s is needed for the first administrator: there is no terminal to ask at",
 				commands.ErrUsage, field.flag)
-		}
-		asks := *field.text == ""
-		var value any
-		for again := true; again; again = asks && err != nil {
-			if asks {
-				if *field.text, err = c.Ask(ctx, field.question); err != nil {
-					return u, nil, err
-				}
+		case *field.text == "":
+			if *field.text, err = c.askUntilValid(ctx, field.question, field.kind); err != nil {
+				return u, nil, err
 			}
-			if value, err = field.kind.Parse(nil, *field.text); err != nil && asks {
-				c.Say("invalid: " + err.Error())
+		default:
+			value, err := field.kind.Parse(nil, *field.text)
+			if err != nil {
+				invalid.Problems = append(invalid.Problems, repo.Problem{Field: field.flag, Text: err.Error()})
+				continue
 			}
+			*field.text = value.(string)
 		}
-		if err != nil {
-			invalid.Problems = append(invalid.Problems, repo.Problem{Field: field.flag, Text: err.Error()})
-			continue
-		}
-		*field.text = value.(string)
 	}
 	if len(invalid.Problems) > 0 {
 		return u, nil, invalid
@@ -254,6 +249,21 @@ func (c Setup) firstAdmin(ctx context.Context, schemaIsThere bool) (u repo.User,
 	}
 	p, err = commands.Verifier(password, c.Cost, u)
 	return u, p, err
+}
+
+// askUntilValid repeats a question until the answer is valid, and returns its value.
+func (c Setup) askUntilValid(ctx context.Context, question string, kind commands.Kind) (string, error) {
+	for {
+		text, err := c.Ask(ctx, question)
+		if err != nil {
+			return "", err
+		}
+		value, err := kind.Parse(nil, text)
+		if err == nil {
+			return value.(string), nil
+		}
+		c.Say("invalid: " + err.Error())
+	}
 }
 
 // KeyIDs returns the keys of a keyset: of its content or, if that is empty, of its file.

@@ -46,6 +46,12 @@ func (p painter) text(cell any) string {
 	case string:
 		return Escape(strings.ReplaceAll(v, "\r\n", "\n"))
 	case commands.Nested:
+		switch {
+		case v.IsEmpty():
+			return missing
+		case v.Text != "":
+			return Escape(v.Text)
+		}
 		return safeJSON(v.String())
 	}
 	return fmt.Sprint(cell)

@@ -73,7 +73,8 @@ func (p painter) paintForPeople(page *bytes.Buffer, out commands.Output) error {
 	if out.Single && p.Format != "markdown" {
 		empty := map[string]bool{}
 		for i, c := range out.Columns {
-			empty[c.Name] = out.Rows[0][i] == nil
+			nested, _ := out.Rows[0][i].(commands.Nested)
+			empty[c.Name] = out.Rows[0][i] == nil || nested.IsEmpty()
 		}
 		out = without(out, func(c commands.Column) bool { return c.Absent && empty[c.Name] })
 	}

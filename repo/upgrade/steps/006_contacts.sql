@@ -125,8 +125,11 @@ create index audit_batch on audit (batch, id) where batch is not null;
 
 insert into permission (role, action, scope)
 select r.name, a.action, case when a.action = 'view.delete' and r.name = 'admin' then 'all' else a.scope end
-from role r, (values ('view.view', 'all'), ('view.add', 'all'), ('view.update', 'own'), ('view.delete', 'own')) a (action,
-	scope);
+from role r, (values ('view.view', 'all'), ('view.add', 'all'), ('view.update', 'own'), ('view.delete', 'own'))
+	a (action, scope);
+insert into permission (role, action, scope)
+select p.role, a.action, case when a.action = 'map.delete' and p.role <> 'admin' then 'own' else 'all' end
+from permission p, unnest(array['map.view', 'map.add', 'map.delete']) a (action) where p.action = 'view.view';
 
 create table saved_view (
 	id          bigint generated always as identity primary key,
@@ -145,6 +148,41 @@ create table saved_view (
 create unique index saved_view_own on saved_view (owner_id, name) where deleted_at is null;
 create unique index saved_view_shared on saved_view (name) where deleted_at is null and shared_with is not null;
 
+-- Imports save what their --map says.
+
+create table saved_map (
+	id         bigint generated always as identity primary key,
+	name       text not null,
+	noun       text not null,
+	pairs      text not null,
+	owner_id   bigint references collaborator,
+	created_at timestamptz not null default now(),
+	updated_at timestamptz not null default now(),
+	deleted_at timestamptz,
+	changed_in bigint,
+	fictional  boolean not null default false,
+	constraint saved_map_name check (name ~ '^[^[:space:]$-][^[:space:]$]{0,49}$' and lower(name) = name),
+	constraint saved_map_pairs check (noun ~ '^[a-z]{1,20}$' and length(pairs) between 1 and 10000)
+);
+create unique index saved_map_key on saved_map (name) where deleted_at is null;
+
 -- The token and the reach of its owner are verified together.
 
 alter type identity add attribute reach bigint;
+
+-- Lists walk indexes in the order of their sort keys.
+
+create index customer_created_at on customer (created_at, id);
+create index customer_updated_at on customer (updated_at, id);
+create index contract_remaining_amount on contract (remaining_amount, id);
+create index contract_status on contract (status, id);
+create index contract_signed_at on contract (coalesce(signed_at, 'infinity'), id);
+create index contract_created_at on contract (created_at, id);
+create index contract_updated_at on contract (updated_at, id);
+create index event_name on event (coalesce(name, ''), id);
+create index event_start on event (coalesce(start_date, 'infinity'), id);
+create index event_end on event (coalesce(end_date, 'infinity'), id);
+create index event_location on event (coalesce(location, ''), id);
+create index event_attendees on event (coalesce(attendees, -1), id);
+create index event_created_at on event (created_at, id);
+create index event_updated_at on event (updated_at, id);

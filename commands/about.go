@@ -1,0 +1,96 @@
+package commands
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"crm/repo"
+)
+
+// This file adds contacts, notes and tags to the answer of `get` for a customer, contract or event.
+
+const mostShown = 3 // notes that people see; programs get up to repo.MostNotes
+
+// withAbout adds what belongs to the record to the answer of a `NOUN get ID`.
+func withAbout(get Command) Command {
+	run := get.Run
+	get.Run = func(ctx context.Context, s *Session, in Input) (Output, error) {
+		out, err := run(ctx, s, in)
+		if err != nil {
+			return out, err
+		}
+		about, err := s.DB.About(ctx, get.Noun(), Value[int64](in, "id"))
+		if get.Noun() == "customer" {
+			out.add("contacts", contactsCell(s, about.Contacts))
+		}
+		out.add("notes", notesCell(s, about.Notes))
+		out.add("tags", Nested{nonNil(about.Tags), strings.Join(about.Tags, ", ")})
+		return out, err
+	}
+	return get
+}
+
+// add adds a column to a single record.
+func (o *Output) add(name string, cell any) {
+	o.Columns = append(o.Columns, Column{Name: name, Absent: true})
+	o.Rows[0] = append(o.Rows[0], cell)
+}
+
+// nonNil returns the list, which is empty in JSON instead of null.
+func nonNil[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
+func contactsCell(s *Session, contacts []repo.Contact) Nested {
+	names := make([]string, len(contacts))
+	for i, c := range contacts {
+		names[i] = c.FullName + inBrackets(c.Role)
+	}
+	return Nested{
+		parts(s, contactFields, contacts, "id", "full_name", "role", "email", "phone", "first"),
+		strings.Join(names, ", "),
+	}
+}
+
+func notesCell(s *Session, notes []repo.Note) Nested {
+	var lines []string
+	for _, n := range notes[:min(len(notes), mostShown)] {
+		line := n.CreatedAt.In(s.Locale.Zone).Format(time.DateOnly) + " " + summary(n.Text)
+		if n.Due != nil && n.DoneAt == nil {
+			line += " (due " + n.Due.Format(time.DateOnly) + ")"
+		}
+		lines = append(lines, line)
+	}
+	if more := len(notes) - mostShown; more > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more: note list", more))
+	}
+	return Nested{
+		parts(s, noteFields, notes, "id", "text", "due", "done_at", "author", "created_at"),
+		strings.Join(lines, "\n"),
+	}
+}
+
+// parts returns records as objects with some of their fields, for JSON.
+func parts[T any](s *Session, fields []Field[T], records []T, names ...string) []map[string]any {
+	all := make([]map[string]any, len(records))
+	for i, r := range records {
+		all[i] = map[string]any{}
+		for _, f := range fields {
+			if !slices.Contains(names, f.Name) {
+				continue
+			}
+			value := f.Get(r)
+			if at, isTime := value.(time.Time); isTime {
+				value = at.In(s.Locale.Zone).Format(time.RFC3339)
+			}
+			all[i][f.Name] = value
+		}
+	}
+	return all
+}
