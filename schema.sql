@@ -1760,10 +1760,14 @@ $$;
 create function check_contact(contact bigint, kind text) returns void
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 begin
-	if contact is not null and standing_contact(contact, kind) is null then
+	if contact is null or standing_contact(contact, kind) is not null then
+		return;
+	elsif exists (select from collaborator c where c.id = contact and c.deleted_at is null) then
 		raise exception using errcode = '23514', constraint = kind || '_contact_role',
 			message = 'not a contact of that kind', detail = contact::text;
 	end if;
+	raise exception using errcode = '23503', constraint = 'no_such_record', message = 'no such collaborator',
+		detail = 'user ' || contact;
 end $$;
 
 -- Refuses values that are not sealed with a key in use, see sealing_key; nulls are skipped. DETAIL: the id of their
@@ -2015,6 +2019,7 @@ begin
 	if tg_op = 'INSERT' or new.contract_id <> old.contract_id then
 		perform from contract c where c.id = new.contract_id and c.deleted_at is null and c.status = 'signed' for share;
 		if not found then
+			perform check_record(null, new.contract_id, null);
 			raise exception using errcode = '23503', constraint = 'event_contract_signed',
 				message = 'no such signed contract', detail = new.contract_id::text;
 		end if;
@@ -2033,6 +2038,10 @@ begin
 		perform from contact n join contract k on k.id = new.contract_id
 		where n.id = new.contact_id and n.customer_id = k.customer_id and n.deleted_at is null for share of n;
 		if not found then
+			if not exists (select from contact n where n.id = new.contact_id and n.deleted_at is null) then
+				raise exception using errcode = '23503', constraint = 'no_such_record', message = 'no such contact',
+					detail = 'contact ' || new.contact_id;
+			end if;
 			raise exception using errcode = '23514', constraint = 'event_contact',
 				message = 'not a contact of the customer', detail = new.contact_id::text;
 		end if;
