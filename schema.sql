@@ -1580,6 +1580,7 @@ begin
 		outcome := 'mfa_none';
 		return;
 	end if;
+	update session i set factor_at = null where i.id = caller.session_id; -- the session goes on
 	perform note('user', caller.id, 'mfa-off', null);
 end $$;
 
@@ -1759,10 +1760,14 @@ $$;
 create function check_contact(contact bigint, kind text) returns void
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 begin
-	if contact is not null and standing_contact(contact, kind) is null then
+	if contact is null or standing_contact(contact, kind) is not null then
+		return;
+	elsif exists (select from collaborator c where c.id = contact and c.deleted_at is null) then
 		raise exception using errcode = '23514', constraint = kind || '_contact_role',
 			message = 'not a contact of that kind', detail = contact::text;
 	end if;
+	raise exception using errcode = '23503', constraint = 'no_such_record', message = 'no such collaborator',
+		detail = 'user ' || contact;
 end $$;
 
 -- Refuses values that are not sealed with a key in use, see sealing_key; nulls are skipped. DETAIL: the id of their
@@ -2014,6 +2019,7 @@ begin
 	if tg_op = 'INSERT' or new.contract_id <> old.contract_id then
 		perform from contract c where c.id = new.contract_id and c.deleted_at is null and c.status = 'signed' for share;
 		if not found then
+			perform check_record(null, new.contract_id, null);
 			raise exception using errcode = '23503', constraint = 'event_contract_signed',
 				message = 'no such signed contract', detail = new.contract_id::text;
 		end if;
@@ -2032,6 +2038,10 @@ begin
 		perform from contact n join contract k on k.id = new.contract_id
 		where n.id = new.contact_id and n.customer_id = k.customer_id and n.deleted_at is null for share of n;
 		if not found then
+			if not exists (select from contact n where n.id = new.contact_id and n.deleted_at is null) then
+				raise exception using errcode = '23503', constraint = 'no_such_record', message = 'no such contact',
+					detail = 'contact ' || new.contact_id;
+			end if;
 			raise exception using errcode = '23514', constraint = 'event_contact',
 				message = 'not a contact of the customer', detail = new.contact_id::text;
 		end if;
@@ -2240,8 +2250,8 @@ create table audit (
 	collaborator_id bigint,
 	session_id      bigint,
 	client          inet default inet_client_addr(),
-	-- customer, contact, contract, event, note, tag, view, map, user, payment, role, keyset or schema; any noun for refusals
-	-- and exports
+	-- customer, contact, contract, event, note, tag, view, map, user, payment, role, keyset or schema; any noun for
+	-- refusals and exports
 	entity          text not null,
 	entity_id       bigint not null,
 	action          text not null check (action ~ '^[a-z]+(-[a-z]+)*$'),
@@ -2858,7 +2868,8 @@ language sql stable security definer set search_path = :"schema", pg_temp as $$
 	from (select a.*, a as entry,
 		case when leads(a.action) then (select count(*) from audit b where b.batch = a.id) end as members from audit a
 		where a.collaborator_id = (select me_id()) and (a.action in ('add', 'update', 'delete', 'cancel', 'restore')
-				and a.entity in ('user', 'customer', 'contact', 'contract', 'event', 'note', 'tag', 'view', 'map', 'payment')
+				and a.entity in ('user', 'customer', 'contact', 'contract', 'event', 'note', 'tag', 'view', 'map',
+					'payment')
 			or leads(a.action) and exists (select from audit b where b.batch = a.id))
 			and a.batch is null and a.undoes is null and not a.derived
 			and not exists (select from audit u where u.undoes = a.id)
@@ -3165,8 +3176,8 @@ where (select reach('view.view')) = 0
 	or v.shared_with is not null and (select reached('view.delete')) = 0);
 
 create view saved_maps as
-select m.id, m.name, m.noun, m.pairs, m.owner_id, u.first_name || ' ' || u.last_name as owner, m.created_at, m.updated_at,
-	m.deleted_at
+select m.id, m.name, m.noun, m.pairs, m.owner_id, u.first_name || ' ' || u.last_name as owner, m.created_at,
+	m.updated_at, m.deleted_at
 from saved_map m left join collaborator u on u.id = m.owner_id, unnest('{1}'::integer[]) one
 where (select reach('map.view')) = 0;
 
@@ -3306,8 +3317,8 @@ grant execute on function
 		search_tokens(event), search_tokens(note)
 	to :"app";
 
-grant select on users, customers, contacts, contracts, payments, events, event_texts, notes, tags, saved_views, saved_maps,
-	audits to :"app";
+grant select on users, customers, contacts, contracts, payments, events, event_texts, notes, tags, saved_views,
+	saved_maps, audits to :"app";
 -- Columns that an update names in its conditions; everything else is read through the views.
 grant select (id, deleted_at) on collaborator, customer, contact, contract, event, note, tag, saved_view, saved_map
 	to :"app";

@@ -220,7 +220,7 @@ func givesAway(ctx context.Context, s *Session, in Input) error {
 	if err != nil || was.CustomerID == to || c.SalesID != nil && *c.SalesID == s.Me.ID {
 		return named(err, "customer", to)
 	}
-	contact := "nobody"
+	contact := "none"
 	if c.SalesContact != nil {
 		contact = *c.SalesContact
 	}

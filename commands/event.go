@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -70,7 +71,7 @@ func eventDetails() []Flag {
 }
 
 func eventCommands() Table {
-	support := Flag{Name: "support-id", Kind: OrNone(SupportID), Help: "the support contact; '' for none"}
+	support := Flag{Name: "support-id", Kind: OrNone(freeSupportID), Help: "the support contact; '' for none"}
 	return Table{
 		eventList(),
 		withAbout(getCommand("event", EventID, eventFields, (*repo.DB).Event)),
@@ -91,7 +92,7 @@ func eventCommands() Table {
 		},
 		{
 			Name: "event assign", Short: "Assign a support collaborator", Needs: action("event", "update"),
-			Args:  []Arg{idArg(openEventID), {Name: "support-id", Kind: SupportID, Help: "the support contact"}},
+			Args:  []Arg{idArg(openEventID), {Name: "support-id", Kind: freeSupportID, Help: "the support contact"}},
 			Flags: []Flag{{Name: "force", Kind: Switch, Help: "without a warning if they are booked twice"}},
 			Run:   assignEvent,
 		},
@@ -113,7 +114,7 @@ func eventCommands() Table {
 // eventList returns `event list`.
 func eventList() Command {
 	return Command{
-		Name: "event list", Short: "List events", Needs: action("event", "view"),
+		Name: "event list", Short: "List events, the first to start first", Needs: action("event", "view"),
 		Flags: listFlags(eventFields, repo.SortKeys[repo.Event](),
 			Flag{Name: "mine", Aliases: []string{"assigned"}, Kind: Switch, Help: "only those assigned to you"},
 			Flag{Name: "no-support", Kind: Switch, Help: "only those that wait for a support contact"},
@@ -171,6 +172,7 @@ func listEvents(ctx context.Context, s *Session, in Input) (Output, error) {
 	canceled := false
 	out, err := pages(ctx, s, in, eventFields, func(ctx context.Context, p repo.Page) (repo.List[repo.Event], error) {
 		f.Page = p
+		f.Sort = cmp.Or(p.Sort, "start_date")
 		found, err := s.DB.Events(ctx, f)
 		canceled = slices.ContainsFunc(found.Rows, func(e repo.Event) bool { return e.CanceledAt != nil })
 		return found, err

@@ -118,6 +118,9 @@ func pages[T any](ctx context.Context, s *Session, in Input, fields []Field[T],
 	rows, last := cut(fields, found.Rows, p.Limit)
 	out := list(fields, rows)
 	out.Limited = in.Has("limit")
+	if len(rows) == 0 {
+		out.Warnings = in.absent(ctx, s)
+	}
 	switch {
 	case last == nil:
 	case whole:
@@ -138,6 +141,22 @@ func pages[T any](ctx context.Context, s *Session, in Input, fields []Field[T],
 	}
 	out.Total = counted(found.Total)
 	return out, nil
+}
+
+// absent returns a warning for each record that the arguments and flags of a list name by an ID and that does not exist:
+// such a list is empty for another reason than one without matches.
+func (in Input) absent(ctx context.Context, s *Session) (warnings []string) {
+	for _, g := range in.given {
+		id, isID := in.values[g.name].(int64)
+		get, ok := s.Table.named(g.kind.Noun + " get")
+		if !isID || !ok || !s.May(get.Needs) {
+			continue
+		}
+		if _, err := get.Run(ctx, s, Input{values: map[string]any{"id": id}}); errors.Is(err, repo.ErrNotFound) {
+			warnings = append(warnings, err.Error())
+		}
+	}
+	return warnings
 }
 
 // cut returns at most limit records, and the ID of the last one if there are more.
