@@ -57,12 +57,8 @@ func (p *program) converse(ctx context.Context) error {
 	p.closers = append(p.closers, sh.Leave)
 	sh.Session.Typed = scripts == nil
 	p.conversed = true
-	if email := p.GetString("login"); email != "" {
-		// the record is not part of the output
-		err := sh.Run(ctx, shell.Script{Text: strings.NewReader("login --format table -- " + commands.Quote(email))})
-		if err != nil && scripts != nil {
-			return err
-		}
+	if err := p.login(ctx, sh); err != nil && scripts != nil {
+		return err
 	}
 	if id := p.line.Text("run-id"); id != "" {
 		if scripts == nil {
@@ -78,6 +74,15 @@ func (p *program) converse(ctx context.Context) error {
 	}
 	p.ended, err = sh.Meet(ctx, os.Stdin, os.Stdout, p.welcome(sh))
 	return err
+}
+
+// login signs in with the config's email, if there is one. The user's record is not part of the output.
+func (p *program) login(ctx context.Context, sh *shell.Shell) error {
+	email := p.GetString("login")
+	if email == "" {
+		return nil
+	}
+	return sh.Run(ctx, shell.Script{Text: strings.NewReader("login --format table -- " + commands.Quote(email))})
 }
 
 func (p *program) shell(db *repo.DB) *shell.Shell {

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"crm/commands"
 )
@@ -80,6 +81,50 @@ func TestHouse(t *testing.T) {
 			}
 			return true
 		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestSizes checks the sizes of lines, functions and files outside of tests, as docs/contributing.md has them.
+func TestSizes(t *testing.T) {
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		code := strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go")
+		if err != nil || d.IsDir() || !code && filepath.Ext(path) != ".sql" || strings.Contains(path, "testdata") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		lines := strings.Split(string(text), "\n")
+		for i, line := range lines {
+			if n := utf8.RuneCountInString(strings.ReplaceAll(line, "\t", "    ")); n > 120 {
+				t.Errorf("%s:%d has %d columns, want 120 at most", path, i+1, n)
+			}
+		}
+		if !code {
+			return nil
+		}
+		if len(lines) > 350 {
+			t.Errorf("%s has %d lines, want 350 at most: split it", path, len(lines))
+		}
+		set := token.NewFileSet()
+		file, err := parser.ParseFile(set, path, text, 0)
+		if err != nil {
+			return err
+		}
+		for _, decl := range file.Decls {
+			f, ok := decl.(*ast.FuncDecl)
+			if !ok {
+				continue
+			}
+			if n := set.Position(f.End()).Line - set.Position(f.Pos()).Line + 1; n > 60 {
+				t.Errorf("%s: %s has %d lines, want 60 at most", path, f.Name.Name, n)
+			}
+		}
 		return nil
 	})
 	if err != nil {

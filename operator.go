@@ -198,7 +198,7 @@ func (p *program) rotateKeys(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	show, leave := shell.Progress(os.Stderr, "sealing anew", p.GetBool("quiet"))
+	show, leave := shell.Progress(os.Stderr, "re-encrypting", p.GetBool("quiet"))
 	r := operator.Rotation{
 		Admin: admin, KeysetFile: p.keysetFile(), Say: p.say, Happened: p.reporter.Happened, Progress: show,
 	}
@@ -214,7 +214,7 @@ func (p *program) rotateKeys(ctx context.Context) error {
 		leave()
 	}
 	if ctx.Err() != nil {
-		p.say("what is sealed anew stays so: the same command goes on from there")
+		p.say("re-encrypted values stay so: the same command continues from there")
 	}
 	return err
 }

@@ -1759,10 +1759,14 @@ $$;
 create function check_contact(contact bigint, kind text) returns void
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 begin
-	if contact is not null and standing_contact(contact, kind) is null then
+	if contact is null or standing_contact(contact, kind) is not null then
+		return;
+	elsif exists (select from collaborator c where c.id = contact and c.deleted_at is null) then
 		raise exception using errcode = '23514', constraint = kind || '_contact_role',
 			message = 'not a contact of that kind', detail = contact::text;
 	end if;
+	raise exception using errcode = '23503', constraint = 'no_such_record', message = 'no such collaborator',
+		detail = 'user ' || contact;
 end $$;
 
 -- Refuses values that are not sealed with a key in use, see sealing_key; nulls are skipped. DETAIL: the id of their
@@ -2014,6 +2018,7 @@ begin
 	if tg_op = 'INSERT' or new.contract_id <> old.contract_id then
 		perform from contract c where c.id = new.contract_id and c.deleted_at is null and c.status = 'signed' for share;
 		if not found then
+			perform check_record(null, new.contract_id, null);
 			raise exception using errcode = '23503', constraint = 'event_contract_signed',
 				message = 'no such signed contract', detail = new.contract_id::text;
 		end if;
@@ -2032,6 +2037,10 @@ begin
 		perform from contact n join contract k on k.id = new.contract_id
 		where n.id = new.contact_id and n.customer_id = k.customer_id and n.deleted_at is null for share of n;
 		if not found then
+			if not exists (select from contact n where n.id = new.contact_id and n.deleted_at is null) then
+				raise exception using errcode = '23503', constraint = 'no_such_record', message = 'no such contact',
+					detail = 'contact ' || new.contact_id;
+			end if;
 			raise exception using errcode = '23514', constraint = 'event_contact',
 				message = 'not a contact of the customer', detail = new.contact_id::text;
 		end if;
@@ -2240,8 +2249,8 @@ create table audit (
 	collaborator_id bigint,
 	session_id      bigint,
 	client          inet default inet_client_addr(),
-	-- customer, contact, contract, event, note, tag, view, map, user, payment, role, keyset or schema; any noun for refusals
-	-- and exports
+	-- customer, contact, contract, event, note, tag, view, map, user, payment, role, keyset or schema; any noun for
+	-- refusals and exports
 	entity          text not null,
 	entity_id       bigint not null,
 	action          text not null check (action ~ '^[a-z]+(-[a-z]+)*$'),
@@ -2616,9 +2625,10 @@ end $$;
 -- needs the permission to view such records; of a view, access to it. Other entries, such as sign-ins and refusals,
 -- need audit.view, except about the caller's own account.
 create function history(of_entity text, of_id bigint)
-returns table (id bigint, at timestamptz, user_id bigint, user_name text, action text, before jsonb, after jsonb)
+returns table (id bigint, at timestamptz, user_id bigint, user_name text, action text, before jsonb, after jsonb,
+	record_id bigint)
 language sql stable security definer set search_path = :"schema", pg_temp as $$
-	select a.id, a.at, a.collaborator_id, c.first_name || ' ' || c.last_name, a.action, a.before, a.after
+	select a.id, a.at, a.collaborator_id, c.first_name || ' ' || c.last_name, a.action, a.before, a.after, a.entity_id
 	from audit a left join collaborator c on c.id = a.collaborator_id
 	where a.entity = of_entity
 		and a.entity_id = any (case of_entity when 'customer' then array(select merged_into(of_id))
@@ -2857,7 +2867,8 @@ language sql stable security definer set search_path = :"schema", pg_temp as $$
 	from (select a.*, a as entry,
 		case when leads(a.action) then (select count(*) from audit b where b.batch = a.id) end as members from audit a
 		where a.collaborator_id = (select me_id()) and (a.action in ('add', 'update', 'delete', 'cancel', 'restore')
-				and a.entity in ('user', 'customer', 'contact', 'contract', 'event', 'note', 'tag', 'view', 'map', 'payment')
+				and a.entity in ('user', 'customer', 'contact', 'contract', 'event', 'note', 'tag', 'view', 'map',
+					'payment')
 			or leads(a.action) and exists (select from audit b where b.batch = a.id))
 			and a.batch is null and a.undoes is null and not a.derived
 			and not exists (select from audit u where u.undoes = a.id)
@@ -3022,8 +3033,9 @@ begin
 end $$;
 
 -- Erases the personal data of a customer. In all its records every sealed column becomes null or, if it may not be
--- null, its value in erased ({"customer.full_name": "\x01…"}). In the trail, digests replace sealed values. Contracts,
--- events and amounts stay. It returns the number of changed entries.
+-- null, its value in erased ({"customer.full_name": "\x01…"}). In the trail, digests replace sealed values. The
+-- customer's tags are deleted, last, for these entries name no caller; they are not sealed, so the trail keeps their
+-- words. Contracts, events and amounts stay. It returns the number of changed entries.
 create function erase_customer(of_customer bigint, erased jsonb) returns bigint
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -3061,6 +3073,7 @@ begin
 	get diagnostics changed = row_count;
 	perform note(r.noun, i, 'erase', null) from records_of(of_customer) r, unnest(r.ids) i
 		where sealed_in(r.noun) <> '{}';
+	delete from tag t where t.customer_id in (select merged_into(of_customer));
 	return changed;
 end $$;
 
@@ -3162,8 +3175,8 @@ where (select reach('view.view')) = 0
 	or v.shared_with is not null and (select reached('view.delete')) = 0);
 
 create view saved_maps as
-select m.id, m.name, m.noun, m.pairs, m.owner_id, u.first_name || ' ' || u.last_name as owner, m.created_at, m.updated_at,
-	m.deleted_at
+select m.id, m.name, m.noun, m.pairs, m.owner_id, u.first_name || ' ' || u.last_name as owner, m.created_at,
+	m.updated_at, m.deleted_at
 from saved_map m left join collaborator u on u.id = m.owner_id, unnest('{1}'::integer[]) one
 where (select reach('map.view')) = 0;
 
@@ -3303,8 +3316,8 @@ grant execute on function
 		search_tokens(event), search_tokens(note)
 	to :"app";
 
-grant select on users, customers, contacts, contracts, payments, events, event_texts, notes, tags, saved_views, saved_maps,
-	audits to :"app";
+grant select on users, customers, contacts, contracts, payments, events, event_texts, notes, tags, saved_views,
+	saved_maps, audits to :"app";
 -- Columns that an update names in its conditions; everything else is read through the views.
 grant select (id, deleted_at) on collaborator, customer, contact, contract, event, note, tag, saved_view, saved_map
 	to :"app";

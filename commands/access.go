@@ -31,7 +31,7 @@ func accessCommands() Table {
 			Needs: action("user", "mfa"),
 			Args: []Arg{
 				{Name: "role", Kind: Role, Help: "the department's role"},
-				{Name: "state", Kind: onOff, Help: "whether it must"},
+				{Name: "state", Kind: onOff, Help: "on or off"},
 			},
 			Examples: []string{"user require-mfa sales off"}, Run: requireFactor,
 		},

@@ -68,7 +68,7 @@ type Kind struct {
 	// After returns fixed values that depend on the argument before; nil for none.
 	After func(s *Session, before string) []Choice
 	Live  func(ctx context.Context, s *Session) ([]Choice, error) // values from the database; nil for none
-	// Of returns a kind that depends on the argument before; nil for other kinds.
+	// Of returns a kind that depends on the argument before, for a flag on the first argument; nil for other kinds.
 	Of func(before string) Kind
 	// Search finds records in the database by name, the best match first; nil for other kinds.
 	Search func(ctx context.Context, s *Session, text string) ([]Choice, error)
@@ -84,6 +84,7 @@ type Kind struct {
 	// Clauses completes a value of several parts, of which word is typed. base is the part of word that stays; next
 	// are the choices after it. It is nil for other kinds.
 	Clauses func(s *Session, word string) (base string, next []Choice)
+	Ordered bool // Live and Search return the choices in the order of completion, whatever was used last
 	Files   bool // completed with names of files
 	Rest    bool // last argument only: takes all remaining words as one text
 	IsLine  bool // last argument only: takes the rest of the line, which is a command, as typed

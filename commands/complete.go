@@ -138,7 +138,7 @@ func (a *analysis) complete(words []Word) Completion {
 			a.onlyArgs = true
 		default:
 			if f, ok := a.awaits(words); ok {
-				return a.value(f.Kind, a.typing.Start, a.typing.Value, f.usage()+": "+f.Help)
+				return a.value(f.Kind.behind(a.record()), a.typing.Start, a.typing.Value, f.usage()+": "+f.Help)
 			}
 			used, _ = a.flag(words)
 		}
@@ -166,7 +166,7 @@ func (a *analysis) flagBeingTyped() Completion {
 	if !ok || f.Kind.IsSwitch() || !strings.HasPrefix(a.typing.Raw, name+"=") {
 		return Completion{Start: a.typing.Start, Word: a.typing.Value}
 	}
-	return a.value(f.Kind, a.typing.Start+len(name)+1, value, f.usage()+": "+f.Help)
+	return a.value(f.Kind.behind(a.record()), a.typing.Start+len(name)+1, value, f.usage()+": "+f.Help)
 }
 
 // flagChoices returns the flags that are not on the line yet.

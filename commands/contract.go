@@ -90,7 +90,7 @@ func contractCommands() Table {
 		},
 		updateCommand("contract", "Change a contract", openContractID, changes, updateContract,
 			"contract update 1 --total-amount 90000",
-			Flag{Name: "yes", Kind: Switch, Help: "move it to another contact's customer without asking"}),
+			Flag{Name: "yes", Kind: Switch, Help: "move it to another's customer, or change many, without asking"}),
 		statusCommand("sign", unsignedContractID, "Mark a contract as signed", "signed", false),
 		payCommand(),
 		statusCommand("cancel", unsignedContractID, "Cancel a contract that is not signed yet", "canceled", true),
@@ -180,7 +180,7 @@ func updateContract(ctx context.Context, s *Session, in Input) (Output, error) {
 func payCommand() Command {
 	return Command{
 		Name: "contract pay", Short: "Record a payment", Needs: action("contract", "update"), Pays: true,
-		Args:  []Arg{idArg(unpaidContractID), {Name: "amount", Kind: Payment, Help: "what was paid"}},
+		Args:  []Arg{idArg(unpaidContractID), {Name: "amount", Kind: Payment, Help: "the amount paid"}},
 		Flags: []Flag{{Name: "on", Kind: Day, Help: "the day of the payment (default today)"}},
 		Run:   payContract,
 	}
@@ -219,7 +219,7 @@ func givesAway(ctx context.Context, s *Session, in Input) error {
 	if err != nil || was.CustomerID == to || c.SalesID != nil && *c.SalesID == s.Me.ID {
 		return named(err, "customer", to)
 	}
-	contact := "nobody"
+	contact := "none"
 	if c.SalesContact != nil {
 		contact = *c.SalesContact
 	}

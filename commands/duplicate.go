@@ -121,7 +121,7 @@ var pairFields = []Field[repo.Pair]{
 	{Column{Name: "other_id"}, func(p repo.Pair) any { return p.Customer.ID }},
 	{Column{Name: "other_company"}, func(p repo.Pair) any { return orNil(p.Customer.CompanyName) }},
 	{Column{Name: "other_name"}, func(p repo.Pair) any { return orNil(p.Customer.FullName) }},
-	{Column{Name: "alike"}, func(p repo.Pair) any { return inLikeness(p.Likeness) }},
+	{Column{Name: "alike", Long: true}, func(p repo.Pair) any { return inLikeness(p.Likeness) }},
 }
 
 // duplicatesCommand returns `customer duplicates`.

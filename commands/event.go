@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -52,25 +53,25 @@ var deletedEventID = deletedKind(EventID,
 // eventDetails returns the flags of an event's columns, without its support contact.
 func eventDetails() []Flag {
 	return []Flag{
-		{Name: "name", Kind: Required(Text(nameLimit)), Help: "what it is called"},
-		{Name: "location", Kind: Text(textLimit), Help: "where it takes place; '' for none"},
-		{Name: "start-date", Kind: Moment, Help: "when it starts"},
+		{Name: "name", Kind: Required(Text(nameLimit)), Help: "the name of the event"},
+		{Name: "location", Kind: Text(textLimit), Help: "the place; '' for none"},
+		{Name: "start-date", Kind: Moment, Help: "the start; a time alone is today's"},
 		{
 			Name: "end-date", Kind: MomentEnd,
-			Help: "when it ends: a date alone is the whole day, a time alone is on the day of the start",
+			Help: "the end; a date alone is the whole day, a time alone is on the day of the start",
 		},
 		{Name: "contract-id", Kind: signedContractID, Help: "the signed contract that it belongs to"},
 		{
 			Name: "contact-id", Kind: OrNone(ContactID),
 			Help: "the customer's contact for this event; '' for the customer's own person",
 		},
-		{Name: "attendees", Kind: OrNone(Count), Help: "how many guests; '' for unknown"},
+		{Name: "attendees", Kind: OrNone(Count), Help: "the number of guests; '' for unknown"},
 		{Name: "comments", Kind: Note, Help: "notes, names of guests, in several lines; '' for none"},
 	}
 }
 
 func eventCommands() Table {
-	support := Flag{Name: "support-id", Kind: OrNone(SupportID), Help: "the support contact; '' for none"}
+	support := Flag{Name: "support-id", Kind: OrNone(freeSupportID), Help: "the support contact; '' for none"}
 	return Table{
 		eventList(),
 		wholeCommand("event", EventID, eventFields, (*repo.DB).WholeEvent),
@@ -85,13 +86,13 @@ func eventCommands() Table {
 		{
 			Name: "event note", Short: "Append a note to an event, with the date and your name",
 			Needs:    action("event", "update"),
-			Args:     []Arg{idArg(openEventID), {Name: "text", Kind: someNote, Help: "what to note"}},
+			Args:     []Arg{idArg(openEventID), {Name: "text", Kind: someNote, Help: "the text"}},
 			Examples: []string{`event note 1 "The caterer arrives at five"`},
 			Run:      noteEvent,
 		},
 		{
 			Name: "event assign", Short: "Assign a support collaborator", Needs: action("event", "update"),
-			Args:  []Arg{idArg(openEventID), {Name: "support-id", Kind: SupportID, Help: "who looks after it"}},
+			Args:  []Arg{idArg(openEventID), {Name: "support-id", Kind: freeSupportID, Help: "the support contact"}},
 			Flags: []Flag{{Name: "force", Kind: Switch, Help: "without a warning if they are booked twice"}},
 			Run:   assignEvent,
 		},
@@ -113,7 +114,7 @@ func eventCommands() Table {
 // eventList returns `event list`.
 func eventList() Command {
 	return Command{
-		Name: "event list", Short: "List events", Needs: action("event", "view"),
+		Name: "event list", Short: "List events, the first to start first", Needs: action("event", "view"),
 		Flags: listFlags(eventFields, repo.SortKeys[repo.Event](),
 			Flag{Name: "mine", Aliases: []string{"assigned"}, Kind: Switch, Help: "only those assigned to you"},
 			Flag{Name: "no-support", Kind: Switch, Help: "only those that wait for a support contact"},
@@ -171,6 +172,7 @@ func listEvents(ctx context.Context, s *Session, in Input) (Output, error) {
 	canceled := false
 	out, err := pages(ctx, s, in, eventFields, func(ctx context.Context, p repo.Page) (repo.List[repo.Event], error) {
 		f.Page = p
+		f.Sort = cmp.Or(p.Sort, "start_date")
 		found, err := s.DB.Events(ctx, f)
 		canceled = slices.ContainsFunc(found.Rows, func(e repo.Event) bool { return e.CanceledAt != nil })
 		return found, err

@@ -24,7 +24,14 @@ func historyCommand(noun string, kind Kind) Command {
 			if err != nil {
 				return Output{}, named(err, noun, id)
 			}
-			return list(changeFields, changesOf(entries)), nil
+			fields := slices.Clone(changeFields)
+			merged := slices.ContainsFunc(entries, func(e repo.Entry) bool { return e.RecordID != id })
+			for i, f := range fields {
+				if f.Name == "record_id" {
+					fields[i].Detail = !merged
+				}
+			}
+			return list(fields, changesOf(entries)), nil
 		},
 	}
 }
@@ -34,8 +41,20 @@ type change struct {
 	at             time.Time
 	userID         *int64
 	user           *string
+	recordID       int64
 	action, column string
 	from, to       any
+}
+
+var changeFields = []Field[change]{
+	{Column{Name: "at"}, func(c change) any { return c.at }},
+	{Column{Name: "record_id"}, func(c change) any { return c.recordID }},
+	{Column{Name: "user_id", Detail: true}, func(c change) any { return deref(c.userID) }},
+	{Column{Name: "user"}, func(c change) any { return deref(c.user) }},
+	{Column{Name: "action", Whole: true}, func(c change) any { return c.action }},
+	{Column{Name: "field", Whole: true}, func(c change) any { return orNil(c.column) }},
+	{Column{Name: "from", Long: true}, func(c change) any { return c.from }},
+	{Column{Name: "to", Long: true}, func(c change) any { return c.to }},
 }
 
 // changesOf returns a row for each column that an entry changed, in the order of their names.
@@ -49,12 +68,12 @@ func changesOf(entries []repo.Entry) []change {
 		maps.Copy(columns, e.Before)
 		for _, column := range slices.Sorted(maps.Keys(columns)) {
 			all = append(all, change{
-				e.At, e.UserID, e.UserName, e.Action, column, trailCell(column, e.Before[column]),
+				e.At, e.UserID, e.UserName, e.RecordID, e.Action, column, trailCell(column, e.Before[column]),
 				trailCell(column, e.After[column]),
 			})
 		}
 		if len(columns) == 0 {
-			all = append(all, change{e.At, e.UserID, e.UserName, e.Action, "", nil, nil})
+			all = append(all, change{e.At, e.UserID, e.UserName, e.RecordID, e.Action, "", nil, nil})
 		}
 	}
 	return all

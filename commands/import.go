@@ -92,10 +92,7 @@ func targetsOf(noun string, c Command, names map[string]string) (targets []targe
 		add(a.Name, a.Kind, !a.Optional)
 	}
 	for _, f := range c.Flags {
-		if f.Name == "where" { // from here on the flags select many records
-			break
-		}
-		if !f.Kind.IsSwitch() {
+		if !f.Kind.IsSwitch() && !f.Selects {
 			add(f.Name, f.Kind, f.Required)
 		}
 	}
@@ -131,8 +128,8 @@ func (m importable) command() Command {
 		Flags: []Flag{
 			{
 				Name: "map", Kind: headerMap,
-				Help: `columns of headers that are not recognized: "Société=company_name,…", or the name of a saved map; ` +
-					`"Code=" skips a column`,
+				Help: `columns of headers that are not recognized: "Société=company_name,…", or the name of a saved ` +
+					`map; "Code=" skips a column`,
 			},
 			{Name: "save-map", Kind: newName, Help: "save what --map says under this name"},
 			{Name: "dry-run", Kind: Switch, Help: "write nothing; show what an import would do"},
@@ -201,6 +198,7 @@ func (m importable) add(ctx context.Context, s *Session, in Input, own map[strin
 	defer file.Close()
 	i := &importing{
 		importable: m, in: in, path: path, file: file, key: Value[string](in, "key"),
+		atomic:  s.DB.IsAtomic(),
 		refused: rejects{file: path, header: file.Header.Cells},
 	}
 	defer i.refused.drop()
@@ -226,30 +224,32 @@ func (m importable) add(ctx context.Context, s *Session, in Input, own map[strin
 	if err := i.refused.keep(); err != nil {
 		return Output{}, err
 	}
-	switch {
-	case i.file.Changed():
-		return Output{}, &worded{
-			path + " was changed while it was read: nothing was imported", "import it again",
-			repo.ErrConflict,
-		}
-	case i.refused.count > 0 && (!in.Has("skip-bad") || i.added+i.changed+i.same == 0):
-		return Output{}, i.failed()
-	case in.Has("dry-run"):
-		if s.DB.IsAtomic() {
-			return Output{}, usagef("--dry-run is not possible in an atomic script")
-		}
-		return i.answer(), nil
-	}
-	if err := db.EndImport(ctx); err != nil {
-		return Output{}, err
-	}
-	if i.added+i.changed == 0 {
-		return i.answer(), nil // nothing is on the trail
-	}
-	if err := commit(ctx); err != nil {
+	if err := i.end(ctx, commit); err != nil {
 		return Output{}, err
 	}
 	return i.answer(), nil
+}
+
+// end commits an import, unless it is a dry run or has changed nothing. It returns an error if the file has changed, or
+// if rows are refused.
+func (i *importing) end(ctx context.Context, commit func(context.Context) error) error {
+	switch {
+	case i.file.Changed():
+		return &worded{
+			i.path + " was changed while it was read: nothing was imported", "import it again", repo.ErrConflict,
+		}
+	case i.refused.count > 0 && (!i.in.Has("skip-bad") || i.added+i.changed+i.same == 0):
+		return i.failed()
+	case i.in.Has("dry-run"):
+		if i.atomic {
+			return usagef("--dry-run is not possible in an atomic script")
+		}
+		return nil
+	}
+	if err := i.s.DB.EndImport(ctx); err != nil || i.added+i.changed == 0 {
+		return err // an import without a change is not on the trail
+	}
+	return commit(ctx)
 }
 
 // all reads the rows and writes them in batches.

@@ -28,6 +28,7 @@ type importing struct {
 	unused  []int  // headers that nothing is imported from
 	filled  []bool // headers with a value in some row
 	key     string
+	atomic  bool // in an atomic script
 	known   known
 	seen    map[string]int      // the line of each key
 	others  *repo.CustomerIndex // of customers only

@@ -86,7 +86,7 @@ func recordArgs(optional bool) []Arg {
 
 func noteCommands() Table {
 	due := Flag{Name: "due", Kind: OrNone(Day), Help: "the day on which it waits for you in the inbox; '' for none"}
-	changes := []Flag{{Name: "text", Kind: Required(Note), Help: "what it says"}, due}
+	changes := []Flag{{Name: "text", Kind: Required(Note), Help: "the text"}, due}
 	return Table{
 		{
 			Name: "note list", Short: "List the notes on a record, or all", Needs: action("note", "view"),
@@ -102,7 +102,7 @@ func noteCommands() Table {
 		getCommand("note", NoteID, noteFields, (*repo.DB).Note),
 		{
 			Name: "note add", Short: "Add a note to a customer, contract or event", Needs: action("note", "add"),
-			Args:     append(recordArgs(false), Arg{Name: "text", Kind: someNote, Help: "what to note"}),
+			Args:     append(recordArgs(false), Arg{Name: "text", Kind: someNote, Help: "the text"}),
 			Flags:    []Flag{due},
 			Examples: []string{`note add customer 2 "Call back about the caterer" --due +3d`},
 			Run:      addNote,

@@ -95,5 +95,8 @@ func OrNone(k Kind) Kind {
 		}
 		return parse(s, text)
 	}
+	if of := k.Of; of != nil {
+		k.Of = func(before string) Kind { return OrNone(of(before)) }
+	}
 	return k
 }

@@ -75,8 +75,8 @@ type Column struct {
 	Absent bool   // left out of a single record if it has no value
 }
 
-// Nested is a cell with parts. JSON formats print the parts, other formats for programs their JSON as a text. People read
-// Text or, if it is empty, the JSON.
+// Nested is a cell with parts. JSON formats print the parts, other formats for programs their JSON as a text. Formats
+// for people print Text or, if it is empty, the JSON.
 type Nested struct {
 	Value any
 	Text  string

@@ -229,8 +229,16 @@ func (b *binder) flag(words []Word) (used int, err error) {
 		return used, usagef("%s is given twice", label)
 	}
 	b.end = words[used-1].End
-	b.bindings = append(b.bindings, binding{f.Name, label, f.Kind, value})
+	b.bindings = append(b.bindings, binding{f.Name, label, f.Kind.behind(b.record()), value})
 	return used, nil
+}
+
+// record returns the text of the first argument, which is the record that the command changes; "" if it is missing.
+func (b *binder) record() string {
+	if i := slices.IndexFunc(b.bindings, func(g binding) bool { return !strings.HasPrefix(g.label, "--") }); i >= 0 {
+		return b.bindings[i].text
+	}
+	return ""
 }
 
 func (b *binder) unknown(name string) error {

@@ -118,6 +118,9 @@ func pages[T any](ctx context.Context, s *Session, in Input, fields []Field[T],
 	rows, last := cut(fields, found.Rows, p.Limit)
 	out := list(fields, rows)
 	out.Limited = in.Has("limit")
+	if len(rows) == 0 {
+		out.Warnings = in.absent(ctx, s)
+	}
 	switch {
 	case last == nil:
 	case whole:
@@ -138,6 +141,22 @@ func pages[T any](ctx context.Context, s *Session, in Input, fields []Field[T],
 	}
 	out.Total = counted(found.Total)
 	return out, nil
+}
+
+// absent returns a warning for each record that the arguments and flags of a list name by an ID and that does not exist:
+// such a list is empty for another reason than one without matches.
+func (in Input) absent(ctx context.Context, s *Session) (warnings []string) {
+	for _, g := range in.given {
+		id, isID := in.values[g.name].(int64)
+		get, ok := s.Table.named(g.kind.Noun + " get")
+		if !isID || !ok || !s.May(get.Needs) {
+			continue
+		}
+		if _, err := get.Run(ctx, s, Input{values: map[string]any{"id": id}}); errors.Is(err, repo.ErrNotFound) {
+			warnings = append(warnings, err.Error())
+		}
+	}
+	return warnings
 }
 
 // cut returns at most limit records, and the ID of the last one if there are more.
@@ -271,13 +290,3 @@ func orNil[T comparable](value T) any {
 }
 
 func action(noun, verb string) security.Action { return security.Action(noun + "." + verb) }
-
-var changeFields = []Field[change]{
-	{Column{Name: "at"}, func(c change) any { return c.at }},
-	{Column{Name: "user_id", Detail: true}, func(c change) any { return deref(c.userID) }},
-	{Column{Name: "user"}, func(c change) any { return deref(c.user) }},
-	{Column{Name: "action", Whole: true}, func(c change) any { return c.action }},
-	{Column{Name: "field", Whole: true}, func(c change) any { return orNil(c.column) }},
-	{Column{Name: "from", Long: true}, func(c change) any { return c.from }},
-	{Column{Name: "to", Long: true}, func(c change) any { return c.to }},
-}

@@ -95,7 +95,7 @@ func shellCommands() Table {
 			Name: "help", Short: "Show the commands, or explain one", Needs: security.Public,
 			Args: []Arg{
 				{Name: "noun", Kind: helpNoun, Help: "a noun or a session command", Optional: true},
-				{Name: "verb", Kind: helpVerb, Help: "what to do with it", Optional: true},
+				{Name: "verb", Kind: helpVerb, Help: "a verb of the noun", Optional: true},
 			},
 			Examples: []string{"help", "help customer", "help contract pay"},
 			Run:      runHelp,
@@ -146,7 +146,7 @@ func watchCommand() Command {
 		Args: []Arg{
 			{
 				Name: "seconds", Kind: Number("SECONDS", 1, 86_400),
-				Help: "how long to wait in between (default 2)", Optional: true,
+				Help: "the seconds between two runs (default 2)", Optional: true,
 			},
 			{Name: "command", Kind: Line, Help: "a command that only reads"},
 		},

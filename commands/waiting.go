@@ -8,73 +8,46 @@ import (
 	"crm/security"
 )
 
-// A task is something that waits for the signed-in user, and the command that shows it.
-type task struct {
-	count         int64
-	noun, rest    string
-	command       string
-	permittedWith security.Action
-}
-
-// text is the task for people: "2 contracts of yours to be signed".
-func (t task) text() string { return Plural(t.count, t.noun) + " " + t.rest }
-
-var taskFields = []Field[task]{
-	{Column{Name: "count"}, func(t task) any { return t.count }},
-	{Column{Name: "waiting", Whole: true}, func(t task) any { _, what, _ := strings.Cut(t.text(), " "); return what }},
-	{Column{Name: "command", Whole: true}, func(t task) any { return t.command }},
-}
-
 func waitingCommands() Table {
 	return Table{{
-		Name: "inbox", Short: "Show the work that waits for you, and the commands to list it", Needs: security.SignedIn,
+		Name: "inbox", Short: "Show the work that waits for you, the most urgent first", Needs: security.SignedIn,
 		Flags: []Flag{formatFlag}, Examples: []string{"inbox"},
 		Run: func(ctx context.Context, s *Session, _ Input) (Output, error) {
-			tasks, err := tasksOf(ctx, s)
-			out := list(taskFields, tasks)
-			if err == nil && len(tasks) == 0 {
-				out.Message = "nothing waits for you"
+			piles, err := inbox(ctx, s)
+			var all []duty
+			var more []string
+			for _, p := range piles {
+				all = append(all, p.duties...)
+				if int64(len(p.duties)) < p.total {
+					more = append(more, fmt.Sprintf("the first %d of %s: %s", len(p.duties), p.text(), p.list))
+				}
+			}
+			out := list(dutyFields, all)
+			out.addMessage(more...)
+			if err == nil && len(all) == 0 {
+				out.Message = nothingWaits
 			}
 			return out, err
 		},
 	}}
 }
 
-// tasksOf is what waits for the signed-in user.
-func tasksOf(ctx context.Context, s *Session) ([]task, error) {
-	w, err := s.DB.Waiting(ctx, s.Locale.Now())
-	var tasks []task
-	for _, t := range []task{
-		{w.Unsigned, "contract", "of yours to be signed", "contract list --mine --unsigned", "contract.update"},
-		{
-			w.Unpaid, "signed contract", "of yours to be paid", "contract list --mine --status signed --unpaid",
-			"contract.update",
-		},
-		{w.NoSupport, "coming event", "without support", "event list --no-support --from today", "event.update"},
-		{w.Due, "follow-up", "of yours due", "note list --mine --due today", "note.update"},
-		{w.Mine, "event", "of yours in the next 7 days", "event list --mine --from today --to +7d", "event.update"},
-	} {
-		if t.count > 0 && s.May(t.permittedWith) {
-			tasks = append(tasks, t)
-		}
-	}
-	return tasks, err
-}
+const nothingWaits = "nothing waits for you"
 
-// Waiting is what waits for the signed-in user, a line each for people; nothing when the database
-// does not say.
+// Waiting returns what waits for the signed-in user, one line for each kind of work. It returns nothing if the database
+// does not answer.
 func Waiting(ctx context.Context, s *Session) []string {
-	tasks, err := tasksOf(ctx, s)
+	piles, err := inbox(ctx, s)
 	if err != nil {
 		return nil
 	}
-	if len(tasks) == 0 {
-		return []string{"nothing waits for you"}
+	if len(piles) == 0 {
+		return []string{nothingWaits}
 	}
-	lines := make([]string, len(tasks))
+	lines := make([]string, len(piles))
 	head := "waiting: "
-	for i, t := range tasks {
-		lines[i] = head + t.text()
+	for i, p := range piles {
+		lines[i] = head + p.text()
 		head = strings.Repeat(" ", len(head))
 	}
 	return lines

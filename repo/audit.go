@@ -22,6 +22,7 @@ type Entry struct {
 	UserName      *string
 	Action        string // add, update, delete, cancel, restore, purge; sign-in, export and others change no record
 	Before, After map[string]any
+	RecordID      int64 // of a customer also one that was merged into it
 }
 
 type entryRow struct {
@@ -32,6 +33,11 @@ type entryRow struct {
 	Action   string    `db:"action"`
 	Before   values    `db:"before"`
 	After    values    `db:"after"`
+}
+
+type historyRow struct {
+	entryRow
+	RecordID int64 `db:"record_id"`
 }
 
 // values holds numbers as they are written: an amount never becomes a float.
@@ -71,8 +77,10 @@ func (db *DB) History(ctx context.Context, entity string, id int64) ([]Entry, er
 			return nil, err
 		}
 	}
-	query := squirrel.Expr("select "+strings.Join(columns[entryRow](), ", ")+" from history($1, $2)", entity, id)
-	entries, err := list(ctx, db, query, shaped(func(r entryRow) Entry { return db.openEntry(entity, r) }))
+	query := squirrel.Expr("select "+strings.Join(columns[historyRow](), ", ")+" from history($1, $2)", entity, id)
+	entries, err := list(ctx, db, query, shaped(func(r historyRow) Entry {
+		return db.openEntry(entity, r.RecordID, r.entryRow)
+	}))
 	if err == nil && len(entries) == 0 {
 		return nil, ErrNotFound
 	}
@@ -82,14 +90,14 @@ func (db *DB) History(ctx context.Context, entity string, id int64) ([]Entry, er
 // RecentChanges returns the changes of one record in the last ten minutes, oldest first.
 func (db *DB) RecentChanges(ctx context.Context, entity string, id int64) ([]Entry, error) {
 	query := squirrel.Expr("select "+strings.Join(columns[entryRow](), ", ")+
-		" from history($1, $2) where at > clock_timestamp() - interval '10 minutes' and action in ('add', 'update', "+
-		"'restore')", entity, id)
-	return list(ctx, db, query, shaped(func(r entryRow) Entry { return db.openEntry(entity, r) }))
+		" from history($1, $2) where record_id = $2 and at > clock_timestamp() - interval '10 minutes' "+
+		"and action in ('add', 'update', 'restore')", entity, id)
+	return list(ctx, db, query, shaped(func(r entryRow) Entry { return db.openEntry(entity, id, r) }))
 }
 
-func (db *DB) openEntry(entity string, r entryRow) Entry {
+func (db *DB) openEntry(entity string, id int64, r entryRow) Entry {
 	before, after := db.openValues(entity, r.Before), db.openValues(entity, r.After)
-	return Entry{r.ID, r.At, r.UserID, r.UserName, r.Action, before, after}
+	return Entry{r.ID, r.At, r.UserID, r.UserName, r.Action, before, after, id}
 }
 
 // Placeholders for a personal value.
@@ -204,7 +212,7 @@ func (db *DB) Audits(ctx context.Context, f AuditFilter) (List[AuditEntry], erro
 	}
 	fetch := func(p Page) (List[AuditEntry], error) {
 		return listPage(ctx, db, q, "audits", p, AuditSorts(), shaped(func(r auditRow) AuditEntry {
-			return AuditEntry{db.openEntry(r.Entity, r.entryRow), r.Client, r.SessionID, r.Entity, r.EntityID, r.Undoes}
+			return AuditEntry{db.openEntry(r.Entity, r.EntityID, r.entryRow), r.Client, r.SessionID, r.Entity, r.EntityID, r.Undoes}
 		}))
 	}
 	if f.Search == "" {

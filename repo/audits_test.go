@@ -57,7 +57,7 @@ func TestAudits(t *testing.T) {
 		where entity = 'customer' and entity_id = $1 and action = 'add'`, c)
 	if name := ok[[]repo.Entry](t)(
 		w.as("support1").History(ctx, "customer", c))[0].After["full_name"]; name != "Lou of sales1" {
-		t.Errorf("sealed anew it reads %v", name)
+		t.Errorf("re-encrypted it reads %v", name)
 	}
 	w.verify()
 }

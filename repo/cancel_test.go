@@ -80,9 +80,6 @@ func TestCancelFrees(t *testing.T) {
 	if clashes := ok[[]repo.Event](t)(manage.Overlapping(ctx, other)); len(clashes) != 0 {
 		t.Errorf("overlaps with %+v", clashes)
 	}
-	if got := ok[repo.Waiting](t)(w.as("support1").Waiting(ctx, time.Now())); got.Mine != 1 || got.NoSupport != 0 {
-		t.Errorf("waiting: %+v, want the other event only", got)
-	}
 	page := repo.Page{Limit: 9}
 	for _, c := range []struct {
 		f    repo.EventFilter

@@ -38,7 +38,7 @@ var wordings = map[string]wording{
 		ErrInvalid, "user %s is not a support contact: want a collaborator with the role support",
 	},
 
-	"contract_customer_id_fkey": {ErrNotFound, "no customer %s"},
+	"contract_customer_id_fkey": {ErrNotFound, "there is no customer %s"},
 	"contract_state": {
 		ErrConflict,
 		"a contract cannot go %s: to_send → pending → signed → finished, canceled from to_send and pending",
@@ -50,13 +50,13 @@ var wordings = map[string]wording{
 	"contract_finished_unpaid": {
 		ErrConflict, "a finished contract has nothing left to pay: pay what remains first",
 	},
-	"payment_contract_id_fkey": {ErrNotFound, "no contract %s"},
+	"payment_contract_id_fkey": {ErrNotFound, "there is no contract %s"},
 	"payment_contract_closed":  {ErrConflict, "a %s contract takes no payments"},
 	"payment_future":           {ErrInvalid, "invalid --on: the day of a payment is not in the future"},
 	"payment_not_zero":         {ErrInvalid, "invalid amount: a payment is not 0"},
 	"payment_date":             {ErrInvalid, "invalid date of the payment: between 1900 and 9999"},
 
-	"contact_customer_id_fkey": {ErrNotFound, "no customer %s"},
+	"contact_customer_id_fkey": {ErrNotFound, "there is no customer %s"},
 	"contact_too_many":         {ErrConflict, "customer %s has 100 contacts, and no more are possible: delete some"},
 
 	"event_contact": {ErrInvalid, "invalid --contact-id: contact %s is not one of the event's customer"},

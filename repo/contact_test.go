@@ -148,7 +148,7 @@ func TestEventContact(t *testing.T) {
 	}
 	is(t, failed(w.as("admin").UpdateEvent(ctx, e.ID, repo.Change{"contact_id": foreign})), repo.ErrInvalid,
 		"another customer's contact")
-	is(t, failed(w.as("admin").UpdateEvent(ctx, e.ID, repo.Change{"contact_id": int64(999)})), repo.ErrInvalid,
+	is(t, failed(w.as("admin").UpdateEvent(ctx, e.ID, repo.Change{"contact_id": int64(999)})), repo.ErrNotFound,
 		"no contact")
 	is(t, failed(w.as("admin").UpdateEvent(ctx, e.ID, repo.Change{"contract_id": w.contract(other, 5, "signed").ID})),
 		repo.ErrInvalid, "a contract of another customer")

@@ -158,10 +158,18 @@ func (db *DB) AppendNote(ctx context.Context, id int64, note string) (Event, err
 
 // Overlapping returns the other live events of the event's support contact at overlapping times.
 func (db *DB) Overlapping(ctx context.Context, e Event) ([]Event, error) {
-	if e.SupportID == nil || e.StartDate == nil || e.EndDate == nil {
+	if e.SupportID == nil {
 		return nil, nil
 	}
-	q := events.from().Where(squirrel.Eq{"support_id": *e.SupportID, "deleted_at": nil}).
+	return db.Busy(ctx, e, []int64{*e.SupportID})
+}
+
+// Busy returns the other live events at the time of the event that have one of the support contacts.
+func (db *DB) Busy(ctx context.Context, e Event, contacts []int64) ([]Event, error) {
+	if e.StartDate == nil || e.EndDate == nil {
+		return nil, nil
+	}
+	q := events.from().Where(squirrel.Eq{"support_id": contacts, "deleted_at": nil}).
 		Where("id <> ? and start_date < ? and end_date > ?", e.ID, *e.EndDate, *e.StartDate).OrderBy("start_date", "id")
 	return list(ctx, db, q, events.row(db))
 }

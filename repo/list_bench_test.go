@@ -106,15 +106,6 @@ func listings(w *world) []listing {
 		{"events/from", events(repo.EventFilter{Page: page, From: &now})},
 		{"events/day", events(repo.EventFilter{Page: page, From: &now, To: ptr(now.Add(24 * time.Hour))})},
 		{"events/by-start", events(repo.EventFilter{Page: sorted("start_date", false)})},
-		{"waiting/sales", func(ctx context.Context, db *repo.DB) error {
-			return failed(w.as("sales1").Waiting(ctx, now))
-		}},
-		{"waiting/support", func(ctx context.Context, db *repo.DB) error {
-			return failed(w.as("support1").Waiting(ctx, now))
-		}},
-		{"waiting/manage", func(ctx context.Context, db *repo.DB) error {
-			return failed(w.as("manage").Waiting(ctx, now))
-		}},
 	}
 }
 

@@ -292,7 +292,10 @@ func (w *world) trials(set int) []trial {
 			}, "update saved_view set deleted_at = now() where id = $1", []any{v.ID}})
 		m := ok[repo.Map](w.t)(w.as(author).AddMap(ctx, author, "customer", "Firma=company_name"))
 		list = append(list,
-			trial{"map.view", set, func(db *repo.DB) error { return failed(db.Maps(ctx)) }, "select * from saved_maps", nil},
+			trial{
+				"map.view", set, func(db *repo.DB) error { return failed(db.Maps(ctx)) },
+				"select * from saved_maps", nil,
+			},
 			trial{"map.add", set, func(db *repo.DB) error {
 				return failed(db.AddMap(ctx, "new", "customer", "Firma=company_name"))
 			}, "insert into saved_map (name, noun, pairs) values ('new', 'customer', 'Firma=company_name')", nil},

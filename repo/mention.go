@@ -192,8 +192,8 @@ func (w word) mentioned() squirrel.Sqlizer {
 	return or
 }
 
-// candidates is the condition for the candidates of a page that meet where, or at least for the first of them. Walks come
-// last: they stop where the other parts have filled the page.
+// candidates returns a query for the candidates of a page that satisfy where, or at least for the first of them. Walks
+// come last: they stop when the other parts have filled the page.
 func (m mentions) candidates(p Page, where squirrel.And) squirrel.Sqlizer {
 	conditions := append(squirrel.And{isDeleted(p.Deleted)}, where...)
 	sql, args := "select null::bigint as id", []any{}

@@ -90,10 +90,11 @@ func TestFollowUps(t *testing.T) {
 	w.noteOf("sales1", "customer", c, repo.Change{"text": "Later", "due": "2030-06-05"})
 	w.noteOf("sales2", "customer", c, repo.Change{"text": "Somebody else", "due": "2030-06-01"})
 	plain := w.noteOf("sales1", "customer", c, repo.Change{"text": "No follow-up"})
-	waits := func(when string, want int64) {
+	waits := func(when string, want int) {
 		t.Helper()
-		if got := ok[repo.Waiting](t)(w.as("sales1").Waiting(ctx, today)); got.Due != want {
-			t.Errorf("%s: %d follow-ups are due, want %d", when, got.Due, want)
+		f := repo.NoteFilter{Page: repo.Page{Limit: 9}, AuthorID: w.ids["sales1"], Due: &today}
+		if got := ok[repo.List[repo.Note]](t)(w.as("sales1").Notes(ctx, f)).Rows; len(got) != want {
+			t.Errorf("%s: %d follow-ups are due, want %d", when, len(got), want)
 		}
 	}
 	waits("due", 1)

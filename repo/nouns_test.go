@@ -35,7 +35,8 @@ func TestNounsAreTheDatabases(t *testing.T) {
 	viewed := read[[]string](w,
 		"select array_agg(distinct split_part(action, '.', 1)) from permission where action like '%.view'")
 	slices.Sort(viewed)
-	if want := slices.Sorted(slices.Values(append(repo.Nouns(), "audit", "tag", "view", "map"))); !slices.Equal(viewed, want) {
+	want := slices.Sorted(slices.Values(append(repo.Nouns(), "audit", "tag", "view", "map")))
+	if !slices.Equal(viewed, want) {
 		t.Errorf("the permissions to view are those of %v, want %v", viewed, want)
 	}
 	if roles, want := read[[]string](w, "select array_agg(name order by name) from role"),

@@ -115,6 +115,8 @@ func TestContacts(t *testing.T) {
 			sales = nil
 		case "support1", "support2":
 			support = nil
+		case "sales9", "support9", "missing":
+			sales, support = repo.ErrNotFound, repo.ErrNotFound
 		}
 		admin := w.as("admin")
 		is(t, failed(admin.UpdateCustomer(ctx, customer, repo.Change{"sales_id": &id})), sales, "customer of %s",

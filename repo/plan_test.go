@@ -87,5 +87,4 @@ func TestParallelPlans(t *testing.T) {
 		ok[repo.List[repo.Contract]](t)(db.Contracts(ctx, repo.ContractFilter{Page: p, Unpaid: true}))
 		ok[repo.List[repo.Event]](t)(db.Events(ctx, repo.EventFilter{Page: p}))
 	}
-	ok[repo.Waiting](t)(w.as("sales1").Waiting(ctx, time.Now()))
 }

@@ -104,7 +104,6 @@ func reads(ctx context.Context, db *repo.DB, customer, contract, event int64) []
 	say(db.Users(ctx, repo.UserFilter{Page: page, Role: "sales"}))
 	say(db.User(ctx, 1))
 	say(db.Find(ctx, "lou", 5))
-	say(db.Waiting(ctx, now.Truncate(time.Hour)))
 	say(db.History(ctx, "customer", customer))
 	say(db.Audits(ctx, repo.AuditFilter{
 		Page: repo.Page{Limit: 50}, Entity: "contract", Since: ptr(now.Add(-time.Hour)),

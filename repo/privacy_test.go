@@ -41,8 +41,8 @@ func TestExportCustomer(t *testing.T) {
 		t.Errorf("the customer: %v", data.Customer)
 	}
 	contracts, payments, events := data.Records["contract"], data.Records["payment"], data.Records["event"]
-	if len(contracts) != 1 || contracts[0]["remaining_amount"] != "1190.40" || len(payments) != 1 ||
-		payments[0]["amount"] != "10.10" ||
+	if len(contracts) != 1 || fmt.Sprint(contracts[0]["remaining_amount"]) != "1190.40" || len(payments) != 1 ||
+		fmt.Sprint(payments[0]["amount"]) != "10.10" ||
 		len(events) != 1 || events[0]["comments"] != "none" || data.SalesContact["email"] != "sales1@epic.example" {
 		t.Errorf("the rest: %+v", data)
 	}

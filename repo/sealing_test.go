@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"crm/commands"
 	"crm/repo"
@@ -177,7 +176,6 @@ func TestOneBadValue(t *testing.T) {
 			for name, err := range map[string]error{
 				"get": failed(db.Customer(ctx, bad)), "contract": failed(db.Contract(ctx, k)),
 				"event": failed(db.Event(ctx, e)), "other": failed(db.Customer(ctx, good)),
-				"waiting": failed(db.Waiting(ctx, time.Now())),
 			} {
 				found(name, 1, err)
 			}

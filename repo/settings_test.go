@@ -163,7 +163,6 @@ func (w *world) answers(vault repo.Vault, began time.Time) (string, error) {
 		note(db.Users(ctx, repo.UserFilter{Page: repo.Page{Search: search, Limit: 5}}))
 	}
 	note(db.Find(ctx, "bouzin", 5))
-	note(db.Waiting(ctx, began))
 	note(db.History(ctx, "event", 3))
 	customer := int64(2)
 	note(nil, failed(db.UpdateCustomer(ctx, customer, repo.Change{"full_name": text("Zoé Čapek"), "phone": text("")})))

@@ -50,7 +50,8 @@ func TestSortedListsWalkIndexes(t *testing.T) {
 		return failed(db.Events(ctx, repo.EventFilter{Page: p}))
 	})
 	w.db.Close() // a connection that ends hands in its statistics
-	const readRows = "select coalesce(sum(seq_tup_read + idx_tup_fetch), 0)::bigint from pg_stat_user_tables where relname = $1"
+	const readRows = `select coalesce(sum(seq_tup_read + idx_tup_fetch), 0)::bigint
+		from pg_stat_user_tables where relname = $1`
 	patience, stop := context.WithTimeout(ctx, time.Minute)
 	defer stop()
 	for _, table := range []string{"customer", "contract", "event"} {

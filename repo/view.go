@@ -12,7 +12,7 @@ type View struct {
 	ID         int64      `db:"id" show:"detail"`
 	Name       string     `db:"name" show:"whole"`
 	Command    string     `db:"command" sealed:"saved_view.command" search:"-" show:"long"`
-	SharedWith *string    `db:"shared_with"` // a role or SharedWithAll; nil: nobody
+	SharedWith *string    `db:"shared_with"` // a role or SharedWithAll; nil: not shared
 	OwnerID    *int64     `db:"owner_id" by:"database" show:"detail"`
 	Owner      *string    `db:"owner" by:"database"`
 	CreatedAt  time.Time  `db:"created_at" by:"database" show:"detail"`

@@ -154,7 +154,7 @@ func indexSecrets(content []byte) ([]indexSecret, error) {
 	if err != nil {
 		return nil, err
 	}
-	const fix = "copy the member \"index\" from the keyset that the others use; if nobody has one, from a new keyset " +
+	const fix = "copy the member \"index\" from the keyset that the others use; if none has one, from a new keyset " +
 		"of crm init"
 	member, ok := all[indexMember]
 	if !ok {

@@ -68,7 +68,11 @@ func (c *completer) used(values []commands.Use) {
 }
 
 // byUse sorts values of a kind by their last use, most recent first. Unused values follow in their order.
+// The order of an ordered kind stays.
 func (c *completer) byUse(k commands.Kind, choices []commands.Choice) []commands.Choice {
+	if k.Ordered {
+		return choices
+	}
 	last := func(choice commands.Choice) int {
 		return c.recency[k.Use(choice.Text)]
 	}

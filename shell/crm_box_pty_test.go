@@ -12,15 +12,16 @@ import (
 
 // boxPromises: completion.
 var boxPromises = map[string]func(*testing.T){
-	"what may come next":                        boxOffers,
-	"only what the role may do":                 boxRoles,
-	"live values with what they mean, ranked":   boxLive,
-	"opens while typing, tab, enter and esc":    boxKeys,
-	"values with spaces are quoted":             boxQuotes,
-	"a blocked database does not block typing":  boxBlocked,
-	"what this shell wrote is offered at once":  boxFresh,
-	"what one user saw is not offered to other": boxForgets,
-	"views, and the values that they wait for":  boxViews,
+	"what may come next":                         boxOffers,
+	"only what the role may do":                  boxRoles,
+	"live values with what they mean, ranked":    boxLive,
+	"opens while typing, tab, enter and esc":     boxKeys,
+	"values with spaces are quoted":              boxQuotes,
+	"a blocked database does not block typing":   boxBlocked,
+	"what this shell wrote is offered at once":   boxFresh,
+	"what one user saw is not offered to other":  boxForgets,
+	"views, and the values that they wait for":   boxViews,
+	"people who are free first, deleted records": boxFit,
 }
 
 // offers types a line and waits for the box to contain the rows, in this order; then it empties the line.
@@ -67,7 +68,7 @@ func boxOffers(t *testing.T) {
 	d.offers("customer ", "list", "List customers", "get", "update", "history")
 	d.offers("customer u", "update", "Change a customer")
 	d.offers("cust u", "update", "Change a customer")
-	d.offers("event add --", "--contract-id", "--name", "what it is called", "--start-date", "--location")
+	d.offers("event add --", "--contract-id", "--name", "the name of the event", "--start-date", "--location")
 	d.without("event add --name x --", "--location", "--name ")
 	d.without("event add --name=x --", "--location", "--name ")
 	d.offers("contract list --status ", "to_send", "pending", "signed", "finished", "canceled")
@@ -143,6 +144,26 @@ func boxLive(t *testing.T) {
 	d.offers("customer get ", "14", "30") // used last
 	d.offers("event list --customer-id bou", "2", "Bouzin SARL")
 	d.offers("event add --contract-id=", "—")
+}
+
+// boxFit offers what fits the rest of the line: support contacts who are free at the time of the event before those who
+// are busy, and deleted records to restore.
+func boxFit(t *testing.T) {
+	d := sit(t, deskConfig{login: "admin"})
+	d.sql(`update event e set support_id = 5, start_date = other.start_date, end_date = other.end_date, deleted_at = null
+		from event other where e.id = 2 and other.id = 1`)
+	d.offers("event assign 1 ", "6  Aliénor Vichum, support", "5  Kate Hastroff, support, busy with event 2")
+	d.offers("event update 1 --support-id kate", "Kate Hastroff, support, busy with event 2")
+	d.offers("event update 1 --support-id=", "6  Aliénor", "5  Kate")
+	d.run("event assign 1 kate", "warning: ", "user 5: Kate Hastroff, support, busy with event 2")
+	d.offers("event assign 1 ", "6  Aliénor Vichum", "5  Kate") // used last, and still busy
+	d.offers("event assign 2 ", "6  Aliénor Vichum", "5  Kate Hastroff, support, busy with event 1")
+	d.run("customer add Vanishing Vera", "customer 31 added")
+	d.sql(`update customer set deleted_at = now() where id = 31`)
+	d.sql(`update event set canceled_at = now(), support_id = null where id = 3`)
+	d.without("customer restore ", "Vanishing — Vera", "Cool Startup")
+	d.offers("event restore ", "canceled: ")
+	d.run("customer restore vanishing", "customer 31 restored")
 }
 
 func boxKeys(t *testing.T) {

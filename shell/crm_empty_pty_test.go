@@ -17,10 +17,12 @@ func editEmpties(t *testing.T) {
 	beside := func(name string) string { return filepath.Join(filepath.Dir(editor), name) }
 	d := sit(t, deskConfig{login: "admin", env: []string{"EDITOR=" + editor}})
 	event := d.number("select min(e.id) from event e join contract k on k.id = e.contract_id where k.status = 'signed'")
-	customer := d.number("select k.customer_id from event e join contract k on k.id = e.contract_id where e.id = $1", event)
+	customer := d.number("select k.customer_id from event e join contract k on k.id = e.contract_id where e.id = $1",
+		event)
 	d.run(fmt.Sprintf(`customer update %d --email a@b.example --phone 0612345678 --address "1 Rue" --language fr`,
 		customer), "updated")
-	d.run(fmt.Sprintf(`contact add %d "Max Muster" --role onsite --email m@b.example --phone 0612345679`, customer), "added")
+	d.run(fmt.Sprintf(`contact add %d "Max Muster" --role onsite --email m@b.example --phone 0612345679`, customer),
+		"added")
 	contact := d.number("select max(id) from contact")
 	d.run(fmt.Sprintf(`event update %d --contact-id %d --location Here --attendees 5 --comments Why`, event, contact),
 		"updated")

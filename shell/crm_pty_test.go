@@ -41,6 +41,7 @@ func TestConversation(t *testing.T) {
 		{"output", outputPromises},
 		{"link", linkPromises},
 		{"account", accountPromises},
+		{"many", manyPromises},
 		{"pictures", picturePromises},
 	} {
 		t.Run(g.name, func(t *testing.T) {

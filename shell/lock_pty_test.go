@@ -206,7 +206,7 @@ func TestLockedConversation(t *testing.T) {
 	d.send("watch 1 user get me\r")
 	d.said(since, "every 1s: user get me")
 	clock.forward(31 * time.Minute)
-	d.said(since, "watch has ended: nobody pressed a key for 30m")
+	d.said(since, "watch has ended: no key was pressed for 30m")
 	locked("x")
 	d.send(seed.DemoPassword + "\r")
 	d.idle()

@@ -188,8 +188,9 @@ func cellsOf(page string) (cells map[string][]string, isTable bool) {
 				titles[i] = strings.TrimSpace(titles[i] + " " + strings.TrimSpace(part))
 			}
 		case strings.HasPrefix(line, "│"):
-			// of the record's first line: only the first column is never empty
-			isNext := strings.TrimSpace(parts[0]) == ""
+			// a record's next line: the ID or command, which is never empty, stands on the first
+			key := max(0, slices.Index(titles, "COMMAND"))
+			isNext := strings.TrimSpace(parts[key]) == ""
 			for i, part := range parts {
 				part = strings.TrimSpace(part)
 				of := cells[titles[i]]

@@ -53,7 +53,7 @@ func (sh *Shell) watch(ctx context.Context, every time.Duration, command string)
 		case <-tick.C:
 		}
 		if away.Expired() {
-			sh.say("watch has ended: nobody pressed a key for " + strings.TrimSuffix(sh.Idle.String(), "0s"))
+			sh.say("watch has ended: no key was pressed for " + strings.TrimSuffix(sh.Idle.String(), "0s"))
 			return nil
 		}
 	}

@@ -42,16 +42,7 @@ func (f *File) readWorkbook(path string) error {
 	if err != nil {
 		return errors.Join(problem("", "has no rows in its first sheet"), book.Close())
 	}
-	props, err := book.GetWorkbookProps()
-	in1904 := err == nil && props.Date1904 != nil && *props.Date1904
-	f.Unit, f.Date = "row", func(serial float64) *time.Time {
-		at, err := excelize.ExcelDateToTime(serial, in1904)
-		if err != nil || serial > 2_958_466 { // the end of 9999
-			return nil
-		}
-		at = at.Round(time.Second)
-		return &at
-	}
+	f.Unit, f.Date = "row", datesOf(book)
 	line := 0
 	f.next = func() (Row, error) {
 		if !rows.Next() {
@@ -77,6 +68,20 @@ func (f *File) readWorkbook(path string) error {
 		return errors.Join(err, book.Close())
 	}
 	return nil
+}
+
+// datesOf returns the conversion of a workbook's serial numbers to dates; the result is nil for a number that is none.
+func datesOf(book *excelize.File) func(serial float64) *time.Time {
+	props, err := book.GetWorkbookProps()
+	in1904 := err == nil && props.Date1904 != nil && *props.Date1904
+	return func(serial float64) *time.Time {
+		at, err := excelize.ExcelDateToTime(serial, in1904)
+		if err != nil || serial > 2_958_466 { // the end of 9999
+			return nil
+		}
+		at = at.Round(time.Second)
+		return &at
+	}
 }
 
 // wholeNumber is a day, or midnight of one, as workbooks keep it.
