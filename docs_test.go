@@ -2,6 +2,7 @@ package main
 
 import (
 	"flag"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -10,7 +11,9 @@ import (
 	"strings"
 	"testing"
 
+	"crm/commands"
 	"crm/commands/config"
+	"crm/repo/embedded/pgtest"
 )
 
 var update = flag.Bool("update", false, "write config.yaml.example")
@@ -122,4 +125,83 @@ func unpadded(name string) string {
 		return name
 	}
 	return strings.ToUpper(name[:1]) + strings.TrimPrefix(name[1:], "0")
+}
+
+// TestGuide runs the commands that docs/guide.md shows at the prompt, in order, on the demo's data.
+func TestGuide(t *testing.T) {
+	guide, err := os.ReadFile("docs/guide.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var script strings.Builder
+	who := ""
+	lines := regexp.MustCompile(`(?m)^(\w*) ?crm> (.+)$`).FindAllStringSubmatch(string(guide), -1)
+	for _, line := range lines {
+		user, command := line[1], line[2]
+		if user != "" && user != who {
+			fmt.Fprintf(&script, "login %s@epic.example\n", user)
+			who = user
+		}
+		fmt.Fprintln(&script, command)
+		if email, isLogin := strings.CutPrefix(command, "login "); isLogin {
+			who, _, _ = strings.Cut(email, "@")
+		}
+	}
+	if len(lines) < 20 {
+		t.Fatalf("docs/guide.md shows %d commands, want more", len(lines))
+	}
+	keyset, err := demo()
+	if err != nil {
+		t.Fatal(err)
+	}
+	crm := command(t, pgtest.Database(t, "crm_demo"), keyset, "--quiet", "--keep-going")
+	crm.Stdin = strings.NewReader(script.String())
+	if out, err := crm.CombinedOutput(); err != nil || strings.Contains(string(out), "no rows") {
+		t.Errorf("%v\n%s\n%s", err, &script, out)
+	}
+}
+
+var inlineCommand = regexp.MustCompile("`([a-z-]+ [a-z][a-z-]+)([^`·\n]*)`")
+
+// TestDocsNameCommands checks that the commands in the documents exist and have the flags that are shown.
+func TestDocsNameCommands(t *testing.T) {
+	table := commands.All()
+	files, err := filepath.Glob("docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	checked := 0
+	for _, file := range append(files, "README.md", "CHANGELOG.md", "SECURITY.md") {
+		if file == "docs/requirements.md" { // it was written before the commands
+			continue
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, span := range inlineCommand.FindAllStringSubmatch(string(text), -1) {
+			noun, _, _ := strings.Cut(span[1], " ")
+			verbs := table.Verbs(noun)
+			indexOf := func(name string) int {
+				return slices.IndexFunc(table, func(c commands.Command) bool { return c.Name == name })
+			}
+			at := indexOf(span[1])
+			switch {
+			case len(verbs) == 0 || at < 0 && indexOf(noun) >= 0: // the words after it are no verb
+				continue
+			case at < 0:
+				t.Errorf("%s: there is no command %s", file, span[0])
+				continue
+			}
+			checked++
+			for _, flag := range regexp.MustCompile(` --([a-z-]+)`).FindAllStringSubmatch(span[2], -1) {
+				if !slices.ContainsFunc(table[at].AllFlags(), func(f commands.Flag) bool { return f.Name == flag[1] }) {
+					t.Errorf("%s: %s has no --%s: %s", file, table[at].Name, flag[1], span[0])
+				}
+			}
+		}
+	}
+	if checked < 100 {
+		t.Errorf("the documents show %d commands, want more", checked)
+	}
 }
