@@ -166,5 +166,5 @@ func (e entity[T]) mark(ctx context.Context, db *DB, id int64, deleted bool, bef
 	case deleted:
 		return *new(T), ErrNotFound
 	}
-	return *new(T), say(ErrConflict, "it is not deleted")
+	return *new(T), say(ErrConflict, "%s %d is not deleted", e.noun, id)
 }
