@@ -12,6 +12,7 @@ import (
 
 // loopPromises: the loop, its ends and its interruptions.
 var loopPromises = map[string]func(*testing.T){
+	"clear empties the screen":                  emptyScreen,
 	"every end leaves the terminal cooked":      loopEnds,
 	"every end during a command too":            loopEndsInCommand,
 	"every end at the password too":             loopEndsAtPassword,
