@@ -198,7 +198,7 @@ func (p *program) rotateKeys(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	show, leave := shell.Progress(os.Stderr, "re-encrypting", p.GetBool("quiet"))
+	show, leave := shell.Progress(os.Stderr, "re-encrypting", "records", p.GetBool("quiet"))
 	r := operator.Rotation{
 		Admin: admin, KeysetFile: p.keysetFile(), Say: p.say, Happened: p.reporter.Happened, Progress: show,
 	}

@@ -1580,6 +1580,7 @@ begin
 		outcome := 'mfa_none';
 		return;
 	end if;
+	update session i set factor_at = null where i.id = caller.session_id; -- the session goes on
 	perform note('user', caller.id, 'mfa-off', null);
 end $$;
 

@@ -14,23 +14,27 @@ import (
 
 const mostShown = 3 // notes that people see; programs get up to repo.MostNotes
 
-// withAbout adds what belongs to the record to the answer of a `NOUN get ID`.
-func withAbout(get Command) Command {
-	run := get.Run
-	get.Run = func(ctx context.Context, s *Session, in Input) (Output, error) {
-		out, err := run(ctx, s, in)
+// wholeCommand returns `NOUN get ID`, whose answer has what belongs to the record.
+func wholeCommand[T any](
+	noun string, kind Kind, fields []Field[T], get func(*repo.DB, context.Context, int64) (T, repo.About, error),
+) Command {
+	c := getCommand[T](noun, kind, fields, nil)
+	c.Run = func(ctx context.Context, s *Session, in Input) (Output, error) {
+		id := Value[int64](in, "id")
+		record, about, err := get(s.DB, ctx, id)
 		if err != nil {
-			return out, err
+			return Output{}, named(err, noun, id)
 		}
-		about, err := s.DB.About(ctx, get.Noun(), Value[int64](in, "id"))
-		if get.Noun() == "customer" {
+		out := single(fields, record)
+		if noun == "customer" {
 			out.add("contacts", contactsCell(s, about.Contacts))
 		}
 		out.add("notes", notesCell(s, about.Notes))
 		out.add("tags", Nested{nonNil(about.Tags), strings.Join(about.Tags, ", ")})
-		return out, err
+		out.addPayments(s, id, about.Payments)
+		return out, nil
 	}
-	return get
+	return c
 }
 
 // add adds a column to a single record.

@@ -69,10 +69,7 @@ func contractCommands() Table {
 	}, amounts...)
 	return Table{
 		contractList(),
-		withAbout(Command{
-			Name: "contract get", Short: "Show one contract, with its last payments", Needs: action("contract", "view"),
-			Args: []Arg{idArg(ContractID)}, Examples: []string{"contract get 1"}, Run: getContract,
-		}),
+		getContract(),
 		{
 			Name: "contract payments", Short: "List the payments of a contract", Needs: action("contract", "view"),
 			Args: []Arg{idArg(ContractID)}, Examples: []string{"contract payments 1"},
@@ -127,7 +124,7 @@ func contractList() Command {
 
 func listPayments(ctx context.Context, s *Session, in Input) (Output, error) {
 	id := Value[int64](in, "id")
-	_, payments, err := s.DB.Payments(ctx, id)
+	payments, err := s.DB.Payments(ctx, id)
 	return list(paymentFields, payments), named(err, "contract", id)
 }
 
@@ -142,23 +139,25 @@ var paymentFields = func() []Field[repo.Payment] {
 	return fields
 }()
 
-// getContract shows a contract and, for people, its last three payments.
-func getContract(ctx context.Context, s *Session, in Input) (Output, error) {
-	id := Value[int64](in, "id")
-	c, payments, err := s.DB.Payments(ctx, id)
-	if err != nil {
-		return Output{}, named(err, "contract", id)
+// getContract returns `contract get`.
+func getContract() Command {
+	c := wholeCommand("contract", ContractID, contractFields, (*repo.DB).WholeContract)
+	c.Short = "Show one contract, with its last payments"
+	return c
+}
+
+// addPayments adds messages with the last three payments of a contract.
+func (o *Output) addPayments(s *Session, contract int64, payments []repo.Payment) {
+	if len(payments) == 0 {
+		return
 	}
-	out := single(contractFields, c)
 	f, most := NewAmountFormat(s.Locale), 3
-	for i, p := range payments[max(0, len(payments)-most):] {
-		if i == 0 && len(payments) > most {
-			out.addMessage(fmt.Sprintf("the last %d of %d payments; contract payments %d lists all", most,
-				len(payments), id))
-		}
-		out.addMessage(fmt.Sprintf("%s paid on %s", f.Format(p.Amount), p.PaidOn.Format(time.DateOnly)))
+	if n := len(payments); n > most {
+		o.addMessage(fmt.Sprintf("the last %d of %d payments; contract payments %d lists all", most, n, contract))
 	}
-	return out, nil
+	for _, p := range payments[max(0, len(payments)-most):] {
+		o.addMessage(fmt.Sprintf("%s paid on %s", f.Format(p.Amount), p.PaidOn.Format(time.DateOnly)))
+	}
 }
 
 func addContract(ctx context.Context, s *Session, in Input) (Output, error) {

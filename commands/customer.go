@@ -67,7 +67,7 @@ func customerCommands() Table {
 	}, details...)
 	return Table{
 		customerList(),
-		withAbout(getCommand("customer", CustomerID, customerFields, (*repo.DB).Customer)),
+		wholeCommand("customer", CustomerID, customerFields, (*repo.DB).WholeCustomer),
 		{
 			Name: "customer add", Short: "Add a customer; a sales collaborator becomes its sales contact",
 			Needs: action("customer", "add"),

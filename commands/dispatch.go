@@ -144,11 +144,11 @@ func (d *dispatch) run(ctx context.Context, in Input, answer *Answer) error {
 	}
 	if (c.Destructive || c.Pays && named != nil) && !in.Has("yes") {
 		if err := s.confirm(ctx, c, in, d.rest, named); err != nil {
-			return s.noteRefusal(ctx, c, in, s.explainSignedOut(ctx, err))
+			return s.noteRefusal(ctx, c, in, s.inCurrency(s.explainSignedOut(ctx, err)))
 		}
 	}
 	answer.Output, err = c.Run(ctx, s, in)
-	err = s.noteRefusal(ctx, c, in, s.explainSignedOut(ctx, err))
+	err = s.noteRefusal(ctx, c, in, s.inCurrency(s.explainSignedOut(ctx, err)))
 	if err == nil && in.Has("columns") {
 		answer.Output, err = answer.Output.choose(Value[[]string](in, "columns"))
 	}

@@ -74,7 +74,7 @@ func eventCommands() Table {
 	support := Flag{Name: "support-id", Kind: OrNone(freeSupportID), Help: "the support contact; '' for none"}
 	return Table{
 		eventList(),
-		withAbout(getCommand("event", EventID, eventFields, (*repo.DB).Event)),
+		wholeCommand("event", EventID, eventFields, (*repo.DB).WholeEvent),
 		{
 			Name: "event add", Short: "Add an event to a signed contract", Needs: action("event", "add"),
 			Flags:    required(eventDetails(), "contract-id", "name", "start-date", "end-date"),

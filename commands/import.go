@@ -262,6 +262,7 @@ func (i *importing) all(ctx context.Context) error {
 		show, leave = i.s.Progress("importing")
 	}
 	defer leave()
+	show(0, i.file.Size())
 	for {
 		row, err := i.file.Next()
 		if err != nil && !errors.Is(err, io.EOF) {
@@ -277,6 +278,8 @@ func (i *importing) all(ctx context.Context) error {
 			if err := i.write(ctx); err != nil {
 				return err
 			}
+		}
+		if i.rows%importBatch == 0 {
 			show(i.file.Progress())
 		}
 		if ended {

@@ -94,17 +94,15 @@ func dueNotes(ctx context.Context, s *Session) (pile, error) {
 	}), err
 }
 
-// comingEvents are the events of a support collaborator in the next 7 days.
+// comingEvents are the next events of a support collaborator.
 func comingEvents(ctx context.Context, s *Session) (pile, error) {
 	if s.Matrix.Scope(action("event", "update")) != security.Own {
 		return pile{}, nil
 	}
-	from := s.Locale.Now()
-	to := from.AddDate(0, 0, 7)
-	f := repo.EventFilter{Page: firstBy("start_date"), SupportID: s.Me.ID, From: &from, To: &to}
-	found, err := s.DB.Events(ctx, f)
+	now := s.Locale.Now()
+	found, err := s.DB.Events(ctx, repo.EventFilter{Page: firstBy("start_date"), SupportID: s.Me.ID, From: &now})
 	return piled(found,
-		pile{noun: "event", rest: "of yours in the next 7 days", list: "event list --mine --from today --to +7d"},
+		pile{noun: "coming event", rest: "of yours", list: "event list --mine --from today"},
 		func(e repo.Event) duty {
 			what := eventTitle(s, e)
 			if e.Location != nil {

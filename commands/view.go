@@ -171,13 +171,14 @@ func deleteView(ctx context.Context, s *Session, in Input) (Output, error) {
 	if err == nil {
 		v, err = s.DB.DeleteView(ctx, v.ID)
 	}
-	return viewDone(v, "deleted"), notYours(err, "view "+v.Name, v.Owner)
+	return viewDone(v, "deleted", "deleted"), notYours(err, "view "+v.Name, v.Owner)
 }
 
-// viewDone returns the Output of a changed view.
-func viewDone(v repo.View, what string) Output {
+// viewDone returns the Output of a changed view. what is the verb of its event, which never holds the command; message
+// is for people.
+func viewDone(v repo.View, what, message string) Output {
 	out := done(viewFields, v, "view", v.ID, what)
-	out.Message = fmt.Sprintf("view %s %s", v.Name, what)
+	out.Message = fmt.Sprintf("view %s %s", v.Name, message)
 	return out
 }
 
@@ -223,7 +224,7 @@ func saveView(ctx context.Context, s *Session, in Input) (Output, error) {
 		return Output{}, err
 	case !isOwn:
 		v, err := s.DB.AddView(ctx, name, command)
-		out := viewDone(v, "saved: "+command)
+		out := viewDone(v, "saved", "saved: "+command)
 		if err == nil && was.ID != 0 {
 			out.Warnings = []string{fmt.Sprintf("it hides the view %s that %v shares with you", name, deref(was.Owner))}
 		}
@@ -240,7 +241,7 @@ func saveView(ctx context.Context, s *Session, in Input) (Output, error) {
 		}
 	}
 	v, err := s.DB.UpdateView(ctx, was.ID, repo.Change{"command": command})
-	return viewDone(v, "saved: "+command), err
+	return viewDone(v, "saved", "saved: "+command), err
 }
 
 // shareView returns the Run that shares a view, or that ends it.
@@ -250,12 +251,12 @@ func shareView(shared bool) func(context.Context, *Session, Input) (Output, erro
 		if err != nil {
 			return Output{}, err
 		}
-		c, what := repo.Change{"shared_with": nil}, "is yours alone"
+		c, what, message := repo.Change{"shared_with": nil}, "unshared", "is yours alone"
 		if shared {
 			with := Value[string](in, "with")
-			c["shared_with"], what = with, "is shared with "+with
+			c["shared_with"], what, message = with, "shared", "is shared with "+with
 		}
 		changed, err := s.DB.UpdateView(ctx, v.ID, c)
-		return viewDone(changed, what), notYours(err, "view "+v.Name, v.Owner)
+		return viewDone(changed, what, message), notYours(err, "view "+v.Name, v.Owner)
 	}
 }

@@ -15,19 +15,49 @@ type About struct {
 	Contacts []Contact // of a customer, the first one first
 	Notes    []Note    // the newest MostNotes
 	Tags     []string
+	Payments []Payment // of a contract, oldest first
 }
 
-// About reads what belongs to a record, in one round trip.
-func (db *DB) About(ctx context.Context, noun string, id int64) (about About, err error) {
-	of := squirrel.Eq{noun + "_id": id, "deleted_at": nil}
+// WholeCustomer returns the live customer with the ID and what belongs to it, in one round trip; ErrNotFound if it does
+// not exist. So do WholeContract and WholeEvent.
+func (db *DB) WholeCustomer(ctx context.Context, id int64) (Customer, About, error) {
+	return whole(ctx, db, customers, id)
+}
+
+// WholeContract returns a contract and what belongs to it.
+func (db *DB) WholeContract(ctx context.Context, id int64) (Contract, About, error) {
+	return whole(ctx, db, contracts, id)
+}
+
+// WholeEvent returns an event and what belongs to it.
+func (db *DB) WholeEvent(ctx context.Context, id int64) (Event, About, error) {
+	return whole(ctx, db, events, id)
+}
+
+// whole reads a live record and what belongs to it.
+func whole[T any](ctx context.Context, db *DB, e entity[T], id int64) (T, About, error) {
+	var found []T
+	var about About
+	of := squirrel.Eq{e.noun + "_id": id, "deleted_at": nil}
 	steps := []step{
+		{e.live(id), collect(&found, e.row(db))},
 		{notes.from().Where(of).OrderBy("id desc").Limit(MostNotes), collect(&about.Notes, notes.row(db))},
 		{sq().Select("name").From(tags.view).Where(of).OrderBy("name"), collect(&about.Tags, pgx.RowTo[string])},
 	}
-	if noun == customers.noun {
+	switch e.noun {
+	case customers.noun:
 		steps = append(steps, step{
 			contacts.from().Where(of).OrderBy("first desc", "id"), collect(&about.Contacts, contacts.row(db)),
 		})
+	case contracts.noun:
+		steps = append(steps, paymentsOf(db, id, &about.Payments))
 	}
-	return about, db.ask(ctx, steps...)
+	err := db.ask(ctx, steps...)
+	switch {
+	case err != nil:
+		return *new(T), About{}, err
+	case len(found) == 0:
+		return *new(T), About{}, ErrNotFound
+	}
+	return found[0], about, nil
 }

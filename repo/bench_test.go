@@ -3,6 +3,7 @@ package repo_test
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -31,6 +32,13 @@ func BenchmarkGuard(b *testing.B) {
 		}
 	}
 	const columns = "select id, email from "
+	w.set(plainTwin)
+	placeholders := "$1, $2, $3, $4, $5, $6, $7, $8"
+	insert := "insert into plain (" + strings.Join(storedColumns, ", ") + ") values (" + placeholders + ")"
+	if _, err := admin.AddCustomer(ctx, company(0)); err != nil {
+		b.Fatal(err)
+	}
+	stored := w.stored(b, 1)[0]
 	turn := 0
 	for _, twin := range []struct {
 		name           string
@@ -54,6 +62,14 @@ func BenchmarkGuard(b *testing.B) {
 				"update customer set email = set_byte($2, 5, (extract(microseconds "+
 					"from clock_timestamp())::int % 256)) "+
 					"where id = $1", c.ID, w.forged("")),
+		},
+		{
+			"add", func() error {
+				turn++
+				_, err := admin.AddCustomer(ctx, company(turn))
+				return err
+			},
+			func() error { _, err := w.owner.Exec(ctx, insert, stored...); return err },
 		},
 	} {
 		b.Run(twin.name, func(b *testing.B) {

@@ -122,22 +122,22 @@ type Payment struct {
 
 var payments = entityOf[Payment]("payment", "payment", "payments", finder{})
 
-// Payments returns a contract and its payments, oldest first, in one exchange; ErrNotFound if there is no contract.
-func (db *DB) Payments(ctx context.Context, contract int64) (Contract, []Payment, error) {
-	var found []Contract
+// Payments returns the payments of a contract, oldest first, in one round trip; ErrNotFound if the contract does not
+// exist.
+func (db *DB) Payments(ctx context.Context, contract int64) ([]Payment, error) {
 	var paid []Payment
-	err := db.ask(ctx,
-		step{contracts.live(contract), collect(&found, contracts.row(db))},
-		step{
-			payments.from().Where(squirrel.Eq{"contract_id": contract}).OrderBy("id"), collect(&paid, payments.row(db)),
-		})
-	switch {
-	case err != nil:
-		return Contract{}, nil, err
-	case len(found) == 0:
-		return Contract{}, nil, ErrNotFound
+	found := false
+	err := db.ask(ctx, step{contracts.live(contract), sawRow(&found)}, paymentsOf(db, contract, &paid))
+	if err == nil && !found {
+		return nil, ErrNotFound
 	}
-	return found[0], paid, nil
+	return paid, err
+}
+
+// paymentsOf is the step that reads the payments of a contract.
+func paymentsOf(db *DB, contract int64, into *[]Payment) step {
+	of := payments.from().Where(squirrel.Eq{"contract_id": contract}).OrderBy("id")
+	return step{of, collect(into, payments.row(db))}
 }
 
 // PayContract records a payment; on is its date, nil for today.

@@ -146,10 +146,13 @@ type entity[T any] struct {
 	noun, table, view string
 	finder            finder
 	columns           []Column
+	liveSQL           string // of live
 }
 
 func entityOf[T any](noun, table, view string, by finder) entity[T] {
-	return entity[T]{noun, table, view, by, ColumnsOf[T]()}
+	e := entity[T]{noun, table, view, by, ColumnsOf[T](), ""}
+	e.liveSQL, _, _ = e.from().Where(squirrel.Eq{"id": 0, "deleted_at": nil}).ToSql()
+	return e
 }
 
 // from selects the entity's columns from its view, except columns that only searches read.

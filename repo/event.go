@@ -203,5 +203,5 @@ func (db *DB) RestoreEvent(ctx context.Context, id int64) (Event, error) {
 	case wasThere:
 		return Event{}, ErrDenied
 	}
-	return Event{}, say(ErrConflict, "it is neither deleted nor canceled")
+	return Event{}, say(ErrConflict, "event %d is neither deleted nor canceled", id)
 }

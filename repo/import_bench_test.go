@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"crm/repo"
 )
@@ -92,4 +94,50 @@ func BenchmarkImport(b *testing.B) {
 	b.ReportMetric(rows/o.Seconds(), "rows/s")
 	b.ReportMetric(rows/c.Seconds(), "rows/s-copied")
 	b.ReportMetric(float64(c)/float64(o), "x-copy")
+}
+
+// BenchmarkExport reads 20,000 customers in pages of 1,000, decrypted, as an export does, and in turns copies the same
+// sealed rows out of the table with COPY. x-copy is the ratio of their speeds.
+func BenchmarkExport(b *testing.B) {
+	const rows, page = 20_000, 1000
+	w, ctx := newWorld(b), context.Background()
+	stock(b, w, rows)
+	db := w.as("sales1")
+	owner := ok[*pgxpool.Conn](b)(w.owner.Acquire(ctx))
+	defer owner.Release()
+	const plain = "copy (select id, company_name, full_name, email, phone, sales_id, created_at, updated_at " +
+		"from crm.customer order by id) to stdout"
+	var ours, copied []time.Duration
+	for b.Loop() {
+		ours = append(ours, timed(b, func() error { return readCustomers(ctx, db, page, rows) }))
+		copied = append(copied, timed(b, func() error {
+			_, err := owner.Conn().PgConn().CopyTo(ctx, io.Discard, plain)
+			return err
+		}))
+	}
+	o, c := median(ours), median(copied)
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(rows/o.Seconds(), "rows/s")
+	b.ReportMetric(rows/c.Seconds(), "rows/s-copied")
+	b.ReportMetric(float64(c)/float64(o), "x-copy")
+}
+
+// readCustomers reads all customers page by page, and returns an error if there are fewer than want.
+func readCustomers(ctx context.Context, db *repo.DB, page, want int) error {
+	read := 0
+	p := repo.Page{Limit: page}
+	for {
+		found, err := db.Customers(ctx, repo.CustomerFilter{Page: p})
+		if err != nil {
+			return err
+		}
+		if len(found.Rows) <= page {
+			if read += len(found.Rows); read < want {
+				return fmt.Errorf("%d customers were read, want %d", read, want)
+			}
+			return nil
+		}
+		read += page
+		p.After = found.Rows[page-1].ID
+	}
 }

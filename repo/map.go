@@ -9,7 +9,7 @@ import (
 
 // A Map says which columns the headers of a file are, for imports of a noun. All collaborators see it.
 type Map struct {
-	ID        int64      `db:"id" show:"detail"`
+	ID        int64      `db:"id"`
 	Name      string     `db:"name" show:"whole"`
 	Noun      string     `db:"noun" show:"whole"`
 	Pairs     string     `db:"pairs" show:"long"` // HEADER=COLUMN,…

@@ -30,9 +30,16 @@ func (db *DB) openAll(column string, sealed [][]byte) []string {
 }
 
 // live returns the query for the record with the ID unless it is deleted.
-func (e entity[T]) live(id int64) squirrel.SelectBuilder {
-	return e.from().Where(squirrel.Eq{"id": id, "deleted_at": nil})
+func (e entity[T]) live(id int64) squirrel.Sqlizer { return built{e.liveSQL, []any{id}} }
+
+// A built query is SQL with PostgreSQL's placeholders.
+type built struct {
+	sql  string
+	args []any
 }
+
+// ToSql returns the statement and its arguments.
+func (b built) ToSql() (string, []any, error) { return b.sql, b.args, nil }
 
 // added returns the query for the record that an insert has just created: by the last value of the sequence on this
 // connection or, if that connection was lost, by the request that added it.
@@ -159,5 +166,5 @@ func (e entity[T]) mark(ctx context.Context, db *DB, id int64, deleted bool, bef
 	case deleted:
 		return *new(T), ErrNotFound
 	}
-	return *new(T), say(ErrConflict, "it is not deleted")
+	return *new(T), say(ErrConflict, "%s %d is not deleted", e.noun, id)
 }

@@ -9,7 +9,7 @@ import (
 
 // A View is a command that a collaborator has saved under a name.
 type View struct {
-	ID         int64      `db:"id" show:"detail"`
+	ID         int64      `db:"id"`
 	Name       string     `db:"name" show:"whole"`
 	Command    string     `db:"command" sealed:"saved_view.command" search:"-" show:"long"`
 	SharedWith *string    `db:"shared_with"` // a role or SharedWithAll; nil: not shared

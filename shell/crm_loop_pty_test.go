@@ -30,6 +30,7 @@ var loopPromises = map[string]func(*testing.T){
 	"a dumb terminal":                           loopDumb,
 	"next pages, last id, names":                loopPages,
 	"an answer in a file":                       loopToFile,
+	"the progress of an import":                 loopImport,
 	"an answer in a program":                    loopToProgram,
 }
 

@@ -9,18 +9,25 @@ import (
 	"golang.org/x/term"
 )
 
-// Progress draws a progress bar on a terminal. If to is no terminal, or quiet, it draws nothing. leave ends an
+// Progress draws a progress bar on a terminal, with the rate of units and the time left. If to is no terminal, or quiet, it draws nothing. leave ends an
 // unfinished bar, so that later messages begin on a new line.
-func Progress(to *os.File, what string, quiet bool) (show func(done, total int64), leave func()) {
+func Progress(to *os.File, what, unit string, quiet bool) (show func(done, total int64), leave func()) {
 	visible, shown := !quiet && term.IsTerminal(int(to.Fd())), false
-	bar := progressbar.NewOptions64(1, progressbar.OptionSetWriter(to), progressbar.OptionSetDescription(what),
-		progressbar.OptionShowCount(),
-		progressbar.OptionSetVisibility(visible), progressbar.OptionClearOnFinish(),
-		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetRenderBlankState(false))
+	var bar *progressbar.ProgressBar
 	show = func(done, total int64) {
-		shown = visible
-		bar.ChangeMax64(total)
-		_ = bar.Set64(done)
+		if bar == nil {
+			bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(to), progressbar.OptionSetDescription(what),
+				progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString(unit),
+				progressbar.OptionShowBytes(unit == "bytes"), progressbar.OptionSetVisibility(visible),
+				progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(100*time.Millisecond),
+				progressbar.OptionSetRenderBlankState(false))
+		} else if total != bar.GetMax64() {
+			bar.ChangeMax64(total)
+		}
+		if done > 0 {
+			shown = visible
+			_ = bar.Set64(done)
+		}
 	}
 	leave = func() {
 		if shown && !bar.IsFinished() {

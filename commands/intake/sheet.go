@@ -197,5 +197,8 @@ func (f *File) Progress() (done, total int64) {
 	return at, f.began.Size()
 }
 
+// Size returns the number of bytes of the file when it was opened.
+func (f *File) Size() int64 { return f.began.Size() }
+
 // Close ends reading.
 func (f *File) Close() error { return errors.Join(f.close(), f.file.Close()) }

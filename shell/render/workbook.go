@@ -138,14 +138,15 @@ func (b *workbook) cellOf(cell any) any {
 
 // end writes the file to w.
 func (b *workbook) end(w io.Writer) error {
-	if err := b.sheet.Flush(); err != nil {
-		return err
-	}
 	last, err := excelize.CoordinatesToCellName(b.columns, b.rows)
 	if err != nil {
 		return err
 	}
+	// before Flush: afterwards it would read the whole sheet into memory
 	if err := b.file.AutoFilter(sheetName, "A1:"+last, nil); err != nil {
+		return err
+	}
+	if err := b.sheet.Flush(); err != nil {
 		return err
 	}
 	return b.file.Write(w)

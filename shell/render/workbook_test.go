@@ -66,6 +66,9 @@ func TestWorkbook(t *testing.T) {
 	if panes, err := book.GetPanes(sheetName); err != nil || !panes.Freeze || panes.YSplit != 1 {
 		t.Errorf("the header is not frozen: %+v, %v", panes, err)
 	}
+	if names := book.GetDefinedName(); len(names) != 1 || !strings.HasSuffix(names[0].RefersTo, "$A$1:$E$3") {
+		t.Errorf("the filter is on %+v", names)
+	}
 }
 
 // TestVCards reads vCards back.
