@@ -37,7 +37,7 @@ func (p *program) converse(ctx context.Context) error {
 	defer done()
 	if scripts != nil && shell.SeemsClosed(os.Stdout) {
 		_ = shell.Say(os.Stderr,
-			"warning: standard output is closed, or discards the answers: > /dev/null says that it shall")
+			"warning: standard output is closed, or discards the answers: use > /dev/null to discard them")
 	}
 	at, err := p.locate(ctx)
 	if err != nil {

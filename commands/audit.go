@@ -127,7 +127,7 @@ func unheardOf(flag, word string, known []string) []string {
 	if word == "" || slices.Contains(known, word) {
 		return nil
 	}
-	return []string{fmt.Sprintf("%s %s is on no trail%s", flag, show(word), DidYouMean(word, known))}
+	return []string{fmt.Sprintf("%s %s is not in the trail%s", flag, show(word), DidYouMean(word, known))}
 }
 
 // noted is a refusal that is already in the trail.

@@ -85,9 +85,9 @@ func unlikeOthers(ctx context.Context, s *Session, in Input, was repo.Customer, 
 	case lines == nil:
 		return nil, nil
 	case s.Typed && s.Confirm != nil:
-		return nil, s.Confirm(ctx, strings.Join(append(lines, "go on all the same?"), "\n"))
+		return nil, s.Confirm(ctx, strings.Join(append(lines, "continue anyway?"), "\n"))
 	case strong:
-		return nil, &worded{strings.Join(lines, "; "), "--force does it all the same", repo.ErrConflict}
+		return nil, &worded{strings.Join(lines, "; "), "--force does it anyway", repo.ErrConflict}
 	}
 	return lines, nil
 }

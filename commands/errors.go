@@ -108,7 +108,7 @@ func Describe(err error) (text, hint string) {
 		hint = "copy the keyset from a machine that is up to date, or have an administrator run crm keyset " +
 			"import FILE; crm keyset list shows the keys"
 	case errors.As(err, &u):
-		hint = "signed in as the same user, this tells later: fate " + u.Request
+		hint = "signed in as the same user, this shows it later: fate " + u.Request
 	}
 	return strings.TrimPrefix(err.Error(), ErrUsage.Error()+": "), hint
 }

@@ -140,7 +140,7 @@ func (i *importing) unlikeOthers(ctx context.Context, r imported, was []any) (wr
 	}
 	lines, strong := newLikenesses(old, c, i.others.Like(c))
 	if strong && !i.in.Has("force") {
-		return append(lines, "--force imports it all the same"), nil
+		return append(lines, "--force imports it anyway"), nil
 	}
 	i.others.Add(c)
 	if !strong {

@@ -38,7 +38,7 @@ func (in Input) resolve(ctx context.Context, s *Session, c Command, typed bool) 
 			continue
 		}
 		if !typed && (c.Destructive || c.Pays) {
-			return nil, usageHint("find "+Quote(string(text))+" tells it",
+			return nil, usageHint("find "+Quote(string(text))+" shows it",
 				"%s wants the number of the %s in a script, not %s", c.Name, g.kind.Noun, show(string(text)))
 		}
 		choice, err := g.kind.one(ctx, s, string(text), typed)

@@ -34,7 +34,7 @@ func readPhone(s *Session, text string) (any, error) {
 	}
 	home := phonenumbers.GetCountryCodeForRegion(s.Locale.Region)
 	if err == nil && int(number.GetCountryCode()) == home {
-		return "", fmt.Errorf("is not a possible number of the region %s: has it all its digits?", s.Locale.Region)
+		return "", fmt.Errorf("is not a possible number of the region %s: are digits missing?", s.Locale.Region)
 	}
 	digits := strings.Map(func(r rune) rune {
 		if unicode.IsDigit(r) {

@@ -68,7 +68,7 @@ func revert(ctx context.Context, s *Session, c repo.LastChange) error {
 	err := s.DB.Undo(ctx, c)
 	switch {
 	case isBare(err, repo.ErrDenied) && c.Action == "add" && !s.May(action(c.Entity, "delete")):
-		return &worded{theChange(s, c) + " cannot be undone: something depends on it by now", "", repo.ErrDenied}
+		return &worded{theChange(s, c) + " cannot be undone: another record depends on it", "", repo.ErrDenied}
 	case err != nil && !errors.Is(err, repo.ErrDenied) && Readable(err):
 		err = &worded{fmt.Sprintf("%s cannot be undone: %v", theChange(s, c), err), "", err}
 	}

@@ -49,10 +49,10 @@ func Guessable(password string, about ...string) []string {
 	}
 	var reasons []string
 	if isCommon(password) {
-		reasons = append(reasons, "be one of the commonest passwords")
+		reasons = append(reasons, "be one of the most common passwords")
 	}
 	if holdsAny(password, about) {
-		reasons = append(reasons, "hold your name or email")
+		reasons = append(reasons, "contain your name or email")
 	}
 	return reasons
 }

@@ -12,8 +12,8 @@ import (
 // others.
 func TestGuessable(t *testing.T) {
 	const (
-		common = "be one of the commonest passwords"
-		known  = "hold your name or email"
+		common = "be one of the most common passwords"
+		known  = "contain your name or email"
 	)
 	ada := []string{"Ada", "Lovelace-Bÿron", "countess.of1815@epic.example"}
 	for password, want := range map[string][]string{

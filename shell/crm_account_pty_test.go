@@ -69,8 +69,8 @@ func accountOneTime(t *testing.T) {
 	ada.prompt = "ada crm>"
 	since := ada.asked("login ada@epic.example", "password: ", once,
 		"choose a new one\r\nnew password: ", "Password123!",
-		"must not be one of the commonest passwords\r\nnew password: ", "Lovelace-1815!",
-		"must not hold your name or email\r\nnew password: ", "Entirely-New-2027?", "again: ", "Entirely-New-2028?",
+		"must not be one of the most common passwords\r\nnew password: ", "Lovelace-1815!",
+		"must not contain your name or email\r\nnew password: ", "Entirely-New-2027?", "again: ", "Entirely-New-2028?",
 		"the two are not the same\r\nnew password: ", once, "again: ", once,
 		"must not be the one that you have\r\nnew password: ", "Entirely-New-2027?", "again: ", "Entirely-New-2027?")
 	seen := ada.ends(since, "nothing waits for you")

@@ -71,3 +71,11 @@ func editEmpties(t *testing.T) {
 		}
 	}
 }
+
+func emptyScreen(t *testing.T) {
+	d := sit(t, deskConfig{login: "admin"})
+	d.run("customer get 1", "Cool Startup LLC")
+	d.send("clear\r")
+	d.until("an empty screen", func() bool { return strings.TrimSpace(d.screen()) == strings.TrimSpace(d.prompt) })
+	d.idle()
+}

@@ -103,3 +103,15 @@ func loopToProgram(t *testing.T) {
 	d.send("customer list | head -1")
 	d.clean()
 }
+
+// loopImport shows how far an import is, with the rate and the time left, on a terminal only. After the first batch the
+// file is not read to its end.
+func loopImport(t *testing.T) {
+	d := sit(t, deskConfig{login: "admin"})
+	file := filepath.Join(shortDir(t), "in.csv")
+	rows := "company,name,notes\n" + strings.Repeat("Progress SARL,,"+strings.Repeat("x", 300)+"\n", 1500)
+	if err := os.WriteFile(file, []byte(rows), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d.run("customer import "+file, "importing", "B/s", "[", "1,500 of 1,500 rows are refused")
+}

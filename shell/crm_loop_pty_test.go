@@ -12,6 +12,7 @@ import (
 
 // loopPromises: the loop, its ends and its interruptions.
 var loopPromises = map[string]func(*testing.T){
+	"clear empties the screen":                  emptyScreen,
 	"every end leaves the terminal cooked":      loopEnds,
 	"every end during a command too":            loopEndsInCommand,
 	"every end at the password too":             loopEndsAtPassword,
@@ -29,6 +30,7 @@ var loopPromises = map[string]func(*testing.T){
 	"a dumb terminal":                           loopDumb,
 	"next pages, last id, names":                loopPages,
 	"an answer in a file":                       loopToFile,
+	"the progress of an import":                 loopImport,
 	"an answer in a program":                    loopToProgram,
 }
 

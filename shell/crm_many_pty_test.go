@@ -74,7 +74,7 @@ func manyDuplicates(t *testing.T) {
 	since := len(d.output())
 	d.send(`customer add "Cool Startup GmbH" "Kevin Cazey" --email kevin@startup.example` + "\r")
 	d.said(since, "customer 1 Cool Startup LLC (Kevin Casey) has the same email and similar names")
-	d.said(since, "go on all the same? [y/N]")
+	d.said(since, "continue anyway? [y/N]")
 	d.send("\r")
 	d.said(since, "cancelled")
 	d.idle()
@@ -83,7 +83,7 @@ func manyDuplicates(t *testing.T) {
 	}
 	since = len(d.output())
 	d.send(`customer add "Cool Startup GmbH" "Kevin Cazey" --email kevin@startup.example` + "\r")
-	d.said(since, "go on all the same? [y/N]")
+	d.said(since, "continue anyway? [y/N]")
 	d.send("y\r")
 	d.said(since, fmt.Sprintf("customer %d added", count+1))
 	d.idle()

@@ -92,12 +92,12 @@ func accountOptions() []Option {
 		},
 		{
 			"session.lifetime", "", 12 * time.Hour, duration(time.Second, 30*24*time.Hour),
-			"how long a sign-in lasts; crm init tells the database",
+			"how long a sign-in lasts; crm init stores it in the database",
 		},
 		{
 			"session.idle", "", 30 * time.Minute, orNever(duration(2*time.Minute, 24*time.Hour)),
 			"the prompt is locked after this time without a key, and the session ends without a command; 0s: never. " +
-				"crm init tells the database",
+				"crm init stores it in the database",
 		},
 		{
 			"session.token", "", 10 * time.Minute, duration(5*time.Second, 24*time.Hour),

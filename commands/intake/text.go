@@ -36,7 +36,7 @@ func (f *File) readText(head []byte) error {
 		return err
 	}
 	if bytes.Count(first, []byte{0}) > 0 {
-		return problem("save it as CSV or .xlsx", "is no text: it has NUL characters")
+		return problem("save it as CSV or .xlsx", "is not text: it has NUL characters")
 	}
 	comma, skip := delimiter(string(first))
 	if _, err := text.Discard(skip); err != nil {
