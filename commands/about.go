@@ -14,7 +14,7 @@ import (
 
 const mostShown = 3 // notes that people see; programs get up to repo.MostNotes
 
-// withAbout adds what belongs to the record to the answer of a `NOUN get ID`.
+// withAbout adds contacts, notes and tags to the answer of a `NOUN get ID`.
 func withAbout(get Command) Command {
 	run := get.Run
 	get.Run = func(ctx context.Context, s *Session, in Input) (Output, error) {

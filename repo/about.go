@@ -10,14 +10,15 @@ import (
 // MostNotes is the number of notes that About reads.
 const MostNotes = 100
 
-// An About is what belongs to a record of one of the nouns Noted. What the caller may not view is empty.
+// An About is the contacts, notes and tags of a record of one of the nouns Noted. Fields that the caller may not view
+// are empty.
 type About struct {
 	Contacts []Contact // of a customer, the first one first
 	Notes    []Note    // the newest MostNotes
 	Tags     []string
 }
 
-// About reads what belongs to a record, in one round trip.
+// About reads the contacts, notes and tags of a record, in one round trip.
 func (db *DB) About(ctx context.Context, noun string, id int64) (about About, err error) {
 	of := squirrel.Eq{noun + "_id": id, "deleted_at": nil}
 	steps := []step{
