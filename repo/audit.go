@@ -212,7 +212,8 @@ func (db *DB) Audits(ctx context.Context, f AuditFilter) (List[AuditEntry], erro
 	}
 	fetch := func(p Page) (List[AuditEntry], error) {
 		return listPage(ctx, db, q, "audits", p, AuditSorts(), shaped(func(r auditRow) AuditEntry {
-			return AuditEntry{db.openEntry(r.Entity, r.EntityID, r.entryRow), r.Client, r.SessionID, r.Entity, r.EntityID, r.Undoes}
+			opened := db.openEntry(r.Entity, r.EntityID, r.entryRow)
+			return AuditEntry{opened, r.Client, r.SessionID, r.Entity, r.EntityID, r.Undoes}
 		}))
 	}
 	if f.Search == "" {
