@@ -118,7 +118,8 @@ func viewCommands() Table {
 			Name: "view share", Short: "Let others run one of your views, with their own permissions",
 			Needs: action("view", "update"),
 			Args: []Arg{name, {
-				Name: "with", Kind: Enum("ROLE|all", append(repo.Roles(), repo.SharedWithAll)...), Help: "a role, or all",
+				Name: "with", Kind: Enum("ROLE|all", append(repo.Roles(), repo.SharedWithAll)...),
+				Help: "a role, or all",
 			}},
 			Run: shareView(true),
 		},

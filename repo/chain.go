@@ -188,7 +188,7 @@ func followChain(
 		}
 		if expected != nil && expected.Position == head.Position && expected.Hash != head.Hash {
 			return head, say(ErrConflict,
-				"the chain is not the one of %s: at position %d the hash is %x; entries up to there were written anew",
+				"the chain is not the one of %s: at position %d the hash is %x; entries up to there were rewritten",
 				expected, head.Position, head.Hash)
 		}
 	}
