@@ -387,7 +387,7 @@ create table saved_view (
 	name        text not null,
 	command     sealed not null,
 	owner_id    bigint references collaborator,
-	shared_with text, -- a role, or 'all'; null: nobody
+	shared_with text, -- a role, or 'all'; null: not shared
 	created_at  timestamptz not null default now(),
 	updated_at  timestamptz not null default now(),
 	deleted_at  timestamptz,

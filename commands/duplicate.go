@@ -9,14 +9,14 @@ import (
 	"crm/repo"
 )
 
-// This file finds customers that may be the same one.
+// This file finds duplicate customers.
 
 var forceFlag = Flag{Name: "force", Kind: Switch, Help: "even if another customer has this email or phone"}
 
 // mostLikenesses is the number of customers that a question or an error names.
 const mostLikenesses = 5
 
-// makesAlike reports whether a change sets what makes customers alike.
+// makesAlike reports whether a change sets one of the compared columns.
 func makesAlike(change repo.Change) bool {
 	for _, column := range []string{"company_name", "full_name", "email", "phone"} {
 		if _, sets := change[column]; sets {
@@ -26,7 +26,7 @@ func makesAlike(change repo.Change) bool {
 	return false
 }
 
-// after returns a customer as a change leaves it, in what makes customers alike.
+// after returns the compared columns of a customer after a change.
 func after(c repo.Customer, change repo.Change) repo.Customer {
 	for column, to := range map[string]*string{
 		"company_name": &c.CompanyName, "full_name": &c.FullName,
@@ -92,7 +92,7 @@ func unlikeOthers(ctx context.Context, s *Session, in Input, was repo.Customer, 
 	return lines, nil
 }
 
-// inLikeness names what is alike: "the same email and phone, and similar names".
+// inLikeness names the similarities: "the same email and phone, and similar names".
 func inLikeness(l repo.Likeness) string {
 	var same []string
 	if l.Email {

@@ -11,16 +11,16 @@ import (
 	"crm/security/finding"
 )
 
-// This file finds out which column of a file means which column of the records, and which record a row changes.
+// This file matches the headers of a file to columns, and its rows to existing records.
 
-// A source is where the values of a column are.
+// A source is the place of a column's values in a file.
 type source struct {
 	target *target
 	at     [][]int // groups of cells: the first one with a value is taken
 	join   string  // between the cells of a group
 }
 
-// text returns the value in a row, without the apostrophe that keeps a spreadsheet from running it.
+// text returns the value in a row, without the apostrophe that stops a spreadsheet from evaluating it.
 func (s source) text(cells []string) string {
 	for _, group := range s.at {
 		var parts []string
@@ -38,10 +38,10 @@ func (s source) text(cells []string) string {
 	return ""
 }
 
-// idTarget stands for the number of a record, which no row sets.
+// idTarget is the target for the ID of a record, which no row sets.
 var idTarget = target{column: "id", kind: ID}
 
-// match finds the sources of the columns. own is what --map says.
+// match finds the sources of the columns. own is the value of --map.
 func (i *importing) match(own map[string]string) error {
 	headers, place := i.file.Header.Cells, map[string]int{}
 	for at, h := range headers {
@@ -71,7 +71,7 @@ func (i *importing) match(own map[string]string) error {
 	return i.complete()
 }
 
-// matchOwn takes what --map says.
+// matchOwn takes the headers of --map.
 func (i *importing) matchOwn(own map[string]string, place map[string]int, taken map[int]bool) error {
 	for _, header := range slices.Sorted(maps.Keys(own)) {
 		column := own[header]
@@ -97,7 +97,7 @@ func (i *importing) matchOwn(own map[string]string, place map[string]int, taken 
 	return nil
 }
 
-// matchParts takes columns that a file holds in parts, such as the first and the last name of a person.
+// matchParts takes columns that are in several parts, such as the first and the last name of a person.
 func (i *importing) matchParts(place map[string]int, taken map[int]bool) {
 	for _, c := range composed {
 		t, is := i.target(c.column), i.source(c.column)
@@ -120,7 +120,7 @@ func (i *importing) matchParts(place map[string]int, taken map[int]bool) {
 	}
 }
 
-// find returns the places of the parts; nil if one that is needed is not there.
+// find returns the places of the parts; nil if a required one is missing.
 func (c composite) find(place map[string]int, taken map[int]bool) (group []int) {
 	for n, names := range c.parts {
 		found := slices.IndexFunc(names, func(name string) bool {
@@ -137,7 +137,7 @@ func (c composite) find(place map[string]int, taken map[int]bool) (group []int) 
 	return group
 }
 
-// matchRest takes headers by their names, and where none is a column's own name by another one.
+// matchRest takes headers that are names of columns, then headers with another name of a missing column.
 func (i *importing) matchRest(headers []string, taken map[int]bool) error {
 	targets := []*target{&idTarget}
 	for n := range i.targets {
@@ -167,8 +167,8 @@ func (i *importing) matchRest(headers []string, taken map[int]bool) error {
 	return nil
 }
 
-// matchFound takes one of the headers that fit a column: the usual one of a person's details, else the only one. What
-// people have several of is taken from the first cell with a value.
+// matchFound takes one of the headers that match a column: the usual one of a person's details, otherwise the only one.
+// For columns of which people have several values, it takes the first cell with a value.
 func (i *importing) matchFound(t *target, headers []string, found []int, taken map[int]bool) error {
 	if len(found) == 0 {
 		return nil
@@ -204,7 +204,7 @@ func (i *importing) source(column string) *source {
 	return nil
 }
 
-// complete returns the error of a file without a column that a record needs.
+// complete returns the error of a file without a required column.
 func (i *importing) complete() error {
 	hint := fmt.Sprintf(`its headers are %s; --map "HEADER=COLUMN,…" says what they mean`, i.headers())
 	if i.key != "" && i.source(i.key) == nil {
@@ -244,13 +244,13 @@ func (m importable) columns() (names []string) {
 	return names
 }
 
-// known are the records that a key finds.
+// known are the existing records by their keys.
 type known struct {
 	place map[string]int // of a column in a record
 	rows  map[string][][]any
 }
 
-// index reads the records that a key may find.
+// index reads the existing records by their keys.
 func (i *importing) index(ctx context.Context) error {
 	i.seen, i.refs = map[string]int{}, map[string]referred{}
 	i.known = known{map[string]int{}, map[string][][]any{}}
@@ -281,7 +281,7 @@ func (i *importing) index(ctx context.Context) error {
 	}
 }
 
-// record returns the record that a row changes, nil for none.
+// record returns the record that a row changes; nil if it adds one.
 func (i *importing) record(cells []string, line int) ([]any, error) {
 	if i.key == "" {
 		return nil, nil

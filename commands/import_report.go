@@ -12,10 +12,10 @@ import (
 	"crm/repo"
 )
 
-// This file says what came of an import, and keeps the rows that were refused.
+// This file reports the result of an import, and writes the refused rows to a file.
 
-// rejects are refused rows. They are written to a file beside the imported one while they are found, so that memory
-// does not grow with them.
+// rejects are refused rows. They are written to a file beside the imported one at once, so memory does not grow with
+// them.
 type rejects struct {
 	file   string // that is imported
 	header []string
@@ -27,10 +27,10 @@ type rejects struct {
 	kept   bool
 }
 
-// name is the file that keeps the rows.
+// name returns the name of the file of refused rows.
 func (r *rejects) name() string { return r.file + ".rejected.csv" }
 
-// add notes a row and why it is refused.
+// add adds a row and the reasons.
 func (r *rejects) add(row intake.Row, unit, why string) (err error) {
 	if r.count++; r.count <= mostReported {
 		r.lines = append(r.lines, fmt.Sprintf("%s %d: %s", unit, row.Line, why))
@@ -50,7 +50,7 @@ func (r *rejects) add(row intake.Row, unit, why string) (err error) {
 	return r.unwritten(r.write(append(cells, why)))
 }
 
-// write writes a record. A cell that a spreadsheet would run has an apostrophe in front, which an import takes off.
+// write writes a record. A cell that a spreadsheet would evaluate gets an apostrophe, which an import removes.
 func (r *rejects) write(cells []string) error {
 	for i, c := range cells {
 		cells[i] = Inert(c)
@@ -72,7 +72,7 @@ func (r *rejects) unwritten(err error) error {
 	}
 }
 
-// keep gives the file its name.
+// keep renames the temporary file to its name.
 func (r *rejects) keep() error {
 	if r.to == nil {
 		return nil
@@ -86,7 +86,7 @@ func (r *rejects) keep() error {
 	return r.unwritten(err)
 }
 
-// drop removes a file that was not kept.
+// drop removes the temporary file.
 func (r *rejects) drop() {
 	if r.to != nil && !r.kept {
 		_ = r.to.Close()
@@ -94,7 +94,7 @@ func (r *rejects) drop() {
 	}
 }
 
-// report has a line for each refused row, up to mostReported.
+// report returns a line for each refused row, up to mostReported.
 func (i *importing) report() []string {
 	lines := i.refused.lines
 	if more := i.refused.count - len(lines); more > 0 {
@@ -106,7 +106,7 @@ func (i *importing) report() []string {
 	return lines
 }
 
-// failed is the error of an import that writes nothing because rows are refused.
+// failed returns the error of an import that writes nothing because rows are refused.
 func (i *importing) failed() error {
 	lines := i.report()
 	if i.added+i.changed+i.same > 0 {
@@ -119,7 +119,7 @@ func (i *importing) failed() error {
 	}
 }
 
-// answer is the answer of an import.
+// answer returns the answer of an import.
 func (i *importing) answer() Output {
 	count := func(n *int) func(*importing) any { return func(*importing) any { return *n } }
 	out := single([]Field[*importing]{
@@ -164,7 +164,7 @@ func (i *importing) answer() Output {
 	return out
 }
 
-// notImported lists the headers that nothing is imported from although they have values.
+// notImported lists the headers with values that are not imported.
 func (i *importing) notImported() (headers []string) {
 	for _, at := range i.unused {
 		if i.filled[at] {

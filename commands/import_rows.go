@@ -41,7 +41,7 @@ type importing struct {
 	events                     []Event
 }
 
-// An imported is a row that is read.
+// An imported is a row with its values.
 type imported struct {
 	intake.Row
 	id     int64 // of the record that it changes; 0: it adds one
@@ -49,13 +49,13 @@ type imported struct {
 	later  repo.Change
 }
 
-// A referred is what a text in the place of an ID means.
+// A referred is the result of looking up a reference.
 type referred struct {
 	id  int64
 	err error
 }
 
-// values reads the cells of a row. It returns a line for each wrong one.
+// values reads the cells of a row. It returns a line for each invalid one.
 func (i *importing) values(ctx context.Context, row intake.Row) (read Input, wrong []string, err error) {
 	if extra := row.Cells[min(len(row.Cells), len(i.file.Header.Cells)):]; slices.ContainsFunc(extra,
 		func(c string) bool { return strings.TrimSpace(c) != "" }) {
@@ -87,7 +87,7 @@ func (i *importing) values(ctx context.Context, row intake.Row) (read Input, wro
 	return read, wrong, nil
 }
 
-// row reads a row. A wrong one is noted.
+// row reads a row, and adds an invalid one to the rejects.
 func (i *importing) row(ctx context.Context, row intake.Row) error {
 	i.rows++
 	read, wrong, err := i.values(ctx, row)
@@ -154,16 +154,16 @@ type rowError struct{ text string }
 
 func (e *rowError) Error() string { return e.text }
 
-// serial is a number as workbooks keep it.
+// serial matches a number as workbooks store it.
 var serial = regexp.MustCompile(`^-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?$`)
 
-// faulty is the value of a formula that fails.
+// faulty matches the value of a formula that fails.
 var faulty = regexp.MustCompile(`^#(REF!|N/A|VALUE!|NAME\?|DIV/0!|NUM!|NULL!)$`)
 
-// shortDate is a date without a century, as LibreOffice shows dates. It is in the years 2000 to 2099.
+// shortDate matches a date without a century, as LibreOffice shows dates. It is in the years 2000 to 2099.
 var shortDate = regexp.MustCompile(`^([0-9]{1,2}([/.])[0-9]{1,2}[/.])([0-9]{2})( .*)?$`)
 
-// value reads a cell. It returns a rowError if it is wrong.
+// value reads a cell. It returns a rowError if it is invalid.
 func (i *importing) value(ctx context.Context, t *target, text string) (any, error) {
 	parse := t.kind.Parse
 	if t.kind.Cell != nil {
@@ -203,7 +203,7 @@ func (i *importing) value(ctx context.Context, t *target, text string) (any, err
 	return nil, &rowError{err.Error()}
 }
 
-// refer returns the ID of the record that has the text as its name or email.
+// refer returns the ID of the record with the text as its name or email.
 func (i *importing) refer(ctx context.Context, k Kind, text string) (any, error) {
 	key := k.Identity() + "\x00" + finding.Fold(text)
 	found, asked := i.refs[key]
@@ -265,7 +265,8 @@ func (i *importing) holds(ctx context.Context, k Kind, c Choice, text string) (b
 	}), nil
 }
 
-// missing has a line for each required column of a record to add without a value. Those that are wrong are not missing.
+// missing returns a line for each required column without a value in a row that adds a record. Invalid values are not
+// missing.
 func (i *importing) missing(read Input, exists bool, wrong []string) (lines []string) {
 	for _, t := range i.targets {
 		isWrong := slices.ContainsFunc(wrong, func(w string) bool { return strings.HasPrefix(w, t.column+" ") })
@@ -276,7 +277,7 @@ func (i *importing) missing(read Input, exists bool, wrong []string) (lines []st
 	return lines
 }
 
-// fill sets what a row adds or changes. was is the record that it changes; nil for none.
+// fill sets the columns that a row adds or changes. was is the record that it changes; nil if it adds one.
 func (i *importing) fill(r *imported, read Input, was []any) (wrong []string) {
 	for _, t := range i.targets {
 		flag := strings.ReplaceAll(t.column, "_", "-")

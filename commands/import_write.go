@@ -12,7 +12,7 @@ import (
 
 // This file writes the records of an import.
 
-// doubt keeps a warning about a value that is accepted.
+// doubt adds a warning about a value that is accepted.
 func (i *importing) doubt(row intake.Row, text string) {
 	if text != "" && len(i.doubts) < mostRefusals {
 		i.doubts = append(i.doubts, fmt.Sprintf("%s %d: %s", i.file.Unit, row.Line, text))
@@ -62,7 +62,7 @@ func (i *importing) write(ctx context.Context) error {
 	return nil
 }
 
-// add adds records, and notes what is to be changed in them afterwards.
+// add adds records, and collects the columns that are updated afterwards.
 func (i *importing) add(ctx context.Context, adding []imported, changes map[int64]repo.Change,
 	by map[int64]imported,
 ) error {
@@ -93,7 +93,7 @@ func (i *importing) add(ctx context.Context, adding []imported, changes map[int6
 	return nil
 }
 
-// happened notes what is reported (R31): each collaborator and contract, and only the number of the others.
+// happened adds an event to report (R31): each collaborator and contract; of other records only the number.
 func (i *importing) happened(id int64, what string, change repo.Change) {
 	if status, sets := change["status"].(string); sets {
 		i.events = append(i.events, happened(i.noun, id, status))
@@ -103,7 +103,7 @@ func (i *importing) happened(id int64, what string, change repo.Change) {
 	}
 }
 
-// refuse notes a row that the database refuses; another error ends the import.
+// refuse adds a row that the database refuses to the rejects; another error ends the import.
 func (i *importing) refuse(row intake.Row, err error) error {
 	if !Readable(err) {
 		return err

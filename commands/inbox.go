@@ -84,7 +84,8 @@ func dueNotes(ctx context.Context, s *Session) (pile, error) {
 	}
 	today := s.Locale.Now().In(s.Locale.Zone)
 	found, err := s.DB.Notes(ctx, repo.NoteFilter{Page: firstBy("due"), AuthorID: s.Me.ID, Due: &today})
-	return piled(found, pile{noun: "follow-up", rest: "of yours due", list: "note list --mine --due today"}, func(n repo.Note) duty {
+	mine := pile{noun: "follow-up", rest: "of yours due", list: "note list --mine --due today"}
+	return piled(found, mine, func(n repo.Note) duty {
 		due := time.Date(n.Due.Year(), n.Due.Month(), n.Due.Day(), 0, 0, 0, 0, s.Locale.Zone)
 		return duty{
 			when: &due, what: fmt.Sprintf("follow up: %s, due %s", summary(n.Text), n.Due.Format(time.DateOnly)),
@@ -145,8 +146,9 @@ func ofEvent(e repo.Event, what, verb string) duty {
 
 func unpaidContracts(ctx context.Context, s *Session) (pile, error) {
 	amounts := NewAmountFormat(s.Locale)
+	signed := pile{noun: "signed contract", rest: "to be paid", list: "contract list --status signed --unpaid"}
 	return contractsWaiting(ctx, s, repo.ContractFilter{Page: firstBy("signed_at"), Status: "signed", Unpaid: true},
-		pile{noun: "signed contract", rest: "to be paid", list: "contract list --status signed --unpaid"}, func(c repo.Contract) duty {
+		signed, func(c repo.Contract) duty {
 			return duty{
 				when: c.SignedAt, what: fmt.Sprintf("contract %d: %s to be paid", c.ID,
 					amounts.Format(c.RemainingAmount)), command: fmt.Sprintf("contract get %d", c.ID),

@@ -8,7 +8,7 @@ import (
 	"crm/repo"
 )
 
-// This file has the maps that imports save: what --map says of the headers of a file, under a name.
+// This file has saved maps: the columns of a file's headers, as in --map, under a name.
 
 // headerPairs is a parsed --map: pairs, or the name of a saved map.
 type headerPairs struct {
@@ -71,7 +71,7 @@ func (s *Session) mapNamed(ctx context.Context, name string) (repo.Map, error) {
 	return m, err
 }
 
-// mapping returns what --map of an import says, and the function that saves it as --save-map says.
+// mapping returns the map of an import's --map, and the function that saves it under the name of --save-map.
 func (s *Session) mapping(ctx context.Context, noun string, in Input) (own headerPairs,
 	save func(context.Context, *Output), err error,
 ) {

@@ -143,8 +143,8 @@ func pages[T any](ctx context.Context, s *Session, in Input, fields []Field[T],
 	return out, nil
 }
 
-// absent returns a warning for each record that the arguments and flags of a list name by an ID and that does not exist:
-// such a list is empty for another reason than one without matches.
+// absent returns a warning for each record that a list names by an ID and that does not exist: such a list is empty for
+// another reason than one without matches.
 func (in Input) absent(ctx context.Context, s *Session) (warnings []string) {
 	for _, g := range in.given {
 		id, isID := in.values[g.name].(int64)

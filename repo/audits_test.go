@@ -46,7 +46,7 @@ func TestAudits(t *testing.T) {
 		}
 	}
 	added := w.audits(repo.AuditFilter{Entity: "contract"})[0]
-	if added.After["total_amount"] != "120.50" || added.After["customer_id"] != json.Number("1") ||
+	if added.After["total_amount"] != repo.Money(12050) || added.After["customer_id"] != json.Number("1") ||
 		*added.UserName != "manage Test" || added.SessionID == nil {
 		t.Errorf("the contract's entry is %+v", added)
 	}

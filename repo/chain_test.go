@@ -192,7 +192,7 @@ func TestChainTampered(t *testing.T) {
 			"delete from audit where id = %[3]d; delete from audit_link where audit_id = %[3]d",
 			"ends at position %[4]d, but once went on to %[5]d",
 		},
-		"written anew": {`delete from audit where id = %[3]d; truncate audit_link; do $$ declare a audit;
+		"rewritten": {`delete from audit where id = %[3]d; truncate audit_link; do $$ declare a audit;
 			begin for a in select * from audit order by id loop perform link_entries(array[a.id]); end loop; end $$;
 			insert into audit (id, entity, entity_id, action) overriding system value
 				values (%[3]d, 'user', 1, 'sign-in');

@@ -10,9 +10,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// This file finds customers that may be one: with the same email or phone, or nearly the same company and person.
+// This file finds duplicate customers: with the same email or phone, or nearly the same company and person.
 
-// A Likeness is how a customer is like another one.
+// A Likeness is the similarity of a customer to another one.
 type Likeness struct {
 	Customer Customer // the other one: its ID, names, email and phone
 	Email    bool     // is the same
@@ -24,7 +24,7 @@ type Likeness struct {
 // IsStrong reports whether the email or the phone is the same.
 func (l Likeness) IsStrong() bool { return l.Email || l.Phone }
 
-// rank is lower for what is more alike.
+// rank is lower for more similar customers.
 func (l Likeness) rank() int {
 	switch {
 	case l.Email && l.Phone:
@@ -41,7 +41,7 @@ func (l Likeness) rank() int {
 	return 5
 }
 
-// A CustomerIndex holds customers by what makes them alike. It is not safe for concurrent use.
+// A CustomerIndex has customers by email, phone, company and person. It is not safe for concurrent use.
 type CustomerIndex struct {
 	vault                     Vault
 	known                     []indexed
@@ -54,7 +54,7 @@ type indexed struct {
 	email, company, person string // keys
 }
 
-// mostCompared is the number of customers with one email, company or person that a customer is compared with: the
+// mostCompared is the number of customers with the same email, company or person with which a customer is compared: the
 // latest ones.
 const mostCompared = 1000
 
@@ -65,7 +65,7 @@ func newCustomerIndex(vault Vault) *CustomerIndex {
 	}
 }
 
-// keyed returns a customer with its keys. What cannot be opened, or was erased, has none.
+// keyed returns a customer with its keys. Values that cannot be decrypted, or were erased, have none.
 func (x *CustomerIndex) keyed(c Customer) indexed {
 	i := indexed{
 		Customer: c, email: readable(x.vault.Fold(c.Email)),
@@ -76,7 +76,7 @@ func (x *CustomerIndex) keyed(c Customer) indexed {
 	return i
 }
 
-// readable returns the text, or an empty one for a text that stands for another.
+// readable returns the text, or "" for a placeholder.
 func readable(text string) string {
 	if strings.HasPrefix(text, "‹") {
 		return ""
@@ -101,7 +101,7 @@ func (x *CustomerIndex) Add(c Customer) {
 	}
 }
 
-// Like returns the customers that are like one, the most alike first, without itself.
+// Like returns the customers that are like c, the most similar first, without c itself.
 func (x *CustomerIndex) Like(c Customer) []Likeness {
 	i, found := x.keyed(c), map[int]*Likeness{}
 	note := func(index map[string][]int, key string, compare func(other indexed, l *Likeness) bool) {
@@ -149,7 +149,7 @@ func (db *DB) CustomerIndex(ctx context.Context) (*CustomerIndex, error) {
 	return x, err
 }
 
-// LikeCustomer returns the live customers that are like one, the most alike first. It asks the blind index for them.
+// LikeCustomer returns the live customers that are like c, the most similar first. It uses the blind index.
 func (db *DB) LikeCustomer(ctx context.Context, c Customer) ([]Likeness, error) {
 	return steady(db, func() ([]Likeness, error) {
 		var sets [][]int32
@@ -198,16 +198,16 @@ func (db *DB) index(x *CustomerIndex) func(pgx.Rows) error {
 	}
 }
 
-// A Pair is two customers that are alike; the first is the older one.
+// A Pair is two similar customers; the first is the older one.
 type Pair struct {
 	First Customer
 	Likeness
 }
 
-// mostAlike is the number of older customers that each customer is paired with.
+// mostAlike is the number of older customers with which each customer is paired.
 const mostAlike = 5
 
-// CustomerPairs returns pairs of live customers that are alike, the most alike first.
+// CustomerPairs returns pairs of similar live customers, the most similar first.
 func (db *DB) CustomerPairs(ctx context.Context) ([]Pair, error) {
 	all, err := db.CustomerIndex(ctx)
 	if err != nil {

@@ -268,7 +268,7 @@ func TestUncertain(t *testing.T) {
 		}
 	}
 	if _, err := f.db.Fate(ctx, "6e3b1d0a-52c5-4d2e-9a51-0c7f6f0d3b11"); !errors.Is(err, repo.ErrSignedOut) {
-		t.Errorf("nobody asks: %v", err)
+		t.Errorf("without a question: %v", err)
 	}
 }
 

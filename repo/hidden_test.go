@@ -32,7 +32,7 @@ func spellings(secret []byte) []string {
 }
 
 // R25: a server that logs all statements and parameters learns nothing that signs in: no password's key, code, recovery
-// code, second factor's secret, session key or device key. Replaying the log signs nobody in.
+// code, second factor's secret, session key or device key. Replaying the log does not sign in.
 func TestServerLogHoldsNoCredential(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)

@@ -13,7 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// This file adds many records in one transaction. PostgreSQL judges each one.
+// This file adds many records in one transaction. PostgreSQL checks each one.
 
 // Import returns a copy of db with one transaction for everything that an import writes, as Atomic does. In an atomic
 // script it is the script's transaction, and commit and rollback do nothing: an error ends the script.
@@ -38,13 +38,13 @@ func (db *DB) Import(ctx context.Context, noun string) (
 // EndImport ends the group of changes that an import makes.
 func (db *DB) EndImport(ctx context.Context) error { return db.run(ctx, endBatch()) }
 
-// Added is what came of adding records, by their place.
+// Added is the result of adding records, by their place.
 type Added struct {
 	IDs     []int64 // 0 for a refused record, and for a payment
 	Refused map[int]error
 }
 
-// AddMany adds records of a noun, in their order for those that set the same columns.
+// AddMany adds records of a noun. Records that set the same columns are added in their order.
 func (db *DB) AddMany(ctx context.Context, noun string, records []Change) (Added, error) {
 	e := storeOf(noun)
 	if e == nil {
@@ -90,7 +90,7 @@ func (db *DB) AddMany(ctx context.Context, noun string, records []Change) (Added
 	return out, nil
 }
 
-// read takes an answer of add_many about the records at the places.
+// read reads a result of add_many about the records at the places.
 func (a *Added) read(answer []string, places []int) error {
 	var row struct {
 		IDs     []int64

@@ -12,21 +12,21 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// This file changes many records in one transaction. PostgreSQL judges each one.
+// This file changes many records in one transaction. PostgreSQL checks each one.
 
-// A RefusedRecord is a record that is not changed, and why.
+// A RefusedRecord is a record that is not changed, and the reason.
 type RefusedRecord struct {
 	ID  int64
 	Err error
 }
 
-// Changed is what came of a change of many records.
+// Changed is the result of changing many records.
 type Changed struct {
 	Records int64 // that were changed, or would be
 	Refused []RefusedRecord
 }
 
-// Many says how many records are changed.
+// Many is a way to change many records.
 type Many int
 
 // The ways to change many records.
@@ -36,7 +36,7 @@ const (
 	Partly             // those that are not refused are changed
 )
 
-// ChangeMany writes a change to each record of a noun, by its ID. Undo takes all of it back together.
+// ChangeMany writes a change to each record of a noun, by its ID. One undo undoes all of them.
 func (db *DB) ChangeMany(ctx context.Context, noun string, changes map[int64]Change, how Many) (Changed, error) {
 	e := storeOf(noun)
 	if e == nil {

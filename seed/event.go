@@ -54,7 +54,7 @@ func (p *plan) weekday(day int, party bool) int {
 	return day
 }
 
-// free returns a support collaborator who is free at that time, in turn; nil if there is none.
+// free returns the next support collaborator without an event at that time; nil if there is none.
 func (p *plan) free(turn int, begins, ends time.Time) *member {
 	for i := range p.team.support {
 		m := p.team.support[(turn+i)%len(p.team.support)]

@@ -39,7 +39,7 @@ func problem(hint, format string, args ...any) error {
 	return &Problem{fmt.Sprintf(format, args...), hint}
 }
 
-// Open opens a file and reads its header. It recognises what the file is by its content.
+// Open opens a file and reads its header. It recognises the format by the content.
 func Open(path string) (*File, error) {
 	f, err := os.Open(path)
 	if err != nil {

@@ -100,8 +100,8 @@ func (l *limitedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// delimiter returns what stands between the values of the first line, and the bytes before it: a line such as sep=;
-// that spreadsheets write.
+// delimiter returns the delimiter of the first line, and the number of bytes before it: a line such as sep=; that
+// spreadsheets write.
 func delimiter(text string) (comma rune, skip int) {
 	line, _, _ := strings.Cut(text, "\n")
 	if rest, found := strings.CutPrefix(strings.TrimRight(line, "\r"), "sep="); found &&
@@ -131,8 +131,8 @@ func delimiter(text string) (comma rune, skip int) {
 	return comma, 0
 }
 
-// decoded returns the file as UTF-8 without a byte order mark. Without one, text is UTF-8 if all of it can be, else
-// UTF-16 if every other byte of its begin is 0, else Windows-1252, of which Latin-1 is a part.
+// decoded returns the file as UTF-8 without a byte order mark. Without such a mark, text is UTF-8 if all of it is
+// valid, else UTF-16 if every other byte at its start is 0, else Windows-1252, which includes Latin-1.
 func decoded(file *os.File, head []byte) (io.Reader, error) {
 	var from encoding.Encoding
 	zeros := [2]int{}
@@ -161,7 +161,7 @@ func decoded(file *os.File, head []byte) (io.Reader, error) {
 	return transform.NewReader(file, from.NewDecoder()), nil
 }
 
-// isUTF8 reports whether all of a file is UTF-8, and goes back to its begin.
+// isUTF8 reports whether all of a file is valid UTF-8, and seeks to its start.
 func isUTF8(file *os.File) (bool, error) {
 	buffer, kept := make([]byte, most), 0
 	for {
