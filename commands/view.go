@@ -119,11 +119,7 @@ func viewCommands() Table {
 			Needs: action("view", "update"),
 			Args: []Arg{name, {
 				Name: "with", Kind: Enum("ROLE|all", append(repo.Roles(), repo.SharedWithAll)...),
-<<<<<<< HEAD
 				Help: "the role whose users may run it, or all",
-=======
-				Help: "a role, or all",
->>>>>>> 6b85cd0
 			}},
 			Run: shareView(true),
 		},

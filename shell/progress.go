@@ -9,8 +9,8 @@ import (
 	"golang.org/x/term"
 )
 
-// Progress draws a progress bar on a terminal, with the rate of units and the time left. If to is no terminal, or quiet, it draws nothing. leave ends an
-// unfinished bar, so that later messages begin on a new line.
+// Progress draws a progress bar on a terminal, with the rate of units and the time left. If to is no terminal, or quiet,
+// it draws nothing. leave ends an unfinished bar, so that later messages begin on a new line.
 func Progress(to *os.File, what, unit string, quiet bool) (show func(done, total int64), leave func()) {
 	visible, shown := !quiet && term.IsTerminal(int(to.Fd())), false
 	var bar *progressbar.ProgressBar
