@@ -27,15 +27,19 @@ func TestImportEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, test := range map[string]struct {
-		act    func(file string, crm *os.Process) error
+		act    func(file string, crm *exec.Cmd) error
 		status int
 		said   string
 	}{
-		"changed": {func(file string, _ *os.Process) error {
+		"changed": {func(file string, _ *exec.Cmd) error {
 			return os.WriteFile(file, []byte("company,name\nOther,One\n"), 0o600)
 		}, 1, "was changed while it was read: nothing was imported\nhint: import it again"},
-		"interrupted": {func(_ string, crm *os.Process) error { return crm.Signal(os.Interrupt) }, 130, "cancelled\n0 commands ran"},
-		"killed":      {func(_ string, crm *os.Process) error { return crm.Kill() }, -1, ""},
+		"interrupted": {func(_ string, crm *exec.Cmd) error {
+			err := crm.Process.Signal(os.Interrupt)
+			_ = crm.Wait() // it must not get the lock before it gets the signal
+			return err
+		}, 130, "cancelled\n0 commands ran"},
+		"killed": {func(_ string, crm *exec.Cmd) error { return crm.Process.Kill() }, -1, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			database := pgtest.Database(t, "crm_demo")
@@ -48,7 +52,7 @@ func TestImportEnds(t *testing.T) {
 			var words bytes.Buffer
 			crm.Stderr = &words
 			whileLocked(t, database, func() error { return crm.Start() }, func() error {
-				return test.act(file, crm.Process)
+				return test.act(file, crm)
 			})
 			_ = crm.Wait()
 			if got := crm.ProcessState.ExitCode(); got != test.status || !strings.Contains(words.String(), test.said) {

@@ -114,7 +114,7 @@ func TestDeleteAndAssignTogether(t *testing.T) {
 				return failed(admin.UpdateEvent(ctx, e, repo.Change{"support_id": ptr(w.ids[helper])}))
 			},
 		)
-		if n := succeeded(t, errs, repo.ErrConflict, repo.ErrInvalid); n != 2 {
+		if n := succeeded(t, errs, repo.ErrConflict, repo.ErrInvalid, repo.ErrNotFound); n != 2 {
 			t.Errorf("round %d: %v", i, errs)
 		}
 	}

@@ -18,6 +18,7 @@ func TestOnlyKnownKeys(t *testing.T) {
 	c := w.customer("sales1").ID
 	w.contact(c)
 	ok[repo.Note](t)(w.as("admin").AddNote(ctx, "customer", c, repo.Change{"text": "Noted"}))
+	ok[repo.View](t)(w.as("admin").AddView(ctx, "kept", "customer list"))
 	columns := strings.Fields(
 		read[string](w,
 			"select string_agg(attrelid::regclass || '.' || attname, ' ') from pg_attribute a "+
@@ -52,9 +53,10 @@ func TestOnlyKnownKeys(t *testing.T) {
 			refused(fmt.Sprintf("update %s set %s = %s where id > 0", table, name, v))
 			needed := map[string]string{
 				"customer": "company_name, full_name", "contact": "customer_id, full_name", "note": "customer_id, text",
+				"saved_view": "name, command",
 			}
 			names, values := needed[table], strings.NewReplacer("company_name", good, "full_name", good, "text", good,
-				"customer_id", fmt.Sprint(c))
+				"command", good, "name", "'named'", "customer_id", fmt.Sprint(c))
 			if !strings.Contains(names, name) {
 				names += ", " + name
 			}
