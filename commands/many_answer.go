@@ -10,7 +10,7 @@ import (
 	"crm/repo"
 )
 
-// This file says what a command for many records does or has done.
+// This file has the preview and the answer of a command that changes many records.
 
 // more returns the line that counts the changes not shown.
 func (m many) more(changes int) []string {

@@ -63,7 +63,7 @@ func withArticle(noun string) string {
 	return "a " + noun
 }
 
-// restoreCommand returns `NOUN restore ID` for the kind of a deleted record. Who may delete may restore.
+// restoreCommand returns `NOUN restore ID` for the kind of a deleted record. It needs the permission to delete.
 func restoreCommand[T any](kind Kind, fields []Field[T],
 	restore func(*repo.DB, context.Context, int64) (T, error),
 ) Command {

@@ -118,7 +118,7 @@ func viewCommands() Table {
 			Name: "view share", Short: "Let others run one of your views, with their own permissions",
 			Needs: action("view", "update"),
 			Args: []Arg{name, {
-				Name: "with", Kind: Enum("ROLE|all", append(repo.Roles(), repo.SharedWithAll)...),
+				Name: "role", Kind: Enum("ROLE|all", append(repo.Roles(), repo.SharedWithAll)...),
 				Help: "the role whose users may run it, or all",
 			}},
 			Run: shareView(true),
@@ -168,10 +168,11 @@ func askToDeleteView(ctx context.Context, s *Session, in Input) (string, error) 
 
 func deleteView(ctx context.Context, s *Session, in Input) (Output, error) {
 	v, err := s.viewOf(ctx, in)
-	if err == nil {
-		v, err = s.DB.DeleteView(ctx, v.ID)
+	if err != nil {
+		return Output{}, err
 	}
-	return viewDone(v, "deleted", "deleted"), notYours(err, "view "+v.Name, v.Owner)
+	deleted, err := s.DB.DeleteView(ctx, v.ID)
+	return viewDone(deleted, "deleted", "deleted"), notYours(err, "view "+v.Name, v.Owner)
 }
 
 // viewDone returns the Output of a changed view. what is the verb of its event, which never holds the command; message
@@ -190,16 +191,22 @@ func (s *Session) viewOf(ctx context.Context, in Input) (repo.View, error) {
 func (s *Session) viewNamed(ctx context.Context, name string) (repo.View, error) {
 	v, err := s.DB.View(ctx, name)
 	if isBare(err, repo.ErrNotFound) {
+		known := s.Table.Allowed(s).Verbs("view")
+		if views, err := s.DB.Views(ctx); err == nil {
+			for _, v := range views {
+				known = append(known, v.Name)
+			}
+		}
 		hint := "view list lists them"
-		if verb := nearest(name, s.Table.Allowed(s).Verbs("view")); verb != "" {
-			hint += "; did you mean view " + verb + "?"
+		if like := nearest(name, known); like != "" {
+			hint += "; did you mean view " + like + "?"
 		}
 		err = &worded{"there is no view " + show(name), hint, repo.ErrNotFound}
 	}
 	return v, err
 }
 
-// notYours names the owner in the error of a caller who may not change what others have saved.
+// notYours names the owner in the error that refuses to change what another collaborator has saved.
 func notYours(err error, what string, owner *string) error {
 	if !isBare(err, repo.ErrDenied) {
 		return err
@@ -253,7 +260,7 @@ func shareView(shared bool) func(context.Context, *Session, Input) (Output, erro
 		}
 		c, what, message := repo.Change{"shared_with": nil}, "unshared", "is yours alone"
 		if shared {
-			with := Value[string](in, "with")
+			with := Value[string](in, "role")
 			c["shared_with"], what, message = with, "shared", "is shared with "+with
 		}
 		changed, err := s.DB.UpdateView(ctx, v.ID, c)

@@ -27,7 +27,7 @@ var wordings = map[string]wording{
 	},
 	"collaborator_self":  {ErrConflict, "you cannot delete yourself"},
 	"role_last_holder":   {ErrConflict, "this is the last collaborator with the role %s"},
-	"role_reserved":      {ErrDenied, "not permitted: only users with the role %s may give or take it"},
+	"role_reserved":      {ErrDenied, "not permitted: only users with the role %s may change that role and its users"},
 	"access_self":        {ErrInvalid, "that is your own account: you have password and mfa for it"},
 	"second_factor_pkey": {ErrConflict, "your second factor has just been changed: try again"},
 	"mfa_none":           {ErrNotFound, "there is no second factor"},
