@@ -18,7 +18,7 @@ import (
 
 // everyKind is a script with a command of every kind.
 const everyKind = `whoami
-customer add "Company %[1]d" "Person %[1]d" --email p%[1]d@x.example --phone +33612345678
+customer add "Company %[1]d" "Person %[1]d" --email p%[1]d@x.example --phone +336123457%02[1]d
 customer list --search "Company %[1]d" --format json
 find person
 customer update 1 --phone +336123456%02[1]d
