@@ -259,10 +259,11 @@ func (i *importing) all(ctx context.Context) error {
 	}
 	show, leave := func(int64, int64) {}, func() {}
 	if i.s.Progress != nil {
-		show, leave = i.s.Progress("importing")
+		show, leave = i.s.Progress("importing", i.file.Counts())
+		_, total := i.file.Progress()
+		show(0, total)
 	}
 	defer leave()
-	show(0, i.file.Size())
 	for {
 		row, err := i.file.Next()
 		if err != nil && !errors.Is(err, io.EOF) {
@@ -279,7 +280,7 @@ func (i *importing) all(ctx context.Context) error {
 				return err
 			}
 		}
-		if i.rows%importBatch == 0 {
+		if i.rows%importBatch == 0 && i.s.Progress != nil {
 			show(i.file.Progress())
 		}
 		if ended {

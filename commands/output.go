@@ -25,6 +25,8 @@ type Output struct {
 	Rest     Rest     // reads the rows after Rows; nil if there are none
 	Next     string   // the flag for the next page: "--after 50"; empty on the last page
 	Events   []Event  // for the reporter
+	// Count returns the number of rows of a list with a Rest; -1 if it is not known before they are read.
+	Count func(context.Context) (int64, error)
 }
 
 // Rest returns the next rows of a list with each call, and none at the end.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -375,5 +376,53 @@ END:VCARD
 		if !slices.Equal(r.Cells, want[i]) {
 			t.Errorf("%q, want %q", r.Cells, want[i])
 		}
+	}
+}
+
+// Formulas without a result are found in the first sheet, as several programs write them, and its rows are counted.
+func TestUnsaved(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.xlsx")
+	to, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	archive := zip.NewWriter(to)
+	const names = `xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"`
+	const parts = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+	for name, text := range map[string]string{
+		"xl/workbook.xml": `<workbook ` + names + ` xmlns:r="` + parts + `"><sheets><sheet name="Two" sheetId="2" r:id="rId2"/>` +
+			`<sheet name="One" sheetId="1" r:id="rId1"/></sheets></workbook>`,
+		"xl/_rels/workbook.xml.rels": `<Relationships>` +
+			`<Relationship Id="rId1" Type="` + parts + `/worksheet" Target="worksheets/sheet1.xml"/>` +
+			`<Relationship Id="rId2" Type="` + parts + `/worksheet" Target="/xl/worksheets/sheet2.xml"/></Relationships>`,
+		"xl/worksheets/sheet1.xml": `<worksheet><row r="1"><c r="A1"><f>1</f></c></row></worksheet>`,
+		"xl/worksheets/sheet2.xml": `<worksheet><row r="1"><c r="A1"/><c r="B1"><f>1</f></c><c r="C1"><f>1</f><v>1</v></c></row>` +
+			`<row r="2"><c r="A2" t="str"><f>""</f><v></v></c><c r="B2"><f>1</f><v/></c><c r="C2"><f/><v>2</v></c></row>` +
+			`<row r="3"><c r="D3"><f t="shared" si="0"/></c></row><row r="4"><c r="E4"><f>1</f><v></v></c></row></worksheet>`,
+	} {
+		part, err := archive.Create(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(part, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(archive.Close(), to.Close()); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &File{file: file, began: info}
+	want := map[int]Unsaved{1: {"B1", 2}, 3: {"D3", 1}, 4: {"E4", 1}}
+	if rows := f.scan(); rows != 4 || !maps.Equal(f.Unsaved, want) {
+		t.Errorf("%d rows, %v, want 4 and %v", rows, f.Unsaved, want)
 	}
 }

@@ -24,6 +24,10 @@ type File struct {
 	Unit   string                          // of Row.Line: "line", "row" or "card"
 	Date   func(serial float64) *time.Time // reads the number that a date is in the file; nil where dates are text
 
+	// Unsaved has the columns of a workbook with a formula whose result was not saved, by their place.
+	Unsaved map[int]Unsaved
+
+	rows  func() (done, total int64) // of a workbook; nil: progress is counted in bytes
 	next  func() (Row, error)
 	close func() error
 	file  *os.File
@@ -188,17 +192,25 @@ func (f *File) Changed() bool {
 	return err != nil || info.Size() != f.began.Size() || !info.ModTime().Equal(f.began.ModTime())
 }
 
-// Progress returns how far the file is read, in bytes. Of a workbook it is not known: it returns 0.
+// Counts returns the unit of Progress: "bytes" or "rows".
+func (f *File) Counts() string {
+	if f.rows != nil {
+		return "rows"
+	}
+	return "bytes"
+}
+
+// Progress returns how far the file is read. A total of -1 is unknown.
 func (f *File) Progress() (done, total int64) {
+	if f.rows != nil {
+		return f.rows()
+	}
 	at, err := f.file.Seek(0, io.SeekCurrent)
 	if err != nil {
 		return 0, f.began.Size()
 	}
 	return at, f.began.Size()
 }
-
-// Size returns the number of bytes of the file when it was opened.
-func (f *File) Size() int64 { return f.began.Size() }
 
 // Close ends reading.
 func (f *File) Close() error { return errors.Join(f.close(), f.file.Close()) }
