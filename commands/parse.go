@@ -193,10 +193,6 @@ func (b *binder) surplus(words []Word) error {
 	if _, ok := secretless[b.command.Name]; ok {
 		return usageHint(hint, "%s takes no password on the line: it is asked for without being shown", b.command.Name)
 	}
-	if !words[0].Quoted && strings.HasPrefix(words[0].Value, ">") {
-		return usageHint("in a script use --out FILE; a > that is text needs quotes",
-			"%s is only read at the prompt", show(words[0].Value))
-	}
 	if n := len(b.bindings); n > 0 && b.end+1 == words[0].Start && !b.bindings[n-1].kind.IsSwitch() {
 		text, name := b.bindings[n-1].text, ""
 		// a hint shows at most this many bytes
