@@ -151,14 +151,14 @@ func ofEvent(e repo.Event, what, verb string) duty {
 
 func unpaidContracts(ctx context.Context, s *Session, limit int) (pile, error) {
 	amounts := NewAmountFormat(s.Locale)
+	f := repo.ContractFilter{Page: firstBy(limit, "signed_at"), Status: "signed", Unpaid: true}
 	signed := pile{noun: "signed contract", rest: "to be paid", list: "contract list --status signed --unpaid"}
-	return contractsWaiting(ctx, s, repo.ContractFilter{Page: firstBy(limit, "signed_at"), Status: "signed", Unpaid: true},
-		signed, func(c repo.Contract) duty {
-			return duty{
-				when: c.SignedAt, what: fmt.Sprintf("contract %d: %s to be paid", c.ID,
-					amounts.Format(c.RemainingAmount)), command: fmt.Sprintf("contract get %d", c.ID),
-			}
-		})
+	return contractsWaiting(ctx, s, f, signed, func(c repo.Contract) duty {
+		return duty{
+			when: c.SignedAt, what: fmt.Sprintf("contract %d: %s to be paid", c.ID,
+				amounts.Format(c.RemainingAmount)), command: fmt.Sprintf("contract get %d", c.ID),
+		}
+	})
 }
 
 func unsignedContracts(ctx context.Context, s *Session, limit int) (pile, error) {
