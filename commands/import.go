@@ -252,7 +252,7 @@ func (i *importing) end(ctx context.Context, commit func(context.Context) error)
 	return commit(ctx)
 }
 
-// all reads the rows and writes them in batches.
+// all reads the rows and writes them in batches: the database adds one while the next one is read.
 func (i *importing) all(ctx context.Context) error {
 	if err := i.index(ctx); err != nil {
 		return err
@@ -264,6 +264,7 @@ func (i *importing) all(ctx context.Context) error {
 		show(0, total)
 	}
 	defer leave()
+	defer func() { i.writing.wait() }()
 	for {
 		row, err := i.file.Next()
 		if err != nil && !errors.Is(err, io.EOF) {
@@ -276,15 +277,16 @@ func (i *importing) all(ctx context.Context) error {
 			}
 		}
 		if len(i.batch) == importBatch || ended {
-			if err := i.write(ctx); err != nil {
+			if err := i.finish(ctx); err != nil {
 				return err
 			}
+			i.write(ctx)
 		}
 		if i.rows%importBatch == 0 && i.s.Progress != nil {
 			show(i.file.Progress())
 		}
 		if ended {
-			return nil
+			return i.finish(ctx)
 		}
 	}
 }
