@@ -39,8 +39,8 @@ func (sh *Shell) exporting(ctx context.Context, a *commands.Answer) (show func(r
 }
 
 // Progress draws a progress bar on a terminal, with the rate of units and the time left. If to is no terminal, or
-// quiet, it draws nothing. A total of -1 is unknown. leave ends an unfinished bar, so that later messages begin on a new
-// line.
+// quiet, it draws nothing. A total of -1 is unknown. leave ends an unfinished bar, so that later messages begin on a
+// new line.
 func Progress(to *os.File, what, unit string, quiet bool) (show func(done, total int64), leave func()) {
 	visible, shown := !quiet && term.IsTerminal(int(to.Fd())), false
 	var bar *progressbar.ProgressBar
