@@ -122,7 +122,7 @@ func (m importable) keys() (keys []string) {
 
 func (m importable) command() Command {
 	c := Command{
-		Name: m.noun + " import", Short: fmt.Sprintf("Add the %ss of a file: CSV or XLSX with a header, all or none",
+		Name: m.noun + " import", Short: fmt.Sprintf("Add the %ss of a file: CSV, XLSX or JSON, all or none",
 			m.noun), Needs: m.needs.Needs,
 		Args: []Arg{{Name: "file", Kind: Path, Help: "a file with one record a row and the names of columns first"}},
 		Flags: []Flag{
@@ -145,7 +145,7 @@ func (m importable) command() Command {
 	}
 	if m.noun == "customer" {
 		c.Flags = append(c.Flags, forceFlag)
-		c.Short = "Add the customers of a file: CSV, XLSX or vCard, all or none"
+		c.Short = "Add the customers of a file: CSV, XLSX, JSON or vCard, all or none"
 	}
 	return c
 }

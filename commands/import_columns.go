@@ -18,13 +18,13 @@ type source struct {
 	join   string  // between the cells of a group
 }
 
-// text returns the value in a row, without the apostrophe that stops a spreadsheet from evaluating it.
-func (s source) text(cells []string) string {
+// text returns the value in a row. plain undoes what an export has done to a cell.
+func (s source) text(cells []string, plain func(string) string) string {
 	for _, group := range s.at {
 		var parts []string
 		for _, at := range group {
 			if at < len(cells) {
-				if text := strings.TrimSpace(revived(cells[at])); text != "" {
+				if text := strings.TrimSpace(plain(cells[at])); text != "" {
 					parts = append(parts, text)
 				}
 			}
@@ -34,6 +34,29 @@ func (s source) text(cells []string) string {
 		}
 	}
 	return ""
+}
+
+// escapes are those of an export as tsv.
+var escapes = strings.NewReplacer(`\\`, `\`, `\t`, "\t", `\n`, "\n", `\r`, "\r", `\"`, `"`)
+
+// plain returns the text of a cell without what an export has added: the apostrophe that stops a spreadsheet from
+// evaluating it, and the escapes of tsv. Other programs write no such escapes, so a file has them only if all its
+// headers are names of columns.
+func (i *importing) plain(cell string) string {
+	if i.file.Unit != "line" || i.file.Header.Line == 0 { // a workbook, JSON or vCards
+		return cell
+	}
+	if i.escaped {
+		cell = escapes.Replace(cell)
+	}
+	return revived(cell)
+}
+
+// isExport reports whether all headers of the file are names of columns.
+func (i *importing) isExport() bool {
+	return !slices.ContainsFunc(i.file.Header.Cells, func(h string) bool {
+		return !slices.ContainsFunc(repo.ColumnsOfNoun(i.noun), func(c repo.Column) bool { return c.Name == h })
+	})
 }
 
 // idTarget is the target for the ID of a record, which no row sets.
@@ -61,11 +84,12 @@ func (i *importing) match(own map[string]string) error {
 	for at, h := range headers {
 		plain := strings.ReplaceAll(plainHeader(h), " ", "_")
 		known := slices.ContainsFunc(repo.ColumnsOfNoun(i.noun), func(c repo.Column) bool { return c.Name == plain })
-		if !taken[at] && plain != "" && !known && i.file.Header.Line > 0 {
+		if !taken[at] && plain != "" && !known && (i.file.Header.Line > 0 || i.file.Unit == "record") {
 			i.unused = append(i.unused, at)
 		}
 	}
 	i.filled = make([]bool, len(headers))
+	i.escaped = i.file.Tabs && i.isExport()
 	if err := i.complete(); err != nil {
 		return err
 	}

@@ -51,7 +51,7 @@ func (i *importing) record(cells []string, line int) ([]any, error) {
 	if i.key == "" {
 		return nil, nil
 	}
-	text := i.source(i.key).text(cells)
+	text := i.source(i.key).text(cells, i.plain)
 	if text == "" {
 		return nil, nil
 	}

@@ -1,5 +1,5 @@
 // Package intake reads rows of text from files as other programs write them: CSV with any usual delimiter and
-// encoding, XLSX and vCard. It knows nothing of what the rows mean.
+// encoding, XLSX, JSON and vCard. It knows nothing of what the rows mean.
 package intake
 
 import (
@@ -21,7 +21,8 @@ type Row struct {
 // A File is read row by row. Its memory does not grow with it.
 type File struct {
 	Header Row
-	Unit   string                          // of Row.Line: "line", "row" or "card"
+	Unit   string                          // of Row.Line: "line", "row", "card" or "record"
+	Tabs   bool                            // values are between tabs, and none of them is in quotes
 	Date   func(serial float64) *time.Time // reads the number that a date is in the file; nil where dates are text
 
 	// Unsaved has the columns of a workbook with a formula whose result was not saved, by their place.
@@ -113,6 +114,8 @@ func open(path string, f *os.File) (*File, error) {
 		return nil, problem("save it as .xlsx or CSV", "is a workbook of an old or protected kind")
 	case begins("<!doctype", "<html", "<table", "<?xml", "<meta", "<head", "<body"):
 		return nil, problem("open it and save it as .xlsx or CSV", "is HTML or XML, whatever its name says")
+	case objects.Match(text):
+		err = opened.readJSON(head)
 	case begins("begin:vcard"):
 		err = opened.readCards(head)
 	default:
@@ -132,7 +135,7 @@ const mostTitles = 10 // rows above the header
 // passTitles moves the header to the first row with several values, if the rows above it have one each: titles of the
 // sheet. Without such a row the first one stays the header.
 func (f *File) passTitles() error {
-	if f.Header.Line == 0 || f.Unit == "line" && len(f.Header.Cells) == 1 {
+	if f.Header.Line == 0 || f.Tabs || f.Unit == "line" && len(f.Header.Cells) == 1 {
 		return nil
 	}
 	first, next := f.Header, f.next
