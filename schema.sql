@@ -2453,22 +2453,23 @@ end;
 create function sealed_digest(value text) returns text
 language sql immutable parallel safe
 return case
-	when left(right(value, 71), 7) = 'sha256:' and value ~ '^(\\x01([0-9a-f]{2})+ )?sha256:[0-9a-f]{64}$'
-		then right(value, 71)
-	when value ~ '^\\x[0-9a-f]+$' and length(value) >= 68 and length(value) % 2 = 0
-		then 'sha256:' || encode(sha256(decode(substr(value, 3), 'hex')), 'hex')
+	when value ~ '^\\x[0-9a-f]+$' then case when octet_length(value) >= 68 and octet_length(value) % 2 = 0
+		then 'sha256:' || encode(sha256(value::bytea), 'hex') else value end
+	when value like '%sha256:%' and value ~ '^(\\x01([0-9a-f]{2})+ )?sha256:[0-9a-f]{64}$' then right(value, 71)
 	else value end;
 
 -- Returns values of the trail in the form that the chain covers: with digests in place of sealed values. An empty
 -- object of a customer is null, as in the first release.
 create function audit_digests(of_entity text, kept jsonb) returns jsonb
 language plpgsql immutable parallel safe set search_path = :"schema", pg_temp as $$
+declare
+	sealed constant text[] := sealed_in(of_entity);
 begin
-	if kept is null or sealed_in(of_entity) = '{}' then
+	if kept is null or sealed = '{}' then
 		return kept;
 	end if;
 	return (select coalesce(jsonb_object_agg(k.key,
-		case when k.key = any (sealed_in(of_entity)) and jsonb_typeof(k.value) = 'string'
+		case when k.key = any (sealed) and jsonb_typeof(k.value) = 'string'
 		then to_jsonb(sealed_digest(k.value #>> '{}')) else k.value end), case when of_entity <> 'customer'
 		then '{}'::jsonb end)
 	from jsonb_each(kept) k);
