@@ -1,7 +1,6 @@
 package commands
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -128,7 +127,7 @@ var pairFields = []Field[repo.Pair]{
 func duplicatesCommand() Command {
 	return short(pairFields, Command{
 		Name: "customer duplicates", Short: "List customers that may be one, the most alike first",
-		Needs: action("customer", "view"),
+		Needs:    action("customer", "view"),
 		Examples: []string{"customer duplicates"}, Run: listDuplicates,
 	})
 }
