@@ -251,7 +251,7 @@ func (i *importing) named(ctx context.Context, k Kind, text string) (int64, erro
 	return 0, &rowError{fmt.Sprintf("fits several %ss: %s: give the number", k.Noun, strings.Join(lines, "; "))}
 }
 
-// holds reports whether a record has the text as one of its values, regardless of case and accents.
+// holds reports whether a record has the text as one of its values, in any spelling.
 func (i *importing) holds(ctx context.Context, k Kind, c Choice, text string) (bool, error) {
 	get, found := i.s.Table.named(k.Noun + " get")
 	id, err := strconv.ParseInt(c.Text, 10, 64)
@@ -264,7 +264,7 @@ func (i *importing) holds(ctx context.Context, k Kind, c Choice, text string) (b
 	}
 	return slices.ContainsFunc(out.Rows[0], func(cell any) bool {
 		value, isText := cell.(string)
-		return isText && finding.Fold(value) == finding.Fold(text)
+		return isText && finding.Same(value, text)
 	}), nil
 }
 

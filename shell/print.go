@@ -131,15 +131,18 @@ func footer(out commands.Output, to commands.Destination, hidden []string, timin
 	if rows == 0 {
 		text = "no rows"
 	}
-	if out.Next != "" && out.Total != "" {
+	if out.Next+out.More != "" && out.Total != "" {
 		text += " of " + out.Total
 	}
 	if to.Programs != nil {
 		text += " given to " + to.Programs[0][0]
 	}
-	next := out.Next
-	if next != "" {
-		next = "next: " + next
+	next := ""
+	switch {
+	case out.Next != "":
+		next = "next: " + out.Next
+	case out.More != "":
+		next = "more: " + out.More
 	}
 	left := strings.Join(hidden, ", ")
 	if left != "" {
