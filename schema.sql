@@ -2889,7 +2889,8 @@ language sql stable security definer set search_path = :"schema", pg_temp as $$
 	select a.id, a.at, a.entity, a.entity_id, a.action, a.before, a.after, a.members, a.action = 'add'
 		and is_fresh(a.entry), later.at, later.who
 	from (select a.*, a as entry,
-		case when leads(a.action) then (select count(*) from audit b where b.batch = a.id) end as members from audit a
+		case when leads(a.action) then (select count(*) from audit b where b.batch = a.id
+			and (a.entity <> 'payment' or b.entity = 'payment')) end as members from audit a
 		where a.collaborator_id = (select me_id()) and (a.action in ('add', 'update', 'delete', 'cancel', 'restore')
 				and a.entity in ('user', 'customer', 'contact', 'contract', 'event', 'note', 'tag', 'view', 'map',
 					'payment')
@@ -2900,7 +2901,7 @@ language sql stable security definer set search_path = :"schema", pg_temp as $$
 		order by a.id desc limit at_most) a left join lateral (
 		select n.at, c.first_name || ' ' || c.last_name as who
 		from (select a.entity, a.entity_id, a.id where a.members is null union all select b.entity, b.entity_id, b.id
-			from audit b where b.batch = a.id) m
+			from audit b where b.batch = a.id and (a.entity <> 'payment' or b.entity = 'payment')) m
 			join audit n on n.entity = m.entity and n.entity_id = m.entity_id and n.id > m.id left join collaborator c
 			on c.id = n.collaborator_id
 		where (n.collaborator_id is distinct from a.collaborator_id or not n.derived) and n.batch is distinct from a.id
@@ -2921,7 +2922,8 @@ $$;
 
 -- Undoes all changes that an entry of the caller leads and returns their number. It needs the right to make them. The
 -- values come from the trail. The trail has no search tokens, so tokens has the values of their columns by change:
--- {"12": {"email_tokens": [1, 2]}}.
+-- {"12": {"email_tokens": [1, 2]}}. Of an import, it deletes contracts only while they are drafts of the last hour on
+-- which nothing depends, and corrects each payment by its opposite, as the ledger keeps all entries.
 create function take_back(of_entry bigint, tokens jsonb) returns bigint
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -2955,7 +2957,21 @@ begin
 	for change in select b.* from audit b where b.batch = led.id order by b.id desc loop
 		tab := table_of(change.entity);
 		execute format('select to_jsonb(t) from %s t where t.id = $1', tab) into row using change.entity_id;
-		if change.action = 'add' and change.entity in ('contract', 'payment') then
+		if change.entity = 'payment' then
+			perform set_config('crm.undoes', change.id::text, true);
+			insert into payment (contract_id, amount, paid_on, changed_in) -- payment_rules() judges it
+			select p.contract_id, - p.amount, p.paid_on, - caller.session_id from payment p where p.id = change.entity_id;
+			taken := taken + 1;
+			continue;
+		end if;
+		-- The remaining amounts of payments, and what an import has changed of a record that it added.
+		if led.entity = 'payment' or led.action = 'import' and change.action <> 'add'
+			and exists (select from audit b where b.batch = led.id and b.action = 'add' and b.entity = change.entity
+				and b.entity_id = change.entity_id) then
+			continue;
+		end if;
+		if change.action = 'add' and change.entity = 'contract'
+			and not (row->>'status' in ('to_send', 'pending') and is_fresh(change)) then
 			raise exception using errcode = '23514', constraint = 'undo_added', message = 'this is not deleted';
 		end if;
 		if (case when change.action = 'add'
