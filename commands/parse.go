@@ -134,7 +134,8 @@ func allOf(words []string) string {
 func (b *binder) positional(words []Word) (used int, err error) {
 	due, w := b.command.Args[min(b.args, len(b.command.Args)):], words[0]
 	if len(due) > 1 && due[0].Optional && due[1].Kind.IsLine {
-		if _, err := due[0].Kind.Parse(b.session, w.Value); err != nil {
+		_, err := due[0].Kind.Parse(b.session, w.Value)
+		if err != nil && !startsNumber(w.Value) {
 			due = due[1:]
 			b.args++
 		}
@@ -163,6 +164,12 @@ func (b *binder) positional(words []Word) (used int, err error) {
 	b.last, b.end = words[used-1], words[used-1].End
 	b.bindings = append(b.bindings, binding{due[0].Name, due[0].label(), kind, text})
 	return used, nil
+}
+
+// startsNumber reports whether a word can only be meant as a number, since no command begins so.
+func startsNumber(word string) bool {
+	digits := strings.TrimLeft(word, "+-.,")
+	return digits != "" && digits[0] >= '0' && digits[0] <= '9'
 }
 
 // rest returns the index of the binding that takes all remaining words; -1 if there is none.
