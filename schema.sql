@@ -2961,7 +2961,8 @@ begin
 		if change.entity = 'payment' then
 			perform set_config('crm.undoes', change.id::text, true);
 			insert into payment (contract_id, amount, paid_on, changed_in) -- payment_rules() judges it
-			select p.contract_id, - p.amount, p.paid_on, - caller.session_id from payment p where p.id = change.entity_id;
+			select p.contract_id, - p.amount, p.paid_on, - caller.session_id from payment p
+			where p.id = change.entity_id;
 			taken := taken + 1;
 			continue;
 		end if;

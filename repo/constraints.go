@@ -85,7 +85,7 @@ var wordings = map[string]wording{
 	"deleted_record":   {ErrNotFound, ""},
 	"request_pkey":     {ErrRepeated, ""},
 	"undo_changed":     {ErrConflict, "it has just been changed: nothing was undone"},
-	"undo_added":       {ErrConflict, "a contract is deleted only as a draft of the last hour on which nothing depends"},
+	"undo_added":       {ErrConflict, "a contract is only deleted as a draft of the last hour that nothing depends on"},
 	"audit_undoes_key": {ErrConflict, "it has just been undone already"},
 }
 
