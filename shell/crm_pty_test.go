@@ -116,7 +116,7 @@ func fillDatabase(address func(string) string, name string, amounts seed.Config)
 	}
 	defer db.Close()
 	amounts.Demo, amounts.Zone, amounts.Seed = true, time.UTC, 1
-	amounts.Params = security.Params{Memory: 7 << 10, Iterations: 5, Parallelism: 1}
+	amounts.Params = security.Params{Memory: 12 << 10, Iterations: 3, Parallelism: 1}
 	_, err = seed.Fill(ctx, admin, db, amounts, nil)
 	return w, err
 }

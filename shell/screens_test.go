@@ -103,7 +103,7 @@ func (w warehouse) shell(database string) (*Shell, *bytes.Buffer, error) {
 			},
 			Terms: commands.Terms{
 				TokenLifetime: time.Hour, SessionLifetime: time.Hour,
-				Password: security.Params{Memory: 7 << 10, Iterations: 5, Parallelism: 1},
+				Password: security.Params{Memory: 12 << 10, Iterations: 3, Parallelism: 1},
 			},
 		},
 		Data: io.Discard, Words: words, Secrets: Secrets{Value: seed.DemoPassword}, Reporter: reporter,
