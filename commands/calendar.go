@@ -1,9 +1,11 @@
 package commands
 
 // This file parses dates and times in English and French: 2026-03-28 18:30, 28/03/2026, 28.03.2026, 28 mars 2026
-// 18h30, monday, demain, 6PM, +3d, +2h. 03/04 is day/month, and month/day if the region is the United States.
+// 18h30, Sat 2026-03-28, monday, demain, 6PM, noon, +3d, +2h. 03/04 is day/month, and month/day if the region is the
+// United States.
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -30,6 +32,8 @@ var monthNames = strings.Fields(`january february march april may june july augu
 var weekdays = map[string]time.Weekday{
 	"sunday": 0, "monday": 1, "tuesday": 2, "wednesday": 3, "thursday": 4, "friday": 5, "saturday": 6,
 	"dimanche": 0, "lundi": 1, "mardi": 2, "mercredi": 3, "jeudi": 4, "vendredi": 5, "samedi": 6,
+	"sun": 0, "mon": 1, "tue": 2, "wed": 3, "thu": 4, "fri": 5, "sat": 6,
+	"dim": 0, "lun": 1, "mer": 3, "jeu": 4, "ven": 5, "sam": 6, // not mar, which is also the month
 }
 
 var nearDays = map[string]int{
@@ -38,15 +42,17 @@ var nearDays = map[string]int{
 
 var (
 	isoForm     = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}([ T].*)?$`)
-	numericDate = regexp.MustCompile(`^(\d{1,2})([/.])(\d{1,2})[/.](\d{4})$`)
+	yearFirst   = regexp.MustCompile(`^\d{4}[/.]\d{2}[/.]\d{2}$`)
+	numericDate = regexp.MustCompile(`^(\d{1,2})([/.-])(\d{1,2})[/.-](\d{4})$`)
 	dayFirst    = regexp.MustCompile(`^(\d{1,2})(?:er|st|nd|rd|th)? ([\pL]+)\.?,? (\d{4})$`)
 	monthFirst  = regexp.MustCompile(`^([\pL]+)\.? (\d{1,2})(?:st|nd|rd|th)?,? (\d{4})$`)
 	daysAway    = regexp.MustCompile(`^([+-])(\d{1,10})([dwjs])$`)
-	timeAway    = regexp.MustCompile(`^([+-])(?:(\d{1,4})h(\d{2})?|(\d{1,5})min)$`)
+	timeAway    = regexp.MustCompile(`^([+-]) ?(?:(\d{1,4}) ?h ?(\d{2})?|(\d{1,5}) ?min)$`)
 	clockAtEnd  = regexp.MustCompile(
 		`(?:^|[ ,])(?:(?:at|à|a) )?(\d{1,2}(?::\d{2}(?::\d{2})?)? ?[ap]m|` +
-			`\d{1,2}:\d{2}(?::\d{2})?|\d{1,2} ?h ?(?:\d{2})?)$`)
-	clockForm = regexp.MustCompile(`^(\d{1,2})(?: ?[:h] ?(\d{2})?(?::(\d{2}))?)? ?([ap]m)?$`)
+			`\d{1,2}:\d{2}(?::\d{2})?|\d{1,2} ?h ?(?:\d{2})?|noon|midi)$`)
+	weekdayAhead = regexp.MustCompile(`^(\pL+)\.?,? (.*)$`)
+	clockForm    = regexp.MustCompile(`^(\d{1,2})(?: ?[:h] ?(\d{2})?(?::(\d{2}))?)? ?([ap]m)?$`)
 )
 
 // isISO reports whether a text has the shape of a date as ISO 8601 writes it, with or without a time.
@@ -73,6 +79,7 @@ func readMoment(l Locale, text string) (moment, error) {
 			return m, nil
 		}
 	}
+	_, m.isWeekday = weekdays[strings.TrimSuffix(text, ".")]
 	day, err := readDate(l, text)
 	m.day = &day
 	return m, err
@@ -97,7 +104,11 @@ func readISO(text string) (moment, error) {
 			return moment{day: &day, clock: &clockTime{wall: t, zone: time.FixedZone("", offset)}}, nil
 		}
 	}
-	clock, err := readClock(strings.ToLower(text))
+	text = strings.ToLower(text)
+	if at := clockAtEnd.FindStringSubmatchIndex(text); at != nil && at[0] == 0 { // not its "at"
+		text = text[at[2]:at[3]]
+	}
+	clock, err := readClock(text)
 	return moment{day: &day, clock: &clock}, err
 }
 
@@ -108,20 +119,56 @@ func readDate(l Locale, text string) (time.Time, error) {
 	if days, ok := nearDays[text]; ok {
 		return today.AddDate(0, 0, days), nil
 	}
-	if weekday, ok := weekdays[text]; ok { // the next such day, which may be today
-		return today.AddDate(0, 0, int(weekday-today.Weekday()+7)%7), nil
+	if weekday, ok := weekdays[strings.TrimSuffix(text, ".")]; ok {
+		return onOrAfter(today, weekday), nil
 	}
 	if found := daysAway.FindStringSubmatch(text); found != nil {
 		return inYears(today.AddDate(0, 0, daysOf(found)))
 	}
-	return readWritten(l, text)
+	written, err := readWritten(l, text)
+	if found := weekdayAhead.FindStringSubmatch(text); err != nil && found != nil {
+		return readAfterWeekday(l, found[1], found[2], err)
+	}
+	return written, err
 }
 
-// readWritten parses 28/03/2026, 28.03.2026, 28 mar 2026 and mar 28, 2026.
+// onOrAfter returns the first such weekday from the day on, which may be the day itself.
+func onOrAfter(day time.Time, weekday time.Weekday) time.Time {
+	return day.AddDate(0, 0, int(weekday-day.Weekday()+7)%7)
+}
+
+// readAfterWeekday parses a date such as fri 2027-06-04 or vendredi 4 juin 2027 without its first word, which must be
+// the weekday of the date. It returns otherwise if the first word is no weekday or no date follows.
+func readAfterWeekday(l Locale, word, date string, otherwise error) (time.Time, error) {
+	weekday, known := weekdays[word]
+	if word == "mar" {
+		weekday, known = time.Tuesday, true
+	}
+	day, err := readWritten(l, date)
+	if !known || errors.Is(err, errDate) {
+		return time.Time{}, otherwise
+	}
+	if err == nil && day.Weekday() != weekday {
+		err = fmt.Errorf("%s is a %s", day.Format(dateLayout), day.Weekday())
+	}
+	return day, err
+}
+
+// readWritten parses 2026-03-28, 2026/03/28, 28/03/2026, 28.03.2026, 28-03-2026, 28 mar 2026 and mar 28, 2026.
 func readWritten(l Locale, text string) (time.Time, error) {
+	if yearFirst.MatchString(text) {
+		text = text[:4] + "-" + text[5:7] + "-" + text[8:]
+	}
+	if isISO(text) {
+		m, err := readISO(text)
+		if err != nil {
+			return time.Time{}, err
+		}
+		return *m.day, nil
+	}
 	if found := numericDate.FindStringSubmatch(text); found != nil {
 		day, month := found[1], found[3]
-		if found[2] == "/" && l.Region == "US" {
+		if found[2] != "." && l.Region == "US" {
 			day, month = month, day
 		}
 		n, _ := strconv.Atoi(month)
@@ -206,8 +253,11 @@ type clockTime struct {
 	zone *time.Location // nil: the company's time zone
 }
 
-// readClock parses 18:30, 18:30:05, 18h, 18h30 and 6:30 pm, in lower case.
+// readClock parses 18:30, 18:30:05, 18h, 18h30, 6:30 pm, noon and midi, in lower case.
 func readClock(text string) (clockTime, error) {
+	if text == "noon" || text == "midi" {
+		text = "12h"
+	}
 	wrong := fmt.Errorf("there is no time of day %s: want one like 18:30, 18h30 or 6PM", show(text))
 	found := clockForm.FindStringSubmatch(text)
 	if found == nil || strings.Trim(text, "0123456789") == "" {

@@ -28,7 +28,8 @@ var Moment = Kind{
 }
 
 // MomentEnd is the kind of the end of a range. Its value is a moment that [Input.end] completes: a date alone means
-// the whole day, a time alone is on the day of the start, and +2h counts from the start.
+// the whole day, a time alone is on the day of the start, a weekday is the first one from the start on, and +2h counts
+// from the start.
 var MomentEnd = Kind{
 	Name: "DATE",
 	Parse: func(s *Session, text string) (any, error) {
@@ -39,7 +40,7 @@ var MomentEnd = Kind{
 		return m, err
 	},
 	Values: days,
-	InFull: inFull,
+	InFull: endInFull,
 }
 
 // Day is the kind of a date without a time. Its value is a time.Time, the start of the day in the session's zone.
@@ -78,16 +79,17 @@ func days(s *Session) []Choice {
 
 // A moment is a parsed date, time of day, both, or relative time. Either day, clock or both are set, or elapsed.
 type moment struct {
-	day     *time.Time     // midnight UTC of the date, nil if the text names none
-	clock   *clockTime     // nil if the text names none
-	elapsed *time.Duration // relative to the start of a range or to now; nil if the text is not relative
+	day       *time.Time     // midnight UTC of the date, nil if the text names none
+	isWeekday bool           // the text names the day by its weekday: day is the first from today on
+	clock     *clockTime     // nil if the text names none
+	elapsed   *time.Duration // relative to the start of a range or to now; nil if the text is not relative
 }
 
 // isWholeDay reports whether the text names a date and no time.
 func (m moment) isWholeDay() bool { return m.day != nil && m.clock == nil }
 
 // isRelative reports whether the moment depends on the start of its range.
-func (m moment) isRelative() bool { return m.day == nil }
+func (m moment) isRelative() bool { return m.day == nil || m.isWeekday }
 
 // start returns the instant, or the start of the day. A relative moment counts from base.
 func (m moment) start(l Locale, base time.Time) (time.Time, error) {
@@ -106,8 +108,14 @@ func (m moment) start(l Locale, base time.Time) (time.Time, error) {
 	return m.clock.on(*day, l.Zone)
 }
 
-// end is like start, but for a day without a time it returns the start of the next day.
+// end is like start, but for a day without a time it returns the start of the next day, and a weekday is the first one
+// from base on.
 func (m moment) end(l Locale, base time.Time) (time.Time, error) {
+	if m.isWeekday {
+		year, month, date := base.In(l.Zone).Date()
+		day := onOrAfter(time.Date(year, month, date, 0, 0, 0, 0, time.UTC), m.day.Weekday())
+		m.day = &day
+	}
 	if m.isWholeDay() && m.day.Year() < lastYear {
 		return startOfDay(m.day.AddDate(0, 0, 1), l.Zone)
 	}
@@ -146,6 +154,15 @@ func (in Input) period(s *Session, from, to string) (begin, end *time.Time, err 
 		}
 	}
 	return begin, end, nil
+}
+
+// endInFull is [inFull] for the end of a range.
+func endInFull(s *Session, text string, value any) string {
+	end, known := value.(time.Time)
+	if m, err := readMoment(s.Locale, text); err == nil && known && m.isWeekday && m.isWholeDay() {
+		return end.Add(-time.Second).In(s.Locale.Zone).Format("Mon " + dateLayout) // its range ends with the day
+	}
+	return inFull(s, text, value)
 }
 
 // inFull returns a date with its weekday, or "" if the text is an ISO 8601 date or today.

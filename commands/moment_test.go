@@ -80,6 +80,25 @@ func TestMoment(t *testing.T) {
 		{"Europe/Paris", "13PM", "", `there is no time of day "13pm": want one like 18:30, 18h30 or 6PM`},
 		{"Europe/Paris", "25h", "", `there is no time of day "25h": want one like 18:30, 18h30 or 6PM`},
 		{"Europe/Paris", "+2h", "2026-03-26T14:00:00+01:00", ""},
+		{"Europe/Paris", "+2 h", "2026-03-26T14:00:00+01:00", ""},
+		{"Europe/Paris", "noon", "2026-03-26T12:00:00+01:00", ""},
+		{"Europe/Paris", "demain midi", "2026-03-27T12:00:00+01:00", ""},
+		{"Europe/Paris", "midnight", "", form},
+		{"Europe/Paris", "fri 18:00", "2026-03-27T18:00:00+01:00", ""},
+		{"Europe/Paris", "ven.", "2026-03-27T00:00:00+01:00", ""},
+		{"Europe/Paris", "mar", "", form},
+		{"Europe/Paris", "Sat 2026-03-28 18:30", "2026-03-28T18:30:00+01:00", ""},
+		{"Europe/Paris", "Friday, 4 June 2027 at 6PM", "2027-06-04T18:00:00+02:00", ""},
+		{"Europe/Paris", "vendredi 4 juin 2027 à 18h", "2027-06-04T18:00:00+02:00", ""},
+		{"Europe/Paris", "mar. 1er juin 2027", "2027-06-01T00:00:00+02:00", ""},
+		{"Europe/Paris", "mar 4 2027", "2027-03-04T00:00:00+01:00", ""},
+		{"Europe/Paris", "monday 28/03/2026", "", "2026-03-28 is a Saturday"},
+		{"Europe/Paris", "sat 31/02/2026", "", "there is no day 31/02/2026"},
+		{"Europe/Paris", "someday 28/03/2026", "", form},
+		{"Europe/Paris", "2026/03/28 18h", "2026-03-28T18:00:00+01:00", ""},
+		{"Europe/Paris", "28-03-2026", "2026-03-28T00:00:00+01:00", ""},
+		{"Europe/Paris", "2026-03-28 à 18h", "2026-03-28T18:00:00+01:00", ""},
+		{"Europe/Paris", "2026-03-28 noon", "2026-03-28T12:00:00+01:00", ""},
 		{"Europe/Paris", "+1h30", "2026-03-26T13:30:00+01:00", ""},
 		{"Europe/Paris", "-45min", "2026-03-26T11:15:00+01:00", ""},
 		{"Europe/Paris", "18", "", form},
@@ -142,13 +161,15 @@ func TestMoment(t *testing.T) {
 	}
 }
 
-// The end of a range: a day is the whole day, a time alone is on the start's day, a distance counts from the start.
+// The end of a range: a day is the whole day, a time alone is on the start's day, a weekday is the first one from the
+// start on, a distance counts from the start.
 func TestMomentEnd(t *testing.T) {
 	s := farmSession(t)
 	start := time.Date(2026, 10, 24, 18, 0, 0, 0, s.Locale.Zone)
 	for text, want := range map[string]string{
 		"2026-10-24": "2026-10-25T00:00:00+02:00", "2026-10-25": "2026-10-26T00:00:00+01:00", // 25 hours
-		"24/10/2026": "2026-10-25T00:00:00+02:00", "sunday": "2026-03-30T00:00:00+02:00",
+		"24/10/2026": "2026-10-25T00:00:00+02:00", "sunday": "2026-10-26T00:00:00+01:00",
+		"saturday": "2026-10-25T00:00:00+02:00", "friday 9h": "2026-10-30T09:00:00+01:00",
 		"23:30": "2026-10-24T23:30:00+02:00", "9h": "2026-10-24T09:00:00+02:00", "+2h": "2026-10-24T20:00:00+02:00",
 		"+8h30": "2026-10-25T02:30:00+02:00", "2026-10-24 19:00": "2026-10-24T19:00:00+02:00",
 		"9999-12-31": "9999-12-31T00:00:00+01:00",
@@ -172,7 +193,7 @@ func TestMonthFirst(t *testing.T) {
 	s.Locale.Region = "US"
 	for text, want := range map[string]string{
 		"12/31/2026": "2026-12-31", "4/6/2027": "2027-04-06",
-		"4.6.2027": "2027-06-04",
+		"4.6.2027": "2027-06-04", "12-31-2026": "2026-12-31", "fri 6/4/2027": "2027-06-04",
 	} {
 		if day, err := Day.Parse(s, text); err != nil || day.(time.Time).Format(dateLayout) != want {
 			t.Errorf("%s: %v, %v; want %s", text, day, err, want)
@@ -190,6 +211,29 @@ func TestInFull(t *testing.T) {
 		value, err := Moment.Parse(s, text)
 		if got := Moment.InFull(s, text, value); err != nil || got != want {
 			t.Errorf("%s: %q, %v; want %q", text, got, err, want)
+		}
+	}
+}
+
+// The end of a range is shown in full as the day that it includes.
+func TestEndInFull(t *testing.T) {
+	s := farmSession(t)
+	start := time.Date(2026, 10, 24, 18, 0, 0, 0, s.Locale.Zone)
+	for text, want := range map[string]string{
+		"sunday": "Sun 2026-10-25", "sunday 18h": "Sun 2026-10-25 18:00", "25/10/2026": "Sun 2026-10-25", "2026-10-25": "",
+	} {
+		value, err := MomentEnd.Parse(s, text)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		end, err := (Input{values: map[string]any{"end": value}, resolved: map[string]any{}}).end(s, "end", &start)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		if got := MomentEnd.InFull(s, text, *end); got != want {
+			t.Errorf("%s: %q; want %q", text, got, want)
 		}
 	}
 }
