@@ -37,7 +37,7 @@ type Session struct {
 	Retype func(text string) // begins the next line with text
 	// Input is standard input; nil if commands are read from it.
 	Input    io.Reader
-	Progress func(what string) (show func(done, total int64), leave func()) // in bytes, on a terminal; may be nil
+	Progress func(what, unit string) (show func(done, total int64), leave func()) // on a terminal; may be nil
 	Watch    func(ctx context.Context, every time.Duration, line string) error
 	Last     string   // the previous command
 	LastID   int64    // ID of the last record answered alone; 0: none
@@ -50,6 +50,7 @@ type Session struct {
 
 	signer   *security.Signer // of Me's database session; nil when signed out
 	watching bool             // watch is running; its lists are not exports
+	compared int64            // ID of the trail's entry of the last update that was compared with others' changes
 }
 
 // A SecretRequest describes how to read a password or a code: from File if it is set, else from CRM_PASSWORD or
