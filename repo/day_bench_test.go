@@ -89,8 +89,18 @@ func (s *shellOfDay) mix(ctx context.Context) error {
 		kind string
 		do   func() error
 	}{
-		{"read", get}, {"read", contract}, {"read", customers}, {"search", search}, {"read", contracts}, {"read", get},
-		{"read", events}, {"write", write}, {"read", get}, {"read", contract}, {"search", find}, {"read", customers},
+		{"read", get},
+		{"read", contract},
+		{"read", customers},
+		{"search", search},
+		{"read", contracts},
+		{"read", get},
+		{"read", events},
+		{"write", write},
+		{"read", get},
+		{"read", contract},
+		{"search", find},
+		{"read", customers},
 		{"read", events},
 	} {
 		began := time.Now()
