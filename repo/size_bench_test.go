@@ -34,7 +34,7 @@ func grow(b *testing.B, w *world, n int) {
 		"set maintenance_work_mem = '256MB'",
 		fmt.Sprintf(`update contract set sales_id = case when id %% 100 = 0 then %d else %d end, signed_at = case when
 			id %% 1000 > 1 then now() - id %% 1000 * interval '1 day' end, status = case id %% 1000 when 0 then 'to_send'
-			when 1 then 'pending' else 'signed' end, remaining_amount = case when id %% 20 = 2 then 1 else 0 end,
+			when 1 then 'pending' else 'signed' end, remaining_amount = case when id %% 20 = 2 then total_amount else 0 end,
 			deleted_at = case when id %% 50 = 7 then now() end`, w.ids["sales1"], w.ids["sales2"]),
 		fmt.Sprintf(`update customer set sales_id = case when id %% 100 = 0 then %d else %d end,
 			deleted_at = case when id %% 50 = 7 then now() end, created_at = now() - id * interval '1 minute',
