@@ -185,9 +185,14 @@ create function run_key(run bigint) returns integer
 language sql immutable parallel safe
 return (run % 65536 * 2654435761 % 2147483648)::integer;
 
+-- PL/pgSQL keeps the plan from one statement to the next; the planner would not inline a subquery.
 create function search_keys(tokens integer[], id bigint) returns integer[]
-language sql immutable strict parallel safe cost 1000
-return (select coalesce(array_agg(t # run_key(id >> 13)), '{}') from unnest(tokens) t);
+language plpgsql immutable strict parallel safe cost 1000 set search_path = :"schema", pg_temp as $$
+declare
+	key constant integer := run_key(id >> 13);
+begin
+	return array(select t # key from unnest(tokens) t);
+end $$;
 
 -- Return all search tokens of a row. The planner puts the body in place of the call (function inlining), so the views
 -- that call it can use the index, whose expression has to be the same. The app role needs the right to execute it for
@@ -197,10 +202,12 @@ language sql immutable parallel safe
 return c.company_name_tokens || c.full_name_tokens || c.email_tokens || c.phone_tokens || c.address_tokens
 	|| c.contact_tokens;
 
--- fastupdate is off, so no search has to read a list of pending entries (PostgreSQL manual, 70.4.1 GIN Fast Update).
+-- Entries first go to the pending list of the index; flush_tokens() empties it at the end of the statement, so no
+-- search has to read it (PostgreSQL manual, 70.4.1 GIN Fast Update). So the entries of all rows of a statement are
+-- inserted together: for 1,000 rows that takes a sixth of the time.
 create index customer_search on customer using gin (
 	search_keys(company_name_tokens || full_name_tokens || email_tokens || phone_tokens || address_tokens
-		|| contact_tokens, id)) with (fastupdate = off);
+		|| contact_tokens, id)) with (gin_pending_list_limit = 4096);
 create index customer_sales_id on customer (sales_id, id);
 -- Lists walk these indexes, and similar ones below, in the order of the sort keys of repo/entity.go.
 create index customer_created_at on customer (created_at, id);
@@ -235,7 +242,7 @@ language sql immutable parallel safe
 return n.full_name_tokens || n.role_tokens || n.email_tokens || n.phone_tokens;
 create index contact_search on contact
 	using gin (search_keys(full_name_tokens || role_tokens || email_tokens || phone_tokens,
-		id)) with (fastupdate = off);
+		id)) with (gin_pending_list_limit = 4096);
 create index contact_customer_id on contact (customer_id, id);
 
 create table contract (
@@ -328,7 +335,7 @@ create function search_tokens(e event) returns integer[]
 language sql immutable parallel safe
 return e.name_tokens || e.location_tokens || e.comments_tokens;
 create index event_search on event
-	using gin (search_keys(name_tokens || location_tokens || comments_tokens, id)) with (fastupdate = off);
+	using gin (search_keys(name_tokens || location_tokens || comments_tokens, id)) with (gin_pending_list_limit = 4096);
 
 -- A note on a customer, contract or event, and a follow-up if it has a due day. It may name persons, so it is sealed
 -- wherever it is.
@@ -355,7 +362,7 @@ create table note (
 create function search_tokens(n note) returns integer[]
 language sql immutable parallel safe
 return n.text_tokens;
-create index note_search on note using gin (search_keys(text_tokens, id)) with (fastupdate = off);
+create index note_search on note using gin (search_keys(text_tokens, id)) with (gin_pending_list_limit = 4096);
 create index note_customer_id on note (customer_id);
 create index note_contract_id on note (contract_id);
 create index note_event_id on note (event_id);
@@ -1870,6 +1877,14 @@ begin
 	return null;
 end $$;
 
+-- Empties the pending list of the search index.
+create function flush_tokens() returns trigger
+language plpgsql security definer set search_path = :"schema", pg_temp as $$
+begin
+	perform gin_clean_pending_list((tg_table_name || '_search')::regclass);
+	return null;
+end $$;
+
 create function check_priced(total numeric) returns void
 language plpgsql set search_path = :"schema", pg_temp as $$
 begin
@@ -2236,6 +2251,10 @@ create trigger c_rules before insert on payment for each row execute function pa
 create trigger d_index after insert or delete or update of customer_id, deleted_at, full_name_tokens, role_tokens,
 	email_tokens, phone_tokens on contact
 	for each row execute function index_contact();
+create trigger d_flush after insert or update on customer for each statement execute function flush_tokens();
+create trigger d_flush after insert or update on contact for each statement execute function flush_tokens();
+create trigger d_flush after insert or update on event for each statement execute function flush_tokens();
+create trigger d_flush after insert or update on note for each statement execute function flush_tokens();
 create trigger d_follow after update of sales_id on customer for each row
 	when (old.sales_id is distinct from new.sales_id) execute function customer_follow();
 
@@ -2434,22 +2453,23 @@ end;
 create function sealed_digest(value text) returns text
 language sql immutable parallel safe
 return case
-	when left(right(value, 71), 7) = 'sha256:' and value ~ '^(\\x01([0-9a-f]{2})+ )?sha256:[0-9a-f]{64}$'
-		then right(value, 71)
-	when value ~ '^\\x[0-9a-f]+$' and length(value) >= 68 and length(value) % 2 = 0
-		then 'sha256:' || encode(sha256(decode(substr(value, 3), 'hex')), 'hex')
+	when value ~ '^\\x[0-9a-f]+$' then case when octet_length(value) >= 68 and octet_length(value) % 2 = 0
+		then 'sha256:' || encode(sha256(value::bytea), 'hex') else value end
+	when value like '%sha256:%' and value ~ '^(\\x01([0-9a-f]{2})+ )?sha256:[0-9a-f]{64}$' then right(value, 71)
 	else value end;
 
 -- Returns values of the trail in the form that the chain covers: with digests in place of sealed values. An empty
 -- object of a customer is null, as in the first release.
 create function audit_digests(of_entity text, kept jsonb) returns jsonb
 language plpgsql immutable parallel safe set search_path = :"schema", pg_temp as $$
+declare
+	sealed constant text[] := sealed_in(of_entity);
 begin
-	if kept is null or sealed_in(of_entity) = '{}' then
+	if kept is null or sealed = '{}' then
 		return kept;
 	end if;
 	return (select coalesce(jsonb_object_agg(k.key,
-		case when k.key = any (sealed_in(of_entity)) and jsonb_typeof(k.value) = 'string'
+		case when k.key = any (sealed) and jsonb_typeof(k.value) = 'string'
 		then to_jsonb(sealed_digest(k.value #>> '{}')) else k.value end), case when of_entity <> 'customer'
 		then '{}'::jsonb end)
 	from jsonb_each(kept) k);

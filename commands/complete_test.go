@@ -205,3 +205,19 @@ func FuzzComplete(f *testing.F) {
 		}
 	})
 }
+
+// TestRankSpellings ranks names with umlauts by what is typed of them without, with and in place of them.
+func TestRankSpellings(t *testing.T) {
+	all := []Choice{{Text: "7", Help: "Haus Straße — Åse Ærø"}, {Text: "8", Help: "Müller Köln — Jens Sørensen"}, {Text: "köln"}}
+	for typed, want := range map[string]string{
+		"muel": "8", "müll": "8", "mull": "8", "koel": "köln 8", "aas": "7", "aero": "7", "strasse": "7", "soerens": "8",
+	} {
+		var got []string
+		for _, c := range rank(all, typed, true) {
+			got = append(got, c.Text)
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%q offers %q, want %q", typed, got, want)
+		}
+	}
+}

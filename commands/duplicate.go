@@ -1,7 +1,6 @@
 package commands
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -126,27 +125,14 @@ var pairFields = []Field[repo.Pair]{
 
 // duplicatesCommand returns `customer duplicates`.
 func duplicatesCommand() Command {
-	return Command{
+	return short(pairFields, Command{
 		Name: "customer duplicates", Short: "List customers that may be one, the most alike first",
-		Needs: action("customer", "view"),
-		Flags: []Flag{{
-			Name: "limit", Kind: Number("N", 1, 10_000), Help: "at most so many pairs (default: the setting limit)",
-		}},
+		Needs:    action("customer", "view"),
 		Examples: []string{"customer duplicates"}, Run: listDuplicates,
-	}
+	})
 }
 
-func listDuplicates(ctx context.Context, s *Session, in Input) (Output, error) {
+func listDuplicates(ctx context.Context, s *Session, _ Input) (Output, error) {
 	pairs, err := s.DB.CustomerPairs(ctx)
-	if err != nil {
-		return Output{}, err
-	}
-	shown := pairs
-	if limit := cmp.Or(Value[int](in, "limit"), s.Settings.Limit); !isWhole(s, in) && len(pairs) > limit {
-		shown = pairs[:limit]
-	}
-	out := list(pairFields, shown)
-	out.Limited = in.Has("limit")
-	out.Total = grouped(int64(len(pairs)))
-	return out, nil
+	return list(pairFields, pairs), err
 }

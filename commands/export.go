@@ -100,11 +100,11 @@ func (in Input) destination(c Command, programs [][]string) (Destination, error)
 	if d.File != "" && programs != nil {
 		return d, usagef("the answer goes to the file %s or to %s, not to both", show(d.File), programs[0][0])
 	}
-	return d, d.check()
+	return d, d.Check()
 }
 
-// check returns an error if the file cannot be written.
-func (d Destination) check() error {
+// Check returns an error if the file cannot be written.
+func (d Destination) Check() error {
 	if d.File == "" {
 		return nil
 	}

@@ -252,7 +252,7 @@ func (i *importing) end(ctx context.Context, commit func(context.Context) error)
 	return commit(ctx)
 }
 
-// all reads the rows and writes them in batches.
+// all reads the rows and writes them in batches: the database adds one while the next one is read.
 func (i *importing) all(ctx context.Context) error {
 	if err := i.index(ctx); err != nil {
 		return err
@@ -262,6 +262,7 @@ func (i *importing) all(ctx context.Context) error {
 		show, leave = i.s.Progress("importing")
 	}
 	defer leave()
+	defer func() { i.writing.wait() }()
 	show(0, i.file.Size())
 	for {
 		row, err := i.file.Next()
@@ -275,15 +276,16 @@ func (i *importing) all(ctx context.Context) error {
 			}
 		}
 		if len(i.batch) == importBatch || ended {
-			if err := i.write(ctx); err != nil {
+			if err := i.finish(ctx); err != nil {
 				return err
 			}
+			i.write(ctx)
 		}
 		if i.rows%importBatch == 0 {
 			show(i.file.Progress())
 		}
 		if ended {
-			return nil
+			return i.finish(ctx)
 		}
 	}
 }

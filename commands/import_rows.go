@@ -34,6 +34,7 @@ type importing struct {
 	others  *repo.CustomerIndex // of customers only
 	refs    map[string]referred
 	batch   []imported
+	writing *addition // the batch before
 	refused rejects
 
 	rows, added, changed, same int
@@ -47,6 +48,7 @@ type imported struct {
 	id     int64 // of the record that it changes; 0: it adds one
 	change repo.Change
 	later  repo.Change
+	wrong  string // why it is refused; empty: it is not
 }
 
 // A referred is the result of looking up a reference.
@@ -87,7 +89,7 @@ func (i *importing) values(ctx context.Context, row intake.Row) (read Input, wro
 	return read, wrong, nil
 }
 
-// row reads a row, and adds an invalid one to the rejects.
+// row reads a row and adds it to the batch.
 func (i *importing) row(ctx context.Context, row intake.Row) error {
 	i.rows++
 	read, wrong, err := i.values(ctx, row)
@@ -111,9 +113,7 @@ func (i *importing) row(ctx context.Context, row intake.Row) error {
 			return err
 		}
 	}
-	if wrong != nil {
-		return i.refused.add(row, i.file.Unit, strings.Join(wrong, "; "))
-	}
+	r.wrong = strings.Join(wrong, "; ")
 	i.batch = append(i.batch, r)
 	return nil
 }
@@ -208,6 +208,7 @@ func (i *importing) refer(ctx context.Context, k Kind, text string) (any, error)
 	key := k.Identity() + "\x00" + finding.Fold(text)
 	found, asked := i.refs[key]
 	if !asked {
+		i.writing.wait() // it has the connection
 		var of *rowError
 		found.id, found.err = i.named(ctx, k, text)
 		if found.err != nil && !errors.As(found.err, &of) {
@@ -248,7 +249,7 @@ func (i *importing) named(ctx context.Context, k Kind, text string) (int64, erro
 	return 0, &rowError{fmt.Sprintf("fits several %ss: %s: give the number", k.Noun, strings.Join(lines, "; "))}
 }
 
-// holds reports whether a record has the text as one of its values, regardless of case and accents.
+// holds reports whether a record has the text as one of its values, in any spelling.
 func (i *importing) holds(ctx context.Context, k Kind, c Choice, text string) (bool, error) {
 	get, found := i.s.Table.named(k.Noun + " get")
 	id, err := strconv.ParseInt(c.Text, 10, 64)
@@ -261,7 +262,7 @@ func (i *importing) holds(ctx context.Context, k Kind, c Choice, text string) (b
 	}
 	return slices.ContainsFunc(out.Rows[0], func(cell any) bool {
 		value, isText := cell.(string)
-		return isText && finding.Fold(value) == finding.Fold(text)
+		return isText && finding.Same(value, text)
 	}), nil
 }
 

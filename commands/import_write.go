@@ -19,23 +19,87 @@ func (i *importing) doubt(row intake.Row, text string) {
 	}
 }
 
-// write writes the batch.
-func (i *importing) write(ctx context.Context) error {
-	var adding []imported
-	changes, by := map[int64]repo.Change{}, map[int64]imported{}
-	for _, r := range i.batch {
-		switch {
-		case r.id == 0:
-			adding = append(adding, r)
-		case len(r.change) == 0:
-			i.same++
-		default:
-			changes[r.id], by[r.id] = r.change, r
+// An addition is a batch that the database is adding.
+type addition struct {
+	batch  []imported
+	adding []int // the places of the rows that add a record
+	added  repo.Added
+	err    error
+	ended  chan struct{}
+}
+
+// wait waits until the database has answered.
+func (w *addition) wait() {
+	if w != nil {
+		<-w.ended
+	}
+}
+
+// write begins to add the records of the batch; see finish.
+func (i *importing) write(ctx context.Context) {
+	w := &addition{batch: i.batch, ended: make(chan struct{})}
+	i.batch, i.writing = make([]imported, 0, importBatch), w
+	var records []repo.Change
+	for at, r := range w.batch {
+		if r.id == 0 && r.wrong == "" {
+			w.adding, records = append(w.adding, at), append(records, r.change)
 		}
 	}
-	i.batch = i.batch[:0]
-	if err := i.add(ctx, adding, changes, by); err != nil || len(changes) == 0 {
-		return err
+	go func() {
+		defer close(w.ended)
+		if records != nil {
+			w.added, w.err = i.s.DB.AddMany(ctx, i.noun, records)
+		}
+	}()
+}
+
+// finish waits for the records that write adds, adds refused rows to the rejects, and changes existing records.
+func (i *importing) finish(ctx context.Context) error {
+	w := i.writing
+	i.writing = nil
+	if w == nil {
+		return nil
+	}
+	if w.wait(); w.err != nil {
+		return w.err
+	}
+	ids := make([]int64, len(w.batch))
+	for j, at := range w.adding {
+		ids[at] = w.added.IDs[j]
+		if err := w.added.Refused[j]; err != nil {
+			text, err := i.inWords(err)
+			if err != nil {
+				return err
+			}
+			w.batch[at].wrong = text
+		}
+	}
+	changes, by := map[int64]repo.Change{}, map[int64]imported{}
+	for at, r := range w.batch {
+		switch {
+		case r.wrong != "":
+			if err := i.refused.add(r.Row, i.file.Unit, r.wrong); err != nil {
+				return err
+			}
+		case r.id != 0 && len(r.change) == 0:
+			i.same++
+		case r.id != 0:
+			changes[r.id], by[r.id] = r.change, r
+		default:
+			i.added++
+			i.happened(ids[at], "added", r.change)
+			if len(r.later) > 0 {
+				changes[ids[at]], by[ids[at]] = r.later, r
+			}
+		}
+	}
+	return i.update(ctx, changes, by)
+}
+
+// update changes records, and added ones in the columns that they have only afterwards.
+func (i *importing) update(ctx context.Context, changes map[int64]repo.Change, by map[int64]imported) error {
+	if len(changes) == 0 {
+		return nil
 	}
 	changed, err := i.s.DB.ChangeMany(ctx, i.noun, changes, repo.Partly)
 	if err != nil {
@@ -49,7 +113,11 @@ func (i *importing) write(ctx context.Context) error {
 				allOf(slices.Sorted(maps.Keys(row.later))), text))
 			continue
 		}
-		if err := i.refuse(row.Row, named(r.Err, i.noun, r.ID)); err != nil {
+		text, err := i.inWords(named(r.Err, i.noun, r.ID))
+		if err == nil {
+			err = i.refused.add(row.Row, i.file.Unit, text)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -57,37 +125,6 @@ func (i *importing) write(ctx context.Context) error {
 		if r.id != 0 {
 			i.changed++
 			i.happened(id, "updated", r.change)
-		}
-	}
-	return nil
-}
-
-// add adds records, and collects the columns that are updated afterwards.
-func (i *importing) add(ctx context.Context, adding []imported, changes map[int64]repo.Change,
-	by map[int64]imported,
-) error {
-	if len(adding) == 0 {
-		return nil
-	}
-	records := make([]repo.Change, len(adding))
-	for j, r := range adding {
-		records[j] = r.change
-	}
-	added, err := i.s.DB.AddMany(ctx, i.noun, records)
-	if err != nil {
-		return err
-	}
-	for j, r := range adding {
-		if err := added.Refused[j]; err != nil {
-			if err := i.refuse(r.Row, err); err != nil {
-				return err
-			}
-			continue
-		}
-		i.added++
-		i.happened(added.IDs[j], "added", r.change)
-		if len(r.later) > 0 {
-			changes[added.IDs[j]], by[added.IDs[j]] = r.later, r
 		}
 	}
 	return nil
@@ -103,11 +140,11 @@ func (i *importing) happened(id int64, what string, change repo.Change) {
 	}
 }
 
-// refuse adds a row that the database refuses to the rejects; another error ends the import.
-func (i *importing) refuse(row intake.Row, err error) error {
+// inWords returns the reason for which the database refuses a row; another error ends the import.
+func (i *importing) inWords(err error) (string, error) {
 	if !Readable(err) {
-		return err
+		return "", err
 	}
 	text, _ := Describe(i.s.inCurrency(err))
-	return i.refused.add(row, i.file.Unit, text)
+	return text, nil
 }

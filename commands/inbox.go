@@ -12,8 +12,12 @@ import (
 // This file lists the records that wait for the signed-in user, the most urgent kind first, each with the people to
 // talk to and the command that deals with it.
 
-// mostWaiting is the number of records of each kind of work that the inbox shows.
-const mostWaiting = 10
+// mostWaiting is the number of records of each kind of work that the inbox shows in the formats for people, and
+// wholeWaiting the number in the others. --limit replaces both.
+const (
+	mostWaiting  = 10
+	wholeWaiting = 10_000
+)
 
 // A duty is one record that waits for the user.
 type duty struct {
@@ -48,21 +52,22 @@ type pile struct {
 func (p pile) text() string { return Plural(p.total, p.noun) + " " + p.rest }
 
 // piled converts a page of records to a pile.
-func piled[T any](found repo.List[T], p pile, convert func(T) duty) pile {
+func piled[T any](found repo.List[T], limit int, p pile, convert func(T) duty) pile {
 	p.total = found.Total
-	for _, record := range found.Rows[:min(len(found.Rows), mostWaiting)] {
+	for _, record := range found.Rows[:min(len(found.Rows), limit)] {
 		p.duties = append(p.duties, convert(record))
 	}
 	return p
 }
 
 // inbox returns the work that the role may deal with: follow-ups that are due, the user's coming events, events that
-// need a support contact, and contracts to be paid and to be signed. Kinds without work are left out.
-func inbox(ctx context.Context, s *Session) (piles []pile, err error) {
-	for _, find := range []func(context.Context, *Session) (pile, error){
+// need a support contact, and contracts to be paid and to be signed: of each kind at most limit records. Kinds without
+// work are left out.
+func inbox(ctx context.Context, s *Session, limit int) (piles []pile, err error) {
+	for _, find := range []func(context.Context, *Session, int) (pile, error){
 		dueNotes, comingEvents, unassignedEvents, unpaidContracts, unsignedContracts,
 	} {
-		p, err := find(ctx, s)
+		p, err := find(ctx, s, limit)
 		if err != nil {
 			return nil, err
 		}
@@ -74,18 +79,18 @@ func inbox(ctx context.Context, s *Session) (piles []pile, err error) {
 }
 
 // firstBy returns the page of the first records in the order of a column.
-func firstBy(column string) repo.Page {
-	return repo.Page{Limit: mostWaiting, Sort: column, Count: true}
+func firstBy(limit int, column string) repo.Page {
+	return repo.Page{Limit: limit, Sort: column, Count: true}
 }
 
-func dueNotes(ctx context.Context, s *Session) (pile, error) {
+func dueNotes(ctx context.Context, s *Session, limit int) (pile, error) {
 	if !s.May(action("note", "update")) {
 		return pile{}, nil
 	}
 	today := s.Locale.Now().In(s.Locale.Zone)
-	found, err := s.DB.Notes(ctx, repo.NoteFilter{Page: firstBy("due"), AuthorID: s.Me.ID, Due: &today})
+	found, err := s.DB.Notes(ctx, repo.NoteFilter{Page: firstBy(limit, "due"), AuthorID: s.Me.ID, Due: &today})
 	mine := pile{noun: "follow-up", rest: "of yours due", list: "note list --mine --due today"}
-	return piled(found, mine, func(n repo.Note) duty {
+	return piled(found, limit, mine, func(n repo.Note) duty {
 		due := time.Date(n.Due.Year(), n.Due.Month(), n.Due.Day(), 0, 0, 0, 0, s.Locale.Zone)
 		return duty{
 			when: &due, what: fmt.Sprintf("follow up: %s, due %s", summary(n.Text), n.Due.Format(time.DateOnly)),
@@ -96,13 +101,13 @@ func dueNotes(ctx context.Context, s *Session) (pile, error) {
 }
 
 // comingEvents are the next events of a support collaborator.
-func comingEvents(ctx context.Context, s *Session) (pile, error) {
+func comingEvents(ctx context.Context, s *Session, limit int) (pile, error) {
 	if s.Matrix.Scope(action("event", "update")) != security.Own {
 		return pile{}, nil
 	}
 	now := s.Locale.Now()
-	found, err := s.DB.Events(ctx, repo.EventFilter{Page: firstBy("start_date"), SupportID: s.Me.ID, From: &now})
-	return piled(found,
+	found, err := s.DB.Events(ctx, repo.EventFilter{Page: firstBy(limit, "start_date"), SupportID: s.Me.ID, From: &now})
+	return piled(found, limit,
 		pile{noun: "coming event", rest: "of yours", list: "event list --mine --from today"},
 		func(e repo.Event) duty {
 			what := eventTitle(s, e)
@@ -114,13 +119,13 @@ func comingEvents(ctx context.Context, s *Session) (pile, error) {
 }
 
 // unassignedEvents are the coming events that need a support contact, for roles that may assign one.
-func unassignedEvents(ctx context.Context, s *Session) (pile, error) {
+func unassignedEvents(ctx context.Context, s *Session, limit int) (pile, error) {
 	if s.Matrix.Scope(action("event", "update")) != security.All {
 		return pile{}, nil
 	}
 	now := s.Locale.Now()
-	found, err := s.DB.Events(ctx, repo.EventFilter{Page: firstBy("start_date"), NoSupport: true, From: &now})
-	return piled(found,
+	found, err := s.DB.Events(ctx, repo.EventFilter{Page: firstBy(limit, "start_date"), NoSupport: true, From: &now})
+	return piled(found, limit,
 		pile{noun: "coming event", rest: "without support", list: "event list --no-support --from today"},
 		func(e repo.Event) duty { return ofEvent(e, eventTitle(s, e)+", needs a support contact", "assign") }), err
 }
@@ -144,20 +149,20 @@ func ofEvent(e repo.Event, what, verb string) duty {
 	}
 }
 
-func unpaidContracts(ctx context.Context, s *Session) (pile, error) {
+func unpaidContracts(ctx context.Context, s *Session, limit int) (pile, error) {
 	amounts := NewAmountFormat(s.Locale)
+	f := repo.ContractFilter{Page: firstBy(limit, "signed_at"), Status: "signed", Unpaid: true}
 	signed := pile{noun: "signed contract", rest: "to be paid", list: "contract list --status signed --unpaid"}
-	return contractsWaiting(ctx, s, repo.ContractFilter{Page: firstBy("signed_at"), Status: "signed", Unpaid: true},
-		signed, func(c repo.Contract) duty {
-			return duty{
-				when: c.SignedAt, what: fmt.Sprintf("contract %d: %s to be paid", c.ID,
-					amounts.Format(c.RemainingAmount)), command: fmt.Sprintf("contract get %d", c.ID),
-			}
-		})
+	return contractsWaiting(ctx, s, f, signed, func(c repo.Contract) duty {
+		return duty{
+			when: c.SignedAt, what: fmt.Sprintf("contract %d: %s to be paid", c.ID,
+				amounts.Format(c.RemainingAmount)), command: fmt.Sprintf("contract get %d", c.ID),
+		}
+	})
 }
 
-func unsignedContracts(ctx context.Context, s *Session) (pile, error) {
-	return contractsWaiting(ctx, s, repo.ContractFilter{Page: firstBy("id"), Unsigned: true},
+func unsignedContracts(ctx context.Context, s *Session, limit int) (pile, error) {
+	return contractsWaiting(ctx, s, repo.ContractFilter{Page: firstBy(limit, "id"), Unsigned: true},
 		pile{noun: "contract", rest: "to be signed", list: "contract list --unsigned"}, func(c repo.Contract) duty {
 			return duty{
 				when: &c.CreatedAt, what: fmt.Sprintf("contract %d to be signed", c.ID),
@@ -179,7 +184,7 @@ func contractsWaiting(ctx context.Context, s *Session, f repo.ContractFilter, p 
 		f.Mine, p.rest, p.list = s.Me.ID, "of yours "+p.rest, p.list+" --mine"
 	}
 	found, err := s.DB.Contracts(ctx, f)
-	return piled(found, p, func(c repo.Contract) duty {
+	return piled(found, f.Page.Limit, p, func(c repo.Contract) duty {
 		d := convert(c)
 		d.customer, d.contact, d.phone = c.Customer, c.CustomerContact, c.CustomerPhone
 		d.noun, d.id = "contract", c.ID

@@ -12,7 +12,7 @@ func TestKinds(t *testing.T) {
 	s := farmSession(t)
 	const (
 		address = "want an address like ada@example.com"
-		short   = "is not a possible number of the region FR: are digits missing?"
+		short   = "has too few digits for the region FR"
 		phone   = "want a phone number, with + and the country code if it is abroad"
 		id      = "want a number as printed, like 12"
 		count   = "want a whole number from 0 to 1000000000"

@@ -33,14 +33,14 @@ func mapChoices(ctx context.Context, s *Session) ([]Choice, error) {
 
 func mapCommands() Table {
 	return Table{
-		{
+		short(mapFields, Command{
 			Name: "map list", Short: "List the maps of headers that imports have saved", Needs: action("map", "view"),
 			Examples: []string{"map list"},
 			Run: func(ctx context.Context, s *Session, _ Input) (Output, error) {
 				found, err := s.DB.Maps(ctx)
 				return list(mapFields, found), err
 			},
-		},
+		}),
 		{
 			Name: "map delete", Short: "Delete a saved map; undo brings it back", Needs: action("map", "delete"),
 			Args:        []Arg{{Name: "name", Kind: mapName, Help: "the map"}},

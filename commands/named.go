@@ -95,13 +95,16 @@ func (k Kind) one(ctx context.Context, s *Session, text string, typed bool) (Cho
 		more), "give the number", repo.ErrInvalid}
 }
 
-// isNamed reports whether the text is the whole name of the choice, ignoring case and accents.
+// isNamed reports whether the text is the whole name of the choice, in any spelling and ignoring punctuation.
 func (c Choice) isNamed(text string) bool {
-	is := strings.Join(finding.Words(text), " ")
-	return slices.ContainsFunc(strings.FieldsFunc(c.Help, func(r rune) bool { return r == '—' || r == ',' }),
-		func(part string) bool {
-			return strings.Join(finding.Words(part), " ") == is
+	names := strings.FieldsFunc(c.Help, func(r rune) bool { return r == '—' || r == ',' })
+	return slices.ContainsFunc(names, func(name string) bool {
+		return slices.ContainsFunc(finding.Spellings(name), func(a string) bool {
+			return slices.ContainsFunc(finding.Spellings(text), func(b string) bool {
+				return slices.Equal(finding.Words(a), finding.Words(b))
+			})
 		})
+	})
 }
 
 // id parses an ID, or returns the ID of the record that the text names.

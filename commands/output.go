@@ -24,6 +24,7 @@ type Output struct {
 	Limited  bool     // Rows are one page of a list because --limit was given
 	Rest     Rest     // reads the rows after Rows; nil if there are none
 	Next     string   // the flag for the next page: "--after 50"; empty on the last page
+	More     string   // the flag that shows more rows of a list without pages: "--limit 120"; empty if all are shown
 	Events   []Event  // for the reporter
 }
 

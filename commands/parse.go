@@ -134,7 +134,8 @@ func allOf(words []string) string {
 func (b *binder) positional(words []Word) (used int, err error) {
 	due, w := b.command.Args[min(b.args, len(b.command.Args)):], words[0]
 	if len(due) > 1 && due[0].Optional && due[1].Kind.IsLine {
-		if _, err := due[0].Kind.Parse(b.session, w.Value); err != nil {
+		_, err := due[0].Kind.Parse(b.session, w.Value)
+		if err != nil && !startsNumber(w.Value) {
 			due = due[1:]
 			b.args++
 		}
@@ -165,6 +166,12 @@ func (b *binder) positional(words []Word) (used int, err error) {
 	return used, nil
 }
 
+// startsNumber reports whether a word can only be meant as a number, since no command begins so.
+func startsNumber(word string) bool {
+	digits := strings.TrimLeft(word, "+-.,")
+	return digits != "" && digits[0] >= '0' && digits[0] <= '9'
+}
+
 // rest returns the index of the binding that takes all remaining words; -1 if there is none.
 func (b *binder) rest() int {
 	return slices.IndexFunc(b.bindings, func(g binding) bool { return g.kind.Rest })
@@ -185,10 +192,6 @@ func (b *binder) surplus(words []Word) error {
 	hint := "usage: " + b.command.Usage()
 	if _, ok := secretless[b.command.Name]; ok {
 		return usageHint(hint, "%s takes no password on the line: it is asked for without being shown", b.command.Name)
-	}
-	if !words[0].Quoted && strings.HasPrefix(words[0].Value, ">") {
-		return usageHint("in a script use --out FILE; a > that is text needs quotes",
-			"%s is only read at the prompt", show(words[0].Value))
 	}
 	if n := len(b.bindings); n > 0 && b.end+1 == words[0].Start && !b.bindings[n-1].kind.IsSwitch() {
 		text, name := b.bindings[n-1].text, ""

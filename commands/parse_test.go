@@ -173,10 +173,6 @@ func TestParseUsage(t *testing.T) {
 			`animal list has no use for "cow"`,
 			"a value with spaces needs quotes: --kind 'a cow'",
 		},
-		"animal list --kind cow > file": {
-			`">" is only read at the prompt`,
-			"in a script use --out FILE; a > that is text needs quotes",
-		},
 		"animal list --mine 7": {
 			`animal list has no use for "7"`,
 			"usage: animal list [--mine] [--kind KIND] [--search TEXT] [--columns COLUMN,…]",

@@ -34,7 +34,7 @@ func readPhone(s *Session, text string) (any, error) {
 	}
 	home := phonenumbers.GetCountryCodeForRegion(s.Locale.Region)
 	if err == nil && int(number.GetCountryCode()) == home {
-		return "", fmt.Errorf("is not a possible number of the region %s: are digits missing?", s.Locale.Region)
+		return "", fmt.Errorf("has too %s digits for the region %s", fewOrMany(number), s.Locale.Region)
 	}
 	digits := strings.Map(func(r rune) rune {
 		if unicode.IsDigit(r) {
@@ -56,6 +56,14 @@ func isPossible(number *phonenumbers.PhoneNumber) bool {
 		return false
 	}
 	return phonenumbers.IsPossibleNumberWithReason(number) == phonenumbers.IS_POSSIBLE
+}
+
+// fewOrMany returns what is wrong with the length of a number that is not possible.
+func fewOrMany(number *phonenumbers.PhoneNumber) string {
+	if phonenumbers.IsPossibleNumberWithReason(number) == phonenumbers.TOO_LONG {
+		return "many"
+	}
+	return "few"
 }
 
 // doubtPhone returns the warning for a number that is not known to be assigned.

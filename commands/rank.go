@@ -42,16 +42,17 @@ func rank(choices []Choice, typed string, explained bool) []Choice {
 	var loose []Choice
 	typed = finding.Fold(typed)
 	for _, c := range choices {
-		text := finding.Fold(c.Text)
+		texts := finding.Spellings(c.Text)
+		text := strings.Join(texts, " ")
 		switch {
-		case text == typed:
+		case slices.Contains(texts, typed):
 			ranks[0] = append(ranks[0], c)
-		case strings.HasPrefix(text, typed):
+		case slices.ContainsFunc(texts, func(t string) bool { return strings.HasPrefix(t, typed) }):
 			ranks[1] = append(ranks[1], c)
 		case hasWord(text, typed):
 			ranks[2] = append(ranks[2], c)
 		case len(typed) < 2: // a single letter occurs in nearly every value
-		case explained && hasWord(finding.Fold(c.Help), typed):
+		case explained && hasWord(c.spelled(), typed):
 			ranks[3] = append(ranks[3], c)
 		case hasLetters(text, typed):
 			loose = append(loose, c)
@@ -62,14 +63,17 @@ func rank(choices []Choice, typed string, explained bool) []Choice {
 		all = loose
 	}
 	if all == nil && explained && len(typed) > 2 && !strings.ContainsAny(typed, "0123456789") { // boui finds Bouzin
-		hasNone := func(c Choice) bool { return !hasLetters(finding.Fold(c.Help), typed) }
+		hasNone := func(c Choice) bool { return !hasLetters(c.spelled(), typed) }
 		all = slices.DeleteFunc(slices.Clone(choices), hasNone)
 		slices.SortStableFunc(all, func(a, b Choice) int {
-			return cmp.Compare(spread(finding.Fold(a.Help), typed), spread(finding.Fold(b.Help), typed))
+			return cmp.Compare(spread(a.spelled(), typed), spread(b.spelled(), typed))
 		})
 	}
 	return all[:min(len(all), mostChoices)]
 }
+
+// spelled returns the spellings of the choice's explanation, which names a record.
+func (c Choice) spelled() string { return strings.Join(finding.Spellings(c.Help), " ") }
 
 // hasWord reports whether a word in the text begins with prefix.
 func hasWord(text, prefix string) bool {

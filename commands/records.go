@@ -69,7 +69,7 @@ func listFlags[T any](fields []Field[T], sorts map[string]string, own ...Flag) [
 	return append(own,
 		Flag{
 			Name: "limit", Kind: Number("N", 1, 10_000),
-			Help: "at most so many rows (default: the setting limit)",
+			Help: limitHelp,
 		},
 		Flag{Name: "after", Kind: ID, Help: "the next page: start after the record with this ID"},
 		Flag{Name: "sort", Kind: sortKind(keys), Help: "order by this column"},
@@ -77,6 +77,9 @@ func listFlags[T any](fields []Field[T], sorts map[string]string, own ...Flag) [
 		Flag{Name: "columns", Kind: Columns(names...), Help: "only these columns, in this order"},
 	)
 }
+
+// limitHelp explains --limit.
+const limitHelp = "at most so many rows (default: the setting limit)"
 
 // searchFlag returns the flag --search.
 func searchFlag(in string) Flag {
@@ -115,7 +118,7 @@ func pages[T any](ctx context.Context, s *Session, in Input, fields []Field[T],
 	if err != nil {
 		return Output{}, err
 	}
-	rows, last := cut(fields, found.Rows, p.Limit)
+	rows, last := pageOf(fields, found.Rows, p.Limit)
 	out := list(fields, rows)
 	out.Limited = in.Has("limit")
 	if len(rows) == 0 {
@@ -133,7 +136,7 @@ func pages[T any](ctx context.Context, s *Session, in Input, fields []Field[T],
 			if err != nil {
 				return nil, err
 			}
-			rows, last = cut(fields, found.Rows, p.Limit)
+			rows, last = pageOf(fields, found.Rows, p.Limit)
 			return list(fields, rows).Rows, nil
 		}
 	default:
@@ -159,8 +162,8 @@ func (in Input) absent(ctx context.Context, s *Session) (warnings []string) {
 	return warnings
 }
 
-// cut returns at most limit records, and the ID of the last one if there are more.
-func cut[T any](fields []Field[T], found []T, limit int) (rows []T, last *int64) {
+// pageOf returns at most limit records, and the ID of the last one if there are more.
+func pageOf[T any](fields []Field[T], found []T, limit int) (rows []T, last *int64) {
 	if len(found) <= limit {
 		return found, nil
 	}

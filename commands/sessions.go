@@ -46,13 +46,13 @@ var SessionID = Kind{
 
 func sessionCommands() Table {
 	return Table{
-		{
+		short(sessionFields, Command{
 			Name: "session list", Short: "List where you are signed in", Needs: security.SignedIn,
 			Examples: []string{"session list"},
 			Run: func(ctx context.Context, s *Session, _ Input) (Output, error) {
 				return sessionsOf(ctx, s, s.Me.ID)
 			},
-		},
+		}),
 		{
 			Name: "session end", Short: "End a session, or all of yours but this one", Needs: security.SignedIn,
 			Args:     []Arg{{Name: "id", Kind: SessionID, Help: "its number, as printed", Optional: true}},
@@ -60,7 +60,7 @@ func sessionCommands() Table {
 			Examples: []string{"session end --others"},
 			Run:      endSession,
 		},
-		{
+		short(sessionFields, Command{
 			Name: "user sessions", Short: "List where a collaborator is signed in", Needs: security.SignedIn,
 			Args: []Arg{idArg(UserID)}, Examples: []string{"user sessions me"},
 			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
@@ -71,7 +71,7 @@ func sessionCommands() Table {
 				}
 				return out, named(err, "user", id)
 			},
-		},
+		}),
 	}
 }
 

@@ -127,7 +127,7 @@ func shellCommands() Table {
 
 // noNextPage runs next after a list that was shown to its end. Dispatch replaces next after any other list.
 func noNextPage(context.Context, *Session, Input) (Output, error) {
-	return Output{}, &worded{"there is no next page: the last list was shown to its end", "", repo.ErrNotFound}
+	return Output{}, &worded{"there is no next page of the last list", "", repo.ErrNotFound}
 }
 
 func sourceFile(ctx context.Context, s *Session, in Input) (Output, error) {

@@ -55,14 +55,14 @@ func changeTag(what, happening string, run tagging) func(context.Context, *Sessi
 func tagCommands() Table {
 	tag := append(recordArgs(false), Arg{Name: "tag", Kind: tagName, Help: "a word"})
 	return Table{
-		{
+		short(tagFields, Command{
 			Name: "tag list", Short: "List the tags of a record, or all", Needs: action("tag", "view"),
 			Args: recordArgs(true), Examples: []string{"tag list", "tag list customer 2"},
 			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
 				found, err := s.DB.Tags(ctx, Value[string](in, "noun"), Value[int64](in, "record-id"))
 				return list(tagFields, found), err
 			},
-		},
+		}),
 		{
 			Name: "tag add", Short: "Add a tag to a customer, contract or event", Needs: action("tag", "add"),
 			Args: tag, Examples: []string{"tag add customer 2 vip"},

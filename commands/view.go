@@ -105,11 +105,11 @@ func viewCommands() Table {
 			Examples:  []string{"view due", "view due --limit 5"},
 			StandsFor: func(ctx context.Context, s *Session, rest []Word) ([]Word, error) { return s.view(ctx, rest) },
 		},
-		{
+		short(viewFields, Command{
 			Name: "view list", Short: "List your views, and those that others share with you",
 			Needs: action("view", "view"), Examples: []string{"view list"},
 			Run: listViews,
-		},
+		}),
 		{
 			Name: "view show", Short: "Show the command of a view", Needs: action("view", "view"), Args: []Arg{name},
 			Run: showView,

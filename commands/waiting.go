@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -11,9 +12,17 @@ import (
 func waitingCommands() Table {
 	return Table{{
 		Name: "inbox", Short: "Show the work that waits for you, the most urgent first", Needs: security.SignedIn,
-		Flags: []Flag{formatFlag}, Examples: []string{"inbox"},
-		Run: func(ctx context.Context, s *Session, _ Input) (Output, error) {
-			piles, err := inbox(ctx, s)
+		Flags: []Flag{formatFlag, {
+			Name: "limit", Kind: Number("N", 1, 10_000),
+			Help: fmt.Sprintf("at most so many records of each kind of work (default %d)", mostWaiting),
+		}},
+		Examples: []string{"inbox", "inbox --limit 30"},
+		Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
+			limit := cmp.Or(Value[int](in, "limit"), mostWaiting)
+			if isWhole(s, in) {
+				limit = wholeWaiting
+			}
+			piles, err := inbox(ctx, s, limit)
 			var all []duty
 			var more []string
 			for _, p := range piles {
@@ -37,7 +46,7 @@ const nothingWaits = "nothing waits for you"
 // Waiting returns what waits for the signed-in user, one line for each kind of work. It returns nothing if the database
 // does not answer.
 func Waiting(ctx context.Context, s *Session) []string {
-	piles, err := inbox(ctx, s)
+	piles, err := inbox(ctx, s, mostWaiting)
 	if err != nil {
 		return nil
 	}

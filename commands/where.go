@@ -17,7 +17,7 @@ import (
 //	one        = "not" one | "(" condition ")" | field operator value | field "is" [ "not" ] "empty"
 //	operator   = "=" | "!=" | "<" | "<=" | ">" | ">=" | "~" | "!~"
 //
-// A value is a text in quotes, or all words up to "and", "or", a parenthesis or the end.
+// A value is a text in quotes, also typographic ones, or all words up to "and", "or", a parenthesis or the end.
 
 const (
 	longestWhere = 2000 // characters
@@ -106,16 +106,15 @@ func splitWhere(text string) (parts []wherePart, open bool) {
 		case sign >= 0:
 			end = at + len(whereOperators[sign])
 			parts = append(parts, wherePart{text: text[at:end], at: at, end: end, isSign: true})
-		case r == '\'' || r == '"':
-			length := strings.IndexRune(text[end:], r)
+		case closers(r) != "":
+			length := strings.IndexAny(text[end:], closers(r))
 			if length < 0 {
 				return append(parts, wherePart{text: text[end:], at: at, end: len(text), isQuoted: true}), true
 			}
-			parts = append(parts, wherePart{
-				text: text[end : end+length], at: at, end: end + length + 1,
-				isQuoted: true,
-			})
-			end += length + 1
+			inside := text[end : end+length]
+			_, size := utf8.DecodeRuneInString(text[end+length:])
+			end += length + size
+			parts = append(parts, wherePart{text: inside, at: at, end: end, isQuoted: true})
 		default:
 			for end < len(text) {
 				r, size := utf8.DecodeRuneInString(text[end:])

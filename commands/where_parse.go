@@ -174,7 +174,7 @@ func (p *whereParser) value() (string, error) {
 	for len(p.parts) > 0 && !p.parts[0].is("and") && !p.parts[0].is("or") && !p.parts[0].is(")") {
 		next := p.parts[0]
 		if next.isSign || next.isQuoted {
-			return "", p.wrong(next.at, "want and or or before this: a value with %s needs quotes",
+			return "", p.wrong(next.at, "want \"and\" or \"or\" here, or quotes around a value with %s",
 				show(p.text[next.at:next.end]))
 		}
 		end = next.end

@@ -37,10 +37,11 @@ func TestWherePrecedence(t *testing.T) {
 		`NOT (name = a AND name = b)`:              `not (name=a and name=b)`,
 		`name = Salle Pleyel and location = x y`:   `(name=Salle Pleyel and location=x y)`,
 		`name = "this and that" or name='a "b" )'`: `(name=this and that or name=a "b" ))`,
-		`name!=a`:           `not name=a`,
-		`name !~ a`:         `not name~a`,
-		`name is empty`:     `name empty `,
-		`name = ''`:         `name empty `,
+		`name!=a`:       `not name=a`,
+		`name !~ a`:     `not name~a`,
+		`name is empty`: `name empty `,
+		`name = ''`:     `name empty `,
+		`name = “a b” or name=«c»or name = „d “`: `(name=a b or name=c or name=d )`,
 		`name is not empty`: `not name empty `,
 	} {
 		value, err := kind.Parse(s, text)

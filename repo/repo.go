@@ -26,6 +26,7 @@ type Vault interface {
 	// whole addresses, starts finds words with that beginning, anywhere finds every possible match.
 	Needle(text string) (exact, starts, anywhere [][]int32)
 	Fold(text string) string                   // without case and accents
+	Same(a, b string) bool                     // whether they differ in case, accents and transcribed umlauts only
 	Score(needle string, fields ...string) int // how well opened texts match; 0: not at all
 	Readings(needle string) [][]string         // a matching record has all words of one reading
 

@@ -10,8 +10,9 @@ import (
 )
 
 // This file selects records by conditions on their columns. What PostgreSQL can compare becomes SQL. Texts are compared
-// here, as searches compare them: without case and accents, and sealed ones after opening them. So a condition becomes
-// two: SQL that holds for every record for which it holds, and a test of the records that the SQL finds.
+// here, as searches compare them: without case and accents, umlauts also as they are transcribed, and sealed ones after
+// opening them. So a condition becomes two: SQL that holds for every record for which it holds, and a test of the
+// records that the SQL finds.
 
 // A Where is a condition on the columns of an entity.
 type Where struct {
@@ -118,7 +119,7 @@ func (e entity[T]) holds(db *DB, w Where, record T) bool {
 	switch v := value.(type) {
 	case string:
 		text, _ := w.Value.(string)
-		return w.Op == "~" && db.vault.Score(text, v) > 0 || w.Op == "=" && db.vault.Fold(text) == db.vault.Fold(v)
+		return w.Op == "~" && db.vault.Score(text, v) > 0 || w.Op == "=" && db.vault.Same(text, v)
 	case int64:
 		n, _ := w.Value.(int64)
 		return compares(w.Op, cmp.Compare(v, n))

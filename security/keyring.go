@@ -140,6 +140,9 @@ func (k *Keyring) PlainNeedle(text string) (anywhere [][]int32) {
 	return anywhere
 }
 
+// Same is [finding.Same].
+func (k *Keyring) Same(a, b string) bool { return finding.Same(a, b) }
+
 // Readings calls [finding.Readings].
 func (k *Keyring) Readings(needle string) [][]string { return finding.Readings(needle) }
 

@@ -94,14 +94,7 @@ func (c *conversation) run(ctx context.Context, text string) (leave bool) {
 		_ = c.history.Add(text)
 	}
 	before := c.Session.Me
-	r, redirected, err := c.Session.Redirection(text)
-	switch {
-	case err != nil:
-	case redirected:
-		err = c.redirect(ctx, r)
-	default:
-		err = c.do(ctx, text, true)
-	}
+	err := c.runCommand(ctx, text, true)
 	switch {
 	case errors.Is(err, commands.ErrExit):
 		return true
@@ -259,7 +252,7 @@ func (sh *Shell) ConversePlainly(ctx context.Context, in io.Reader) error {
 		}
 		if err == nil {
 			away.Reset()
-			err = sh.do(ctx, text, true)
+			err = sh.runCommand(ctx, text, true)
 		}
 		switch {
 		case errors.Is(err, commands.ErrExit):

@@ -63,7 +63,7 @@ func (sh *Shell) print(ctx context.Context, a commands.Answer, took time.Duratio
 	}
 	switch {
 	case list:
-		sh.say(footer(a.Output, render.Hidden(a.Output, style), timing))
+		sh.say(footer(a.Output, a.To, render.Hidden(a.Output, style), timing))
 	case timing != "":
 		sh.say(timing)
 	}
@@ -118,19 +118,26 @@ func Say(to io.Writer, message string) error {
 	return err
 }
 
-// footer returns the lines after a list: the number of rows, how to get more, the hidden columns, and the time taken.
-func footer(out commands.Output, hidden []string, timing string) string {
+// footer returns the line after a list: the number of rows, which program read them, how to get more, the hidden
+// columns, and the time taken.
+func footer(out commands.Output, to commands.Destination, hidden []string, timing string) string {
 	rows := len(out.Rows)
 	text := count(rows, "row")
 	if rows == 0 {
 		text = "no rows"
 	}
-	if out.Next != "" && out.Total != "" {
+	if out.Next+out.More != "" && out.Total != "" {
 		text += " of " + out.Total
 	}
-	next := out.Next
-	if next != "" {
-		next = "next: " + next
+	if to.Programs != nil {
+		text += " given to " + to.Programs[0][0]
+	}
+	next := ""
+	switch {
+	case out.Next != "":
+		next = "next: " + out.Next
+	case out.More != "":
+		next = "more: " + out.More
 	}
 	left := strings.Join(hidden, ", ")
 	if left != "" {

@@ -7,23 +7,63 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"crm/commands"
 )
 
 // This file writes the answer of one command to a file: customer list > customers.csv.
 
+// runCommand runs one command, and writes its answer to a file if the line says so.
+func (sh *Shell) runCommand(ctx context.Context, text string, typed bool) error {
+	r, redirected, err := sh.Session.Redirection(text, typed)
+	switch {
+	case err != nil:
+		return err
+	case redirected:
+		return sh.redirect(ctx, r, typed)
+	}
+	return sh.do(ctx, text, typed)
+}
+
 // redirect runs a command and writes its answer to a file. The file contains data only, has mode 0600, and appears
-// when the answer is complete. An existing file is replaced only after >| or a yes.
-func (sh *Shell) redirect(ctx context.Context, r commands.Redirection) error {
-	if info, err := os.Stat(r.File); err == nil && info.IsDir() {
-		return commands.Explain(r.File+" is a directory: name a file", "", commands.ErrUsage)
-	} else if err == nil && info.Mode().IsRegular() && !r.Replace {
+// when the answer is complete. An existing file is replaced only after >|, a yes, or --yes.
+func (sh *Shell) redirect(ctx context.Context, r commands.Redirection, typed bool) error {
+	if err := (commands.Destination{File: r.File, Replace: true}).Check(); err != nil {
+		return err
+	}
+	if info, err := os.Stat(r.File); err == nil && info.Mode().IsRegular() && !r.Replace && !sh.Yes {
+		if sh.asks == nil {
+			return commands.Explain(r.File+" exists", ">| "+r.File+" replaces it", commands.ErrUsage)
+		}
 		if err := sh.confirm(ctx, fmt.Sprintf("replace %s?", r.File)); err != nil {
 			return err
 		}
 	}
-	return sh.toFile(r.File, func() error { return sh.do(ctx, r.Line, true) })
+	if sh.held != nil {
+		return sh.holdFile(r.File, func() error { return sh.do(ctx, r.Line, typed) })
+	}
+	return sh.toFile(r.File, func() error { return sh.do(ctx, r.Line, typed) })
+}
+
+// holdFile calls do in an atomic script. Answers that do holds are written to the file after the commit.
+func (sh *Shell) holdFile(name string, do func() error) error {
+	before := len(*sh.held)
+	if err := do(); err != nil {
+		return err
+	}
+	answers := slices.Clone((*sh.held)[before:])
+	*sh.held = append((*sh.held)[:before], func() error {
+		return sh.toFile(name, func() error {
+			for _, print := range answers {
+				if err := print(); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+	return nil
 }
 
 // toFile calls answer and writes its data to the file. A regular file gets mode 0600 and appears when the answer is

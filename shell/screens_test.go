@@ -161,7 +161,7 @@ func TestScreens(t *testing.T) {
 			if err := render.Write(&page, answers[i], style); err != nil {
 				t.Fatal(err)
 			}
-			words := footer(answers[i], render.Hidden(answers[i], style), "")
+			words := footer(answers[i], commands.Destination{}, render.Hidden(answers[i], style), "")
 			fmt.Fprintf(&page, "%s\n\n", strings.Join(render.Wrap(words, width), "\n"))
 		}
 		compareFile(t, filepath.Join("testdata", "screens", fmt.Sprintf("%d.txt", width)), page.String())

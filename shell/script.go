@@ -160,7 +160,7 @@ func (sh *Shell) runScript(ctx context.Context, s Script) (ran int, left bool, f
 func (sh *Shell) runLine(ctx context.Context, text string) (ran int, err error) {
 	sh.Session.DB.Line(text)
 	sh.sourced = nil
-	err = sh.do(ctx, text, false)
+	err = sh.runCommand(ctx, text, false)
 	switch {
 	case sh.sourced != nil:
 		ran, sh.sourced = *sh.sourced, nil

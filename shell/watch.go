@@ -73,7 +73,7 @@ func (sh *Shell) frame(ctx context.Context, line string) string {
 		return "error: " + err.Error()
 	}
 	if answer.Output.Columns != nil && !answer.Output.Single {
-		b.WriteString(footer(answer.Output, render.Hidden(answer.Output, style), ""))
+		b.WriteString(footer(answer.Output, commands.Destination{}, render.Hidden(answer.Output, style), ""))
 	}
 	return b.String()
 }

@@ -4,6 +4,7 @@
 package finding
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -121,6 +122,21 @@ func transcribed(text string) string {
 // isDigraph reports whether the letters are the transcription of an umlaut.
 func isDigraph(letters string) bool {
 	return letters == "ae" || letters == "oe" || letters == "ue" || letters == "aa"
+}
+
+// Spellings returns the folded text and, if it has umlauts, also the text with them transcribed and folded.
+func Spellings(text string) []string {
+	all := []string{Fold(text)}
+	if other := transcribed(text); other != "" {
+		all = append(all, Fold(strings.ReplaceAll(other, mark, "")))
+	}
+	return all
+}
+
+// Same reports whether two texts have a spelling in common: "Müller", "MULLER" and "Mueller".
+func Same(a, b string) bool {
+	spellings := Spellings(b)
+	return slices.ContainsFunc(Spellings(a), func(s string) bool { return slices.Contains(spellings, s) })
 }
 
 // mostReadings is the maximum number of readings that untranscribed returns.

@@ -195,6 +195,9 @@ func TestTranscriptions(t *testing.T) {
 		check(strings.ToUpper(plain.Replace(whole)), whole, finding.MatchStart)
 		check(plain.Replace(part), whole, finding.MatchInside)
 		check(part, plain.Replace(whole), finding.MatchInside)
+		if !finding.Same(whole, plain.Replace(whole)) || !finding.Same(strings.ToUpper(plain.Replace(whole)), whole) {
+			t.Fatalf("%q is not the same as its transcription", whole)
+		}
 	}
 }
 

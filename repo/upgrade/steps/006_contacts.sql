@@ -19,7 +19,7 @@ alter table customer add constraint customer_tokens
 drop index customer_search;
 create index customer_search on customer using gin (
 	search_keys(company_name_tokens || full_name_tokens || email_tokens || phone_tokens || address_tokens
-		|| contact_tokens, id)) with (fastupdate = off);
+		|| contact_tokens, id)) with (gin_pending_list_limit = 4096);
 
 create table contact (
 	id           bigint generated always as identity primary key,
@@ -43,7 +43,7 @@ create table contact (
 );
 create index contact_search on contact
 	using gin (search_keys(full_name_tokens || role_tokens || email_tokens || phone_tokens,
-		id)) with (fastupdate = off);
+		id)) with (gin_pending_list_limit = 4096);
 create index contact_customer_id on contact (customer_id, id);
 
 alter table event add contact_id bigint references contact;
@@ -87,7 +87,7 @@ create table note (
 	constraint note_record check (num_nonnulls(customer_id, contract_id, event_id) = 1),
 	constraint note_due check (due between '1900-01-01' and '9999-12-30')
 );
-create index note_search on note using gin (search_keys(text_tokens, id)) with (fastupdate = off);
+create index note_search on note using gin (search_keys(text_tokens, id)) with (gin_pending_list_limit = 4096);
 create index note_customer_id on note (customer_id);
 create index note_contract_id on note (contract_id);
 create index note_event_id on note (event_id);
@@ -186,3 +186,8 @@ create index event_location on event (coalesce(location, ''), id);
 create index event_attendees on event (coalesce(attendees, -1), id);
 create index event_created_at on event (created_at, id);
 create index event_updated_at on event (updated_at, id);
+
+-- Triggers empty the pending lists of search indexes.
+
+alter index event_search reset (fastupdate);
+alter index event_search set (gin_pending_list_limit = 4096);
