@@ -1877,11 +1877,14 @@ begin
 	return null;
 end $$;
 
--- Empties the pending list of the search index.
+-- Empties the pending list of the search index. A seeding session, which writes each record with a statement of its own
+-- and sets crm.clock, does that once at its end; until then the list has at most gin_pending_list_limit.
 create function flush_tokens() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp as $$
 begin
-	perform gin_clean_pending_list((tg_table_name || '_search')::regclass);
+	if coalesce(current_setting('crm.clock', true), '') = '' then
+		perform gin_clean_pending_list((tg_table_name || '_search')::regclass);
+	end if;
 	return null;
 end $$;
 

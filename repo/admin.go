@@ -186,6 +186,15 @@ func (a *Admin) OpenSeedingSession(ctx context.Context, userID int64) (o Opening
 	return o, err
 }
 
+// FlushTokens empties the pending lists of the search indexes, which changes of seeding sessions fill.
+func (a *Admin) FlushTokens(ctx context.Context) error {
+	return a.asOwner(ctx, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `select gin_clean_pending_list(c.oid) from pg_class c join pg_am m on m.oid = c.relam
+			where m.amname = 'gin' and c.relnamespace = $1::regnamespace`, quote(a.names.Schema))
+		return err
+	})
+}
+
 // isCode reports whether err is an error of PostgreSQL with one of the codes.
 func isCode(err error, codes ...string) bool {
 	var pg *pgconn.PgError

@@ -2,6 +2,7 @@ package seed
 
 import (
 	"context"
+	"time"
 
 	"crm/repo"
 )
@@ -70,10 +71,8 @@ func (p *plan) someContract(i int, customers []*customer) *contract {
 func (p *plan) addContract(day int, of *customer, state string, total repo.Money) *contract {
 	k := &contract{customer: of, state: state, total: total, due: total, last: p.at(day, of.since)}
 	p.made.Contracts++
-	p.then(k.last, p.team.manager, func(ctx context.Context, db *repo.DB) error {
-		added, err := db.AddContract(ctx, repo.Change{"customer_id": &of.id, "total_amount": &total})
-		k.id = added.ID
-		return err
+	p.then(k.last, p.team.manager, func(ctx context.Context, w writer) error {
+		return w.add(ctx, "contract", repo.Change{"customer_id": &of.id, "total_amount": &total}, &k.id)
 	})
 	if state == "to_send" {
 		return k
@@ -95,9 +94,8 @@ func (p *plan) addContract(day int, of *customer, state string, total repo.Money
 // step plans a change of a contract's state, by its sales contact or by management.
 func (p *plan) step(day int, k *contract, state string) {
 	k.last = p.at(day, k.last)
-	p.then(k.last, p.responsible(k), func(ctx context.Context, db *repo.DB) error {
-		_, err := db.UpdateContract(ctx, k.id, repo.Change{"status": &state})
-		return err
+	p.then(k.last, p.responsible(k), func(ctx context.Context, w writer) error {
+		return w.update(ctx, "contract", &k.id, repo.Change{"status": &state})
 	})
 }
 
@@ -114,9 +112,10 @@ func (p *plan) pay(day int, k *contract, amount repo.Money) {
 	k.last = p.at(day, k.last)
 	on := k.last.time
 	p.made.Payments++
-	p.then(k.last, p.responsible(k), func(ctx context.Context, db *repo.DB) error {
-		_, err := db.PayContract(ctx, k.id, amount, &on)
-		return err
+	p.then(k.last, p.responsible(k), func(ctx context.Context, w writer) error {
+		return w.add(ctx, "payment", repo.Change{
+			"contract_id": &k.id, "amount": amount, "paid_on": on.Format(time.DateOnly),
+		}, nil)
 	})
 }
 

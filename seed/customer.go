@@ -23,10 +23,8 @@ type customer struct {
 func (p *plan) addCustomer(day int, owner *member, brand, fullName string, c repo.Change) *customer {
 	who := &customer{day: day, since: p.at(day, moment{}), owner: owner, fullName: fullName, brand: brand}
 	p.made.Customers++
-	p.then(who.since, owner, func(ctx context.Context, db *repo.DB) error {
-		added, err := db.AddCustomer(ctx, c)
-		who.id = added.ID
-		return err
+	p.then(who.since, owner, func(ctx context.Context, w writer) error {
+		return w.add(ctx, "customer", c, &who.id)
 	})
 	return who
 }
@@ -39,42 +37,35 @@ func (p *plan) addContact(of *customer, c repo.Change) *contact {
 	who := &contact{}
 	p.made.Contacts++
 	p.then(moment{of.since.order + 1, of.since.time.Add(10 * time.Minute)},
-		of.owner, func(ctx context.Context, db *repo.DB) error {
-			c["customer_id"] = of.id
-			added, err := db.AddContact(ctx, c)
-			who.id = added.ID
-			return err
+		of.owner, func(ctx context.Context, w writer) error {
+			c["customer_id"] = &of.id
+			return w.add(ctx, "contact", c, &who.id)
 		})
 	return who
 }
 
 // addNote plans a note of the customer's owner, with a due day if there is one, and addTag a tag.
 func (p *plan) addNote(of *customer, text string, due *time.Time) {
-	c := repo.Change{"text": text}
+	c := repo.Change{"customer_id": &of.id, "text": text}
 	if due != nil {
 		c["due"] = due.Format(time.DateOnly)
 	}
 	p.made.Notes++
 	p.then(moment{of.since.order + 1, of.since.time.Add(20 * time.Minute)},
-		of.owner, func(ctx context.Context, db *repo.DB) error {
-			_, err := db.AddNote(ctx, "customer", of.id, c)
-			return err
-		})
+		of.owner, func(ctx context.Context, w writer) error { return w.add(ctx, "note", c, nil) })
 }
 
 func (p *plan) addTag(of *customer, tag string) {
 	p.then(moment{of.since.order + 1, of.since.time.Add(30 * time.Minute)},
-		of.owner, func(ctx context.Context, db *repo.DB) error {
-			_, err := db.AddTag(ctx, "customer", of.id, tag)
-			return err
+		of.owner, func(ctx context.Context, w writer) error {
+			return w.add(ctx, "tag", repo.Change{"customer_id": &of.id, "name": tag}, nil)
 		})
 }
 
 // changeCustomer plans an update of a customer at a later contact.
 func (p *plan) changeCustomer(day int, who *customer, c repo.Change) {
-	p.then(p.at(day, who.since), who.owner, func(ctx context.Context, db *repo.DB) error {
-		_, err := db.UpdateCustomer(ctx, who.id, c)
-		return err
+	p.then(p.at(day, who.since), who.owner, func(ctx context.Context, w writer) error {
+		return w.update(ctx, "customer", &who.id, c)
 	})
 }
 

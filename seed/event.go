@@ -72,14 +72,12 @@ func (p *plan) addEvent(day, start int, k *contract, at booking, e repo.Change, 
 	added := p.at(day, k.signed)
 	p.made.Events++
 	k.booked, k.lastEvent = later(k.booked, added), max(k.lastEvent, start+7)
-	p.then(added, k.customer.owner, func(ctx context.Context, db *repo.DB) error {
-		e["contract_id"] = k.id
+	p.then(added, k.customer.owner, func(ctx context.Context, w writer) error {
+		e["contract_id"] = &k.id
 		for _, c := range talksTo {
-			e["contact_id"] = c.id
+			e["contact_id"] = &c.id
 		}
-		made, err := db.AddEvent(ctx, e)
-		id = made.ID
-		return err
+		return w.add(ctx, "event", e, &id)
 	})
 	// The random number is drawn in any case: whether a collaborator is free depends on the date.
 	last := min(start-2, -1)
@@ -89,16 +87,14 @@ func (p *plan) addEvent(day, start int, k *contract, at booking, e repo.Change, 
 		return
 	}
 	p.diary.book(support, at.begins, at.ends)
-	p.then(assigned, p.team.manager, func(ctx context.Context, db *repo.DB) error {
-		_, err := db.UpdateEvent(ctx, id, repo.Change{"support_id": &support.id})
-		return err
+	p.then(assigned, p.team.manager, func(ctx context.Context, w writer) error {
+		return w.update(ctx, "event", &id, repo.Change{"support_id": &support.id})
 	})
 	if !goesOn {
 		return
 	}
-	p.then(noted, support, func(ctx context.Context, db *repo.DB) error {
-		_, err := db.UpdateEvent(ctx, id, repo.Change{"comments": fmt.Sprint(e["comments"], " ", text)})
-		return err
+	p.then(noted, support, func(ctx context.Context, w writer) error {
+		return w.update(ctx, "event", &id, repo.Change{"comments": fmt.Sprint(e["comments"], " ", text)})
 	})
 }
 

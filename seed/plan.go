@@ -36,7 +36,21 @@ type moment struct {
 type step struct {
 	when moment
 	who  *member
-	do   func(context.Context, *repo.DB) error
+	do   func(context.Context, writer) error
+}
+
+// A writer queues the writes of a collaborator at a time.
+type writer struct {
+	*repo.Queue
+	as *repo.DB
+}
+
+func (w writer) add(ctx context.Context, noun string, c repo.Change, id *int64) error {
+	return w.Add(ctx, w.as, noun, c, id)
+}
+
+func (w writer) update(ctx context.Context, noun string, id *int64, c repo.Change) error {
+	return w.Update(ctx, w.as, noun, id, c)
 }
 
 func newPlan(c Config, t *team) *plan {
@@ -79,17 +93,21 @@ func (p *plan) perform(ctx context.Context, db *repo.DB, progress func(done, tot
 		return Made{}, err
 	}
 	defer func() { _ = rollback(context.WithoutCancel(ctx)) }()
+	queue := &repo.Queue{}
 	for i, s := range p.steps {
-		if err := s.do(ctx, tx.As(s.who.signer.Token).At(s.when.time)); err != nil {
+		if err := s.do(ctx, writer{queue, tx.As(s.who.signer.Token).At(s.when.time)}); err != nil {
 			return Made{}, err
 		}
 		progress(i+1, len(p.steps))
+	}
+	if err := queue.Send(ctx); err != nil {
+		return Made{}, err
 	}
 	return p.made, commit(ctx)
 }
 
 // then plans a step.
-func (p *plan) then(when moment, who *member, do func(context.Context, *repo.DB) error) {
+func (p *plan) then(when moment, who *member, do func(context.Context, writer) error) {
 	p.steps = append(p.steps, step{when, who, do})
 }
 

@@ -83,6 +83,9 @@ func fill(ctx context.Context, admin *repo.Admin, db *repo.DB, c Config, progres
 	p.everything(c)
 	made, err := p.perform(ctx, db, progress)
 	made.Users = added
+	if err == nil {
+		err = admin.FlushTokens(ctx)
+	}
 	return made, err
 }
 
