@@ -106,8 +106,8 @@ func plainLists(w *world) [][3]string {
 		{"event", "support_id is null", "id"},
 		{"event", "contract_id in (select id from contract where customer_id = 4000)", "id"},
 		{"event", "contract_id = 4000", "id"},
-		{"event", "end_date > now()", "id"},
-		{"event", "end_date > now() and start_date < now() + interval '1 day'", "id"},
+		{"event", "end_date > now()", "start_date, id"},
+		{"event", "end_date > now() and start_date < now() + interval '1 day'", "start_date, id"},
 		{"event", "", "start_date, id"},
 	}
 }
