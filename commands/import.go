@@ -122,7 +122,7 @@ func (m importable) keys() (keys []string) {
 
 func (m importable) command() Command {
 	c := Command{
-		Name: m.noun + " import", Short: fmt.Sprintf("Add the %ss of a file: CSV or XLSX with a header, all or none",
+		Name: m.noun + " import", Short: fmt.Sprintf("Add the %ss of a file: CSV, XLSX or JSON, all or none",
 			m.noun), Needs: m.needs.Needs,
 		Args: []Arg{{Name: "file", Kind: Path, Help: "a file with one record a row and the names of columns first"}},
 		Flags: []Flag{
@@ -145,7 +145,7 @@ func (m importable) command() Command {
 	}
 	if m.noun == "customer" {
 		c.Flags = append(c.Flags, forceFlag)
-		c.Short = "Add the customers of a file: CSV, XLSX or vCard, all or none"
+		c.Short = "Add the customers of a file: CSV, XLSX, JSON or vCard, all or none"
 	}
 	return c
 }
@@ -259,11 +259,12 @@ func (i *importing) all(ctx context.Context) error {
 	}
 	show, leave := func(int64, int64) {}, func() {}
 	if i.s.Progress != nil {
-		show, leave = i.s.Progress("importing")
+		show, leave = i.s.Progress("importing", i.file.Counts())
+		_, total := i.file.Progress()
+		show(0, total)
 	}
 	defer leave()
 	defer func() { i.writing.wait() }()
-	show(0, i.file.Size())
 	for {
 		row, err := i.file.Next()
 		if err != nil && !errors.Is(err, io.EOF) {
@@ -281,7 +282,7 @@ func (i *importing) all(ctx context.Context) error {
 			}
 			i.write(ctx)
 		}
-		if i.rows%importBatch == 0 {
+		if i.rows%importBatch == 0 && i.s.Progress != nil {
 			show(i.file.Progress())
 		}
 		if ended {

@@ -1,17 +1,15 @@
 package commands
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"crm/repo"
-	"crm/security/finding"
 )
 
-// This file matches the headers of a file to columns, and its rows to existing records.
+// This file matches the headers of a file to columns.
 
 // A source is the place of a column's values in a file.
 type source struct {
@@ -20,13 +18,13 @@ type source struct {
 	join   string  // between the cells of a group
 }
 
-// text returns the value in a row, without the apostrophe that stops a spreadsheet from evaluating it.
-func (s source) text(cells []string) string {
+// text returns the value in a row. plain undoes what an export has done to a cell.
+func (s source) text(cells []string, plain func(string) string) string {
 	for _, group := range s.at {
 		var parts []string
 		for _, at := range group {
 			if at < len(cells) {
-				if text := strings.TrimSpace(revived(cells[at])); text != "" {
+				if text := strings.TrimSpace(plain(cells[at])); text != "" {
 					parts = append(parts, text)
 				}
 			}
@@ -36,6 +34,29 @@ func (s source) text(cells []string) string {
 		}
 	}
 	return ""
+}
+
+// escapes are those of an export as tsv.
+var escapes = strings.NewReplacer(`\\`, `\`, `\t`, "\t", `\n`, "\n", `\r`, "\r", `\"`, `"`)
+
+// plain returns the text of a cell without what an export has added: the apostrophe that stops a spreadsheet from
+// evaluating it, and the escapes of tsv. Other programs write no such escapes, so a file has them only if all its
+// headers are names of columns.
+func (i *importing) plain(cell string) string {
+	if i.file.Unit != "line" || i.file.Header.Line == 0 { // a workbook, JSON or vCards
+		return cell
+	}
+	if i.escaped {
+		cell = escapes.Replace(cell)
+	}
+	return revived(cell)
+}
+
+// isExport reports whether all headers of the file are names of columns.
+func (i *importing) isExport() bool {
+	return !slices.ContainsFunc(i.file.Header.Cells, func(h string) bool {
+		return !slices.ContainsFunc(repo.ColumnsOfNoun(i.noun), func(c repo.Column) bool { return c.Name == h })
+	})
 }
 
 // idTarget is the target for the ID of a record, which no row sets.
@@ -63,12 +84,39 @@ func (i *importing) match(own map[string]string) error {
 	for at, h := range headers {
 		plain := strings.ReplaceAll(plainHeader(h), " ", "_")
 		known := slices.ContainsFunc(repo.ColumnsOfNoun(i.noun), func(c repo.Column) bool { return c.Name == plain })
-		if !taken[at] && plain != "" && !known && i.file.Header.Line > 0 {
+		if !taken[at] && plain != "" && !known && (i.file.Header.Line > 0 || i.file.Unit == "record") {
 			i.unused = append(i.unused, at)
 		}
 	}
 	i.filled = make([]bool, len(headers))
-	return i.complete()
+	i.escaped = i.file.Tabs && i.isExport()
+	if err := i.complete(); err != nil {
+		return err
+	}
+	return i.saved()
+}
+
+// saved returns the error of a workbook with formulas without a saved result in a column that is imported: they would
+// count as empty cells.
+func (i *importing) saved() error {
+	for _, src := range i.sources {
+		for _, at := range slices.Concat(src.at...) {
+			u := i.file.Unsaved[at]
+			if u.Count == 0 {
+				continue
+			}
+			which := fmt.Sprintf("the cell %s of %s has", u.First, i.path)
+			if u.Count > 1 {
+				which = fmt.Sprintf("the cell %s of %s, and %d more below it, have", u.First, i.path, u.Count-1)
+			}
+			return &worded{
+				which + " a formula whose result was not saved",
+				"open it in a spreadsheet program and save it, or leave the column out: --map " +
+					Quote(i.file.Header.Cells[at]+"="), repo.ErrInvalid,
+			}
+		}
+	}
+	return nil
 }
 
 // matchOwn takes the headers of --map.
@@ -242,67 +290,4 @@ func (m importable) columns() (names []string) {
 		names = append(names, t.column)
 	}
 	return names
-}
-
-// known are the existing records by their keys.
-type known struct {
-	place map[string]int // of a column in a record
-	rows  map[string][][]any
-}
-
-// index reads the existing records by their keys.
-func (i *importing) index(ctx context.Context) error {
-	i.seen, i.refs = map[string]int{}, map[string]referred{}
-	i.known = known{map[string]int{}, map[string][][]any{}}
-	if i.key == "" {
-		return nil
-	}
-	// json: whole
-	found, err := i.list.Run(ctx, i.s, Input{values: map[string]any{"format": "json"}, resolved: map[string]any{}})
-	if err != nil {
-		return err
-	}
-	for n, c := range found.Columns {
-		i.known.place[c.Name] = n
-	}
-	for {
-		for _, row := range found.Rows {
-			if value := row[i.known.place[i.key]]; value != nil {
-				key := finding.Fold(fmt.Sprint(value))
-				i.known.rows[key] = append(i.known.rows[key], row)
-			}
-		}
-		if found.Rest == nil {
-			return nil
-		}
-		if found.Rows, err = found.Rest(ctx); err != nil || len(found.Rows) == 0 {
-			return err
-		}
-	}
-}
-
-// record returns the record that a row changes; nil if it adds one.
-func (i *importing) record(cells []string, line int) ([]any, error) {
-	if i.key == "" {
-		return nil, nil
-	}
-	text := i.source(i.key).text(cells)
-	if text == "" {
-		return nil, nil
-	}
-	key := finding.Fold(text)
-	if before, twice := i.seen[key]; twice {
-		return nil, fmt.Errorf("%s %s: is on %s %d too", i.key, show(text), i.file.Unit, before)
-	}
-	i.seen[key] = line
-	found := i.known.rows[key]
-	switch {
-	case len(found) == 1:
-		return found[0], nil
-	case len(found) > 1:
-		return nil, fmt.Errorf("%s %s: fits %s: want --key id", i.key, show(text), Plural(int64(len(found)), i.noun))
-	case i.key == "id":
-		return nil, fmt.Errorf("id %s: there is no such %s", show(text), i.noun)
-	}
-	return nil, nil
 }

@@ -27,6 +27,7 @@ type importing struct {
 	sources []source
 	unused  []int  // headers that nothing is imported from
 	filled  []bool // headers with a value in some row
+	escaped bool   // the cells have the escapes of tsv
 	key     string
 	atomic  bool // in an atomic script
 	known   known
@@ -68,7 +69,7 @@ func (i *importing) values(ctx context.Context, row intake.Row) (read Input, wro
 	}
 	read = Input{values: map[string]any{}, resolved: map[string]any{}}
 	for _, src := range i.sources {
-		text := src.text(row.Cells)
+		text := src.text(row.Cells, i.plain)
 		if text == "" || src.target == &idTarget {
 			continue
 		}
@@ -175,12 +176,13 @@ func (i *importing) value(ctx context.Context, t *target, text string) (any, err
 		switch {
 		case err != nil:
 		case t.kind.InFull != nil && at != nil: // a date
-			layout := "2006-01-02 15:04"
+			layout := "2006-01-02 15:04:05"
 			if !strings.Contains(text, ".") { // else midnight, see intake
 				layout = time.DateOnly
 			}
 			text = at.Format(layout)
-		case strings.ContainsAny(text, ".eE"):
+		case strings.Contains(text, "E"), // else, unless it is as a workbook writes a number, it is a text
+			strings.Contains(text, ".") && text == strconv.FormatFloat(number, 'f', -1, 64):
 			text = strconv.FormatFloat(number, 'f', -1, 64)
 			if rounded, err := strconv.ParseFloat(strconv.FormatFloat(number, 'g', 15, 64), 64); err == nil {
 				text = strconv.FormatFloat(rounded, 'f', -1, 64)

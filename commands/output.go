@@ -26,6 +26,8 @@ type Output struct {
 	Next     string   // the flag for the next page: "--after 50"; empty on the last page
 	More     string   // the flag that shows more rows of a list without pages: "--limit 120"; empty if all are shown
 	Events   []Event  // for the reporter
+	// Count returns the number of rows of a list with a Rest; -1 if it is not known before they are read.
+	Count func(context.Context) (int64, error)
 }
 
 // Rest returns the next rows of a list with each call, and none at the end.

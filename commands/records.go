@@ -127,6 +127,12 @@ func pages[T any](ctx context.Context, s *Session, in Input, fields []Field[T],
 	switch {
 	case last == nil:
 	case whole:
+		out.Count = func(ctx context.Context) (int64, error) {
+			q := p
+			q.After, q.Limit, q.Count, q.Whole = 0, 1, true, true
+			found, err := fetch(ctx, q)
+			return found.Total, err
+		}
 		out.Rest = func(ctx context.Context) ([][]any, error) {
 			if last == nil {
 				return nil, nil

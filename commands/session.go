@@ -37,7 +37,7 @@ type Session struct {
 	Retype func(text string) // begins the next line with text
 	// Input is standard input; nil if commands are read from it.
 	Input    io.Reader
-	Progress func(what string) (show func(done, total int64), leave func()) // in bytes, on a terminal; may be nil
+	Progress func(what, unit string) (show func(done, total int64), leave func()) // on a terminal; may be nil
 	Watch    func(ctx context.Context, every time.Duration, line string) error
 	Last     string   // the previous command
 	LastID   int64    // ID of the last record answered alone; 0: none

@@ -24,6 +24,7 @@ type Page struct {
 	Desc     bool
 	Deleted  bool   // the deleted records instead of the live ones
 	Count    bool   // count the records on all pages
+	Whole    bool   // count beyond MostCounted
 	indexed  bool   // an index has the order of the page
 	whole    string // the table whose rows the list has all; empty: some condition leaves rows out
 	Language string // of the alphabet that encrypted texts are sorted by (BCP 47); empty for Unicode's order
@@ -32,7 +33,7 @@ type Page struct {
 // A List is one page of records.
 type List[T any] struct {
 	Rows  []T   // at most Limit+1: the last one shows that there is a next page
-	Total int64 // the number of records on all pages, at most MostCounted+1; -1: not counted
+	Total int64 // the number of records on all pages, at most MostCounted+1 unless Page.Whole; -1: not counted
 }
 
 // columns returns the db tags of R in the order of its fields.
@@ -136,7 +137,10 @@ func listPage[T any](
 		if p.whole != "" { // without the joins of the view
 			all = sq().Select("1").From(p.whole).Where(isDeleted(p.Deleted))
 		}
-		count := sq().Select("count(*)").FromSelect(all.Limit(MostCounted+1), "counted")
+		if !p.Whole {
+			all = all.Limit(MostCounted + 1)
+		}
+		count := sq().Select("count(*)").FromSelect(all, "counted")
 		steps = append(steps, step{count, value(&found.Total)})
 	}
 	return found, db.ask(ctx, steps...)

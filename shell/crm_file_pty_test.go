@@ -3,6 +3,7 @@
 package shell
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -104,8 +105,8 @@ func loopToProgram(t *testing.T) {
 	d.clean()
 }
 
-// loopImport shows how far an import is, with the rate and the time left, on a terminal only. After the first batch the
-// file is not read to its end.
+// loopImport shows how far an import and an export are, with the rate and the time left, on a terminal only. After the
+// first batch the file is not read to its end.
 func loopImport(t *testing.T) {
 	d := sit(t, deskConfig{login: "admin"})
 	file := filepath.Join(shortDir(t), "in.csv")
@@ -114,4 +115,17 @@ func loopImport(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.run("customer import "+file, "importing", "B/s", "[", "1,500 of 1,500 rows are refused")
+	var people strings.Builder
+	people.WriteString("company,name\n")
+	for i := range 1200 {
+		fmt.Fprintf(&people, "Progress %d SARL,Ada %d\n", i, i)
+	}
+	if err := os.WriteFile(file, []byte(people.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	book := filepath.Join(filepath.Dir(file), "out.xlsx")
+	d.run("customer import "+file, "1,200 customers (1,200 added)")
+	d.run("customer export "+book, "exporting", "(1000/12", "rows/s", "[", "written to "+book)
+	d.run("customer import "+book+" --key id", "importing", "(1001/12", "rows/s", "already so)")
+	d.run("customer list --columns id > "+filepath.Join(filepath.Dir(file), "ids.csv"), "exporting", "(1000/12")
 }

@@ -89,11 +89,16 @@ func (sh *Shell) printData(ctx context.Context, a *commands.Answer, style render
 // not be decrypted. Its errors say that the answer is incomplete.
 func (sh *Shell) stream(ctx context.Context, a *commands.Answer, style render.Style) error {
 	warning, rows := "", 0
+	show, leave := sh.exporting(ctx, a)
 	err := sh.Pager.stream(sh.Data, func(w io.Writer) (err error) {
 		rows, err = render.Stream(ctx, w, a.Output, style,
-			func(out commands.Output) { warning = cmp.Or(warning, commands.Unopened(out)) })
+			func(out commands.Output) {
+				warning = cmp.Or(warning, commands.Unopened(out))
+				show(len(out.Rows))
+			})
 		return err
 	})
+	leave()
 	if err != nil && ctx.Err() != nil {
 		err = context.Canceled // replaces the statement's own error of the cancellation
 	}

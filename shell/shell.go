@@ -66,8 +66,8 @@ func (sh *Shell) Attach() {
 	sh.Session.Source = sh.source
 	if sh.Screen.Terminal {
 		sh.Session.Watch = sh.watch
-		sh.Session.Progress = func(what string) (func(done, total int64), func()) {
-			return Progress(os.Stderr, what, "bytes", false)
+		sh.Session.Progress = func(what, unit string) (func(done, total int64), func()) {
+			return Progress(os.Stderr, what, unit, sh.Quiet)
 		}
 	}
 	sh.Session.Clear = func() {

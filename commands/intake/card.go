@@ -17,6 +17,12 @@ var cardColumns = []string{"company_name", "full_name", "email", "phone", "addre
 
 const mostCard = 8 << 20 // bytes of one card: it may hold a picture
 
+// semicolon stands for an escaped semicolon, which does not separate the parts of a value. The decoder would leave the
+// escape.
+const semicolon = "\x01"
+
+var semicolons = strings.NewReplacer(`\\`, `\\`, `\;`, semicolon)
+
 // readCards reads a file of vCards, one row each.
 func (f *File) readCards(head []byte) error {
 	text, err := decoded(f.file, head)
@@ -30,7 +36,7 @@ func (f *File) readCards(head []byte) error {
 		if err != nil {
 			return Row{}, err
 		}
-		read, err := vcard.NewDecoder(strings.NewReader(card)).Decode()
+		read, err := vcard.NewDecoder(strings.NewReader(semicolons.Replace(card))).Decode()
 		if err != nil {
 			return Row{}, problem("", "has a vCard on line %d that cannot be read", begin)
 		}
@@ -115,7 +121,13 @@ func cellsOf(card vcard.Card) []string {
 				text = string(plain)
 			}
 		}
-		return strings.TrimPrefix(strings.TrimPrefix(text, "tel:"), "mailto:")
+		switch name {
+		case vcard.FieldTelephone:
+			text = strings.TrimPrefix(text, "tel:")
+		case vcard.FieldEmail:
+			text = strings.TrimPrefix(text, "mailto:")
+		}
+		return text
 	}
 	parts := func(text, separator string, order ...int) string {
 		all, found := strings.Split(text, ";"), []string{}
@@ -134,9 +146,13 @@ func cellsOf(card vcard.Card) []string {
 	if company == "" {
 		company = name
 	}
-	return []string{
+	cells := []string{
 		company, name, value(vcard.FieldEmail), value(vcard.FieldTelephone),
 		parts(value(vcard.FieldAddress), ", ", 0, 1, 2, 5, 3, 4, 6), value(vcard.FieldLanguage),
 		value(vcard.FieldTitle),
 	}
+	for i, c := range cells {
+		cells[i] = strings.ReplaceAll(c, semicolon, ";")
+	}
+	return cells
 }

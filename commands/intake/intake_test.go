@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -91,19 +92,25 @@ func TestText(t *testing.T) {
 func TestMalformed(t *testing.T) {
 	long := "a,b\n1,2\n\"open,2\n" + strings.Repeat("3,4\n", 1<<19)
 	for content, want := range map[string]string{
-		"":                             "is empty",
-		"  \n\n":                       "is empty",
-		"a,b\n1,\"open\n2,3\n":         "a quote that opens on line 2 and is not closed",
-		"a,b\n1,2\n\"x\"y,2\n":         "a quote that opens on line 3 and is not closed",
-		"a,b\n1,5\" pipe\n":            "a quote inside a value on line 2, column 4",
-		long:                           "begins on line 3: is a quote open there?",
-		"a,b\n1,\x00\n":                "NUL characters",
-		"\xd0\xcf\x11\xe0\xa1\xb1\x1a": "an old or protected kind",
-		"<html><table><tr>":            "is HTML or XML",
-		"\ufeff<?xml version='1.0'?>":  "is HTML or XML",
-		"PK\x03\x04 and no more":       "is damaged",
-		"BEGIN:VCARD\nFN:A\n":          "without an end",
-		"BEGIN:VCARD\nEND:VCARD\nFN:A": "no vCard on line 3",
+		"":                                    "is empty",
+		"  \n\n":                              "is empty",
+		"a,b\n1,\"open\n2,3\n":                "a quote that opens on line 2 and is not closed",
+		"a,b\n1,2\n\"x\"y,2\n":                "a quote that opens on line 3 and is not closed",
+		"a,b\n1,5\" pipe\n":                   "a quote inside a value on line 2, column 4",
+		long:                                  "begins on line 3: is a quote open there?",
+		"a,b\n1,\x00\n":                       "NUL characters",
+		"\xd0\xcf\x11\xe0\xa1\xb1\x1a":        "an old or protected kind",
+		"<html><table><tr>":                   "is HTML or XML",
+		"\ufeff<?xml version='1.0'?>":         "is HTML or XML",
+		"PK\x03\x04 and no more":              "is damaged",
+		`[{"a":1},{"a":`:                      "is not JSON from record 2 on",
+		`[{"a":1}] x`:                         "something else than an object behind record 1",
+		`[{"a":1},2]`:                         "something else than an object behind record 1",
+		"{\"a\":1}\n[]":                       "something else than an object behind record 1",
+		"[]":                                  "has no records",
+		`{"a":"` + strings.Repeat("x", 2<<20): "has a record of more than 1024 KiB, number 1",
+		"BEGIN:VCARD\nFN:A\n":                 "without an end",
+		"BEGIN:VCARD\nEND:VCARD\nFN:A":        "no vCard on line 3",
 	} {
 		_, err := read(write(t, "a.xlsx", content))
 		var p *Problem
@@ -113,6 +120,28 @@ func TestMalformed(t *testing.T) {
 	}
 	if _, err := read(t.TempDir()); err == nil || !strings.Contains(err.Error(), "is no file") {
 		t.Error(err)
+	}
+}
+
+// Objects in an array or on a line each have the same cells, whatever keys they have.
+func TestObjects(t *testing.T) {
+	first, second := `{"name":"A \"x\"","n":12,"off":null}`, `{"b":true,"name":"é\n","n":1.50,"list":[1, 2]}`
+	want := [][]string{
+		{"name", "n", "off", "b", "list"}, {`A "x"`, "12", "", "", ""}, {"é\n", "1.50", "", "true", "[1, 2]"},
+	}
+	for _, content := range []string{
+		"[" + first + "," + second + "]\n", first + "\n" + second + "\n", "\ufeff[\n  " + first + ",\n  " + second + "\n]",
+	} {
+		rows, err := read(write(t, "a.csv", content))
+		if err != nil || len(rows) != len(want) {
+			t.Errorf("%q: %v, %v", content, rows, err)
+			continue
+		}
+		for i, row := range rows {
+			if !slices.Equal(row.Cells, want[i]) || row.Line != i {
+				t.Errorf("%q: %d: %q, want %d: %q", content, row.Line, row.Cells, i, want[i])
+			}
+		}
 	}
 }
 
@@ -375,5 +404,53 @@ END:VCARD
 		if !slices.Equal(r.Cells, want[i]) {
 			t.Errorf("%q, want %q", r.Cells, want[i])
 		}
+	}
+}
+
+// Formulas without a result are found in the first sheet, as several programs write them, and its rows are counted.
+func TestUnsaved(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.xlsx")
+	to, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	archive := zip.NewWriter(to)
+	const names = `xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"`
+	const parts = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+	for name, text := range map[string]string{
+		"xl/workbook.xml": `<workbook ` + names + ` xmlns:r="` + parts + `"><sheets><sheet name="Two" sheetId="2" r:id="rId2"/>` +
+			`<sheet name="One" sheetId="1" r:id="rId1"/></sheets></workbook>`,
+		"xl/_rels/workbook.xml.rels": `<Relationships>` +
+			`<Relationship Id="rId1" Type="` + parts + `/worksheet" Target="worksheets/sheet1.xml"/>` +
+			`<Relationship Id="rId2" Type="` + parts + `/worksheet" Target="/xl/worksheets/sheet2.xml"/></Relationships>`,
+		"xl/worksheets/sheet1.xml": `<worksheet><row r="1"><c r="A1"><f>1</f></c></row></worksheet>`,
+		"xl/worksheets/sheet2.xml": `<worksheet><row r="1"><c r="A1"/><c r="B1"><f>1</f></c><c r="C1"><f>1</f><v>1</v></c></row>` +
+			`<row r="2"><c r="A2" t="str"><f>""</f><v></v></c><c r="B2"><f>1</f><v/></c><c r="C2"><f/><v>2</v></c></row>` +
+			`<row r="3"><c r="D3"><f t="shared" si="0"/></c></row><row r="4"><c r="E4"><f>1</f><v></v></c></row></worksheet>`,
+	} {
+		part, err := archive.Create(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(part, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(archive.Close(), to.Close()); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &File{file: file, began: info}
+	want := map[int]Unsaved{1: {"B1", 2}, 3: {"D3", 1}, 4: {"E4", 1}}
+	if rows := f.scan(); rows != 4 || !maps.Equal(f.Unsaved, want) {
+		t.Errorf("%d rows, %v, want 4 and %v", rows, f.Unsaved, want)
 	}
 }

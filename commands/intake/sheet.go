@@ -1,5 +1,5 @@
 // Package intake reads rows of text from files as other programs write them: CSV with any usual delimiter and
-// encoding, XLSX and vCard. It knows nothing of what the rows mean.
+// encoding, XLSX, JSON and vCard. It knows nothing of what the rows mean.
 package intake
 
 import (
@@ -21,9 +21,14 @@ type Row struct {
 // A File is read row by row. Its memory does not grow with it.
 type File struct {
 	Header Row
-	Unit   string                          // of Row.Line: "line", "row" or "card"
+	Unit   string                          // of Row.Line: "line", "row", "card" or "record"
+	Tabs   bool                            // values are between tabs, and none of them is in quotes
 	Date   func(serial float64) *time.Time // reads the number that a date is in the file; nil where dates are text
 
+	// Unsaved has the columns of a workbook with a formula whose result was not saved, by their place.
+	Unsaved map[int]Unsaved
+
+	rows  func() (done, total int64) // of a workbook; nil: progress is counted in bytes
 	next  func() (Row, error)
 	close func() error
 	file  *os.File
@@ -109,6 +114,8 @@ func open(path string, f *os.File) (*File, error) {
 		return nil, problem("save it as .xlsx or CSV", "is a workbook of an old or protected kind")
 	case begins("<!doctype", "<html", "<table", "<?xml", "<meta", "<head", "<body"):
 		return nil, problem("open it and save it as .xlsx or CSV", "is HTML or XML, whatever its name says")
+	case objects.Match(text):
+		err = opened.readJSON(head)
 	case begins("begin:vcard"):
 		err = opened.readCards(head)
 	default:
@@ -128,7 +135,7 @@ const mostTitles = 10 // rows above the header
 // passTitles moves the header to the first row with several values, if the rows above it have one each: titles of the
 // sheet. Without such a row the first one stays the header.
 func (f *File) passTitles() error {
-	if f.Header.Line == 0 || f.Unit == "line" && len(f.Header.Cells) == 1 {
+	if f.Header.Line == 0 || f.Tabs || f.Unit == "line" && len(f.Header.Cells) == 1 {
 		return nil
 	}
 	first, next := f.Header, f.next
@@ -188,17 +195,25 @@ func (f *File) Changed() bool {
 	return err != nil || info.Size() != f.began.Size() || !info.ModTime().Equal(f.began.ModTime())
 }
 
-// Progress returns how far the file is read, in bytes. Of a workbook it is not known: it returns 0.
+// Counts returns the unit of Progress: "bytes" or "rows".
+func (f *File) Counts() string {
+	if f.rows != nil {
+		return "rows"
+	}
+	return "bytes"
+}
+
+// Progress returns how far the file is read. A total of -1 is unknown.
 func (f *File) Progress() (done, total int64) {
+	if f.rows != nil {
+		return f.rows()
+	}
 	at, err := f.file.Seek(0, io.SeekCurrent)
 	if err != nil {
 		return 0, f.began.Size()
 	}
 	return at, f.began.Size()
 }
-
-// Size returns the number of bytes of the file when it was opened.
-func (f *File) Size() int64 { return f.began.Size() }
 
 // Close ends reading.
 func (f *File) Close() error { return errors.Join(f.close(), f.file.Close()) }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -42,6 +43,9 @@ func (f *File) readText(head []byte) error {
 	if _, err := text.Discard(skip); err != nil {
 		return err
 	}
+	if comma == '\t' && !quoted.Match(first) {
+		return f.readTabs(text)
+	}
 	limited := &limitedReader{r: text}
 	r := csv.NewReader(limited)
 	r.Comma, r.FieldsPerRecord, r.ReuseRecord = comma, -1, true
@@ -60,6 +64,37 @@ func (f *File) readText(head []byte) error {
 	}
 	f.Header, err = f.nextRow()
 	if errors.Is(err, io.EOF) {
+		return problem("", "has no rows")
+	}
+	return err
+}
+
+// quoted matches a value in quotes between tabs.
+var quoted = regexp.MustCompile(`(?m)(^|\t)"`)
+
+// readTabs reads a file of tab-separated values without quotes, as exports write it: a quote is a character.
+func (f *File) readTabs(text io.Reader) error {
+	lines, line := bufio.NewScanner(text), 0
+	lines.Buffer(make([]byte, most), mostRecord)
+	f.Tabs = true
+	f.next = func() (Row, error) {
+		if !lines.Scan() {
+			if errors.Is(lines.Err(), bufio.ErrTooLong) {
+				return Row{}, problem("", "has a line of more than %d KiB: line %d", mostRecord>>10, line+1)
+			}
+			if lines.Err() != nil {
+				return Row{}, malformed(lines.Err(), 0, line)
+			}
+			return Row{}, io.EOF
+		}
+		line++
+		if quoted.Match(lines.Bytes()) {
+			return Row{}, problem("save it as CSV", "has a value in quotes on line %d, and none before it", line)
+		}
+		return Row{line, strings.Split(lines.Text(), "\t")}, nil
+	}
+	var err error
+	if f.Header, err = f.nextRow(); errors.Is(err, io.EOF) {
 		return problem("", "has no rows")
 	}
 	return err

@@ -21,11 +21,12 @@ const (
 )
 
 // readWorkbook reads the first sheet of an XLSX file.
-func (f *File) readWorkbook(path string) error {
+func (f *File) readWorkbook(name string) error {
 	if err := f.isWorkbook(); err != nil {
 		return err
 	}
-	book, err := excelize.OpenFile(path, excelize.Options{RawCellValue: true, UnzipSizeLimit: mostUnzipped})
+	total := f.scan()
+	book, err := excelize.OpenFile(name, excelize.Options{RawCellValue: true, UnzipSizeLimit: mostUnzipped})
 	if err != nil {
 		return problem("open it and save it again as .xlsx or CSV", "cannot be read as a workbook")
 	}
@@ -44,6 +45,7 @@ func (f *File) readWorkbook(path string) error {
 	}
 	f.Unit, f.Date = "row", datesOf(book)
 	line := 0
+	f.rows = func() (int64, int64) { return int64(line), total }
 	f.next = func() (Row, error) {
 		if !rows.Next() {
 			if rows.Error() != nil {

@@ -153,7 +153,7 @@ func (p painter) csvWriter(page *bytes.Buffer) *csv.Writer {
 }
 
 // tsv writes a header and one line per record. Tab, line breaks and backslash in a value are written \t, \n, \r and
-// \\.
+// \\, and a quote that begins it \".
 func (p painter) tsv(page *bytes.Buffer, out commands.Output) {
 	page.WriteString(strings.Join(columnNames(out), "\t") + "\n")
 	p.tsvRows(page, out)
@@ -166,7 +166,11 @@ func (p painter) tsvRows(page *bytes.Buffer, out commands.Output) {
 			if i > 0 {
 				page.WriteByte('\t')
 			}
-			page.WriteString(p.guard(escape.Replace(p.inert(cell))))
+			text := escape.Replace(p.inert(cell))
+			if strings.HasPrefix(text, `"`) {
+				text = `\` + text
+			}
+			page.WriteString(p.guard(text))
 		}
 		page.WriteByte('\n')
 	}

@@ -16,6 +16,9 @@ var vcardFields = map[string]string{
 	"email": vcard.FieldEmail, "phone": vcard.FieldTelephone, "language": vcard.FieldLanguage, "role": vcard.FieldTitle,
 }
 
+// semicolon stands for a semicolon that does not separate the parts of a value: the encoder does not escape it.
+const semicolon = "\x01"
+
 // vcards writes one vCard 4.0 per person (RFC 6350).
 func (p painter) vcards(page *bytes.Buffer, out commands.Output) error {
 	names := columnNames(out)
@@ -23,7 +26,8 @@ func (p painter) vcards(page *bytes.Buffer, out commands.Output) error {
 		return commands.Explain("a vCard is a person's, and these records have no name and email address of one",
 			"customers and contacts can be written as vCards", commands.ErrUsage)
 	}
-	encoder := vcard.NewEncoder(page)
+	var cards bytes.Buffer
+	encoder := vcard.NewEncoder(&cards)
 	for _, row := range out.Rows {
 		card := vcard.Card{}
 		for i, name := range names {
@@ -32,10 +36,12 @@ func (p painter) vcards(page *bytes.Buffer, out commands.Output) error {
 				continue
 			}
 			switch property := vcardFields[name]; {
+			case property == vcard.FieldOrganization:
+				card.SetValue(property, strings.ReplaceAll(text, ";", semicolon))
 			case property != "":
 				card.SetValue(property, text)
 			case name == "address": // the whole address is written as the street (RFC 6350, 6.3.1)
-				card.SetValue(vcard.FieldAddress, ";;"+strings.ReplaceAll(text, ";", ",")+";;;;")
+				card.SetValue(vcard.FieldAddress, ";;"+strings.ReplaceAll(text, ";", semicolon)+";;;;")
 			}
 		}
 		vcard.ToV4(card)
@@ -43,5 +49,6 @@ func (p painter) vcards(page *bytes.Buffer, out commands.Output) error {
 			return err
 		}
 	}
+	page.Write(bytes.ReplaceAll(cards.Bytes(), []byte(semicolon), []byte(`\;`)))
 	return nil
 }

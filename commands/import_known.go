@@ -1,0 +1,73 @@
+package commands
+
+import (
+	"context"
+	"fmt"
+
+	"crm/security/finding"
+)
+
+// This file finds the existing records that the rows of a file change.
+
+// known are the existing records by their keys.
+type known struct {
+	place map[string]int // of a column in a record
+	rows  map[string][][]any
+}
+
+// index reads the existing records by their keys.
+func (i *importing) index(ctx context.Context) error {
+	i.seen, i.refs = map[string]int{}, map[string]referred{}
+	i.known = known{map[string]int{}, map[string][][]any{}}
+	if i.key == "" {
+		return nil
+	}
+	// json: whole
+	found, err := i.list.Run(ctx, i.s, Input{values: map[string]any{"format": "json"}, resolved: map[string]any{}})
+	if err != nil {
+		return err
+	}
+	for n, c := range found.Columns {
+		i.known.place[c.Name] = n
+	}
+	for {
+		for _, row := range found.Rows {
+			if value := row[i.known.place[i.key]]; value != nil {
+				key := finding.Fold(fmt.Sprint(value))
+				i.known.rows[key] = append(i.known.rows[key], row)
+			}
+		}
+		if found.Rest == nil {
+			return nil
+		}
+		if found.Rows, err = found.Rest(ctx); err != nil || len(found.Rows) == 0 {
+			return err
+		}
+	}
+}
+
+// record returns the record that a row changes; nil if it adds one.
+func (i *importing) record(cells []string, line int) ([]any, error) {
+	if i.key == "" {
+		return nil, nil
+	}
+	text := i.source(i.key).text(cells, i.plain)
+	if text == "" {
+		return nil, nil
+	}
+	key := finding.Fold(text)
+	if before, twice := i.seen[key]; twice {
+		return nil, fmt.Errorf("%s %s: is on %s %d too", i.key, show(text), i.file.Unit, before)
+	}
+	i.seen[key] = line
+	found := i.known.rows[key]
+	switch {
+	case len(found) == 1:
+		return found[0], nil
+	case len(found) > 1:
+		return nil, fmt.Errorf("%s %s: fits %s: want --key id", i.key, show(text), Plural(int64(len(found)), i.noun))
+	case i.key == "id":
+		return nil, fmt.Errorf("id %s: there is no such %s", show(text), i.noun)
+	}
+	return nil, nil
+}

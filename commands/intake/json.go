@@ -1,0 +1,153 @@
+package intake
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"regexp"
+	"strings"
+)
+
+// This file reads JSON: an array of objects, or an object a line (NDJSON), as exports write them. A key is a column; a
+// missing value is an empty cell.
+
+// objects matches the beginning of such a file.
+var objects = regexp.MustCompile(`^(\[\s*\{|\[\s*\]|\{\s*")`)
+
+var errNoObject = errors.New("no object")
+
+// An objectReader reads the objects of a file.
+type objectReader struct {
+	limited *limitedReader
+	decoder *json.Decoder
+	inArray bool
+	count   int
+}
+
+func (f *File) objectReader(head []byte) (*objectReader, error) {
+	if _, err := f.file.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	text, err := decoded(f.file, head)
+	if err != nil {
+		return nil, err
+	}
+	r := &objectReader{limited: &limitedReader{bufio.NewReaderSize(text, most), mostRecord}}
+	r.decoder = json.NewDecoder(r.limited)
+	r.decoder.UseNumber()
+	return r, nil
+}
+
+// next calls add with each key and value of the next object. It returns io.EOF after the last one.
+func (r *objectReader) next(add func(key, value string)) error {
+	r.limited.left = mostRecord
+	token, err := r.decoder.Token()
+	if err == nil && token == json.Delim('[') && !r.inArray && r.count == 0 {
+		r.inArray = true
+		token, err = r.decoder.Token()
+	}
+	if err == nil && token == json.Delim(']') && r.inArray {
+		if _, err := r.decoder.Token(); !errors.Is(err, io.EOF) {
+			return errNoObject
+		}
+		return io.EOF
+	}
+	if errors.Is(err, io.EOF) && r.inArray {
+		return io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		return err
+	}
+	if token != json.Delim('{') {
+		return errNoObject
+	}
+	r.count++
+	err = r.members(add)
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// members reads the keys and values of an object.
+func (r *objectReader) members(add func(key, value string)) error {
+	for r.decoder.More() {
+		key, err := r.decoder.Token()
+		if err != nil {
+			return err
+		}
+		var value json.RawMessage
+		if err := r.decoder.Decode(&value); err != nil {
+			return err
+		}
+		text := string(value)
+		if strings.HasPrefix(text, `"`) {
+			if err := json.Unmarshal(value, &text); err != nil {
+				return err
+			}
+		} else if text == "null" {
+			text = ""
+		}
+		name, _ := key.(string) // keys are strings
+		add(name, text)
+	}
+	_, err := r.decoder.Token()
+	return err
+}
+
+// readJSON reads a file of objects. It reads the file twice: first the keys of all objects.
+func (f *File) readJSON(head []byte) error {
+	objects, err := f.objectReader(head)
+	if err != nil {
+		return err
+	}
+	place := map[string]int{}
+	for err == nil {
+		err = objects.next(func(key, _ string) {
+			if _, known := place[key]; !known {
+				place[key] = len(place)
+				f.Header.Cells = append(f.Header.Cells, key)
+			}
+		})
+	}
+	switch {
+	case !errors.Is(err, io.EOF):
+		return malformedJSON(err, objects.count)
+	case len(place) == 0:
+		return problem("", "has no records")
+	}
+	if objects, err = f.objectReader(head); err != nil {
+		return err
+	}
+	f.Unit = "record"
+	f.next = func() (Row, error) {
+		cells := make([]string, len(place))
+		err := objects.next(func(key, value string) {
+			if at, known := place[key]; known {
+				cells[at] = value
+			}
+		})
+		if err != nil && !errors.Is(err, io.EOF) {
+			return Row{}, malformedJSON(err, objects.count)
+		}
+		return Row{objects.count, cells}, err
+	}
+	return nil
+}
+
+// malformedJSON returns the error of a file for users. count is the number of objects that were begun.
+func malformedJSON(err error, count int) error {
+	var path *os.PathError
+	switch {
+	case errors.Is(err, errLong):
+		return problem("", "has a record of more than %d KiB, number %d: is a quote open there?", mostRecord>>10,
+			max(count, 1))
+	case errors.As(err, &path):
+		return err
+	case errors.Is(err, errNoObject):
+		return problem("", "has something else than an object behind record %d", count)
+	}
+	return problem("", "is not JSON from record %d on", max(count, 1))
+}
