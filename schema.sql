@@ -3177,9 +3177,8 @@ where (select reach('event.view')) = 0;
 -- The longest duration of an event, zero if there is none. An event that ends after a time starts at most that long
 -- before it, so a list of coming events need not read the past ones.
 create view event_spans as
-select coalesce(make_interval(secs => extract(epoch from (select max(end_date - start_date) from event))::float8),
-	interval '0') as longest
-from unnest('{1}'::integer[]) one
+select coalesce(make_interval(secs => extract(epoch from d.longest)::float8), interval '0') as longest
+from (select max(end_date - start_date) as longest from event) d, unnest('{1}'::integer[]) one
 where (select reach('event.view')) = 0;
 
 create view notes as
