@@ -12,7 +12,7 @@ import (
 
 // This file adds contacts, notes and tags to the answer of `get` for a customer, contract or event.
 
-const mostShown = 3 // notes that people see; programs get up to repo.MostNotes
+const mostShown = 3 // notes that people see; programs get up to 100
 
 // wholeCommand returns `NOUN get ID`, whose answer has what belongs to the record.
 func wholeCommand[T any](

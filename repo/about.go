@@ -2,23 +2,24 @@ package repo
 
 import (
 	"context"
+	"fmt"
+	"reflect"
+	"slices"
 
 	"github.com/Masterminds/squirrel"
 	"github.com/jackc/pgx/v5"
 )
 
-// MostNotes is the number of notes that About reads.
-const MostNotes = 100
-
-// An About is what belongs to a record of one of the nouns Noted. What the caller may not view is empty.
+// An About is what belongs to a record of one of the nouns Noted. What the caller may not view is empty. Its records
+// have the fields that the views whole_… of schema.sql show.
 type About struct {
 	Contacts []Contact // of a customer, the first one first
-	Notes    []Note    // the newest MostNotes
+	Notes    []Note    // the newest 100
 	Tags     []string
 	Payments []Payment // of a contract, oldest first
 }
 
-// WholeCustomer returns the live customer with the ID and what belongs to it, in one round trip; ErrNotFound if it does
+// WholeCustomer returns the live customer with the ID and what belongs to it, in one statement; ErrNotFound if it does
 // not exist. So do WholeContract and WholeEvent.
 func (db *DB) WholeCustomer(ctx context.Context, id int64) (Customer, About, error) {
 	return whole(ctx, db, customers, id)
@@ -36,28 +37,88 @@ func (db *DB) WholeEvent(ctx context.Context, id int64) (Event, About, error) {
 
 // whole reads a live record and what belongs to it.
 func whole[T any](ctx context.Context, db *DB, e entity[T], id int64) (T, About, error) {
-	var found []T
 	var about About
-	of := squirrel.Eq{e.noun + "_id": id, "deleted_at": nil}
-	steps := []step{
-		{e.live(id), collect(&found, e.row(db))},
-		{notes.from().Where(of).OrderBy("id desc").Limit(MostNotes), collect(&about.Notes, notes.row(db))},
-		{sq().Select("name").From(tags.view).Where(of).OrderBy("name"), collect(&about.Tags, pgx.RowTo[string])},
+	var tagged []Tag
+	lists := []belongings{
+		partOf(db, notes, &about.Notes, "id", "text", "due", "done_at", "author", "created_at"),
+		partOf(db, tags, &tagged, "name"),
 	}
 	switch e.noun {
 	case customers.noun:
-		steps = append(steps, step{
-			contacts.from().Where(of).OrderBy("first desc", "id"), collect(&about.Contacts, contacts.row(db)),
-		})
+		lists = append(lists, partOf(db, contacts, &about.Contacts,
+			"id", "full_name", "role", "email", "phone", "first"))
 	case contracts.noun:
-		steps = append(steps, paymentsOf(db, id, &about.Payments))
+		lists = append(lists, partOf(db, payments, &about.Payments, "id", "paid_on", "amount"))
 	}
-	err := db.ask(ctx, steps...)
-	switch {
-	case err != nil:
+	q := e.from()
+	for _, l := range lists {
+		q = q.Columns(l.columns...)
+	}
+	q = q.From("whole_" + e.view).Where(squirrel.Eq{"id": id, "deleted_at": nil})
+	record, err := one(ctx, db, q, func(r pgx.CollectableRow) (T, error) {
+		record, targets, finish := e.scanned(db, e.shown())
+		for _, l := range lists {
+			targets = append(targets, l.targets...)
+		}
+		err := r.Scan(targets...)
+		if err == nil {
+			finish()
+		}
+		return *record, err
+	})
+	if err != nil {
 		return *new(T), About{}, err
-	case len(found) == 0:
-		return *new(T), About{}, ErrNotFound
 	}
-	return found[0], about, nil
+	for _, l := range lists {
+		l.fill()
+	}
+	for _, t := range tagged {
+		about.Tags = append(about.Tags, t.Name)
+	}
+	return record, about, nil
+}
+
+// belongings are the records of an entity in one row: columns with an array each, and where they are scanned to. fill
+// makes the records of the scanned arrays.
+type belongings struct {
+	columns []string
+	targets []any
+	fill    func()
+}
+
+// partOf returns the belongings that fill into with the named columns of an entity.
+func partOf[T any](db *DB, e entity[T], into *[]T, names ...string) belongings {
+	var b belongings
+	var chosen []Column
+	for _, c := range e.columns {
+		if !slices.Contains(names, c.Name) {
+			continue
+		}
+		element := reflect.PointerTo(c.Type)
+		if c.Sealed != "" {
+			element = reflect.TypeFor[[]byte]()
+		}
+		chosen = append(chosen, c)
+		b.columns = append(b.columns, fmt.Sprintf("%s_%s", e.noun, c.Name))
+		b.targets = append(b.targets, reflect.New(reflect.SliceOf(element)).Interface())
+	}
+	b.fill = func() {
+		records := make([]T, reflect.ValueOf(b.targets[0]).Elem().Len())
+		for i, c := range chosen {
+			values := reflect.ValueOf(b.targets[i]).Elem()
+			for j := range records {
+				field := reflect.ValueOf(&records[j]).Elem().Field(c.field)
+				switch value := values.Index(j); {
+				case c.Sealed != "":
+					field.SetString(db.open(c.Sealed, value.Bytes()))
+				case field.Kind() == reflect.Pointer:
+					field.Set(value)
+				case !value.IsNil():
+					field.Set(value.Elem())
+				}
+			}
+		}
+		*into = records
+	}
+	return b
 }

@@ -10,7 +10,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-var readable = strings.Fields("users customers contacts contracts events notes tags saved_views saved_maps")
+var readable = strings.Fields("users customers contacts contracts events notes tags saved_views saved_maps " +
+	"whole_customers whole_contracts whole_events")
 
 // leaks are queries that read a value of relation R through an error message: a filter, a join or an expression fails
 // on it.
@@ -140,16 +141,19 @@ func TestLeaks(t *testing.T) {
 
 // TestEveryViewHasASecondItem finds in the catalogue a fault that TestLeaks shows on PostgreSQL 17, but not on 15: a
 // view whose gate the planner moves up to an outer join of the query, so that the join's conditions read rows before
-// the gate. A second item in FROM prevents it.
+// the gate. A second item in FROM prevents it. Views named …_rows have no gate, and the app role may not read them.
 func TestEveryViewHasASecondItem(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	without := func() (names string) {
 		t.Helper()
-		const sql = `select coalesce(string_agg(relname, ' '), '') from pg_class
-			where relnamespace = 'crm'::regnamespace and relkind = 'v'
-			and pg_get_viewdef(oid) !~ (',\s+unnest\(''\{1\}''::integer\[\]\) one\(one\)\s+WHERE '
-			|| '\(*\( SELECT (crm\.)?reach\(VARIADIC ARRAY\[''[a-z.]+''::text\]\) AS reach\) = 0\)( AND .*)?;$')`
+		const sql = `select coalesce(string_agg(relname, ' '), '') from pg_class, pg_get_viewdef(oid) definition
+			where relnamespace = 'crm'::regnamespace and relkind = 'v' and relname !~ '_rows$'
+			and definition !~ (',\s+unnest\(''\{1\}''::integer\[\]\) one\(one\)\s+WHERE '
+			|| '\(*\( SELECT (crm\.)?reach\(VARIADIC ARRAY\[''[a-z.]+''::text\]\) AS reach\) = 0\)( AND .*)?;$')
+			and definition !~ ('^ WITH who AS MATERIALIZED \(\s+SELECT w\.reach,.*FROM identify\(true, false, '
+			|| '''\{[a-z]+\.view\}''::text\[\]\) w\(.*,\s+unnest\(''\{1\}''::integer\[\]\) one\(one\)\s+WHERE '
+			|| '\(\( SELECT who\.reach\s+FROM who\) = 0\);$')`
 		if err := w.owner.QueryRow(context.Background(), sql).Scan(&names); err != nil {
 			t.Fatal(err)
 		}

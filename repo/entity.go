@@ -157,11 +157,15 @@ func entityOf[T any](noun, table, view string, by finder) entity[T] {
 
 // from selects the entity's columns from its view, except columns that only searches read.
 func (e entity[T]) from() squirrel.SelectBuilder {
-	columns := e.columns
-	if i := slices.IndexFunc(columns, Column.IsForSearch); i >= 0 {
-		columns = columns[:i]
+	return selected(e.shown()).From(e.view)
+}
+
+// shown returns the columns of from.
+func (e entity[T]) shown() []Column {
+	if i := slices.IndexFunc(e.columns, Column.IsForSearch); i >= 0 {
+		return e.columns[:i]
 	}
-	return selected(columns).From(e.view)
+	return e.columns
 }
 
 // compared selects all of the entity's columns.
@@ -184,23 +188,32 @@ func (e entity[T]) sorts() map[string]string { return SortKeys[T]() }
 // row returns a function that reads a row of from or compared and opens its sealed columns.
 func (e entity[T]) row(db *DB) pgx.RowToFunc[T] {
 	return func(row pgx.CollectableRow) (T, error) {
-		var record T
-		v, columns := reflect.ValueOf(&record).Elem(), e.columns[:len(row.FieldDescriptions())]
-		targets, sealed, lists := make([]any, len(columns)), make([][]byte, len(columns)),
-			make([][][]byte, len(columns))
-		for i, c := range columns {
-			switch {
-			case c.Sealed != "" && c.IsForSearch():
-				targets[i] = &lists[i]
-			case c.Sealed != "":
-				targets[i] = &sealed[i]
-			default:
-				targets[i] = v.Field(c.field).Addr().Interface()
-			}
+		record, targets, finish := e.scanned(db, e.columns[:len(row.FieldDescriptions())])
+		err := row.Scan(targets...)
+		if err == nil {
+			finish()
 		}
-		if err := row.Scan(targets...); err != nil {
-			return record, err
+		return *record, err
+	}
+}
+
+// scanned returns a new record and the targets to which a row of the columns is scanned. After that finish sets the
+// record's sealed and derived fields.
+func (e entity[T]) scanned(db *DB, columns []Column) (record *T, targets []any, finish func()) {
+	record = new(T)
+	v := reflect.ValueOf(record).Elem()
+	targets, sealed, lists := make([]any, len(columns)), make([][]byte, len(columns)), make([][][]byte, len(columns))
+	for i, c := range columns {
+		switch {
+		case c.Sealed != "" && c.IsForSearch():
+			targets[i] = &lists[i]
+		case c.Sealed != "":
+			targets[i] = &sealed[i]
+		default:
+			targets[i] = v.Field(c.field).Addr().Interface()
 		}
+	}
+	return record, targets, func() {
 		for i, c := range columns {
 			switch {
 			case c.Sealed != "" && c.IsForSearch():
@@ -209,10 +222,9 @@ func (e entity[T]) row(db *DB) pgx.RowToFunc[T] {
 				v.Field(c.field).SetString(db.open(c.Sealed, sealed[i]))
 			}
 		}
-		if d, ok := any(&record).(derived); ok {
+		if d, ok := any(record).(derived); ok {
 			d.derive()
 		}
-		return record, nil
 	}
 }
 

@@ -25,9 +25,15 @@ var guesses = map[string][]guess{
 		guess{"%s similar to 'sig%%'", "%s similar to 'zzz%%'"}),
 	"bytea": append(numbers("bytea", "decode(repeat('01', 40), 'hex')", "decode(repeat('ff', 40), 'hex')"),
 		guess{`%s like '\\001%%'::bytea`, `%s like '\\377%%'::bytea`}),
-	"timestamp with time zone": numbers("timestamptz", "'2020-01-01 UTC'", "'2029-01-01 UTC'"),
-	"date":                     numbers("date", "'2020-01-01'", "'2029-01-01'"),
-	"boolean":                  {{"%s::text = 'true'", "%s::text = 'false'"}},
+	"timestamp with time zone":   numbers("timestamptz", "'2020-01-01 UTC'", "'2029-01-01 UTC'"),
+	"date":                       numbers("date", "'2020-01-01'", "'2029-01-01'"),
+	"boolean":                    {{"%s::text = 'true'", "%s::text = 'false'"}},
+	"bigint[]":                   lists("bigint", "7", "1234567"),
+	"numeric[]":                  lists("numeric", "7", "123456.78"),
+	"text[]":                     lists("text", "'signed'", "'zzzz'"),
+	"timestamp with time zone[]": lists("timestamptz", "'2020-01-01 UTC'", "'2029-01-01 UTC'"),
+	"date[]":                     lists("date", "'2020-01-01'", "'2029-01-01'"),
+	"boolean[]":                  lists("boolean", "true", "false"),
 	"bytea[]": {
 		{"%s = array[decode(repeat('01', 40), 'hex')]", "%s = array[decode(repeat('ff', 40), 'hex')]"},
 		{"decode(repeat('01', 40), 'hex') = any (%s)", "decode(repeat('ff', 40), 'hex') = any (%s)"},
@@ -56,6 +62,16 @@ func numbers(typ, many, none string) (all []guess) {
 		"%%s <> all (array[%s])", "%%s between %s and %[1]s",
 		"%%s is not distinct from %s", "not (%%s = %s)", "coalesce(%%s, %s) = %[1]s", "(%%s, 1) >= (%s, 1)",
 		"%%s = (select %s)", "%%s = (values (%s))",
+	} {
+		all = append(all, guess{fmt.Sprintf(form, many+"::"+typ), fmt.Sprintf(form, none+"::"+typ)})
+	}
+	return all
+}
+
+// lists are the guesses of an array.
+func lists(typ, many, none string) (all []guess) {
+	for _, form := range []string{
+		"%%s = array[%s]", "%%s @> array[%s]", "%%s && array[%s]", "%%s <@ array[%s]", "%s = any (%%s)",
 	} {
 		all = append(all, guess{fmt.Sprintf(form, many+"::"+typ), fmt.Sprintf(form, none+"::"+typ)})
 	}
