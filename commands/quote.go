@@ -48,4 +48,3 @@ func closers(r rune) string {
 	}
 	return ""
 }
-
