@@ -106,6 +106,7 @@ event INSERT(attendees,comments,comments_tokens,contact_id,contract_id,end_date,
 event SELECT(canceled_at,deleted_at,id)
 event UPDATE(attendees,canceled_at,comments,comments_tokens,contact_id,contract_id,deleted_at,end_date,location,location_tokens,name,name_tokens,start_date,support_id)
 event_id_seq SELECT
+event_spans SELECT
 event_texts SELECT
 events SELECT
 note INSERT(contract_id,customer_id,due,event_id,text,text_tokens)
