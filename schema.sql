@@ -208,6 +208,8 @@ return c.company_name_tokens || c.full_name_tokens || c.email_tokens || c.phone_
 create index customer_search on customer using gin (
 	search_keys(company_name_tokens || full_name_tokens || email_tokens || phone_tokens || address_tokens
 		|| contact_tokens, id)) with (gin_pending_list_limit = 4096);
+-- Lists of deleted records walk this one, and similar ones below (see isSet in repo/query.go).
+create index customer_deleted on customer (id) where num_nonnulls(deleted_at) = 1;
 create index customer_sales_id on customer (sales_id, id);
 -- Lists walk these indexes, and similar ones below, in the order of the sort keys of repo/entity.go.
 create index customer_created_at on customer (created_at, id);
@@ -243,6 +245,7 @@ return n.full_name_tokens || n.role_tokens || n.email_tokens || n.phone_tokens;
 create index contact_search on contact
 	using gin (search_keys(full_name_tokens || role_tokens || email_tokens || phone_tokens,
 		id)) with (gin_pending_list_limit = 4096);
+create index contact_deleted on contact (id) where num_nonnulls(deleted_at) = 1;
 create index contact_customer_id on contact (customer_id, id);
 
 create table contract (
@@ -264,6 +267,7 @@ create table contract (
 	constraint contract_remaining_above_total check (remaining_amount <= total_amount),
 	constraint contract_finished_unpaid check (status <> 'finished' or remaining_amount = 0)
 );
+create index contract_deleted on contract (id) where num_nonnulls(deleted_at) = 1;
 create index contract_customer_id on contract (customer_id, id);
 create index contract_sales_id on contract (sales_id, id);
 create index contract_total_amount on contract (total_amount, id);
@@ -318,10 +322,11 @@ create table event (
 	constraint event_dates check (start_date between '1900-01-01 UTC' and '9999-12-30 UTC'
 		and end_date between '1900-01-01 UTC' and '9999-12-30 UTC')
 );
+create index event_deleted on event (id) where num_nonnulls(deleted_at) = 1;
 create index event_contract_id on event (contract_id, id);
-create index event_support_id on event (support_id, start_date);
+create index event_support_id on event (support_id, coalesce(start_date, 'infinity'));
 create index event_support on event (support_id, id);
-create index event_start_date on event (start_date, id);
+create index event_duration on event ((end_date - start_date)); -- for the view event_spans
 create index event_contact_id on event (contact_id);
 create index event_name on event (coalesce(name, ''), id);
 create index event_start on event (coalesce(start_date, 'infinity'), id);
@@ -363,6 +368,7 @@ create function search_tokens(n note) returns integer[]
 language sql immutable parallel safe
 return n.text_tokens;
 create index note_search on note using gin (search_keys(text_tokens, id)) with (gin_pending_list_limit = 4096);
+create index note_deleted on note (id) where num_nonnulls(deleted_at) = 1;
 create index note_customer_id on note (customer_id);
 create index note_contract_id on note (contract_id);
 create index note_event_id on note (event_id);
@@ -2285,6 +2291,7 @@ create table audit (
 );
 create index audit_entity on audit (entity, entity_id, id);
 create index audit_collaborator on audit (collaborator_id, id);
+create index audit_at on audit (at);
 create index audit_batch on audit (batch, id) where batch is not null;
 
 -- Reports whether an entry with this action leads changes.
@@ -3179,6 +3186,13 @@ select e.id, e.contract_id, e.deleted_at, search_keys(search_tokens(e), e.id) as
 from event e, unnest('{1}'::integer[]) one
 where (select reach('event.view')) = 0;
 
+-- The longest duration of an event, zero if there is none. An event that ends after a time starts at most that long
+-- before it, so a list of coming events need not read the past ones.
+create view event_spans as
+select coalesce(make_interval(secs => extract(epoch from d.longest)::float8), interval '0') as longest
+from (select max(end_date - start_date) as longest from event) d, unnest('{1}'::integer[]) one
+where (select reach('event.view')) = 0;
+
 create view notes as
 select n.id, case when n.customer_id is not null then 'customer' when n.contract_id is not null then 'contract'
 	else 'event' end as noun,
@@ -3441,7 +3455,7 @@ grant execute on function
 		search_tokens(event), search_tokens(note)
 	to :"app";
 
-grant select on users, customers, contacts, contracts, payments, events, event_texts, whole_customers,
+grant select on users, customers, contacts, contracts, payments, events, event_texts, event_spans, whole_customers,
 	whole_contracts, whole_events, notes, tags, saved_views,
 	saved_maps, audits to :"app";
 -- Columns that an update names in its conditions; everything else is read through the views.
