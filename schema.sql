@@ -1802,7 +1802,7 @@ begin
 end $$;
 
 create function customer_rules() returns trigger
-language plpgsql security definer set search_path = :"schema", pg_temp as $$
+language plpgsql security definer set search_path = :"schema", pg_temp set plan_cache_mode = force_generic_plan as $$
 declare
 	caller identity := stamped(new.changed_in);
 	sells  boolean := coalesce((select r.sells from role r where r.name = caller.role), false);
@@ -2470,9 +2470,11 @@ return case
 	else value end;
 
 -- Returns values of the trail in the form that the chain covers: with digests in place of sealed values. An empty
--- object of a customer is null, as in the first release.
+-- object of a customer is null, as in the first release. PostgreSQL would plan its query in every call, also those of
+-- link_entries(): a plan for given values seems cheaper than the one for any.
 create function audit_digests(of_entity text, kept jsonb) returns jsonb
-language plpgsql immutable strict parallel safe set search_path = :"schema", pg_temp as $$
+language plpgsql immutable strict parallel safe set search_path = :"schema", pg_temp
+set plan_cache_mode = force_generic_plan as $$
 declare
 	sealed constant text[] := sealed_in(of_entity);
 begin
@@ -2515,7 +2517,8 @@ create table audit_unlinked (
 
 -- Links entries in their order. The text of an entry has its timestamps in UTC.
 create function link_entries(of_entries bigint[]) returns void
-language plpgsql volatile set search_path = :"schema", pg_temp set timezone = 'UTC' as $$
+language plpgsql volatile set search_path = :"schema", pg_temp set timezone = 'UTC'
+set plan_cache_mode = force_generic_plan as $$
 declare
 	last   audit_link := (select l from audit_link l order by l.position desc limit 1);
 	chain  bytea := coalesce(last.hash, '');

@@ -81,7 +81,8 @@ func (a *Aliases) put(name, line string) error {
 // expand replaces an alias at the beginning of a line, and "?" with "help". An alias cannot shadow a command and is
 // not expanded inside another alias.
 func (s *Session) expand(line string, words []Word) string {
-	if len(words) == 0 || words[0].Quoted || slices.Contains(s.Table.Nouns(), words[0].Value) {
+	isFirst := func(c Command) bool { return c.Noun() == words[0].Value }
+	if len(words) == 0 || words[0].Quoted || slices.ContainsFunc(s.Table, isFirst) {
 		return line
 	}
 	if words[0].Value == "?" {

@@ -2,9 +2,9 @@ package repo
 
 import (
 	"context"
-	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/Masterminds/squirrel"
 	"github.com/jackc/pgx/v5"
@@ -50,12 +50,7 @@ func whole[T any](ctx context.Context, db *DB, e entity[T], id int64) (T, About,
 	case contracts.noun:
 		lists = append(lists, partOf(db, payments, &about.Payments, "id", "paid_on", "amount"))
 	}
-	q := e.from()
-	for _, l := range lists {
-		q = q.Columns(l.columns...)
-	}
-	q = q.From("whole_" + e.view).Where(squirrel.Eq{"id": id, "deleted_at": nil})
-	record, err := one(ctx, db, q, func(r pgx.CollectableRow) (T, error) {
+	record, err := one(ctx, db, e.wholeOf(id, lists), func(r pgx.CollectableRow) (T, error) {
 		record, targets, finish := e.scanned(db, e.shown())
 		for _, l := range lists {
 			targets = append(targets, l.targets...)
@@ -76,6 +71,20 @@ func whole[T any](ctx context.Context, db *DB, e entity[T], id int64) (T, About,
 		about.Tags = append(about.Tags, t.Name)
 	}
 	return record, about, nil
+}
+
+// wholeOf returns the query for the live record with the ID and lists. It does not use squirrel's builder, which takes
+// as long as reading the answer.
+func (e entity[T]) wholeOf(id int64, lists []belongings) squirrel.Sqlizer {
+	var names []string
+	for _, c := range e.shown() {
+		names = append(names, c.Name)
+	}
+	for _, l := range lists {
+		names = append(names, l.columns...)
+	}
+	columns := strings.Join(names, ", ")
+	return built{"select " + columns + " from whole_" + e.view + " where id = $1 and deleted_at is null", []any{id}}
 }
 
 // belongings are the records of an entity in one row: columns with an array each, and where they are scanned to. fill
@@ -99,7 +108,7 @@ func partOf[T any](db *DB, e entity[T], into *[]T, names ...string) belongings {
 			element = reflect.TypeFor[[]byte]()
 		}
 		chosen = append(chosen, c)
-		b.columns = append(b.columns, fmt.Sprintf("%s_%s", e.noun, c.Name))
+		b.columns = append(b.columns, e.noun+"_"+c.Name)
 		b.targets = append(b.targets, reflect.New(reflect.SliceOf(element)).Interface())
 	}
 	b.fill = func() {

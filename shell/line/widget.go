@@ -11,15 +11,19 @@ import (
 	runewidth "github.com/mattn/go-runewidth"
 )
 
-// This is the only file that imports go-prompt. It calls Prompt.Input, never Run, which can deadlock on a resize and
-// swallows SIGTERM. It replaces go-prompt's input and output, which have most of its defects.
+// This is the only file that imports go-prompt. It uses go-prompt's buffer, box, history and drawing, but never its
+// loops: Prompt.Run can deadlock on a resize and swallows SIGTERM, and Prompt.Input polls, so that a key waits up to
+// 10 ms. It replaces go-prompt's input and output, which have most of its other defects.
 
-// A widget is go-prompt's Prompt with two parts that its options cannot set.
+// A widget edits a line with the parts of a prompt.Prompt, three of which its options cannot set.
 type widget struct {
 	*prompt.Prompt
 	renderer   *prompt.Render
 	completion *prompt.CompletionManager
-	shown      []prompt.Suggest // the rows of the box
+	history    *prompt.History
+	buffer     *prompt.Buffer
+	shown      []prompt.Suggest  // the rows of the box
+	actions    map[string]func() // by their codes
 	l          *Reader
 }
 
@@ -28,12 +32,13 @@ func newWidget(l *Reader) (*widget, error) {
 	if l.c.Out.Fd() == os.Stderr.Fd() {
 		out = prompt.NewStderrWriter()
 	}
-	w := &widget{l: l}
-	options := []prompt.Option{
-		prompt.OptionParser(keyboard{l}),
+	w := &widget{l: l, actions: map[string]func(){}}
+	for name, do := range l.actions() {
+		w.actions[code(name)] = do
+	}
+	w.Prompt = prompt.New(func(string) {}, func(prompt.Document) []prompt.Suggest { return w.shown },
 		prompt.OptionWriter(&screen{ConsoleWriter: out, l: l}),
 		prompt.OptionLivePrefix(func() (string, bool) { return l.prefix(), true }),
-		prompt.OptionSwitchKeyBindMode(prompt.CommonKeyBind), // the editor has its own key bindings, with undo and yank
 		prompt.OptionPrefixTextColor(prompt.Turquoise),
 		prompt.OptionPreviewSuggestionTextColor(prompt.Turquoise),
 		prompt.OptionSuggestionTextColor(prompt.White),
@@ -46,48 +51,86 @@ func newWidget(l *Reader) (*widget, error) {
 		prompt.OptionSelectedDescriptionBGColor(prompt.Turquoise),
 		prompt.OptionScrollbarBGColor(prompt.DarkGray),
 		prompt.OptionScrollbarThumbColor(prompt.LightGray),
-	}
-	for name, do := range l.actions() {
-		options = append(options, prompt.OptionAddASCIICodeBind(prompt.ASCIICodeBind{
-			ASCIICode: []byte(code(name)),
-			Fn: func(b *prompt.Buffer) {
-				l.ed.line = load(b)
-				do()
-				store(b, l.ed.line)
-			},
-		}))
-	}
-	for _, key := range []prompt.Key{prompt.Tab, prompt.BackTab, prompt.Up, prompt.Down} {
-		options = append(options, prompt.OptionAddKeyBind(prompt.KeyBind{Key: key, Fn: w.moved}))
-	}
-	w.Prompt = prompt.New(func(string) {}, w.suggest, options...)
+	)
 	fields := reflect.ValueOf(w.Prompt).Elem()
-	renderer, completion := fields.FieldByName("renderer"), fields.FieldByName("completion")
-	if !renderer.IsValid() || !completion.IsValid() {
+	renderer, completion, history := fields.FieldByName("renderer"), fields.FieldByName("completion"),
+		fields.FieldByName("history")
+	if !renderer.IsValid() || !completion.IsValid() || !history.IsValid() {
 		return nil, errors.New("this version of go-prompt is not known")
 	}
 	w.renderer = (*prompt.Render)(renderer.UnsafePointer())
 	w.completion = (*prompt.CompletionManager)(completion.UnsafePointer())
+	w.history = (*prompt.History)(history.UnsafePointer())
 	return w, nil
 }
 
 // remember replaces the history for Up and Down.
 func (w *widget) remember(lines []string) { _ = prompt.OptionHistory(lines)(w.Prompt) }
 
-// suggest returns the rows of the box. go-prompt calls it after every key, before it draws.
-func (w *widget) suggest(d prompt.Document) []prompt.Suggest {
-	if d.Text == "" && d.LastKeyStroke() == prompt.Escape && !w.l.walked() {
-		return nil // CompletionManager.Reset asks for an empty line before each key; no key is passed on as Escape
+// input draws and edits a line until nextKey ends it, and returns the line. At the end the box is erased.
+func (w *widget) input() string {
+	w.buffer = prompt.NewBuffer()
+	w.l.look()
+	w.renderer.UpdateWinSize(window(w.l))
+	defer w.renderer.TearDown()
+	for {
+		key := w.l.nextKey()
+		if key == keyEnter {
+			w.accept()
+			w.renderer.BreakLine(w.buffer)
+			return w.buffer.Text()
+		}
+		w.press(key)
+		if !w.completion.Completing() { // a shorter list would make go-prompt panic (go-prompt #151, #204)
+			w.suggest()
+		}
+		w.completion.Update(*w.buffer.Document())
+		w.renderer.Render(w.buffer, w.completion)
 	}
-	if w.completion.Completing() {
-		return w.shown // go-prompt panics if the list shrinks below the selected row (go-prompt #151, #204)
+}
+
+// press applies a key, other than Enter, to the line, the box or the history.
+func (w *widget) press(key string) {
+	selecting := w.completion.Completing()
+	switch {
+	case key == keyTab, key == keyDown && selecting:
+		w.completion.Next()
+		w.moved()
+	case key == keyBackTab, key == keyUp && selecting:
+		w.completion.Previous()
+		w.moved()
+	case key == keyUp:
+		w.buffer, _ = w.history.Older(w.buffer)
+	case key == keyDown:
+		w.buffer, _ = w.history.Newer(w.buffer)
+	default:
+		w.accept()
+		if do := w.actions[key]; do != nil {
+			w.l.ed.line = load(w.buffer)
+			do()
+			store(w.buffer, w.l.ed.line)
+			return
+		}
+		w.buffer.InsertText(key, false, true)
 	}
-	// Input ignores SIGWINCH, and the window may change before the signal is delivered.
+}
+
+// accept inserts the selected row, if any. The word that it replaces was removed when it was selected.
+func (w *widget) accept() {
+	if row, ok := w.completion.GetSelectedSuggestion(); ok {
+		w.buffer.InsertText(row.Text, false, true)
+	}
+	w.completion.Reset()
+}
+
+// suggest records the line and finds the rows of the box.
+func (w *widget) suggest() {
+	// The window may change before the signal is delivered.
 	if w.l.look() {
 		w.l.clear() // it is unknown how the terminal has wrapped the old rows
 	}
 	w.renderer.UpdateWinSize(window(w.l))
-	w.l.observe(newLine(d.Text, len([]rune(d.TextBeforeCursor()))))
+	w.l.observe(load(w.buffer))
 	rows := w.l.boxRows()
 	// More rows than the window's would erase the whole screen (steampipe#712).
 	_ = prompt.OptionMaxSuggestion(uint16(rows))(w.Prompt)
@@ -97,7 +140,6 @@ func (w *widget) suggest(d prompt.Document) []prompt.Suggest {
 			w.shown = append(w.shown, prompt.Suggest(s))
 		}
 	}
-	return w.shown
 }
 
 // moved runs after a key that selects a row, even if there are no rows.
@@ -105,8 +147,8 @@ func (w *widget) suggest(d prompt.Document) []prompt.Suggest {
 // go-prompt replaces the text between its last separator and the cursor, which is wrong for words with spaces,
 // whatever the separator. Therefore the word is removed from the line while a row is selected, and the character
 // before it is the separator. Then go-prompt has nothing to replace.
-func (w *widget) moved(b *prompt.Buffer) {
-	l, selecting := w.l, w.completion.Completing()
+func (w *widget) moved() {
+	l, b, selecting := w.l, w.buffer, w.completion.Completing()
 	switch now := load(b); {
 	case selecting && l.held == nil:
 		l.held = &now
@@ -146,44 +188,17 @@ func store(b *prompt.Buffer, to line) {
 	}
 }
 
-// A keyboard is the prompt.ConsoleParser. Each Read returns one key.
-type keyboard struct{ l *Reader }
-
-// Setup and TearDown do nothing, because Reader sets the terminal's mode around Input.
-func (keyboard) Setup() error    { return nil }
-func (keyboard) TearDown() error { return nil }
-
-func (k keyboard) GetWinSize() *prompt.WinSize {
-	k.l.look()
-	return window(k.l)
-}
-
 // window returns the real width and a very large height, because go-prompt erases the screen if the height is too
 // small. The Reader sizes the box.
 func window(l *Reader) *prompt.WinSize {
 	return &prompt.WinSize{Row: 1<<16 - 1, Col: uint16(l.cols)}
 }
 
-var errOver = errors.New("the line is over")
-
-// Read waits until the last key is drawn, so that each key is applied to the current line, and then for a key. After
-// the key that ends the line it returns at once, as go-prompt needs to end its reader.
-func (k keyboard) Read() ([]byte, error) {
-	if !k.l.gate.drawn() {
-		return nil, errOver
-	}
-	key := k.l.nextKey()
-	k.l.gate.give(k.l.why != 0)
-	return []byte(key), nil
-}
-
-// A screen is the prompt.ConsoleWriter. It also blocks go-prompt between a drawing and the next key, where go-prompt
-// would poll a hundred times a second (go-prompt #200).
+// A screen is the prompt.ConsoleWriter.
 type screen struct {
 	prompt.ConsoleWriter
-	l     *Reader
-	drawn bool
-	skip  int // columns of a too long line that are not written
+	l    *Reader
+	skip int // columns of a too long line that are not written
 }
 
 // HideCursor is go-prompt's first call to draw the line.
@@ -194,17 +209,8 @@ func (s *screen) HideCursor() {
 
 // ShowCursor is go-prompt's last call to draw the line.
 func (s *screen) ShowCursor() {
-	s.drawn, s.skip = true, 0
+	s.skip = 0
 	s.ConsoleWriter.ShowCursor()
-}
-
-func (s *screen) Flush() error {
-	err := s.ConsoleWriter.Flush()
-	if s.drawn {
-		s.drawn = false
-		s.l.gate.park()
-	}
-	return err
 }
 
 func (s *screen) WriteStr(text string) {
