@@ -22,6 +22,7 @@ type widget struct {
 	completion *prompt.CompletionManager
 	history    *prompt.History
 	buffer     *prompt.Buffer
+	screen     *screen
 	shown      []prompt.Suggest  // the rows of the box
 	actions    map[string]func() // by their codes
 	l          *Reader
@@ -32,12 +33,12 @@ func newWidget(l *Reader) (*widget, error) {
 	if l.c.Out.Fd() == os.Stderr.Fd() {
 		out = prompt.NewStderrWriter()
 	}
-	w := &widget{l: l, actions: map[string]func(){}}
+	w := &widget{l: l, screen: &screen{ConsoleWriter: out, l: l}, actions: map[string]func(){}}
 	for name, do := range l.actions() {
 		w.actions[code(name)] = do
 	}
 	w.Prompt = prompt.New(func(string) {}, func(prompt.Document) []prompt.Suggest { return w.shown },
-		prompt.OptionWriter(&screen{ConsoleWriter: out, l: l}),
+		prompt.OptionWriter(w.screen),
 		prompt.OptionLivePrefix(func() (string, bool) { return l.prefix(), true }),
 		prompt.OptionPrefixTextColor(prompt.Turquoise),
 		prompt.OptionPreviewSuggestionTextColor(prompt.Turquoise),
@@ -71,6 +72,7 @@ func (w *widget) remember(lines []string) { _ = prompt.OptionHistory(lines)(w.Pr
 func (w *widget) input() string {
 	w.buffer = prompt.NewBuffer()
 	w.l.look()
+	w.screen.forget()
 	w.renderer.UpdateWinSize(window(w.l))
 	defer w.renderer.TearDown()
 	for {
@@ -126,12 +128,16 @@ func (w *widget) accept() {
 // suggest records the line and finds the rows of the box.
 func (w *widget) suggest() {
 	// The window may change before the signal is delivered.
+	cols, rows := w.l.cols, w.l.rows
 	if w.l.look() {
 		w.l.clear() // it is unknown how the terminal has wrapped the old rows
 	}
+	if w.l.cols != cols || w.l.rows != rows || w.l.given == "resize" {
+		w.screen.forget()
+	}
 	w.renderer.UpdateWinSize(window(w.l))
 	w.l.observe(load(w.buffer))
-	rows := w.l.boxRows()
+	rows = w.l.boxRows()
 	// More rows than the window's would erase the whole screen (steampipe#712).
 	_ = prompt.OptionMaxSuggestion(uint16(rows))(w.Prompt)
 	w.shown = nil
@@ -194,26 +200,42 @@ func window(l *Reader) *prompt.WinSize {
 	return &prompt.WinSize{Row: 1<<16 - 1, Col: uint16(l.cols)}
 }
 
-// A screen is the prompt.ConsoleWriter.
+// A screen is the prompt.ConsoleWriter. It writes less than go-prompt asks for: a colour only before something is drawn
+// with it, and rows below the line are scrolled into the window once. The cursor is not hidden, because a drawing is
+// one write.
 type screen struct {
 	prompt.ConsoleWriter
-	l    *Reader
-	skip int // columns of a too long line that are not written
+	l       *Reader
+	skip    int  // columns of a too long line that are not written
+	ink     ink  // that go-prompt has set
+	written *ink // nil: unknown
+	room    int  // rows that the window has below the first one of the line
+	down    int  // rows that go-prompt scrolls
 }
+
+// An ink is the colours of what is drawn next.
+type ink struct {
+	fg, bg prompt.Color
+	bold   bool
+}
+
+// forget is called when another program may have changed the window.
+func (s *screen) forget() { s.written, s.room = nil, 0 }
 
 // HideCursor is go-prompt's first call to draw the line.
-func (s *screen) HideCursor() {
-	s.skip = s.l.columnsAbove()
-	s.ConsoleWriter.HideCursor()
-}
+func (s *screen) HideCursor() { s.skip = s.l.columnsAbove() }
 
 // ShowCursor is go-prompt's last call to draw the line.
-func (s *screen) ShowCursor() {
-	s.skip = 0
-	s.ConsoleWriter.ShowCursor()
+func (s *screen) ShowCursor() { s.skip = 0 }
+
+// Flush leaves the terminal in the colour that go-prompt has set.
+func (s *screen) Flush() error {
+	s.color()
+	return s.ConsoleWriter.Flush()
 }
 
 func (s *screen) WriteStr(text string) {
+	s.color()
 	if body, last := strings.CutSuffix(text, "\n"); last { // the final line, which stays on the screen
 		s.ConsoleWriter.WriteStr(body + s.l.why.mark() + "\n")
 		return
@@ -226,15 +248,54 @@ func (s *screen) WriteStr(text string) {
 	s.ConsoleWriter.WriteStr(text)
 }
 
-// SetColor without colours shows the selected row, the only bold one, in reverse video.
-func (s *screen) SetColor(fg, bg prompt.Color, bold bool) {
+func (s *screen) WriteRaw(data []byte) {
+	s.color()
+	s.ConsoleWriter.WriteRaw(data)
+}
+
+// EraseDown fills with the colour.
+func (s *screen) EraseDown() {
+	s.color()
+	s.ConsoleWriter.EraseDown()
+}
+
+// ScrollDown is called once for each row of the box, and then ScrollUp as often.
+func (s *screen) ScrollDown() { s.down++ }
+
+func (s *screen) ScrollUp() {
+	if s.down == 0 {
+		return
+	}
+	rows, row := s.down, (runewidth.StringWidth(s.l.prefix())+runewidth.StringWidth(string(s.l.now.before())))/s.l.cols
+	s.down = 0
+	if row+rows <= s.room {
+		return
+	}
+	s.color()
+	s.room = row + rows
+	s.WriteRawStr(strings.Repeat("\x1bD", rows) + strings.Repeat("\x1bM", rows))
+}
+
+func (s *screen) SetColor(fg, bg prompt.Color, bold bool) { s.ink = ink{fg, bg, bold} }
+
+// color writes the ink, unless it was written last. Without colours, the selected row, the only bold one, is in reverse
+// video.
+func (s *screen) color() {
+	now := s.ink
+	if !s.l.c.Color {
+		now = ink{bold: now.bold}
+	}
+	if s.written != nil && *s.written == now {
+		return
+	}
+	s.written = &now
 	switch {
-	case s.l.c.Color:
-		s.ConsoleWriter.SetColor(fg, bg, bold)
-	case bold:
+	case now == ink{}:
+		s.WriteRawStr("\x1b[m")
+	case !s.l.c.Color:
 		s.WriteRawStr("\x1b[7m")
 	default:
-		s.WriteRawStr("\x1b[0m")
+		s.ConsoleWriter.SetColor(now.fg, now.bg, now.bold)
 	}
 }
 
