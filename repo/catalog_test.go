@@ -252,6 +252,7 @@ func TestEverySchema(t *testing.T) {
 	k.report()
 	// A role with the permissions sees all of them.
 	admin := w.walk(t, "admin", nil)
+	admin.wait()
 	answers := ""
 	for _, view := range readable {
 		answers += rows(t, admin.conn, "select x::text from crm."+view+" x")
