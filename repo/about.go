@@ -73,8 +73,8 @@ func whole[T any](ctx context.Context, db *DB, e entity[T], id int64) (T, About,
 	return record, about, nil
 }
 
-// wholeOf returns the query for the live record with the ID and lists. It does not use squirrel's builder, which takes as
-// long as reading the answer.
+// wholeOf returns the query for the live record with the ID and lists. It does not use squirrel's builder, which takes
+// as long as reading the answer.
 func (e entity[T]) wholeOf(id int64, lists []belongings) squirrel.Sqlizer {
 	var names []string
 	for _, c := range e.shown() {

@@ -101,6 +101,7 @@ customer INSERT(address,address_tokens,company_name,company_name_tokens,email,em
 customer SELECT(deleted_at,id)
 customer UPDATE(address,address_tokens,company_name,company_name_tokens,deleted_at,email,email_tokens,full_name,full_name_tokens,language,phone,phone_tokens,sales_id)
 customer_id_seq SELECT
+customer_texts SELECT
 customers SELECT
 event INSERT(attendees,comments,comments_tokens,contact_id,contract_id,end_date,location,location_tokens,name,name_tokens,start_date)
 event SELECT(canceled_at,deleted_at,id)
