@@ -157,7 +157,7 @@ func (d *dispatch) run(ctx context.Context, in Input, answer *Answer) error {
 	if err != nil {
 		return err
 	}
-	s.remember(answer.Output, d.line)
+	s.remember(c, answer.Output, d.line)
 	answer.Used = in.uses()
 	answer.Output.prependMessage(named...)
 	answer.Output.addMessage(in.inFull(s)...)
@@ -194,11 +194,19 @@ func (s *Session) replaced(ctx context.Context, c Command, rest []Word, typed bo
 	return words, s.noteRefusal(ctx, c, Input{}, s.explainSignedOut(ctx, err))
 }
 
-// remember stores the ID of an answer's single record for $_, and the command for the next page of a list.
-func (s *Session) remember(out Output, line string) {
+// remember stores the ID of an answer's single record for $_, and the command for the next page of a list. A login
+// forgets the ID: the user's own is not one that a next command means.
+func (s *Session) remember(c Command, out Output, line string) {
+	if c.Name == "login" {
+		s.LastID = 0
+		return
+	}
 	if i := slices.IndexFunc(out.Columns, func(c Column) bool { return c.Name == "id" }); out.Single && i >= 0 {
 		if id, ok := out.Rows[0][i].(int64); ok {
-			s.LastID = id
+			s.LastID, s.LastNoun = id, ""
+			if c.Verb() != "" {
+				s.LastNoun = c.Noun()
+			}
 		}
 	}
 	if out.Next == "" {

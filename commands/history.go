@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"crm/repo"
 )
@@ -95,6 +96,15 @@ func trailCell(column string, v any) any {
 // trailText returns a column of the trail as people read it.
 func trailText(s *Session, column string, v any) string {
 	return toShow(s, trailCell(column, v))
+}
+
+// trailLine is trailText for a message: a long text or one of several lines is shortened.
+func trailLine(s *Session, column string, v any) string {
+	text := trailText(s, column, v)
+	if strings.Contains(text, "\n") || utf8.RuneCountInString(text) > 100 {
+		return summary(text)
+	}
+	return text
 }
 
 // plain returns a JSON value as text; an amount as it is.

@@ -257,11 +257,12 @@ func (i *importing) all(ctx context.Context) error {
 	if err := i.index(ctx); err != nil {
 		return err
 	}
-	show, leave := func(int64, int64) {}, func() {}
+	leave := func() {}
+	i.show = func(int64, int64) {}
 	if i.s.Progress != nil {
-		show, leave = i.s.Progress("importing", i.file.Counts())
+		i.show, leave = i.s.Progress("importing", i.file.Counts())
 		_, total := i.file.Progress()
-		show(0, total)
+		i.show(0, total)
 	}
 	defer leave()
 	defer func() { i.writing.wait() }()
@@ -281,9 +282,6 @@ func (i *importing) all(ctx context.Context) error {
 				return err
 			}
 			i.write(ctx)
-		}
-		if i.rows%importBatch == 0 && i.s.Progress != nil {
-			show(i.file.Progress())
 		}
 		if ended {
 			return i.finish(ctx)

@@ -36,6 +36,7 @@ type importing struct {
 	refs    map[string]referred
 	batch   []imported
 	writing *addition // the batch before
+	show    func(done, of int64)
 	refused rejects
 
 	rows, added, changed, same int

@@ -26,6 +26,8 @@ type addition struct {
 	added  repo.Added
 	err    error
 	ended  chan struct{}
+
+	read, total int64 // of the file, up to here
 }
 
 // wait waits until the database has answered.
@@ -38,6 +40,7 @@ func (w *addition) wait() {
 // write begins to add the records of the batch; see finish.
 func (i *importing) write(ctx context.Context) {
 	w := &addition{batch: i.batch, ended: make(chan struct{})}
+	w.read, w.total = i.file.Progress()
 	i.batch, i.writing = make([]imported, 0, importBatch), w
 	var records []repo.Change
 	for at, r := range w.batch {
@@ -93,6 +96,7 @@ func (i *importing) finish(ctx context.Context) error {
 			}
 		}
 	}
+	i.show(w.read, w.total)
 	return i.update(ctx, changes, by)
 }
 

@@ -34,9 +34,11 @@ func overtaking(t Table) Table {
 func replaced(ctx context.Context, s *Session, noun string, id int64) (warnings []string, err error) {
 	all, err := s.DB.RecentChanges(ctx, noun, id)
 	last := len(all) - 1
-	if err != nil || last < 1 || !isOf(all[last], s.Me.ID) || all[last].Action != "update" {
+	if err != nil || last < 1 || !isOf(all[last], s.Me.ID) || all[last].Action != "update" ||
+		all[last].ID == s.compared { // the update has changed nothing: the entry is an earlier one's
 		return nil, err
 	}
+	s.compared = all[last].ID
 	computed := func(column string) bool {
 		return slices.ContainsFunc(repo.ColumnsOfNoun(noun),
 			func(c repo.Column) bool { return c.Name == column && c.IsComputed() })
@@ -55,8 +57,8 @@ func replaced(ctx context.Context, s *Session, noun string, id int64) (warnings 
 					who = *e.UserName
 				}
 				warnings = append(warnings,
-					fmt.Sprintf("%s has changed %s at %s: %s → %s; your value replaces it", who, column, clock(s, e.At),
-						trailText(s, column, e.Before[column]), trailText(s, column, e.After[column])))
+					fmt.Sprintf("%s changed %s at %s: %s → %s; your value replaces it", who, column, clock(s, e.At),
+						trailLine(s, column, e.Before[column]), trailLine(s, column, e.After[column])))
 			}
 			break
 		}

@@ -5,6 +5,7 @@ package commands
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -259,6 +260,17 @@ func (b *binder) unknown(name string) error {
 	return usageHint("usage: "+b.command.Usage(), "unknown flag %s", show("--"+name))
 }
 
+// last returns the ID that $_ stands for where the ID of a noun is wanted; any if the noun is empty.
+func (s *Session) last(noun string) (int64, error) {
+	switch {
+	case s.LastID == 0:
+		return 0, errors.New("stands for the last ID that was shown alone or made, and there is none yet")
+	case noun != "" && s.LastNoun != "" && noun != s.LastNoun:
+		return 0, fmt.Errorf("stands for %s %d, not for %s", s.LastNoun, s.LastID, withArticle(noun))
+	}
+	return s.LastID, nil
+}
+
 // read parses the bound texts.
 func (b *binder) read() (Input, error) {
 	in := Input{values: map[string]any{}, resolved: map[string]any{}, given: b.bindings}
@@ -268,10 +280,7 @@ func (b *binder) read() (Input, error) {
 		if !g.kind.IsSwitch() {
 			value, err = g.kind.Parse(b.session, g.text)
 			if err != nil && g.text == lastID && (g.kind.isID || g.kind.Noun != "") {
-				value, err = b.session.LastID, nil
-				if b.session.LastID == 0 {
-					err = errors.New("stands for the last ID that was shown alone or made, and there is none yet")
-				}
+				value, err = b.session.last(g.kind.Noun)
 			}
 			if err != nil && g.kind.refers(g.text) {
 				value, err = reference(g.text), nil

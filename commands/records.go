@@ -277,7 +277,13 @@ func nothingToChange(in Input, c []Flag) error {
 func asArg(f Flag) Arg { return Arg{Name: f.Name, Kind: f.Kind, Help: f.Help} }
 
 // idArg returns the argument for a record's ID.
-func idArg(kind Kind) Arg { return Arg{Name: "id", Kind: kind, Help: "its number, as printed"} }
+func idArg(kind Kind) Arg {
+	help := "its number, as printed"
+	if kind.Search != nil {
+		help = "its number, or words of its name"
+	}
+	return Arg{Name: "id", Kind: kind, Help: help}
+}
 
 // deref returns the value of a pointer, or nil.
 func deref[T any](p *T) any {

@@ -41,6 +41,7 @@ type Session struct {
 	Watch    func(ctx context.Context, every time.Duration, line string) error
 	Last     string   // the previous command
 	LastID   int64    // ID of the last record answered alone; 0: none
+	LastNoun string   // its noun; empty if the command has none
 	Next     string   // the command for the next page of the last list; empty without one
 	Aliases  *Aliases // the user's own names for commands
 	Programs Programs // may read answers, behind a |
@@ -50,6 +51,7 @@ type Session struct {
 
 	signer   *security.Signer // of Me's database session; nil when signed out
 	watching bool             // watch is running; its lists are not exports
+	compared int64            // ID of the trail's entry of the last update that was compared with others' changes
 }
 
 // A SecretRequest describes how to read a password or a code: from File if it is set, else from CRM_PASSWORD or

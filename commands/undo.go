@@ -205,8 +205,8 @@ func tellUndone(s *Session, c repo.LastChange) string {
 	}
 	lines := []string{fmt.Sprintf("%s %d is as it was before %s", c.Entity, c.EntityID, at)}
 	for _, column := range slices.Sorted(maps.Keys(c.Before)) {
-		lines = append(lines, fmt.Sprintf("%s: %s → %s", column, trailText(s, column, c.After[column]),
-			trailText(s, column, c.Before[column])))
+		lines = append(lines, fmt.Sprintf("%s: %s → %s", column, trailLine(s, column, c.After[column]),
+			trailLine(s, column, c.Before[column])))
 	}
 	return strings.Join(lines, "\n")
 }

@@ -114,7 +114,7 @@ func (db *DB) UpdateContract(ctx context.Context, id int64, c Change) (Contract,
 // A Payment is an entry of a contract's ledger. A negative amount corrects an earlier one.
 type Payment struct {
 	ID         int64     `db:"id"`
-	PaidOn     time.Time `db:"paid_on"` // a day, at midnight UTC
+	PaidOn     time.Time `db:"paid_on" show:"whole"` // a day, at midnight UTC
 	Amount     Money     `db:"amount"`
 	RecordedBy *string   `db:"recorded_by" by:"database"` // nil: the company's set-up
 	CreatedAt  time.Time `db:"created_at" by:"database" show:"detail"`

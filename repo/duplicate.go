@@ -162,23 +162,28 @@ func (db *DB) LikeCustomer(ctx context.Context, c Customer) ([]Likeness, error) 
 			sets = append(sets, digits...)
 		}
 		if c.CompanyName != "" && c.FullName != "" {
-			_, person, _ := db.vault.Needle(c.FullName)
-			_, company, _ := db.vault.Needle(strings.Join(db.vault.CompanyWords(c.CompanyName), " "))
+			_, _, person := db.vault.Needle(c.FullName)
+			_, _, company := db.vault.Needle(strings.Join(db.vault.CompanyWords(c.CompanyName), " "))
 			sets = append(append(sets, person...), company...)
 		}
 		x := newCustomerIndex(db.vault)
-		offered := customers.withTokens(sets, nil)(Page{Limit: mostCompared, Desc: true})
-		likely := likeFrom().Where(offered).Where("deleted_at is null").OrderBy("id")
-		if err := db.ask(ctx, inOrder(), step{likely, db.index(x)}); err != nil {
+		likely := offeredColumns(likeColumns, customers.view, customers.table+"_id_seq", sets,
+			Page{Limit: mostCompared, Desc: true}, isDeleted(false), nil)
+		if err := db.ask(ctx, inOrder(), step{inOrderOfID(likely), db.index(x)}); err != nil {
 			return nil, err
 		}
 		return x.Like(c), nil
 	})
 }
 
+// likeColumns are the columns in which customers are compared.
+const likeColumns = "id, company_name, full_name, email, phone"
+
 // likeFrom selects the columns in which customers are compared.
-func likeFrom() squirrel.SelectBuilder {
-	return sq().Select("id", "company_name", "full_name", "email", "phone").From(customers.view)
+func likeFrom() squirrel.SelectBuilder { return sq().Select(likeColumns).From(customers.view) }
+
+func inOrderOfID(rows squirrel.Sqlizer) squirrel.Sqlizer {
+	return toDollar{squirrel.Expr("select * from (?) rows order by id", rows)}
 }
 
 // index adds the rows of likeFrom to an index while it reads them.

@@ -98,14 +98,21 @@ func (db *DB) Events(ctx context.Context, f EventFilter) (List[Event], error) {
 	}
 	if f.From != nil {
 		add(squirrel.Expr("(end_date > ? or end_date is null and start_date >= ?)", *f.From, *f.From))
+		add(canRunAt(*f.From))
 	}
 	if f.To != nil {
-		add(squirrel.Expr("start_date < ?", *f.To))
+		add(squirrel.Expr("coalesce(start_date, 'infinity') < ?", *f.To))
 	}
 	if f.Tag != "" {
 		add(tagged(events.noun, f.Tag))
 	}
 	return events.search(ctx, db, where, f.Page, sorts)
+}
+
+// canRunAt is a condition that all events meet which end after a time. The indexes of starts can use it, where they
+// cannot use the end.
+func canRunAt(t time.Time) squirrel.Sqlizer {
+	return squirrel.Expr("coalesce(start_date, 'infinity') >= ?::timestamptz - (select longest from event_spans)", t)
 }
 
 // orEmpty returns the text, or an empty one for nil.
@@ -170,7 +177,8 @@ func (db *DB) Busy(ctx context.Context, e Event, contacts []int64) ([]Event, err
 		return nil, nil
 	}
 	q := events.from().Where(squirrel.Eq{"support_id": contacts, "deleted_at": nil}).
-		Where("id <> ? and start_date < ? and end_date > ?", e.ID, *e.EndDate, *e.StartDate).OrderBy("start_date", "id")
+		Where("id <> ? and coalesce(start_date, 'infinity') < ? and end_date > ?", e.ID, *e.EndDate, *e.StartDate).
+		Where(canRunAt(*e.StartDate)).OrderBy("start_date", "id")
 	return list(ctx, db, q, events.row(db))
 }
 

@@ -74,6 +74,7 @@ func listings(w *world) []listing {
 		return func(ctx context.Context, db *repo.DB) error { return failed(db.Events(ctx, f)) }
 	}
 	sorted := func(by string, desc bool) repo.Page { return with(func(p *repo.Page) { p.Sort, p.Desc = by, desc }) }
+	coming := sorted("start_date", false)
 	deleted := with(func(p *repo.Page) { p.Deleted = true })
 	after := with(func(p *repo.Page) { p.After = 100_000 })
 	now := time.Now()
@@ -103,8 +104,8 @@ func listings(w *world) []listing {
 		{"events/no-support", events(repo.EventFilter{Page: page, NoSupport: true})},
 		{"events/customer", events(repo.EventFilter{Page: page, CustomerID: 4000})},
 		{"events/contract", events(repo.EventFilter{Page: page, ContractID: 4000})},
-		{"events/from", events(repo.EventFilter{Page: page, From: &now})},
-		{"events/day", events(repo.EventFilter{Page: page, From: &now, To: ptr(now.Add(24 * time.Hour))})},
+		{"events/from", events(repo.EventFilter{Page: coming, From: &now})},
+		{"events/day", events(repo.EventFilter{Page: coming, From: &now, To: ptr(now.Add(24 * time.Hour))})},
 		{"events/by-start", events(repo.EventFilter{Page: sorted("start_date", false)})},
 	}
 }

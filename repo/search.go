@@ -110,13 +110,20 @@ func offered(view, sequence string, sets [][]int32, p Page, where squirrel.Sqliz
 func offeredFrom(
 	view, sequence string, sets [][]int32, p Page, where squirrel.Sqlizer, narrow squirrel.Sqlizer,
 ) squirrel.Sqlizer {
+	return offeredColumns("id", view, sequence, sets, p, where, narrow)
+}
+
+// offeredColumns returns the query of offeredFrom for other columns than the ID.
+func offeredColumns(
+	columns, view, sequence string, sets [][]int32, p Page, where squirrel.Sqlizer, narrow squirrel.Sqlizer,
+) squirrel.Sqlizer {
 	or, keys := squirrel.Or{squirrel.Expr("false")}, squirrel.Select()
 	for i, tokens := range sets { // the keys are computed once for each run
 		or = append(or, squirrel.Expr(fmt.Sprintf("keys @> needle.set%d", i)))
 		const key = "(select array_agg(t # run_key(run)) from unnest(?::integer[]) t) as set%d"
 		keys = keys.Column(fmt.Sprintf(key, i), tokens)
 	}
-	inner := squirrel.Select("id").From(view).Where(or).
+	inner := squirrel.Select(columns).From(view).Where(or).
 		Where(squirrel.Expr("id >> ? = run", runBits)). // two runs may have the same key
 		Where(where)
 	narrowed := func(inner squirrel.SelectBuilder) squirrel.SelectBuilder {
@@ -130,7 +137,7 @@ func offeredFrom(
 	if len(sets) == 0 {
 		keys = keys.Column("null")
 	}
-	const runs = "select c.id from generate_series(?, ?, ?) run cross join lateral (?) needle cross join lateral (?) c"
+	const runs = "select c.* from generate_series(?, ?, ?) run cross join lateral (?) needle cross join lateral (?) c"
 	if !p.byID() {
 		return squirrel.Expr(runs, squirrel.Expr("0::bigint"), squirrel.Expr(last, runBits), 1, keys, narrowed(inner))
 	}

@@ -140,7 +140,8 @@ func (db *DB) Overlaps(ctx context.Context, from, to int64) ([]Overlap, error) {
 	q := sq().Select("e.id as event_id", "o.id as other_id", "o.support_contact as contact",
 		"o.start_date as from_date", "o.end_date as to_date").
 		From("events e").
-		Join("events o on o.support_id = ? and o.deleted_at is null and o.start_date < e.end_date and "+
+		Join("events o on o.support_id = ? and o.deleted_at is null and "+
+			"coalesce(o.start_date, 'infinity') < e.end_date and "+
 			"o.end_date > e.start_date", to).
 		Where("e.support_id = ? and e.deleted_at is null and e.end_date > now()", from).OrderBy("o.start_date", "e.id",
 		"o.id").Limit(20)

@@ -26,6 +26,8 @@ func Demo(ctx context.Context, at DemoPlace, c Config, begin func()) error {
 			return err
 		}
 		begin()
+		c.Demo = true
+		c.passwords = c.derive()
 		if err := at.Admin.DropDatabase(ctx); err != nil {
 			return err
 		}
@@ -43,7 +45,6 @@ func Demo(ctx context.Context, at DemoPlace, c Config, begin func()) error {
 			return err
 		}
 		defer db.Close()
-		c.Demo = true
 		if _, err := Fill(ctx, at.Admin, db, c, nil); err != nil {
 			return err
 		}

@@ -45,6 +45,8 @@ type Config struct {
 	Now  time.Time      // no record is stamped later; all dates are relative to it
 	Zone *time.Location // of office hours and days; nil: UTC
 	Seed uint64         // in an empty database, the same Seed and Now create the same data with the same IDs
+
+	passwords func() (*repo.Password, error) // of the next account; nil: Fill derives them
 }
 
 // Made counts the records that a filling added, by noun. Existing accounts do not count.
@@ -71,6 +73,9 @@ func Fill(ctx context.Context, admin *repo.Admin, db *repo.DB, c Config, progres
 }
 
 func fill(ctx context.Context, admin *repo.Admin, db *repo.DB, c Config, progress func(done, total int)) (Made, error) {
+	if c.passwords == nil {
+		c.passwords = c.derive()
+	}
 	t, added, err := gather(ctx, admin, c)
 	if err != nil {
 		return Made{}, err

@@ -247,17 +247,28 @@ func TestValues(t *testing.T) {
 	}
 }
 
-// The first start of a demo, with its own cost of passwords and with the least.
+// The first start of a demo, with its own cost of passwords and with the least, and a larger amount.
 func BenchmarkFill(b *testing.B) {
-	for name, params := range map[string]security.Params{"demo": {}, "cheap": cheap()} {
+	many := seed.Config{Customers: 1000, Contracts: 1000, Events: 500}
+	for name, how := range map[string]struct {
+		params security.Params
+		amount seed.Config
+	}{"demo": {}, "cheap": {params: cheap()}, "many": {cheap(), many}} {
 		b.Run(name, func(b *testing.B) {
+			records := 0
 			for b.Loop() {
 				b.StopTimer()
 				w, c := newWorld(b), demo()
-				c.Params = params
+				c.Params = how.params
+				if how.amount.Customers > 0 {
+					c.Customers, c.Contracts, c.Events = how.amount.Customers, how.amount.Contracts, how.amount.Events
+				}
+				records += c.Customers + c.Contracts + c.Events
 				b.StartTimer()
 				w.fill(c)
 			}
+			b.ReportMetric(float64(records)/b.Elapsed().Seconds(), "records/s")
+			b.ReportMetric(b.Elapsed().Seconds()/float64(b.N), "s")
 		})
 	}
 }

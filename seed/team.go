@@ -55,7 +55,7 @@ func accounts(demo, signIn bool) []repo.User {
 func gather(ctx context.Context, admin *repo.Admin, c Config) (t *team, added int, err error) {
 	t = &team{}
 	for _, u := range accounts(c.Demo, c.Password != "") {
-		id, isNew, err := account(ctx, admin, u, c)
+		id, isNew, err := account(ctx, admin, u, c.passwords)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -83,8 +83,10 @@ func gather(ctx context.Context, admin *repo.Admin, c Config) (t *team, added in
 
 // account returns the ID of the fictional collaborator with the email, and adds a missing one. It returns an error for
 // a real collaborator, and for one whose role has changed.
-func account(ctx context.Context, admin *repo.Admin, u repo.User, c Config) (id int64, isNew bool, err error) {
-	password, err := c.verifier()
+func account(ctx context.Context, admin *repo.Admin, u repo.User, next func() (*repo.Password, error)) (
+	id int64, isNew bool, err error,
+) {
+	password, err := next()
 	if err != nil {
 		return 0, false, err
 	}
@@ -101,6 +103,27 @@ func account(ctx context.Context, admin *repo.Admin, u repo.User, c Config) (id 
 			repo.ErrConflict)
 	}
 	return found.ID, false, err
+}
+
+// derive returns a function that returns the verifiers of the accounts, one at each call. They are derived in the
+// background, while the database works.
+func (c Config) derive() (next func() (*repo.Password, error)) {
+	type derived struct {
+		password *repo.Password
+		err      error
+	}
+	n := len(accounts(c.Demo, c.Password != ""))
+	all := make(chan derived, n)
+	go func() {
+		for range n {
+			password, err := c.verifier()
+			all <- derived{password, err}
+		}
+	}()
+	return func() (*repo.Password, error) {
+		d := <-all
+		return d.password, d.err
+	}
 }
 
 // verifier returns the verifier of the password with a new salt for every account; nil without a password.

@@ -34,10 +34,10 @@ func askBlanks(t *testing.T) {
 	d.idle()
 
 	d.send("customer history\r")
-	d.waitLine("ID, its number, as printed:")
+	d.waitLine("ID, its number, or words of its name:")
 	d.send("xyzzy\r")
 	d.wait(`error: no customer fits "xyzzy"`)
-	d.waitLine("ID, its number, as printed:")
+	d.waitLine("ID, its number, or words of its name:")
 	d.send("quoted\r")
 	d.wait("customer 31: Quoted & Söhne — Lou D'Arc")
 	d.wait("4 rows")

@@ -60,7 +60,7 @@ func loopToFile(t *testing.T) {
 	}
 	d.run("customer list >", "> needs the name of a file")
 	d.run("customer list > "+filepath.Dir(file), "directory:")
-	d.run("customer list > "+filepath.Join(filepath.Dir(file), "none", "x.csv"), "cannot", "such")
+	d.run("customer list > "+filepath.Join(filepath.Dir(file), "none", "x.csv"), "cannot", "no directory")
 	if names, err := os.ReadDir(filepath.Dir(file)); err != nil || len(names) != 1 {
 		t.Errorf("left over: %v, %v", names, err)
 	}

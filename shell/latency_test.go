@@ -21,43 +21,69 @@ import (
 //
 // CRM_COMMANDS is the number of commands of BenchmarkMemory, 1,000 if it is not set.
 
-// BenchmarkKeystroke takes the time from a key to its line on the screen, while a customer's number is completed.
+// BenchmarkKeystroke takes the time from a key to its line on the screen, while a customer's number is completed, and
+// first in psql, which completes nothing by itself. x-psql is the ratio of the medians in one run.
 func BenchmarkKeystroke(b *testing.B) {
 	bin := buildCRM(b)
+	var psql time.Duration
+	b.Run("psql", func(b *testing.B) {
+		w, err := shared()
+		if err != nil {
+			b.Fatal(err)
+		}
+		s := openConsole(b, "", consoleConfig{args: []string{"psql", "-X", "-v", "PROMPT1=crm> ", w.url(stock)}})
+		took, written := s.keys("crm> ", func() { s.send("\x05\x15"); s.waitLine("crm>") })
+		psql = reportKeys(b, took, written)
+	})
 	for _, blocked := range []bool{true, false} {
 		b.Run(map[bool]string{true: "blocked", false: "answering"}[blocked], func(b *testing.B) {
 			d := sit(b, deskConfig{login: "sales1", bin: bin})
 			if blocked {
 				d.lock("customer")
 			}
-			var took []time.Duration
-			for len(took) < 300 {
-				typed := d.prompt + " "
-				for _, key := range "customer get 1234" {
-					typed += string(key)
-					time.Sleep(15 * time.Millisecond) // a fast typist; go-prompt takes a key every 10 ms
-					began := time.Now()
-					d.send(string(key))
-					for want := strings.TrimRight(typed, " "); d.line() != want || d.cursor().X != len(typed); {
-						select {
-						case <-d.news:
-						case <-time.After(5 * time.Second):
-							b.Fatalf("no %q: %q", typed, d.line())
-						}
-					}
-					took = append(took, time.Since(began))
-				}
-				d.clean()
+			took, written := d.keys(d.prompt+" ", d.clean)
+			ours := reportKeys(b, took, written)
+			if psql > 0 {
+				b.ReportMetric(float64(ours)/float64(psql), "x-psql")
 			}
-			slices.Sort(took)
-			at := func(share float64) float64 {
-				return float64(took[int(share*float64(len(took)-1))].Microseconds()) / 1000
-			}
-			b.ReportMetric(at(0.5), "ms/median")
-			b.ReportMetric(at(0.99), "ms/p99")
-			b.ReportMetric(float64(len(took)), "keys")
 		})
 	}
+}
+
+// keys types a command again and again, cleans the line after each, and returns the time of each key and the number of
+// bytes that were written for all of them.
+func (s *console) keys(prompt string, clean func()) (took []time.Duration, written int) {
+	for len(took) < 300 {
+		since, typed := len(s.output()), prompt
+		for _, key := range "customer get 1234" {
+			typed += string(key)
+			time.Sleep(15 * time.Millisecond) // a fast typist
+			began := time.Now()
+			s.send(string(key))
+			for want := strings.TrimRight(typed, " "); s.line() != want || s.cursor().X != len(typed); {
+				select {
+				case <-s.news:
+				case <-time.After(5 * time.Second):
+					s.t.Fatalf("no %q: %q", typed, s.line())
+				}
+			}
+			took = append(took, time.Since(began))
+		}
+		written += len(s.output()) - since
+		clean()
+	}
+	return took, written
+}
+
+func reportKeys(b *testing.B, took []time.Duration, written int) (median time.Duration) {
+	slices.Sort(took)
+	at := func(share float64) time.Duration { return took[int(share*float64(len(took)-1))] }
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(float64(at(0.5).Microseconds())/1000, "ms/median")
+	b.ReportMetric(float64(at(0.99).Microseconds())/1000, "ms/p99")
+	b.ReportMetric(float64(written)/float64(len(took)), "B/key")
+	b.ReportMetric(float64(len(took)), "keys")
+	return at(0.5)
 }
 
 // BenchmarkIdle measures the program while no key is pressed, with the box open, after a sign-in that took 64 MiB.

@@ -42,8 +42,7 @@ func (l *Reader) prefix() string {
 	return l.begins
 }
 
-// walked reports whether the last key moved in the history. Then go-prompt has made a new buffer, which has no last
-// key.
+// walked reports whether the last key moved in the history.
 func (l *Reader) walked() bool {
 	return l.held == nil && l.search == nil && (l.given == "up" || l.given == "down")
 }

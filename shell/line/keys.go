@@ -2,8 +2,8 @@ package line
 
 import "time"
 
-// This file names the actions, assigns keys to them and passes them to go-prompt: as byte sequences that go-prompt
-// does not know, bound to the names. A key without an action does nothing.
+// This file names the actions, assigns keys to them and passes them to the widget as codes, which are no text. A key
+// without an action does nothing.
 
 const (
 	escapeTime = 40 * time.Millisecond // time after which an escape byte is the key Esc
@@ -16,7 +16,7 @@ const (
 	keyDown    = "\x1b[B"
 )
 
-// code returns the bytes that make go-prompt run the named action.
+// code returns the code of the named action.
 func code(name string) string { return "\x1b<" + name + ">" }
 
 func keymap() map[string]string {
@@ -60,7 +60,7 @@ func keymap() map[string]string {
 }
 
 // actions returns the functions of the names, which change the line in l.ed. A row that was selected at the key is
-// already in the line, because go-prompt accepts it at every key.
+// already in the line, because the widget accepts it at every key.
 func (l *Reader) actions() map[string]func() {
 	return map[string]func(){
 		"home": l.ed.home, "end": l.ed.end, "left": l.ed.left, "right": l.ed.right,
@@ -92,10 +92,10 @@ func (l *Reader) actions() map[string]func() {
 // clear clears the window. Then go-prompt draws the line in the first row.
 func (l *Reader) clear() { _, _ = l.c.Out.WriteString("\x1b[2J\x1b[H") }
 
-// nextKey waits for a key and returns the bytes for go-prompt.
+// nextKey waits for a key and returns text, the code of an action, or a key for the widget.
 func (l *Reader) nextKey() string {
 	l.count++
-	if !l.begun { // at once, because go-prompt polls until its first key
+	if !l.begun {
 		l.begun = true
 		return l.give("put")
 	}

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -65,11 +64,10 @@ type Reader struct {
 	c    Config
 	tty  *terminal
 	ui   *widget
-	gate gate
 	keys map[string]string // bytes of a key → name of its action
 	in   tokenizer
 
-	// State of the current line. go-prompt's goroutines take turns to use it, through gate.
+	// State of the current line, used by the goroutine of Read only.
 	begins string // the prefix
 	cols   int    // of the window, at the last look
 	rows   int
@@ -134,7 +132,6 @@ func Open(c Config) (*Reader, error) {
 		return nil, err
 	}
 	l := &Reader{c: c, tty: tty, keys: keymap(), idle: NewIdleTimer(c.Idle, c.Now)}
-	l.gate.turn = sync.NewCond(&l.gate.mu)
 	if l.ui, err = newWidget(l); err != nil {
 		return nil, errors.Join(err, tty.close())
 	}
@@ -262,7 +259,7 @@ func (l *Reader) waiting() (text string, ok bool) {
 	return l.in.line()
 }
 
-// input runs go-prompt for one line, with the terminal in raw mode.
+// input edits one line, with the terminal in raw mode.
 func (l *Reader) input() (text string, err error) {
 	if l.ended.Load() {
 		return "", io.EOF
@@ -282,16 +279,14 @@ func (l *Reader) input() (text string, err error) {
 		l.tty.restore("")
 		return "", err
 	}
-	l.gate.open()
 	finished := false
 	defer func() {
 		l.tty.restore("")
 		if !finished {
-			l.gate.abandon()
 			l.ended.Store(true)
 		}
 	}()
-	text = l.ui.Input()
+	text = l.ui.input()
 	finished = true
 	return text, nil
 }

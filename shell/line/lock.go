@@ -2,7 +2,7 @@ package line
 
 // This file locks the prompt. The first key after the idle time is discarded, and so is all input that came with it.
 
-// lock ends go-prompt's input and saves the line, without a selected row or a search.
+// lock ends the line and saves it, without a selected row or a search.
 func (l *Reader) lock() string {
 	l.kept = l.now
 	if l.held != nil {

@@ -11,15 +11,20 @@ import (
 	runewidth "github.com/mattn/go-runewidth"
 )
 
-// This is the only file that imports go-prompt. It calls Prompt.Input, never Run, which can deadlock on a resize and
-// swallows SIGTERM. It replaces go-prompt's input and output, which have most of its defects.
+// This is the only file that imports go-prompt. It uses go-prompt's buffer, box, history and drawing, but never its
+// loops: Prompt.Run can deadlock on a resize and swallows SIGTERM, and Prompt.Input polls, so that a key waits up to
+// 10 ms. It replaces go-prompt's input and output, which have most of its other defects.
 
-// A widget is go-prompt's Prompt with two parts that its options cannot set.
+// A widget edits a line with the parts of a prompt.Prompt, three of which its options cannot set.
 type widget struct {
 	*prompt.Prompt
 	renderer   *prompt.Render
 	completion *prompt.CompletionManager
-	shown      []prompt.Suggest // the rows of the box
+	history    *prompt.History
+	buffer     *prompt.Buffer
+	screen     *screen
+	shown      []prompt.Suggest  // the rows of the box
+	actions    map[string]func() // by their codes
 	l          *Reader
 }
 
@@ -28,12 +33,13 @@ func newWidget(l *Reader) (*widget, error) {
 	if l.c.Out.Fd() == os.Stderr.Fd() {
 		out = prompt.NewStderrWriter()
 	}
-	w := &widget{l: l}
-	options := []prompt.Option{
-		prompt.OptionParser(keyboard{l}),
-		prompt.OptionWriter(&screen{ConsoleWriter: out, l: l}),
+	w := &widget{l: l, screen: &screen{ConsoleWriter: out, l: l}, actions: map[string]func(){}}
+	for name, do := range l.actions() {
+		w.actions[code(name)] = do
+	}
+	w.Prompt = prompt.New(func(string) {}, func(prompt.Document) []prompt.Suggest { return w.shown },
+		prompt.OptionWriter(w.screen),
 		prompt.OptionLivePrefix(func() (string, bool) { return l.prefix(), true }),
-		prompt.OptionSwitchKeyBindMode(prompt.CommonKeyBind), // the editor has its own key bindings, with undo and yank
 		prompt.OptionPrefixTextColor(prompt.Turquoise),
 		prompt.OptionPreviewSuggestionTextColor(prompt.Turquoise),
 		prompt.OptionSuggestionTextColor(prompt.White),
@@ -46,49 +52,92 @@ func newWidget(l *Reader) (*widget, error) {
 		prompt.OptionSelectedDescriptionBGColor(prompt.Turquoise),
 		prompt.OptionScrollbarBGColor(prompt.DarkGray),
 		prompt.OptionScrollbarThumbColor(prompt.LightGray),
-	}
-	for name, do := range l.actions() {
-		options = append(options, prompt.OptionAddASCIICodeBind(prompt.ASCIICodeBind{
-			ASCIICode: []byte(code(name)),
-			Fn: func(b *prompt.Buffer) {
-				l.ed.line = load(b)
-				do()
-				store(b, l.ed.line)
-			},
-		}))
-	}
-	for _, key := range []prompt.Key{prompt.Tab, prompt.BackTab, prompt.Up, prompt.Down} {
-		options = append(options, prompt.OptionAddKeyBind(prompt.KeyBind{Key: key, Fn: w.moved}))
-	}
-	w.Prompt = prompt.New(func(string) {}, w.suggest, options...)
+	)
 	fields := reflect.ValueOf(w.Prompt).Elem()
-	renderer, completion := fields.FieldByName("renderer"), fields.FieldByName("completion")
-	if !renderer.IsValid() || !completion.IsValid() {
+	renderer, completion, history := fields.FieldByName("renderer"), fields.FieldByName("completion"),
+		fields.FieldByName("history")
+	if !renderer.IsValid() || !completion.IsValid() || !history.IsValid() {
 		return nil, errors.New("this version of go-prompt is not known")
 	}
 	w.renderer = (*prompt.Render)(renderer.UnsafePointer())
 	w.completion = (*prompt.CompletionManager)(completion.UnsafePointer())
+	w.history = (*prompt.History)(history.UnsafePointer())
 	return w, nil
 }
 
 // remember replaces the history for Up and Down.
 func (w *widget) remember(lines []string) { _ = prompt.OptionHistory(lines)(w.Prompt) }
 
-// suggest returns the rows of the box. go-prompt calls it after every key, before it draws.
-func (w *widget) suggest(d prompt.Document) []prompt.Suggest {
-	if d.Text == "" && d.LastKeyStroke() == prompt.Escape && !w.l.walked() {
-		return nil // CompletionManager.Reset asks for an empty line before each key; no key is passed on as Escape
+// input draws and edits a line until nextKey ends it, and returns the line. At the end the box is erased.
+func (w *widget) input() string {
+	w.buffer = prompt.NewBuffer()
+	w.l.look()
+	w.screen.forget()
+	w.renderer.UpdateWinSize(window(w.l))
+	defer w.renderer.TearDown()
+	for {
+		key := w.l.nextKey()
+		if key == keyEnter {
+			w.accept()
+			w.renderer.BreakLine(w.buffer)
+			return w.buffer.Text()
+		}
+		w.press(key)
+		if !w.completion.Completing() { // a shorter list would make go-prompt panic (go-prompt #151, #204)
+			w.suggest()
+		}
+		w.completion.Update(*w.buffer.Document())
+		w.renderer.Render(w.buffer, w.completion)
 	}
-	if w.completion.Completing() {
-		return w.shown // go-prompt panics if the list shrinks below the selected row (go-prompt #151, #204)
+}
+
+// press applies a key, other than Enter, to the line, the box or the history.
+func (w *widget) press(key string) {
+	selecting := w.completion.Completing()
+	switch {
+	case key == keyTab, key == keyDown && selecting:
+		w.completion.Next()
+		w.moved()
+	case key == keyBackTab, key == keyUp && selecting:
+		w.completion.Previous()
+		w.moved()
+	case key == keyUp:
+		w.buffer, _ = w.history.Older(w.buffer)
+	case key == keyDown:
+		w.buffer, _ = w.history.Newer(w.buffer)
+	default:
+		w.accept()
+		if do := w.actions[key]; do != nil {
+			w.l.ed.line = load(w.buffer)
+			do()
+			store(w.buffer, w.l.ed.line)
+			return
+		}
+		w.buffer.InsertText(key, false, true)
 	}
-	// Input ignores SIGWINCH, and the window may change before the signal is delivered.
+}
+
+// accept inserts the selected row, if any. The word that it replaces was removed when it was selected.
+func (w *widget) accept() {
+	if row, ok := w.completion.GetSelectedSuggestion(); ok {
+		w.buffer.InsertText(row.Text, false, true)
+	}
+	w.completion.Reset()
+}
+
+// suggest records the line and finds the rows of the box.
+func (w *widget) suggest() {
+	// The window may change before the signal is delivered.
+	cols, rows := w.l.cols, w.l.rows
 	if w.l.look() {
 		w.l.clear() // it is unknown how the terminal has wrapped the old rows
 	}
+	if w.l.cols != cols || w.l.rows != rows || w.l.given == "resize" {
+		w.screen.forget()
+	}
 	w.renderer.UpdateWinSize(window(w.l))
-	w.l.observe(newLine(d.Text, len([]rune(d.TextBeforeCursor()))))
-	rows := w.l.boxRows()
+	w.l.observe(load(w.buffer))
+	rows = w.l.boxRows()
 	// More rows than the window's would erase the whole screen (steampipe#712).
 	_ = prompt.OptionMaxSuggestion(uint16(rows))(w.Prompt)
 	w.shown = nil
@@ -97,7 +146,6 @@ func (w *widget) suggest(d prompt.Document) []prompt.Suggest {
 			w.shown = append(w.shown, prompt.Suggest(s))
 		}
 	}
-	return w.shown
 }
 
 // moved runs after a key that selects a row, even if there are no rows.
@@ -105,8 +153,8 @@ func (w *widget) suggest(d prompt.Document) []prompt.Suggest {
 // go-prompt replaces the text between its last separator and the cursor, which is wrong for words with spaces,
 // whatever the separator. Therefore the word is removed from the line while a row is selected, and the character
 // before it is the separator. Then go-prompt has nothing to replace.
-func (w *widget) moved(b *prompt.Buffer) {
-	l, selecting := w.l, w.completion.Completing()
+func (w *widget) moved() {
+	l, b, selecting := w.l, w.buffer, w.completion.Completing()
 	switch now := load(b); {
 	case selecting && l.held == nil:
 		l.held = &now
@@ -146,68 +194,48 @@ func store(b *prompt.Buffer, to line) {
 	}
 }
 
-// A keyboard is the prompt.ConsoleParser. Each Read returns one key.
-type keyboard struct{ l *Reader }
-
-// Setup and TearDown do nothing, because Reader sets the terminal's mode around Input.
-func (keyboard) Setup() error    { return nil }
-func (keyboard) TearDown() error { return nil }
-
-func (k keyboard) GetWinSize() *prompt.WinSize {
-	k.l.look()
-	return window(k.l)
-}
-
 // window returns the real width and a very large height, because go-prompt erases the screen if the height is too
 // small. The Reader sizes the box.
 func window(l *Reader) *prompt.WinSize {
 	return &prompt.WinSize{Row: 1<<16 - 1, Col: uint16(l.cols)}
 }
 
-var errOver = errors.New("the line is over")
-
-// Read waits until the last key is drawn, so that each key is applied to the current line, and then for a key. After
-// the key that ends the line it returns at once, as go-prompt needs to end its reader.
-func (k keyboard) Read() ([]byte, error) {
-	if !k.l.gate.drawn() {
-		return nil, errOver
-	}
-	key := k.l.nextKey()
-	k.l.gate.give(k.l.why != 0)
-	return []byte(key), nil
-}
-
-// A screen is the prompt.ConsoleWriter. It also blocks go-prompt between a drawing and the next key, where go-prompt
-// would poll a hundred times a second (go-prompt #200).
+// A screen is the prompt.ConsoleWriter. It writes less than go-prompt asks for: a colour only before something is drawn
+// with it, and rows below the line are scrolled into the window once. The cursor is not hidden, because a drawing is
+// one write.
 type screen struct {
 	prompt.ConsoleWriter
-	l     *Reader
-	drawn bool
-	skip  int // columns of a too long line that are not written
+	l       *Reader
+	skip    int  // columns of a too long line that are not written
+	ink     ink  // that go-prompt has set
+	written *ink // nil: unknown
+	room    int  // rows that the window has below the first one of the line
+	down    int  // rows that go-prompt scrolls
 }
+
+// An ink is the colours of what is drawn next.
+type ink struct {
+	fg, bg prompt.Color
+	bold   bool
+}
+
+// forget is called when another program may have changed the window.
+func (s *screen) forget() { s.written, s.room = nil, 0 }
 
 // HideCursor is go-prompt's first call to draw the line.
-func (s *screen) HideCursor() {
-	s.skip = s.l.columnsAbove()
-	s.ConsoleWriter.HideCursor()
-}
+func (s *screen) HideCursor() { s.skip = s.l.columnsAbove() }
 
 // ShowCursor is go-prompt's last call to draw the line.
-func (s *screen) ShowCursor() {
-	s.drawn, s.skip = true, 0
-	s.ConsoleWriter.ShowCursor()
-}
+func (s *screen) ShowCursor() { s.skip = 0 }
 
+// Flush leaves the terminal in the colour that go-prompt has set.
 func (s *screen) Flush() error {
-	err := s.ConsoleWriter.Flush()
-	if s.drawn {
-		s.drawn = false
-		s.l.gate.park()
-	}
-	return err
+	s.color()
+	return s.ConsoleWriter.Flush()
 }
 
 func (s *screen) WriteStr(text string) {
+	s.color()
 	if body, last := strings.CutSuffix(text, "\n"); last { // the final line, which stays on the screen
 		s.ConsoleWriter.WriteStr(body + s.l.why.mark() + "\n")
 		return
@@ -220,15 +248,54 @@ func (s *screen) WriteStr(text string) {
 	s.ConsoleWriter.WriteStr(text)
 }
 
-// SetColor without colours shows the selected row, the only bold one, in reverse video.
-func (s *screen) SetColor(fg, bg prompt.Color, bold bool) {
+func (s *screen) WriteRaw(data []byte) {
+	s.color()
+	s.ConsoleWriter.WriteRaw(data)
+}
+
+// EraseDown fills with the colour.
+func (s *screen) EraseDown() {
+	s.color()
+	s.ConsoleWriter.EraseDown()
+}
+
+// ScrollDown is called once for each row of the box, and then ScrollUp as often.
+func (s *screen) ScrollDown() { s.down++ }
+
+func (s *screen) ScrollUp() {
+	if s.down == 0 {
+		return
+	}
+	rows, row := s.down, (runewidth.StringWidth(s.l.prefix())+runewidth.StringWidth(string(s.l.now.before())))/s.l.cols
+	s.down = 0
+	if row+rows <= s.room {
+		return
+	}
+	s.color()
+	s.room = row + rows
+	s.WriteRawStr(strings.Repeat("\x1bD", rows) + strings.Repeat("\x1bM", rows))
+}
+
+func (s *screen) SetColor(fg, bg prompt.Color, bold bool) { s.ink = ink{fg, bg, bold} }
+
+// color writes the ink, unless it was written last. Without colours, the selected row, the only bold one, is in reverse
+// video.
+func (s *screen) color() {
+	now := s.ink
+	if !s.l.c.Color {
+		now = ink{bold: now.bold}
+	}
+	if s.written != nil && *s.written == now {
+		return
+	}
+	s.written = &now
 	switch {
-	case s.l.c.Color:
-		s.ConsoleWriter.SetColor(fg, bg, bold)
-	case bold:
+	case now == ink{}:
+		s.WriteRawStr("\x1b[m")
+	case !s.l.c.Color:
 		s.WriteRawStr("\x1b[7m")
 	default:
-		s.WriteRawStr("\x1b[0m")
+		s.ConsoleWriter.SetColor(now.fg, now.bg, now.bold)
 	}
 }
 

@@ -49,8 +49,10 @@ func Main(m interface{ Run() int }) int {
 	}
 	server = s
 	atOnce()
-	// Autovacuum would change the planner's numbers while a test compares them.
-	if err := run("alter system set autovacuum = off", "select pg_reload_conf()"); err != nil {
+	// Autovacuum would change the planner's numbers while a test compares them. The statements of tests finish sooner
+	// than they compile.
+	if err := run("alter system set autovacuum = off", "alter system set jit = off",
+		"select pg_reload_conf()"); err != nil {
 		return fail(errors.Join(err, s.Close(), embedded.Remove(dir)))
 	}
 	code := make(chan int, 1)
