@@ -165,7 +165,7 @@ func TestExportMemory(t *testing.T) {
 				first[format] = used
 			}
 			t.Logf("%s × %d: %d MiB", format, times, used>>20)
-			if used > first[format]*3/2 {
+			if used > first[format]*6/5 {
 				t.Errorf("%s: × %d takes %d MiB, few customers %d MiB", format, times, used>>20, first[format]>>20)
 			}
 		}

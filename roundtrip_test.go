@@ -54,6 +54,7 @@ func (w *nastyWorld) of(noun string, i int) map[string]any {
 			"company_name": w.text(), "full_name": w.text(), "email": fmt.Sprintf("o'neil+%d@x.example", i),
 			"phone": w.maybe(fmt.Sprintf("+336120000%02d", i)), "address": w.maybe(w.text()),
 			"language": w.maybe("pt-BR"), "sales_id": "3",
+			"external_id": fmt.Sprintf("00%d", i),
 		}
 	case "contact":
 		return map[string]any{
@@ -83,7 +84,7 @@ var trips = []struct {
 	first   int
 	columns string
 }{
-	{"customer", 41, "company_name,full_name,email,phone,address,language,sales_id"},
+	{"customer", 41, "company_name,full_name,email,phone,address,language,sales_id,external_id"},
 	{"contact", 10, "customer_id,full_name,role,email,phone"},
 	{"contract", 61, "customer_id,sales_id,total_amount,remaining_amount,status"},
 	{

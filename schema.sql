@@ -157,6 +157,9 @@ create table customer (
 	phone        sealed,
 	address      sealed,
 	language     sealed, -- is not searched, so it has no tokens
+	-- The ID in another program, for imports, here and below. It names no person, so it is not sealed.
+	external_id  text constraint customer_external_id_check
+		check (external_id ~ '^[A-Za-z0-9_][A-Za-z0-9_./:-]{0,99}$'),
 	sales_id     bigint references collaborator,
 	created_at   timestamptz not null default now(), -- first contact
 	updated_at   timestamptz not null default now(), -- last contact
@@ -177,6 +180,8 @@ create table customer (
 		check (greatest(length(company_name), length(full_name), length(email), length(phone), length(address),
 		length(language)) <= 2048)
 );
+
+create unique index customer_external_id on customer (external_id) where deleted_at is null;
 
 -- The search index of customers holds their tokens, each mixed with the number of the run of 8192 ids that the row is
 -- in. A search in the order of ids looks up one run after the other and stops when its page is full. So it reads
@@ -256,6 +261,8 @@ create table contract (
 	remaining_amount numeric(12,2) not null default 0, -- total minus payments, kept by triggers
 	status           text not null default 'to_send'
 		check (status in ('to_send', 'pending', 'signed', 'finished', 'canceled')),
+	external_id      text constraint contract_external_id_check
+		check (external_id ~ '^[A-Za-z0-9_][A-Za-z0-9_./:-]{0,99}$'),
 	signed_at        timestamptz,
 	created_at       timestamptz not null default now(),
 	updated_at       timestamptz not null default now(),
@@ -267,6 +274,7 @@ create table contract (
 	constraint contract_remaining_above_total check (remaining_amount <= total_amount),
 	constraint contract_finished_unpaid check (status <> 'finished' or remaining_amount = 0)
 );
+create unique index contract_external_id on contract (external_id) where deleted_at is null;
 create index contract_deleted on contract (id) where num_nonnulls(deleted_at) = 1;
 create index contract_customer_id on contract (customer_id, id);
 create index contract_sales_id on contract (sales_id, id);
@@ -303,6 +311,8 @@ create table event (
 	comments    text check (length(comments) between 1 and 10000),
 	-- of the customer; null, or of another customer since: the customer's own person
 	contact_id  bigint references contact,
+	external_id text constraint event_external_id_check
+		check (external_id ~ '^[A-Za-z0-9_][A-Za-z0-9_./:-]{0,99}$'),
 	support_id  bigint references collaborator,
 	created_at  timestamptz not null default now(),
 	updated_at  timestamptz not null default now(),
@@ -322,6 +332,7 @@ create table event (
 	constraint event_dates check (start_date between '1900-01-01 UTC' and '9999-12-30 UTC'
 		and end_date between '1900-01-01 UTC' and '9999-12-30 UTC')
 );
+create unique index event_external_id on event (external_id) where deleted_at is null;
 create index event_deleted on event (id) where num_nonnulls(deleted_at) = 1;
 create index event_contract_id on event (contract_id, id);
 create index event_support_id on event (support_id, coalesce(start_date, 'infinity'));
@@ -2900,7 +2911,8 @@ language sql stable security definer set search_path = :"schema", pg_temp as $$
 	select a.id, a.at, a.entity, a.entity_id, a.action, a.before, a.after, a.members, a.action = 'add'
 		and is_fresh(a.entry), later.at, later.who
 	from (select a.*, a as entry,
-		case when leads(a.action) then (select count(*) from audit b where b.batch = a.id) end as members from audit a
+		case when leads(a.action) then (select count(*) from audit b where b.batch = a.id
+			and (a.entity <> 'payment' or b.entity = 'payment')) end as members from audit a
 		where a.collaborator_id = (select me_id()) and (a.action in ('add', 'update', 'delete', 'cancel', 'restore')
 				and a.entity in ('user', 'customer', 'contact', 'contract', 'event', 'note', 'tag', 'view', 'map',
 					'payment')
@@ -2911,7 +2923,7 @@ language sql stable security definer set search_path = :"schema", pg_temp as $$
 		order by a.id desc limit at_most) a left join lateral (
 		select n.at, c.first_name || ' ' || c.last_name as who
 		from (select a.entity, a.entity_id, a.id where a.members is null union all select b.entity, b.entity_id, b.id
-			from audit b where b.batch = a.id) m
+			from audit b where b.batch = a.id and (a.entity <> 'payment' or b.entity = 'payment')) m
 			join audit n on n.entity = m.entity and n.entity_id = m.entity_id and n.id > m.id left join collaborator c
 			on c.id = n.collaborator_id
 		where (n.collaborator_id is distinct from a.collaborator_id or not n.derived) and n.batch is distinct from a.id
@@ -2932,7 +2944,8 @@ $$;
 
 -- Undoes all changes that an entry of the caller leads and returns their number. It needs the right to make them. The
 -- values come from the trail. The trail has no search tokens, so tokens has the values of their columns by change:
--- {"12": {"email_tokens": [1, 2]}}.
+-- {"12": {"email_tokens": [1, 2]}}. Of an import, it deletes contracts only while they are drafts of the last hour on
+-- which nothing depends, and corrects each payment by its opposite, as the ledger keeps all entries.
 create function take_back(of_entry bigint, tokens jsonb) returns bigint
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -2966,7 +2979,22 @@ begin
 	for change in select b.* from audit b where b.batch = led.id order by b.id desc loop
 		tab := table_of(change.entity);
 		execute format('select to_jsonb(t) from %s t where t.id = $1', tab) into row using change.entity_id;
-		if change.action = 'add' and change.entity in ('contract', 'payment') then
+		if change.entity = 'payment' then
+			perform set_config('crm.undoes', change.id::text, true);
+			insert into payment (contract_id, amount, paid_on, changed_in) -- payment_rules() judges it
+			select p.contract_id, - p.amount, p.paid_on, - caller.session_id from payment p
+			where p.id = change.entity_id;
+			taken := taken + 1;
+			continue;
+		end if;
+		-- The remaining amounts of payments, and what an import has changed of a record that it added.
+		if led.entity = 'payment' or led.action = 'import' and change.action <> 'add'
+			and exists (select from audit b where b.batch = led.id and b.action = 'add' and b.entity = change.entity
+				and b.entity_id = change.entity_id) then
+			continue;
+		end if;
+		if change.action = 'add' and change.entity = 'contract'
+			and not (row->>'status' in ('to_send', 'pending') and is_fresh(change)) then
 			raise exception using errcode = '23514', constraint = 'undo_added', message = 'this is not deleted';
 		end if;
 		if (case when change.action = 'add'
@@ -3098,7 +3126,8 @@ begin
 			from (select case when a.attnotnull then format('%I = ($3->>%L)::bytea', s, kind.tab || '.' || s)
 				else format('%I = null', s) end as change
 				from unnest(sealed_columns(kind.tab)) s join pg_attribute a on a.attrelid = kind.tab and a.attname = s
-				union all select format('%I = ''{}''', t) from unnest(token_columns(kind.tab)) t) e)
+				union all select format('%I = ''{}''', t) from unnest(token_columns(kind.tab)) t
+				union all select 'external_id = null' where kind.tab = 'customer'::regclass) e)
 		using caller.session_id, kind.ids, erased;
 	end loop;
 	update audit a set before = audit_digests(a.entity, a.before), after = audit_digests(a.entity, a.after)
@@ -3126,8 +3155,8 @@ from collaborator u, unnest('{1}'::integer[]) one
 where (select reach('user.view')) = 0;
 
 create view customer_rows as
-select c.id, c.company_name, c.full_name, c.email, c.phone, c.address, c.language, c.sales_id, s.first_name || ' '
-	|| s.last_name as sales_contact,
+select c.id, c.company_name, c.full_name, c.email, c.phone, c.address, c.language, c.external_id, c.sales_id,
+	s.first_name || ' ' || s.last_name as sales_contact,
 	c.created_at, c.updated_at, c.deleted_at,
 	array(select n.full_name::bytea from contact n where n.customer_id = c.id
 		and n.deleted_at is null) as contact_names,
@@ -3155,7 +3184,7 @@ create view contract_rows as
 select k.id, k.customer_id, c.company_name as customer, c.full_name as customer_contact, c.email as customer_email,
 	c.phone as customer_phone, k.sales_id,
 	s.first_name || ' ' || s.last_name as sales_contact, c.sales_id as customer_sales_id,
-	k.total_amount, k.remaining_amount, k.status, k.signed_at, k.created_at, k.updated_at, k.deleted_at,
+	k.total_amount, k.remaining_amount, k.status, k.signed_at, k.external_id, k.created_at, k.updated_at, k.deleted_at,
 	search_tokens(c) as tokens
 from contract k join customer c on c.id = k.customer_id left join collaborator s on s.id = k.sales_id;
 
@@ -3168,8 +3197,8 @@ select e.id, e.name, e.contract_id, k.customer_id, c.company_name as customer, c
 	c.email as customer_email, c.phone as customer_phone, e.start_date, e.end_date, e.location, e.attendees, e.comments,
 	n.id as contact_id, n.full_name as contact_name, n.email as contact_email, n.phone as contact_phone,
 	e.support_id, s.first_name || ' ' || s.last_name as support_contact, c.sales_id as customer_sales_id,
-	case when e.canceled_at is null then 'confirmed' else 'canceled' end as status, e.canceled_at, e.created_at,
-		e.updated_at, e.deleted_at,
+	case when e.canceled_at is null then 'confirmed' else 'canceled' end as status, e.canceled_at, e.external_id,
+		e.created_at, e.updated_at, e.deleted_at,
 	search_tokens(c) as tokens, search_tokens(e) as own_tokens,
 	search_keys(search_tokens(e), e.id) as keys
 from event e join contract k on k.id = e.contract_id join customer c on c.id = k.customer_id
@@ -3460,9 +3489,8 @@ grant execute on function
 		search_tokens(event), search_tokens(note)
 	to :"app";
 
-grant select on users, customers, contacts, contracts, payments, events, customer_texts, event_texts, event_spans, whole_customers,
-	whole_contracts, whole_events, notes, tags, saved_views,
-	saved_maps, audits to :"app";
+grant select on users, customers, contacts, contracts, payments, events, customer_texts, event_texts, event_spans,
+	whole_customers, whole_contracts, whole_events, notes, tags, saved_views, saved_maps, audits to :"app";
 -- Columns that an update names in its conditions; everything else is read through the views.
 grant select (id, deleted_at) on collaborator, customer, contact, contract, event, note, tag, saved_view, saved_map
 	to :"app";
@@ -3474,21 +3502,21 @@ grant select on sequence collaborator_id_seq, customer_id_seq, contact_id_seq, c
 
 grant insert (employee_number, first_name, last_name, email, role) on collaborator to :"app";
 grant update (employee_number, first_name, last_name, email, role, deleted_at) on collaborator to :"app";
-grant insert (company_name, full_name, email, phone, address, language, company_name_tokens, full_name_tokens,
-	email_tokens, phone_tokens, address_tokens, sales_id) on customer to :"app";
-grant update (company_name, full_name, email, phone, address, language, company_name_tokens, full_name_tokens,
-	email_tokens, phone_tokens, address_tokens, sales_id, deleted_at) on customer to :"app";
+grant insert (company_name, full_name, email, phone, address, language, external_id, company_name_tokens,
+	full_name_tokens, email_tokens, phone_tokens, address_tokens, sales_id) on customer to :"app";
+grant update (company_name, full_name, email, phone, address, language, external_id, company_name_tokens,
+	full_name_tokens, email_tokens, phone_tokens, address_tokens, sales_id, deleted_at) on customer to :"app";
 grant insert (customer_id, full_name, role, email, phone, first_at, full_name_tokens, role_tokens, email_tokens,
 	phone_tokens) on contact to :"app";
 grant update (full_name, role, email, phone, first_at, full_name_tokens, role_tokens, email_tokens, phone_tokens,
 	deleted_at) on contact to :"app";
-grant insert (customer_id, sales_id, total_amount, status) on contract to :"app";
-grant update (customer_id, sales_id, total_amount, status) on contract to :"app";
+grant insert (customer_id, sales_id, total_amount, status, external_id) on contract to :"app";
+grant update (customer_id, sales_id, total_amount, status, external_id) on contract to :"app";
 grant insert (contract_id, amount, paid_on) on payment to :"app";
-grant insert (name, contract_id, contact_id, start_date, end_date, location, attendees, comments, name_tokens,
-	location_tokens, comments_tokens) on event to :"app";
-grant update (name, contract_id, contact_id, start_date, end_date, location, attendees, comments, name_tokens,
-	location_tokens, comments_tokens, support_id, deleted_at, canceled_at) on event to :"app";
+grant insert (name, contract_id, contact_id, start_date, end_date, location, attendees, comments, external_id,
+	name_tokens, location_tokens, comments_tokens) on event to :"app";
+grant update (name, contract_id, contact_id, start_date, end_date, location, attendees, comments, external_id,
+	name_tokens, location_tokens, comments_tokens, support_id, deleted_at, canceled_at) on event to :"app";
 grant insert (customer_id, contract_id, event_id, text, due, text_tokens) on note to :"app";
 grant update (text, due, done_at, text_tokens, deleted_at) on note to :"app";
 grant insert (name, customer_id, contract_id, event_id) on tag to :"app";

@@ -61,6 +61,7 @@ func contractCommands() Table {
 	amounts := []Flag{
 		{Name: "total-amount", Kind: Amount, Help: "the price"},
 		{Name: "status", Kind: Status, Help: "its state"},
+		externalID,
 	}
 	changes := append([]Flag{
 		{Name: "customer-id", Kind: CustomerID, Help: "the customer"},

@@ -60,6 +60,7 @@ func customerCommands() Table {
 		{Name: "address", Kind: Address, Help: "the postal address; '' for none"},
 		{Name: "language", Kind: Language, Help: "the language to write in, like fr or en-GB; '' for unknown"},
 		{Name: "sales-id", Kind: OrNone(SalesID), Help: "the sales contact; '' for none"},
+		externalID,
 	}
 	changes := append([]Flag{
 		{Name: "company-name", Kind: Required(Text(nameLimit)), Help: "the company"},

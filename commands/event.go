@@ -67,6 +67,7 @@ func eventDetails() []Flag {
 		},
 		{Name: "attendees", Kind: OrNone(Count), Help: "the number of guests; '' for unknown"},
 		{Name: "comments", Kind: Note, Help: "notes, names of guests, in several lines; '' for none"},
+		externalID,
 	}
 }
 

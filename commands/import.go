@@ -112,7 +112,7 @@ func (m importable) keys() (keys []string) {
 		return nil
 	}
 	keys = []string{"id"}
-	for _, name := range []string{"email", "employee_number"} {
+	for _, name := range []string{"email", "employee_number", "external_id"} {
 		if m.target(name) != nil {
 			keys = append(keys, name)
 		}

@@ -69,6 +69,7 @@ var headersOf = map[string][]string{
 		"job title", "job", "job position", "organization title", "organization 1 title", "fonction", "poste",
 		"department", "departement", "service", "title",
 	},
+	"external_id":     {"external key", "id externe", "identifiant externe"},
 	"employee_number": {"employee", "number", "employee id", "matricule", "numero", "numero d employe"},
 }
 

@@ -273,6 +273,11 @@ func nothingToChange(in Input, c []Flag) error {
 	return usagef("nothing to change: give at least one of %s", strings.Join(names, ", "))
 }
 
+// externalID is the flag of a record's name in another program.
+var externalID = Flag{
+	Name: "external-id", Kind: OrNone(Token("TEXT")), Help: "its ID in another program, for imports; '' for none",
+}
+
 // asArg returns an argument with the name, kind and help of a flag.
 func asArg(f Flag) Arg { return Arg{Name: f.Name, Kind: f.Kind, Help: f.Help} }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -212,6 +213,9 @@ func (p *whereParser) typed(c repo.Column, text string) (value any, until time.T
 	case c.Type.Kind() == reflect.Bool:
 		value, err = readYes(text)
 	case c.Type.Kind() != reflect.String:
+		if n, err := strconv.ParseInt(text, 10, 64); err == nil { // also 0, which no record has as ID
+			return n, until, nil
+		}
 		if value, err = kind.Parse(p.session, text); err == nil {
 			if n, isInt := value.(int); isInt {
 				value = int64(n)

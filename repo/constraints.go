@@ -13,6 +13,8 @@ type wording struct {
 	text string
 }
 
+const invalidExternalID = "invalid --external-id: up to 100 letters, digits and _ . / : -"
+
 // wordings has every constraint that a user can break: those of tables, and names that functions of schema.sql use in a
 // raise. TestConstraintsHaveWords compares it with the schema.
 var wordings = map[string]wording{
@@ -82,10 +84,18 @@ var wordings = map[string]wording{
 	"saved_map_key":     {ErrConflict, "another map has this name"},
 	"view_role":         {ErrInvalid, "there is no role %s"},
 
-	"deleted_record":   {ErrNotFound, ""},
-	"request_pkey":     {ErrRepeated, ""},
-	"undo_changed":     {ErrConflict, "it has just been changed: nothing was undone"},
-	"undo_added":       {ErrConflict, "contracts and payments that were added are not deleted"},
+	"deleted_record":             {ErrNotFound, ""},
+	"request_pkey":               {ErrRepeated, ""},
+	"undo_changed":               {ErrConflict, "it has just been changed: nothing was undone"},
+	"customer_external_id":       {ErrConflict, "another customer has this external ID"},
+	"customer_external_id_check": {ErrInvalid, invalidExternalID},
+	"contract_external_id":       {ErrConflict, "another contract has this external ID"},
+	"contract_external_id_check": {ErrInvalid, invalidExternalID},
+	"event_external_id":          {ErrConflict, "another event has this external ID"},
+	"event_external_id_check":    {ErrInvalid, invalidExternalID},
+	"undo_added": {
+		ErrConflict, "a contract is only deleted as a draft of the last hour that nothing depends on",
+	},
 	"audit_undoes_key": {ErrConflict, "it has just been undone already"},
 }
 

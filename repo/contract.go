@@ -21,6 +21,7 @@ type Contract struct {
 	RemainingAmount Money      `db:"remaining_amount" sort:"index" by:"database"`
 	Status          string     `db:"status" sort:"index" show:"status" search:"words"`
 	SignedAt        *time.Time `db:"signed_at" sort:"index" by:"database" show:"detail"`
+	ExternalID      *string    `db:"external_id" sort:"-" show:"detail absent"` // its name in another program
 	CreatedAt       time.Time  `db:"created_at" sort:"index" show:"detail"`
 	UpdatedAt       time.Time  `db:"updated_at" sort:"index" show:"detail"`
 	DeletedAt       *time.Time `db:"deleted_at" show:"detail absent" sort:"-"`

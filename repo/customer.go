@@ -17,6 +17,7 @@ type Customer struct {
 	Address     string `db:"address" sealed:"customer.address" show:"detail"`
 	// BCP 47; empty: unknown
 	Language     string     `db:"language" sealed:"customer.language" search:"-" show:"detail"`
+	ExternalID   *string    `db:"external_id" sort:"-" show:"detail absent"` // its name in another program
 	SalesID      *int64     `db:"sales_id" show:"detail"`
 	SalesContact *string    `db:"sales_contact" show:"wide"`
 	CreatedAt    time.Time  `db:"created_at" sort:"index" show:"detail"` // first contact

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -27,6 +28,7 @@ var guesses = map[string][]guess{
 		guess{`%s like '\\001%%'::bytea`, `%s like '\\377%%'::bytea`}),
 	"timestamp with time zone":   numbers("timestamptz", "'2020-01-01 UTC'", "'2029-01-01 UTC'"),
 	"date":                       numbers("date", "'2020-01-01'", "'2029-01-01'"),
+	"interval":                   numbers("interval", "'5 hours'", "'77 days'"),
 	"boolean":                    {{"%s::text = 'true'", "%s::text = 'false'"}},
 	"bigint[]":                   lists("bigint", "7", "1234567"),
 	"numeric[]":                  lists("numeric", "7", "123456.78"),
@@ -181,9 +183,7 @@ func TestEstimatesTellNothing(t *testing.T) {
 	places := w.places()
 	for _, who := range []string{"", "admin", "manage", "sales2", "support2"} {
 		k := w.walk(t, who, nil)
-		if err := k.send("set statement_timeout = 0"); err != nil {
-			t.Fatal(err)
-		}
+		k.wait()
 		asked := 0
 		generic := read[int](w, "select current_setting('server_version_num')::int") >= 160000
 		for _, p := range places {
@@ -191,7 +191,7 @@ func TestEstimatesTellNothing(t *testing.T) {
 				t.Errorf("nothing to ask of %s.%s, %s", p.relation, p.name, p.kind)
 			}
 			forms := []string{"select 1 from %s x where %s"}
-			if who == "" {
+			if who == "" && slices.Contains(places, column{p.relation, "id", "bigint"}) {
 				forms = append(forms, "select 1 from %[1]s x join crm.users u on u.id = x.id and %[2]s")
 			}
 			if generic && who == "" {

@@ -36,6 +36,7 @@ type Event struct {
 	Status          string     `db:"status" show:"status wider"` // confirmed or canceled
 	// a canceled event has no support contact and cannot be changed
 	CanceledAt *time.Time `db:"canceled_at" sort:"-" show:"detail absent"`
+	ExternalID *string    `db:"external_id" sort:"-" show:"detail absent"` // its name in another program
 	CreatedAt  time.Time  `db:"created_at" sort:"index" show:"detail"`
 	UpdatedAt  time.Time  `db:"updated_at" sort:"index" show:"detail"`
 	DeletedAt  *time.Time `db:"deleted_at" show:"detail absent" sort:"-"`

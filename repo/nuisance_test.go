@@ -14,6 +14,7 @@ func TestCopyAgreesWithSelect(t *testing.T) {
 	compared := 0
 	for _, who := range append([]string{""}, people...) {
 		k := w.walk(t, who, nil)
+		k.wait()
 		for _, view := range append(readable, "customer_texts", "event_texts", "event_spans", "audits") {
 			copied, copyErr := k.conn.PgConn().Exec(t.Context(), "select count(*) from crm."+view).ReadAll()
 			var out strings.Builder
@@ -36,6 +37,7 @@ func TestHeldCursors(t *testing.T) {
 	w := newWorld(t)
 	w.records()
 	k := w.walk(t, "support2", nil)
+	k.wait()
 	if err := k.send("declare held cursor with hold for select id from crm.customers"); err != nil {
 		t.Fatal(err)
 	}

@@ -43,6 +43,14 @@ func (k *walker) connect() {
 	}
 }
 
+// wait lets the statements of this connection take as long as they take.
+func (k *walker) wait() {
+	k.t.Helper()
+	if err := k.send("set statement_timeout = 0"); err != nil {
+		k.t.Fatal(err)
+	}
+}
+
 // send runs statements in one message. Their results must contain no canary. It returns the first error.
 func (k *walker) send(sql string) error {
 	k.t.Helper()

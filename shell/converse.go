@@ -129,7 +129,7 @@ func (c *conversation) unlock(ctx context.Context) bool {
 	if !unlocked {
 		c.completer.forget()
 	}
-	go debug.FreeOSMemory() // as in greet
+	go debug.FreeOSMemory() // as in do
 	return unlocked
 }
 
@@ -182,12 +182,8 @@ func (c *conversation) remember(user string) {
 	}
 }
 
-// greet prints what awaits a user who has just signed in. It also gives back the memory that the password took
-// (argon2id, 64 MiB): the prompt may stay open all day.
+// greet prints what awaits a user who has just signed in.
 func (c *conversation) greet(ctx context.Context) {
-	if c.Session.Me != nil {
-		go debug.FreeOSMemory()
-	}
 	if c.Session.Me == nil || c.Quiet {
 		return
 	}

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"time"
 
 	"crm/commands"
@@ -92,6 +93,10 @@ func (sh *Shell) do(ctx context.Context, line string, typed bool) error {
 	answer, err := sh.dispatch(ctx, line, typed)
 	sh.did, sh.values = answer.Command, answer.Used
 	took := time.Since(began)
+	if now := sh.who(); now != before && now != 0 {
+		// Gives back the memory that the password took (argon2id, 64 MiB): the heap could grow to twice as much.
+		go debug.FreeOSMemory()
+	}
 	if err != nil && ctx.Err() != nil && !errors.Is(err, commands.ErrExit) && !errors.Is(err, repo.ErrUnanswered) &&
 		!errors.As(err, new(repo.Uncertain)) {
 		err = context.Canceled // replaces the command's own error of the cancellation

@@ -201,3 +201,15 @@ create index event_updated_at on event (updated_at, id);
 
 alter index event_search reset (fastupdate);
 alter index event_search set (gin_pending_list_limit = 4096);
+
+-- The name of a record in another program, by which an import finds it again.
+
+alter table customer add external_id text constraint customer_external_id_check
+	check (external_id ~ '^[A-Za-z0-9_][A-Za-z0-9_./:-]{0,99}$');
+create unique index customer_external_id on customer (external_id) where deleted_at is null;
+alter table contract add external_id text constraint contract_external_id_check
+	check (external_id ~ '^[A-Za-z0-9_][A-Za-z0-9_./:-]{0,99}$');
+create unique index contract_external_id on contract (external_id) where deleted_at is null;
+alter table event add external_id text constraint event_external_id_check
+	check (external_id ~ '^[A-Za-z0-9_][A-Za-z0-9_./:-]{0,99}$');
+create unique index event_external_id on event (external_id) where deleted_at is null;
