@@ -31,7 +31,9 @@ type Customer struct {
 	ContactPhones []string `db:"contact_phones" sealed:"contact.phone" search:"only" show:"hidden"`
 }
 
-var customers = entityOf[Customer]("customer", "customer", "customers", finder{sealed: true})
+var customers = entityOf[Customer]("customer", "customer", "customers", finder{
+	sealed: true, mentionedBy: mentionedBy{alone: "customer_texts"},
+})
 
 // A CustomerFilter narrows a list; zero values do not.
 type CustomerFilter struct {

@@ -101,6 +101,7 @@ customer INSERT(external_id,sales_id)
 customer SELECT(deleted_at,id)
 customer UPDATE(deleted_at,external_id,sales_id)
 customer_id_seq SELECT
+customer_texts SELECT
 customers SELECT
 event INSERT(attendees,comments,comments_tokens,contact_id,contract_id,end_date,external_id,location,location_tokens,name,name_tokens,start_date)
 event SELECT(canceled_at,deleted_at,id)

@@ -37,8 +37,8 @@ func othersHaveOwn(words []word, i int) bool {
 // receives a condition for their records; it lists IDs if they are few.
 func (db *DB) customersWith(view string, words []string, found func(customer squirrel.Sqlizer, few bool)) step {
 	sets := db.tokenSets(words)
-	offer := offered("customers", "customer_id_seq", sets, Page{Limit: fewCustomers}, squirrel.Expr("true"))
-	return step{toDollar{offer}, func(rows pgx.Rows) error {
+	offer := offered(customers.finder.alone, "customer_id_seq", sets, Page{Sort: "-"}, squirrel.Expr("true"))
+	return step{toDollar{squirrel.Expr("? limit ?", offer, fewCustomers+1)}, func(rows pgx.Rows) error {
 		ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
 		if len(ids) > fewCustomers {
 			found(holdsAny("tokens", sets), false)

@@ -57,27 +57,33 @@ type word struct {
 // mentions returns the candidates of a needle.
 func (db *DB) mentions(ctx context.Context, needle string, source mentionedBy) (mentions, error) {
 	m := mentions{mentionedBy: source}
-	var colleagues []User
-	if err := db.ask(ctx, step{users.from(), collect(&colleagues, users.row(db))}); err != nil {
-		return m, err
-	}
 	readings := db.readings(needle, source.total)
 	whole := make([]part, len(readings)) // customers that mention all words of a reading
 	words := make([][]word, len(readings))
-	lookups := []step{inOrder()}
+	var colleagues []User
+	own := func() { db.setOwn(words, readings, source, colleagues) }
+	own()
+	lookups := []step{{users.from(), collect(&colleagues, users.row(db))}}
+	// Records without texts: which words are looked up depends on the colleagues whose names match the others.
+	if source.alone == "" && slices.ContainsFunc(readings, func(r reading) bool { return len(r.words) > 1 }) {
+		if err := db.ask(ctx, lookups...); err != nil {
+			return m, err
+		}
+		own()
+		lookups = nil
+	}
+	lookups = append(lookups, inOrder())
 	for i, reading := range readings {
 		if reading.amount == nil {
 			found := func(customer squirrel.Sqlizer, few bool) { whole[i] = part{condition: customer, walk: !few} }
 			lookups = append(lookups, db.customersWith(source.view, reading.words, found))
-		}
-		for _, text := range reading.words {
-			words[i] = append(words[i], word{text: text, own: db.ownParts(text, source, colleagues)})
 		}
 		lookups = append(lookups, db.lookUp(words[i], source.view)...)
 	}
 	if err := db.ask(ctx, lookups...); err != nil {
 		return m, err
 	}
+	own()
 	for i, reading := range readings {
 		if reading.amount != nil {
 			m.parts = append(m.parts, amountPart(*reading.amount, words[i]))
@@ -86,6 +92,16 @@ func (db *DB) mentions(ctx context.Context, needle string, source mentionedBy) (
 		}
 	}
 	return m, nil
+}
+
+// setOwn sets the words of each reading and the ways to find them in a record itself.
+func (db *DB) setOwn(words [][]word, readings []reading, source mentionedBy, colleagues []User) {
+	for i, reading := range readings {
+		words[i] = slices.Grow(words[i], len(reading.words))[:len(reading.words)]
+		for j, text := range reading.words {
+			words[i][j].text, words[i][j].own = text, db.ownParts(text, source, colleagues)
+		}
+	}
 }
 
 // A reading is one interpretation of a needle: the words and runs of digits that a record must have, and an amount.

@@ -60,6 +60,7 @@ func TestSearchTokensAreInlined(t *testing.T) {
 		"select tokens from events":           "phone_tokens",
 		"select own_tokens, keys from events": "comments_tokens",
 		"select keys from event_texts":        "comments_tokens",
+		"select keys from customer_texts":     "phone_tokens",
 	} {
 		rows := ok[pgx.Rows](t)(w.pool.Query(t.Context(), "explain (verbose, costs off) "+sql))
 		plan := strings.Join(ok[[]string](t)(pgx.CollectRows(rows, pgx.RowTo[string])), "\n")

@@ -88,9 +88,13 @@ func (e entity[T]) candidates(
 
 // withTokens returns the condition for records that have all tokens of one of the sets.
 func (e entity[T]) withTokens(sets [][]int32, where squirrel.And) func(Page) squirrel.Sqlizer {
+	view := e.view
+	if len(where) == 0 && e.finder.alone != "" {
+		view = e.finder.alone
+	}
 	return func(p Page) squirrel.Sqlizer {
 		conditions := append(squirrel.And{isDeleted(p.Deleted)}, where...)
-		return squirrel.Expr("id = any(array(?))", offered(e.view, e.table+"_id_seq", sets, p, conditions))
+		return squirrel.Expr("id = any(array(?))", offered(view, e.table+"_id_seq", sets, p, conditions))
 	}
 }
 
