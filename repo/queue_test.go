@@ -15,7 +15,7 @@ func TestQueue(t *testing.T) {
 	for _, person := range []string{"admin", "sales1", "manage", "support1"} {
 		w.as(person)
 	}
-	tx, commit, rollback, err := w.db.Atomic(ctx)
+	tx, commit, _, err := w.db.Atomic(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,12 +60,13 @@ func TestQueue(t *testing.T) {
 		},
 	} {
 		before := w.checksums()
-		tx, _, rollback, err = w.db.Atomic(ctx)
+		inner, _, rollback, err := w.db.Atomic(ctx)
 		if err != nil {
 			t.Fatal(err)
 		}
+		tx = inner // of as
 		queue := &repo.Queue{}
-		err := errors.Join(queue.Add(ctx, as("sales1"), "customer", company(2), nil), fill(queue, as("sales1")))
+		err = errors.Join(queue.Add(ctx, as("sales1"), "customer", company(2), nil), fill(queue, as("sales1")))
 		if err == nil {
 			err = queue.Send(ctx)
 		}
