@@ -251,6 +251,7 @@ func TestLockedConversation(t *testing.T) {
 	d.prompt = "sales1 crm>"
 	d.run("login sales1@epic.example", "signed in")
 	d.send(writes)
+	d.waitLine("sales1 crm> " + writes) // the keys have restarted the idle time
 	locked("\x03")
 	d.send("\x03")
 	d.said(0, "signed out")
