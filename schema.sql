@@ -1946,6 +1946,10 @@ begin
 		perform check_contact(new.sales_id, 'sales');
 	end if;
 	new.remaining_amount := new.remaining_amount + new.total_amount - old.total_amount;
+	if new.remaining_amount < 0 and new.total_amount >= 0 and new.total_amount < old.total_amount then
+		raise exception using errcode = '23514', constraint = 'contract_overpaid', message = 'less than what was paid',
+			detail = new.id || ' ' || old.total_amount - old.remaining_amount;
+	end if;
 	if new.status <> old.status then
 		if (old.status, new.status) not in (
 			('to_send', 'pending'), ('to_send', 'signed'), ('to_send', 'canceled'),
@@ -2812,17 +2816,10 @@ begin
 	if exists (select from unnest(owners) o where within(judgement, array[o]) is not true) then
 		raise exception using errcode = '42501', message = 'not permitted';
 	end if;
-	if not taken <@ (sealed_columns('customer')::text[] || 'sales_id'::text) then
+	if not taken <@ (sealed_columns('customer')::text[] || array['sales_id', 'external_id']) then
 		raise exception using errcode = '42501', message = 'not a column that can be taken';
 	end if;
 	perform lead('customer', keep, 'merge', jsonb_build_object('other', other));
-	if taken <> '{}' then
-		execute format('update customer k set changed_in = -$1, %s from customer o where k.id = $2 and o.id = $3', (
-			select string_agg(format('%1$I = o.%1$I', name), ', ')
-			from unnest(taken || array(select t::text from unnest(token_columns('customer')) t
-				where left(t, -7) = any (taken))) name))
-		using caller.session_id, keep, other;
-	end if;
 	for child in select f.conrelid::regclass as tab, a.attname as link, trail_noun(f.conrelid) as noun,
 			exists (select from pg_attribute d where d.attrelid = f.conrelid and d.attname = 'deleted_at'
 				and not d.attisdropped) as marks
@@ -2847,6 +2844,13 @@ begin
 		end loop;
 	end loop;
 	update customer c set deleted_at = now(), changed_in = -caller.session_id where c.id = other;
+	if taken <> '{}' then -- now that the external ID is free
+		execute format('update customer k set changed_in = -$1, %s from customer o where k.id = $2 and o.id = $3', (
+			select string_agg(format('%1$I = o.%1$I', name), ', ')
+			from unnest(taken || array(select t::text from unnest(token_columns('customer')) t
+				where left(t, -7) = any (taken))) name))
+		using caller.session_id, keep, other;
+	end if;
 	perform set_config('crm.batch', '', true);
 	return moved;
 end $$;

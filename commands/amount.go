@@ -115,11 +115,18 @@ func spansAmount(s *Session, words []Word) int {
 	return 1
 }
 
-// inCurrency replaces the error of a payment that is too large by one with the amount as people read it.
+// inCurrency replaces the error of a payment that is too large, or of a total that is too small, by one with the amount
+// as people read it.
 func (s *Session) inCurrency(err error) error {
 	var over repo.Overpaid
-	if !errors.As(err, &over) {
-		return err
+	var below repo.BelowPaid
+	switch {
+	case errors.As(err, &over):
+		return &worded{"that is more than what remains to pay: " + toShow(s, over.Remains), "", err}
+	case errors.As(err, &below):
+		hint := fmt.Sprintf("contract payments %d lists them; contract update %[1]d --remaining-amount AMOUNT first takes "+
+			"back what was not paid", below.Contract)
+		return &worded{"invalid --total-amount: less than what was paid: " + toShow(s, below.Paid), hint, err}
 	}
-	return &worded{"that is more than what remains to pay: " + toShow(s, over.Remains), "", err}
+	return err
 }

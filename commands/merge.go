@@ -15,7 +15,7 @@ import (
 // taken is the kind of the fields that a merged customer takes from the other one: email=other,phone=other; its value
 // is a []string of columns.
 var taken = func() Kind {
-	fields := []string{"company_name", "full_name", "email", "phone", "address", "language", "sales_id"}
+	fields := []string{"company_name", "full_name", "email", "phone", "address", "language", "sales_id", "external_id"}
 	columns := Columns(fields...)
 	parse := columns.Parse
 	columns.Name = "FIELD=other,…"

@@ -3,6 +3,8 @@ package repo_test
 import (
 	"context"
 	"testing"
+
+	"crm/repo"
 )
 
 // A signed-in caller learns which user blocks a statement: without the right to view collaborators no name, without a
@@ -70,5 +72,81 @@ func TestBlockers(t *testing.T) {
 	holder.do("rollback")
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+}
+
+// Whatever record two users change at the same time, the one who waits learns on whom, and can cancel.
+func TestEveryWaitNamesItsHolder(t *testing.T) {
+	t.Parallel()
+	ctx, w := t.Context(), newWorld(t)
+	c := w.customer("sales1").ID
+	k := w.contract(c, 5000, "signed").ID
+	contact, event := w.contact(c).ID, w.event(k, "").ID
+	note := ok[repo.Note](t)(w.as("admin").AddNote(ctx, "customer", c, repo.Change{"text": "x"})).ID
+	ok[repo.Tag](t)(w.as("admin").AddTag(ctx, "customer", c, "old"))
+	view := ok[repo.View](t)(w.as("admin").AddView(ctx, "mine", "inbox")).ID
+	phone := repo.Change{"phone": "+33611111111"}
+	admin := w.signers["admin"].Token
+	for name, change := range map[string]func(db *repo.DB, ctx context.Context) error{
+		"customer": func(db *repo.DB, ctx context.Context) error { return failed(db.UpdateCustomer(ctx, c, phone)) },
+		"contact":  func(db *repo.DB, ctx context.Context) error { return failed(db.UpdateContact(ctx, contact, phone)) },
+		"first contact": func(db *repo.DB, ctx context.Context) error {
+			return failed(db.UpdateContact(ctx, contact, repo.Change{"first": true}))
+		},
+		"contract": func(db *repo.DB, ctx context.Context) error {
+			return failed(db.UpdateContract(ctx, k, repo.Change{"total_amount": repo.Money(6000)}))
+		},
+		"payment": func(db *repo.DB, ctx context.Context) error { return failed(db.PayContract(ctx, k, 5, nil)) },
+		"event": func(db *repo.DB, ctx context.Context) error {
+			return failed(db.UpdateEvent(ctx, event, repo.Change{"location": "Lyon"}))
+		},
+		"note": func(db *repo.DB, ctx context.Context) error {
+			return failed(db.UpdateNote(ctx, note, repo.Change{"text": "y"}))
+		},
+		"tag":       func(db *repo.DB, ctx context.Context) error { return failed(db.AddTag(ctx, "customer", c, "new")) },
+		"other tag": func(db *repo.DB, ctx context.Context) error { return failed(db.RemoveTag(ctx, "customer", c, "old")) },
+		"user": func(db *repo.DB, ctx context.Context) error {
+			return failed(db.UpdateUser(ctx, w.ids["support2"], repo.Change{"last_name": "Moss"}, nil))
+		},
+		"view": func(db *repo.DB, ctx context.Context) error {
+			return failed(db.UpdateView(ctx, view, repo.Change{"command": "tag list"}))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			blocked := make(chan []repo.Blocker, 1)
+			open := func() *repo.DB {
+				db := ok[*repo.DB](t)(repo.Open(repo.Config{
+					URL: appURL(w.database), Schema: "crm", Vault: w.vault,
+					Blocked: func(found []repo.Blocker) { blocked <- found },
+				}))
+				t.Cleanup(db.Close)
+				return db.As(admin)
+			}
+			held, _, release, err := open().Atomic(ctx)
+			if err == nil {
+				err = change(held, ctx)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			db, done := open(), make(chan error, 1)
+			waits, cancel := context.WithCancel(ctx)
+			defer cancel()
+			go func() { done <- change(db, waits) }()
+			select {
+			case err := <-done:
+				t.Fatalf("the change did not wait: %v", err)
+			case found := <-blocked:
+				if len(found) != 1 || !found[0].Own || found[0].Name == nil {
+					t.Errorf("it waits for %+v", found)
+				}
+			}
+			cancel()
+			is(t, <-done, context.Canceled, "the canceled change")
+			if err := release(ctx); err != nil {
+				t.Fatal(err)
+			}
+			is(t, change(db, ctx), nil, "the change afterwards")
+		})
 	}
 }

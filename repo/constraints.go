@@ -1,6 +1,7 @@
 package repo
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -48,7 +49,6 @@ var wordings = map[string]wording{
 	"contract_total_positive":        {ErrInvalid, "invalid --total-amount: at least 0"},
 	"contract_unpriced":              {ErrInvalid, "invalid --total-amount: a signed contract has a total above 0"},
 	"contract_remaining_above_total": {ErrInvalid, "invalid --remaining-amount: more than the total"},
-	"contract_overpaid":              {ErrConflict, "invalid --total-amount: less than what was paid"},
 	"contract_finished_unpaid": {
 		ErrConflict, "a finished contract has nothing left to pay: pay what remains first",
 	},
@@ -109,6 +109,12 @@ var explained = map[string]func(detail string) error{
 	"payment_too_much": func(detail string) error {
 		remains, _ := ParseMoney(detail)
 		return Overpaid{remains}
+	},
+	"contract_overpaid": func(detail string) error {
+		id, text, _ := strings.Cut(detail, " ")
+		contract, _ := strconv.ParseInt(id, 10, 64)
+		paid, _ := ParseMoney(text)
+		return BelowPaid{contract, paid}
 	},
 }
 

@@ -70,7 +70,11 @@ func (db *DB) Contracts(ctx context.Context, f ContractFilter) (List[Contract], 
 		where = append(where, squirrel.Expr("remaining_amount > 0 and status <> 'canceled'"))
 	}
 	if f.Tag != "" {
-		where = append(where, tagged(contracts.noun, f.Tag))
+		has, err := db.tagged(ctx, contracts.noun, f.Tag)
+		if err != nil {
+			return List[Contract]{}, err
+		}
+		where = append(where, has)
 	}
 	return contracts.search(ctx, db, where, f.Page, contracts.sorts())
 }

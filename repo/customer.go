@@ -49,7 +49,11 @@ func (db *DB) Customers(ctx context.Context, f CustomerFilter) (List[Customer], 
 		where = append(where, squirrel.Eq{"sales_id": f.SalesID})
 	}
 	if f.Tag != "" {
-		where = append(where, tagged(customers.noun, f.Tag))
+		has, err := db.tagged(ctx, customers.noun, f.Tag)
+		if err != nil {
+			return List[Customer]{}, err
+		}
+		where = append(where, has)
 	}
 	return customers.search(ctx, db, where, f.Page, customers.sorts())
 }

@@ -52,6 +52,19 @@ func (e Overpaid) Error() string {
 // Is makes errors.Is(err, ErrConflict) true.
 func (e Overpaid) Is(target error) bool { return target == ErrConflict }
 
+// BelowPaid is the ErrConflict of a total below the amount that was paid.
+type BelowPaid struct {
+	Contract int64
+	Paid     Money
+}
+
+func (e BelowPaid) Error() string {
+	return fmt.Sprintf("invalid --total-amount: less than what was paid: %s", e.Paid)
+}
+
+// Is makes errors.Is(err, ErrConflict) true.
+func (e BelowPaid) Is(target error) bool { return target == ErrConflict }
+
 // said is an error with a text for users. It unwraps to its sentinel but does not repeat its text.
 type said struct {
 	text string

@@ -105,7 +105,11 @@ func (db *DB) Events(ctx context.Context, f EventFilter) (List[Event], error) {
 		add(squirrel.Expr("coalesce(start_date, 'infinity') < ?", *f.To))
 	}
 	if f.Tag != "" {
-		add(tagged(events.noun, f.Tag))
+		has, err := db.tagged(ctx, events.noun, f.Tag)
+		if err != nil {
+			return List[Event]{}, err
+		}
+		add(has)
 	}
 	return events.search(ctx, db, where, f.Page, sorts)
 }

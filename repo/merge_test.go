@@ -13,7 +13,7 @@ func TestMergeCustomers(t *testing.T) {
 	ctx, w := t.Context(), newWorld(t)
 	sales, admin := w.as("sales1"), w.as("admin")
 	keep, other := w.customer("sales1").ID, w.customer("sales1").ID
-	zebra := repo.Change{"phone": "+33699999999", "company_name": "Zebra"}
+	zebra := repo.Change{"phone": "+33699999999", "company_name": "Zebra", "external_id": "Z-1"}
 	ok[repo.Customer](t)(sales.UpdateCustomer(ctx, other, zebra))
 	quentin := repo.Change{"customer_id": other, "full_name": "Quentin Rare"}
 	contact := ok[repo.Contact](t)(sales.AddContact(ctx, quentin)).ID
@@ -30,11 +30,11 @@ func TestMergeCustomers(t *testing.T) {
 				from (select id, name, customer_id, deleted_at from tag) t`)
 	}
 	before := state()
-	merged, moved, err := sales.MergeCustomers(ctx, keep, other, []string{"phone"})
+	merged, moved, err := sales.MergeCustomers(ctx, keep, other, []string{"phone", "external_id"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if merged.Phone != "+33699999999" || merged.CompanyName != "Company of sales1" ||
+	if merged.Phone != "+33699999999" || *merged.ExternalID != "Z-1" || merged.CompanyName != "Company of sales1" ||
 		moved["contract"] != 1 || moved["contact"] != 1 || moved["tag"] != 1 {
 		t.Errorf("merged is %+v, moved %v", merged, moved)
 	}

@@ -2,6 +2,7 @@ package repo
 
 import (
 	"context"
+	"slices"
 
 	"github.com/Masterminds/squirrel"
 	"github.com/jackc/pgx/v5"
@@ -44,18 +45,26 @@ func (db *DB) AddTag(ctx context.Context, noun string, id int64, name string) (T
 	return tags.add(ctx, db, Change{noun + "_id": id, "name": name})
 }
 
-// RemoveTag takes a tag off a record. ErrNotFound if it does not have it.
+// RemoveTag takes a tag off a record, in any spelling of its name. ErrNotFound if the record does not have it.
 func (db *DB) RemoveTag(ctx context.Context, noun string, id int64, name string) (Tag, error) {
-	live := squirrel.Eq{noun + "_id": id, "name": name, "deleted_at": nil}
-	tag, err := one(ctx, db, tags.from().Where(live), tags.row(db))
+	found, err := list(ctx, db, tags.from().Where(squirrel.Eq{noun + "_id": id, "deleted_at": nil}), tags.row(db))
 	if err != nil {
 		return Tag{}, err
 	}
-	return tags.mark(ctx, db, tag.ID, true)
+	at := slices.IndexFunc(found, func(t Tag) bool { return t.Name == name })
+	if at < 0 {
+		at = slices.IndexFunc(found, func(t Tag) bool { return db.vault.Same(t.Name, name) })
+	}
+	if at < 0 {
+		return Tag{}, ErrNotFound
+	}
+	return tags.mark(ctx, db, found[at].ID, true)
 }
 
-// tagged is the condition for the records of a noun that have a tag.
-func tagged(noun, name string) squirrel.Sqlizer {
-	return squirrel.Expr("id = any(array(select record_id from tags where name = ? and noun = ? and deleted_at "+
-		"is null))", name, noun)
+// tagged returns the condition for the records of a noun that have a tag, in any spelling of its name: koeln finds köln.
+func (db *DB) tagged(ctx context.Context, noun, name string) (squirrel.Sqlizer, error) {
+	names, err := list(ctx, db, sq().Select("distinct name").From(tags.view), pgx.RowTo[string])
+	names = slices.DeleteFunc(names, func(n string) bool { return !db.vault.Same(n, name) })
+	return squirrel.Expr("id = any(array(select record_id from tags where name = any(?) and noun = ? and deleted_at "+
+		"is null))", names, noun), err
 }
