@@ -2969,8 +2969,8 @@ declare
 	caller    identity := me();
 	led       audit := (select a from audit a where a.id = of_entry and a.collaborator_id = caller.id
 		and leads(a.action) and a.undoes is null);
-	judgement identity := judged(case led.action when 'hand-over' then 'user.handover' when 'merge' then 'customer.merge'
-		end);
+	judgement identity := judged(case led.action when 'hand-over' then 'user.handover'
+		when 'merge' then 'customer.merge' end);
 	needed    text; -- the action of the judgement, for changes that are no part of a hand-over or merge
 	change    audit;
 	tab       regclass;
