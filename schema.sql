@@ -2946,6 +2946,23 @@ language sql stable security definer set search_path = :"schema", pg_temp as $$
 	order by b.id desc
 $$;
 
+-- Returns the verb of the action that undoes a change; guard() judges the same.
+create function undoing(change audit) returns text
+language sql immutable parallel safe
+return case when change.action = 'update' then 'update' when change.before ? 'canceled_at' then 'cancel'
+	else 'delete' end;
+
+-- Reports whether a change was made by the hand-over or merge that leads it: of the collaborator's records, or of the
+-- two customers and theirs. kept is the record now. Other changes can be added to them (see trail()), and are undone
+-- with the right to change their records only.
+create function is_part(led audit, change audit, kept jsonb) returns boolean
+language sql immutable parallel safe
+return coalesce(case led.action
+	when 'hand-over' then change.entity in ('customer', 'contract', 'event')
+		and led.entity_id = (coalesce(change.before->>'sales_id', change.before->>'support_id'))::bigint
+	when 'merge' then (case change.entity when 'customer' then change.entity_id else (kept->>'customer_id')::bigint end)
+		in (led.entity_id, (led.after->>'other')::bigint) end, false);
+
 -- Undoes all changes that an entry of the caller leads and returns their number. It needs the right to make them. The
 -- values come from the trail. The trail has no search tokens, so tokens has the values of their columns by change:
 -- {"12": {"email_tokens": [1, 2]}}. Of an import, it deletes contracts only while they are drafts of the last hour on
@@ -2957,15 +2974,15 @@ declare
 	led       audit := (select a from audit a where a.id = of_entry and a.collaborator_id = caller.id
 		and leads(a.action) and a.undoes is null);
 	judgement identity := judged(case led.action when 'hand-over' then 'user.handover'
-		when 'merge' then 'customer.merge' else led.entity || '.update' end);
+		when 'merge' then 'customer.merge' end);
+	needed    text; -- the action of the judgement, for changes that are no part of a hand-over or merge
 	change    audit;
 	tab       regclass;
 	row       jsonb;
 	former    jsonb;
 	taken     bigint := 0;
 begin
-	if led.id is null or judgement.reach is null and led.action <> 'import'
-		or led.action = 'hand-over' and judgement.reach <> 0
+	if led.id is null or led.action = 'hand-over' and judgement.reach is distinct from 0
 		or led.action = 'merge' and within(judgement,
 			array[(select c.sales_id from customer c where c.id = led.entity_id)]) is not true then
 		raise exception using errcode = '42501', message = 'not permitted';
@@ -3001,13 +3018,16 @@ begin
 			and not (row->>'status' in ('to_send', 'pending') and is_fresh(change)) then
 			raise exception using errcode = '23514', constraint = 'undo_added', message = 'this is not deleted';
 		end if;
-		if (case when change.action = 'add'
-				then (judged(change.entity || '.delete')).reach is distinct from 0 and not is_fresh(change)
-			when led.action in ('hand-over', 'merge') then false
-			else judgement.reach is null or judgement.reach <> 0
-				and within(judgement, owners_of(change.entity, row)) is not true end)
-		then
-			raise exception using errcode = '42501', message = 'not permitted';
+		if not is_part(led, change, row) then
+			if needed is distinct from change.entity || '.' || undoing(change) then
+				needed := change.entity || '.' || undoing(change);
+				judgement := judged(needed);
+			end if;
+			if (case when change.action = 'add' then judgement.reach is distinct from 0 and not is_fresh(change)
+				else judgement.reach is null or judgement.reach <> 0
+					and within(judgement, owners_of(change.entity, row)) is not true end) then
+				raise exception using errcode = '42501', message = 'not permitted';
+			end if;
 		end if;
 		former := (select coalesce(jsonb_object_agg(w.key,
 			case when w.key = any (sealed_in(change.entity)) then to_jsonb(split_part(w.value #>> '{}', ' ', 1))

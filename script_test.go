@@ -45,6 +45,7 @@ import (
 //	enrol WHO        gives WHO a second factor with the recovery codes abcd… and abcd…2222; unused forgets which
 //	                 codes were used
 //	release N        puts the database and keyset of the first program of schema version N in the place of the demo's
+//	forge NAME LINE  shares a view with all whose command is LINE, past the program's checks
 //	code FILE [N]    writes the code that the device of the last enrol shows in N steps; it is $CODE too
 func TestScripts(t *testing.T) {
 	keyset, err := demo()
@@ -101,6 +102,7 @@ func TestScripts(t *testing.T) {
 			},
 			"nowhere": func(ts *testscript.TestScript, neg bool, args []string) { runNowhere(ts, args[0]) },
 			"bytes":   func(ts *testscript.TestScript, neg bool, args []string) { runBytes(ts, args) },
+			"forge":   func(ts *testscript.TestScript, neg bool, args []string) { runForge(ts, args[0], args[1]) },
 			"once":    func(ts *testscript.TestScript, neg bool, args []string) { runOnce(ts, args[0], args[1]) },
 			"release": func(ts *testscript.TestScript, neg bool, args []string) { runRelease(ts, args[0]) },
 			"enrol":   func(ts *testscript.TestScript, neg bool, args []string) { runEnrol(ts, args[0]) },
@@ -190,6 +192,16 @@ func answer(ts *testscript.TestScript, statement string) string {
 		ts.Fatalf("sql: %v", err)
 	}
 	return out.String()
+}
+
+// runForge writes a view as a collaborator could with raw SQL and the keyset.
+func runForge(ts *testscript.TestScript, name, line string) {
+	keyring, err := security.NewKeyring([]byte(ts.Getenv("CRM_KEYSET")))
+	ts.Check(err)
+	command, _, err := keyring.Seal("saved_view.command", line)
+	ts.Check(err)
+	add := fmt.Sprintf(`insert into saved_view (name, command, shared_with) values ('%s', '\x%x', 'all')`, name, command)
+	ts.Check(query(io.Discard, ts.Getenv("ADMIN_URL"), add))
 }
 
 // runPooler makes crm connect through a pooler in transaction mode.

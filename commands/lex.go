@@ -57,6 +57,9 @@ type Word struct {
 // IsFlag reports whether the word is a flag, or the -- that ends flags.
 func (w Word) IsFlag() bool { return !w.Quoted && strings.HasPrefix(w.Value, "--") }
 
+// begins reports whether the word begins with a sign, | or >, that is no text.
+func (w Word) begins(sign string) bool { return !w.Quoted && strings.HasPrefix(w.Value, sign) }
+
 // Split returns the words of a text. It returns ErrUsage for text that is not UTF-8 and for control characters other
 // than tabs and line breaks, and Incomplete if a quote or a backslash is left open. It skips a byte order mark at the
 // beginning.

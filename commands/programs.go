@@ -38,7 +38,7 @@ func isNoProgram(name string) bool {
 
 // pipeSign is the index of the first | that is no text; -1 if there is none.
 func pipeSign(words []Word) int {
-	return slices.IndexFunc(words, func(w Word) bool { return !w.Quoted && strings.HasPrefix(w.Value, "|") })
+	return slices.IndexFunc(words, func(w Word) bool { return w.begins("|") })
 }
 
 // cutPrograms returns the words of a command and the programs that read its answer, each with its arguments. A command
@@ -50,7 +50,7 @@ func (s *Session) cutPrograms(c Command, words []Word) (rest []Word, programs []
 	}
 	rest = words[:at]
 	for _, w := range words[at:] {
-		text, isSign := w.Value, !w.Quoted && strings.HasPrefix(w.Value, "|")
+		text, isSign := w.Value, w.begins("|")
 		if isSign {
 			programs = append(programs, nil)
 			text = text[len("|"):]

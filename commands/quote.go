@@ -7,12 +7,12 @@ import (
 	"unicode/utf8"
 )
 
-// Quote returns the value as one word for Split, in quotes if it needs them. The word is never taken for a flag or a
-// comment. Quote does not make valid what Split refuses.
+// Quote returns the value as one word for Split, in quotes if it needs them. The word is never taken for a flag, a
+// comment, or the | or > before a program or file. Quote does not make valid what Split refuses.
 func Quote(value string) string {
 	first, _ := utf8.DecodeRuneInString(value)
 	misread := strings.HasPrefix(value, "#") || strings.HasPrefix(value, "--") ||
-		strings.HasPrefix(value, byteOrderMark) ||
+		strings.HasPrefix(value, "|") || strings.HasPrefix(value, ">") || strings.HasPrefix(value, byteOrderMark) ||
 		strings.HasSuffix(value, ";") || closers(first) != ""
 	switch {
 	case value != "" && !misread && !strings.ContainsAny(value, " \t\r\n\\\u00a0\u202f"):

@@ -21,7 +21,7 @@ func (s *Session) Redirection(line string, typed bool) (r Redirection, ok bool, 
 	if err != nil {
 		return r, false, nil // Dispatch returns the error
 	}
-	at := slices.IndexFunc(words, func(w Word) bool { return !w.Quoted && strings.HasPrefix(w.Value, ">") })
+	at := slices.IndexFunc(words, func(w Word) bool { return w.begins(">") })
 	if at < 1 {
 		return r, false, nil
 	}

@@ -19,15 +19,39 @@ import (
 // placeholder is $1 to $9, or $@ for all arguments with blanks between them.
 var placeholder = regexp.MustCompile(`\$[1-9@]`)
 
-// isViewable reports whether a view may hold the command: it only reads, and writes nothing to the machine that runs
-// it. What others share may so neither change a record nor a file of those who run it.
-func (c Command) isViewable() bool {
-	_, verb, _ := strings.Cut(string(c.Needs), ".")
-	return verb == "view" && !c.exports && c.StandsFor == nil
-}
+// A trespass is what a view may not hold, and why.
+type trespass struct{ what, why, hint string }
 
 // toFile are flags that write the answer of a command to a file.
 var toFile = []string{"out", "force"}
+
+// trespass returns what forbids a view to hold the command with the words after its name; what is empty if nothing
+// does. The command only reads, and hands its answer neither to a file nor to a program. So what others share changes
+// neither a record nor a file of those who run it. It is checked when a view runs, too: others can write one with raw
+// SQL.
+func (c Command) trespass(s *Session, rest []Word) (t trespass, bound binder, err error) {
+	bound = binder{session: s, command: c, flags: c.AllFlags()}
+	if _, verb, _ := strings.Cut(string(c.Needs), "."); verb != "view" || c.exports || c.StandsFor != nil {
+		return trespass{c.Name, "a view only reads", "alias gives any command a name, for yourself"}, bound, nil
+	}
+	for _, w := range rest {
+		if w.begins("|") || w.begins(">") {
+			return trespass{
+				show(w.Value), "a view names no file and no program",
+				"a | or > that is text needs quotes; view NAME > FILE writes the answer to a file",
+			}, bound, nil
+		}
+	}
+	if err := bound.bind(rest); err != nil {
+		return t, bound, err
+	}
+	for _, g := range bound.bindings {
+		if slices.Contains(toFile, strings.TrimPrefix(g.label, "--")) || g.kind.Files {
+			return trespass{g.label, "a view names no file", "view NAME --out FILE writes to one"}, bound, nil
+		}
+	}
+	return t, bound, nil
+}
 
 // saveable checks a command for a view and returns it with its name in full.
 func (s *Session) saveable(line string) (string, error) {
@@ -47,9 +71,6 @@ func (s *Session) saveable(line string) (string, error) {
 		return "", err
 	case !s.May(c.Needs):
 		return "", forbidden(s, c.Name)
-	case !c.isViewable():
-		return "", usageHint("alias gives any command a name, for yourself", "%s cannot be saved: a view only reads",
-			c.Name)
 	case wantsHelp(rest):
 		return "", usagef("--help cannot be saved")
 	}
@@ -68,20 +89,18 @@ func (s *Session) saveable(line string) (string, error) {
 
 // checkTemplate checks the words after a command's name, except for values with placeholders.
 func (c Command) checkTemplate(s *Session, rest []Word) error {
-	b := binder{session: s, command: c, flags: c.AllFlags()}
-	if err := b.bind(rest); err != nil {
+	t, b, err := c.trespass(s, rest)
+	if err != nil {
 		return err
+	}
+	if t.what != "" {
+		return usageHint(t.hint, "%s cannot be saved: %s", t.what, t.why)
 	}
 	if err := b.needs(b.missing()); err != nil {
 		return err
 	}
-	for _, g := range b.bindings {
-		if slices.Contains(toFile, strings.TrimPrefix(g.label, "--")) || g.kind.Files {
-			return usageHint("view NAME --out FILE writes to one", "%s cannot be saved: a view names no file", g.label)
-		}
-	}
 	b.bindings = slices.DeleteFunc(b.bindings, func(g binding) bool { return placeholder.MatchString(g.text) })
-	_, err := b.read()
+	_, err = b.read()
 	return err
 }
 
@@ -132,8 +151,12 @@ func (s *Session) view(ctx context.Context, rest []Word) ([]Word, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !c.isViewable() {
-		return nil, usagef("the view %s cannot run: %s does not only read", v.Name, c.Name)
+	t, _, err := c.trespass(s, own)
+	if err != nil {
+		return nil, err
+	}
+	if t.what != "" {
+		return nil, usagef("the view %s cannot run %s: %s", v.Name, t.what, t.why)
 	}
 	name := words[:len(words)-len(own)]
 	if own, err = c.substitute(c.without(own, more), args); err != nil {

@@ -29,10 +29,15 @@ func (f *File) readCards(head []byte) error {
 	if err != nil {
 		return err
 	}
-	lines, line := bufio.NewReader(text), 0
+	limited := &limitedReader{r: text}
+	lines, line := bufio.NewReader(limited), 0
 	f.Header = Row{0, cardColumns}
 	f.next = func() (Row, error) {
+		limited.left = mostCard
 		begin, card, err := nextCard(lines, &line)
+		if errors.Is(err, errLong) {
+			err = problem("", "has a vCard on line %d that is too large", max(begin, 1))
+		}
 		if err != nil {
 			return Row{}, err
 		}
@@ -56,7 +61,7 @@ func nextCard(lines *bufio.Reader, line *int) (begin int, card string, err error
 			if errors.Is(err, io.EOF) && b.Len() > 0 {
 				return 0, "", problem("", "has a vCard on line %d without an end", begin)
 			}
-			return 0, "", err
+			return begin, "", err
 		}
 		*line++
 		text = strings.TrimRight(text, "\r\n")
@@ -69,9 +74,6 @@ func nextCard(lines *bufio.Reader, line *int) (begin int, card string, err error
 				return 0, "", problem("", "has no vCard on line %d", *line)
 			}
 			begin = *line
-		}
-		if b.Len()+len(text) > mostCard {
-			return 0, "", problem("", "has a vCard on line %d that is too large", begin)
 		}
 		soft := strings.HasSuffix(text, "=") && (joins || strings.Contains(strings.ToUpper(text), "QUOTED-PRINTABLE"))
 		if !joins {

@@ -90,6 +90,10 @@ func TestText(t *testing.T) {
 
 // A file that cannot be read is refused with a text that names the place.
 func TestMalformed(t *testing.T) {
+	keys := make([]string, mostKeys+1)
+	for i := range keys {
+		keys[i] = fmt.Sprintf(`"k%d":1`, i)
+	}
 	long := "a,b\n1,2\n\"open,2\n" + strings.Repeat("3,4\n", 1<<19)
 	for content, want := range map[string]string{
 		"":                                    "is empty",
@@ -109,8 +113,10 @@ func TestMalformed(t *testing.T) {
 		"{\"a\":1}\n[]":                       "something else than an object behind record 1",
 		"[]":                                  "has no records",
 		`{"a":"` + strings.Repeat("x", 2<<20): "has a record of more than 1024 KiB, number 1",
+		"{" + strings.Join(keys, ",") + "}":   "more than 1000 different keys",
 		"BEGIN:VCARD\nFN:A\n":                 "without an end",
-		"BEGIN:VCARD\nEND:VCARD\nFN:A":        "no vCard on line 3",
+		"BEGIN:VCARD\n" + strings.Repeat("x", mostCard+1<<20): "a vCard on line 1 that is too large",
+		"BEGIN:VCARD\nEND:VCARD\nFN:A":                        "no vCard on line 3",
 	} {
 		_, err := read(write(t, "a.xlsx", content))
 		var p *Problem
@@ -118,8 +124,10 @@ func TestMalformed(t *testing.T) {
 			t.Errorf("%.20q: %v, want %q", content, err, want)
 		}
 	}
-	if _, err := read(t.TempDir()); err == nil || !strings.Contains(err.Error(), "is no file") {
-		t.Error(err)
+	for _, path := range []string{t.TempDir(), os.DevNull} {
+		if _, err := read(path); err == nil || !strings.Contains(err.Error(), "is no file") {
+			t.Errorf("%s: %v", path, err)
+		}
 	}
 }
 

@@ -16,6 +16,9 @@ import (
 // objects matches the beginning of such a file.
 var objects = regexp.MustCompile(`^(\[\s*\{|\[\s*\]|\{\s*")`)
 
+// mostKeys is the number of different keys that the objects of a file may have: each row has a cell for every one.
+const mostKeys = 1000
+
 var errNoObject = errors.New("no object")
 
 // An objectReader reads the objects of a file.
@@ -104,7 +107,7 @@ func (f *File) readJSON(head []byte) error {
 		return err
 	}
 	place := map[string]int{}
-	for err == nil {
+	for err == nil && len(place) <= mostKeys {
 		err = objects.next(func(key, _ string) {
 			if _, known := place[key]; !known {
 				place[key] = len(place)
@@ -113,6 +116,8 @@ func (f *File) readJSON(head []byte) error {
 		})
 	}
 	switch {
+	case len(place) > mostKeys:
+		return problem("", "has records with more than %d different keys", mostKeys)
 	case !errors.Is(err, io.EOF):
 		return malformedJSON(err, objects.count)
 	case len(place) == 0:

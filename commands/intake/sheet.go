@@ -46,6 +46,9 @@ func problem(hint, format string, args ...any) error {
 
 // Open opens a file and reads its header. It recognises the format by the content.
 func Open(path string) (*File, error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() { // opening a pipe would wait for a writer
+		return nil, problem("save it as a file first", "%s is no file", path)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, problem("", "%s cannot be read: %v", path, reason(err))
@@ -80,11 +83,8 @@ const most = 64 << 10 // bytes from which the kind of a file is recognised
 
 func open(path string, f *os.File) (*File, error) {
 	info, err := f.Stat()
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case !info.Mode().IsRegular():
-		return nil, problem("save it as a file first", "is no file")
 	}
 	head := make([]byte, most)
 	n, err := io.ReadFull(f, head)

@@ -43,6 +43,7 @@ func (f *File) readWorkbook(name string) error {
 	if err != nil {
 		return errors.Join(problem("", "has no rows in its first sheet"), book.Close())
 	}
+	f.close = func() error { return errors.Join(rows.Close(), shown.Close(), book.Close()) }
 	f.Unit, f.Date = "row", datesOf(book)
 	line := 0
 	f.rows = func() (int64, int64) { return int64(line), total }
@@ -67,7 +68,7 @@ func (f *File) readWorkbook(name string) error {
 		err = problem("", "has no rows in its first sheet")
 	}
 	if err != nil {
-		return errors.Join(err, book.Close())
+		return errors.Join(err, f.close())
 	}
 	return nil
 }
@@ -113,7 +114,7 @@ func (f *File) isWorkbook() error {
 	}
 	size, isBook := uint64(0), false
 	for _, part := range archive.File {
-		size += part.UncompressedSize64
+		size += min(part.UncompressedSize64, mostUnzipped+1) // a sum that cannot overflow
 		isBook = isBook || part.Name == "xl/workbook.xml"
 	}
 	switch {
