@@ -173,7 +173,7 @@ func (db *DB) matchingEvents(ctx context.Context, needle string, limit int) ([]E
 
 // eventsByTexts returns the first live events whose own texts match.
 func (db *DB) eventsByTexts(ctx context.Context, needle string, limit int) (List[Event], error) {
-	m := mentions{events.finder.mentionedBy, []part{{sets: db.vault.PlainNeedle(needle)}}}
+	m := mentions{mentionedBy: events.finder.mentionedBy, parts: []part{{sets: db.vault.PlainNeedle(needle)}}}
 	fetch := func(p Page) (List[Event], error) {
 		return events.page(ctx, db, events.from().Where(m.candidates(p, nil)), p, events.sorts())
 	}

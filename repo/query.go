@@ -123,13 +123,13 @@ func listPage[T any](
 	q = q.Where(isDeleted(p.Deleted))
 	found := List[T]{Total: -1}
 	var steps []step
-	if p.Search != "" {
-		steps = append(steps, inOrder())
-	}
 	page := step{ordered(q, view, p, sorts), collect(&found.Rows, row)}
-	if p.byID() || p.indexed {
+	switch {
+	case p.Search != "":
+		steps = append(steps, inOrder(), page)
+	case p.byID() || p.indexed:
 		steps = append(steps, stopEarly(), page)
-	} else {
+	default:
 		steps = append(steps, page, stopEarly()) // a page in another order reads all rows anyway
 	}
 	if p.Count {
