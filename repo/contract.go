@@ -27,7 +27,7 @@ type Contract struct {
 	DeletedAt       *time.Time `db:"deleted_at" show:"detail absent" sort:"-"`
 }
 
-var contracts = entityOf[Contract]("contract", "contract", "contracts", finder{mentionedBy: mentionedBy{
+var contracts = entityOf[Contract]("contract", "contract", "contracts", finder{own: "own_contracts", mentionedBy: mentionedBy{
 	view: "contracts", sequence: "contract_id_seq", contact: "sales_id", states: ContractStatuses(), total: true,
 }})
 
@@ -72,6 +72,7 @@ func (db *DB) Contracts(ctx context.Context, f ContractFilter) (List[Contract], 
 	if f.Tag != "" {
 		where = append(where, tagged(contracts.noun, f.Tag))
 	}
+	f.own = f.Mine == 0
 	return contracts.search(ctx, db, where, f.Page, contracts.sorts())
 }
 

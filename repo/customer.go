@@ -32,7 +32,7 @@ type Customer struct {
 }
 
 var customers = entityOf[Customer]("customer", "customer", "customers", finder{
-	sealed: true, mentionedBy: mentionedBy{alone: "customer_texts"},
+	own: "own_customers", sealed: true, mentionedBy: mentionedBy{alone: "own_customers"},
 })
 
 // A CustomerFilter narrows a list; zero values do not.
@@ -51,6 +51,7 @@ func (db *DB) Customers(ctx context.Context, f CustomerFilter) (List[Customer], 
 	if f.Tag != "" {
 		where = append(where, tagged(customers.noun, f.Tag))
 	}
+	f.own = true
 	return customers.search(ctx, db, where, f.Page, customers.sorts())
 }
 

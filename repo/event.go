@@ -42,8 +42,8 @@ type Event struct {
 	DeletedAt  *time.Time `db:"deleted_at" show:"detail absent" sort:"-"`
 }
 
-var events = entityOf[Event]("event", "event", "events", finder{mentionedBy: mentionedBy{
-	view: "events", sequence: "event_id_seq", contact: "support_id", alone: "event_texts",
+var events = entityOf[Event]("event", "event", "events", finder{own: "own_events", mentionedBy: mentionedBy{
+	view: "events", sequence: "event_id_seq", contact: "support_id", alone: "own_events",
 }})
 
 // derive replaces the customer's person by the contact (R11). Both stay in hidden fields, so a search finds the event
@@ -107,6 +107,7 @@ func (db *DB) Events(ctx context.Context, f EventFilter) (List[Event], error) {
 	if f.Tag != "" {
 		add(tagged(events.noun, f.Tag))
 	}
+	f.own = true
 	return events.search(ctx, db, where, f.Page, sorts)
 }
 

@@ -26,7 +26,8 @@ type Page struct {
 	Count    bool   // count the records on all pages
 	Whole    bool   // count beyond MostCounted
 	indexed  bool   // an index has the order of the page
-	whole    string // the table whose rows the list has all; empty: some condition leaves rows out
+	own      bool   // all conditions, except Where, are on columns of finder.own
+	counted  string // what the rows are counted in, without joins; empty: the view of the page
 	Language string // of the alphabet that encrypted texts are sorted by (BCP 47); empty for Unicode's order
 }
 
@@ -134,8 +135,8 @@ func listPage[T any](
 	}
 	if p.Count {
 		all := q.RemoveColumns().Column("1")
-		if p.whole != "" { // without the joins of the view
-			all = sq().Select("1").From(p.whole).Where(isDeleted(p.Deleted))
+		if p.counted != "" {
+			all = all.From(p.counted)
 		}
 		if !p.Whole {
 			all = all.Limit(MostCounted + 1)
