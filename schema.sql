@@ -280,7 +280,7 @@ create index contract_customer_id on contract (customer_id, id);
 create index contract_sales_id on contract (sales_id, id) include (deleted_at);
 create index contract_total_amount on contract (total_amount, id);
 create index contract_remaining_amount on contract (remaining_amount, id);
-create index contract_unpaid on contract (id) include (status, deleted_at)
+create index contract_unpaid on contract (status, coalesce(signed_at, 'infinity'), id)
 	where remaining_amount > 0 and status <> 'canceled' and num_nonnulls(deleted_at) <> 1;
 create index contract_status on contract (status, id) include (deleted_at);
 create index contract_signed_at on contract (coalesce(signed_at, 'infinity'), id);
@@ -3230,6 +3230,12 @@ select e.id, e.contract_id, e.contact_id, e.start_date, e.end_date, e.attendees,
 from event e, unnest('{1}'::integer[]) one
 where (select reach('event.view')) = 0;
 
+-- The names of collaborators, which the lists of every noun show.
+create view names as
+select c.id, c.first_name || ' ' || c.last_name as name
+from collaborator c, unnest('{1}'::integer[]) one
+where (select reach('user.view', 'customer.view', 'contract.view', 'event.view')) = 0;
+
 -- The longest duration of an event, zero if there is none. An event that ends after a time starts at most that long
 -- before it, so a list of coming events need not read the past ones.
 create view event_spans as
@@ -3499,7 +3505,7 @@ grant execute on function
 		search_tokens(event), search_tokens(note)
 	to :"app";
 
-grant select on users, customers, contacts, contracts, payments, events, own_customers, own_contracts, own_events, event_spans,
+grant select on users, customers, contacts, contracts, payments, events, own_customers, own_contracts, own_events, names, event_spans,
 	whole_customers, whole_contracts, whole_events, notes, tags, saved_views, saved_maps, audits to :"app";
 -- Columns that an update names in its conditions; everything else is read through the views.
 grant select (id, deleted_at) on collaborator, customer, contact, contract, event, note, tag, saved_view, saved_map

@@ -108,6 +108,7 @@ event UPDATE(attendees,canceled_at,comments,comments_tokens,contact_id,contract_
 event_id_seq SELECT
 event_spans SELECT
 events SELECT
+names SELECT
 note INSERT(contract_id,customer_id,due,event_id)
 note SELECT(deleted_at,id)
 note UPDATE(deleted_at,done_at,due)

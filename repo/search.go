@@ -39,7 +39,7 @@ func (e entity[T]) search(
 		switch {
 		case p.Where != nil:
 		case len(where) == 0:
-			p.counted = e.table
+			p.counted, p.among = e.table, e.firstByContact(p)
 		case p.own:
 			p.counted = e.finder.own
 		}

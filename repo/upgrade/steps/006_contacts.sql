@@ -175,7 +175,7 @@ alter type identity add attribute reach bigint;
 create index customer_created_at on customer (created_at, id);
 create index customer_updated_at on customer (updated_at, id);
 create index contract_remaining_amount on contract (remaining_amount, id);
-create index contract_unpaid on contract (id) include (status, deleted_at)
+create index contract_unpaid on contract (status, coalesce(signed_at, 'infinity'), id)
 	where remaining_amount > 0 and status <> 'canceled' and num_nonnulls(deleted_at) <> 1;
 create index contract_status on contract (status, id) include (deleted_at);
 create index contract_signed_at on contract (coalesce(signed_at, 'infinity'), id);
