@@ -12,7 +12,7 @@
 --   5  signing in    sign_in_params(), sign_in(), open_session(), passwords, second factors, sessions
 --   6  rules         triggers: stamps, contacts, states, payments, handing over
 --   7  the trail     audit and its hash chain, request and fate(), history(), undoing, exporting, erasing
---   8  reading       one view a noun, and events' texts alone
+--   8  reading       one view a noun, and without joins
 --   9  writing       row policies
 --  10  grants, sealing keys, messages of functions, and no planner statistics
 --
@@ -215,7 +215,7 @@ create index customer_search on customer using gin (
 		|| contact_tokens, id)) with (gin_pending_list_limit = 4096);
 -- Lists of deleted records walk this one, and similar ones below (see isSet in repo/query.go).
 create index customer_deleted on customer (id) where num_nonnulls(deleted_at) = 1;
-create index customer_sales_id on customer (sales_id, id);
+create index customer_sales_id on customer (sales_id, id) include (deleted_at);
 -- Lists walk these indexes, and similar ones below, in the order of the sort keys of repo/entity.go.
 create index customer_created_at on customer (created_at, id);
 create index customer_updated_at on customer (updated_at, id);
@@ -277,10 +277,12 @@ create table contract (
 create unique index contract_external_id on contract (external_id) where deleted_at is null;
 create index contract_deleted on contract (id) where num_nonnulls(deleted_at) = 1;
 create index contract_customer_id on contract (customer_id, id);
-create index contract_sales_id on contract (sales_id, id);
+create index contract_sales_id on contract (sales_id, id) include (deleted_at);
 create index contract_total_amount on contract (total_amount, id);
 create index contract_remaining_amount on contract (remaining_amount, id);
-create index contract_status on contract (status, id);
+create index contract_unpaid on contract (status, coalesce(signed_at, 'infinity'), id)
+	where remaining_amount > 0 and status <> 'canceled' and num_nonnulls(deleted_at) <> 1;
+create index contract_status on contract (status, id) include (deleted_at);
 create index contract_signed_at on contract (coalesce(signed_at, 'infinity'), id);
 create index contract_created_at on contract (created_at, id);
 create index contract_updated_at on contract (updated_at, id);
@@ -336,11 +338,11 @@ create unique index event_external_id on event (external_id) where deleted_at is
 create index event_deleted on event (id) where num_nonnulls(deleted_at) = 1;
 create index event_contract_id on event (contract_id, id);
 create index event_support_id on event (support_id, coalesce(start_date, 'infinity'));
-create index event_support on event (support_id, id);
+create index event_support on event (support_id, id) include (canceled_at, deleted_at);
 create index event_duration on event ((end_date - start_date)); -- for the view event_spans
 create index event_contact_id on event (contact_id);
 create index event_name on event (coalesce(name, ''), id);
-create index event_start on event (coalesce(start_date, 'infinity'), id);
+create index event_start on event (coalesce(start_date, 'infinity'), id) include (start_date, end_date, deleted_at);
 create index event_end on event (coalesce(end_date, 'infinity'), id);
 create index event_location on event (coalesce(location, ''), id);
 create index event_attendees on event (coalesce(attendees, -1), id);
@@ -3233,14 +3235,22 @@ create view events as
 select r.* from event_rows r, unnest('{1}'::integer[]) one
 where (select reach('event.view')) = 0;
 
--- Customers and events without joins, to search their own texts: a gate keeps the planner from removing joins.
-create view customer_texts as
-select c.id, c.deleted_at, search_keys(search_tokens(c), c.id) as keys
+-- Records without the columns of other tables, to count them and to search their own texts: a gate keeps the planner
+-- from removing joins.
+create view own_customers as
+select c.id, c.sales_id, c.created_at, c.updated_at, c.deleted_at, search_keys(search_tokens(c), c.id) as keys
 from customer c, unnest('{1}'::integer[]) one
 where (select reach('customer.view')) = 0;
 
-create view event_texts as
-select e.id, e.contract_id, e.deleted_at, search_keys(search_tokens(e), e.id) as keys
+create view own_contracts as
+select k.id, k.customer_id, k.sales_id, k.total_amount, k.remaining_amount, k.status, k.signed_at, k.created_at,
+	k.updated_at, k.deleted_at
+from contract k, unnest('{1}'::integer[]) one
+where (select reach('contract.view')) = 0;
+
+create view own_events as
+select e.id, e.contract_id, e.contact_id, e.start_date, e.end_date, e.attendees, e.support_id, e.canceled_at,
+	e.created_at, e.updated_at, e.deleted_at, search_keys(search_tokens(e), e.id) as keys
 from event e, unnest('{1}'::integer[]) one
 where (select reach('event.view')) = 0;
 
@@ -3513,7 +3523,7 @@ grant execute on function
 		search_tokens(event), search_tokens(note)
 	to :"app";
 
-grant select on users, customers, contacts, contracts, payments, events, customer_texts, event_texts, event_spans,
+grant select on users, customers, contacts, contracts, payments, events, own_customers, own_contracts, own_events, event_spans,
 	whole_customers, whole_contracts, whole_events, notes, tags, saved_views, saved_maps, audits to :"app";
 -- Columns that an update names in its conditions; everything else is read through the views.
 grant select (id, deleted_at) on collaborator, customer, contact, contract, event, note, tag, saved_view, saved_map

@@ -16,7 +16,7 @@ type Contract struct {
 	CustomerEmail   string     `db:"customer_email" sealed:"customer.email" show:"hidden"`
 	CustomerPhone   string     `db:"customer_phone" sealed:"customer.phone" show:"hidden"`
 	SalesID         *int64     `db:"sales_id" show:"detail"`
-	SalesContact    *string    `db:"sales_contact" search:"words" show:"wide"`
+	SalesContact    *string    `db:"sales_contact" sort:"contact" search:"words" show:"wide"`
 	TotalAmount     Money      `db:"total_amount" sort:"index"`
 	RemainingAmount Money      `db:"remaining_amount" sort:"index" by:"database"`
 	Status          string     `db:"status" sort:"index" show:"status" search:"words"`
@@ -27,7 +27,7 @@ type Contract struct {
 	DeletedAt       *time.Time `db:"deleted_at" show:"detail absent" sort:"-"`
 }
 
-var contracts = entityOf[Contract]("contract", "contract", "contracts", finder{mentionedBy: mentionedBy{
+var contracts = entityOf[Contract]("contract", "contract", "contracts", finder{own: "own_contracts", mentionedBy: mentionedBy{
 	view: "contracts", sequence: "contract_id_seq", contact: "sales_id", states: ContractStatuses(), total: true,
 }})
 
@@ -76,6 +76,7 @@ func (db *DB) Contracts(ctx context.Context, f ContractFilter) (List[Contract], 
 		}
 		where = append(where, has)
 	}
+	f.own = f.Mine == 0
 	return contracts.search(ctx, db, where, f.Page, contracts.sorts())
 }
 

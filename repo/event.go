@@ -32,7 +32,7 @@ type Event struct {
 	Attendees       *int64     `db:"attendees" sort:"index" show:"wider"`
 	Comments        *string    `db:"comments" search:"index" sort:"-" show:"detail"`
 	SupportID       *int64     `db:"support_id" show:"detail"`
-	SupportContact  *string    `db:"support_contact" search:"words"`
+	SupportContact  *string    `db:"support_contact" sort:"contact" search:"words"`
 	Status          string     `db:"status" show:"status wider"` // confirmed or canceled
 	// a canceled event has no support contact and cannot be changed
 	CanceledAt *time.Time `db:"canceled_at" sort:"-" show:"detail absent"`
@@ -42,8 +42,8 @@ type Event struct {
 	DeletedAt  *time.Time `db:"deleted_at" show:"detail absent" sort:"-"`
 }
 
-var events = entityOf[Event]("event", "event", "events", finder{mentionedBy: mentionedBy{
-	view: "events", sequence: "event_id_seq", contact: "support_id", alone: "event_texts",
+var events = entityOf[Event]("event", "event", "events", finder{own: "own_events", mentionedBy: mentionedBy{
+	view: "events", sequence: "event_id_seq", contact: "support_id", alone: "own_events",
 }})
 
 // derive replaces the customer's person by the contact (R11). Both stay in hidden fields, so a search finds the event
@@ -111,6 +111,7 @@ func (db *DB) Events(ctx context.Context, f EventFilter) (List[Event], error) {
 		}
 		add(has)
 	}
+	f.own = true
 	return events.search(ctx, db, where, f.Page, sorts)
 }
 

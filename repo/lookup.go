@@ -99,5 +99,5 @@ func ofCustomers(view string, ids []int64) squirrel.Sqlizer {
 		return squirrel.Expr("id = any(array(select k.id from "+contracts+"))", ids)
 	}
 	return squirrel.Expr("id = any(array(select e.id from "+contracts+
-		" cross join lateral (select id from event_texts where contract_id = k.id offset 0) e))", ids)
+		" cross join lateral (select id from own_events where contract_id = k.id offset 0) e))", ids)
 }

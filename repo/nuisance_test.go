@@ -15,7 +15,7 @@ func TestCopyAgreesWithSelect(t *testing.T) {
 	for _, who := range append([]string{""}, people...) {
 		k := w.walk(t, who, nil)
 		k.wait()
-		for _, view := range append(readable, "customer_texts", "event_texts", "event_spans", "audits") {
+		for _, view := range append(readable, "own_customers", "own_contracts", "own_events", "event_spans", "audits") {
 			copied, copyErr := k.conn.PgConn().Exec(t.Context(), "select count(*) from crm."+view).ReadAll()
 			var out strings.Builder
 			tag, err := k.conn.PgConn().CopyTo(t.Context(), &out, "copy (select * from crm."+view+") to stdout")

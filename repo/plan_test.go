@@ -59,8 +59,8 @@ func TestSearchTokensAreInlined(t *testing.T) {
 		"select tokens from contracts":        "phone_tokens",
 		"select tokens from events":           "phone_tokens",
 		"select own_tokens, keys from events": "comments_tokens",
-		"select keys from event_texts":        "comments_tokens",
-		"select keys from customer_texts":     "phone_tokens",
+		"select keys from own_events":         "comments_tokens",
+		"select keys from own_customers":      "phone_tokens",
 	} {
 		rows := ok[pgx.Rows](t)(w.pool.Query(t.Context(), "explain (verbose, costs off) "+sql))
 		plan := strings.Join(ok[[]string](t)(pgx.CollectRows(rows, pgx.RowTo[string])), "\n")

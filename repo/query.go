@@ -22,12 +22,14 @@ type Page struct {
 	After    int64  // start after the record with this ID; 0: at the beginning
 	Sort     string // a sortable column; empty is id
 	Desc     bool
-	Deleted  bool   // the deleted records instead of the live ones
-	Count    bool   // count the records on all pages
-	Whole    bool   // count beyond MostCounted
-	indexed  bool   // an index has the order of the page
-	whole    string // the table whose rows the list has all; empty: some condition leaves rows out
-	Language string // of the alphabet that encrypted texts are sorted by (BCP 47); empty for Unicode's order
+	Deleted  bool             // the deleted records instead of the live ones
+	Count    bool             // count the records on all pages
+	Whole    bool             // count beyond MostCounted
+	indexed  bool             // an index has the order of the page
+	own      bool             // all conditions, except Where, are on columns of finder.own
+	among    squirrel.Sqlizer // a condition that the records of the page meet; nil: none is known
+	counted  string           // what the rows are counted in, without joins; empty: the view of the page
+	Language string           // of the alphabet that encrypted texts are sorted by (BCP 47); empty for Unicode's order
 }
 
 // A List is one page of records.
@@ -111,7 +113,7 @@ const MostCounted = 10_000
 func (e entity[T]) page(
 	ctx context.Context, db *DB, q squirrel.SelectBuilder, p Page, sorts map[string]string,
 ) (List[T], error) {
-	p.indexed = e.column(p.Sort).isIndexed
+	p.indexed = e.column(p.Sort).isIndexed || p.among != nil
 	return listPage(ctx, db, q, e.view, p, sorts, e.row(db))
 }
 
@@ -123,7 +125,7 @@ func listPage[T any](
 	q = q.Where(isDeleted(p.Deleted))
 	found := List[T]{Total: -1}
 	var steps []step
-	page := step{ordered(q, view, p, sorts), collect(&found.Rows, row)}
+	page := step{ordered(q.Where(p.among), view, p, sorts), collect(&found.Rows, row)}
 	switch {
 	case p.Search != "":
 		steps = append(steps, inOrder(), page)
@@ -134,8 +136,8 @@ func listPage[T any](
 	}
 	if p.Count {
 		all := q.RemoveColumns().Column("1")
-		if p.whole != "" { // without the joins of the view
-			all = sq().Select("1").From(p.whole).Where(isDeleted(p.Deleted))
+		if p.counted != "" {
+			all = all.From(p.counted)
 		}
 		if !p.Whole {
 			all = all.Limit(MostCounted + 1)
@@ -168,6 +170,32 @@ func ordered(q squirrel.SelectBuilder, view string, p Page, sortable map[string]
 		q = q.Where("("+order+", id) "+compare+" (select "+order+", id from "+view+" where id = ?)", p.After)
 	}
 	return q.OrderBy(order+direction, "id"+direction).Limit(uint64(p.Limit) + 1)
+}
+
+// firstByContact is the condition for the records of a page of all records in the order of a collaborator's name. The
+// first records of each name are read from the index on the collaborators' IDs. It is nil for other pages.
+func (e entity[T]) firstByContact(p Page) squirrel.Sqlizer {
+	by := e.column(p.Sort)
+	if by.contact == "" || e.finder.own == "" || p.Deleted {
+		return nil
+	}
+	direction, before, compare, end := "", "<=", ">", "0"
+	if p.Desc {
+		direction, before, compare, end = " desc", ">=", "<", "9223372036854775807"
+	}
+	after := squirrel.Expr("select null::text as name, null::bigint as id")
+	if p.After > 0 {
+		after = squirrel.Expr("select "+by.sort+" as name, id from "+e.view+" where id = ?", p.After)
+	}
+	first := func(condition string) squirrel.Sqlizer {
+		return sq().Select("id").From(e.finder.own).Where(condition).Where(isDeleted(false)).
+			Where("id " + compare + " case u.name when a.name then a.id else " + end + " end").
+			OrderBy("id" + direction).Limit(uint64(p.Limit) + 1)
+	}
+	return squirrel.Expr("id = any(array(select r.id from (?) a join (select id, first_name || ' ' || last_name as name from users union all "+
+		"select null, '') u on a.name is null or a.name "+before+" u.name cross join lateral ((?) union all (?)) r "+
+		"order by u.name"+direction+", r.id"+direction+" limit ?))",
+		after, first(by.contact+" = u.id"), first("u.id is null and "+by.contact+" is null"), p.Limit+1)
 }
 
 // isDeleted is the condition for deleted records, or for live ones.

@@ -18,7 +18,8 @@ const (
 
 // A finder defines how a search selects candidates of an entity. The zero finder selects all records.
 type finder struct {
-	sealed bool // use the index of the sealed texts
+	own    string // the view of the entity's records without columns of other tables
+	sealed bool   // use the index of the sealed texts
 	mentionedBy
 }
 
@@ -35,8 +36,12 @@ func (e entity[T]) search(
 		where, exact = append(where[:len(where):len(where)], e.bound(*p.Where, false)), e.isExact(*p.Where)
 	}
 	if p.Search == "" && exact {
-		if len(where) == 0 {
-			p.whole = e.table
+		switch {
+		case p.Where != nil:
+		case len(where) == 0:
+			p.counted, p.among = e.table, e.firstByContact(p)
+		case p.own:
+			p.counted = e.finder.own
 		}
 		return e.page(ctx, db, e.from().Where(where), p, sorts)
 	}

@@ -2,17 +2,21 @@ package repo_test
 
 import (
 	"context"
+	"fmt"
 	"reflect"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"crm/repo"
 )
 
-// indexedKeys returns the sort keys of an entity that have an index.
+// indexedKeys returns the sort keys of an entity whose lists walk an index.
 func indexedKeys[T any]() (keys []string) {
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[T]()) {
-		if f.Tag.Get("sort") == "index" {
+		if sort := f.Tag.Get("sort"); sort == "index" || sort == "contact" {
 			keys = append(keys, f.Tag.Get("db"))
 		}
 	}
@@ -57,6 +61,78 @@ func TestSortedListsWalkIndexes(t *testing.T) {
 			t.Errorf("%d lists read %d rows of %s, which has %d", lists, n, table, rows)
 		}
 	}
+}
+
+// Lists in the order of the names of contacts have all records once, in both directions, whatever the length of a page:
+// also those without a contact and those of two contacts with the same name.
+func TestListsInTheOrderOfContacts(t *testing.T) {
+	t.Parallel()
+	w, ctx := newWorld(t), context.Background()
+	crowd(t, w, 60)
+	w.set(fmt.Sprintf("update collaborator set (first_name, last_name) = (select first_name, last_name from collaborator "+
+		"where id = %d) where id in (%d, %d)", w.ids["sales2"], w.ids["admin"], w.ids["support1"]))
+	w.set(fmt.Sprintf(`set session_replication_role = replica; update customer set sales_id = (array[null, %d, %d, %d])
+		[id %% 4 + 1]; update contract set sales_id = (array[null, %[1]d, %d, %d])[id %% 4 + 1]; update event
+		set support_id = (array[null, %d, %[4]d])[id %% 3 + 1]; reset session_replication_role`,
+		w.ids["sales1"], w.ids["sales2"], w.ids["admin"], w.ids["support1"]))
+	db := w.as("support1")
+	for noun, list := range map[string]func(repo.Page) ([]string, error){
+		"customer": func(p repo.Page) ([]string, error) {
+			p.Sort = "sales_contact"
+			l, err := db.Customers(ctx, repo.CustomerFilter{Page: p})
+			return named(l.Rows, func(c repo.Customer) (*string, int64) { return c.SalesContact, c.ID }), err
+		},
+		"contract": func(p repo.Page) ([]string, error) {
+			p.Sort = "sales_contact"
+			l, err := db.Contracts(ctx, repo.ContractFilter{Page: p})
+			return named(l.Rows, func(c repo.Contract) (*string, int64) { return c.SalesContact, c.ID }), err
+		},
+		"event": func(p repo.Page) ([]string, error) {
+			p.Sort = "support_contact"
+			l, err := db.Events(ctx, repo.EventFilter{Page: p})
+			return named(l.Rows, func(e repo.Event) (*string, int64) { return e.SupportContact, e.ID }), err
+		},
+	} {
+		contact := map[bool]string{true: "support_id", false: "sales_id"}[noun == "event"]
+		want := read[[]string](w, `select array_agg(coalesce(u.first_name || ' ' || u.last_name, '') || ' ' || r.id
+			order by coalesce(u.first_name || ' ' || u.last_name, ''), r.id)
+			from `+noun+` r left join collaborator u on u.id = r.`+contact+` where r.deleted_at is null`)
+		for _, desc := range []bool{false, true} {
+			for _, limit := range []int{1, 7, 1000} {
+				var got []string
+				for after := int64(0); ; {
+					rows, err := list(repo.Page{Limit: limit, Desc: desc, After: after})
+					if err != nil {
+						t.Fatal(err)
+					}
+					got = append(got, rows[:min(limit, len(rows))]...)
+					if len(rows) <= limit {
+						break
+					}
+					last := rows[limit-1]
+					after = ok[int64](t)(strconv.ParseInt(last[strings.LastIndex(last, " ")+1:], 10, 64))
+				}
+				if desc {
+					slices.Reverse(got)
+				}
+				if !slices.Equal(got, want) {
+					t.Errorf("%ss, descending %t, %d a page:\n%q\nwant\n%q", noun, desc, limit, got, want)
+				}
+			}
+		}
+	}
+}
+
+// named returns a text for each row: the name and the ID.
+func named[T any](rows []T, of func(T) (*string, int64)) (texts []string) {
+	for _, r := range rows {
+		name, id := of(r)
+		if name == nil {
+			name = new(string)
+		}
+		texts = append(texts, fmt.Sprint(*name, " ", id))
+	}
+	return texts
 }
 
 // The lists of coming and of deleted records read few others: neither the past events nor the live records.
