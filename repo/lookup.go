@@ -3,11 +3,43 @@ package repo
 // This file looks the words of a search up among customers, for contracts and events that mention them (mention.go).
 
 import (
+	"context"
 	"slices"
 
 	"github.com/Masterminds/squirrel"
 	"github.com/jackc/pgx/v5"
 )
+
+// lookedUp is what searches in contracts and events know of a needle before they look for records.
+type lookedUp struct {
+	generation int // of the keys
+	readings   []reading
+	whole      []lookup // of each reading without an amount: the customers that mention all words
+	colleagues []User   // also deleted ones
+}
+
+// lookUp looks a needle up among colleagues and, if byWords, among customers.
+func (db *DB) lookUp(ctx context.Context, needle string, byWords bool) (lookedUp, error) {
+	looked := lookedUp{generation: db.vault.Generation(), readings: db.readings(needle, true)}
+	looked.whole = make([]lookup, len(looked.readings))
+	lookups := []step{{users.from(), collect(&looked.colleagues, users.row(db))}, inOrder()}
+	for i, r := range looked.readings {
+		looked.whole[i] = lookup{sets: db.tokenSets(r.words)}
+		if byWords && r.amount == nil {
+			lookups = append(lookups, looked.whole[i].step())
+		}
+	}
+	err := db.ask(ctx, lookups...)
+	return looked, err
+}
+
+// orLookUp returns the same for a needle, looked up again if l is nil or the keys were rotated since.
+func (l *lookedUp) orLookUp(ctx context.Context, db *DB, needle string) (lookedUp, error) {
+	if l == nil || l.generation != db.vault.Generation() {
+		return db.lookUp(ctx, needle, true)
+	}
+	return *l, nil
+}
 
 // A lookup finds the customers, also deleted ones, that mention words, according to the index.
 type lookup struct {
@@ -39,9 +71,9 @@ func (l lookup) condition(view string) squirrel.Sqlizer {
 	return holdsAny("tokens", l.sets)
 }
 
-// lookUp returns the steps that look words up among customers. It looks a word up only if another word can be mentioned
-// in the record itself: the part for all words finds the others.
-func lookUp(words []word) (lookups []step) {
+// lookUps returns the steps that look words up among customers. It looks a word up only if another word can be
+// mentioned in the record itself: the part for all words finds the others.
+func lookUps(words []word) (lookups []step) {
 	for i := range words[:min(len(words), mostLooked)] {
 		if othersHaveOwn(words, i) {
 			lookups = append(lookups, words[i].customer.step())

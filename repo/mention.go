@@ -58,27 +58,14 @@ type word struct {
 }
 
 // mentions returns the candidates of a needle.
-func (db *DB) mentions(ctx context.Context, needle string, source mentionedBy) (mentions, error) {
+func (db *DB) mentions(ctx context.Context, looked lookedUp, source mentionedBy) (mentions, error) {
 	m := mentions{mentionedBy: source}
-	readings := db.readings(needle, source.total)
-	whole := make([]lookup, len(readings)) // customers that mention all words
-	var colleagues []User
-	lookups := []step{{users.from(), collect(&colleagues, users.row(db))}, inOrder()}
-	for i, r := range readings {
-		whole[i] = lookup{sets: db.tokenSets(r.words)}
-		if r.amount == nil {
-			lookups = append(lookups, whole[i].step())
-		}
-	}
-	if err := db.ask(ctx, lookups...); err != nil {
-		return m, err
-	}
-	words := make([][]word, len(readings))
-	lookups = []step{inOrder()}
-	for i, r := range readings {
-		words[i] = db.words(r.words, source, colleagues)
-		if r.amount == nil && whole[i].isFew() { // otherwise each of the words is frequent too
-			lookups = append(lookups, lookUp(words[i])...)
+	words := make([][]word, len(looked.readings))
+	lookups := []step{inOrder()}
+	for i, r := range looked.readings {
+		words[i] = db.words(r.words, source, looked.colleagues)
+		if r.amount == nil && looked.whole[i].isFew() { // otherwise each of the words is frequent too
+			lookups = append(lookups, lookUps(words[i])...)
 		}
 	}
 	if len(lookups) > 1 {
@@ -86,8 +73,10 @@ func (db *DB) mentions(ctx context.Context, needle string, source mentionedBy) (
 			return m, err
 		}
 	}
-	for i, r := range readings {
-		m.add(r, whole[i], words[i])
+	for i, r := range looked.readings {
+		if r.amount == nil || source.total {
+			m.add(r, looked.whole[i], words[i])
+		}
 	}
 	return m, nil
 }

@@ -26,6 +26,7 @@ type Page struct {
 	Count    bool             // count the records on all pages
 	Whole    bool             // count beyond MostCounted
 	indexed  bool             // an index has the order of the page
+	lookedUp *lookedUp        // of Search; nil: not yet
 	own      bool             // all conditions, except Where, are on columns of finder.own
 	among    squirrel.Sqlizer // a condition that the records of the page meet; nil: none is known
 	counted  string           // what the rows are counted in, without joins; empty: the view of the page

@@ -52,7 +52,7 @@ func (e entity[T]) search(
 		return (p.Search == "" || e.score(db, p.Search, record) > 0) && (exact || e.holds(db, *p.Where, record))
 	}
 	return steady(db, func() (List[T], error) {
-		candidates, err := e.candidates(ctx, db, asked.Search, where)
+		candidates, err := e.candidates(ctx, db, asked, where)
 		if err != nil {
 			return List[T]{}, err
 		}
@@ -83,17 +83,21 @@ func steady[T any](db *DB, search func() (T, error)) (T, error) {
 // before it do not fill the page; the last one finds all candidates. A page ends at its limit, so the queries include
 // where: a candidate that is dropped later would leave the page incomplete.
 func (e entity[T]) candidates(
-	ctx context.Context, db *DB, needle string, where squirrel.And,
+	ctx context.Context, db *DB, p Page, where squirrel.And,
 ) (func(Page) []squirrel.SelectBuilder, error) {
 	all := e.compared().Where(where)
 	switch {
-	case needle == "":
+	case p.Search == "":
 	case e.finder.sealed:
-		_, _, anywhere := db.vault.Needle(needle)
+		_, _, anywhere := db.vault.Needle(p.Search)
 		candidates := e.withTokens(anywhere, where)
 		return func(p Page) []squirrel.SelectBuilder { return []squirrel.SelectBuilder{all.Where(candidates(p))} }, nil
 	case e.finder.contact != "":
-		m, err := db.mentions(ctx, needle, e.finder.mentionedBy)
+		looked, err := p.lookedUp.orLookUp(ctx, db, p.Search)
+		if err != nil {
+			return nil, err
+		}
+		m, err := db.mentions(ctx, looked, e.finder.mentionedBy)
 		return func(p Page) (queries []squirrel.SelectBuilder) {
 			if walk, ok := m.firstRecords(p); ok && len(where) == 0 {
 				queries = append(queries, selected(e.columns).FromSelect(walk, "walk").Where(m.any))
