@@ -246,6 +246,9 @@ func TestSearchOfContractsAndEventsIsAScan(t *testing.T) {
 		for range i % 3 {
 			needle += " " + words[r.IntN(len(words))]
 		}
+		if i%8 == 0 {
+			checkFind(t, admin, needle)
+		}
 		p := repo.Page{Deleted: i%11 == 0, Desc: i%3 == 0, Sort: []string{"", "id", "status"}[i%7%3]}
 		checkScan(t, needle, p, repo.SortKeys[repo.Contract](), func(c repo.Contract) (int64, bool) {
 			return c.ID, mentioned(needle, c.ID, c.TotalAmount, c.Status, *c.SalesContact, c.Customer,
