@@ -102,7 +102,8 @@ func (k Kind) one(ctx context.Context, s *Session, text string, typed bool) (Cho
 		return Choice{}, err
 	}
 	if !strings.Contains(text, "@") { // an email is not in the line; words begin words there
-		found = slices.DeleteFunc(found, func(c Choice) bool { return finding.Score(text, c.Help) < finding.MatchStart })
+		found = slices.DeleteFunc(found,
+			func(c Choice) bool { return finding.Score(text, c.Help) < finding.MatchStart })
 	}
 	if exact := slices.DeleteFunc(slices.Clone(found),
 		func(c Choice) bool { return !c.isNamed(text) }); len(exact) > 0 {
