@@ -97,6 +97,7 @@ func (k Kind) one(ctx context.Context, s *Session, text string, typed bool) (Cho
 	if s.DB == nil || s.Me == nil {
 		return Choice{}, forbidden(s, "")
 	}
+	text = strings.Join(strings.Fields(text), " ") // a line end in quotes is a blank
 	found, err := k.Search(ctx, s, text)
 	if err != nil {
 		return Choice{}, err
