@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -152,7 +153,11 @@ func TestExportMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	database, first := pgtest.Database(t, "crm_demo"), map[string]int64{}
-	for _, times := range []int{25, 500} { // 1,000 and 20,000 customers in all
+	sizes := []int{25, 500} // 1,000 and 20,000 customers in all
+	if more, err := strconv.Atoi(os.Getenv("CRM_BENCH_CUSTOMERS")); err == nil {
+		sizes = append(sizes, more/40)
+	}
+	for _, times := range sizes {
 		execute(t, pgtest.URL(database), fmt.Sprintf(`set search_path to crm; set session_replication_role to replica;
 			insert into customer (company_name, full_name, email, phone, sales_id, created_at, updated_at)
 				select company_name, full_name, email, phone, sales_id, created_at, updated_at

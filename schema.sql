@@ -229,6 +229,8 @@ create table contact (
 	role         sealed,
 	email        sealed,
 	phone        sealed,
+	external_id  text constraint contact_external_id_check
+		check (external_id ~ '^[A-Za-z0-9_][A-Za-z0-9_./:-]{0,99}$'),
 	first_at     timestamptz, -- when it became the first contact
 	created_at   timestamptz not null default now(),
 	updated_at   timestamptz not null default now(),
@@ -250,6 +252,7 @@ return n.full_name_tokens || n.role_tokens || n.email_tokens || n.phone_tokens;
 create index contact_search on contact
 	using gin (search_keys(full_name_tokens || role_tokens || email_tokens || phone_tokens,
 		id)) with (gin_pending_list_limit = 4096);
+create unique index contact_external_id on contact (external_id) where deleted_at is null;
 create index contact_deleted on contact (id) where num_nonnulls(deleted_at) = 1;
 create index contact_customer_id on contact (customer_id, id);
 
@@ -2752,15 +2755,19 @@ begin
 	perform lead(plain_name(of_noun), 0, 'import', null);
 end $$;
 
--- Adds records to a table with the caller's own privileges. rows is an array of objects; the first one has the columns
--- of all. It adds all with one statement or, if one is refused, each with its own. It returns the new ids in the order
--- of the rows, if the caller may read ids of the table, and the refused rows, by their place from 0.
+-- Adds records to a table with the caller's own privileges. rows is an array of objects; a column that an object lacks
+-- has its default. It adds all with one statement or, if one is refused, each with its own. It returns the new ids in
+-- the order of the rows, if the caller may read ids of the table, and the refused rows, by their place from 0.
 create function add_many(tab regclass, rows jsonb) returns jsonb
 language plpgsql volatile set search_path = :"schema", pg_temp as $$
 declare
-	written text := (select string_agg(format('%I', name), ', ') from jsonb_object_keys(rows->0) name);
-	adding  text := format('insert into %1$s (%2$s) select %2$s from jsonb_populate_recordset(null::%1$s, $1)',
-		tab, written);
+	written text := (select string_agg(format('%I', k.name), ', ') from (
+		select distinct jsonb_object_keys(r) as name from jsonb_array_elements(rows) r) k);
+	missing text := (select string_agg(format('%s as %I', pg_get_expr(d.adbin, d.adrelid), a.attname), ', ')
+		from pg_attrdef d join pg_attribute a on a.attrelid = d.adrelid and a.attnum = d.adnum
+		where d.adrelid = tab and a.attgenerated = '');
+	adding  text := format('insert into %1$s (%2$s) select %2$s from jsonb_populate_recordset('
+		'jsonb_populate_record(null::%1$s, (select to_jsonb(d) from (select %3$s) d)), $1)', tab, written, missing);
 	ids     jsonb := '[]';
 	refused jsonb := '[]';
 	place   bigint := 0;
@@ -3153,7 +3160,7 @@ begin
 				else format('%I = null', s) end as change
 				from unnest(sealed_columns(kind.tab)) s join pg_attribute a on a.attrelid = kind.tab and a.attname = s
 				union all select format('%I = ''{}''', t) from unnest(token_columns(kind.tab)) t
-				union all select 'external_id = null' where kind.tab = 'customer'::regclass) e)
+				union all select 'external_id = null' where kind.tab in ('customer'::regclass, 'contact'::regclass)) e)
 		using caller.session_id, kind.ids, erased;
 	end loop;
 	update audit a set before = audit_digests(a.entity, a.before), after = audit_digests(a.entity, a.after)
@@ -3201,7 +3208,7 @@ select n.id, n.customer_id, c.company_name as customer, n.full_name, n.role, n.e
 	n.deleted_at is null and n.id = (select f.id from contact f where f.customer_id = n.customer_id
 		and f.deleted_at is null
 		order by f.first_at desc nulls last, f.id limit 1) as first,
-	n.first_at, c.sales_id as customer_sales_id, n.created_at, n.updated_at, n.deleted_at,
+	n.external_id, n.first_at, c.sales_id as customer_sales_id, n.created_at, n.updated_at, n.deleted_at,
 		search_keys(search_tokens(n), n.id) as keys
 from contact n join customer c on c.id = n.customer_id, unnest('{1}'::integer[]) one
 where (select reach('contact.view')) = 0;
@@ -3299,8 +3306,10 @@ from saved_map m left join collaborator u on u.id = m.owner_id, unnest('{1}'::in
 where (select reach('map.view')) = 0;
 
 create view payments as
-select p.id, p.contract_id, p.paid_on, p.amount, u.first_name || ' ' || u.last_name as recorded_by, p.created_at
-from payment p left join collaborator u on u.id = p.recorded_by, unnest('{1}'::integer[]) one
+select p.id, p.contract_id, c.company_name as customer, p.paid_on, p.amount,
+	u.first_name || ' ' || u.last_name as recorded_by, p.created_at, null::timestamptz as deleted_at
+from payment p join contract k on k.id = p.contract_id join customer c on c.id = k.customer_id
+	left join collaborator u on u.id = p.recorded_by, unnest('{1}'::integer[]) one
 where (select reach('contract.view')) = 0;
 
 -- A record with what belongs to it, so that one read verifies the token once. "who" is the caller's reach, and the
@@ -3540,10 +3549,10 @@ grant insert (company_name, full_name, email, phone, address, language, external
 	full_name_tokens, email_tokens, phone_tokens, address_tokens, sales_id) on customer to :"app";
 grant update (company_name, full_name, email, phone, address, language, external_id, company_name_tokens,
 	full_name_tokens, email_tokens, phone_tokens, address_tokens, sales_id, deleted_at) on customer to :"app";
-grant insert (customer_id, full_name, role, email, phone, first_at, full_name_tokens, role_tokens, email_tokens,
-	phone_tokens) on contact to :"app";
-grant update (full_name, role, email, phone, first_at, full_name_tokens, role_tokens, email_tokens, phone_tokens,
-	deleted_at) on contact to :"app";
+grant insert (customer_id, full_name, role, email, phone, external_id, first_at, full_name_tokens, role_tokens,
+	email_tokens, phone_tokens) on contact to :"app";
+grant update (full_name, role, email, phone, external_id, first_at, full_name_tokens, role_tokens, email_tokens,
+	phone_tokens, deleted_at) on contact to :"app";
 grant insert (customer_id, sales_id, total_amount, status, external_id) on contract to :"app";
 grant update (customer_id, sales_id, total_amount, status, external_id) on contract to :"app";
 grant insert (contract_id, amount, paid_on) on payment to :"app";

@@ -124,8 +124,8 @@ func (s *Session) inCurrency(err error) error {
 	case errors.As(err, &over):
 		return &worded{"that is more than what remains to pay: " + toShow(s, over.Remains), "", err}
 	case errors.As(err, &below):
-		hint := fmt.Sprintf("contract payments %d lists them; contract update %[1]d --remaining-amount AMOUNT first takes "+
-			"back what was not paid", below.Contract)
+		hint := fmt.Sprintf("contract payments %d lists them; contract update %[1]d --remaining-amount AMOUNT first "+
+			"takes back what was not paid", below.Contract)
 		return &worded{"invalid --total-amount: less than what was paid: " + toShow(s, below.Paid), hint, err}
 	}
 	return err

@@ -41,6 +41,13 @@ func onlyInstant(wall time.Time, zone *time.Location) (time.Time, error) {
 		wall.Format(readable), instants[0].Format(time.RFC3339), instants[1].Format(time.RFC3339))
 }
 
+// HappensTwice reports whether the clocks show the time of t twice, as they go back.
+func HappensTwice(t time.Time) bool {
+	_, offset := t.Zone()
+	instants, _ := resolve(t.UTC().Add(time.Duration(offset)*time.Second), t.Location())
+	return len(instants) > 1
+}
+
 // resolve returns the instants of a wall time in the zone, at most two. If there is none, change is the instant at
 // which the clocks skip it.
 func resolve(wall time.Time, zone *time.Location) (instants []time.Time, change time.Time) {

@@ -39,6 +39,7 @@ func contactCommands() Table {
 		{Name: "email", Kind: Email, Help: "the email; '' for none"},
 		{Name: "phone", Kind: Phone, Help: "the phone number; '' for none"},
 		{Name: "first", Kind: Switch, Help: "make it the customer's first contact"},
+		externalID,
 	}
 	changes := append([]Flag{{Name: "full-name", Kind: Required(Text(nameLimit)), Help: "the person"}}, details...)
 	return Table{

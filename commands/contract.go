@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"crm/repo"
 	"crm/security"
@@ -97,6 +96,7 @@ func contractCommands() Table {
 		statusCommand("cancel", unsignedContractID, "Cancel a contract that is not signed yet", "canceled", true),
 		statusCommand("finish", paidContractID, "Mark a signed and fully paid contract as finished", "finished", false),
 		historyCommand("contract", ContractID),
+		paymentList(),
 	}
 }
 
@@ -123,42 +123,11 @@ func contractList() Command {
 	}
 }
 
-func listPayments(ctx context.Context, s *Session, in Input) (Output, error) {
-	id := Value[int64](in, "id")
-	payments, err := s.DB.Payments(ctx, id)
-	return list(paymentFields, payments), named(err, "contract", id)
-}
-
-// paymentFields are the fields of a payment. paid_on is a day without a time.
-var paymentFields = func() []Field[repo.Payment] {
-	fields := fieldsOf[repo.Payment]()
-	for i, f := range fields {
-		if f.Name == "paid_on" {
-			fields[i].Get = func(p repo.Payment) any { return p.PaidOn.Format(time.DateOnly) }
-		}
-	}
-	return fields
-}()
-
 // getContract returns `contract get`.
 func getContract() Command {
 	c := wholeCommand("contract", ContractID, contractFields, (*repo.DB).WholeContract)
 	c.Short = "Show one contract, with its last payments"
 	return c
-}
-
-// addPayments adds messages with the last three payments of a contract.
-func (o *Output) addPayments(s *Session, contract int64, payments []repo.Payment) {
-	if len(payments) == 0 {
-		return
-	}
-	f, most := NewAmountFormat(s.Locale), 3
-	if n := len(payments); n > most {
-		o.addMessage(fmt.Sprintf("the last %d of %d payments; contract payments %d lists all", most, n, contract))
-	}
-	for _, p := range payments[max(0, len(payments)-most):] {
-		o.addMessage(fmt.Sprintf("%s paid on %s", f.Format(p.Amount), p.PaidOn.Format(time.DateOnly)))
-	}
 }
 
 func addContract(ctx context.Context, s *Session, in Input) (Output, error) {
@@ -175,34 +144,6 @@ func updateContract(ctx context.Context, s *Session, in Input) (Output, error) {
 	c, err := s.DB.UpdateContract(ctx, id, changeOf(contractFields, in))
 	out := done(contractFields, c, "contract", id, "updated")
 	return reached(out, c, in), named(err, "contract", id)
-}
-
-// payCommand returns `contract pay`.
-func payCommand() Command {
-	return Command{
-		Name: "contract pay", Short: "Record a payment", Needs: action("contract", "update"), Pays: true,
-		Args:  []Arg{idArg(unpaidContractID), {Name: "amount", Kind: Payment, Help: "the amount paid"}},
-		Flags: []Flag{{Name: "on", Kind: Day, Help: "the day of the payment (default today)"}},
-		Run:   payContract,
-	}
-}
-
-// payContract records a payment of today or of an earlier day.
-func payContract(ctx context.Context, s *Session, in Input) (Output, error) {
-	id, amount := Value[int64](in, "id"), Value[repo.Money](in, "amount")
-	on := Given[time.Time](in, "on")
-	if on == nil {
-		today := s.Locale.Now().In(s.Locale.Zone)
-		on = &today
-	}
-	if on.After(s.Locale.Now()) {
-		return Output{}, repo.Invalid{Problems: []repo.Problem{{Field: "--on", Text: "is in the future"}}}
-	}
-	c, err := s.DB.PayContract(ctx, id, amount, on)
-	out := done(contractFields, c, "contract", id, "paid")
-	f := NewAmountFormat(s.Locale)
-	out.Message = fmt.Sprintf("contract %d: %s paid, %s left to pay", id, f.Format(amount), f.Format(c.RemainingAmount))
-	return out, named(err, "contract", id)
 }
 
 // givesAway asks before a sales collaborator moves their own contract to a customer of another collaborator, who may

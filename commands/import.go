@@ -68,6 +68,7 @@ func forImport(t Table) Table {
 	pay, _ := t.named("contract pay")
 	payment := importable{noun: "payment", needs: pay}
 	payment.targets = targetsOf(payment.noun, pay, map[string]string{"id": "contract_id", "on": "paid_on"})
+	payment.target("amount").kind = money(-repo.MaxMoney) // a correction is below zero
 	at := slices.IndexFunc(t, func(c Command) bool { return c.Noun() == "event" })
 	return slices.Insert(t, at, payment.command())
 }
@@ -92,12 +93,23 @@ func targetsOf(noun string, c Command, names map[string]string) (targets []targe
 		add(a.Name, a.Kind, !a.Optional)
 	}
 	for _, f := range c.Flags {
-		if !f.Kind.IsSwitch() && !f.Selects {
+		switch {
+		case f.Selects:
+		case !f.Kind.IsSwitch():
 			add(f.Name, f.Kind, f.Required)
+		case isColumn(noun, f.Name): // such as the first contact
+			targets = append(targets, target{column: f.Name, kind: yesKind})
 		}
 	}
 	return targets
 }
+
+func isColumn(noun, name string) bool {
+	return slices.ContainsFunc(repo.ColumnsOfNoun(noun), func(c repo.Column) bool { return c.Name == name })
+}
+
+// yesKind is the kind of a column that a switch sets; its value is a bool.
+var yesKind = Kind{Name: "yes or no", Parse: func(_ *Session, text string) (any, error) { return readYes(text) }}
 
 func (m importable) target(column string) *target {
 	if i := slices.IndexFunc(m.targets, func(t target) bool { return t.column == column }); i >= 0 {
@@ -143,7 +155,12 @@ func (m importable) command() Command {
 			Help: "change the record with the same value in this column, instead of adding one",
 		})
 	}
-	if m.noun == "customer" {
+	switch m.noun {
+	case "payment":
+		c.Flags = append(c.Flags, Flag{
+			Name: "force", Kind: Switch, Help: "also payments whose contract has one of the same day and amount",
+		})
+	case "customer":
 		c.Flags = append(c.Flags, forceFlag)
 		c.Short = "Add the customers of a file: CSV, XLSX, JSON or vCard, all or none"
 	}

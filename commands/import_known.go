@@ -3,7 +3,10 @@ package commands
 import (
 	"context"
 	"fmt"
+	"slices"
+	"time"
 
+	"crm/repo"
 	"crm/security/finding"
 )
 
@@ -19,6 +22,11 @@ type known struct {
 func (i *importing) index(ctx context.Context) error {
 	i.seen, i.refs = map[string]int{}, map[string]referred{}
 	i.known = known{map[string]int{}, map[string][][]any{}}
+	if i.noun == "payment" {
+		var err error
+		i.paid, err = i.s.DB.PaidKeys(ctx)
+		return err
+	}
 	if i.key == "" {
 		return nil
 	}
@@ -70,4 +78,28 @@ func (i *importing) record(cells []string, line int) ([]any, error) {
 		return nil, fmt.Errorf("id %s: there is no such %s", show(text), i.noun)
 	}
 	return nil, nil
+}
+
+// unlikePaid returns a line if the contract of a payment had one of the same day and amount before the import, unless
+// --force is given: a file that is imported twice would be paid twice.
+func (i *importing) unlikePaid(payment repo.Change) []string {
+	k := repo.PaidKey{Day: i.s.Locale.Now().In(i.s.Locale.Zone).Format(time.DateOnly)}
+	k.Contract, _ = payment["contract_id"].(int64)
+	k.Amount, _ = payment["amount"].(repo.Money)
+	if on, given := payment["paid_on"].(time.Time); given {
+		k.Day = on.Format(time.DateOnly)
+	}
+	if i.paid[k] <= 0 || i.in.Has("force") {
+		return nil
+	}
+	return []string{fmt.Sprintf("contract %d has a payment of %s on %s already: --force imports it anyway", k.Contract,
+		toShow(i.s, k.Amount), k.Day)}
+}
+
+// isPartlyPaid reports whether the row of a contract says that something was paid.
+func (i *importing) isPartlyPaid(cells []string) bool {
+	at := slices.Index(i.file.Header.Cells, "remaining_amount")
+	total := i.source("total_amount")
+	return i.noun == "contract" && at >= 0 && at < len(cells) && total != nil && cells[at] != "" &&
+		i.plain(cells[at]) != total.text(cells, i.plain)
 }

@@ -150,6 +150,10 @@ func (i *importing) answer() Output {
 	if i.noun == "user" && i.added > 0 && would == "" {
 		out.addMessage("user reset-password ID gives each of them a one-time password")
 	}
+	if i.partlyPaid > 0 {
+		out.Warnings = append(out.Warnings, fmt.Sprintf("remaining_amount is not imported: something was paid of %s: "+
+			"payment import adds payments", Plural(int64(i.partlyPaid), "contract")))
+	}
 	if unused := i.notImported(); unused != nil {
 		out.Warnings = append(out.Warnings, "not imported: "+some(unused))
 	}

@@ -31,8 +31,9 @@ type importing struct {
 	key     string
 	atomic  bool // in an atomic script
 	known   known
-	seen    map[string]int      // the line of each key
-	others  *repo.CustomerIndex // of customers only
+	seen    map[string]int       // the line of each key
+	others  *repo.CustomerIndex  // of customers only
+	paid    map[repo.PaidKey]int // of payments only: before the import
 	refs    map[string]referred
 	batch   []imported
 	writing *addition // the batch before
@@ -40,6 +41,7 @@ type importing struct {
 	refused rejects
 
 	rows, added, changed, same int
+	partlyPaid                 int // contracts whose remaining amount in the file is not the total
 	doubts                     []string
 	events                     []Event
 }
@@ -81,6 +83,7 @@ func (i *importing) values(ctx context.Context, row intake.Row) (read Input, wro
 			wrong = append(wrong, fmt.Sprintf("%s %s: %s", src.target.column, show(text), of.text))
 		case err != nil:
 			return read, nil, err
+		case value == false: // a switch that is not set
 		default:
 			read.values[strings.ReplaceAll(src.target.column, "_", "-")] = value
 			if src.target.kind.Doubt != nil {
@@ -114,6 +117,12 @@ func (i *importing) row(ctx context.Context, row intake.Row) error {
 		if wrong, err = i.unlikeOthers(ctx, r, was); err != nil {
 			return err
 		}
+	}
+	if i.isPartlyPaid(row.Cells) {
+		i.partlyPaid++
+	}
+	if wrong == nil && i.noun == "payment" {
+		wrong = i.unlikePaid(r.change)
 	}
 	r.wrong = strings.Join(wrong, "; ")
 	i.batch = append(i.batch, r)

@@ -22,6 +22,12 @@ const mostListed = 10
 // A reference is a name in place of a record's ID, until resolve finds the record.
 type reference string
 
+// A mention is a name in place of an ID in a condition, until resolve finds the record.
+type mention struct {
+	kind Kind
+	text string
+}
+
 // refers reports whether the text may be a name: it begins with a letter, so it is not a mistyped number.
 func (k Kind) refers(text string) bool {
 	first, _ := utf8.DecodeRuneInString(text)
@@ -33,6 +39,13 @@ func (k Kind) refers(text string) bool {
 // choose one. A command that destroys or pays accepts a name only at the prompt, where it asks.
 func (in Input) resolve(ctx context.Context, s *Session, c Command, typed bool) (named []string, err error) {
 	for _, g := range in.given {
+		if w, isWhere := in.values[g.name].(repo.Where); isWhere {
+			found, err := resolveWhere(ctx, s, &w, typed)
+			if err != nil {
+				return nil, err
+			}
+			in.values[g.name], named = w, append(named, found...)
+		}
 		text, isReference := in.values[g.name].(reference)
 		if !isReference {
 			continue
@@ -41,18 +54,42 @@ func (in Input) resolve(ctx context.Context, s *Session, c Command, typed bool) 
 			return nil, usageHint("find "+Quote(string(text))+" shows it",
 				"%s wants the number of the %s in a script, not %s", c.Name, g.kind.Noun, show(string(text)))
 		}
-		choice, err := g.kind.one(ctx, s, string(text), typed)
+		id, line, err := g.kind.identify(ctx, s, string(text), typed)
 		if err != nil {
 			return nil, err
 		}
-		id, err := strconv.ParseInt(choice.Text, 10, 64)
-		if err != nil {
-			return nil, err
-		}
-		in.values[g.name] = id
-		named = append(named, fmt.Sprintf("%s %d: %s", g.kind.Noun, id, choice.Help))
+		in.values[g.name], named = id, append(named, line)
 	}
 	return named, nil
+}
+
+// resolveWhere replaces the mentions of a condition with IDs; see resolve.
+func resolveWhere(ctx context.Context, s *Session, w *repo.Where, typed bool) (named []string, err error) {
+	w.Parts = slices.Clone(w.Parts)
+	for i := range w.Parts {
+		found, err := resolveWhere(ctx, s, &w.Parts[i], typed)
+		if err != nil {
+			return nil, err
+		}
+		named = append(named, found...)
+	}
+	m, isMention := w.Value.(mention)
+	if !isMention {
+		return named, nil
+	}
+	id, line, err := m.kind.identify(ctx, s, m.text, typed)
+	w.Value = id
+	return append(named, line), err
+}
+
+// identify returns the ID of the record that the text names, and a line that says which record it is; see one.
+func (k Kind) identify(ctx context.Context, s *Session, text string, typed bool) (id int64, line string, err error) {
+	choice, err := k.one(ctx, s, text, typed)
+	if err != nil {
+		return 0, "", err
+	}
+	id, err = strconv.ParseInt(choice.Text, 10, 64)
+	return id, fmt.Sprintf("%s %d: %s", k.Noun, id, choice.Help), err
 }
 
 // one returns the record that the text names. If there are several and the line was typed, it asks which.
@@ -60,12 +97,15 @@ func (k Kind) one(ctx context.Context, s *Session, text string, typed bool) (Cho
 	if s.DB == nil || s.Me == nil {
 		return Choice{}, forbidden(s, "")
 	}
+	text = strings.Join(strings.Fields(text), " ") // a line end in quotes is a blank
 	found, err := k.Search(ctx, s, text)
 	if err != nil {
 		return Choice{}, err
 	}
-	// words begin words
-	found = slices.DeleteFunc(found, func(c Choice) bool { return finding.Score(text, c.Help) < finding.MatchStart })
+	if !strings.Contains(text, "@") { // an email is not in the line; words begin words there
+		found = slices.DeleteFunc(found,
+			func(c Choice) bool { return finding.Score(text, c.Help) < finding.MatchStart })
+	}
 	if exact := slices.DeleteFunc(slices.Clone(found),
 		func(c Choice) bool { return !c.isNamed(text) }); len(exact) > 0 {
 		found = exact

@@ -194,8 +194,9 @@ func tellUndone(s *Session, c repo.LastChange) string {
 	case c.Members != nil:
 		return fmt.Sprintf("undone: %s, %s in all", theChange(s, c), Plural(*c.Members, "change"))
 	case c.Entity == "payment":
-		return fmt.Sprintf("contract %v: the payment of %v at %s is undone by its opposite", c.After["contract_id"],
-			c.After["amount"], at)
+		paid, _ := repo.ParseMoney(fmt.Sprint(c.After["amount"]))
+		return fmt.Sprintf("contract %v: the payment of %s at %s is undone by its opposite", c.After["contract_id"],
+			toShow(s, paid), at)
 	case c.Action == "add":
 		return fmt.Sprintf("%s %d deleted: you had added it at %s", c.Entity, c.EntityID, at)
 	case c.Action == "restore":

@@ -17,7 +17,8 @@ import (
 //	one        = "not" one | "(" condition ")" | field operator value | field "is" [ "not" ] "empty"
 //	operator   = "=" | "!=" | "<" | "<=" | ">" | ">=" | "~" | "!~"
 //
-// A value is a text in quotes, also typographic ones, or all words up to "and", "or", a parenthesis or the end.
+// A value is a text in quotes, also typographic ones, or all words up to "and", "or", a parenthesis or the end. The
+// name of a record stands for its ID.
 
 const (
 	longestWhere = 2000 // characters

@@ -152,6 +152,11 @@ func (p *whereParser) comparison(c repo.Column) (repo.Where, error) {
 			return repo.Where{}, p.wrong(valueAt, "want a value after %s %s", c.Name, op)
 		}
 		leaf.Op = "empty"
+	} else if kind := p.known[c.Name]; leaf.Op == "=" && kind.refers(text) {
+		leaf.Value = mention{kind, text}
+		if id, err := kind.Parse(p.session, text); err == nil { // such as me
+			leaf.Value = id
+		}
 	} else if leaf.Value, leaf.Until, err = p.typed(c, text); err != nil {
 		return repo.Where{}, p.wrong(valueAt, "%s: %v", c.Name, err)
 	}
@@ -234,9 +239,9 @@ func (p *whereParser) typed(c repo.Column, text string) (value any, until time.T
 
 func readYes(text string) (bool, error) {
 	switch strings.ToLower(strings.TrimSpace(text)) {
-	case "yes", "true", "oui":
+	case "yes", "true", "oui", "vrai", "1":
 		return true, nil
-	case "no", "false", "non":
+	case "no", "false", "non", "faux", "0":
 		return false, nil
 	}
 	return false, errors.New("want yes or no")

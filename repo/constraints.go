@@ -89,6 +89,8 @@ var wordings = map[string]wording{
 	"undo_changed":               {ErrConflict, "it has just been changed: nothing was undone"},
 	"customer_external_id":       {ErrConflict, "another customer has this external ID"},
 	"customer_external_id_check": {ErrInvalid, invalidExternalID},
+	"contact_external_id":        {ErrConflict, "another contact has this external ID"},
+	"contact_external_id_check":  {ErrInvalid, invalidExternalID},
 	"contract_external_id":       {ErrConflict, "another contract has this external ID"},
 	"contract_external_id_check": {ErrInvalid, invalidExternalID},
 	"event_external_id":          {ErrConflict, "another event has this external ID"},

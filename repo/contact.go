@@ -18,6 +18,7 @@ type Contact struct {
 	Email      string     `db:"email" sealed:"contact.email" show:"wide whole"`
 	Phone      string     `db:"phone" sealed:"contact.phone" show:"whole"` // E.164
 	First      bool       `db:"first" by:"database"`                       // the first of the customer's contacts
+	ExternalID *string    `db:"external_id" sort:"-" show:"detail absent"` // its name in another program
 	FirstAt    *time.Time `db:"first_at" show:"hidden" sort:"-"`           // when it became the first one; nil: never
 	CreatedAt  time.Time  `db:"created_at" by:"database" show:"detail"`
 	UpdatedAt  time.Time  `db:"updated_at" by:"database" show:"detail"`

@@ -87,9 +87,9 @@ collaborator INSERT(email,employee_number,first_name,last_name,role)
 collaborator SELECT(deleted_at,id)
 collaborator UPDATE(deleted_at,email,employee_number,first_name,last_name,role)
 collaborator_id_seq SELECT
-contact INSERT(customer_id,first_at)
+contact INSERT(customer_id,external_id,first_at)
 contact SELECT(deleted_at,id)
-contact UPDATE(deleted_at,first_at)
+contact UPDATE(deleted_at,external_id,first_at)
 contact_id_seq SELECT
 contacts SELECT
 contract INSERT(customer_id,external_id,sales_id,status,total_amount)

@@ -5,9 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 
 	"github.com/Masterminds/squirrel"
 	"github.com/jackc/pgx/v5"
@@ -44,66 +41,45 @@ type Added struct {
 	Refused map[int]error
 }
 
-// AddMany adds records of a noun. Records that set the same columns are added in their order.
+// AddMany adds records of a noun, in their order.
 func (db *DB) AddMany(ctx context.Context, noun string, records []Change) (Added, error) {
 	e := storeOf(noun)
 	if e == nil {
 		return Added{}, say(ErrInvalid, "there are no records of %s", noun)
 	}
-	out := Added{make([]int64, len(records)), map[int]error{}}
 	_, table := e.nounAndTable()
-	groups, order := map[string][]int{}, []string{} // records by the columns that they set
 	rows := make([]map[string]any, len(records))
 	for i, c := range records {
 		var err error
 		if rows[i], err = inJSON(db, e, c); err != nil {
-			return out, err
-		}
-		columns := strings.Join(slices.Sorted(maps.Keys(rows[i])), ",")
-		if groups[columns] == nil {
-			order = append(order, columns)
-		}
-		groups[columns] = append(groups[columns], i)
-	}
-	var steps []step
-	answers := make([][]string, len(order))
-	for g, columns := range order {
-		members := make([]map[string]any, len(groups[columns]))
-		for j, i := range groups[columns] {
-			members[j] = rows[i]
-		}
-		text, err := json.Marshal(members)
-		if err != nil {
-			return out, fmt.Errorf("%w: %v", ErrInternal, err)
-		}
-		query := squirrel.Expr("select add_many($1::regclass, $2)::text", table, string(text))
-		steps = append(steps, step{query, collect(&answers[g], pgx.RowTo[string])})
-	}
-	if err := db.run(ctx, steps...); err != nil {
-		return out, err
-	}
-	for g, columns := range order {
-		if err := out.read(answers[g], groups[columns]); err != nil {
-			return out, err
+			return Added{}, err
 		}
 	}
-	return out, nil
+	text, err := json.Marshal(rows)
+	if err != nil {
+		return Added{}, fmt.Errorf("%w: %v", ErrInternal, err)
+	}
+	var answer []string
+	query := squirrel.Expr("select add_many($1::regclass, $2)::text", table, string(text))
+	if err := db.run(ctx, step{query, collect(&answer, pgx.RowTo[string])}); err != nil {
+		return Added{}, err
+	}
+	return added(answer, len(records))
 }
 
-// read reads a result of add_many about the records at the places.
-func (a *Added) read(answer []string, places []int) error {
+// added reads a result of add_many.
+func added(answer []string, records int) (Added, error) {
+	out := Added{make([]int64, records), map[int]error{}}
 	var row struct {
 		IDs     []int64
 		Refused []refusedRow
 	}
-	if len(answer) == 0 || json.Unmarshal([]byte(answer[0]), &row) != nil || len(row.IDs) > len(places) {
-		return fmt.Errorf("%w: the answer of add_many cannot be read", ErrInternal)
+	if len(answer) == 0 || json.Unmarshal([]byte(answer[0]), &row) != nil || len(row.IDs) > records {
+		return out, fmt.Errorf("%w: the answer of add_many cannot be read", ErrInternal)
 	}
-	for j, id := range row.IDs {
-		a.IDs[places[j]] = id
-	}
+	copy(out.IDs, row.IDs)
 	for _, r := range row.Refused {
-		a.Refused[places[r.ID]] = r.err()
+		out.Refused[int(r.ID)] = r.err()
 	}
-	return nil
+	return out, nil
 }

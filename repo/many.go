@@ -88,6 +88,11 @@ func inJSON(db *DB, e stored, c Change) (map[string]any, error) {
 			return nil, err
 		}
 	}
+	if first, is := values["first"].(bool); is { // of a contact
+		if delete(values, "first"); first {
+			values["first_at"] = "now"
+		}
+	}
 	for column, v := range values {
 		switch v := v.(type) {
 		case []byte:

@@ -61,7 +61,7 @@ func (db *DB) RemoveTag(ctx context.Context, noun string, id int64, name string)
 	return tags.mark(ctx, db, found[at].ID, true)
 }
 
-// tagged returns the condition for the records of a noun that have a tag, in any spelling of its name: koeln finds köln.
+// tagged returns the condition for the records of a noun that have a tag, in any spelling: koeln finds köln.
 func (db *DB) tagged(ctx context.Context, noun, name string) (squirrel.Sqlizer, error) {
 	names, err := list(ctx, db, sq().Select("distinct name").From(tags.view), pgx.RowTo[string])
 	names = slices.DeleteFunc(names, func(n string) bool { return !db.vault.Same(n, name) })

@@ -73,7 +73,7 @@ func (p painter) bare(cell any) string {
 			return strings.Replace(v.String(), ".", p.amounts.Decimal(), 1)
 		}
 	case time.Time:
-		if p.Excel {
+		if p.Excel && !commands.HappensTwice(v.In(p.zone)) {
 			return v.In(p.zone).Format("2006-01-02 15:04:05") // Excel would read a timestamp with an offset as text
 		}
 		return v.In(p.zone).Format(time.RFC3339)

@@ -129,6 +129,9 @@ func (b *workbook) cellOf(cell any) any {
 		return excelize.Cell{StyleID: b.styles.amount, Value: float64(v) / 100}
 	case time.Time:
 		local := v.In(b.zone) // a cell has no time zone, so it holds the local time
+		if commands.HappensTwice(local) {
+			return local.Format(time.RFC3339) // as a text, which an import reads without doubt
+		}
 		shown := time.Date(local.Year(), local.Month(), local.Day(), local.Hour(), local.Minute(), local.Second(), 0,
 			time.UTC)
 		return excelize.Cell{StyleID: b.styles.time, Value: shown}

@@ -28,6 +28,8 @@ create table contact (
 	role         sealed,
 	email        sealed,
 	phone        sealed,
+	external_id  text constraint contact_external_id_check
+		check (external_id ~ '^[A-Za-z0-9_][A-Za-z0-9_./:-]{0,99}$'),
 	first_at     timestamptz,
 	created_at   timestamptz not null default now(),
 	updated_at   timestamptz not null default now(),
@@ -215,6 +217,7 @@ alter index event_search set (gin_pending_list_limit = 4096);
 alter table customer add external_id text constraint customer_external_id_check
 	check (external_id ~ '^[A-Za-z0-9_][A-Za-z0-9_./:-]{0,99}$');
 create unique index customer_external_id on customer (external_id) where deleted_at is null;
+create unique index contact_external_id on contact (external_id) where deleted_at is null;
 alter table contract add external_id text constraint contract_external_id_check
 	check (external_id ~ '^[A-Za-z0-9_][A-Za-z0-9_./:-]{0,99}$');
 create unique index contract_external_id on contract (external_id) where deleted_at is null;

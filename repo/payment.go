@@ -1,0 +1,93 @@
+package repo
+
+import (
+	"context"
+	"time"
+
+	"github.com/Masterminds/squirrel"
+	"github.com/jackc/pgx/v5"
+)
+
+// A Payment is an entry of a contract's ledger. A negative amount corrects an earlier one.
+type Payment struct {
+	ID         int64     `db:"id"`
+	ContractID int64     `db:"contract_id"`
+	Customer   string    `db:"customer" sealed:"customer.company_name" sort:"text"` // the company's name
+	PaidOn     time.Time `db:"paid_on" show:"whole"`                                // a day, at midnight UTC
+	Amount     Money     `db:"amount"`
+	RecordedBy *string   `db:"recorded_by" by:"database"` // nil: the company's set-up
+	CreatedAt  time.Time `db:"created_at" by:"database" show:"detail"`
+}
+
+var payments = entityOf[Payment]("payment", "payment", "payments", finder{})
+
+// Payments returns the payments of a contract, oldest first, in one round trip; ErrNotFound if the contract does not
+// exist.
+func (db *DB) Payments(ctx context.Context, contract int64) ([]Payment, error) {
+	var paid []Payment
+	found := false
+	err := db.ask(ctx, step{contracts.live(contract), sawRow(&found)}, paymentsOf(db, contract, &paid))
+	if err == nil && !found {
+		return nil, ErrNotFound
+	}
+	return paid, err
+}
+
+// paymentsOf is the step that reads the payments of a contract.
+func paymentsOf(db *DB, contract int64, into *[]Payment) step {
+	of := payments.from().Where(squirrel.Eq{"contract_id": contract}).OrderBy("id")
+	return step{of, collect(into, payments.row(db))}
+}
+
+// PayContract records a payment; on is its date, nil for today.
+func (db *DB) PayContract(ctx context.Context, id int64, amount Money, on *time.Time) (Contract, error) {
+	values := map[string]any{"contract_id": id, "amount": amount}
+	if on != nil {
+		values["paid_on"] = on.Format(time.DateOnly)
+	}
+	return one(ctx, db, contracts.live(id), contracts.row(db), step{query: sq().Insert(payments.table).SetMap(values)})
+}
+
+// A PaymentFilter narrows a list; zero values do not. Filters combine with AND.
+type PaymentFilter struct {
+	Page
+	ContractID int64
+	From, To   *time.Time // days, both included
+}
+
+// Ledger returns one page of the payments of all contracts.
+func (db *DB) Ledger(ctx context.Context, f PaymentFilter) (List[Payment], error) {
+	var where squirrel.And
+	if f.ContractID != 0 {
+		where = append(where, squirrel.Eq{"contract_id": f.ContractID})
+	}
+	if f.From != nil {
+		where = append(where, squirrel.Expr("paid_on >= ?::date", f.From.Format(time.DateOnly)))
+	}
+	if f.To != nil {
+		where = append(where, squirrel.Expr("paid_on <= ?::date", f.To.Format(time.DateOnly)))
+	}
+	return payments.search(ctx, db, where, f.Page, payments.sorts())
+}
+
+// A PaidKey is what two records of one payment have in common.
+type PaidKey struct {
+	Contract int64
+	Day      string // 2026-03-28
+	Amount   Money
+}
+
+// PaidKeys counts the payments by their keys. A payment that an entry of the opposite amount takes back does not count.
+func (db *DB) PaidKeys(ctx context.Context) (map[PaidKey]int, error) {
+	count := map[PaidKey]int{}
+	q := sq().Select("contract_id", "to_char(paid_on, 'YYYY-MM-DD')", "amount").From(payments.view)
+	return count, db.ask(ctx, step{q, func(rows pgx.Rows) error {
+		var k PaidKey
+		_, err := pgx.ForEachRow(rows, []any{&k.Contract, &k.Day, &k.Amount}, func() error {
+			count[k]++
+			count[PaidKey{k.Contract, k.Day, -k.Amount}]--
+			return nil
+		})
+		return err
+	}})
+}
