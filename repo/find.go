@@ -38,7 +38,7 @@ const (
 
 // Find returns at most limit live matches of each noun.
 func (db *DB) Find(ctx context.Context, needle string, limit int) (all Everything, err error) {
-	var events []Event
+	var found, related mentioning
 	err = db.concurrently(ctx,
 		func(ctx context.Context) (err error) {
 			all.Customers, err = db.FindCustomers(ctx, needle, limit)
@@ -49,21 +49,44 @@ func (db *DB) Find(ctx context.Context, needle string, limit int) (all Everythin
 			return err
 		},
 		func(ctx context.Context) (err error) { all.Notes, err = db.FindNotes(ctx, needle, limit); return err },
-		func(ctx context.Context) (err error) { events, err = db.matchingEvents(ctx, needle, limit); return err },
-		func(ctx context.Context) (err error) {
-			all.Users, err = db.FindUsers(ctx, needle, "", limit)
-			return err
-		})
+		func(ctx context.Context) (err error) { found, err = db.mentioning(ctx, needle, limit); return err })
+	if err == nil && len(all.Customers) > 0 {
+		err = db.ask(ctx, append(contracts.ofCustomers(db, all.Customers, &related.contracts),
+			events.ofCustomers(db, all.Customers, &related.events)...)...)
+	}
 	if err != nil {
 		return Everything{}, err
 	}
+	all.Users = best(found.users, limit, users.id, func(u User) int { return users.score(db, needle, u) })
+	all.Contracts = best(slices.Concat(found.contracts, related.contracts), limit, contracts.id,
+		contracts.scoreWith(db, needle, all.Customers))
+	all.Events = best(slices.Concat(found.events, related.events), limit, events.id,
+		events.scoreWith(db, needle, all.Customers))
+	return all, nil
+}
+
+// mentioning are records that may mention a needle.
+type mentioning struct {
+	contracts []Contract
+	events    []Event
+	users     []User
+}
+
+// mentioning returns live contracts and events that mention a needle, without regard to the best customers, and all
+// live users. Words are looked up once for contracts and events.
+func (db *DB) mentioning(ctx context.Context, needle string, limit int) (all mentioning, err error) {
+	looked, err := db.lookUp(ctx, needle, !db.isOneWord(needle) || isAmount(needle))
+	if err != nil {
+		return all, err
+	}
+	all.users = slices.DeleteFunc(slices.Clone(looked.colleagues), func(u User) bool { return u.DeletedAt != nil })
 	err = db.concurrently(ctx,
 		func(ctx context.Context) (err error) {
-			all.Contracts, err = db.FindContracts(ctx, needle, limit, all.Customers)
+			all.events, err = db.matchingEvents(ctx, needle, limit, &looked)
 			return err
 		},
 		func(ctx context.Context) (err error) {
-			all.Events, err = db.bestEvents(ctx, needle, limit, events, all.Customers)
+			all.contracts, err = db.matchingContracts(ctx, needle, limit, &looked)
 			return err
 		})
 	return all, err
@@ -129,19 +152,25 @@ func (e entity[T]) find(ctx context.Context, db *DB, needle string, limit int) (
 func (db *DB) FindContracts(
 	ctx context.Context, needle string, limit int, matching []Found[Customer],
 ) ([]Found[Contract], error) {
-	all, err := byNumber(ctx, needle, db.Contract)
+	all, err := db.matchingContracts(ctx, needle, limit, nil)
 	if err != nil {
 		return nil, err
 	}
-	if _, notAmount := ParseMoney(needle); notAmount == nil || !db.isOneWord(needle) {
-		found, err := db.Contracts(ctx, ContractFilter{Page: Page{Limit: limit, Search: needle}})
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, found.Rows...)
+	var related []Contract
+	err = db.ask(ctx, contracts.ofCustomers(db, matching, &related)...)
+	return best(append(all, related...), limit, contracts.id, contracts.scoreWith(db, needle, matching)), err
+}
+
+// matchingContracts returns contracts that match, without regard to the best customers. looked may be nil.
+func (db *DB) matchingContracts(
+	ctx context.Context, needle string, limit int, looked *lookedUp,
+) ([]Contract, error) {
+	all, err := byNumber(ctx, needle, db.Contract)
+	if err != nil || db.isOneWord(needle) && !isAmount(needle) {
+		return all, err
 	}
-	related, err := db.Contracts(ctx, ContractFilter{Page: Page{Limit: mostRelated}, Customers: idsOf(matching)})
-	return best(append(all, related.Rows...), limit, contracts.id, contracts.scoreWith(db, needle, matching)), err
+	found, err := db.Contracts(ctx, ContractFilter{Page: Page{Limit: limit, Search: needle, lookedUp: looked}})
+	return append(all, found.Rows...), err
 }
 
 // FindEvents returns at most limit live events that match, the best first: by number, by their own texts, by their
@@ -149,15 +178,17 @@ func (db *DB) FindContracts(
 func (db *DB) FindEvents(
 	ctx context.Context, needle string, limit int, matching []Found[Customer],
 ) ([]Found[Event], error) {
-	events, err := db.matchingEvents(ctx, needle, limit)
+	all, err := db.matchingEvents(ctx, needle, limit, nil)
 	if err != nil {
 		return nil, err
 	}
-	return db.bestEvents(ctx, needle, limit, events, matching)
+	var related []Event
+	err = db.ask(ctx, events.ofCustomers(db, matching, &related)...)
+	return best(append(all, related...), limit, events.id, events.scoreWith(db, needle, matching)), err
 }
 
-// matchingEvents returns events that match, without regard to the best customers.
-func (db *DB) matchingEvents(ctx context.Context, needle string, limit int) ([]Event, error) {
+// matchingEvents returns events that match, without regard to the best customers. looked may be nil.
+func (db *DB) matchingEvents(ctx context.Context, needle string, limit int, looked *lookedUp) ([]Event, error) {
 	all, err := byNumber(ctx, needle, db.Event)
 	if err != nil {
 		return nil, err
@@ -166,14 +197,14 @@ func (db *DB) matchingEvents(ctx context.Context, needle string, limit int) ([]E
 	if db.isOneWord(needle) {
 		found, err = db.eventsByTexts(ctx, needle, limit)
 	} else {
-		found, err = db.Events(ctx, EventFilter{Page: Page{Limit: limit, Search: needle}})
+		found, err = db.Events(ctx, EventFilter{Page: Page{Limit: limit, Search: needle, lookedUp: looked}})
 	}
 	return append(all, found.Rows...), err
 }
 
 // eventsByTexts returns the first live events whose own texts match.
 func (db *DB) eventsByTexts(ctx context.Context, needle string, limit int) (List[Event], error) {
-	m := mentions{events.finder.mentionedBy, []part{{sets: db.vault.PlainNeedle(needle)}}}
+	m := mentions{mentionedBy: events.finder.mentionedBy, parts: []part{{sets: db.vault.PlainNeedle(needle)}}}
 	fetch := func(p Page) (List[Event], error) {
 		return events.page(ctx, db, events.from().Where(m.candidates(p, nil)), p, events.sorts())
 	}
@@ -181,13 +212,10 @@ func (db *DB) eventsByTexts(ctx context.Context, needle string, limit int) (List
 	return searched(Page{Limit: limit, Search: needle}, events.id, fetch, matches)
 }
 
-// bestEvents returns the best matches of some events and of the events of matching customers.
-func (db *DB) bestEvents(
-	ctx context.Context, needle string, limit int, found []Event, matching []Found[Customer],
-) ([]Found[Event], error) {
-	related, err := db.Events(ctx, EventFilter{Page: Page{Limit: mostRelated}, Customers: idsOf(matching)})
-	all := slices.Concat(found, related.Rows)
-	return best(all, limit, events.id, events.scoreWith(db, needle, matching)), err
+// ofCustomers returns the steps that read the first live records of customers.
+func (e entity[T]) ofCustomers(db *DB, customers []Found[Customer], into *[]T) []step {
+	q := e.from().Where(ofCustomers(e.view, idsOf(customers))).Where(isDeleted(false))
+	return []step{inOrder(), {ordered(q, e.view, Page{Limit: mostRelated}, nil), collect(into, e.row(db))}}
 }
 
 // FindUsers returns at most limit live collaborators that match, the best first. A non-empty role restricts them to
@@ -214,6 +242,11 @@ func byNumber[T any](ctx context.Context, needle string, get func(context.Contex
 func (db *DB) isOneWord(needle string) bool {
 	readings := db.vault.Readings(needle)
 	return !slices.ContainsFunc(readings, func(words []string) bool { return len(words) > 1 })
+}
+
+func isAmount(needle string) bool {
+	_, err := ParseMoney(needle)
+	return err == nil
 }
 
 func idsOf(found []Found[Customer]) []int64 {

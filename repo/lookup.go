@@ -3,21 +3,80 @@ package repo
 // This file looks the words of a search up among customers, for contracts and events that mention them (mention.go).
 
 import (
+	"context"
 	"slices"
 
 	"github.com/Masterminds/squirrel"
 	"github.com/jackc/pgx/v5"
 )
 
-// lookUp returns the steps that look words up among customers. It looks a word up only if another word can be mentioned
-// in the record itself: the part for all words finds the others.
-func (db *DB) lookUp(words []word, view string) (lookups []step) {
-	for i := range words {
-		w := &words[i]
-		w.customer = holdsAny("tokens", db.tokenSets([]string{w.text}))
-		if i < mostLooked && othersHaveOwn(words, i) {
-			found := func(customer squirrel.Sqlizer, few bool) { w.customer, w.few = customer, few }
-			lookups = append(lookups, db.customersWith(view, []string{w.text}, found))
+// lookedUp is what searches in contracts and events know of a needle before they look for records.
+type lookedUp struct {
+	generation int // of the keys
+	readings   []reading
+	whole      []lookup // of each reading without an amount: the customers that mention all words
+	colleagues []User   // also deleted ones
+}
+
+// lookUp looks a needle up among colleagues and, if byWords, among customers.
+func (db *DB) lookUp(ctx context.Context, needle string, byWords bool) (lookedUp, error) {
+	looked := lookedUp{generation: db.vault.Generation(), readings: db.readings(needle, true)}
+	looked.whole = make([]lookup, len(looked.readings))
+	lookups := []step{{users.from(), collect(&looked.colleagues, users.row(db))}, inOrder()}
+	for i, r := range looked.readings {
+		looked.whole[i] = lookup{sets: db.tokenSets(r.words)}
+		if byWords && r.amount == nil {
+			lookups = append(lookups, looked.whole[i].step())
+		}
+	}
+	err := db.ask(ctx, lookups...)
+	return looked, err
+}
+
+// orLookUp returns the same for a needle, looked up again if l is nil or the keys were rotated since.
+func (l *lookedUp) orLookUp(ctx context.Context, db *DB, needle string) (lookedUp, error) {
+	if l == nil || l.generation != db.vault.Generation() {
+		return db.lookUp(ctx, needle, true)
+	}
+	return *l, nil
+}
+
+// A lookup finds the customers, also deleted ones, that mention words, according to the index.
+type lookup struct {
+	sets  [][]int32
+	ids   []int64 // nil: not looked up, or frequent
+	every int64   // of frequent words: about one customer in so many mentions them
+}
+
+// isFew reports whether few customers mention the words.
+func (l lookup) isFew() bool { return l.ids != nil }
+
+// step looks the customers up.
+func (l *lookup) step() step {
+	offer := offered(customers.finder.alone, "customer_id_seq", l.sets, Page{Sort: "-"}, squirrel.Expr("true"))
+	const few = "select case when count(*) <= ? then coalesce(array_agg(id), '{}') end, " +
+		"coalesce((max(id) - min(id)) / ?, 0) from (? limit ?) o"
+	found := toDollar{squirrel.Expr(few, fewCustomers, fewCustomers, offer, fewCustomers+1)}
+	return step{found, func(rows pgx.Rows) error {
+		_, err := pgx.ForEachRow(rows, []any{&l.ids, &l.every}, func() error { return nil })
+		return err
+	}}
+}
+
+// condition holds for the records of the customers. It lists IDs if these are few.
+func (l lookup) condition(view string) squirrel.Sqlizer {
+	if l.isFew() {
+		return ofCustomers(view, l.ids)
+	}
+	return holdsAny("tokens", l.sets)
+}
+
+// lookUps returns the steps that look words up among customers. It looks a word up only if another word can be
+// mentioned in the record itself: the part for all words finds the others.
+func lookUps(words []word) (lookups []step) {
+	for i := range words[:min(len(words), mostLooked)] {
+		if othersHaveOwn(words, i) {
+			lookups = append(lookups, words[i].customer.step())
 		}
 	}
 	return lookups
@@ -31,22 +90,6 @@ func othersHaveOwn(words []word, i int) bool {
 		}
 	}
 	return false
-}
-
-// customersWith looks up customers, also deleted ones, that have all of the words according to the index. found
-// receives a condition for their records; it lists IDs if they are few.
-func (db *DB) customersWith(view string, words []string, found func(customer squirrel.Sqlizer, few bool)) step {
-	sets := db.tokenSets(words)
-	offer := offered(customers.finder.alone, "customer_id_seq", sets, Page{Sort: "-"}, squirrel.Expr("true"))
-	return step{toDollar{squirrel.Expr("? limit ?", offer, fewCustomers+1)}, func(rows pgx.Rows) error {
-		ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
-		if len(ids) > fewCustomers {
-			found(holdsAny("tokens", sets), false)
-		} else {
-			found(ofCustomers(view, ids), true)
-		}
-		return err
-	}}
 }
 
 // tokenSets returns sets of tokens. A record that mentions all of the words has all tokens of one set. Words with so

@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"crm/repo"
@@ -117,11 +116,11 @@ func emptyWorld(t testing.TB, database string) *world {
 	t.Helper()
 	w := &world{t: t, database: database, ids: map[string]int64{}, signers: map[string]*security.Signer{}}
 	w.admin = repo.NewAdmin(pgtest.URL("postgres"), names(w.database))
+	w.pool = rawPool(t, appURL(w.database))
+	w.owner = rawPool(t, pgtest.URL(w.database))
 	keyring := newKeyring(t)
 	w.takeKey(keyring.KeyID())
 	w.openWith(vault{keyring})
-	w.pool = rawPool(t, appURL(w.database))
-	w.owner = rawPool(t, pgtest.URL(w.database))
 	return w
 }
 
@@ -134,16 +133,8 @@ func newKeyring(t testing.TB) *security.Keyring {
 func (w *world) takeKey(key uint32) {
 	w.t.Helper()
 	w.prefix = binary.BigEndian.AppendUint32([]byte{1}, key)
-	owner := ok[*pgx.Conn](w.t)(pgx.Connect(context.Background(), pgtest.URL(w.database)))
-	defer owner.Close(context.Background())
-	for _, sql := range []string{
-		"delete from crm.sealing_key",
-		fmt.Sprintf("insert into crm.sealing_key (id, state) values (%d, 'present')", key),
-	} {
-		if _, err := owner.Exec(context.Background(), sql); err != nil {
-			w.t.Fatal(err)
-		}
-	}
+	w.set("delete from crm.sealing_key")
+	w.set("insert into crm.sealing_key (id, state) values ($1, 'present')", key)
 }
 
 // forged returns a value in the form of one that is sealed with the present key, which cannot be decrypted in any

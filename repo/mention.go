@@ -4,7 +4,8 @@ package repo
 // their contact, or by their customer. Each word of the needle may be found in another of these places. Read the file
 // top down: the needle has readings, a reading has words, words are looked up, lookups become parts, and the union of
 // the parts is the set of candidates for search.go. PostgreSQL finds the records of each part with one index or, where
-// a word is frequent, by a scan in the order of the page.
+// a word is frequent, by a scan in the order of the page. If all words of a reading are frequent together, the first
+// records of the page's order are compared before all that: they mostly fill the page.
 
 import (
 	"context"
@@ -16,10 +17,11 @@ import (
 )
 
 const (
-	fewCustomers = 500 // a word with more matching customers is frequent
-	mostLooked   = 6   // maximum of words that are looked up among customers
-	mostSets     = 16  // maximum of sets of tokens
-	mostContacts = 5   // maximum of contacts with a part each
+	fewCustomers = 500  // a word with more matching customers is frequent
+	mostWalked   = 2000 // maximum of first records that are compared, see firstRecords
+	mostLooked   = 6    // maximum of words that are looked up among customers
+	mostSets     = 16   // maximum of sets of tokens
+	mostContacts = 5    // maximum of contacts with a part each
 )
 
 // mentionedBy describes where the records of a view can mention a needle.
@@ -35,6 +37,8 @@ type mentionedBy struct {
 type mentions struct {
 	mentionedBy
 	parts []part
+	any   squirrel.Or // holds for every candidate
+	every int64       // one customer in so many mentions all words of a frequent reading; 0: no reading is frequent
 }
 
 // A part is one way to find candidates. Exactly one of an indexed condition, sets of tokens of the records' own texts,
@@ -49,58 +53,61 @@ type part struct {
 // A word of a needle and the places that mention it.
 type word struct {
 	text     string
-	customer squirrel.Sqlizer // holds if the record's customer mentions it
-	few      bool             // customer lists IDs
-	own      []part           // ways to find the word in the record itself
+	customer lookup
+	own      []part // ways to find the word in the record itself
 }
 
 // mentions returns the candidates of a needle.
-func (db *DB) mentions(ctx context.Context, needle string, source mentionedBy) (mentions, error) {
+func (db *DB) mentions(ctx context.Context, looked lookedUp, source mentionedBy) (mentions, error) {
 	m := mentions{mentionedBy: source}
-	readings := db.readings(needle, source.total)
-	whole := make([]part, len(readings)) // customers that mention all words of a reading
-	words := make([][]word, len(readings))
-	var colleagues []User
-	own := func() { db.setOwn(words, readings, source, colleagues) }
-	own()
-	lookups := []step{{users.from(), collect(&colleagues, users.row(db))}}
-	// Records without texts: which words are looked up depends on the colleagues whose names match the others.
-	if source.alone == "" && slices.ContainsFunc(readings, func(r reading) bool { return len(r.words) > 1 }) {
+	words := make([][]word, len(looked.readings))
+	lookups := []step{inOrder()}
+	for i, r := range looked.readings {
+		words[i] = db.words(r.words, source, looked.colleagues)
+		if r.amount == nil && looked.whole[i].isFew() { // otherwise each of the words is frequent too
+			lookups = append(lookups, lookUps(words[i])...)
+		}
+	}
+	if len(lookups) > 1 {
 		if err := db.ask(ctx, lookups...); err != nil {
 			return m, err
 		}
-		own()
-		lookups = nil
 	}
-	lookups = append(lookups, inOrder())
-	for i, reading := range readings {
-		if reading.amount == nil {
-			found := func(customer squirrel.Sqlizer, few bool) { whole[i] = part{condition: customer, walk: !few} }
-			lookups = append(lookups, db.customersWith(source.view, reading.words, found))
-		}
-		lookups = append(lookups, db.lookUp(words[i], source.view)...)
-	}
-	if err := db.ask(ctx, lookups...); err != nil {
-		return m, err
-	}
-	own()
-	for i, reading := range readings {
-		if reading.amount != nil {
-			m.parts = append(m.parts, amountPart(*reading.amount, words[i]))
-		} else {
-			m.parts = append(append(m.parts, whole[i]), wordParts(words[i])...)
+	for i, r := range looked.readings {
+		if r.amount == nil || source.total {
+			m.add(r, looked.whole[i], words[i])
 		}
 	}
 	return m, nil
 }
 
-// setOwn sets the words of each reading and the ways to find them in a record itself.
-func (db *DB) setOwn(words [][]word, readings []reading, source mentionedBy, colleagues []User) {
-	for i, reading := range readings {
-		words[i] = slices.Grow(words[i], len(reading.words))[:len(reading.words)]
-		for j, text := range reading.words {
-			words[i][j].text, words[i][j].own = text, db.ownParts(text, source, colleagues)
-		}
+// words returns words with the ways to find them in a record itself.
+func (db *DB) words(texts []string, source mentionedBy, colleagues []User) []word {
+	words := make([]word, len(texts))
+	for i, text := range texts {
+		customer := lookup{sets: db.tokenSets([]string{text})}
+		words[i] = word{text: text, customer: customer, own: db.ownParts(text, source, colleagues)}
+	}
+	return words
+}
+
+// add adds the parts of a reading.
+func (m *mentions) add(r reading, whole lookup, words []word) {
+	all := squirrel.And{}
+	for _, w := range words {
+		all = append(all, w.mentioned(m.view))
+	}
+	if r.amount != nil {
+		total := squirrel.Eq{"total_amount": *r.amount}
+		m.parts = append(m.parts, part{condition: total, filters: all})
+		m.any = append(m.any, append(all, total))
+		return
+	}
+	m.parts = append(m.parts, part{condition: whole.condition(m.view), walk: !whole.isFew()})
+	m.parts = append(m.parts, wordParts(words, m.view)...)
+	m.any = append(m.any, all)
+	if !whole.isFew() && (m.every == 0 || whole.every < m.every) {
+		m.every = whole.every
 	}
 }
 
@@ -169,35 +176,29 @@ func (db *DB) ownParts(text string, source mentionedBy, colleagues []User) (ways
 
 // wordParts returns a part for each way in which a record itself can mention one of the words, with the other words
 // anywhere.
-func wordParts(words []word) (parts []part) {
+func wordParts(words []word, view string) (parts []part) {
 	for j, w := range words {
 		var others squirrel.And
 		for k, other := range words {
 			if k != j {
-				others = append(others, other.mentioned())
+				others = append(others, other.mentioned(view))
 			}
 		}
 		for _, p := range w.own {
 			p.filters = others
-			p.walk = p.walk && !slices.ContainsFunc(words, func(o word) bool { return o.few && len(o.own) == 0 })
+			p.walk = p.walk && !slices.ContainsFunc(words, word.isRare)
 			parts = append(parts, p)
 		}
 	}
 	return parts
 }
 
-// amountPart returns the part for records with an amount that mention all words.
-func amountPart(amount Money, words []word) part {
-	p := part{condition: squirrel.Eq{"total_amount": amount}}
-	for _, w := range words {
-		p.filters = append(p.filters, w.mentioned())
-	}
-	return p
-}
+// isRare reports whether only records of few customers can mention the word.
+func (w word) isRare() bool { return w.customer.isFew() && len(w.own) == 0 }
 
-// mentioned is the condition that a record mentions the word in any place.
-func (w word) mentioned() squirrel.Sqlizer {
-	or := squirrel.Or{w.customer}
+// mentioned is the condition that a record of a view mentions the word in any place.
+func (w word) mentioned(view string) squirrel.Sqlizer {
+	or := squirrel.Or{w.customer.condition(view)}
 	for _, p := range w.own {
 		if p.condition != nil {
 			or = append(or, p.condition)
@@ -206,6 +207,14 @@ func (w word) mentioned() squirrel.Sqlizer {
 		}
 	}
 	return or
+}
+
+// firstRecords returns the query for the first records in the order of a page: twice as many as fill it if a record is
+// as likely to mention the needle as a customer. It returns false if they are too many, or if no reading is frequent.
+func (m mentions) firstRecords(p Page) (query squirrel.SelectBuilder, ok bool) {
+	n := 2 * m.every * int64(p.Limit+1)
+	query = ordered(squirrel.Select("*").From(m.view).Where(isDeleted(p.Deleted)), m.view, p, nil)
+	return query.Limit(uint64(n)), p.byID() && 0 < n && n <= mostWalked
 }
 
 // candidates returns a query for the candidates of a page that satisfy where, or at least for the first of them. Walks

@@ -22,12 +22,13 @@ type Page struct {
 	After    int64  // start after the record with this ID; 0: at the beginning
 	Sort     string // a sortable column; empty is id
 	Desc     bool
-	Deleted  bool   // the deleted records instead of the live ones
-	Count    bool   // count the records on all pages
-	Whole    bool   // count beyond MostCounted
-	indexed  bool   // an index has the order of the page
-	whole    string // the table whose rows the list has all; empty: some condition leaves rows out
-	Language string // of the alphabet that encrypted texts are sorted by (BCP 47); empty for Unicode's order
+	Deleted  bool      // the deleted records instead of the live ones
+	Count    bool      // count the records on all pages
+	Whole    bool      // count beyond MostCounted
+	indexed  bool      // an index has the order of the page
+	lookedUp *lookedUp // of Search; nil: not yet
+	whole    string    // the table whose rows the list has all; empty: some condition leaves rows out
+	Language string    // of the alphabet that encrypted texts are sorted by (BCP 47); empty for Unicode's order
 }
 
 // A List is one page of records.
@@ -123,13 +124,13 @@ func listPage[T any](
 	q = q.Where(isDeleted(p.Deleted))
 	found := List[T]{Total: -1}
 	var steps []step
-	if p.Search != "" {
-		steps = append(steps, inOrder())
-	}
 	page := step{ordered(q, view, p, sorts), collect(&found.Rows, row)}
-	if p.byID() || p.indexed {
+	switch {
+	case p.Search != "":
+		steps = append(steps, inOrder(), page)
+	case p.byID() || p.indexed:
 		steps = append(steps, stopEarly(), page)
-	} else {
+	default:
 		steps = append(steps, page, stopEarly()) // a page in another order reads all rows anyway
 	}
 	if p.Count {

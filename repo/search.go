@@ -43,16 +43,22 @@ func (e entity[T]) search(
 	if p.Search == "" {
 		asked.Search = e.needle(db, *p.Where)
 	}
-	q := e.compared().Where(where)
 	matches := func(record T) bool {
 		return (p.Search == "" || e.score(db, p.Search, record) > 0) && (exact || e.holds(db, *p.Where, record))
 	}
 	return steady(db, func() (List[T], error) {
-		candidates, err := e.candidates(ctx, db, asked.Search, where)
+		candidates, err := e.candidates(ctx, db, asked, where)
 		if err != nil {
 			return List[T]{}, err
 		}
-		fetch := func(p Page) (List[T], error) { return e.page(ctx, db, q.Where(candidates(p)), p, sorts) }
+		fetch := func(p Page) (found List[T], err error) {
+			for _, q := range candidates(p) {
+				if found, err = e.page(ctx, db, q, p, sorts); err != nil || len(found.Rows) > p.Limit {
+					break
+				}
+			}
+			return found, err
+		}
 		return searched(asked, e.id, fetch, matches)
 	})
 }
@@ -68,22 +74,33 @@ func steady[T any](db *DB, search func() (T, error)) (T, error) {
 	}
 }
 
-// candidates returns the condition for the candidates of a page, or at least for the first of them. A page ends at its
-// limit, so the condition includes where: a candidate that is dropped later would leave the page incomplete.
+// candidates returns queries for the candidates of a page, or at least for the first of them. A query counts if those
+// before it do not fill the page; the last one finds all candidates. A page ends at its limit, so the queries include
+// where: a candidate that is dropped later would leave the page incomplete.
 func (e entity[T]) candidates(
-	ctx context.Context, db *DB, needle string, where squirrel.And,
-) (func(Page) squirrel.Sqlizer, error) {
+	ctx context.Context, db *DB, p Page, where squirrel.And,
+) (func(Page) []squirrel.SelectBuilder, error) {
+	all := e.compared().Where(where)
 	switch {
-	case needle == "":
-		return func(Page) squirrel.Sqlizer { return squirrel.Expr("true") }, nil
+	case p.Search == "":
 	case e.finder.sealed:
-		_, _, anywhere := db.vault.Needle(needle)
-		return e.withTokens(anywhere, where), nil
+		_, _, anywhere := db.vault.Needle(p.Search)
+		candidates := e.withTokens(anywhere, where)
+		return func(p Page) []squirrel.SelectBuilder { return []squirrel.SelectBuilder{all.Where(candidates(p))} }, nil
 	case e.finder.contact != "":
-		m, err := db.mentions(ctx, needle, e.finder.mentionedBy)
-		return func(p Page) squirrel.Sqlizer { return m.candidates(p, where) }, err
+		looked, err := p.lookedUp.orLookUp(ctx, db, p.Search)
+		if err != nil {
+			return nil, err
+		}
+		m, err := db.mentions(ctx, looked, e.finder.mentionedBy)
+		return func(p Page) (queries []squirrel.SelectBuilder) {
+			if walk, ok := m.firstRecords(p); ok && len(where) == 0 {
+				queries = append(queries, selected(e.columns).FromSelect(walk, "walk").Where(m.any))
+			}
+			return append(queries, all.Where(m.candidates(p, where)))
+		}, err
 	}
-	return func(Page) squirrel.Sqlizer { return squirrel.Expr("true") }, nil
+	return func(Page) []squirrel.SelectBuilder { return []squirrel.SelectBuilder{all} }, nil
 }
 
 // withTokens returns the condition for records that have all tokens of one of the sets.
