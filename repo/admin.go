@@ -21,10 +21,21 @@ type Names struct {
 type Admin struct {
 	url   string // of the administrator; its database does not matter
 	names Names
+	held  *pgx.Conn // for transactions as the owner role; nil: each opens a connection of its own
 }
 
 // NewAdmin returns an Admin for the connection string of a role that may create databases and roles.
-func NewAdmin(url string, n Names) *Admin { return &Admin{url, n} }
+func NewAdmin(url string, n Names) *Admin { return &Admin{url: url, names: n} }
+
+// Hold returns a copy of a that keeps one connection to the database, for many short transactions: a new connection
+// costs more than such a transaction. Only one goroutine may use the copy. The caller must call release.
+func (a *Admin) Hold(ctx context.Context) (held *Admin, release func(), err error) {
+	conn, err := a.connect(ctx, a.names.Database)
+	if err != nil {
+		return nil, nil, err
+	}
+	return &Admin{a.url, a.names, conn}, func() { _ = conn.Close(context.WithoutCancel(ctx)) }, nil
+}
 
 // connect opens a connection to a database; empty means that of the connection string. The string must lead to the
 // server itself, not to a pooler: an administrator's locks last as long as the session, and a pooler ends it earlier.
@@ -102,6 +113,9 @@ func (a *Admin) checkVersion(ctx context.Context, conn querier) (there bool, err
 
 // asOwner runs do in a transaction as the owner role.
 func (a *Admin) asOwner(ctx context.Context, do func(pgx.Tx) error) error {
+	if a.held != nil {
+		return a.asOwnerOn(ctx, a.held, do)
+	}
 	conn, err := a.connect(ctx, a.names.Database)
 	if err != nil {
 		return err

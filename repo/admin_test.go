@@ -290,3 +290,25 @@ func TestSetupTwiceAtOnce(t *testing.T) {
 		t.Errorf("%+v and %+v, want that one of them makes all", a, b)
 	}
 }
+
+// A held administrator uses one connection for all transactions, also after one that failed.
+func TestHold(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	held, release, err := w.admin.Hold(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = addUser(held, "sales1", "sales")
+	is(t, err, repo.ErrConflict, "an email for the second time")
+	id := ok[int64](t)(addUser(held, "sales3", "sales"))
+	ok[repo.Opening](t)(held.OpenSeedingSession(t.Context(), id))
+	if n := read[int](w, `select count(*) from pg_stat_activity
+		where datname = current_database() and application_name = 'crm init'`); n != 1 {
+		t.Errorf("%d connections, want 1", n)
+	}
+	release()
+	if _, err := addUser(held, "sales4", "sales"); err == nil {
+		t.Error("a released connection was used")
+	}
+}

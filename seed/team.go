@@ -53,6 +53,11 @@ func accounts(demo, signIn bool) []repo.User {
 // gather finds or adds the accounts and opens the sessions of those who do the work. added is the number of new
 // accounts.
 func gather(ctx context.Context, admin *repo.Admin, c Config) (t *team, added int, err error) {
+	admin, release, err := admin.Hold(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer release()
 	t = &team{}
 	for _, u := range accounts(c.Demo, c.Password != "") {
 		id, isNew, err := account(ctx, admin, u, c.passwords)
