@@ -151,8 +151,8 @@ func (s *Session) noteRefusal(ctx context.Context, c Command, in Input, err erro
 	return noted{err}
 }
 
-// NoteExport adds an entry to the trail if rows of a list were written to a file or handed to a program, or answered in a
-// format for programs.
+// NoteExport adds an entry to the trail if rows of a list were written to a file, handed to a program, or answered in
+// a format for programs.
 func (s *Session) NoteExport(ctx context.Context, a Answer, rows int) {
 	format := a.Format
 	if s.Settings != nil {
