@@ -151,14 +151,16 @@ func (s *Session) noteRefusal(ctx context.Context, c Command, in Input, err erro
 	return noted{err}
 }
 
-// NoteExport adds an entry to the trail if rows of a list were answered in a format for programs.
+// NoteExport adds an entry to the trail if rows of a list were written to a file, handed to a program, or answered in
+// a format for programs.
 func (s *Session) NoteExport(ctx context.Context, a Answer, rows int) {
 	format := a.Format
 	if s.Settings != nil {
 		format = cmp.Or(format, s.Settings.Format)
 	}
+	leaves := a.To.File != "" || a.To.isFile || a.To.Programs != nil
 	if s.DB != nil && !s.watching && (a.Command.Verb() == "list" || a.Command.exports) && rows > 0 &&
-		(a.To.File != "" || a.To.Programs != nil || !slices.Contains(append(forPeople, "markdown"), format)) {
+		(leaves || !slices.Contains(append(forPeople, "markdown"), format)) {
 		_ = s.DB.NoteExport(ctx, a.Command.Noun(), rows, format)
 	}
 }

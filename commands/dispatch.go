@@ -80,6 +80,7 @@ func Dispatch(ctx context.Context, s *Session, line string, typed bool) (Answer,
 	if answer.To, err = in.destination(d.command, d.programs); err != nil {
 		return answer, err
 	}
+	answer.To.isFile = s.ToFile
 	answer.Format, answer.Raw = Value[string](in, "format"), in.Has("raw")
 	err = d.run(ctx, in, &answer)
 	return answer, err

@@ -68,6 +68,7 @@ type Destination struct {
 	Excel   bool   // csv with a byte order mark and the locale's signs
 	// Programs read the answer, one after the other, each with its arguments; nil: none.
 	Programs [][]string
+	isFile   bool // of a >, which the shell writes
 }
 
 // destination returns the file or the programs that get the answer. A file name's extension sets the format. It returns

@@ -11,7 +11,7 @@ import (
 )
 
 var readable = strings.Fields("users customers contacts contracts events notes tags saved_views saved_maps " +
-	"whole_customers whole_contracts whole_events")
+	"whole_customers whole_contracts whole_events customer_texts event_texts payments")
 
 // leaks are queries that read a value of relation R through an error message: a filter, a join or an expression fails
 // on it.
@@ -182,18 +182,32 @@ func TestNothingToldOutside(t *testing.T) {
 	t.Parallel()
 	ctx, w := context.Background(), newWorld(t)
 	customer, contract, event := w.records()
-	sealed := w.forgedSQL()
+	contact, sealed := w.contact(customer).ID, w.forgedSQL()
 	for sql, there := range map[string]int64{
 		"select from customer where id = %d": customer, "select from customers where id = %d": customer,
 		"select from customer where id = %d for update": customer, "select from users where id = %d": w.ids["admin"],
-		"update customer set phone = null where id = %d":           customer,
-		"update customer set deleted_at = now() where id = %d":     customer,
-		"update customer set sales_id = %d":                        w.ids["sales1"],
-		"update contract set customer_id = %d":                     customer,
-		"update contract set status = 'canceled' where id = %d":    contract,
-		"update event set support_id = %d":                         w.ids["support1"],
-		"update event set contract_id = %d":                        contract,
-		"update event set comments = 'x' where id = %d":            event,
+		"update customer set phone = null where id = %d":                                                   customer,
+		"update customer set deleted_at = now() where id = %d":                                             customer,
+		"update customer set sales_id = %d":                                                                w.ids["sales1"],
+		"update contract set customer_id = %d":                                                             customer,
+		"update contract set status = 'canceled' where id = %d":                                            contract,
+		"update event set support_id = %d":                                                                 w.ids["support1"],
+		"update event set contract_id = %d":                                                                contract,
+		"update event set comments = 'x' where id = %d":                                                    event,
+		"do $$ begin perform set_config('crm.undoes', 'x', true); update event set attendees = %d; end $$": 1,
+		"insert into contact (customer_id, full_name) values (%d, " + sealed + ")":                         customer,
+		"insert into note (customer_id, text) values (%d, " + sealed + ")":                                 customer,
+		"insert into note (event_id, text) values (%d, " + sealed + ")":                                    event,
+		"insert into tag (name, contract_id) values ('x', %d)":                                             contract,
+		"insert into event (contract_id, contact_id, name, start_date, end_date) select id, %d, 'x', now(), " +
+			"now() + interval '1 hour' from contract": contact,
+		"insert into saved_view (name, command) values ('due', " + sealed + "), ('%d', " + sealed + ")": 1,
+		"update contact set role = null where id = %d":                                                  contact,
+		"update contact set full_name = " + sealed + " where customer_id = %d":                          customer,
+		"select history('view', %d)":                                                                    1, "select history('note', %d)": 1, "select take_back(%d, '{}')": 1,
+		"select merge_customers(%d, 999998, '{}')": customer, "select lockout_of(%d)": w.ids["sales1"],
+		"select own_addition('customer', %d)": customer, "select from customer_texts where id = %d": customer,
+		"select from whole_customers where id = %d": customer, "select from event_spans, event_texts where id = %d": event,
 		"update collaborator set role = 'admin' where id = %d":     w.ids["sales1"],
 		"insert into contract (customer_id) values (%d)":           customer,
 		"insert into payment (contract_id, amount) values (%d, 1)": contract,

@@ -101,3 +101,35 @@ func TestMergeRefused(t *testing.T) {
 		t.Error("something has changed")
 	}
 }
+
+// A note or tag that is added to a customer while it is merged waits for the merge, and is refused then: on the deleted
+// customer it would be lost.
+func TestNotesDuringAMerge(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, insert := range []string{
+		"insert into note (customer_id, text) values ($1, " + w.forgedSQL() + ")",
+		"insert into tag (customer_id, name) values ($1, 'vip')",
+	} {
+		keep, other := w.customer("sales1").ID, w.customer("sales1").ID
+		merging, token, added := w.hold(t), w.token("support1"), make(chan error, 1)
+		merging.do("begin")
+		merging.do("select set_config('crm.token', $1, true)", w.token("sales1"))
+		merging.do("select merge_customers($1, $2, '{}')", keep, other)
+		go func() {
+			_, err := w.try(token, insert, other)
+			added <- err
+		}()
+		for read[int](w, "select count(*) from pg_locks where not granted") == 0 {
+			select {
+			case err := <-added:
+				t.Fatalf("%s did not wait: %v", insert, err)
+			default:
+			}
+		}
+		merging.do("commit")
+		if err := <-added; sqlstate(err) != "23503" || constraint(err) != "no_such_record" {
+			t.Errorf("%s: %v", insert, err)
+		}
+	}
+}

@@ -40,6 +40,8 @@ func (sh *Shell) redirect(ctx context.Context, r commands.Redirection, typed boo
 			return err
 		}
 	}
+	sh.Session.ToFile = true
+	defer func() { sh.Session.ToFile = false }()
 	if sh.held != nil {
 		return sh.holdFile(r.File, func() error { return sh.do(ctx, r.Line, typed) })
 	}
