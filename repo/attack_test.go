@@ -11,7 +11,7 @@ import (
 )
 
 var readable = strings.Fields("users customers contacts contracts events notes tags saved_views saved_maps " +
-	"whole_customers whole_contracts whole_events customer_texts event_texts payments")
+	"whole_customers whole_contracts whole_events own_customers own_contracts own_events payments")
 
 // leaks are queries that read a value of relation R through an error message: a filter, a join or an expression fails
 // on it.
@@ -206,8 +206,8 @@ func TestNothingToldOutside(t *testing.T) {
 		"update contact set full_name = " + sealed + " where customer_id = %d":                          customer,
 		"select history('view', %d)":                                                                    1, "select history('note', %d)": 1, "select take_back(%d, '{}')": 1,
 		"select merge_customers(%d, 999998, '{}')": customer, "select lockout_of(%d)": w.ids["sales1"],
-		"select own_addition('customer', %d)": customer, "select from customer_texts where id = %d": customer,
-		"select from whole_customers where id = %d": customer, "select from event_spans, event_texts where id = %d": event,
+		"select own_addition('customer', %d)": customer, "select from own_customers where id = %d": customer,
+		"select from whole_customers where id = %d": customer, "select from event_spans, own_events where id = %d": event,
 		"update collaborator set role = 'admin' where id = %d":     w.ids["sales1"],
 		"insert into contract (customer_id) values (%d)":           customer,
 		"insert into payment (contract_id, amount) values (%d, 1)": contract,
