@@ -3543,8 +3543,8 @@ grant execute on function
 		search_tokens(event), search_tokens(note)
 	to :"app";
 
-grant select on users, customers, contacts, contracts, payments, events, own_customers, own_contracts, own_events, event_spans,
-	whole_customers, whole_contracts, whole_events, notes, tags, saved_views, saved_maps, audits to :"app";
+grant select on users, customers, contacts, contracts, payments, events, own_customers, own_contracts, own_events,
+	event_spans, whole_customers, whole_contracts, whole_events, notes, tags, saved_views, saved_maps, audits to :"app";
 -- Columns that an update names in its conditions; everything else is read through the views.
 grant select (id, deleted_at) on collaborator, customer, contact, contract, event, note, tag, saved_view, saved_map
 	to :"app";
