@@ -175,13 +175,16 @@ func estimates(t *testing.T, conn *pgx.Conn, queries []string) (all []string) {
 
 // R5: the planner's estimates reveal no stored data. A condition that is true for nearly all rows has the same estimate
 // as one that is true for none, for every column that the app role can name, alone and in joins, for a stranger and for
-// each role.
+// each role. A stranger asks all. The roles share the conditions: all connect as one database role, whose privileges and
+// policies are those of the plan, and only what functions return differs; so each column is asked by each role, and each
+// condition by one of them.
 func TestEstimatesTellNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.skewed()
 	places := w.places()
-	for _, who := range []string{"", "admin", "manage", "sales2", "support2"} {
+	roles := []string{"admin", "manage", "sales2", "support2"}
+	for turn, who := range append([]string{""}, roles...) {
 		k := w.walk(t, who, nil)
 		k.wait()
 		asked := 0
@@ -198,7 +201,11 @@ func TestEstimatesTellNothing(t *testing.T) {
 				forms = append(forms, "(generic_plan) select 1 from %s x where %s")
 			}
 			var queries []string // pairs, then two alone
-			for _, g := range guesses[p.kind] {
+			share := min(len(roles), len(guesses[p.kind]))
+			for i, g := range guesses[p.kind] {
+				if who != "" && i%share != turn%share {
+					continue
+				}
 				for _, form := range forms {
 					for _, condition := range []string{g.many, g.none} {
 						queries = append(queries, fmt.Sprintf(form, p.relation, fmt.Sprintf(condition, "x."+p.name)))

@@ -224,11 +224,11 @@ func newDevice(t testing.TB, file string) *security.Device {
 	return ok[*security.Device](t)(security.OpenDevice(file))
 }
 
-// Twenty programs of one device concurrently sign in and make all reads and writes over two server connections. No
-// statement is prepared by name.
+// Eight programs of one device, four for each server connection, concurrently sign in and make all reads and writes over
+// two. No statement is prepared by name.
 func TestWritesThroughPooler(t *testing.T) {
 	throughPoolers(t, 2, func(t *testing.T, w *world, f front) {
-		const programs = 20
+		const programs = 8
 		var mu sync.Mutex
 		statements := 0
 		all := make([]func() error, programs)

@@ -157,7 +157,8 @@ func settings(data, socket string, fast bool) []string {
 	return args
 }
 
-// serve starts the postmaster and waits until it answers. If that fails it stops the postmaster.
+// serve starts the postmaster and waits until it answers. If that fails it stops the postmaster. A server that is
+// starting forks a process for each ping; so the first second serve waits for the file in which it says that it is ready.
 func (p place) serve(ctx context.Context, programs programs, args []string, socket string, log, own *os.File) error {
 	mark := size(log)
 	cmd := p.command(programs, "postgres", args, log, own)
@@ -167,12 +168,15 @@ func (p place) serve(ctx context.Context, programs programs, args []string, sock
 	_ = own.Close()
 	exited := make(chan error, 1)
 	go func() { exited <- cmd.Wait() }()
-	quiet := time.Now()
+	begun, quiet := time.Now(), time.Now()
 	err := poll(ctx, func() (bool, error) {
 		select {
 		case err := <-exited:
 			return false, fmt.Errorf("the server did not start: %w", p.failure(err, log, mark))
 		default:
+		}
+		if !p.running().ready && time.Since(begun) < time.Second {
+			return false, nil
 		}
 		err := ping(ctx, socket)
 		if errors.Is(err, errNotYet) {
