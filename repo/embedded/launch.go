@@ -158,7 +158,7 @@ func settings(data, socket string, fast bool) []string {
 }
 
 // serve starts the postmaster and waits until it answers. If that fails it stops the postmaster. A server that is
-// starting forks a process for each ping; so the first second serve waits for the file in which it says that it is ready.
+// starting forks a process for each ping, so in the first second serve only reads the file with the server's state.
 func (p place) serve(ctx context.Context, programs programs, args []string, socket string, log, own *os.File) error {
 	mark := size(log)
 	cmd := p.command(programs, "postgres", args, log, own)
