@@ -27,9 +27,11 @@ type Contract struct {
 	DeletedAt       *time.Time `db:"deleted_at" show:"detail absent" sort:"-"`
 }
 
-var contracts = entityOf[Contract]("contract", "contract", "contracts", finder{own: "own_contracts", mentionedBy: mentionedBy{
-	view: "contracts", sequence: "contract_id_seq", contact: "sales_id", states: ContractStatuses(), total: true,
-}})
+var contracts = entityOf[Contract]("contract", "contract", "contracts", finder{
+	own: "own_contracts", mentionedBy: mentionedBy{
+		view: "contracts", sequence: "contract_id_seq", contact: "sales_id", states: ContractStatuses(), total: true,
+	},
+})
 
 // ContractStatuses are the states of a contract, in the order in which it passes them.
 func ContractStatuses() []string {

@@ -193,9 +193,9 @@ func (e entity[T]) firstByContact(p Page) squirrel.Sqlizer {
 			Where("id " + compare + " case u.name when a.name then a.id else " + end + " end").
 			OrderBy("id" + direction).Limit(uint64(p.Limit) + 1)
 	}
-	return squirrel.Expr("id = any(array(select r.id from (?) a join (select id, first_name || ' ' || last_name as name "+
-		"from users union all select null, '') u on a.name is null or a.name "+before+" u.name cross join lateral ((?) union all (?)) r "+
-		"order by u.name"+direction+", r.id"+direction+" limit ?))",
+	return squirrel.Expr("id = any(array(select r.id from (?) a join (select id, first_name || ' ' || last_name as "+
+		"name from users union all select null, '') u on a.name is null or a.name "+before+" u.name "+
+		"cross join lateral ((?) union all (?)) r order by u.name"+direction+", r.id"+direction+" limit ?))",
 		after, first(by.contact+" = u.id"), first("u.id is null and "+by.contact+" is null"), p.Limit+1)
 }
 
