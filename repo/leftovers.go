@@ -18,6 +18,9 @@ import (
 // triedConnections is the number of connections that leave marks, and of connections that look for marks.
 const triedConnections = 4
 
+// mostTries is the number of times that triedConnections connections look for marks that are still to be removed.
+const mostTries = 20
+
 // leave sets a setting, prepares a statement and takes a lock, all of the session and with the name $1. look finds and
 // removes them. Both are one transaction.
 const (
@@ -53,6 +56,11 @@ func WeakPooler(ctx context.Context, url string) (all []string, err error) {
 			err = lookAll(ctx, url, marks, found, stay)
 		}
 	}
+	// Some connections of a pooler that keeps marks may have been busy.
+	left := func() bool { return slices.ContainsFunc(marks, func(m string) bool { return !found[m] }) }
+	for tries := 0; err == nil && len(found) > 0 && left() && tries < mostTries; tries++ {
+		err = lookAll(ctx, url, marks, found, false)
+	}
 	var kinds []string
 	for _, kind := range []string{"settings", "prepared statements", "locks"} {
 		if found[kind] {
@@ -87,8 +95,8 @@ func leaveAll(ctx context.Context, url string) (marks []string, open []*pgx.Conn
 // patience is the time to wait for a pooler's connection before it is taken to have none left.
 const patience = 5 * time.Second
 
-// lookAll looks for marks on new connections and removes those it finds. occupied means that the connections with marks
-// are still open: a session pooler may then have none left, so nothing is found.
+// lookAll looks for marks on new connections, removes those it finds, and adds their kinds and names to found. occupied
+// means that the connections with marks are still open: a session pooler may then have none left, so nothing is found.
 func lookAll(ctx context.Context, url string, marks []string, found map[string]bool, occupied bool) error {
 	if occupied {
 		limited, cancel := context.WithTimeout(ctx, patience)
@@ -136,7 +144,7 @@ func look(ctx context.Context, conn *pgx.Conn, marks []string, found map[string]
 			if !slices.Contains(marks, name) {
 				continue
 			}
-			found[kind.name] = true
+			found[kind.name], found[name] = true, true
 			remove := kind.remove
 			if strings.Contains(remove, "%s") {
 				remove = fmt.Sprintf(remove, name)

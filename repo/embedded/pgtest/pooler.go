@@ -159,15 +159,19 @@ func (p *Pooler) transact(client *pgproto3.Backend, first pgproto3.FrontendMessa
 				_ = server.Conn.Close()
 				return false
 			}
-			if status == 'I' {
+			if status == 'I' { // a client that has the end of the answer finds the connection free
 				if p.Reset.Load() && discard(server.Frontend) != nil {
 					_ = server.Conn.Close()
-					return true
+				} else {
+					p.mu.Lock()
+					p.idle = append(p.idle, server)
+					p.mu.Unlock()
 				}
-				p.mu.Lock()
-				p.idle = append(p.idle, server)
-				p.mu.Unlock()
-				return true
+				return client.Flush() == nil
+			}
+			if client.Flush() != nil {
+				_ = server.Conn.Close()
+				return false
 			}
 		}
 		var err error
@@ -202,7 +206,7 @@ func (p *Pooler) take() *pgconn.HijackedConn {
 	return server
 }
 
-// relay sends the server's answer to the client, and returns the transaction status after it.
+// relay adds the server's answer to what the client is to be sent, and returns the transaction status after it.
 func relay(server *pgproto3.Frontend, client *pgproto3.Backend) (status byte, err error) {
 	if err := server.Flush(); err != nil {
 		return 0, err
@@ -214,7 +218,7 @@ func relay(server *pgproto3.Frontend, client *pgproto3.Backend) (status byte, er
 		}
 		client.Send(message)
 		if ready, is := message.(*pgproto3.ReadyForQuery); is {
-			return ready.TxStatus, client.Flush()
+			return ready.TxStatus, nil
 		}
 	}
 }
