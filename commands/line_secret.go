@@ -11,6 +11,25 @@ import (
 // take.
 var secretless = map[string]int{"login": 1, "password": 0}
 
+// MayStore reports whether a line may be stored in the history: it holds no password that HoldsSecret finds, and its
+// first word is, or is like, a command or an alias. A password that was typed at the prompt is like none.
+func (s *Session) MayStore(line string) bool {
+	if HoldsSecret(line) {
+		return false
+	}
+	words, _ := Split(line)
+	if len(words) == 0 {
+		first, _, _ := strings.Cut(strings.TrimSpace(line), " ") // an open quote, or a comment
+		words = []Word{{Value: first}}
+	}
+	first := words[0].Value
+	if _, isAlias := s.Aliases.find(first); isAlias || first == "?" || strings.HasPrefix(first, "#") {
+		return true
+	}
+	nouns := s.Table.Nouns()
+	return len(beginning(nouns, first)) > 0 || nearest(first, nouns) != ""
+}
+
 // HoldsSecret reports whether a line may contain a password: further words after "login EMAIL" or "password", even
 // misspelled, or the value of a flag such as --password, which no command has. Such a line is not stored in the
 // history.

@@ -29,3 +29,17 @@ func TestHoldsSecret(t *testing.T) {
 		}
 	}
 }
+
+// What is like no command may be a password, and is not stored.
+func TestMayStore(t *testing.T) {
+	s := &Session{Table: All(), Aliases: &Aliases{list: []alias{{"unpaid", "contract list --unpaid"}}}}
+	for line, want := range map[string]bool{
+		"customer list": true, "cust l": true, "custmer list": true, "unpaid --mine": true, "? find": true, "help": true,
+		"customer add \"an open quote": true, "# tomorrow": true,
+		"Secret-2027!": false, "'Secret 2027!": false, "Secret-2027! ": false, "login a@b.example Secret-2027!": false,
+	} {
+		if got := s.MayStore(line); got != want {
+			t.Errorf("%q: %v", line, got)
+		}
+	}
+}

@@ -60,6 +60,19 @@ var Day = Kind{
 	InFull: inFull,
 }
 
+// DayEnd is the kind of the last day of a range, without a time. Its value is a moment that [Input.end] completes.
+var DayEnd = Kind{
+	Name: "DATE",
+	Parse: func(s *Session, text string) (any, error) {
+		if _, err := Day.Parse(s, text); err != nil {
+			return nil, err
+		}
+		return MomentEnd.Parse(s, text)
+	},
+	Values: days,
+	InFull: endInFull,
+}
+
 var (
 	errDate = errors.New(
 		"want a date like 2026-03-28, 28/03/2026, 28 mar 2026, monday, today or +3d, " +

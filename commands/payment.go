@@ -14,7 +14,8 @@ func paymentList() Command {
 	flags := listFlags(ledgerFields, repo.SortKeys[repo.Payment](),
 		Flag{Name: "contract-id", Kind: ContractID, Help: "only those of this contract"},
 		Flag{Name: "from", Kind: Day, Help: "only those of this day or later"},
-		Flag{Name: "to", Kind: Day, Help: "only those of this day or earlier"})
+		Flag{Name: "to", Kind: DayEnd, Help: "only those of this day or earlier"},
+		searchFlag("the company, or with this number"))
 	flags = slices.DeleteFunc(flags, func(f Flag) bool { return f.Name == "deleted" })
 	return Command{
 		Name: "payment list", Short: "List the payments of all contracts", Needs: action("contract", "view"),
@@ -24,10 +25,11 @@ func paymentList() Command {
 		}),
 		Examples: []string{"payment list --from 2026-01-01 --to 2026-03-31"},
 		Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
-			f := repo.PaymentFilter{
-				ContractID: Value[int64](in, "contract-id"), From: Given[time.Time](in, "from"),
-				To: Given[time.Time](in, "to"),
+			from, to, err := in.period(s, "from", "to")
+			if err != nil {
+				return Output{}, err
 			}
+			f := repo.PaymentFilter{ContractID: Value[int64](in, "contract-id"), From: from, Before: to}
 			fetch := func(ctx context.Context, p repo.Page) (repo.List[repo.Payment], error) {
 				f.Page = p
 				return s.DB.Ledger(ctx, f)

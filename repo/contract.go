@@ -16,7 +16,7 @@ type Contract struct {
 	CustomerEmail   string     `db:"customer_email" sealed:"customer.email" show:"hidden"`
 	CustomerPhone   string     `db:"customer_phone" sealed:"customer.phone" show:"hidden"`
 	SalesID         *int64     `db:"sales_id" show:"detail"`
-	SalesContact    *string    `db:"sales_contact" sort:"contact" search:"words" show:"wide"`
+	SalesContact    *string    `db:"sales_contact" sort:"by sales_id" search:"words" show:"wide"`
 	TotalAmount     Money      `db:"total_amount" sort:"index"`
 	RemainingAmount Money      `db:"remaining_amount" sort:"index" by:"database"`
 	Status          string     `db:"status" sort:"index" show:"status" search:"words"`
@@ -78,7 +78,9 @@ func (db *DB) Contracts(ctx context.Context, f ContractFilter) (List[Contract], 
 		}
 		where = append(where, has)
 	}
-	f.own = f.Mine == 0
+	if f.Mine == 0 {
+		f.counted = contracts.finder.own
+	}
 	return contracts.search(ctx, db, where, f.Page, contracts.sorts())
 }
 

@@ -19,7 +19,7 @@ type Customer struct {
 	Language     string     `db:"language" sealed:"customer.language" search:"-" show:"detail"`
 	ExternalID   *string    `db:"external_id" sort:"-" show:"detail absent"` // its name in another program
 	SalesID      *int64     `db:"sales_id" show:"detail"`
-	SalesContact *string    `db:"sales_contact" sort:"contact" show:"wide"`
+	SalesContact *string    `db:"sales_contact" sort:"by sales_id" show:"wide"`
 	CreatedAt    time.Time  `db:"created_at" sort:"index" show:"detail"` // first contact
 	UpdatedAt    time.Time  `db:"updated_at" sort:"index" show:"detail"` // last contact
 	DeletedAt    *time.Time `db:"deleted_at" show:"detail absent" sort:"-"`
@@ -55,7 +55,7 @@ func (db *DB) Customers(ctx context.Context, f CustomerFilter) (List[Customer], 
 		}
 		where = append(where, has)
 	}
-	f.own = true
+	f.counted = customers.finder.own
 	return customers.search(ctx, db, where, f.Page, customers.sorts())
 }
 

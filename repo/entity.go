@@ -5,6 +5,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/Masterminds/squirrel"
@@ -21,9 +22,9 @@ import (
 //	        "-": a search leaves the sealed column out, and it has no tokens; "only": the column is read for
 //	        searches only, and may be a list of texts
 //	sort    "-": the column is no sort key; "index": an index on the column's sort key and id has the order of such
-//	        lists; "text": lists are sorted by the column after opening it (sorted.go); "contact": the name of the
-//	        collaborator in the column before it, which has an index with id. Other sealed columns are no sort keys,
-//	        for ciphertexts have no order
+//	        lists; "text": lists are sorted by the column after opening it (sorted.go); "by sales_id": the name of the
+//	        collaborator in that column, which has an index with id. Other sealed columns are no sort keys, for
+//	        ciphertexts have no order
 //	by      "database": the database maintains the column, so undo does not write it
 //	show    where answers leave the column out: "detail" in lists, "wide" in lists that do not fit, "wider" in such
 //	        lists before a "wide" one, "hidden" everywhere, "absent" in a single record without a value; and how
@@ -67,8 +68,8 @@ func ColumnsOf[T any]() []Column {
 		if c.Sealed == "" && f.Tag.Get("sort") != "-" {
 			c.sort = sortKey(name, f.Type)
 		}
-		if f.Tag.Get("sort") == "contact" {
-			c.contact = all[len(all)-1].Name
+		if by, ok := strings.CutPrefix(f.Tag.Get("sort"), "by "); ok {
+			c.contact = by
 		}
 		all = append(all, c)
 	}

@@ -32,7 +32,7 @@ type Event struct {
 	Attendees       *int64     `db:"attendees" sort:"index" show:"wider"`
 	Comments        *string    `db:"comments" search:"index" sort:"-" show:"detail"`
 	SupportID       *int64     `db:"support_id" show:"detail"`
-	SupportContact  *string    `db:"support_contact" sort:"contact" search:"words"`
+	SupportContact  *string    `db:"support_contact" sort:"by support_id" search:"words"`
 	Status          string     `db:"status" show:"status wider"` // confirmed or canceled
 	// a canceled event has no support contact and cannot be changed
 	CanceledAt *time.Time `db:"canceled_at" sort:"-" show:"detail absent"`
@@ -111,7 +111,7 @@ func (db *DB) Events(ctx context.Context, f EventFilter) (List[Event], error) {
 		}
 		add(has)
 	}
-	f.own = true
+	f.counted = events.finder.own
 	return events.search(ctx, db, where, f.Page, sorts)
 }
 

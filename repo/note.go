@@ -27,7 +27,7 @@ type Note struct {
 	DeletedAt  *time.Time `db:"deleted_at" show:"detail absent" sort:"-"`
 }
 
-var notes = entityOf[Note]("note", "note", "notes", finder{sealed: true})
+var notes = entityOf[Note]("note", "note", "notes", finder{own: "note", sealed: true})
 
 // Noted returns the nouns of the records that can have notes and tags.
 func Noted() []string { return []string{customers.noun, contracts.noun, events.noun} }

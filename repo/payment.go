@@ -51,8 +51,8 @@ func (db *DB) PayContract(ctx context.Context, id int64, amount Money, on *time.
 // A PaymentFilter narrows a list; zero values do not. Filters combine with AND.
 type PaymentFilter struct {
 	Page
-	ContractID int64
-	From, To   *time.Time // days, both included
+	ContractID   int64
+	From, Before *time.Time // the first day, and the day after the last one
 }
 
 // Ledger returns one page of the payments of all contracts.
@@ -64,8 +64,8 @@ func (db *DB) Ledger(ctx context.Context, f PaymentFilter) (List[Payment], error
 	if f.From != nil {
 		where = append(where, squirrel.Expr("paid_on >= ?::date", f.From.Format(time.DateOnly)))
 	}
-	if f.To != nil {
-		where = append(where, squirrel.Expr("paid_on <= ?::date", f.To.Format(time.DateOnly)))
+	if f.Before != nil {
+		where = append(where, squirrel.Expr("paid_on < ?::date", f.Before.Format(time.DateOnly)))
 	}
 	return payments.search(ctx, db, where, f.Page, payments.sorts())
 }

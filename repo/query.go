@@ -27,9 +27,8 @@ type Page struct {
 	Whole    bool             // count beyond MostCounted
 	indexed  bool             // an index has the order of the page
 	lookedUp *lookedUp        // of Search; nil: not yet
-	own      bool             // all conditions, except Where, are on columns of finder.own
 	among    squirrel.Sqlizer // a condition that the records of the page meet; nil: none is known
-	counted  string           // what the rows are counted in, without joins; empty: the view of the page
+	counted  string           // finder.own if all conditions are on its columns; empty: the view of the page
 	Language string           // of the alphabet that encrypted texts are sorted by (BCP 47); empty for Unicode's order
 }
 
@@ -177,7 +176,7 @@ func ordered(q squirrel.SelectBuilder, view string, p Page, sortable map[string]
 // first records of each name are read from the index on the collaborators' IDs. It is nil for other pages.
 func (e entity[T]) firstByContact(p Page) squirrel.Sqlizer {
 	by := e.column(p.Sort)
-	if by.contact == "" || e.finder.own == "" || p.Deleted {
+	if by.contact == "" || p.Deleted {
 		return nil
 	}
 	direction, before, compare, end := "", "<=", ">", "0"

@@ -18,7 +18,7 @@ const (
 
 // A finder defines how a search selects candidates of an entity. The zero finder selects all records.
 type finder struct {
-	own    string // the view of the entity's records without columns of other tables
+	own    string // the table or view of the records without columns of other tables; empty: none may be read
 	sealed bool   // use the index of the sealed texts
 	mentionedBy
 }
@@ -33,15 +33,12 @@ func (e entity[T]) search(
 	}
 	asked, exact := p, true
 	if p.Where != nil {
+		p.counted = "" // its columns may be of other tables
 		where, exact = append(where[:len(where):len(where)], e.bound(*p.Where, false)), e.isExact(*p.Where)
 	}
 	if p.Search == "" && exact {
-		switch {
-		case p.Where != nil:
-		case len(where) == 0:
-			p.counted, p.among = e.table, e.firstByContact(p)
-		case p.own:
-			p.counted = e.finder.own
+		if p.Where == nil && len(where) == 0 {
+			p.counted, p.among = e.finder.own, e.firstByContact(p)
 		}
 		return e.page(ctx, db, e.from().Where(where), p, sorts)
 	}

@@ -16,7 +16,7 @@ import (
 // indexedKeys returns the sort keys of an entity whose lists walk an index.
 func indexedKeys[T any]() (keys []string) {
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[T]()) {
-		if sort := f.Tag.Get("sort"); sort == "index" || sort == "contact" {
+		if sort := f.Tag.Get("sort"); sort == "index" || strings.HasPrefix(sort, "by ") {
 			keys = append(keys, f.Tag.Get("db"))
 		}
 	}

@@ -61,9 +61,16 @@ func (db *DB) RemoveTag(ctx context.Context, noun string, id int64, name string)
 	return tags.mark(ctx, db, found[at].ID, true)
 }
 
+// tagNames selects each name once. It reads the first row of each from the index on the name, however many have it.
+const tagNames = `with recursive found as (
+	select min(name) as name from tags
+	union all select (select min(t.name) from tags t where t.name > f.name) from found f where f.name is not null
+)
+select name from found where name is not null`
+
 // tagged returns the condition for the records of a noun that have a tag, in any spelling: koeln finds köln.
 func (db *DB) tagged(ctx context.Context, noun, name string) (squirrel.Sqlizer, error) {
-	names, err := list(ctx, db, sq().Select("distinct name").From(tags.view), pgx.RowTo[string])
+	names, err := list(ctx, db, squirrel.Expr(tagNames), pgx.RowTo[string])
 	names = slices.DeleteFunc(names, func(n string) bool { return !db.vault.Same(n, name) })
 	return squirrel.Expr("id = any(array(select record_id from tags where name = any(?) and noun = ? and deleted_at "+
 		"is null))", names, noun), err

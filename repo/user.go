@@ -22,7 +22,7 @@ type User struct {
 }
 
 // collaborators are few, so a search reads all of them
-var users = entityOf[User]("user", "collaborator", "users", finder{})
+var users = entityOf[User]("user", "collaborator", "users", finder{own: "collaborator"})
 
 // Roles returns the names of the roles that schema.sql creates, in its order.
 func Roles() []string { return []string{"admin", "manage", "sales", "support"} }

@@ -18,6 +18,7 @@ var growingLists = []screenList{
 	{"sales1", "tag list"},
 	{"sales1", "view list"},
 	{"sales1", "contract payments 1"},
+	{"sales1", "payment list"},
 	{"sales1", "customer duplicates"},
 	{"sales1", "session list"},
 	{"sales1", "customer history 2"},

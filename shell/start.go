@@ -100,8 +100,8 @@ func (sh *Shell) Meet(ctx context.Context, in, out *os.File, w Welcome) (ended s
 	err = sh.Converse(ctx, Terminal{
 		In: in, Out: out, Editor: editor, Color: sh.Screen.Color,
 		History: func(user string) *line.History {
-			history, err := line.OpenHistory(historyOf(w.HistoryFile, sh.Session.DB.Server(), user), w.HistorySize,
-				func(text string) bool { return !commands.HoldsSecret(text) })
+			path := historyOf(w.HistoryFile, sh.Session.DB.Server(), user)
+			history, err := line.OpenHistory(path, w.HistorySize, sh.Session.MayStore)
 			if err != nil && !warned {
 				sh.say("warning: " + err.Error())
 				warned = true
