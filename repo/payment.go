@@ -13,7 +13,7 @@ type Payment struct {
 	ID         int64     `db:"id"`
 	ContractID int64     `db:"contract_id"`
 	Customer   string    `db:"customer" sealed:"customer.company_name" sort:"text"` // the company's name
-	PaidOn     time.Time `db:"paid_on" show:"whole"`                                // a day, at midnight UTC
+	PaidOn     time.Time `db:"paid_on" show:"day whole"`                            // at midnight UTC
 	Amount     Money     `db:"amount"`
 	RecordedBy *string   `db:"recorded_by" by:"database"` // nil: the company's set-up
 	CreatedAt  time.Time `db:"created_at" by:"database" show:"detail"`
