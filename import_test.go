@@ -54,7 +54,7 @@ func TestImportEnds(t *testing.T) {
 			crm := command(t, database, keyset, "--login", "admin@epic.example", "-c", "customer import '"+file+"'")
 			var words bytes.Buffer
 			crm.Stderr = &words
-			whileLocked(t, database, func() error { return crm.Start() }, func() error {
+			whileLocked(t, database, "lock table customer in share mode", 1, crm.Start, func() error {
 				return test.act(file, crm)
 			})
 			_ = crm.Wait()
@@ -73,8 +73,8 @@ func TestImportEnds(t *testing.T) {
 	}
 }
 
-// whileLocked calls start, waits until a program waits to write a customer, and calls act while it does.
-func whileLocked(t *testing.T, database string, start, act func() error) {
+// whileLocked holds a lock and calls start, waits until so many programs wait for the lock, and calls act while they do.
+func whileLocked(t *testing.T, database, lock string, programs int, start, act func() error) {
 	t.Helper()
 	ctx := context.Background()
 	conn, err := pgx.Connect(ctx, pgtest.URL(database))
@@ -82,15 +82,15 @@ func whileLocked(t *testing.T, database string, start, act func() error) {
 		t.Fatal(err)
 	}
 	defer conn.Close(ctx)
-	if _, err := conn.Exec(ctx, "begin; lock table crm.customer in share mode"); err != nil {
+	if _, err := conn.Exec(ctx, "begin; set local search_path to crm; "+lock); err != nil {
 		t.Fatal(err)
 	}
 	if err := start(); err != nil {
 		t.Fatal(err)
 	}
-	for waits := false; !waits; time.Sleep(10 * time.Millisecond) {
-		if err := conn.QueryRow(ctx, `select exists (select from pg_locks where not granted
-				and relation = 'crm.customer'::regclass)`).Scan(&waits); err != nil {
+	for waiting := 0; waiting < programs; time.Sleep(10 * time.Millisecond) {
+		if err := conn.QueryRow(ctx, `select count(*) from pg_locks l
+				where pg_backend_pid() = any (pg_blocking_pids(l.pid)) and not l.granted`).Scan(&waiting); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -99,6 +99,41 @@ func whileLocked(t *testing.T, database string, start, act func() error) {
 	}
 	if _, err := conn.Exec(ctx, "rollback"); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestPaidTogether imports one file of payments twice at once: one of the imports is refused.
+func TestPaidTogether(t *testing.T) {
+	keyset, err := demo()
+	if err != nil {
+		t.Fatal(err)
+	}
+	database := pgtest.Database(t, "crm_demo")
+	file := filepath.Join(t.TempDir(), "paid.csv")
+	if err := os.WriteFile(file, []byte("contract,amount,date\n1,7.77,2026-01-05\n1,7.77,2026-01-05\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var imports [2]*exec.Cmd
+	var words [2]bytes.Buffer
+	for i := range imports {
+		imports[i] = command(t, database, keyset, "--login", "manage@epic.example", "-c", "payment import '"+file+"'")
+		imports[i].Stderr = &words[i]
+	}
+	whileLocked(t, database, "lock table contract in exclusive mode", 2,
+		func() error { return errors.Join(imports[0].Start(), imports[1].Start()) }, func() error { return nil })
+	status := 0
+	for i := range imports {
+		_ = imports[i].Wait()
+		status += imports[i].ProcessState.ExitCode()
+	}
+	said := words[0].String() + words[1].String()
+	if status != 1 || strings.Count(said, " on 2026-01-05 already: --force") != 2 {
+		t.Errorf("status %d in all: %s", status, said)
+	}
+	var out strings.Builder
+	if err := query(&out, pgtest.URL(database), "select count(*) from payment where amount = 7.77"); err != nil ||
+		out.String() != "2\n" {
+		t.Errorf("payments: %s, %v", out.String(), err)
 	}
 }
 

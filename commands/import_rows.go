@@ -33,7 +33,8 @@ type importing struct {
 	known   known
 	seen    map[string]int       // the line of each key
 	others  *repo.CustomerIndex  // of customers only
-	paid    map[repo.PaidKey]int // of payments only: before the import
+	paid    map[repo.PaidKey]int // of payments only: before the import, of the contracts in read
+	read    map[int64]bool
 	refs    map[string]referred
 	batch   []imported
 	writing *addition // the batch before
@@ -120,9 +121,6 @@ func (i *importing) row(ctx context.Context, row intake.Row) error {
 	}
 	if i.isPartlyPaid(row.Cells) {
 		i.partlyPaid++
-	}
-	if wrong == nil && i.noun == "payment" {
-		wrong = i.unlikePaid(r.change)
 	}
 	r.wrong = strings.Join(wrong, "; ")
 	i.batch = append(i.batch, r)
