@@ -152,8 +152,8 @@ func (s *Session) noteRefusal(ctx context.Context, c Command, in Input, err erro
 	return noted{err}
 }
 
-// NoteExport adds an entry to the trail if a command has read several records and they were written to a file, handed to
-// a program, or answered in a format for programs.
+// NoteExport adds an entry to the trail if a command has read several records and they were written to a file, handed
+// to a program, or answered in a format for programs.
 func (s *Session) NoteExport(ctx context.Context, a Answer, rows int) {
 	format := a.Format
 	if s.Settings != nil {

@@ -42,7 +42,9 @@ type importing struct {
 	refused rejects
 
 	rows, added, changed, same int
-	partlyPaid                 int // contracts whose remaining amount in the file is not the total
+	partlyPaid                 int  // contracts whose remaining amount in the file is not the total
+	unfinished                 int  // contracts that are finished in the file and were added
+	unkeyed                    bool // one of these has no external ID
 	doubts                     []string
 	events                     []Event
 }
@@ -319,6 +321,9 @@ func (i *importing) fill(r *imported, read Input, was []any) (wrong []string) {
 		default:
 			r.change[t.column] = value
 		}
+	}
+	if i.noun == "contract" && was == nil {
+		i.begin(r)
 	}
 	return wrong
 }

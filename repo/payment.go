@@ -78,7 +78,8 @@ type PaidKey struct {
 }
 
 // PaidKeys counts the payments of contracts by their keys, and keeps others from adding payments to those that the
-// caller may change until the transaction ends. A payment that an entry of the opposite amount takes back does not count.
+// caller may change until the transaction ends. A payment that an entry of the opposite amount takes back does not
+// count.
 func (db *DB) PaidKeys(ctx context.Context, of []int64) (map[PaidKey]int, error) {
 	count := map[PaidKey]int{}
 	lock := sq().Select("id").From(contracts.table).Where("id = any(?)", of).OrderBy("id").Suffix("for no key update")

@@ -44,6 +44,7 @@ const (
 	declaration = `<?xml version="1.0" encoding="UTF-8" standalone="yes"?>` + "\n"
 	mainSpace   = `xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"`
 	relations   = `http://schemas.openxmlformats.org/officeDocument/2006/relationships`
+	packages    = `<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">`
 	openTypes   = `application/vnd.openxmlformats-officedocument.spreadsheetml.`
 
 	typesPart = declaration + `<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">` +
@@ -52,21 +53,23 @@ const (
 		`<Override PartName="/xl/workbook.xml" ContentType="` + openTypes + `sheet.main+xml"/>` +
 		`<Override PartName="/xl/worksheets/sheet1.xml" ContentType="` + openTypes + `worksheet+xml"/>` +
 		`<Override PartName="/xl/styles.xml" ContentType="` + openTypes + `styles+xml"/></Types>`
-	rootPart = declaration + `<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">` +
+	rootPart = declaration + packages +
 		`<Relationship Id="rId1" Type="` + relations + `/officeDocument" Target="xl/workbook.xml"/></Relationships>`
-	relationsPart = declaration + `<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">` +
+	relationsPart = declaration + packages +
 		`<Relationship Id="rId1" Type="` + relations + `/worksheet" Target="worksheets/sheet1.xml"/>` +
 		`<Relationship Id="rId2" Type="` + relations + `/styles" Target="styles.xml"/></Relationships>`
 	workbookPart = declaration + `<workbook ` + mainSpace + ` xmlns:r="` + relations + `"><sheets><sheet name="` +
 		sheetName + `" sheetId="1" r:id="rId1"/></sheets><definedNames><definedName name="_xlnm._FilterDatabase" ` +
 		`localSheetId="0" hidden="1">` + sheetName + `!$A$1:$%s$%d</definedName></definedNames></workbook>`
-	stylesPart = declaration + `<styleSheet ` + mainSpace + `><numFmts count="3"><numFmt numFmtId="164" ` +
+	stylesPart = declaration + `<styleSheet ` + mainSpace + `><numFmts count="3">` +
+		`<numFmt numFmtId="164" ` +
 		`formatCode="yyyy\-mm\-dd hh:mm"/><numFmt numFmtId="165" formatCode="yyyy\-mm\-dd"/>` +
 		`<numFmt numFmtId="166" formatCode="#,##0.00"/></numFmts>` +
 		`<fonts count="2"><font><sz val="11"/><name val="Calibri"/></font>` +
 		`<font><b/><sz val="11"/><name val="Calibri"/></font></fonts>` +
-		`<fills count="2"><fill><patternFill patternType="none"/></fill><fill><patternFill patternType="gray125"/></fill>` +
-		`</fills><borders count="1"><border><left/><right/><top/><bottom/><diagonal/></border></borders>` +
+		`<fills count="2"><fill><patternFill patternType="none"/></fill>` +
+		`<fill><patternFill patternType="gray125"/></fill></fills>` +
+		`<borders count="1"><border><left/><right/><top/><bottom/><diagonal/></border></borders>` +
 		`<cellStyleXfs count="1"><xf numFmtId="0" fontId="0" fillId="0" borderId="0"/></cellStyleXfs>` +
 		`<cellXfs count="5"><xf numFmtId="0" fontId="0" fillId="0" borderId="0" xfId="0"/>` +
 		`<xf numFmtId="0" fontId="1" fillId="0" borderId="0" xfId="0" applyFont="1"/>` +
@@ -74,8 +77,8 @@ const (
 		`<xf numFmtId="165" fontId="0" fillId="0" borderId="0" xfId="0" applyNumberFormat="1"/>` +
 		`<xf numFmtId="166" fontId="0" fillId="0" borderId="0" xfId="0" applyNumberFormat="1"/></cellXfs>` +
 		`<cellStyles count="1"><cellStyle name="Normal" xfId="0" builtinId="0"/></cellStyles></styleSheet>`
-	sheetBegin = declaration + `<worksheet ` + mainSpace + `><sheetViews><sheetView workbookViewId="0"><pane ySplit="1" ` +
-		`topLeftCell="A2" activePane="bottomLeft" state="frozen"/></sheetView></sheetViews><cols>`
+	sheetBegin = declaration + `<worksheet ` + mainSpace + `><sheetViews><sheetView workbookViewId="0">` +
+		`<pane ySplit="1" topLeftCell="A2" activePane="bottomLeft" state="frozen"/></sheetView></sheetViews><cols>`
 )
 
 // A workbook is a file of one sheet that is being written.
