@@ -37,7 +37,8 @@ func sortKind(names []string) Kind {
 			name, direction, given := strings.Cut(text, ":")
 			name = strings.ReplaceAll(name, "-", "_")
 			if !slices.Contains(names, name) {
-				return nil, fmt.Errorf("cannot sort by %s: want one of %s", show(text), strings.Join(names, ", "))
+				return nil, fmt.Errorf("cannot sort by %s: want one of %s%s", show(text), strings.Join(names, ", "),
+					DidYouMean(name, names))
 			}
 			if given && direction != "desc" && direction != "asc" {
 				return nil, fmt.Errorf("want %s or %s:desc", name, name)
@@ -105,7 +106,7 @@ func pages[T any](ctx context.Context, s *Session, in Input, fields []Field[T],
 	sorting, whole := Value[order](in, "sort"), isWhole(s, in)
 	p := repo.Page{
 		Count: !whole, Limit: cmp.Or(Value[int](in, "limit"), s.Settings.Limit), After: Value[int64](in, "after"),
-		Search: Value[string](in, "search"), Where: Given[repo.Where](in, "where"), Deleted: in.Has("deleted"),
+		Search: s.needle(Value[string](in, "search")), Where: Given[repo.Where](in, "where"), Deleted: in.Has("deleted"),
 		Sort: sorting.column, Desc: sorting.desc, Language: s.Locale.Language,
 	}
 	if whole {
@@ -227,11 +228,6 @@ func done[T any](fields []Field[T], row T, noun string, id int64, what string) O
 	out.Message = fmt.Sprintf("%s %d %s", noun, id, what)
 	out.Events = []Event{happened(noun, id, what)}
 	return out
-}
-
-// acknowledged returns the Output of an action on a record that answers no columns: a message and an event.
-func acknowledged(noun string, id int64, what string) Output {
-	return Output{Message: fmt.Sprintf("%s %d %s", noun, id, what), Events: []Event{happened(noun, id, what)}}
 }
 
 // happened returns the event of a changed record. Deleting and canceling are warnings.

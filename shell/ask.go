@@ -27,6 +27,7 @@ func (sh *Shell) confirm(_ context.Context, question string) error {
 		return nil
 	}
 	if sh.asks == nil {
+		question = sh.preface(question)
 		return fmt.Errorf("%w: %s needs --yes in a script", commands.ErrUsage, strings.TrimSuffix(question, "?"))
 	}
 	answer, err := sh.ask(question + " [y/N] ")
@@ -106,12 +107,18 @@ func (sh *Shell) fillOne(ctx context.Context, question string, blank commands.Bl
 
 // ask prints the question and returns the answer, which is typed after the question's last line.
 func (sh *Shell) ask(question string) (string, error) {
-	if i := strings.LastIndexByte(question, '\n'); i >= 0 {
-		for line := range strings.SplitSeq(question[:i], "\n") {
-			sh.say(line)
-		}
-		question = question[i+1:]
-	}
-	answer, err := sh.asks(question, nil)
+	answer, err := sh.asks(sh.preface(question), nil)
 	return strings.TrimSpace(answer), err
+}
+
+// preface prints the lines of a question before its last one, and returns the last line.
+func (sh *Shell) preface(question string) (last string) {
+	i := strings.LastIndexByte(question, '\n')
+	if i < 0 {
+		return question
+	}
+	for line := range strings.SplitSeq(question[:i], "\n") {
+		sh.say(line)
+	}
+	return question[i+1:]
 }
