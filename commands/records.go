@@ -106,8 +106,9 @@ func pages[T any](ctx context.Context, s *Session, in Input, fields []Field[T],
 	sorting, whole := Value[order](in, "sort"), isWhole(s, in)
 	p := repo.Page{
 		Count: !whole, Limit: cmp.Or(Value[int](in, "limit"), s.Settings.Limit), After: Value[int64](in, "after"),
-		Search: s.needle(Value[string](in, "search")), Where: Given[repo.Where](in, "where"), Deleted: in.Has("deleted"),
-		Sort: sorting.column, Desc: sorting.desc, Language: s.Locale.Language,
+		Search: s.needle(Value[string](in, "search")), Where: Given[repo.Where](in, "where"),
+		Deleted: in.Has("deleted"),
+		Sort:    sorting.column, Desc: sorting.desc, Language: s.Locale.Language,
 	}
 	if whole {
 		p.Limit = batch

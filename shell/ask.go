@@ -9,6 +9,7 @@ import (
 
 	"crm/commands"
 	"crm/repo"
+	"crm/shell/render"
 )
 
 // This file asks questions at the prompt. Esc, Ctrl-C and Ctrl-D decline a question; then the command does not run.
@@ -105,9 +106,15 @@ func (sh *Shell) fillOne(ctx context.Context, question string, blank commands.Bl
 	}
 }
 
-// ask prints the question and returns the answer, which is typed after the question's last line.
+// ask prints the question, wrapped between words, and returns the answer, which is typed after its last line.
 func (sh *Shell) ask(question string) (string, error) {
-	answer, err := sh.asks(sh.preface(question), nil)
+	last := sh.preface(question)
+	if sh.Screen.Width != nil {
+		if lines := render.Wrap(last, sh.Screen.Width()-len("yes")); len(lines) > 1 {
+			last = sh.preface(strings.Join(lines, "\n")) + " "
+		}
+	}
+	answer, err := sh.asks(last, nil)
 	return strings.TrimSpace(answer), err
 }
 
