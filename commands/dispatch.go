@@ -93,7 +93,7 @@ func (s *Session) readLine(text string) (words []Word, line string, err error) {
 	if err != nil || len(words) == 0 {
 		return nil, text, err
 	}
-	if s.Next != "" && len(words) == 1 && words[0].Value == "next" {
+	if expanded, _ := Split(s.expand(text, words)); s.Next != "" && len(expanded) == 1 && expanded[0].Value == "next" {
 		text = s.Next
 		if words, err = Split(text); err != nil {
 			return nil, text, err

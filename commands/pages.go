@@ -29,7 +29,8 @@ func sortKind(names []string) Kind {
 			name, direction, given := strings.Cut(text, ":")
 			name = strings.ReplaceAll(name, "-", "_")
 			if !slices.Contains(names, name) {
-				return nil, fmt.Errorf("cannot sort by %s: want one of %s", show(text), strings.Join(names, ", "))
+				return nil, fmt.Errorf("cannot sort by %s: want one of %s%s", show(text), strings.Join(names, ", "),
+					DidYouMean(name, names))
 			}
 			if given && direction != "desc" && direction != "asc" {
 				return nil, fmt.Errorf("want %s or %s:desc", name, name)
@@ -97,8 +98,9 @@ func pages[T any](ctx context.Context, s *Session, in Input, fields []Field[T],
 	sorting, whole := Value[order](in, "sort"), isWhole(s, in)
 	p := repo.Page{
 		Count: !whole, Limit: cmp.Or(Value[int](in, "limit"), s.Settings.Limit), After: Value[int64](in, "after"),
-		Search: Value[string](in, "search"), Where: Given[repo.Where](in, "where"), Deleted: in.Has("deleted"),
-		Sort: sorting.column, Desc: sorting.desc, Language: s.Locale.Language,
+		Search: s.needle(Value[string](in, "search")), Where: Given[repo.Where](in, "where"),
+		Deleted: in.Has("deleted"),
+		Sort:    sorting.column, Desc: sorting.desc, Language: s.Locale.Language,
 	}
 	if whole {
 		p.Limit = batch

@@ -64,11 +64,6 @@ func done[T any](fields []Field[T], row T, noun string, id int64, what string) O
 	return out
 }
 
-// acknowledged returns the Output of an action on a record that answers no columns: a message and an event.
-func acknowledged(noun string, id int64, what string) Output {
-	return Output{Message: fmt.Sprintf("%s %d %s", noun, id, what), Events: []Event{happened(noun, id, what)}}
-}
-
 // happened returns the event of a changed record. Deleting and canceling are warnings.
 func happened(noun string, id int64, what string) Event {
 	e := Event{Name: noun + " " + what, Level: LevelInfo, Entity: noun, ID: id}
