@@ -279,7 +279,7 @@ create table contract (
 );
 create unique index contract_external_id on contract (external_id) where deleted_at is null;
 create index contract_deleted on contract (id) where num_nonnulls(deleted_at) = 1;
-create index contract_customer_id on contract (customer_id, id);
+create index contract_customer_id on contract (customer_id, id) include (sales_id, deleted_at);
 create index contract_sales_id on contract (sales_id, id) include (deleted_at);
 create index contract_total_amount on contract (total_amount, id);
 create index contract_remaining_amount on contract (remaining_amount, id);

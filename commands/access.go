@@ -23,7 +23,11 @@ func accessCommands() Table {
 			Args:  []Arg{idArg(UserID)}, Examples: []string{"user unlock 3"},
 			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
 				id := Value[int64](in, "id")
-				return acknowledged("user", id, "unlocked"), named(s.DB.Unlock(ctx, id), "user", id)
+				if err := s.DB.Unlock(ctx, id); err != nil {
+					return Output{}, named(err, "user", id)
+				}
+				u, err := s.DB.User(ctx, id)
+				return done(userFields, u, "user", id, "unlocked"), err
 			},
 		},
 		{
@@ -78,10 +82,13 @@ func requireFactor(ctx context.Context, s *Session, in Input) (Output, error) {
 	if err := s.DB.RequireFactor(ctx, role, on); err != nil {
 		return Output{}, err
 	}
-	out := Output{
-		Message: fmt.Sprintf("the role %s need not have a second factor", role),
-		Events:  []Event{{Name: "second factor not required", Level: LevelWarning}},
-	}
+	out := single([]Field[bool]{
+		{Column{Name: "role"}, func(bool) any { return role }},
+		{Column{Name: "required"}, func(on bool) any { return on }},
+	}, on)
+	out.Quiet = true
+	out.Message = fmt.Sprintf("the role %s need not have a second factor", role)
+	out.Events = []Event{{Name: "second factor not required", Level: LevelWarning}}
 	if on {
 		out.Message = fmt.Sprintf("the role %s must have a second factor; who has none can only enrol one", role)
 		out.Events = []Event{{Name: "second factor required", Level: LevelWarning}}
@@ -99,8 +106,8 @@ func clearFactor(ctx context.Context, s *Session, in Input) (Output, error) {
 	if err := s.DB.ClearFactor(ctx, id); err != nil {
 		return Output{}, named(err, "user", id)
 	}
-	return Output{
-		Message: fmt.Sprintf("user %d has no second factor any more, and their sessions have ended", id),
-		Events:  []Event{{Name: "user second factor cleared", Level: LevelWarning, Entity: "user", ID: id}},
-	}, nil
+	u, err := s.DB.User(ctx, id)
+	out := done(userFields, u, "user", id, "has no second factor any more, and their sessions have ended")
+	out.Events = []Event{{Name: "user second factor cleared", Level: LevelWarning, Entity: "user", ID: id}}
+	return out, err
 }

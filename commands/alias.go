@@ -160,6 +160,9 @@ func runAlias(_ context.Context, s *Session, in Input) (Output, error) {
 	if s.Aliases.err != nil {
 		return Output{}, s.Aliases.err
 	}
+	if !in.Has("equals") && (line != "" || strings.Contains(name, "=")) {
+		return Output{}, usagef("want alias NAME = COMMAND, with a space before and after =")
+	}
 	if !in.Has("equals") {
 		found := s.Aliases.list
 		if in.Has("name") && name != "list" {
@@ -185,6 +188,12 @@ func runAlias(_ context.Context, s *Session, in Input) (Output, error) {
 	words, err := Split(line)
 	if err != nil {
 		return Output{}, err
+	}
+	if len(words) == 0 {
+		return Output{}, usagef("alias %s = needs a command", name)
+	}
+	if _, ok := s.Aliases.find(words[0].Value); ok {
+		return Output{}, usagef("%s is an alias: an alias runs a command of crm, not another alias", words[0].Value)
 	}
 	if _, _, err := s.Table.Find(s, words, true); err != nil && s.Me != nil {
 		return Output{}, err

@@ -63,6 +63,15 @@ func withoutCurrency(l Locale, text string) (string, error) {
 	return sign + text, nil
 }
 
+// needle returns what to search for: an amount without the company's currency, any other text unchanged.
+func (s *Session) needle(text string) string {
+	number, err := withoutCurrency(s.Locale, text)
+	if _, wrong := repo.ParseMoney(number); err != nil || wrong != nil {
+		return text
+	}
+	return number
+}
+
 // currencyMarks returns the code of the company's currency and its symbols.
 func currencyMarks(l Locale) []string {
 	unit, err := currency.ParseISO(l.Currency)

@@ -167,25 +167,50 @@ func readWritten(l Locale, text string) (time.Time, error) {
 		return *m.day, nil
 	}
 	if found := numericDate.FindStringSubmatch(text); found != nil {
-		day, month := found[1], found[3]
-		if found[2] != "." && l.Region == "US" {
-			day, month = month, day
-		}
-		n, _ := strconv.Atoi(month)
-		return dateOf(text, found[4], time.Month(n), day)
+		return readNumeric(found, found[2] != "." && l.Region == "US")
 	}
 	found := dayFirst.FindStringSubmatch(text)
 	if first := monthFirst.FindStringSubmatch(text); first != nil {
 		found = []string{text, first[2], first[1], first[3]}
 	}
 	if found == nil {
-		return time.Time{}, errDate
+		return time.Time{}, notDate(l)
 	}
 	month, ok := monthOf(found[2])
 	if !ok {
-		return time.Time{}, errDate
+		return time.Time{}, notDate(l)
 	}
 	return dateOf(text, found[3], month, found[1])
+}
+
+// notDate returns the error of a text that is no date. It wraps errDate.
+func notDate(l Locale) error {
+	numbers := "28/03/2026"
+	if l.Region == "US" {
+		numbers = "03/28/2026"
+	}
+	return fmt.Errorf("%w like 2026-03-28, %s, 28 mar 2026, monday, today or +3d, with a time like 18:30 if it matters",
+		errDate, numbers)
+}
+
+// readNumeric parses the match of numericDate. If only the other order names a day, the error says what comes first.
+func readNumeric(found []string, monthFirst bool) (time.Time, error) {
+	day, month, first := found[1], found[3], "day"
+	if monthFirst {
+		day, month, first = month, day, "month"
+	}
+	read := func(day, month string) (time.Time, error) {
+		n, _ := strconv.Atoi(month)
+		return dateOf(found[0], found[4], time.Month(n), day)
+	}
+	date, err := read(day, month)
+	if err == nil {
+		return date, nil
+	}
+	if _, swapped := read(month, day); swapped == nil {
+		err = fmt.Errorf("%w: the %s comes first", err, first)
+	}
+	return date, err
 }
 
 // monthOf returns the month with a name or an abbreviation.
@@ -278,16 +303,4 @@ func readClock(text string) (clockTime, error) {
 		return clockTime{}, wrong
 	}
 	return clockTime{wall: time.Date(1, 1, 1, hour, minute, second, 0, time.UTC)}, nil
-}
-
-// on returns the instant of the time on a day, in the company's time zone. day is midnight UTC.
-func (c clockTime) on(day time.Time, zone *time.Location) (time.Time, error) {
-	at := func(zone *time.Location) time.Time {
-		return time.Date(day.Year(), day.Month(), day.Day(), c.wall.Hour(), c.wall.Minute(), c.wall.Second(),
-			c.wall.Nanosecond(), zone)
-	}
-	if c.zone != nil {
-		return inYears(at(c.zone).In(zone))
-	}
-	return onlyInstant(at(time.UTC), zone)
 }

@@ -9,6 +9,18 @@ import (
 	"time"
 )
 
+// on returns the instant of the time on a day, in the company's time zone. day is midnight UTC.
+func (c clockTime) on(day time.Time, zone *time.Location) (time.Time, error) {
+	at := func(zone *time.Location) time.Time {
+		return time.Date(day.Year(), day.Month(), day.Day(), c.wall.Hour(), c.wall.Minute(), c.wall.Second(),
+			c.wall.Nanosecond(), zone)
+	}
+	if c.zone != nil {
+		return inYears(at(c.zone).In(zone))
+	}
+	return onlyInstant(at(time.UTC), zone)
+}
+
 // startOfDay returns the first instant of the day in the zone. It is not midnight if the clocks skip midnight. day is
 // midnight UTC.
 func startOfDay(day time.Time, zone *time.Location) (time.Time, error) {

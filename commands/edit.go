@@ -56,7 +56,7 @@ var editable = Kind{
 	Name: "NOUN",
 	Parse: func(s *Session, text string) (any, error) {
 		if _, ok := s.Table.named(text + " update"); !ok {
-			return nil, fmt.Errorf("want %s", either(s.Table.updatable()))
+			return nil, fmt.Errorf("want %s%s", either(s.Table.updatable()), DidYouMean(text, s.Table.updatable()))
 		}
 		return text, nil
 	},

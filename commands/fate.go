@@ -28,7 +28,12 @@ func fateCommands() Table {
 		Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
 			request := Value[string](in, "request")
 			made, err := s.DB.Fate(ctx, request)
-			out := Output{Message: fmt.Sprintf("%s was made", request)}
+			out := single([]Field[bool]{
+				{Column{Name: "request"}, func(bool) any { return request }},
+				{Column{Name: "made"}, func(made bool) any { return made }},
+			}, made)
+			out.Quiet = true
+			out.Message = fmt.Sprintf("%s was made", request)
 			if !made {
 				out.Message = fmt.Sprintf("you made no change %s, and it will not be made any more", request)
 			}

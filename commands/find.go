@@ -64,7 +64,7 @@ func cutShort(hits []hit) string {
 
 // findAll returns matches of every noun that the session may view, the best first across nouns.
 func findAll(ctx context.Context, s *Session, text string) ([]hit, error) {
-	found, err := s.DB.Find(ctx, text, mostFound)
+	found, err := s.DB.Find(ctx, s.needle(text), mostFound)
 	all := slices.Concat(
 		hits(s, "customer", found.Customers, customerChoice), hits(s, "contact", found.Contacts, contactChoice),
 		hits(s, "contract", found.Contracts, func(c repo.Contract) Choice { return contractChoice(s, c) }),

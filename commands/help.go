@@ -57,28 +57,51 @@ func (f Flag) usage() string {
 }
 
 // Help returns the help text for all commands that the session may use, for those of a noun, or for one. Lines have at
-// most 80 characters. Words may be abbreviated; an unknown word is an ErrUsage.
+// most 80 characters. Words may be abbreviated; an unknown word is an ErrUsage. An alias is explained with its command.
 func (t Table) Help(s *Session, words []string) (string, error) {
+	all := t
 	t = t.Allowed(s)
 	if len(words) == 0 {
 		return t.overview(s), nil
 	}
-	noun, err := choose("", words[0], t.Nouns(), t.Nouns(), true)
-	if err != nil {
-		return "", err
+	if line, ok := s.Aliases.find(words[0]); ok && len(words) == 1 {
+		return all.aliasHelp(s, words[0], line)
+	}
+	noun, err := choose("", words[0], all.Nouns(), t.Nouns(), true)
+	switch {
+	case err != nil:
+		return "", t.orVerb(err, words[0], words[0])
+	case !slices.Contains(t.Nouns(), noun):
+		return "", forbidden(s, noun)
 	}
 	name := noun
 	if len(words) > 1 {
-		verb, err := choose(noun+" ", words[1], t.Verbs(noun), t.Verbs(noun), true)
-		if err != nil {
-			return "", err
-		}
+		verb, err := choose(noun+" ", words[1], all.Verbs(noun), t.Verbs(noun), true)
 		name += " " + verb
+		switch {
+		case err != nil:
+			return "", t.orVerb(err, noun+" "+words[1], words[1])
+		case !slices.Contains(t.Verbs(noun), verb):
+			return "", forbidden(s, name)
+		}
 	}
 	if c, ok := t.named(name); ok && (len(words) > 1 || len(t.Verbs(noun)) == 0) {
 		return c.help(s), nil
 	}
 	return t.nounHelp(noun), nil
+}
+
+// aliasHelp returns the help for an alias: its line, and the help for the command in it.
+func (t Table) aliasHelp(s *Session, name, line string) (string, error) {
+	words, err := Split(line)
+	if err != nil {
+		return "", err
+	}
+	c, _, err := t.Find(s, words, true)
+	if err == nil && !s.May(c.Needs) {
+		err = forbidden(s, c.Name)
+	}
+	return fmt.Sprintf("%s = %s\n\n", name, line) + c.help(s), err
 }
 
 const habits = `A command is a noun and a verb, then what they need: customer get 12.

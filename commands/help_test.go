@@ -101,13 +101,15 @@ Examples
 	}
 }
 
-// S14: help knows only what the session may use.
+// S14: help explains only what the session may use, and says why it does not explain the rest.
 func TestHelpUnknown(t *testing.T) {
 	s := farmSession(t)
 	for words, want := range map[string]string{
-		"animal feed": `unknown command "animal feed"`,
+		"animal feed": `"animal feed" is not permitted to the role shepherd`,
 		"animal lst":  `unknown command "animal lst": did you mean animal list?`,
-		"barn burn":   `unknown command "barn burn"`,
+		"barn burn":   `"barn burn" is not permitted to the role shepherd`,
+		"barn delete": `unknown command "barn delete": did you mean animal delete?`,
+		"delete":      `unknown command "delete": did you mean animal delete?`,
 		"nothing":     `unknown command "nothing"`,
 		"login me":    `unknown command "login me"`,
 	} {

@@ -74,10 +74,8 @@ var DayEnd = Kind{
 }
 
 var (
-	errDate = errors.New(
-		"want a date like 2026-03-28, 28/03/2026, 28 mar 2026, monday, today or +3d, " +
-			"with a time like 18:30 if it matters")
-	errDay = errors.New("want a date without a time, like 2026-03-28, monday, today or -3d")
+	errDate = errors.New("want a date")
+	errDay  = errors.New("want a date without a time, like 2026-03-28, monday, today or -3d")
 )
 
 func days(s *Session) []Choice {

@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"crm/repo"
 	"crm/security/finding"
@@ -28,10 +27,9 @@ type mention struct {
 	text string
 }
 
-// refers reports whether the text may be a name: it begins with a letter, so it is not a mistyped number.
+// refers reports whether the text may be a name, as 3M is: it has a letter, so it is not a mistyped number.
 func (k Kind) refers(text string) bool {
-	first, _ := utf8.DecodeRuneInString(text)
-	return k.Noun != "" && k.Search != nil && unicode.IsLetter(first)
+	return k.Noun != "" && k.Search != nil && strings.ContainsFunc(text, unicode.IsLetter)
 }
 
 // resolve replaces the references of an input with IDs, and returns a line for each that says which record it is. It

@@ -66,7 +66,7 @@ var notedID = Kind{Name: "ID", Key: "noted ID", Parse: ID.Parse, Of: func(noun s
 func recordArgs(optional bool) []Arg {
 	return []Arg{
 		{Name: "noun", Kind: notedNoun, Help: "the kind of record", Optional: optional},
-		{Name: "record-id", Kind: notedID, Help: "its number, as printed", Optional: optional},
+		{Name: "record-id", Kind: notedID, Help: "its number, or words of its name", Optional: optional},
 	}
 }
 

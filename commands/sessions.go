@@ -89,18 +89,25 @@ func endSession(ctx context.Context, s *Session, in Input) (Output, error) {
 		return Output{}, usageHint(`"session list" shows yours`, "session end needs the ID of a session, or --others")
 	case others:
 		ended, err := s.DB.EndOtherSessions(ctx)
-		return Output{
-			Message: "your other sessions have ended: " + grouped(ended),
-			Events:  []Event{{Name: "other sessions ended", Level: LevelInfo}},
-		}, err
+		out := endedSessions(ended)
+		out.Message = "your other sessions have ended: " + grouped(ended)
+		out.Events = []Event{{Name: "other sessions ended", Level: LevelInfo}}
+		return out, err
 	case id == s.signer.SessionID():
 		return logout(ctx, s, in)
 	}
 	err := s.DB.EndSession(ctx, id)
-	return Output{
-		Message: fmt.Sprintf("session %d ended", id),
-		Events:  []Event{happened("session", id, "ended")},
-	}, named(err, "session", id)
+	out := endedSessions(1)
+	out.Message = fmt.Sprintf("session %d ended", id)
+	out.Events = []Event{happened("session", id, "ended")}
+	return out, named(err, "session", id)
+}
+
+// endedSessions returns the Output of a number of sessions that were ended.
+func endedSessions(ended int64) Output {
+	out := single([]Field[int64]{{Column{Name: "ended"}, func(n int64) any { return n }}}, ended)
+	out.Quiet = true
+	return out
 }
 
 // Reauthenticate asks the signed-in user to sign in again. It accepts only what is typed, not a file or the

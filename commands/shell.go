@@ -195,7 +195,7 @@ func runHelp(_ context.Context, s *Session, in Input) (Output, error) {
 			words = append(words, Value[string](in, name))
 		}
 	}
-	text, err := s.Table.Allowed(s).Help(s, words)
+	text, err := s.Table.Help(s, words)
 	return Output{Text: text}, err
 }
 

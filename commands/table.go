@@ -22,7 +22,7 @@ func (t Table) Find(s *Session, words []Word, abbreviations bool) (Command, []Wo
 	allowed := t.Allowed(s)
 	noun, err := choose("", words[0].Value, t.Nouns(), allowed.Nouns(), abbreviations)
 	if err != nil {
-		return Command{}, nil, err
+		return Command{}, nil, allowed.orVerb(err, words[0].Value, words[0].Value)
 	}
 	alone, standsAlone := t.named(noun)
 	switch {
@@ -36,10 +36,27 @@ func (t Table) Find(s *Session, words []Word, abbreviations bool) (Command, []Wo
 	}
 	verb, err := choose(noun+" ", words[1].Value, t.Verbs(noun), allowed.Verbs(noun), abbreviations)
 	if err != nil {
-		return Command{}, nil, err
+		return Command{}, nil, allowed.orVerb(err, noun+" "+words[1].Value, words[1].Value)
 	}
 	c, _ := t.named(noun + " " + verb)
 	return c, words[2:], nil
+}
+
+// orVerb returns the error of an unknown command that names the commands with the verb, or otherwise if there are none.
+func (t Table) orVerb(otherwise error, typed, verb string) error {
+	var names []string
+	for _, c := range t {
+		if verb != "" && c.Verb() == verb {
+			names = append(names, c.Name)
+		}
+	}
+	switch {
+	case len(names) == 1:
+		return usagef("unknown command %s: did you mean %s?", show(typed), names[0])
+	case len(names) > 1 && typed == verb:
+		return usageHint("a noun comes first: "+oneOf(names), "unknown command %s", show(typed))
+	}
+	return otherwise
 }
 
 // Nouns returns the first words of the commands, each once, in the order of the table.

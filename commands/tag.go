@@ -33,6 +33,12 @@ var tagFields = []Field[repo.TagCount]{
 	{Column{Name: "records"}, func(t repo.TagCount) any { return t.Count }},
 }
 
+var taggedFields = []Field[repo.Tag]{
+	{Column{Name: "noun"}, func(t repo.Tag) any { return t.Noun }},
+	{Column{Name: "record_id"}, func(t repo.Tag) any { return t.RecordID }},
+	{Column{Name: "tag"}, func(t repo.Tag) any { return t.Name }},
+}
+
 // A tagging is a function that adds a tag to a record or removes it.
 type tagging func(db *repo.DB, ctx context.Context, noun string, id int64, name string) (repo.Tag, error)
 
@@ -40,15 +46,16 @@ type tagging func(db *repo.DB, ctx context.Context, noun string, id int64, name 
 func changeTag(what, happening string, run tagging) func(context.Context, *Session, Input) (Output, error) {
 	return func(ctx context.Context, s *Session, in Input) (Output, error) {
 		noun, id, name := Value[string](in, "noun"), Value[int64](in, "record-id"), Value[string](in, "tag")
-		_, err := run(s.DB, ctx, noun, id, name)
+		tag, err := run(s.DB, ctx, noun, id, name)
 		switch {
 		case isBare(err, repo.ErrNotFound):
 			err = &worded{fmt.Sprintf("%s %d does not have the tag %s", noun, id, name), "", repo.ErrNotFound}
 		case errors.Is(err, repo.ErrConflict):
 			err = &worded{fmt.Sprintf("%s %d has the tag %s already", noun, id, name), "", repo.ErrConflict}
 		}
-		message := fmt.Sprintf("%s %d %s %s", noun, id, what, name)
-		return Output{Message: message, Events: []Event{happened(noun, id, happening)}}, err
+		out := done(taggedFields, tag, noun, id, what+" "+name)
+		out.Events = []Event{happened(noun, id, happening)}
+		return out, err
 	}
 }
 

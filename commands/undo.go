@@ -16,7 +16,7 @@ import (
 
 var undoneFields = []Field[repo.LastChange]{
 	{Column{Name: "entity"}, func(c repo.LastChange) any { return c.Entity }},
-	{Column{Name: "id"}, func(c repo.LastChange) any { return c.EntityID }},
+	{Column{Name: "id"}, func(c repo.LastChange) any { return orNil(c.EntityID) }},
 	{Column{Name: "undone"}, func(c repo.LastChange) any { return c.Action }},
 	{Column{Name: "changed_at"}, func(c repo.LastChange) any { return c.At }},
 }

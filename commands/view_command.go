@@ -7,121 +7,15 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"crm/repo"
 )
 
-// This file checks the command of a view when it is saved, and puts arguments in place of $1 … when it runs. An
-// argument becomes one value of the command, whatever it contains: it is never split into words again, is never a flag,
-// and in a condition of --where it is a text in quotes.
+// This file puts arguments in place of $1 … when a view runs. An argument becomes one value of the command, whatever it
+// contains: it is never split into words again, is never a flag, and in a condition of --where it is a text in quotes.
 
 // placeholder is $1 to $9, or $@ for all arguments with blanks between them.
 var placeholder = regexp.MustCompile(`\$[1-9@]`)
-
-// A trespass is what a view may not hold, and why.
-type trespass struct{ what, why, hint string }
-
-// toFile are flags that write the answer of a command to a file.
-var toFile = []string{"out", "force"}
-
-// trespass returns what forbids a view to hold the command with the words after its name; what is empty if nothing
-// does. The command only reads, and hands its answer neither to a file nor to a program. So what others share changes
-// neither a record nor a file of those who run it. It is checked when a view runs, too: others can write one with raw
-// SQL.
-func (c Command) trespass(s *Session, rest []Word) (t trespass, bound binder, err error) {
-	bound = binder{session: s, command: c, flags: c.AllFlags()}
-	if _, verb, _ := strings.Cut(string(c.Needs), "."); verb != "view" || c.exports || c.StandsFor != nil {
-		return trespass{c.Name, "a view only reads", "alias gives any command a name, for yourself"}, bound, nil
-	}
-	for _, w := range rest {
-		if w.begins("|") || w.begins(">") {
-			return trespass{
-				show(w.Value), "a view names no file and no program",
-				"a | or > that is text needs quotes; view NAME > FILE writes the answer to a file",
-			}, bound, nil
-		}
-	}
-	if err := bound.bind(rest); err != nil {
-		return t, bound, err
-	}
-	for _, g := range bound.bindings {
-		if slices.Contains(toFile, strings.TrimPrefix(g.label, "--")) || g.kind.Files {
-			return trespass{g.label, "a view names no file", "view NAME --out FILE writes to one"}, bound, nil
-		}
-	}
-	return t, bound, nil
-}
-
-// saveable checks a command for a view and returns it with its name in full.
-func (s *Session) saveable(line string) (string, error) {
-	if HoldsSecret(line) {
-		return "", usagef("a view holds no password")
-	}
-	words, err := Split(line)
-	if err == nil {
-		words, err = Split(s.expand(line, words)) // an alias is the user's alone
-	}
-	if err != nil {
-		return "", err
-	}
-	c, rest, err := s.Table.Find(s, words, s.Typed)
-	switch {
-	case err != nil:
-		return "", err
-	case !s.May(c.Needs):
-		return "", forbidden(s, c.Name)
-	case wantsHelp(rest):
-		return "", usagef("--help cannot be saved")
-	}
-	if err := c.checkTemplate(s, rest); err != nil {
-		return "", err
-	}
-	text := strings.TrimSpace(c.Name + " " + joinRaw(rest))
-	if n := utf8.RuneCountInString(text); n > viewLimit {
-		return "", usagef("the command has %d characters: at most %d are possible", n, viewLimit)
-	}
-	if strings.ContainsAny(text, "\r\n") {
-		return "", usagef("invalid COMMAND: want one line")
-	}
-	return text, nil
-}
-
-// checkTemplate checks the words after a command's name, except for values with placeholders.
-func (c Command) checkTemplate(s *Session, rest []Word) error {
-	t, b, err := c.trespass(s, rest)
-	if err != nil {
-		return err
-	}
-	if t.what != "" {
-		return usageHint(t.hint, "%s cannot be saved: %s", t.what, t.why)
-	}
-	if err := b.needs(b.missing()); err != nil {
-		return err
-	}
-	b.bindings = slices.DeleteFunc(b.bindings, func(g binding) bool { return placeholder.MatchString(g.text) })
-	_, err = b.read()
-	return err
-}
-
-// placeFor returns the kind of the value of a view's command that is the placeholder; that of a text if there is none.
-func (s *Session) placeFor(mark, command string) Kind {
-	words, err := Split(command)
-	if err != nil {
-		return Text(textLimit)
-	}
-	c, rest, err := s.Table.Find(s, words, false)
-	b := binder{session: s, command: c, flags: c.AllFlags()}
-	if err != nil || b.bind(rest) != nil {
-		return Text(textLimit)
-	}
-	for _, g := range b.bindings {
-		if g.text == mark {
-			return g.kind
-		}
-	}
-	return Text(textLimit)
-}
 
 // view returns the words of the command that "view NAME ARG… --flag …" stands for.
 func (s *Session) view(ctx context.Context, rest []Word) ([]Word, error) {

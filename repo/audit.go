@@ -211,7 +211,7 @@ func (db *DB) Audits(ctx context.Context, f AuditFilter) (List[AuditEntry], erro
 		return List[AuditEntry]{}, err
 	}
 	fetch := func(p Page) (List[AuditEntry], error) {
-		return listPage(ctx, db, q, "audits", p, AuditSorts(), shaped(func(r auditRow) AuditEntry {
+		return listPage(ctx, db, q, q, "audits", p, AuditSorts(), shaped(func(r auditRow) AuditEntry {
 			e := db.openEntry(r.Entity, r.EntityID, r.entryRow)
 			return AuditEntry{e, r.Client, r.SessionID, r.Entity, r.EntityID, r.Undoes}
 		}))

@@ -33,7 +33,7 @@ var wordings = map[string]wording{
 	"role_reserved":      {ErrDenied, "not permitted: only users with the role %s may change that role and its users"},
 	"access_self":        {ErrInvalid, "that is your own account: you have password and mfa for it"},
 	"second_factor_pkey": {ErrConflict, "your second factor has just been changed: try again"},
-	"mfa_none":           {ErrNotFound, "there is no second factor"},
+	"mfa_none":           {ErrNotFound, "this user has no second factor"},
 
 	"customer_has_contracts": {ErrConflict, "this customer has unfinished contracts (%s): finish or cancel them first"},
 	"sales_contact_role":     {ErrInvalid, "user %s is not a sales contact: want a collaborator with the role sales"},

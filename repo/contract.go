@@ -59,9 +59,6 @@ func (db *DB) Contracts(ctx context.Context, f ContractFilter) (List[Contract], 
 	if f.Customers != nil {
 		where = append(where, ofCustomers("contracts", f.Customers))
 	}
-	if f.Mine != 0 {
-		where = append(where, squirrel.Or{squirrel.Eq{"sales_id": f.Mine}, squirrel.Eq{"customer_sales_id": f.Mine}})
-	}
 	if f.Status != "" {
 		where = append(where, squirrel.Eq{"status": f.Status})
 	}
@@ -78,10 +75,42 @@ func (db *DB) Contracts(ctx context.Context, f ContractFilter) (List[Contract], 
 		}
 		where = append(where, has)
 	}
-	if f.Mine == 0 {
-		f.counted = contracts.finder.own
+	f.counted = contracts.finder.own
+	if f.Mine != 0 {
+		return db.contractsOf(ctx, f.Mine, f.Page, where)
 	}
 	return contracts.search(ctx, db, where, f.Page, contracts.sorts())
+}
+
+// contractsOf returns one page of the contracts that meet where and whose sales contact, or whose customer's, is a
+// collaborator. No index has both. If these are few, at most MostCounted, they are read first; otherwise a page that
+// checks one contract after the other is soon full.
+func (db *DB) contractsOf(ctx context.Context, contact int64, p Page, where squirrel.And) (List[Contract], error) {
+	own := squirrel.Select("id").From("own_contracts").
+		Where(squirrel.Eq{"sales_id": contact}).Where(isDeleted(p.Deleted))
+	theirs := squirrel.Select("k.id").From("own_customers c").Join("own_contracts k on k.customer_id = c.id").
+		Where("c.sales_id = ? and k.sales_id is distinct from ?", contact, contact).
+		Where(isSet("k.deleted_at", p.Deleted))
+	var ids []int64
+	all := squirrel.Expr("array(? union all ? limit ?)", own, theirs, MostCounted+1)
+	if err := db.ask(ctx, stopEarly(), step{sq().Select().Column(all), value(&ids)}); err != nil {
+		return List[Contract]{}, err
+	}
+	few := len(ids) <= MostCounted
+	known := p.Count && len(where) == 0 && p.Where == nil && p.Search == "" && (few || !p.Whole)
+	p.Count = p.Count && !known
+	if few {
+		where = append(where, squirrel.Expr("id = any(?)", ids))
+		p.among = contracts.firstOwn(p, where)
+	} else {
+		where = append(where, squirrel.Or{squirrel.Eq{"sales_id": contact}, squirrel.Eq{"customer_sales_id": contact}})
+		p.counted = ""
+	}
+	found, err := contracts.search(ctx, db, where, p, contracts.sorts())
+	if known {
+		found.Total = int64(len(ids))
+	}
+	return found, err
 }
 
 // Contract returns the live contract with the ID, or ErrNotFound.

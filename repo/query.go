@@ -27,7 +27,7 @@ type Page struct {
 	Whole    bool             // count beyond MostCounted
 	indexed  bool             // an index has the order of the page
 	lookedUp *lookedUp        // of Search; nil: not yet
-	among    squirrel.Sqlizer // a condition that the records of the page meet; nil: none is known
+	among    squirrel.Sqlizer // a condition that only the records of the page meet; nil: none is known
 	counted  string           // finder.own if all conditions are on its columns; empty: the view of the page
 	Language string           // of the alphabet that encrypted texts are sorted by (BCP 47); empty for Unicode's order
 }
@@ -113,19 +113,21 @@ const MostCounted = 10_000
 func (e entity[T]) page(
 	ctx context.Context, db *DB, q squirrel.SelectBuilder, p Page, sorts map[string]string,
 ) (List[T], error) {
-	p.indexed = e.column(p.Sort).isIndexed || p.among != nil
-	return listPage(ctx, db, q, e.view, p, sorts, e.row(db))
+	shown := q
+	if p.indexed = e.column(p.Sort).isIndexed || p.among != nil; p.among != nil {
+		shown = e.from().Where(p.among)
+	}
+	return listPage(ctx, db, shown, q, e.view, p, sorts, e.row(db))
 }
 
-// listPage does the same as page for any query with a column id.
+// listPage does the same as page for any query with a column id. It counts the rows of all and shows those of shown.
 func listPage[T any](
-	ctx context.Context, db *DB, q squirrel.SelectBuilder, view string, p Page, sorts map[string]string,
+	ctx context.Context, db *DB, shown, all squirrel.SelectBuilder, view string, p Page, sorts map[string]string,
 	row pgx.RowToFunc[T],
 ) (List[T], error) {
-	q = q.Where(isDeleted(p.Deleted))
 	found := List[T]{Total: -1}
 	var steps []step
-	page := step{ordered(q.Where(p.among), view, p, sorts), collect(&found.Rows, row)}
+	page := step{ordered(shown.Where(isDeleted(p.Deleted)), view, p, sorts), collect(&found.Rows, row)}
 	switch {
 	case p.Search != "":
 		steps = append(steps, inOrder(), page)
@@ -135,7 +137,7 @@ func listPage[T any](
 		steps = append(steps, page, stopEarly()) // a page in another order reads all rows anyway
 	}
 	if p.Count {
-		all := q.RemoveColumns().Column("1")
+		all = all.Where(isDeleted(p.Deleted)).RemoveColumns().Column("1")
 		if p.counted != "" {
 			all = all.From(p.counted)
 		}
@@ -196,6 +198,16 @@ func (e entity[T]) firstByContact(p Page) squirrel.Sqlizer {
 		"name from users union all select null, '') u on a.name is null or a.name "+before+" u.name "+
 		"cross join lateral ((?) union all (?)) r order by u.name"+direction+", r.id"+direction+" limit ?))",
 		after, first(by.contact+" = u.id"), first("u.id is null and "+by.contact+" is null"), p.Limit+1)
+}
+
+// firstOwn is the condition for the records of a page of those that meet where, whose columns are finder.own's. It is
+// nil if the page is in the order of another column.
+func (e entity[T]) firstOwn(p Page, where squirrel.And) squirrel.Sqlizer {
+	if !p.byID() && !e.column(p.Sort).isIndexed {
+		return nil
+	}
+	first := squirrel.Select("id").From(e.finder.own).Where(where).Where(isDeleted(p.Deleted))
+	return squirrel.Expr("id = any(array(?))", ordered(first, e.finder.own, p, e.sorts()))
 }
 
 // isDeleted is the condition for deleted records, or for live ones.

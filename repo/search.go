@@ -31,9 +31,11 @@ func (e entity[T]) search(
 	if e.column(p.Sort).sortsByText {
 		return e.sortedByText(ctx, db, where, p, sorts)
 	}
+	if p.Where != nil || p.Search != "" {
+		p.counted, p.among = "", nil // more conditions, on columns of other tables too
+	}
 	asked, exact := p, true
 	if p.Where != nil {
-		p.counted = "" // its columns may be of other tables
 		where, exact = append(where[:len(where):len(where)], e.bound(*p.Where, false)), e.isExact(*p.Where)
 	}
 	if p.Search == "" && exact {

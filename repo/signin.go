@@ -249,7 +249,7 @@ func (db *DB) redeem(ctx context.Context, t attempt, query squirrel.Sqlizer, mor
 	case "mfa_required":
 		return say(ErrConflict, "your role must have a second factor: enable another device with mfa enable instead")
 	case "mfa_none":
-		return say(ErrNotFound, "there is no second factor")
+		return say(ErrNotFound, "you have no second factor")
 	}
 	return nil
 }

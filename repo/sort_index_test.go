@@ -183,3 +183,64 @@ func (w *world) rowsRead(table string) (n int64) {
 	}
 	return n
 }
+
+// The contracts of a collaborator are complete and counted, whether they or their customers are few or many, in every
+// order.
+func TestContractsOfACollaborator(t *testing.T) {
+	t.Parallel()
+	const rows = 20_000
+	w, ctx := newWorld(t), context.Background()
+	crowd(t, w, rows)
+	db, contact := w.as("support1"), w.ids["sales1"]
+	theirs := fmt.Sprintf("(k.sales_id = %d or c.sales_id = %[1]d)", contact)
+	for name, every := range map[string][2]int{"few": {500, 300}, "many": {3, 2}, "many customers'": {700, 1}} {
+		w.set(fmt.Sprintf(`set session_replication_role = replica;
+			update contract set sales_id = case when id %% %d = 0 then %d when id %% 2 = 0 then %d end, total_amount = id %% 90,
+				deleted_at = case when id %% 50 = 7 then now() end;
+			update customer set sales_id = case when id %% %d = 0 then %[2]d end; reset session_replication_role`,
+			every[0], contact, w.ids["sales2"], every[1]))
+		for _, f := range []repo.ContractFilter{
+			{},
+			{Page: repo.Page{Desc: true}},
+			{Page: repo.Page{Sort: "total_amount"}},
+			{Page: repo.Page{Deleted: true}},
+			{Page: repo.Page{Sort: "sales_contact", Desc: true}},
+			{Status: "to_send"},
+			{Status: "canceled"},
+			{Page: repo.Page{Whole: true}},
+		} {
+			f.Mine, f.Limit, f.Count = contact, 40, true
+			sort := map[string]string{
+				"": "k.id", "total_amount": "k.total_amount", "sales_contact": "coalesce(u.first_name || ' ' || u.last_name, '')",
+			}[f.Sort]
+			direction := map[bool]string{true: " desc"}[f.Desc]
+			from := " from contract k join customer c on c.id = k.customer_id left join collaborator u on u.id = k.sales_id " +
+				"where " + theirs + " and (k.deleted_at is null) <> " + fmt.Sprint(f.Deleted)
+			if f.Status != "" {
+				from += " and k.status = '" + f.Status + "'"
+			}
+			want := read[[]int64](w, "select array(select k.id"+from+" order by "+sort+direction+", k.id"+direction+" limit 120)")
+			total := read[int64](w, "select count(*)"+from)
+			if !f.Whole {
+				total = min(total, repo.MostCounted+1)
+			}
+			var got []int64
+			for len(got) < len(want) {
+				found := ok[repo.List[repo.Contract]](t)(db.Contracts(ctx, f))
+				if found.Total != total {
+					t.Errorf("%s %+v: %d are counted, want %d", name, f, found.Total, total)
+				}
+				if len(found.Rows) == 0 {
+					break
+				}
+				for _, k := range found.Rows[:min(f.Limit, len(found.Rows))] {
+					got = append(got, k.ID)
+				}
+				f.After = got[len(got)-1]
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%s %+v:\n%v\nwant\n%v", name, f, got, want)
+			}
+		}
+	}
+}

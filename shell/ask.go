@@ -9,6 +9,7 @@ import (
 
 	"crm/commands"
 	"crm/repo"
+	"crm/shell/render"
 )
 
 // This file asks questions at the prompt. Esc, Ctrl-C and Ctrl-D decline a question; then the command does not run.
@@ -27,6 +28,7 @@ func (sh *Shell) confirm(_ context.Context, question string) error {
 		return nil
 	}
 	if sh.asks == nil {
+		question = sh.preface(question)
 		return fmt.Errorf("%w: %s needs --yes in a script", commands.ErrUsage, strings.TrimSuffix(question, "?"))
 	}
 	answer, err := sh.ask(question + " [y/N] ")
@@ -104,14 +106,26 @@ func (sh *Shell) fillOne(ctx context.Context, question string, blank commands.Bl
 	}
 }
 
-// ask prints the question and returns the answer, which is typed after the question's last line.
+// ask prints the question, wrapped between words, and returns the answer, which is typed after its last line.
 func (sh *Shell) ask(question string) (string, error) {
-	if i := strings.LastIndexByte(question, '\n'); i >= 0 {
-		for line := range strings.SplitSeq(question[:i], "\n") {
-			sh.say(line)
+	last := sh.preface(question)
+	if sh.Screen.Width != nil {
+		if lines := render.Wrap(last, sh.Screen.Width()-len("yes")); len(lines) > 1 {
+			last = sh.preface(strings.Join(lines, "\n")) + " "
 		}
-		question = question[i+1:]
 	}
-	answer, err := sh.asks(question, nil)
+	answer, err := sh.asks(last, nil)
 	return strings.TrimSpace(answer), err
+}
+
+// preface prints the lines of a question before its last one, and returns the last line.
+func (sh *Shell) preface(question string) (last string) {
+	i := strings.LastIndexByte(question, '\n')
+	if i < 0 {
+		return question
+	}
+	for line := range strings.SplitSeq(question[:i], "\n") {
+		sh.say(line)
+	}
+	return question[i+1:]
 }

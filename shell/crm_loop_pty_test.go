@@ -184,12 +184,13 @@ func loopAsks(t *testing.T) {
 	d.run("event delete 999", "error: there is no event 999") // refused before it is asked
 	d.run("user delete 3", "error: this collaborator still answers for")
 	d.run("user delete 1", "error: you cannot delete yourself")
-	since := len(d.output())
+	d.resize(60, 24)
 	d.send("user hand-over 3 --to 4\r")
-	d.said(since, "over to Dawn Sanchez? [y/N]")
+	d.waitLine("over to Dawn Sanchez? [y/N]") // wrapped between words
 	d.send("n\r")
 	d.wait("cancelled")
 	d.idle()
+	d.resize(80, 24)
 	asked := len(d.output())
 	d.send("event delete 1\r")
 	d.said(asked, "delete event 1 Lou Bouzin General Assembly (Bouzin SARL, ")

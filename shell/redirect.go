@@ -40,8 +40,9 @@ func (sh *Shell) redirect(ctx context.Context, r commands.Redirection, typed boo
 			return err
 		}
 	}
-	sh.Session.ToFile = true
-	defer func() { sh.Session.ToFile = false }()
+	before := sh.Session.File // of a source
+	sh.Session.File = r.File
+	defer func() { sh.Session.File = before }()
 	if sh.held != nil {
 		return sh.holdFile(r.File, func() error { return sh.do(ctx, r.Line, typed) })
 	}

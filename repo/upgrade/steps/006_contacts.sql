@@ -186,6 +186,8 @@ create index contract_updated_at on contract (updated_at, id);
 create index audit_at on audit (at);
 drop index customer_sales_id;
 create index customer_sales_id on customer (sales_id, id) include (deleted_at);
+drop index contract_customer_id;
+create index contract_customer_id on contract (customer_id, id) include (sales_id, deleted_at);
 drop index contract_sales_id;
 create index contract_sales_id on contract (sales_id, id) include (deleted_at);
 drop index event_support;

@@ -1,8 +1,7 @@
-package main
+package docs
 
 import (
 	"flag"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -13,8 +12,16 @@ import (
 
 	"crm/commands"
 	"crm/commands/config"
-	"crm/repo/embedded/pgtest"
 )
+
+// The tests read the whole repository, from its top directory.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := os.Chdir(".."); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
 
 var update = flag.Bool("update", false, "write config.yaml.example")
 
@@ -27,7 +34,7 @@ func TestConfigExample(t *testing.T) {
 		}
 	}
 	if text, err := os.ReadFile(file); err != nil || string(text) != config.Example() {
-		t.Errorf("%s is not what the options say (%v): run go test . -run TestConfigExample -update", file, err)
+		t.Errorf("%s is not what the options say (%v): run go test ./docs -run TestConfigExample -update", file, err)
 	}
 }
 
@@ -125,40 +132,6 @@ func unpadded(name string) string {
 		return name
 	}
 	return strings.ToUpper(name[:1]) + strings.TrimPrefix(name[1:], "0")
-}
-
-// TestGuide runs the commands that docs/guide.md shows at the prompt, in order, on the demo's data.
-func TestGuide(t *testing.T) {
-	guide, err := os.ReadFile("docs/guide.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var script strings.Builder
-	who := ""
-	lines := regexp.MustCompile(`(?m)^(\w*) ?crm> (.+)$`).FindAllStringSubmatch(string(guide), -1)
-	for _, line := range lines {
-		user, command := line[1], line[2]
-		if user != "" && user != who {
-			fmt.Fprintf(&script, "login %s@epic.example\n", user)
-			who = user
-		}
-		fmt.Fprintln(&script, command)
-		if email, isLogin := strings.CutPrefix(command, "login "); isLogin {
-			who, _, _ = strings.Cut(email, "@")
-		}
-	}
-	if len(lines) < 20 {
-		t.Fatalf("docs/guide.md shows %d commands, want more", len(lines))
-	}
-	keyset, err := demo()
-	if err != nil {
-		t.Fatal(err)
-	}
-	crm := command(t, pgtest.Database(t, "crm_demo"), keyset, "--quiet", "--keep-going")
-	crm.Stdin = strings.NewReader(script.String())
-	if out, err := crm.CombinedOutput(); err != nil || strings.Contains(string(out), "no rows") {
-		t.Errorf("%v\n%s\n%s", err, &script, out)
-	}
 }
 
 var inlineCommand = regexp.MustCompile("`([a-z-]+ [a-z][a-z-]+)([^`·\n]*)`")

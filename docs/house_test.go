@@ -1,4 +1,4 @@
-package main
+package docs
 
 import (
 	"go/ast"
@@ -19,7 +19,8 @@ import (
 
 // arrows are the packages of crm that each package may import. docs/contributing.md has the same table.
 var arrows = map[string][]string{
-	".": {
+	".": {"shell/program"},
+	"shell/program": {
 		"commands", "commands/config", "commands/operator", "repo", "repo/place", "security", "seed", "shell",
 	},
 	".ci/types":                {},
@@ -66,7 +67,7 @@ func TestHouse(t *testing.T) {
 			if other, ours := strings.CutPrefix(name, "crm/"); ours && !slices.Contains(allowed, other) {
 				t.Errorf("%s imports %s", path, name)
 			}
-			if strings.Contains(name, "spf13/viper") && path != "main.go" {
+			if strings.Contains(name, "spf13/viper") && path != filepath.Join("shell", "program", "program.go") {
 				t.Errorf("%s imports viper", path)
 			}
 			if strings.Contains(name, "/go-prompt") && path != filepath.Join("shell", "line", "widget.go") {
@@ -108,8 +109,8 @@ func TestSizes(t *testing.T) {
 		if !code {
 			return nil
 		}
-		if len(lines) > 350 {
-			t.Errorf("%s has %d lines, want 350 at most: split it", path, len(lines))
+		if len(lines) > 310 {
+			t.Errorf("%s has %d lines, want 310 at most: split it", path, len(lines))
 		}
 		set := token.NewFileSet()
 		file, err := parser.ParseFile(set, path, text, 0)

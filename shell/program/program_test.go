@@ -1,4 +1,4 @@
-package main
+package program
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -24,12 +25,28 @@ import (
 
 // The tests run the real program: the test binary is crm if it is started by that name.
 func TestMain(m *testing.M) {
-	testscript.Main(withServer{m}, map[string]func(){"crm": main})
+	testscript.Main(atTheTop{m}, map[string]func(){"crm": func() { os.Exit(Main(schemaSQL())) }})
 }
 
-type withServer struct{ m *testing.M }
+// atTheTop runs the tests in the top directory of the repository, with a server.
+type atTheTop struct{ m *testing.M }
 
-func (w withServer) Run() int { return pgtest.Main(w.m) }
+func (a atTheTop) Run() int {
+	if err := os.Chdir(filepath.Join("..", "..")); err != nil {
+		panic(err)
+	}
+	return pgtest.Main(a.m)
+}
+
+// schemaSQL returns the text of schema.sql, which the program proper embeds.
+func schemaSQL() string {
+	_, file, _, _ := runtime.Caller(0)
+	text, err := os.ReadFile(filepath.Join(filepath.Dir(file), "..", "..", "schema.sql"))
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
+}
 
 // demoTime is the time at which the scripts' data was made; its dates are relative to it.
 var demoTime = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
@@ -50,7 +67,7 @@ var demo = sync.OnceValues(func() (keyset string, err error) {
 	}
 	names := repo.Names{Database: "crm_demo", Schema: "crm", Owner: "crm_owner", App: "crm_app"}
 	admin := repo.NewAdmin(pgtest.URL("postgres"), names)
-	if _, err := admin.Setup(ctx, schemaSQL, ""); err != nil {
+	if _, err := admin.Setup(ctx, schemaSQL(), ""); err != nil {
 		return "", err
 	}
 	if _, err := admin.RegisterKey(ctx, keyring.KeyID()); err != nil {

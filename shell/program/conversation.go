@@ -1,4 +1,4 @@
-package main
+package program
 
 import (
 	"cmp"
@@ -156,7 +156,7 @@ func (p *program) fillDemo(ctx context.Context, at place.Place) error {
 	c := seed.Amounts(nil, nil, nil)
 	c.Now, c.Zone, c.Seed = time.Now(), p.zone(), 1
 	return seed.Demo(ctx, seed.DemoPlace{
-		Admin: repo.NewAdmin(at.AdminURL, at.Names), SchemaSQL: schemaSQL, KeysetFile: p.keysetFile(),
+		Admin: repo.NewAdmin(at.AdminURL, at.Names), SchemaSQL: p.schemaSQL, KeysetFile: p.keysetFile(),
 		Open: func() (*repo.DB, error) { return p.open(at) },
 	}, c, func() { p.say("making a demo database …") })
 }

@@ -1,4 +1,4 @@
-package main
+package docs
 
 import (
 	"bytes"
@@ -39,7 +39,7 @@ func TestGrowth(t *testing.T) {
 		}
 	}
 	if want, err := os.ReadFile(file); err != nil || !bytes.Equal(got, want) {
-		t.Errorf("%s is not of docs/growth.tsv (%v): go test . -run TestGrowth -update", file, err)
+		t.Errorf("%s is not of docs/growth.tsv (%v): go test ./docs -run TestGrowth -update", file, err)
 	}
 }
 

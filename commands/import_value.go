@@ -1,0 +1,129 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"crm/security/finding"
+)
+
+// This file turns a cell of a file into the value of a column.
+
+// serial matches a number as workbooks store it.
+var serial = regexp.MustCompile(`^-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?$`)
+
+// faulty matches the value of a formula that fails.
+var faulty = regexp.MustCompile(`^#(REF!|N/A|VALUE!|NAME\?|DIV/0!|NUM!|NULL!)$`)
+
+// shortDate matches a date without a century, as LibreOffice shows dates. It is in the years 2000 to 2099.
+var shortDate = regexp.MustCompile(`^([0-9]{1,2}([/.])[0-9]{1,2}[/.])([0-9]{2})( .*)?$`)
+
+// value reads a cell. It returns a rowError if it is invalid.
+func (i *importing) value(ctx context.Context, t *target, text string) (any, error) {
+	parse := t.kind.Parse
+	if t.kind.Cell != nil {
+		parse = t.kind.Cell
+	}
+	if i.file.Date != nil && serial.MatchString(text) {
+		number, err := strconv.ParseFloat(text, 64)
+		at := i.file.Date(number)
+		switch {
+		case err != nil:
+		case t.kind.InFull != nil && at != nil: // a date
+			layout := "2006-01-02 15:04:05"
+			if !strings.Contains(text, ".") { // else midnight, see intake
+				layout = time.DateOnly
+			}
+			text = at.Format(layout)
+		case strings.Contains(text, "E"), // else, unless it is as a workbook writes a number, it is a text
+			strings.Contains(text, ".") && text == strconv.FormatFloat(number, 'f', -1, 64):
+			text = strconv.FormatFloat(number, 'f', -1, 64)
+			if rounded, err := strconv.ParseFloat(strconv.FormatFloat(number, 'g', 15, 64), 64); err == nil {
+				text = strconv.FormatFloat(rounded, 'f', -1, 64)
+			}
+		}
+	}
+	if i.file.Date != nil && faulty.MatchString(text) {
+		return nil, &rowError{"is an error of the spreadsheet"}
+	}
+	if t.kind.InFull != nil {
+		text = shortDate.ReplaceAllString(text, "${1}20$3$4")
+	}
+	value, err := parse(i.s, text)
+	switch {
+	case err == nil:
+		return value, nil
+	case t.kind.Noun != "" && t.kind.Search != nil && strings.Trim(text, "0123456789 ") != "":
+		return i.refer(ctx, t.kind, text)
+	}
+	return nil, &rowError{err.Error()}
+}
+
+// refer returns the ID of the record with the text as its name or email.
+func (i *importing) refer(ctx context.Context, k Kind, text string) (any, error) {
+	key := k.Identity() + "\x00" + finding.Fold(text)
+	found, asked := i.refs[key]
+	if !asked {
+		i.writing.wait() // it has the connection
+		var of *rowError
+		found.id, found.err = i.named(ctx, k, text)
+		if found.err != nil && !errors.As(found.err, &of) {
+			return nil, found.err
+		}
+		i.refs[key] = found
+	}
+	return found.id, found.err
+}
+
+func (i *importing) named(ctx context.Context, k Kind, text string) (int64, error) {
+	choices, err := k.Search(ctx, i.s, text)
+	if err != nil {
+		return 0, err
+	}
+	var exact []Choice
+	for _, c := range choices {
+		is := c.isNamed(text)
+		if !is {
+			if is, err = i.holds(ctx, k, c, text); err != nil {
+				return 0, err
+			}
+		}
+		if is {
+			exact = append(exact, c)
+		}
+	}
+	switch len(exact) {
+	case 0:
+		return 0, &rowError{fmt.Sprintf("no %s has this name or email", k.Noun)}
+	case 1:
+		return strconv.ParseInt(exact[0].Text, 10, 64)
+	}
+	var lines []string
+	for _, c := range exact[:min(len(exact), 3)] {
+		lines = append(lines, c.Text+" "+c.Help)
+	}
+	return 0, &rowError{fmt.Sprintf("fits several %ss: %s: give the number", k.Noun, strings.Join(lines, "; "))}
+}
+
+// holds reports whether a record has the text as one of its values, in any spelling.
+func (i *importing) holds(ctx context.Context, k Kind, c Choice, text string) (bool, error) {
+	get, found := i.s.Table.named(k.Noun + " get")
+	id, err := strconv.ParseInt(c.Text, 10, 64)
+	if !found || err != nil {
+		return false, err
+	}
+	out, err := get.Run(ctx, i.s, Input{values: map[string]any{"id": id}})
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(out.Rows[0], func(cell any) bool {
+		value, isText := cell.(string)
+		return isText && finding.Same(value, text)
+	}), nil
+}
