@@ -1860,20 +1860,24 @@ begin
 	return null;
 end $$;
 
--- A contact belongs to a live customer. A customer has at most 100.
+-- A contact belongs to a live customer when it is added. A customer has at most 100 live ones.
 create function contact_rules() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp as $$
+declare
+	lives boolean;
 begin
-	if tg_op = 'INSERT' then
-		perform from customer c where c.id = new.customer_id and c.deleted_at is null for no key update;
-		if not found then
-			raise exception using errcode = '23503', constraint = 'contact_customer_id_fkey',
-				message = 'no such customer', detail = new.customer_id::text;
-		end if;
-		if (select count(*) >= 100 from contact n where n.customer_id = new.customer_id and n.deleted_at is null) then
-			raise exception using errcode = '23514', constraint = 'contact_too_many', message = 'too many contacts',
-				detail = new.customer_id::text;
-		end if;
+	if new.deleted_at is not null
+		or tg_op = 'UPDATE' and old.deleted_at is null and new.customer_id = old.customer_id then
+		return new;
+	end if;
+	select c.deleted_at is null into lives from customer c where c.id = new.customer_id for no key update;
+	if tg_op = 'INSERT' and lives is not true then
+		raise exception using errcode = '23503', constraint = 'contact_customer_id_fkey', message = 'no such customer',
+			detail = new.customer_id::text;
+	end if;
+	if (select count(*) >= 100 from contact n where n.customer_id = new.customer_id and n.deleted_at is null) then
+		raise exception using errcode = '23514', constraint = 'contact_too_many', message = 'too many contacts',
+			detail = new.customer_id::text;
 	end if;
 	return new;
 end $$;

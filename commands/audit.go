@@ -10,9 +10,10 @@ import (
 	"strings"
 
 	"crm/repo"
+	"crm/security"
 )
 
-// This file reads the trail. It also adds what the database cannot see: refused commands and exported lists.
+// This file reads the trail. It also adds what the database cannot see: refused commands and exports.
 
 // A trailEntry is an entry of the trail with a one-line summary.
 type trailEntry struct {
@@ -151,16 +152,17 @@ func (s *Session) noteRefusal(ctx context.Context, c Command, in Input, err erro
 	return noted{err}
 }
 
-// NoteExport adds an entry to the trail if rows of a list were written to a file, handed to a program, or answered in
-// a format for programs.
+// NoteExport adds an entry to the trail if a command has read several records and they were written to a file, handed
+// to a program, or answered in a format for programs.
 func (s *Session) NoteExport(ctx context.Context, a Answer, rows int) {
 	format := a.Format
 	if s.Settings != nil {
 		format = cmp.Or(format, s.Settings.Format)
 	}
-	leaves := a.To.File != "" || a.To.isFile || a.To.Programs != nil
-	if s.DB != nil && !s.watching && (a.Command.Verb() == "list" || a.Command.exports) && rows > 0 &&
-		(leaves || !slices.Contains(append(forPeople, "markdown"), format)) {
+	leaves := a.To.File != "" || a.To.isFile || a.To.Programs != nil ||
+		!slices.Contains(append(forPeople, "markdown"), format)
+	isData := a.Command.Needs != security.Public && !a.Command.Writes() && !a.Output.Single
+	if s.DB != nil && !s.watching && isData && leaves && rows > 0 {
 		_ = s.DB.NoteExport(ctx, a.Command.Noun(), rows, format)
 	}
 }

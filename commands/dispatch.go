@@ -77,10 +77,9 @@ func Dispatch(ctx context.Context, s *Session, line string, typed bool) (Answer,
 		answer.To.Programs = d.programs
 		return answer, err
 	}
-	if answer.To, err = in.destination(d.command, d.programs); err != nil {
+	if answer.To, err = in.destination(s, d.command, d.programs); err != nil {
 		return answer, err
 	}
-	answer.To.isFile = s.ToFile
 	answer.Format, answer.Raw = Value[string](in, "format"), in.Has("raw")
 	err = d.run(ctx, in, &answer)
 	return answer, err
@@ -149,7 +148,7 @@ func (d *dispatch) run(ctx context.Context, in Input, answer *Answer) error {
 		}
 	}
 	answer.Output, err = c.Run(ctx, s, in)
-	err = s.noteRefusal(ctx, c, in, s.inCurrency(s.explainSignedOut(ctx, err)))
+	err = in.datesRead(s, s.noteRefusal(ctx, c, in, s.inCurrency(s.explainSignedOut(ctx, err))))
 	if err == nil && in.Has("columns") {
 		answer.Output, err = answer.Output.choose(Value[[]string](in, "columns"))
 	}

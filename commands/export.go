@@ -68,14 +68,15 @@ type Destination struct {
 	Excel   bool   // csv with a byte order mark and the locale's signs
 	// Programs read the answer, one after the other, each with its arguments; nil: none.
 	Programs [][]string
-	isFile   bool // of a >, which the shell writes
+	isFile   bool // the file of a >, which the shell writes
 }
 
 // destination returns the file or the programs that get the answer. A file name's extension sets the format. It returns
 // an error if the file cannot be written, so that the command does not run.
-func (in Input) destination(c Command, programs [][]string) (Destination, error) {
+func (in Input) destination(s *Session, c Command, programs [][]string) (Destination, error) {
 	d := Destination{
 		File: Value[string](in, "out"), Replace: in.Has("force"), Excel: in.Has("excel"), Programs: programs,
+		isFile: s.File != "",
 	}
 	if c.exports {
 		d.File = cmp.Or(d.File, Value[string](in, "file"))
@@ -85,6 +86,9 @@ func (in Input) destination(c Command, programs [][]string) (Destination, error)
 		format = "csv"
 	}
 	format = cmp.Or(format, formatOf(d.File))
+	if programs == nil {
+		format = cmp.Or(format, formatOf(s.File))
+	}
 	if c.exports && slices.Contains(forPeople, format) {
 		return d, usageHint("end it in .csv, .tsv, .json, .ndjson, .xlsx, .md or .vcf, or add --format",
 			"%s does not say in which format to write", show(d.File))
@@ -100,6 +104,9 @@ func (in Input) destination(c Command, programs [][]string) (Destination, error)
 	}
 	if d.File != "" && programs != nil {
 		return d, usagef("the answer goes to the file %s or to %s, not to both", show(d.File), programs[0][0])
+	}
+	if d.File != "" && d.isFile {
+		return d, usagef("the answer goes to the file %s or to %s, not to both", show(d.File), show(s.File))
 	}
 	return d, d.Check()
 }

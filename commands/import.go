@@ -230,6 +230,9 @@ func (i *importing) all(ctx context.Context) error {
 			if err := i.finish(ctx); err != nil {
 				return err
 			}
+			if err := i.unlikePaid(ctx); err != nil {
+				return err
+			}
 			i.write(ctx)
 		}
 		if ended {

@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -21,12 +22,8 @@ type known struct {
 // index reads the existing records by their keys.
 func (i *importing) index(ctx context.Context) error {
 	i.seen, i.refs = map[string]int{}, map[string]referred{}
+	i.paid, i.read = map[repo.PaidKey]int{}, map[int64]bool{}
 	i.known = known{map[string]int{}, map[string][][]any{}}
-	if i.noun == "payment" {
-		var err error
-		i.paid, err = i.s.DB.PaidKeys(ctx)
-		return err
-	}
 	if i.key == "" {
 		return nil
 	}
@@ -80,20 +77,43 @@ func (i *importing) record(cells []string, line int) ([]any, error) {
 	return nil, nil
 }
 
-// unlikePaid returns a line if the contract of a payment had one of the same day and amount before the import, unless
-// --force is given: a file that is imported twice would be paid twice.
-func (i *importing) unlikePaid(payment repo.Change) []string {
+// unlikePaid refuses the rows of the batch whose contract had a payment of the same day and amount before the import,
+// unless --force is given: a file that is imported twice would be paid twice.
+func (i *importing) unlikePaid(ctx context.Context) error {
+	if i.noun != "payment" || i.in.Has("force") {
+		return nil
+	}
+	var unread []int64
+	for _, r := range i.batch {
+		if contract, _ := r.change["contract_id"].(int64); r.wrong == "" && !i.read[contract] {
+			i.read[contract] = true
+			unread = append(unread, contract)
+		}
+	}
+	if unread != nil {
+		paid, err := i.s.DB.PaidKeys(ctx, unread)
+		if err != nil {
+			return err
+		}
+		maps.Copy(i.paid, paid)
+	}
+	for at, r := range i.batch {
+		if k := i.paidKey(r.change); r.wrong == "" && i.paid[k] > 0 {
+			i.batch[at].wrong = fmt.Sprintf("contract %d has a payment of %s on %s already: --force imports it anyway",
+				k.Contract, toShow(i.s, k.Amount), k.Day)
+		}
+	}
+	return nil
+}
+
+func (i *importing) paidKey(payment repo.Change) repo.PaidKey {
 	k := repo.PaidKey{Day: i.s.Locale.Now().In(i.s.Locale.Zone).Format(time.DateOnly)}
 	k.Contract, _ = payment["contract_id"].(int64)
 	k.Amount, _ = payment["amount"].(repo.Money)
 	if on, given := payment["paid_on"].(time.Time); given {
 		k.Day = on.Format(time.DateOnly)
 	}
-	if i.paid[k] <= 0 || i.in.Has("force") {
-		return nil
-	}
-	return []string{fmt.Sprintf("contract %d has a payment of %s on %s already: --force imports it anyway", k.Contract,
-		toShow(i.s, k.Amount), k.Day)}
+	return k
 }
 
 // isPartlyPaid reports whether the row of a contract says that something was paid.

@@ -154,6 +154,14 @@ func (i *importing) answer() Output {
 		out.Warnings = append(out.Warnings, fmt.Sprintf("remaining_amount is not imported: something was paid of %s: "+
 			"payment import adds payments", Plural(int64(i.partlyPaid), "contract")))
 	}
+	if i.unfinished > 0 {
+		finish := "this import again with --key external_id"
+		if i.unkeyed {
+			finish = "contract finish ID"
+		}
+		out.Warnings = append(out.Warnings, fmt.Sprintf("%s finished in the file and added as signed: after the "+
+			"import of their payments and events, %s finishes them", isAre(int64(i.unfinished), "contract"), finish))
+	}
 	if unused := i.notImported(); unused != nil {
 		out.Warnings = append(out.Warnings, "not imported: "+some(unused))
 	}

@@ -30,7 +30,8 @@ type importing struct {
 	known   known
 	seen    map[string]int       // the line of each key
 	others  *repo.CustomerIndex  // of customers only
-	paid    map[repo.PaidKey]int // of payments only: before the import
+	paid    map[repo.PaidKey]int // of payments only: before the import, of the contracts in read
+	read    map[int64]bool
 	refs    map[string]referred
 	batch   []imported
 	writing *addition // the batch before
@@ -38,7 +39,9 @@ type importing struct {
 	refused rejects
 
 	rows, added, changed, same int
-	partlyPaid                 int // contracts whose remaining amount in the file is not the total
+	partlyPaid                 int  // contracts whose remaining amount in the file is not the total
+	unfinished                 int  // contracts that are finished in the file and were added
+	unkeyed                    bool // one of these has no external ID
 	doubts                     []string
 	events                     []Event
 }
@@ -117,9 +120,6 @@ func (i *importing) row(ctx context.Context, row intake.Row) error {
 	}
 	if i.isPartlyPaid(row.Cells) {
 		i.partlyPaid++
-	}
-	if wrong == nil && i.noun == "payment" {
-		wrong = i.unlikePaid(r.change)
 	}
 	r.wrong = strings.Join(wrong, "; ")
 	i.batch = append(i.batch, r)
@@ -205,6 +205,9 @@ func (i *importing) fill(r *imported, read Input, was []any) (wrong []string) {
 		default:
 			r.change[t.column] = value
 		}
+	}
+	if i.noun == "contract" && was == nil {
+		i.begin(r)
 	}
 	return wrong
 }

@@ -19,6 +19,20 @@ func (i *importing) doubt(row intake.Row, text string) {
 	}
 }
 
+// begin gives a contract that is canceled or finished in the file a state in which it may be added. A canceled one is
+// canceled after that. A finished one stays signed, for its payments and events can be added only then.
+func (i *importing) begin(r *imported) {
+	switch r.change["status"] {
+	case "canceled":
+		delete(r.change, "status")
+		r.later["status"] = "canceled"
+	case "finished":
+		r.change["status"] = "signed"
+		i.unfinished++
+		i.unkeyed = i.unkeyed || r.change["external_id"] == nil
+	}
+}
+
 // An addition is a batch that the database is adding.
 type addition struct {
 	batch  []imported

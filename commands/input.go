@@ -1,5 +1,13 @@
 package commands
 
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"crm/repo"
+)
+
 // This file has the arguments and flags of a command as its handler reads them.
 
 // An Input has the values that a user gave to a command, by the declared names of arguments and flags.
@@ -25,6 +33,22 @@ func (in Input) inFull(s *Session) (lines []string) {
 		}
 	}
 	return lines
+}
+
+// datesRead adds the dates in full to an error about one of them.
+func (in Input) datesRead(s *Session, err error) error {
+	if !errors.Is(err, repo.ErrInvalid) {
+		return err
+	}
+	lines := in.inFull(s)
+	text, hint := Describe(err)
+	if !slices.ContainsFunc(lines, func(line string) bool {
+		label, _, _ := strings.Cut(line, " is ")
+		return strings.Contains(text, "invalid "+label+":")
+	}) {
+		return err
+	}
+	return &worded{text, strings.TrimSpace(hint + "\n" + strings.Join(lines, "\n")), err}
 }
 
 // Has reports whether the argument or flag was given, even if it is empty.

@@ -10,21 +10,7 @@ import (
 	"crm/security"
 )
 
-// noteFields show the due day without a time.
-var noteFields = func() []Field[repo.Note] {
-	fields := fieldsOf[repo.Note]()
-	for i, f := range fields {
-		if f.Name == "due" {
-			fields[i].Get = func(n repo.Note) any {
-				if n.Due == nil {
-					return nil
-				}
-				return n.Due.Format(time.DateOnly)
-			}
-		}
-	}
-	return fields
-}()
+var noteFields = fieldsOf[repo.Note]()
 
 // NoteID is the kind of a note's ID.
 var NoteID = noteKind("note", "")

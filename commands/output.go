@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"crm/repo"
 )
@@ -13,7 +14,7 @@ import (
 // An Output is the answer of a command: records and messages. The shell renders it as a table, JSON or another format.
 type Output struct {
 	Columns  []Column // of Rows; nil if there are no records
-	Rows     [][]any  // a cell is nil, int64, int, bool, string, time.Time, repo.Money or Nested
+	Rows     [][]any  // a cell is nil, int64, int, bool, string, Date, time.Time, repo.Money or Nested
 	Single   bool     // one record: a JSON object instead of an array
 	Quiet    bool     // only formats for programs print the records; people read Message
 	Format   string   // default format of this answer; "" means the session's format
@@ -77,6 +78,9 @@ type Column struct {
 	Status bool   // a fixed word that tables colour
 	Absent bool   // left out of a single record if it has no value
 }
+
+// A Date is a cell with a day without a time: "2026-03-28".
+type Date string
 
 // Nested is a cell with parts. JSON formats print the parts, other formats for programs their JSON as a text. Formats
 // for people print Text or, if it is empty, the JSON.
@@ -142,7 +146,16 @@ func fieldsOf[T any]() []Field[T] {
 		case has("wider"):
 			column.Wide = 2
 		}
-		fields = append(fields, Field[T]{column, func(record T) any { return c.Value(record) }})
+		get := func(record T) any { return c.Value(record) }
+		if has("day") {
+			get = func(record T) any {
+				if at, ok := c.Value(record).(time.Time); ok {
+					return Date(at.Format(time.DateOnly))
+				}
+				return nil
+			}
+		}
+		fields = append(fields, Field[T]{column, get})
 	}
 	return fields
 }

@@ -49,16 +49,7 @@ func listPayments(ctx context.Context, s *Session, in Input) (Output, error) {
 	return list(paymentFields, payments), named(err, "contract", id)
 }
 
-// ledgerFields are the fields of a payment. paid_on is a day without a time.
-var ledgerFields = func() []Field[repo.Payment] {
-	fields := fieldsOf[repo.Payment]()
-	for i, f := range fields {
-		if f.Name == "paid_on" {
-			fields[i].Get = func(p repo.Payment) any { return p.PaidOn.Format(time.DateOnly) }
-		}
-	}
-	return fields
-}()
+var ledgerFields = fieldsOf[repo.Payment]()
 
 // addPayments adds messages with the last three payments of a contract.
 func (o *Output) addPayments(s *Session, contract int64, payments []repo.Payment) {

@@ -13,8 +13,7 @@ type Redirection struct {
 }
 
 // Redirection parses the redirection at the end of a line: > FILE, or >| FILE to replace a file. ok is false for a line
-// without one. The file name's extension determines the format unless the line has --format or hands the answer to a
-// program. A > in quotes is text. A command whose argument is another command, such as alias, takes none: the file
+// without one. A > in quotes is text. A command whose argument is another command, such as alias, takes none: the file
 // would get its own answer, not that of the other one.
 func (s *Session) Redirection(line string, typed bool) (r Redirection, ok bool, err error) {
 	words, err := Split(line)
@@ -33,21 +32,13 @@ func (s *Session) Redirection(line string, typed bool) (r Redirection, ok bool, 
 	if err != nil {
 		return r, true, nil // Dispatch returns the error
 	}
-	c, rest, err := s.Table.Find(s, words, typed)
+	c, _, err := s.Table.Find(s, words, typed)
 	if err != nil {
 		return r, true, nil // Dispatch returns the error
 	}
 	if slices.ContainsFunc(c.Args, func(a Arg) bool { return a.Kind.IsLine }) {
 		return r, false, usageHint("write the answer to a file when the other command runs: NAME > FILE",
 			"%s takes no > FILE", c.Name)
-	}
-	_, formatted := findFlag(c.AllFlags(), formatFlag.Name)
-	given := slices.ContainsFunc(rest, func(w Word) bool {
-		return w.IsFlag() && strings.HasPrefix(w.Value, "--"+formatFlag.Name)
-	})
-	format := formatOf(r.File)
-	if format != "" && !given && (formatted || c.StandsFor != nil) && pipeSign(words) < 0 {
-		r.Line += " --format " + format
 	}
 	return r, true, nil
 }

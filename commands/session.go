@@ -45,7 +45,7 @@ type Session struct {
 	Next     string   // the command for the next page of the last list; empty without one
 	Aliases  *Aliases // the user's own names for commands
 	Programs Programs // may read answers, behind a |
-	ToFile   bool     // the shell writes the answers to the file behind a >
+	File     string   // behind a >, to which the shell writes the answers; empty: none
 
 	// Retyped asks the user to type one of the words before an action that cannot be undone; nil means yes.
 	Retyped func(ctx context.Context, question string, words ...string) error

@@ -23,7 +23,8 @@ import (
 //	by      "database": the database maintains the column, so undo does not write it
 //	show    where answers leave the column out: "detail" in lists, "wide" in lists that do not fit, "wider" in such
 //	        lists before a "wide" one, "hidden" everywhere, "absent" in a single record without a value; and how
-//	        lists show it: "status" for a fixed word, "whole" if they never cut it, "long" on several lines.
+//	        lists show it: "status" for a fixed word, "whole" if they never cut it, "long" on several lines,
+//	        "day" without a time of day.
 //	        Several are separated by blanks
 
 // A Column is one column of an entity.

@@ -1,6 +1,7 @@
 package repo_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -58,6 +59,38 @@ func TestFirstContact(t *testing.T) {
 		"a contact of another's customer")
 	is(t, failed(sales.AddContact(ctx, repo.Change{"customer_id": int64(999), "full_name": "X"})), repo.ErrNotFound,
 		"a contact of no customer")
+}
+
+// A customer has at most 100 live contacts, however they come to it: added, restored, by an undo, or by a merge.
+func TestMostContacts(t *testing.T) {
+	t.Parallel()
+	ctx, w := t.Context(), newWorld(t)
+	sales := w.as("sales1")
+	c, other := w.customer("sales1").ID, w.customer("sales1").ID
+	n := w.contact(other).ID
+	for range 99 {
+		w.contact(c)
+	}
+	deleted := w.contact(c).ID
+	ok[repo.Contact](t)(sales.DeleteContact(ctx, deleted))
+	last := ok[repo.Contact](t)(w.as("admin").AddContact(ctx, repo.Change{"customer_id": c, "full_name": "Bo"})).ID
+	_, _, merged := sales.MergeCustomers(ctx, c, other, nil)
+	for what, err := range map[string]error{
+		"added":    failed(sales.AddContact(ctx, repo.Change{"customer_id": c, "full_name": "Ada"})),
+		"restored": failed(sales.RestoreContact(ctx, deleted)),
+		"undone":   w.undo("sales1"),
+		"merged":   merged,
+	} {
+		is(t, err, repo.ErrConflict, what)
+		if !strings.Contains(fmt.Sprint(err), "has 100 contacts, and no more are possible: delete some") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if of := ok[repo.Contact](t)(sales.Contact(ctx, n)).CustomerID; of != other {
+		t.Errorf("the contact is of customer %d, want %d", of, other)
+	}
+	ok[repo.Contact](t)(sales.DeleteContact(ctx, last))
+	ok[repo.Contact](t)(sales.RestoreContact(ctx, deleted))
 }
 
 // A customer is found by its live contacts: with words of both, after a key rotation, and with two contacts that were

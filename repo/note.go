@@ -18,7 +18,7 @@ type Note struct {
 	ContractID *int64     `db:"contract_id" show:"hidden"`
 	EventID    *int64     `db:"event_id" show:"hidden"`
 	Text       string     `db:"text" sealed:"note.text" show:"long"`
-	Due        *time.Time `db:"due" show:"whole"` // a day, at midnight UTC
+	Due        *time.Time `db:"due" show:"day whole"` // at midnight UTC
 	DoneAt     *time.Time `db:"done_at" show:"detail absent"`
 	AuthorID   *int64     `db:"author_id" by:"database" show:"detail"`
 	Author     *string    `db:"author" by:"database"` // nil: the company's set-up

@@ -52,7 +52,8 @@ func (e entity[T]) sealed() (columns []string) {
 
 // TrailEntities returns the kinds of records that the trail's entries are about. Refusals may name other nouns.
 func TrailEntities() []string {
-	return append(Nouns(), tags.noun, views.noun, savedMaps.noun, payments.noun, "role", "keyset", "schema", "audit")
+	return append(Nouns(), tags.noun, views.noun, savedMaps.noun, payments.noun, "role", "keyset", "schema", "audit",
+		"find", "inbox") // exports of several nouns
 }
 
 // TrailActions returns the actions of the trail's entries.

@@ -13,7 +13,7 @@ type Payment struct {
 	ID         int64     `db:"id"`
 	ContractID int64     `db:"contract_id"`
 	Customer   string    `db:"customer" sealed:"customer.company_name" sort:"text"` // the company's name
-	PaidOn     time.Time `db:"paid_on" show:"whole"`                                // a day, at midnight UTC
+	PaidOn     time.Time `db:"paid_on" show:"day whole"`                            // at midnight UTC
 	Amount     Money     `db:"amount"`
 	RecordedBy *string   `db:"recorded_by" by:"database"` // nil: the company's set-up
 	CreatedAt  time.Time `db:"created_at" by:"database" show:"detail"`
@@ -77,11 +77,15 @@ type PaidKey struct {
 	Amount   Money
 }
 
-// PaidKeys counts the payments by their keys. A payment that an entry of the opposite amount takes back does not count.
-func (db *DB) PaidKeys(ctx context.Context) (map[PaidKey]int, error) {
+// PaidKeys counts the payments of contracts by their keys, and keeps others from adding payments to those that the
+// caller may change until the transaction ends. A payment that an entry of the opposite amount takes back does not
+// count.
+func (db *DB) PaidKeys(ctx context.Context, of []int64) (map[PaidKey]int, error) {
 	count := map[PaidKey]int{}
-	q := sq().Select("contract_id", "to_char(paid_on, 'YYYY-MM-DD')", "amount").From(payments.view)
-	return count, db.ask(ctx, step{q, func(rows pgx.Rows) error {
+	lock := sq().Select("id").From(contracts.table).Where("id = any(?)", of).OrderBy("id").Suffix("for no key update")
+	q := sq().Select("contract_id", "to_char(paid_on, 'YYYY-MM-DD')", "amount").From(payments.view).
+		Where("contract_id = any(?)", of)
+	return count, db.ask(ctx, step{query: lock}, step{q, func(rows pgx.Rows) error {
 		var k PaidKey
 		_, err := pgx.ForEachRow(rows, []any{&k.Contract, &k.Day, &k.Amount}, func() error {
 			count[k]++

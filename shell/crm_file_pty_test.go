@@ -40,7 +40,7 @@ func loopToFile(t *testing.T) {
 		}
 		return string(text)
 	}
-	d.run("customer list --columns id > "+file, "written to "+file)
+	d.run("customer list --columns id > "+file, "30 rows written to "+file)
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 || strings.Count(held(), "\n") != 31 {
 		t.Errorf("%v, %v, holds %q", info, err, held())
 	}

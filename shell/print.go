@@ -35,8 +35,11 @@ func (sh *Shell) print(ctx context.Context, a commands.Answer, took time.Duratio
 	}
 	style := sh.style(a.Format)
 	style.Raw, style.Excel = a.Raw, a.To.Excel
-	write := func() error { return sh.printData(ctx, &a, style) }
-	err := error(nil)
+	rows, err := 0, error(nil)
+	write := func() (err error) {
+		rows, err = sh.printData(ctx, &a, style)
+		return err
+	}
 	if a.To.Programs != nil {
 		style.Width, style.Color = 0, sh.Session.Settings.Color == "always"
 		err = sh.toPrograms(ctx, a.To.Programs, write)
@@ -45,6 +48,10 @@ func (sh *Shell) print(ctx context.Context, a commands.Answer, took time.Duratio
 	}
 	if err != nil {
 		return err
+	}
+	if sh.written != nil && a.Output.Columns != nil && !a.Output.Quiet {
+		sh.written.rows += rows
+		sh.written.records = true
 	}
 	for _, w := range a.Output.Warnings {
 		sh.say("warning: " + w)
@@ -56,7 +63,8 @@ func (sh *Shell) print(ctx context.Context, a commands.Answer, took time.Duratio
 		sh.say(strings.TrimSuffix(line, "\n"))
 	}
 	people := style.Format == "table" || style.Format == "vertical"
-	list := a.Output.Columns != nil && !a.Output.Single && (people || a.Output.Limited)
+	list := a.Output.Columns != nil && !a.Output.Single && (people || a.Output.Limited) &&
+		(sh.written == nil || a.Output.Next+a.Output.More != "") // a file's number of rows is said when it is there
 	timing := ""
 	if sh.Session.Settings.Timing && a.Command.Name != "" {
 		timing = fmt.Sprintf("%.1f ms", float64(took.Microseconds())/1000)
@@ -70,8 +78,8 @@ func (sh *Shell) print(ctx context.Context, a commands.Answer, took time.Duratio
 	return nil
 }
 
-// printData writes the text and the records of an answer.
-func (sh *Shell) printData(ctx context.Context, a *commands.Answer, style render.Style) error {
+// printData writes the text and the records of an answer, and returns the number of records.
+func (sh *Shell) printData(ctx context.Context, a *commands.Answer, style render.Style) (rows int, err error) {
 	if a.Output.Rest != nil {
 		return sh.stream(ctx, a, style)
 	}
@@ -80,17 +88,17 @@ func (sh *Shell) printData(ctx context.Context, a *commands.Answer, style render
 		page.WriteString(strings.TrimRight(a.Output.Text, "\n") + "\n")
 	}
 	if err := render.Write(&page, a.Output, style); err != nil {
-		return err
+		return 0, err
 	}
-	return commands.Unwritten(sh.Pager.page(sh.Data, page.Bytes()))
+	return len(a.Output.Rows), commands.Unwritten(sh.Pager.page(sh.Data, page.Bytes()))
 }
 
 // stream prints a list while it is read. Then it adds the number of rows to the trail, and warns of values that could
 // not be decrypted. Its errors say that the answer is incomplete.
-func (sh *Shell) stream(ctx context.Context, a *commands.Answer, style render.Style) error {
-	warning, rows := "", 0
+func (sh *Shell) stream(ctx context.Context, a *commands.Answer, style render.Style) (rows int, err error) {
+	warning := ""
 	show, leave := sh.exporting(ctx, a)
-	err := sh.Pager.stream(sh.Data, func(w io.Writer) (err error) {
+	err = sh.Pager.stream(sh.Data, func(w io.Writer) (err error) {
 		rows, err = render.Stream(ctx, w, a.Output, style,
 			func(out commands.Output) {
 				warning = cmp.Or(warning, commands.Unopened(out))
@@ -106,7 +114,7 @@ func (sh *Shell) stream(ctx context.Context, a *commands.Answer, style render.St
 	if warning != "" && len(a.Output.Warnings) == 0 {
 		a.Output.Warnings = append(a.Output.Warnings, warning)
 	}
-	return commands.CutShort(err, rows)
+	return rows, commands.CutShort(err, rows)
 }
 
 // say prints a message.

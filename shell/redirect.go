@@ -40,8 +40,9 @@ func (sh *Shell) redirect(ctx context.Context, r commands.Redirection, typed boo
 			return err
 		}
 	}
-	sh.Session.ToFile = true
-	defer func() { sh.Session.ToFile = false }()
+	before := sh.Session.File // of a source
+	sh.Session.File = r.File
+	defer func() { sh.Session.File = before }()
 	if sh.held != nil {
 		return sh.holdFile(r.File, func() error { return sh.do(ctx, r.Line, typed) })
 	}
@@ -89,6 +90,8 @@ func (sh *Shell) toFile(name string, answer func() error) error {
 	}
 	defer func() { _ = os.Remove(file.Name()) }() // unless it was renamed
 	defer func() { _ = file.Close() }()
+	defer func(outer *written) { sh.written = outer }(sh.written) // of a file to which a script goes
+	sh.written = &written{}
 	if err := sh.into(file, answer); err != nil {
 		return err
 	}
@@ -99,9 +102,25 @@ func (sh *Shell) toFile(name string, answer func() error) error {
 		return unwritten(name, err)
 	}
 	if !sh.Quiet {
-		sh.say("written to " + name)
+		sh.say(sh.written.text() + name)
 	}
 	return nil
+}
+
+// A written is what goes to a file.
+type written struct {
+	rows    int
+	records bool // there are records, or none of a list; else it is a text
+}
+
+func (w written) text() string {
+	switch {
+	case !w.records:
+		return "written to "
+	case w.rows == 0:
+		return "no rows written to "
+	}
+	return commands.Plural(int64(w.rows), "row") + " written to "
 }
 
 // into calls answer and writes its data to the file instead of the screen.

@@ -44,6 +44,7 @@ type Shell struct {
 	sourced  *int             // number of commands that the last source ran; nil if the last command was not source
 	speak    func()           // turns the echo on again after hush
 	held     *[]func() error  // answers of an atomic script, printed after the commit; nil: printed at once
+	written  *written         // what goes to a file now; nil: none
 }
 
 // A Screen describes the terminal that answers are formatted for.

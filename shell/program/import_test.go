@@ -3,15 +3,17 @@
 package program
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -52,7 +54,7 @@ func TestImportEnds(t *testing.T) {
 			crm := command(t, database, keyset, "--login", "admin@epic.example", "-c", "customer import '"+file+"'")
 			var words bytes.Buffer
 			crm.Stderr = &words
-			whileLocked(t, database, func() error { return crm.Start() }, func() error {
+			whileLocked(t, database, "lock table customer in share mode", 1, crm.Start, func() error {
 				return test.act(file, crm)
 			})
 			_ = crm.Wait()
@@ -71,8 +73,8 @@ func TestImportEnds(t *testing.T) {
 	}
 }
 
-// whileLocked calls start, waits until a program waits to write a customer, and calls act while it does.
-func whileLocked(t *testing.T, database string, start, act func() error) {
+// whileLocked holds a lock and calls start, waits until so many programs wait for the lock, and calls act while they do.
+func whileLocked(t *testing.T, database, lock string, programs int, start, act func() error) {
 	t.Helper()
 	ctx := context.Background()
 	conn, err := pgx.Connect(ctx, pgtest.URL(database))
@@ -80,15 +82,15 @@ func whileLocked(t *testing.T, database string, start, act func() error) {
 		t.Fatal(err)
 	}
 	defer conn.Close(ctx)
-	if _, err := conn.Exec(ctx, "begin; lock table crm.customer in share mode"); err != nil {
+	if _, err := conn.Exec(ctx, "begin; set local search_path to crm; "+lock); err != nil {
 		t.Fatal(err)
 	}
 	if err := start(); err != nil {
 		t.Fatal(err)
 	}
-	for waits := false; !waits; time.Sleep(10 * time.Millisecond) {
-		if err := conn.QueryRow(ctx, `select exists (select from pg_locks where not granted
-				and relation = 'crm.customer'::regclass)`).Scan(&waits); err != nil {
+	for waiting := 0; waiting < programs; time.Sleep(10 * time.Millisecond) {
+		if err := conn.QueryRow(ctx, `select count(*) from pg_locks l
+				where pg_backend_pid() = any (pg_blocking_pids(l.pid)) and not l.granted`).Scan(&waiting); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -100,17 +102,71 @@ func whileLocked(t *testing.T, database string, start, act func() error) {
 	}
 }
 
-// memory runs a program and returns the most memory that it used.
-func memory(t *testing.T, crm *exec.Cmd, status int) (bytes int64, words string) {
+// TestPaidTogether imports one file of payments twice at once: one of the imports is refused.
+func TestPaidTogether(t *testing.T) {
+	keyset, err := demo()
+	if err != nil {
+		t.Fatal(err)
+	}
+	database := pgtest.Database(t, "crm_demo")
+	file := filepath.Join(t.TempDir(), "paid.csv")
+	if err := os.WriteFile(file, []byte("contract,amount,date\n1,7.77,2026-01-05\n1,7.77,2026-01-05\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var imports [2]*exec.Cmd
+	var words [2]bytes.Buffer
+	for i := range imports {
+		imports[i] = command(t, database, keyset, "--login", "manage@epic.example", "-c", "payment import '"+file+"'")
+		imports[i].Stderr = &words[i]
+	}
+	whileLocked(t, database, "lock table contract in exclusive mode", 2,
+		func() error { return errors.Join(imports[0].Start(), imports[1].Start()) }, func() error { return nil })
+	status := 0
+	for i := range imports {
+		_ = imports[i].Wait()
+		status += imports[i].ProcessState.ExitCode()
+	}
+	said := words[0].String() + words[1].String()
+	if status != 1 || strings.Count(said, " on 2026-01-05 already: --force") != 2 {
+		t.Errorf("status %d in all: %s", status, said)
+	}
+	var out strings.Builder
+	if err := query(&out, pgtest.URL(database), "select count(*) from payment where amount = 7.77"); err != nil ||
+		out.String() != "2\n" {
+		t.Errorf("payments: %s, %v", out.String(), err)
+	}
+}
+
+// memory runs a line and returns the most memory that the program has used, and what it said. The program still waits
+// for the next line then. What the system reports of a process that has ended begins with the memory of the test.
+func memory(t *testing.T, crm *exec.Cmd, line string) (bytes int64, words string) {
 	t.Helper()
 	var said strings.Builder
 	crm.Stderr = &said
 	crm.Env = append(crm.Env, "GOGC=20") // less garbage, so that growth is seen
-	_ = crm.Run()
-	if got := crm.ProcessState.ExitCode(); got != status {
-		t.Fatalf("status %d, want %d: %s", got, status, said.String())
+	in, err := crm.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
 	}
-	return crm.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10, said.String()
+	out, err := crm.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := crm.Start(); err != nil {
+		t.Fatal(err)
+	}
+	_, wrote := io.WriteString(in, line+"\nwhoami --format json\n")
+	_, read := bufio.NewReader(out).ReadString('\n')
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", crm.Process.Pid))
+	if err := errors.Join(wrote, read, err, in.Close()); err != nil {
+		t.Fatal(err)
+	}
+	_ = crm.Wait()
+	_, most, _ := strings.Cut(string(status), "VmHWM:")
+	if _, err := fmt.Sscan(most, &bytes); err != nil {
+		t.Fatal(err)
+	}
+	return bytes << 10, said.String()
 }
 
 // TestImportMemory imports many bad rows: the counts are exact, the report is short, and memory does not grow.
@@ -127,8 +183,8 @@ func TestImportMemory(t *testing.T) {
 		if err := os.WriteFile(file, []byte("company,name,email\n"+rows), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		used, words := memory(t, command(t, database, keyset, "--login", "admin@epic.example", "-c",
-			"customer import '"+file+"'"), 1)
+		used, words := memory(t, command(t, database, keyset, "--login", "admin@epic.example", "--keep-going"),
+			"customer import '"+file+"'")
 		want := fmt.Sprintf("nothing was imported: %[1]d,000 of %[1]d,000 rows are refused\n", count/1000)
 		if !strings.Contains(words, want) || strings.Count(words, "\n") > 30 {
 			t.Errorf("said %s, want %s", words, want)
@@ -164,8 +220,11 @@ func TestExportMemory(t *testing.T) {
 				from customer, generate_series(1, %d) where id <= 40`, times-1))
 		for _, format := range []string{"csv", "json", "xlsx", "vcf"} {
 			file := filepath.Join(t.TempDir(), "all."+format)
-			used, _ := memory(t, command(t, database, keyset, "--login", "admin@epic.example", "-c",
-				"customer export '"+file+"'"), 0)
+			used, words := memory(t, command(t, database, keyset, "--login", "admin@epic.example"),
+				"customer export '"+file+"'")
+			if !strings.Contains(words, "written to "+file) {
+				t.Fatal(words)
+			}
 			if first[format] == 0 {
 				first[format] = used
 			}

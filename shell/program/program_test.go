@@ -198,7 +198,8 @@ func TestBoundaries(t *testing.T) {
 func command(t *testing.T, database, keyset string, args ...string) *exec.Cmd {
 	crm := exec.Command("crm", args...)
 	home := t.TempDir()
-	crm.Env = append(os.Environ(), "HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_DATA_HOME="+home, "XDG_STATE_HOME="+home,
+	inherited := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "CRM_BENCH_") })
+	crm.Env = append(inherited, "HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_DATA_HOME="+home, "XDG_STATE_HOME="+home,
 		"CRM_DATABASE_URL="+appURL(database), "CRM_KEYSET="+keyset, "CRM_PASSWORD="+seed.DemoPassword,
 		"CRM_PASSWORD_MEMORY_MIB=19", "CRM_PASSWORD_ITERATIONS=2", "GORACE="+noNap)
 	return crm

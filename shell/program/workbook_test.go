@@ -25,7 +25,7 @@ func TestWorkbookOpens(t *testing.T) {
 		t.Fatal(err)
 	}
 	database, dir := pgtest.Database(t, "crm_demo"), t.TempDir()
-	for _, noun := range []string{"customer", "contact", "contract", "event", "note", "user"} {
+	for _, noun := range []string{"customer", "contact", "contract", "event", "payment", "note", "user"} {
 		book, text := filepath.Join(dir, noun+".xlsx"), filepath.Join(dir, noun+".csv")
 		crm := command(t, database, keyset, "--login", "admin@epic.example", "-c", noun+" export '"+book+"'",
 			"-c", noun+" export '"+text+"' --raw")

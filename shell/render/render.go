@@ -100,7 +100,7 @@ func checkRecords(out commands.Output) error {
 		}
 		for j, cell := range row {
 			switch cell.(type) {
-			case nil, int64, int, bool, string, time.Time, repo.Money, commands.Nested:
+			case nil, int64, int, bool, string, commands.Date, time.Time, repo.Money, commands.Nested:
 			default:
 				return fmt.Errorf("render: row %d, column %s: a cell of type %T", i+1, out.Columns[j].Name, cell)
 			}

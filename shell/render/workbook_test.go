@@ -19,12 +19,24 @@ func TestWorkbook(t *testing.T) {
 	zone := time.FixedZone("", 2*3600)
 	at := time.Date(2027, 6, 4, 11, 30, 0, 0, time.UTC)
 	rows := [][]any{
-		{int64(1), "=HYPERLINK(1)", repo.Money(845050), at, nil},
-		{int64(2), "a\nb", repo.Money(-5), at, "x"},
+		{int64(1), "=HYPERLINK(1)", repo.Money(845050), at, nil, commands.Date("2027-06-04"), true},
+		{int64(2), "a\nb", repo.Money(-5), at, "x", commands.Date("1900-02-28"), false},
+		{
+			int64(3), " <_x0041_> & \"ü\" ", repo.Money(0), time.Date(1899, 1, 2, 3, 4, 0, 0, zone),
+			strings.Repeat("🎉", 20_000), commands.Date("9999-12-31"), nil,
+		},
 	}
 	out := commands.Output{
-		Columns: []commands.Column{{Name: "id"}, {Name: "name"}, {Name: "total"}, {Name: "at"}, {Name: "note"}},
-		Rows:    rows[:1],
+		Columns: []commands.Column{
+			{Name: "id"},
+			{Name: "name"},
+			{Name: "total"},
+			{Name: "at"},
+			{Name: "note"},
+			{Name: "day"},
+			{Name: "first"},
+		},
+		Rows: rows[:1],
 	}
 	rest := rows[1:]
 	out.Rest = func(context.Context) ([][]any, error) {
@@ -35,7 +47,7 @@ func TestWorkbook(t *testing.T) {
 	var file bytes.Buffer
 	count, err := Stream(t.Context(), &file, out, Style{Format: "xlsx", Locale: commands.Locale{Zone: zone}},
 		func(commands.Output) {})
-	if err != nil || count != 2 {
+	if err != nil || count != 3 {
 		t.Fatal(count, err)
 	}
 	book, err := excelize.OpenReader(&file)
@@ -45,7 +57,9 @@ func TestWorkbook(t *testing.T) {
 	defer func() { _ = book.Close() }()
 	want := map[string]string{
 		"A1": "id", "A2": "1", "B2": "=HYPERLINK(1)", "C2": "8,450.50", "D2": "2027-06-04 13:30", "E2": "",
-		"B3": "a\nb", "C3": "-0.05", "E3": "x",
+		"F2": "2027-06-04", "G2": "TRUE", "B3": "a\nb", "C3": "-0.05", "E3": "x", "F3": "1900-02-28", "G3": "FALSE",
+		"B4": " <_x0041_> & \"ü\" ", "D4": "1899-01-02T03:04:00+02:00", "E4": strings.Repeat("🎉", 16_383) + "…",
+		"F4": "9999-12-31", "G4": "",
 	}
 	for cell, text := range want {
 		if got, err := book.GetCellValue(sheetName, cell); err != nil || got != text {
@@ -57,7 +71,7 @@ func TestWorkbook(t *testing.T) {
 	}
 	for cell, kind := range map[string]excelize.CellType{
 		"B2": excelize.CellTypeInlineString,
-		"C2": excelize.CellTypeUnset,
+		"C2": excelize.CellTypeUnset, "F2": excelize.CellTypeUnset, "G2": excelize.CellTypeBool,
 	} {
 		if got, err := book.GetCellType(sheetName, cell); err != nil || got != kind {
 			t.Errorf("%s: got type %v, %v, want %v", cell, got, err, kind)
@@ -66,7 +80,7 @@ func TestWorkbook(t *testing.T) {
 	if panes, err := book.GetPanes(sheetName); err != nil || !panes.Freeze || panes.YSplit != 1 {
 		t.Errorf("the header is not frozen: %+v, %v", panes, err)
 	}
-	if names := book.GetDefinedName(); len(names) != 1 || !strings.HasSuffix(names[0].RefersTo, "$A$1:$E$3") {
+	if names := book.GetDefinedName(); len(names) != 1 || !strings.HasSuffix(names[0].RefersTo, "$A$1:$G$4") {
 		t.Errorf("the filter is on %+v", names)
 	}
 }
