@@ -2889,6 +2889,7 @@ $$;
 create function stands_alone(of_noun text, of_id bigint) returns boolean
 language plpgsql stable set search_path = :"schema", pg_temp as $$
 declare
+	tab   regclass := table_of(of_noun);
 	query text;
 	found boolean;
 begin
@@ -2898,7 +2899,7 @@ begin
 			where d.attrelid = f.conrelid and d.attname = 'deleted_at' and not d.attisdropped)
 			then 'and t.deleted_at is null' end)
 		from pg_constraint f join pg_attribute a on a.attrelid = f.conrelid and a.attnum = f.conkey[1]
-		where f.contype = 'f' and f.confrelid = table_of(of_noun)
+		where f.contype = 'f' and f.confrelid = tab
 	loop
 		execute query into found using of_id;
 		if found then
@@ -2908,12 +2909,16 @@ begin
 	return true;
 end $$;
 
+-- Reports whether an entry has added a record, not a payment, within the last hour.
+create function is_young(entry audit) returns boolean
+language sql volatile
+return entry.action = 'add' and entry.entity <> 'payment' and entry.at > clock_timestamp() - interval '1 hour';
+
 -- Reports whether an entry adds a record that its author may remove without the right to delete it: within an hour, and
 -- while nothing refers to it.
 create function is_fresh(entry audit) returns boolean
 language sql stable set search_path = :"schema", pg_temp as $$
-	select entry.action = 'add' and entry.entity <> 'payment' and entry.at > clock_timestamp() - interval '1 hour'
-		and stands_alone(entry.entity, entry.entity_id)
+	select is_young(entry) and stands_alone(entry.entity, entry.entity_id)
 $$;
 
 -- Reports whether the caller is undoing the addition of a record and may do so without the right to delete it.
@@ -2929,15 +2934,16 @@ end $$;
 
 -- Returns the caller's last changes of records that can be undone, the newest first. It omits changes that undo
 -- another, are undone or were seeded, and those of sessions that were deleted 30 days after their end. Changes that
--- were made together count as one, that of the entry that leads them. changed_at and changed_by belong to the first
+-- were made together count as one, that of the entry that leads them. fresh is true of records added within the hour:
+-- whether others refer to them is found out by undoing it. changed_at and changed_by belong to the first
 -- later change of a record by another collaborator, or by the caller if it is not undone.
 create function my_changes(at_most bigint)
 returns table (id bigint, at timestamptz, entity text, entity_id bigint, action text, before jsonb, after jsonb,
 	members bigint, fresh boolean,
 	changed_at timestamptz, changed_by text)
 language sql stable security definer set search_path = :"schema", pg_temp as $$
-	select a.id, a.at, a.entity, a.entity_id, a.action, a.before, a.after, a.members, a.action = 'add'
-		and is_fresh(a.entry), later.at, later.who
+	select a.id, a.at, a.entity, a.entity_id, a.action, a.before, a.after, a.members, is_young(a.entry), later.at,
+		later.who
 	from (select a.*, a as entry,
 		case when leads(a.action) then (select count(*) from audit b where b.batch = a.id
 			and (a.entity <> 'payment' or b.entity = 'payment')) end as members from audit a
@@ -2952,11 +2958,13 @@ language sql stable security definer set search_path = :"schema", pg_temp as $$
 		select n.at, c.first_name || ' ' || c.last_name as who
 		from (select a.entity, a.entity_id, a.id where a.members is null union all select b.entity, b.entity_id, b.id
 			from audit b where b.batch = a.id and (a.entity <> 'payment' or b.entity = 'payment')) m
-			join audit n on n.entity = m.entity and n.entity_id = m.entity_id and n.id > m.id left join collaborator c
-			on c.id = n.collaborator_id
-		where (n.collaborator_id is distinct from a.collaborator_id or not n.derived) and n.batch is distinct from a.id
-			and n.undoes is null and n.action in ('add', 'update', 'delete', 'cancel', 'restore')
-			and not exists (select from audit u where u.undoes = coalesce(n.batch, n.id))
+			cross join lateral (select n.id, n.at, n.collaborator_id from audit n -- limit: by the index of the record
+			where n.entity = m.entity and n.entity_id = m.entity_id and n.id > m.id
+				and (n.collaborator_id is distinct from a.collaborator_id or not n.derived)
+				and n.batch is distinct from a.id and n.undoes is null
+				and n.action in ('add', 'update', 'delete', 'cancel', 'restore')
+				and not exists (select from audit u where u.undoes = coalesce(n.batch, n.id))
+			order by n.id limit 1) n left join collaborator c on c.id = n.collaborator_id
 		order by n.id limit 1) later on true
 	order by a.id desc
 $$;

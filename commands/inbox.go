@@ -22,7 +22,7 @@ const (
 // A duty is one record that waits for the user.
 type duty struct {
 	when                     *time.Time // when it is due or begins, or since when it waits
-	what                     string     // "contract 5 to be signed"
+	what                     string     // "€500.00 to be signed"; command has the number
 	customer, contact, phone string
 	command                  string // deals with it
 	noun                     string
@@ -130,11 +130,11 @@ func unassignedEvents(ctx context.Context, s *Session, limit int) (pile, error) 
 		func(e repo.Event) duty { return ofEvent(e, eventTitle(s, e)+", needs a support contact", "assign") }), err
 }
 
-// eventTitle returns the event's number, name and start.
+// eventTitle returns the event's name and start.
 func eventTitle(s *Session, e repo.Event) string {
-	title := fmt.Sprintf("event %d", e.ID)
+	title := "an event"
 	if e.Name != nil {
-		title += " " + *e.Name
+		title = *e.Name
 	}
 	if e.StartDate != nil {
 		title += ", " + clock(s, *e.StartDate)
@@ -155,17 +155,18 @@ func unpaidContracts(ctx context.Context, s *Session, limit int) (pile, error) {
 	signed := pile{noun: "signed contract", rest: "to be paid", list: "contract list --status signed --unpaid"}
 	return contractsWaiting(ctx, s, f, signed, func(c repo.Contract) duty {
 		return duty{
-			when: c.SignedAt, what: fmt.Sprintf("contract %d: %s to be paid", c.ID,
-				amounts.Format(c.RemainingAmount)), command: fmt.Sprintf("contract get %d", c.ID),
+			when: c.SignedAt, what: amounts.Format(c.RemainingAmount) + " to be paid",
+			command: fmt.Sprintf("contract get %d", c.ID),
 		}
 	})
 }
 
 func unsignedContracts(ctx context.Context, s *Session, limit int) (pile, error) {
+	amounts := NewAmountFormat(s.Locale)
 	return contractsWaiting(ctx, s, repo.ContractFilter{Page: firstBy(limit, "id"), Unsigned: true},
 		pile{noun: "contract", rest: "to be signed", list: "contract list --unsigned"}, func(c repo.Contract) duty {
 			return duty{
-				when: &c.CreatedAt, what: fmt.Sprintf("contract %d to be signed", c.ID),
+				when: &c.CreatedAt, what: amounts.Format(c.TotalAmount) + " to be signed",
 				command: fmt.Sprintf("contract sign %d", c.ID),
 			}
 		})

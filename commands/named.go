@@ -6,10 +6,10 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"crm/repo"
 	"crm/security/finding"
@@ -27,9 +27,12 @@ type mention struct {
 	text string
 }
 
-// refers reports whether the text may be a name, as 3M is: it has a letter, so it is not a mistyped number.
+// beginsName matches the beginning of a name: a letter, or a word of digits and letters such as 3M.
+var beginsName = regexp.MustCompile(`^(\pL|\d+\pL[\pL\d]*( |$))`)
+
+// refers reports whether the text may be a name and not a mistyped number.
 func (k Kind) refers(text string) bool {
-	return k.Noun != "" && k.Search != nil && strings.ContainsFunc(text, unicode.IsLetter)
+	return k.Noun != "" && k.Search != nil && beginsName.MatchString(text)
 }
 
 // resolve replaces the references of an input with IDs, and returns a line for each that says which record it is. It

@@ -188,7 +188,7 @@ func (w *world) rowsRead(table string) (n int64) {
 // order.
 func TestContractsOfACollaborator(t *testing.T) {
 	t.Parallel()
-	const rows = 20_000
+	const rows = 12_000
 	w, ctx := newWorld(t), context.Background()
 	crowd(t, w, rows)
 	db, contact := w.as("support1"), w.ids["sales1"]

@@ -21,7 +21,7 @@ type LastChange struct {
 	Action        string // add, update, delete, cancel or restore; of several: hand-over, update-many or import
 	Before, After map[string]any
 	Members       *int64     // how many changes were made together; nil: it is one
-	Fresh         bool       // added a record that its creator may still delete
+	Fresh         bool       // added a record within the hour; its creator may delete it while none refers to it
 	ChangedAt     *time.Time // the record was changed later, at this time; nil: it was not
 	ChangedBy     *string    // the collaborator who changed it; nil: the company's own set-up
 }

@@ -463,3 +463,25 @@ func TestUndoCanceling(t *testing.T) {
 		}
 	}
 }
+
+// Undo reads the entries of the records that it may change, not the whole trail once for each.
+func TestUndoReadsLittle(t *testing.T) {
+	t.Parallel()
+	w, ctx := newWorld(t), t.Context()
+	c := w.customer("sales1").ID
+	for i := range 150 {
+		language := ptr([]string{"fr", "de"}[i%2])
+		ok[repo.Customer](t)(w.as("sales1").UpdateCustomer(ctx, c, repo.Change{"language": language}))
+	}
+	read := ok[int64](t)(w.inTx(w.token("sales1"), func(tx pgx.Tx) (n int64, err error) {
+		if _, err := tx.Exec(ctx, "select from my_changes(100)"); err != nil {
+			return 0, err
+		}
+		err = tx.QueryRow(ctx,
+			"select seq_tup_read + idx_tup_fetch from pg_stat_xact_user_tables where relname = 'audit'").Scan(&n)
+		return n, err
+	}))
+	if read > 3000 {
+		t.Errorf("undo reads %d entries of the trail", read)
+	}
+}

@@ -87,6 +87,9 @@ type Handed struct {
 
 // HandOver moves a collaborator's customers, open contracts and coming events to another one.
 func (db *DB) HandOver(ctx context.Context, from, to int64) (moved Handed, err error) {
+	if from == to {
+		return moved, say(ErrInvalid, "invalid --to: name another collaborator")
+	}
 	err = db.run(ctx, handOverStep(from, to, &moved), endBatch())
 	return moved, err
 }

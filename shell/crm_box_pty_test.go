@@ -91,7 +91,7 @@ func boxOffers(t *testing.T) {
 	d.offers("customer add ", "COMPANY_NAME: the company")
 	d.offers("customer add Acme ", "FULL_NAME: the person")
 	d.offers("contract pay 1 ", "AMOUNT")
-	d.offers("event list --contract-id ", "--contract-id")
+	d.offers("event list --contract-id ", " to pay")
 	d.send("\t") // on an empty line
 	d.wait("login     Sign in")
 	d.clean()

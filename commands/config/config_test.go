@@ -67,6 +67,15 @@ func TestParseLine(t *testing.T) {
 	if err != nil || !l.Help || !strings.Contains(l.Usage(), "--admin-email") {
 		t.Errorf("%+v, %v", l, err)
 	}
+	if l, err := Parse([]string{"help"}); err != nil || !l.Help || len(l.Scripts) > 0 {
+		t.Errorf("%+v, %v", l, err)
+	}
+	if l, err := Parse([]string{"version"}); err != nil || !l.Is("version") || len(l.Scripts) > 0 {
+		t.Errorf("%+v, %v", l, err)
+	}
+	if l, err := Parse([]string{"help", "customer"}); err != nil || l.Help || len(l.Scripts) != 1 {
+		t.Errorf("%+v, %v", l, err)
+	}
 	for line := range strings.Lines(l.Usage()) {
 		if len(line) > 81 {
 			t.Errorf("wider than 80: %s", line)

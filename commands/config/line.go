@@ -181,6 +181,13 @@ func (l *Line) ofOperator() bool {
 
 // readCommand reads the arguments: a command of the operator, or the words of one command of the shell.
 func (l *Line) readCommand() error {
+	switch strings.Join(l.Args(), " ") { // as --help and --version: they need no database
+	case "help":
+		l.Help = true
+		return nil
+	case "version":
+		return l.Set("version", "true")
+	}
 	if l.NArg() > 0 && !l.ofOperator() {
 		l.Scripts = append(l.Scripts, Script{Text: join(l.Args())})
 		return nil

@@ -20,6 +20,9 @@ const (
 // textWidths are the widths to which text columns grow in turn, from left to right, before optional columns are shown.
 var textWidths = []int{16, 24, usualWidth}
 
+// longWidths are the widths to which columns with texts on several lines grow in turn after that.
+var longWidths = []int{48, 64, 96}
+
 const (
 	usualWidth = 32 // optional columns that need more are shown last
 	maxWidth   = int(^uint(0) >> 1)
@@ -88,7 +91,7 @@ func (f *fitting) show(i, width int) {
 }
 
 // grow distributes the width in a fixed order of steps and stops at the first step that does not fit: texts of usual
-// width, optional columns, the widest texts, the widest optional columns.
+// width, optional columns, texts on several lines, the widest texts, the widest optional columns.
 func (f *fitting) grow() {
 	for _, width := range textWidths {
 		if !f.widen(width) {
@@ -96,24 +99,41 @@ func (f *fitting) grow() {
 		}
 	}
 	optional := f.optional()
-	_ = f.showAll(optional, usualWidth) && f.widen(maxWidth) && f.showAll(optional, maxWidth)
+	_ = f.showAll(optional, usualWidth) && f.widenLong() && f.widen(maxWidth) && f.showAll(optional, maxWidth)
+}
+
+// widenLong widens the columns with texts on several lines in steps, so that the first does not take the width of the
+// others.
+func (f *fitting) widenLong() bool {
+	for _, width := range longWidths {
+		for i := range f.columns {
+			if c := &f.columns[i]; c.spec.Long && !f.widenOne(c, width) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // widen widens the shown columns up to limit cells, and reports whether the width was enough.
 func (f *fitting) widen(limit int) bool {
 	for i := range f.columns {
-		c := &f.columns[i]
-		if c.width == 0 {
-			continue
-		}
-		missing := max(min(c.full, limit)-c.width, 0)
-		given := min(missing, f.left)
-		c.width += given
-		if f.left -= given; given < missing {
+		if !f.widenOne(&f.columns[i], limit) {
 			return false
 		}
 	}
 	return true
+}
+
+func (f *fitting) widenOne(c *tableColumn, limit int) bool {
+	if c.width == 0 {
+		return true
+	}
+	missing := max(min(c.full, limit)-c.width, 0)
+	given := min(missing, f.left)
+	c.width += given
+	f.left -= given
+	return given == missing
 }
 
 // optional returns the indexes of the columns that may be left out, in the order in which they are shown; of equal

@@ -188,3 +188,16 @@ func TestColumnsGrow(t *testing.T) {
 		}
 	}
 }
+
+// Of two columns with long texts the first does not take the width of the second.
+func TestLongColumnsShare(t *testing.T) {
+	text := strings.Repeat("word ", 60)
+	out := commands.Output{
+		Columns: []commands.Column{{Name: "from", Long: true}, {Name: "to", Long: true}},
+		Rows:    [][]any{{text, text}},
+	}
+	columns, _ := fitColumns(newPainter(Style{Locale: paris(t)}).tableColumns(out), 7+2*64)
+	if columns[0].width != 64 || columns[1].width != 64 {
+		t.Errorf("widths %d and %d, want 64 each", columns[0].width, columns[1].width)
+	}
+}
