@@ -201,7 +201,7 @@ func (i *importing) end(ctx context.Context, commit func(context.Context) error)
 	return commit(ctx)
 }
 
-// all reads the rows and writes them in batches: the database adds one while the next one is read.
+// all reads the rows and writes them in batches: the database adds one while the next one is read and sealed.
 func (i *importing) all(ctx context.Context) error {
 	if err := i.index(ctx); err != nil {
 		return err
@@ -214,7 +214,7 @@ func (i *importing) all(ctx context.Context) error {
 		i.show(0, total)
 	}
 	defer leave()
-	defer func() { i.writing.wait() }()
+	defer func() { _ = i.writing.wait() }()
 	for {
 		row, err := i.file.Next()
 		if err != nil && !errors.Is(err, io.EOF) {
@@ -227,13 +227,17 @@ func (i *importing) all(ctx context.Context) error {
 			}
 		}
 		if len(i.batch) == importBatch || ended {
-			if err := i.finish(ctx); err != nil {
-				return err
-			}
 			if err := i.unlikePaid(ctx); err != nil {
 				return err
 			}
-			i.write(ctx)
+			next, err := i.seal()
+			if err != nil {
+				return err
+			}
+			if err := i.finish(ctx); err != nil {
+				return err
+			}
+			i.write(ctx, next)
 		}
 		if ended {
 			return i.finish(ctx)

@@ -91,6 +91,9 @@ func (i *importing) unlikePaid(ctx context.Context) error {
 		}
 	}
 	if unread != nil {
+		if err := i.writing.wait(); err != nil {
+			return err
+		}
 		paid, err := i.s.DB.PaidKeys(ctx, unread)
 		if err != nil {
 			return err

@@ -70,7 +70,9 @@ func (i *importing) refer(ctx context.Context, k Kind, text string) (any, error)
 	key := k.Identity() + "\x00" + finding.Fold(text)
 	found, asked := i.refs[key]
 	if !asked {
-		i.writing.wait() // it has the connection
+		if err := i.writing.wait(); err != nil {
+			return nil, err
+		}
 		var of *rowError
 		found.id, found.err = i.named(ctx, k, text)
 		if found.err != nil && !errors.As(found.err, &of) {

@@ -33,10 +33,11 @@ func (i *importing) begin(r *imported) {
 	}
 }
 
-// An addition is a batch that the database is adding.
+// An addition is a batch that the database is adding, or adds next.
 type addition struct {
 	batch  []imported
 	adding []int // the places of the rows that add a record
+	sealed repo.Addition
 	added  repo.Added
 	err    error
 	ended  chan struct{}
@@ -44,28 +45,37 @@ type addition struct {
 	read, total int64 // of the file, up to here
 }
 
-// wait waits until the database has answered.
-func (w *addition) wait() {
-	if w != nil {
-		<-w.ended
+// wait waits until the database has answered. Until then the connection is in use.
+func (w *addition) wait() error {
+	if w == nil {
+		return nil
 	}
+	<-w.ended
+	return w.err
 }
 
-// write begins to add the records of the batch; see finish.
-func (i *importing) write(ctx context.Context) {
-	w := &addition{batch: i.batch, ended: make(chan struct{})}
+// seal makes an addition of the batch and begins another batch.
+func (i *importing) seal() (w *addition, err error) {
+	w = &addition{batch: i.batch, ended: make(chan struct{})}
 	w.read, w.total = i.file.Progress()
-	i.batch, i.writing = make([]imported, 0, importBatch), w
+	i.batch = make([]imported, 0, importBatch)
 	var records []repo.Change
 	for at, r := range w.batch {
 		if r.id == 0 && r.wrong == "" {
 			w.adding, records = append(w.adding, at), append(records, r.change)
 		}
 	}
+	w.sealed, err = i.s.DB.Addition(i.noun, records)
+	return w, err
+}
+
+// write begins to add the records of an addition; see finish.
+func (i *importing) write(ctx context.Context, w *addition) {
+	i.writing = w
 	go func() {
 		defer close(w.ended)
-		if records != nil {
-			w.added, w.err = i.s.DB.AddMany(ctx, i.noun, records)
+		if w.adding != nil {
+			w.added, w.err = i.s.DB.AddMany(ctx, w.sealed)
 		}
 	}()
 }
@@ -77,8 +87,8 @@ func (i *importing) finish(ctx context.Context) error {
 	if w == nil {
 		return nil
 	}
-	if w.wait(); w.err != nil {
-		return w.err
+	if err := w.wait(); err != nil {
+		return err
 	}
 	ids := make([]int64, len(w.batch))
 	for j, at := range w.adding {

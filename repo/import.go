@@ -41,30 +41,42 @@ type Added struct {
 	Refused map[int]error
 }
 
-// AddMany adds records of a noun, in their order.
-func (db *DB) AddMany(ctx context.Context, noun string, records []Change) (Added, error) {
+// An Addition is records of a noun as add_many reads them.
+type Addition struct {
+	table   string
+	rows    string // JSON
+	records int
+}
+
+// Addition seals records of a noun and finds their search tokens. It does not use the connection.
+func (db *DB) Addition(noun string, records []Change) (Addition, error) {
 	e := storeOf(noun)
 	if e == nil {
-		return Added{}, say(ErrInvalid, "there are no records of %s", noun)
+		return Addition{}, say(ErrInvalid, "there are no records of %s", noun)
 	}
 	_, table := e.nounAndTable()
 	rows := make([]map[string]any, len(records))
 	for i, c := range records {
 		var err error
 		if rows[i], err = inJSON(db, e, c); err != nil {
-			return Added{}, err
+			return Addition{}, err
 		}
 	}
 	text, err := json.Marshal(rows)
 	if err != nil {
-		return Added{}, fmt.Errorf("%w: %v", ErrInternal, err)
+		return Addition{}, fmt.Errorf("%w: %v", ErrInternal, err)
 	}
+	return Addition{table, string(text), len(records)}, nil
+}
+
+// AddMany adds records, in their order.
+func (db *DB) AddMany(ctx context.Context, a Addition) (Added, error) {
 	var answer []string
-	query := squirrel.Expr("select add_many($1::regclass, $2)::text", table, string(text))
+	query := squirrel.Expr("select add_many($1::regclass, $2)::text", a.table, a.rows)
 	if err := db.run(ctx, step{query, collect(&answer, pgx.RowTo[string])}); err != nil {
 		return Added{}, err
 	}
-	return added(answer, len(records))
+	return added(answer, a.records)
 }
 
 // added reads a result of add_many.

@@ -30,7 +30,11 @@ func importCustomers(ctx context.Context, db *repo.DB, records []repo.Change) er
 	if err != nil {
 		return err
 	}
-	added, err := to.AddMany(ctx, "customer", records)
+	sealed, err := to.Addition("customer", records)
+	if err != nil {
+		return errors.Join(err, rollback(ctx))
+	}
+	added, err := to.AddMany(ctx, sealed)
 	if err == nil && len(added.Refused) > 0 {
 		err = fmt.Errorf("%d customers are refused", len(added.Refused))
 	}

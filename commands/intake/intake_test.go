@@ -65,6 +65,7 @@ func TestText(t *testing.T) {
 	for name, content := range map[string]string{
 		"utf-8":        text,
 		"bom":          "\ufeff" + text,
+		"macintosh":    strings.NewReplacer("\r\n", "\r", "\n", "\r").Replace(text),
 		"windows-1252": encoded(charmap.Windows1252.NewEncoder().String(text)),
 		"utf-16le":     encoded(unicode.UTF16(unicode.LittleEndian, unicode.UseBOM).NewEncoder().String(text)),
 		"utf-16be":     encoded(unicode.UTF16(unicode.BigEndian, unicode.UseBOM).NewEncoder().String(text)),
@@ -82,7 +83,7 @@ func TestText(t *testing.T) {
 		if err != nil || !slices.EqualFunc(got, want, slices.Equal) {
 			t.Errorf("%s: %q, %v", name, got, err)
 		}
-		if line := 4 + strings.Count(content, "sep="); err == nil && rows[2].Line != line {
+		if line := 4 + strings.Count(content, "sep="); err == nil && len(rows) == 3 && rows[2].Line != line {
 			t.Errorf("%s: the last row is on line %d, want %d", name, rows[2].Line, line)
 		}
 	}

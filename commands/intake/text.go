@@ -39,6 +39,12 @@ func (f *File) readText(head []byte) error {
 	if bytes.Count(first, []byte{0}) > 0 {
 		return problem("save it as CSV or .xlsx", "is not text: it has NUL characters")
 	}
+	if bytes.ContainsRune(first, '\r') && !bytes.ContainsRune(first, '\n') {
+		text = bufio.NewReaderSize(oldLines{text}, most)
+		if first, err = text.Peek(most); err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+	}
 	comma, skip := delimiter(string(first))
 	if _, err := text.Discard(skip); err != nil {
 		return err
@@ -67,6 +73,19 @@ func (f *File) readText(head []byte) error {
 		return problem("", "has no rows")
 	}
 	return err
+}
+
+// oldLines is a text whose lines end with a carriage return alone, as Excel writes "CSV (Macintosh)".
+type oldLines struct{ r io.Reader }
+
+func (o oldLines) Read(p []byte) (int, error) {
+	n, err := o.r.Read(p)
+	for i, b := range p[:n] {
+		if b == '\r' {
+			p[i] = '\n'
+		}
+	}
+	return n, err
 }
 
 // quoted matches a value in quotes between tabs.
