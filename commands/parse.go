@@ -207,6 +207,9 @@ func (b *binder) surplus(words []Word) error {
 			hint = "a value with spaces needs quotes: " + name + Quote(text)
 		}
 	}
+	if name := strings.TrimLeft(words[0].Value, "–—"); name != words[0].Value {
+		hint = "a flag begins with two hyphens: --" + name
+	}
 	return usageHint(hint, "%s has no use for %s", b.command.Name, show(words[0].Value))
 }
 

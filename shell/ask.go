@@ -14,7 +14,8 @@ import (
 
 // This file asks questions at the prompt. Esc, Ctrl-C and Ctrl-D decline a question; then the command does not run.
 
-// helpBeside is the maximal width of a blank's help beside its label. Longer help is shown on a separate line.
+// helpBeside is the maximal width of a blank's help beside its label. Longer help is shown on a separate line, and that
+// of records too.
 const helpBeside = 40
 
 // An asker shows a question and returns the typed answer, or an error if the question is declined. If blank is not
@@ -74,7 +75,7 @@ func (sh *Shell) fill(ctx context.Context, c commands.Command, blanks []commands
 	}
 	for _, blank := range blanks {
 		question := blank.Label + ": "
-		if len(blank.Label+blank.Help) > helpBeside {
+		if blank.Kind.Live != nil || len(blank.Label+blank.Help) > helpBeside { // leaves room for the names in the box
 			sh.say(blank.Label + " is " + blank.Help)
 		} else {
 			question = fmt.Sprintf("%s, %s: ", blank.Label, blank.Help)

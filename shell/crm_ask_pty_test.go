@@ -34,10 +34,11 @@ func askBlanks(t *testing.T) {
 	d.idle()
 
 	d.send("customer history\r")
-	d.waitLine("ID, its number, or words of its name:")
+	d.wait("ID is its number, or words of its name")
+	d.waitLine("ID:")
 	d.send("xyzzy\r")
 	d.wait(`error: no customer fits "xyzzy"`)
-	d.waitLine("ID, its number, or words of its name:")
+	d.waitLine("ID:")
 	d.send("quoted\r")
 	d.wait("customer 31: Quoted & Söhne — Lou D'Arc")
 	d.wait("4 rows")

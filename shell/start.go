@@ -24,6 +24,9 @@ type Source struct {
 	Text   string
 }
 
+// IsStdin reports whether the source is standard input: -f -.
+func (s Source) IsStdin() bool { return s.IsFile && s.Text == "-" }
+
 // Scripts opens the sources in order; without sources, stdin unless it is a terminal. A nil slice means the prompt. If
 // a file cannot be opened, it returns ErrUsage. The caller must call done after the last script.
 func Scripts(sources []Source, stdin *os.File) (scripts []Script, done func(), err error) {
@@ -36,6 +39,10 @@ func Scripts(sources []Source, stdin *os.File) (scripts []Script, done func(), e
 	for _, s := range sources {
 		if !s.IsFile {
 			scripts = append(scripts, Script{Text: strings.NewReader(s.Text)})
+			continue
+		}
+		if s.IsStdin() {
+			scripts = append(scripts, Script{Name: "stdin", Text: stdin})
 			continue
 		}
 		f, err := os.Open(s.Text)

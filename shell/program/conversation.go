@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -66,7 +67,7 @@ func (p *program) converse(ctx context.Context) error {
 		}
 		db.Resume(id)
 	}
-	if len(sources) > 0 {
+	if len(sources) > 0 && !slices.ContainsFunc(sources, shell.Source.IsStdin) {
 		sh.Session.Input = shell.UntilDone(ctx, os.Stdin)
 	}
 	if scripts != nil {
