@@ -94,7 +94,7 @@ func (i *importing) finish(ctx context.Context) error {
 	for j, at := range w.adding {
 		ids[at] = w.added.IDs[j]
 		if err := w.added.Refused[j]; err != nil {
-			text, err := i.inWords(err)
+			text, err := i.inWords(ofParent(err, w.batch[at].change))
 			if err != nil {
 				return err
 			}
@@ -122,6 +122,16 @@ func (i *importing) finish(ctx context.Context) error {
 	}
 	i.show(w.read, w.total)
 	return i.update(ctx, changes, by)
+}
+
+// ofParent names the record, such as the contract of a payment, whose owner alone may add to it.
+func ofParent(err error, added repo.Change) error {
+	for _, noun := range []string{"contract", "customer"} {
+		if id, has := added[noun+"_id"].(int64); has && isBare(err, repo.ErrDenied) {
+			return named(err, noun, id)
+		}
+	}
+	return err
 }
 
 // update changes records, and added ones in the columns that they have only afterwards.
