@@ -3,6 +3,7 @@ package repo
 import (
 	"cmp"
 	"context"
+	"hash/maphash"
 	"slices"
 	"strings"
 
@@ -41,17 +42,32 @@ func (l Likeness) rank() int {
 	return 5
 }
 
-// A CustomerIndex has customers by email, phone, company and person. It is not safe for concurrent use.
+// A CustomerIndex has customers by their keys. It holds all customers of an import's database, so each takes few bytes.
+// It is not safe for concurrent use.
 type CustomerIndex struct {
-	vault                     Vault
-	known                     []indexed
-	emails, phones            map[string][]int
-	companies, persons, names map[string][]int
+	vault Vault
+	seed  maphash.Seed
+	known []indexed
+	last  [keyKinds]map[uint64]int32 // the place of the last customer with a key, by the key's hash
 }
 
+// The kinds of keys.
+const (
+	byEmail = iota
+	byPhone
+	byCompany
+	byPerson
+	byNames // company and person
+	keyKinds
+)
+
+// An indexed is a customer, the forms of its texts that are compared, and the places of the customers before it whose
+// keys have the same hashes; -1 is none.
 type indexed struct {
-	Customer
-	email, company, person string // keys
+	id                                 int64
+	companyName, fullName, email       string
+	plainEmail, phone, company, person string
+	before                             [keyKinds]int32
 }
 
 // mostCompared is the number of customers with the same email, company or person with which a customer is compared: the
@@ -59,21 +75,49 @@ type indexed struct {
 const mostCompared = 1000
 
 func newCustomerIndex(vault Vault) *CustomerIndex {
-	return &CustomerIndex{
-		vault: vault, emails: map[string][]int{}, phones: map[string][]int{},
-		companies: map[string][]int{}, persons: map[string][]int{}, names: map[string][]int{},
+	x := &CustomerIndex{vault: vault, seed: maphash.MakeSeed()}
+	for kind := range x.last {
+		x.last[kind] = map[uint64]int32{}
 	}
+	return x
 }
 
 // keyed returns a customer with its keys. Values that cannot be decrypted, or were erased, have none.
 func (x *CustomerIndex) keyed(c Customer) indexed {
-	i := indexed{
-		Customer: c, email: readable(x.vault.Fold(c.Email)),
-		company: readable(c.CompanyName), person: readable(c.FullName),
+	plain := x.vault.Fold(c.Email)
+	if plain == c.Email {
+		plain = c.Email // one text instead of two
 	}
-	i.Phone = readable(i.Phone)
-	i.company, i.person = x.vault.CompanyKey(i.company), x.vault.PersonKey(i.person)
-	return i
+	return indexed{
+		id: c.ID, companyName: c.CompanyName, fullName: c.FullName, email: c.Email,
+		plainEmail: readable(plain), phone: readable(c.Phone),
+		company: x.vault.CompanyKey(readable(c.CompanyName)), person: x.vault.PersonKey(readable(c.FullName)),
+	}
+}
+
+func (i indexed) customer() Customer {
+	return Customer{ID: i.id, CompanyName: i.companyName, FullName: i.fullName, Email: i.email, Phone: i.phone}
+}
+
+// key returns the parts of a key; two empty ones if the customer has none.
+func (i indexed) key(kind int) (text, more string) {
+	switch {
+	case kind == byEmail:
+		return i.plainEmail, ""
+	case kind == byPhone:
+		return i.phone, ""
+	case kind == byCompany:
+		return i.company, ""
+	case kind == byPerson:
+		return i.person, ""
+	case i.company == "" || i.person == "":
+		return "", ""
+	}
+	return i.company, i.person
+}
+
+func (x *CustomerIndex) hash(text, more string) uint64 {
+	return maphash.String(x.seed, text) ^ 3*maphash.String(x.seed, more)
 }
 
 // readable returns the text, or "" for a placeholder.
@@ -86,48 +130,58 @@ func readable(text string) string {
 
 // Add adds a customer.
 func (x *CustomerIndex) Add(c Customer) {
-	i, at := x.keyed(c), len(x.known)
-	x.known = append(x.known, i)
-	for _, e := range []struct {
-		index map[string][]int
-		key   string
-	}{{x.emails, i.email}, {x.phones, i.Phone}, {x.companies, i.company}, {x.persons, i.person}} {
-		if e.key != "" {
-			e.index[e.key] = append(e.index[e.key], at)
+	i := x.keyed(c)
+	for kind := range keyKinds {
+		i.before[kind] = -1
+		if text, more := i.key(kind); text != "" {
+			hash := x.hash(text, more)
+			if at, found := x.last[kind][hash]; found {
+				i.before[kind] = at
+			}
+			x.last[kind][hash] = int32(len(x.known))
 		}
 	}
-	if i.company != "" && i.person != "" {
-		x.names[i.company+" "+i.person] = append(x.names[i.company+" "+i.person], at)
+	x.known = append(x.known, i)
+}
+
+// with calls do for the latest customers with the same key as i.
+func (x *CustomerIndex) with(kind int, i indexed, do func(other int32)) {
+	text, more := i.key(kind)
+	if text == "" {
+		return
+	}
+	at, found := x.last[kind][x.hash(text, more)]
+	for n := 0; found && at >= 0 && n < mostCompared; at = x.known[at].before[kind] {
+		if other, also := x.known[at].key(kind); other == text && also == more {
+			do(at)
+			n++
+		}
 	}
 }
 
 // Like returns the customers that are like c, the most similar first, without c itself.
 func (x *CustomerIndex) Like(c Customer) []Likeness {
-	i, found := x.keyed(c), map[int]*Likeness{}
-	note := func(index map[string][]int, key string, compare func(other indexed, l *Likeness) bool) {
-		if key == "" {
-			return
-		}
-		all := index[key]
-		for _, at := range all[max(0, len(all)-mostCompared):] {
-			l := found[at]
+	i, found := x.keyed(c), map[int32]*Likeness{}
+	note := func(kind int, compare func(other indexed, l *Likeness) bool) {
+		x.with(kind, i, func(at int32) {
+			l, other := found[at], x.known[at]
 			if l == nil {
-				l = &Likeness{Customer: x.known[at].Customer}
+				l = &Likeness{Customer: other.customer()}
 			}
-			if x.known[at].ID != c.ID && compare(x.known[at], l) {
+			if other.id != c.ID && compare(other, l) {
 				found[at] = l
 			}
-		}
+		})
 	}
-	note(x.emails, i.email, func(_ indexed, l *Likeness) bool { l.Email = true; return true })
-	note(x.phones, i.Phone, func(_ indexed, l *Likeness) bool { l.Phone = true; return true })
+	note(byEmail, func(_ indexed, l *Likeness) bool { l.Email = true; return true })
+	note(byPhone, func(_ indexed, l *Likeness) bool { l.Phone = true; return true })
 	if i.company != "" && i.person != "" {
-		note(x.names, i.company+" "+i.person, func(_ indexed, l *Likeness) bool { l.Names = true; return true })
-		note(x.companies, i.company, func(o indexed, l *Likeness) bool {
+		note(byNames, func(_ indexed, l *Likeness) bool { l.Names = true; return true })
+		note(byCompany, func(o indexed, l *Likeness) bool {
 			l.Typo = l.Typo || x.vault.IsTypo(o.person, i.person)
 			return l.Typo
 		})
-		note(x.persons, i.person, func(o indexed, l *Likeness) bool {
+		note(byPerson, func(o indexed, l *Likeness) bool {
 			l.Typo = l.Typo || x.vault.IsTypo(o.company, i.company)
 			return l.Typo
 		})
@@ -220,14 +274,15 @@ func (db *DB) CustomerPairs(ctx context.Context) ([]Pair, error) {
 	}
 	var pairs []Pair
 	before := newCustomerIndex(db.vault)
-	for _, c := range all.known {
-		alike := before.Like(c.Customer)
+	for _, i := range all.known {
+		c := i.customer()
+		alike := before.Like(c)
 		for _, l := range alike[:min(len(alike), mostAlike)] {
 			first := l.Customer
-			l.Customer = c.Customer
+			l.Customer = c
 			pairs = append(pairs, Pair{first, l})
 		}
-		before.Add(c.Customer)
+		before.Add(c)
 	}
 	slices.SortStableFunc(pairs, func(a, b Pair) int { return cmp.Compare(a.rank(), b.rank()) })
 	return pairs, nil

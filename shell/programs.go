@@ -108,7 +108,8 @@ type killed struct{ error }
 
 func (k killed) Unwrap() error { return k.error }
 
-// await waits for the programs and returns the first error, in their order. The signal for a closed pipe is none.
+// await waits for the programs and returns the first error, in their order. The signal for a closed pipe is none, that
+// of Ctrl-C is context.Canceled.
 func await(started []*exec.Cmd) (failed error) {
 	for _, cmd := range started {
 		err := cmd.Wait()
@@ -119,6 +120,8 @@ func await(started []*exec.Cmd) (failed error) {
 		status, _ := exit.Sys().(syscall.WaitStatus)
 		switch {
 		case status.Signaled() && status.Signal() == syscall.SIGPIPE:
+		case status.Signaled() && status.Signal() == syscall.SIGINT: // Ctrl-C goes to the programs and to the shell
+			failed = killed{context.Canceled}
 		case status.Signaled():
 			failed = killed{commands.Explain(fmt.Sprintf("%s was ended: %v", cmd.Args[0], status.Signal()), "",
 				commands.ErrOutput)}
