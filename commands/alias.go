@@ -119,9 +119,10 @@ func aliasCommands() Table {
 			Needs: security.Public,
 			Args: []Arg{
 				{Name: "name", Kind: Token("NAME"), Help: "a new word, or list", Optional: true},
-				{Name: "equals", Kind: Enum("=", "="), Help: "=", Optional: true},
+				{Name: "=", Kind: Enum("=", "="), Help: "makes an alias for the command", Optional: true},
 				{Name: "command", Kind: Line, Help: "the command that it runs", Optional: true},
 			},
+			Flags:    []Flag{formatFlag},
 			Examples: []string{"alias unpaid = contract list --unpaid --mine", "alias list"},
 			Run:      runAlias,
 		},
@@ -160,10 +161,10 @@ func runAlias(_ context.Context, s *Session, in Input) (Output, error) {
 	if s.Aliases.err != nil {
 		return Output{}, s.Aliases.err
 	}
-	if !in.Has("equals") && (line != "" || strings.Contains(name, "=")) {
+	if !in.Has("=") && (line != "" || strings.Contains(name, "=")) {
 		return Output{}, usagef("want alias NAME = COMMAND, with a space before and after =")
 	}
-	if !in.Has("equals") {
+	if !in.Has("=") {
 		found := s.Aliases.list
 		if in.Has("name") && name != "list" {
 			text, ok := s.Aliases.find(name)

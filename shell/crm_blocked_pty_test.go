@@ -29,8 +29,8 @@ func linkBlocked(t *testing.T) {
 	}
 	d.until("the lock of another user", func() bool {
 		return d.number(
-			`select count(*) from pg_stat_activity
-			where datname = $1 and application_name = 'crm' and state = 'idle in transaction'`, d.database) == 1
+			`select count(*) from pg_stat_activity join pg_locks using (pid)
+			where state = 'idle in transaction' and relation = 'crm.event'::regclass and mode = 'RowExclusiveLock'`) == 1
 	})
 	admin := d.text("select first_name || ' ' || last_name from collaborator where email = 'admin@epic.example'")
 	since := len(d.output())
