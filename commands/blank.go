@@ -131,8 +131,13 @@ func (blank *Blank) set(ctx context.Context, s *Session, text string) (note stri
 	if err != nil {
 		return "", err
 	}
-	if name, ok := in.values[blank.Label].(reference); ok {
-		choice, err := blank.Kind.one(ctx, s, string(name), true)
+	switch value := in.values[blank.Label].(type) {
+	case int64:
+		if err := blank.Kind.fits(ctx, s, value); err != nil {
+			return "", err
+		}
+	case reference:
+		choice, err := blank.Kind.one(ctx, s, string(value), true)
 		if err != nil {
 			return "", err
 		}

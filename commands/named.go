@@ -136,6 +136,19 @@ func (k Kind) one(ctx context.Context, s *Session, text string, typed bool) (Cho
 		more), "give the number", repo.ErrInvalid}
 }
 
+// fits returns repo.ErrNotFound if the kind finds only some of the noun's records, and not the one with the ID.
+func (k Kind) fits(ctx context.Context, s *Session, id int64) error {
+	if k.Search == nil || slices.Contains([]string{"", k.Noun, "deleted " + k.Noun}, k.Finds) {
+		return nil
+	}
+	number := strconv.FormatInt(id, 10)
+	found, err := k.Search(ctx, s, number)
+	if err != nil || slices.ContainsFunc(found, func(c Choice) bool { return c.Text == number }) {
+		return err
+	}
+	return &worded{fmt.Sprintf("%s %d is no %s", k.Noun, id, k.Finds), "", repo.ErrNotFound}
+}
+
 // isNamed reports whether the text is the whole name of the choice, in any spelling and ignoring punctuation.
 func (c Choice) isNamed(text string) bool {
 	names := strings.FieldsFunc(c.Help, func(r rune) bool { return r == '—' || r == ',' })

@@ -39,18 +39,28 @@ func (sh *Shell) confirm(_ context.Context, question string) error {
 	return nil
 }
 
-// choose lists choices, asks for the number of one, and returns it.
-func (sh *Shell) choose(_ context.Context, question string, choices []commands.Choice) (commands.Choice, error) {
-	lines := []string{question + ":"}
-	for _, c := range choices {
-		lines = append(lines, fmt.Sprintf("%6s  %s", c.Text, c.Help))
+// choose offers choices in the box, or lists them where there is none, asks for the number of one, and returns it.
+func (sh *Shell) choose(ctx context.Context, question string, choices []commands.Choice) (chosen commands.Choice,
+	err error,
+) {
+	sh.say(question + ":")
+	if !sh.hasBox {
+		for _, c := range choices {
+			sh.say(fmt.Sprintf("%6s  %s", c.Text, c.Help))
+		}
 	}
-	answer, err := sh.ask(strings.Join(append(lines, "number: "), "\n"))
-	i := slices.IndexFunc(choices, func(c commands.Choice) bool { return c.Text == answer })
-	if err != nil || i < 0 {
-		return commands.Choice{}, context.Canceled
-	}
-	return choices[i], nil
+	err = sh.fillOne(ctx, "number: ", commands.Blank{
+		Kind: commands.Kind{Name: "ID", Values: func(*commands.Session) []commands.Choice { return choices }},
+		Set: func(_ context.Context, answer string) (string, error) {
+			i := slices.IndexFunc(choices, func(c commands.Choice) bool { return c.Text == strings.TrimSpace(answer) })
+			if i < 0 {
+				return "", fmt.Errorf("%w: want one of the numbers; %s cancels", commands.ErrUsage, sh.declines)
+			}
+			chosen = choices[i]
+			return "", nil
+		},
+	})
+	return chosen, err
 }
 
 // retyped asks the user to type one of the words. It returns context.Canceled for another answer. With --yes it does

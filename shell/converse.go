@@ -52,7 +52,7 @@ func (sh *Shell) Converse(ctx context.Context, t Terminal) error {
 	}
 	c.reader = reader
 	defer reader.Close()
-	sh.declines = "Esc"
+	sh.declines, sh.hasBox = "Esc", true
 	sh.asks = func(question string, blank *commands.Blank) (string, error) {
 		if blank == nil {
 			return reader.Ask(question, nil)
@@ -227,7 +227,7 @@ func (sh *Shell) prefix() string {
 // ConversePlainly is Converse for a terminal that cannot move its cursor: without editing keys and completion.
 func (sh *Shell) ConversePlainly(ctx context.Context, in io.Reader) error {
 	from, away := newLines(UntilDone(ctx, in)), line.NewIdleTimer(sh.idle, sh.Clock)
-	sh.declines = "an empty line"
+	sh.declines, sh.hasBox = "an empty line", false
 	sh.asks = func(question string, blank *commands.Blank) (string, error) {
 		_, _ = io.WriteString(sh.Words, question)
 		answer, err := from.physical()

@@ -3,6 +3,7 @@
 package shell
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -59,6 +60,16 @@ func askBlanks(t *testing.T) {
 	d.send("\x1b[A")
 	d.waitLine(d.prompt + " customer get --format csv")
 	d.clean()
+
+	// A record on which the command cannot work is refused at once, not after all questions.
+	unsigned := d.number("select min(id) from contract where status in ('to_send', 'pending')")
+	d.send("event add\r")
+	d.waitLine("--contract-id:")
+	d.send(fmt.Sprintf("%d\r", unsigned))
+	d.wait(fmt.Sprintf("error: contract %d is no signed contract", unsigned))
+	d.waitLine("--contract-id:")
+	d.send("\x1b")
+	d.idle()
 
 	// An error on the line is shown before any question; a list continues after the questions.
 	d.run("event add --attendees many", "error: invalid --attendees")

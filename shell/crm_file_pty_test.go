@@ -22,8 +22,10 @@ func loopPages(t *testing.T) {
 	d.run("customer get bouzin --format csv", "2,Bouzin SARL", "customer 2: Bouzin SARL — Lou Bouzin")
 	since := len(d.output())
 	d.send("user get sales --format csv\r")
-	d.said(since, "number: ")
-	d.send("3\r")
+	d.wait("3  Bill Boquet") // the box
+	d.send("2\r")
+	d.said(since, "want one of the numbers; Esc cancels")
+	d.send("bill\t\r")
 	d.said(since, "sales1@epic.example")
 	d.idle()
 }

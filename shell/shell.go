@@ -38,6 +38,7 @@ type Shell struct {
 
 	asks     asker            // asks questions at the prompt; nil in a script
 	declines string           // key or line that declines a question: "Esc"
+	hasBox   bool             // questions offer their values in a box
 	did      commands.Command // the last one
 	values   []commands.Use   // values of the last command if it succeeded
 	depth    int              // nesting of source
