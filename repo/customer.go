@@ -32,7 +32,7 @@ type Customer struct {
 }
 
 var customers = entityOf[Customer]("customer", "customer", "customers", finder{
-	own: "own_customers", sealed: true, mentionedBy: mentionedBy{alone: "own_customers"},
+	own: "own_customers", sealed: true, many: true, mentionedBy: mentionedBy{alone: "own_customers"},
 })
 
 // A CustomerFilter narrows a list; zero values do not.

@@ -123,8 +123,12 @@ func (e entity[T]) find(ctx context.Context, db *DB, needle string, limit int) (
 		}
 		number := len(all)
 		exact, starts, anywhere := db.vault.Needle(needle)
-		for _, sets := range [][][]int32{exact, starts, anywhere} {
-			if len(sets) == 0 || len(all) >= limit {
+		rounds := [][][]int32{exact, starts, anywhere}
+		if !e.finder.many { // the parts of words mostly find few records, and so all
+			rounds = [][][]int32{anywhere, exact, starts}
+		}
+		for i, sets := range rounds {
+			if len(sets) == 0 || e.finder.many && len(all) >= limit {
 				continue
 			}
 			p, candidates := Page{Search: needle, Limit: limit}, e.withTokens(sets, nil)
@@ -136,6 +140,9 @@ func (e entity[T]) find(ctx context.Context, db *DB, needle string, limit int) (
 				return nil, err
 			}
 			all = append(all, found.Rows...)
+			if !e.finder.many && i == 0 && found.Total >= 0 {
+				break
+			}
 		}
 		return best(all, limit, e.id, func(record T) int {
 			if number > 0 && e.id(record) == e.id(all[0]) {

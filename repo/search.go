@@ -20,6 +20,7 @@ const (
 type finder struct {
 	own    string // the table or view of the records without columns of other tables; empty: none may be read
 	sealed bool   // use the index of the sealed texts
+	many   bool   // most needles match many records
 	mentionedBy
 }
 
