@@ -193,7 +193,8 @@ func notDate(l Locale) error {
 		errDate, numbers)
 }
 
-// readNumeric parses the match of numericDate. If only the other order names a day, the error says what comes first.
+// readNumeric parses the match of numericDate. If the text is a date only with day and month swapped, the error says
+// which of the two comes first.
 func readNumeric(found []string, monthFirst bool) (time.Time, error) {
 	day, month, first := found[1], found[3], "day"
 	if monthFirst {
@@ -270,37 +271,4 @@ func readElapsed(found []string) moment {
 		d = -d
 	}
 	return moment{elapsed: &d}
-}
-
-// A clockTime is a time of day. It has its own zone if the text gives an offset.
-type clockTime struct {
-	wall time.Time      // only hour, minute, second and fraction are used
-	zone *time.Location // nil: the company's time zone
-}
-
-// readClock parses 18:30, 18:30:05, 18h, 18h30, 6:30 pm, noon and midi, in lower case.
-func readClock(text string) (clockTime, error) {
-	if text == "noon" || text == "midi" {
-		text = "12h"
-	}
-	wrong := fmt.Errorf("there is no time of day %s: want one like 18:30, 18h30 or 6PM", show(text))
-	found := clockForm.FindStringSubmatch(text)
-	if found == nil || strings.Trim(text, "0123456789") == "" {
-		return clockTime{}, wrong
-	}
-	hour, _ := strconv.Atoi(found[1])
-	minute, _ := strconv.Atoi("0" + found[2])
-	second, _ := strconv.Atoi("0" + found[3])
-	if half := found[4]; half != "" {
-		if hour < 1 || hour > 12 {
-			return clockTime{}, wrong
-		}
-		if hour %= 12; half == "pm" {
-			hour += 12
-		}
-	}
-	if hour > 23 || minute > 59 || second > 59 {
-		return clockTime{}, wrong
-	}
-	return clockTime{wall: time.Date(1, 1, 1, hour, minute, second, 0, time.UTC)}, nil
 }

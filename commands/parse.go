@@ -178,16 +178,6 @@ func (b *binder) rest() int {
 	return slices.IndexFunc(b.bindings, func(g binding) bool { return g.kind.Rest })
 }
 
-func joinRaw(words []Word) string {
-	raw := make([]string, len(words))
-	for i, w := range words {
-		raw[i] = w.Raw
-	}
-	return strings.Join(raw, " ")
-}
-
-func joinValues(words []Word) string { return strings.Join(values(words), " ") }
-
 // surplus returns the error for words after the last argument. If they follow a value, the hint is to quote it.
 func (b *binder) surplus(words []Word) error {
 	hint := "usage: " + b.command.Usage()

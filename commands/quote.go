@@ -48,3 +48,13 @@ func closers(r rune) string {
 	}
 	return ""
 }
+
+func joinRaw(words []Word) string {
+	raw := make([]string, len(words))
+	for i, w := range words {
+		raw[i] = w.Raw
+	}
+	return strings.Join(raw, " ")
+}
+
+func joinValues(words []Word) string { return strings.Join(values(words), " ") }

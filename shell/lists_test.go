@@ -11,21 +11,12 @@ import (
 
 	"crm/commands"
 	"crm/repo"
-	"crm/repo/embedded/pgtest"
 )
 
 // signedIn returns a shell of a demo account on a copy of the screens' database.
 func signedIn(t *testing.T, user string) *Shell {
 	t.Helper()
-	w, err := screensShared()
-	if err != nil {
-		t.Fatal(err)
-	}
-	sh, words, err := w.shell(pgtest.Database(t, screensStock))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(sh.Session.DB.Close)
+	sh, words := screensShell(t)
 	login := Script{Name: "login", Text: strings.NewReader("login " + user + "@epic.example\n")}
 	if err := sh.Run(t.Context(), login); err != nil {
 		t.Fatalf("%v\n%s", err, words)
@@ -67,8 +58,8 @@ func hasFlag(c commands.Command, name string) bool {
 	return slices.ContainsFunc(c.Flags, func(f commands.Flag) bool { return f.Name == name })
 }
 
-// A list answers each user who may use it, with and without a condition or an end: in particular it counts only in
-// what that user may read.
+// Every list answers every user who may run it: without flags, with a limit, and with each flag that selects records. It
+// is counted in a table or view that this user can read.
 func TestEveryListAnswers(t *testing.T) {
 	t.Parallel()
 	for _, user := range []string{"admin", "manage", "sales1", "support1"} {
@@ -86,7 +77,11 @@ func TestEveryListAnswers(t *testing.T) {
 				}
 			}
 			for _, line := range lines {
-				if _, err := commands.Dispatch(t.Context(), sh.Session, line, false); err != nil && !errors.Is(err, repo.ErrDenied) {
+				_, err := commands.Dispatch(t.Context(), sh.Session, line, false)
+				if c.Name == "user sessions" && user != "admin" && errors.Is(err, repo.ErrDenied) {
+					continue // those of another
+				}
+				if err != nil {
 					t.Errorf("%s: %s: %v", user, line, err)
 				}
 			}

@@ -125,8 +125,8 @@ var screenLists = []screenList{
 	{"sales1", "inbox"},
 }
 
-// screenAnswers runs a script in a copy of the stock, and returns the records of the lists, in their order.
-func screenAnswers(t *testing.T, script string, lists []screenList) ([]commands.Output, commands.Locale) {
+// screensShell returns a shell on a copy of the stock, and the buffer of its messages.
+func screensShell(t *testing.T) (*Shell, *bytes.Buffer) {
 	t.Helper()
 	w, err := screensShared()
 	if err != nil {
@@ -138,6 +138,13 @@ func screenAnswers(t *testing.T, script string, lists []screenList) ([]commands.
 	}
 	t.Cleanup(sh.Session.DB.Close)
 	t.Cleanup(sh.Leave)
+	return sh, words
+}
+
+// screenAnswers runs a script in a copy of the stock, and returns the records of the lists, in their order.
+func screenAnswers(t *testing.T, script string, lists []screenList) ([]commands.Output, commands.Locale) {
+	t.Helper()
+	sh, words := screensShell(t)
 	if err := sh.Run(t.Context(), Script{Name: "script", Text: strings.NewReader(script)}); err != nil {
 		t.Fatalf("%v: %s", err, words)
 	}
