@@ -2769,8 +2769,9 @@ end $$;
 
 -- Adds records to a table with the caller's own privileges. rows is an array of objects; a column that an object lacks
 -- has its default. It adds all with one statement or, if one is refused, each with its own. It returns the new ids in
--- the order of the rows, if the caller may read ids of the table, and the refused rows, by their place from 0.
-create function add_many(tab regclass, rows jsonb) returns jsonb
+-- the order of the rows, if the caller may read ids of the table, and the refused rows, by their place from 0. clocks
+-- has the setting crm.clock of each row, for moment(). It is set when a row has been read, before its triggers.
+create function add_many(tab regclass, rows jsonb, clocks text[] default null) returns jsonb
 language plpgsql volatile set search_path = :"schema", pg_temp as $$
 declare
 	written text := (select string_agg(format('%I', k.name), ', ') from (
@@ -2779,7 +2780,9 @@ declare
 		from pg_attrdef d join pg_attribute a on a.attrelid = d.adrelid and a.attnum = d.adnum
 		where d.adrelid = tab and a.attgenerated = '');
 	adding  text := format('insert into %1$s (%2$s) select %2$s from jsonb_populate_recordset('
-		'jsonb_populate_record(null::%1$s, (select to_jsonb(d) from (select %3$s) d)), $1)', tab, written, missing);
+		'jsonb_populate_record(null::%1$s, (select to_jsonb(d) from (select %3$s) d)), $1) with ordinality%4$s',
+		tab, written, missing,
+		case when clocks is not null then ' where set_config(''crm.clock'', $2[ordinality], true) is not null' end);
 	ids     jsonb := '[]';
 	refused jsonb := '[]';
 	place   bigint := 0;
@@ -2794,14 +2797,15 @@ begin
 			adding)
 		else format('with added as (%s) select ''[]''::jsonb', adding) end;
 	begin
-		execute adding into ids using rows;
+		execute adding into ids using rows, clocks;
 		return jsonb_build_object('ids', ids, 'refused', refused);
 	exception when integrity_constraint_violation or data_exception or insufficient_privilege or no_data_found then
 		ids := '[]';
 	end;
 	for row in select e.value from jsonb_array_elements(rows) e loop
 		begin
-			execute adding into new using jsonb_build_array(row);
+			execute adding into new
+				using jsonb_build_array(row), clocks[place + 1 : place + 1];
 			ids := ids || case when new = '[]' then '[0]' else new end;
 		exception when integrity_constraint_violation or data_exception or insufficient_privilege or no_data_found then
 			get stacked diagnostics code = returned_sqlstate, broken = constraint_name, more = pg_exception_detail;
@@ -3545,7 +3549,7 @@ grant execute on function
 	fate(uuid), known_fate(uuid), requested_id(), history(text, bigint), my_changes(bigint), led_changes(bigint),
 		take_back(bigint, jsonb),
 	merge_customers(bigint, bigint, text[]),
-	lead_update(text), lead_import(text), add_many(regclass, jsonb),
+	lead_update(text), lead_import(text), add_many(regclass, jsonb, text[]),
 		change_many(text, regclass, jsonb, boolean, boolean), own_addition(text, bigint),
 	note_refusal(text, text, bigint), note_export(text, bigint, text), export_customer(bigint),
 		erase_customer(bigint, jsonb),

@@ -14,7 +14,7 @@ import (
 
 // mayCall are the functions that the app role may execute: all of them.
 const mayCall = `
-crm.add_many(regclass,jsonb)
+crm.add_many(regclass,jsonb,text[])
 crm.admits(crm.identity,bigint,bigint[])
 crm.blockers(integer)
 crm.change_many(text,regclass,jsonb,boolean,boolean)

@@ -43,8 +43,8 @@ func (i ink) sgr(was *ink) string {
 	return "\x1b[" + strings.Join(p, ";") + "m"
 }
 
-// A drawing collects what go-prompt draws until it is flushed: as the bytes that draw all of it, and as the picture that
-// they give.
+// A drawing collects what go-prompt draws until it is flushed: as the bytes that draw all of it, and as the picture
+// that they give.
 type drawing struct {
 	cols   int
 	ink    ink    // of what is drawn next
@@ -59,7 +59,7 @@ type drawing struct {
 // forget is called when something else may have changed the window.
 func (d *drawing) forget() { d.shown, d.last = nil, nil }
 
-// begin is called with the cursor in the first cell of the line. whole means that the line's beginning is in the window.
+// begin is called with the cursor in the first cell of the line. whole means that this cell is in the window.
 func (d *drawing) begin(cols int, whole bool) {
 	d.cols, d.exact, d.next = cols, whole, picture{}
 }
