@@ -772,9 +772,9 @@ language sql stable security definer set search_path = :"schema", pg_temp as $$
 $$;
 
 -- Returns judged() of one action, for functions that run for each row. The rows of a statement share a judgement for up
--- to a second by the wall clock. It is kept in a setting with a MAC over all that it holds for, and only the owner reads
--- the key. A row is not accepted on that alone: its policy compares its session with a judgement that the statement has
--- made itself. All parts of the message but the last have a fixed length.
+-- to a second by the wall clock. It is kept in a setting with a MAC over all that it holds for; its key is a secret of
+-- the owner. A row is not accepted on that alone: its policy compares its session with a judgement that the statement
+-- has made itself. All parts of the message but the last have a fixed length.
 create function rejudged(action text) returns identity
 language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
 declare
