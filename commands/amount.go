@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -30,7 +31,7 @@ func money(least repo.Money) Kind {
 			if err != nil {
 				return nil, err
 			}
-			amount, err := repo.ParseMoney(number)
+			amount, err := parseMoney(s.Locale, number)
 			switch {
 			case errors.Is(err, repo.ErrTooLarge):
 				err = fmt.Errorf("at most %s is possible", toShow(s, repo.MaxMoney))
@@ -66,10 +67,45 @@ func withoutCurrency(l Locale, text string) (string, error) {
 // needle returns what to search for: an amount without the company's currency, any other text unchanged.
 func (s *Session) needle(text string) string {
 	number, err := withoutCurrency(s.Locale, text)
-	if _, wrong := repo.ParseMoney(number); err != nil || wrong != nil {
+	if err != nil {
 		return text
 	}
-	return number
+	if _, err := repo.ParseMoney(number); err == nil {
+		return number
+	}
+	if amount, err := parseMoney(s.Locale, number); err == nil {
+		return amount.String()
+	}
+	return text
+}
+
+// parseMoney reads a number as repo.ParseMoney does, and as tables print it in the locale, with its digits and groups:
+// 1,23,456.50 in en-IN, ٨٬٤٥٠٫٥٠ in ar.
+func parseMoney(l Locale, text string) (repo.Money, error) {
+	amount, err := repo.ParseMoney(text)
+	if err == nil || errors.Is(err, repo.ErrTooLarge) {
+		return amount, err
+	}
+	unsigned, negative := strings.CutPrefix(strings.TrimSpace(text), "-")
+	unsigned = strings.Map(plainSpace, unsigned)
+	hundredths, wrong := strconv.ParseInt(strings.Map(digit, unsigned), 10, 64)
+	if wrong != nil || NewAmountFormat(l).number(uint64(hundredths)) != unsigned {
+		return 0, err
+	}
+	if negative {
+		hundredths = -hundredths
+	}
+	return repo.Money(hundredths), nil
+}
+
+// digit returns the ASCII digit for a digit of any script, and drops other characters.
+func digit(r rune) rune {
+	for _, block := range unicode.Nd.R16 {
+		if lo := rune(block.Lo); lo <= r && r <= rune(block.Hi) {
+			return '0' + (r-lo)%10
+		}
+	}
+	return -1
 }
 
 // currencyMarks returns the code of the company's currency and its symbols.
@@ -112,12 +148,12 @@ func spansAmount(s *Session, words []Word) int {
 		isMark := func(text string) bool {
 			return slices.ContainsFunc(marks, func(m string) bool { return strings.EqualFold(m, text) })
 		}
-		hasDecimals := strings.ContainsAny(texts[n-1], ".,")
+		hasDecimals := strings.ContainsAny(texts[n-1], ".,٫")
 		number, err := withoutCurrency(s.Locale, strings.Join(texts, " "))
 		if err != nil || !hasDecimals && !isMark(texts[0]) && !isMark(texts[n-1]) {
 			continue
 		}
-		if _, err := repo.ParseMoney(number); err == nil {
+		if _, err := parseMoney(s.Locale, number); err == nil {
 			return n
 		}
 	}

@@ -62,13 +62,17 @@ func (f AmountFormat) Decimal() string { return f.decimal }
 // Format returns the amount with sign, grouping, two decimals and currency: "1 200,50 €". Spaces are U+0020, so that
 // grep finds the printed text.
 func (f AmountFormat) Format(m repo.Money) string {
-	sign, hundredths := "", uint64(m)
 	if m < 0 {
-		sign, hundredths = "-", -hundredths
+		return "-" + f.before + f.number(-uint64(m)) + f.after
 	}
+	return f.before + f.number(uint64(m)) + f.after
+}
+
+// number returns hundredths as a number without currency: "1 200,50".
+func (f AmountFormat) number(hundredths uint64) string {
 	units := f.printer.Sprint(number.Decimal(hundredths / 100))
 	rest := f.printer.Sprint(number.Decimal(hundredths%100, number.MinIntegerDigits(2)))
-	return sign + f.before + strings.Map(plainSpace, units) + f.decimal + rest + f.after
+	return strings.Map(plainSpace, units) + f.decimal + rest
 }
 
 func plainSpace(r rune) rune {

@@ -55,3 +55,31 @@ func TestAmountAsPrinted(t *testing.T) {
 		t.Errorf("--fee 1 200: %+v, %v", in.values, err)
 	}
 }
+
+// What a table prints in any language and currency is read back, on a line without quotes too.
+func TestAmountOfAnyLocale(t *testing.T) {
+	s := farmSession(t)
+	s.Matrix["animal.feed"] = security.All
+	languages := []string{
+		"en", "en-IN", "en-ZA", "fr", "fr-CH", "de", "de-AT", "de-CH", "nl", "it", "es", "es-MX", "pt", "pt-BR", "da", "sv", "nb",
+		"fi", "pl", "cs", "hu", "ro", "bg", "el", "ru", "uk", "tr", "ar", "fa", "hi", "bn", "mr", "ne", "my", "ja", "zh", "ko",
+		"th", "he", "lv", "lt", "et", "sl", "hr", "ca", "eu", "ga", "is",
+	}
+	for _, s.Locale.Language = range languages {
+		for _, s.Locale.Currency = range []string{"EUR", "USD", "CHF", "JPY", "SEK", "INR", "TND", "XOF", "MAD", ""} {
+			for _, amount := range []repo.Money{0, 5, 120000, 845050, 123456789012, repo.MaxMoney} {
+				printed := NewAmountFormat(s.Locale).Format(amount)
+				if got, err := Amount.Parse(s, printed); err != nil || got != any(amount) {
+					t.Errorf("%s, %s: %q is read as %v, %v", s.Locale.Language, s.Locale.Currency, printed, got, err)
+				}
+				if in, err := parseLine(s, "animal add Dolly --fee "+printed+" Ian"); err != nil ||
+					Value[repo.Money](in, "fee") != amount {
+					t.Errorf("%s, %s: --fee %s Ian: %v", s.Locale.Language, s.Locale.Currency, printed, err)
+				}
+				if got, err := repo.ParseMoney(s.needle(printed)); err != nil || got != amount {
+					t.Errorf("%s, %s: %q is searched as %v, %v", s.Locale.Language, s.Locale.Currency, printed, got, err)
+				}
+			}
+		}
+	}
+}

@@ -85,8 +85,9 @@ func addContact(ctx context.Context, s *Session, in Input) (Output, error) {
 
 func updateContact(ctx context.Context, s *Session, in Input) (Output, error) {
 	id := Value[int64](in, "id")
-	c, err := s.DB.UpdateContact(ctx, id, changeOf(contactFields, in))
-	return done(contactFields, c, "contact", id, "updated"), named(err, "contact", id)
+	change, same := updateOf(contactFields, in)
+	c, err := s.DB.UpdateContact(ctx, id, change)
+	return updated(contactFields, c, "contact", id, *same), named(err, "contact", id)
 }
 
 // contactCustomerID is the kind of the ID of a customer to which the session may add a contact.

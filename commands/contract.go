@@ -141,9 +141,13 @@ func updateContract(ctx context.Context, s *Session, in Input) (Output, error) {
 	if err := givesAway(ctx, s, in); err != nil {
 		return Output{}, err
 	}
-	c, err := s.DB.UpdateContract(ctx, id, changeOf(contractFields, in))
-	out := done(contractFields, c, "contract", id, "updated")
-	return reached(out, c, in), named(err, "contract", id)
+	change, same := updateOf(contractFields, in)
+	c, err := s.DB.UpdateContract(ctx, id, change)
+	out := updated(contractFields, c, "contract", id, *same)
+	if !*same {
+		out = reached(out, c, in)
+	}
+	return out, named(err, "contract", id)
 }
 
 // givesAway asks before a sales collaborator moves their own contract to a customer of another collaborator, who may

@@ -124,7 +124,8 @@ func addCustomer(ctx context.Context, s *Session, in Input) (Output, error) {
 
 // updateCustomer changes a customer unless that makes it like another one.
 func updateCustomer(ctx context.Context, s *Session, in Input) (Output, error) {
-	id, change := Value[int64](in, "id"), changeOf(customerFields, in)
+	id := Value[int64](in, "id")
+	change, same := updateOf(customerFields, in)
 	var warnings []string
 	if makesAlike(change) {
 		was, err := s.DB.Customer(ctx, id)
@@ -136,7 +137,7 @@ func updateCustomer(ctx context.Context, s *Session, in Input) (Output, error) {
 		}
 	}
 	c, err := s.DB.UpdateCustomer(ctx, id, change)
-	out := done(customerFields, c, "customer", id, "updated")
+	out := updated(customerFields, c, "customer", id, *same)
 	out.Warnings = warnings
 	return out, named(err, "customer", id)
 }

@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"crm/repo"
@@ -50,7 +51,7 @@ func newLikenesses(was, c repo.Customer, alike []repo.Likeness) (lines []string,
 	for _, l := range alike {
 		l.Email = l.Email && c.Email != was.Email
 		l.Phone = l.Phone && c.Phone != was.Phone
-		if !l.IsStrong() && sameNames {
+		if !l.IsStrong() && (sameNames || !l.Names && !l.Typo) {
 			continue
 		}
 		strong = strong || l.IsStrong()
@@ -89,6 +90,43 @@ func unlikeOthers(ctx context.Context, s *Session, in Input, was repo.Customer, 
 		return nil, &worded{strings.Join(lines, "; "), "--force does it anyway", repo.ErrConflict}
 	}
 	return lines, nil
+}
+
+// compare notes which customers a change of many makes like others, or like each other.
+func (b *bulk) compare(ctx context.Context, s *Session, records Output) error {
+	var before, changed []repo.Customer
+	for _, row := range records.Rows {
+		stored := repo.Change{}
+		for i, c := range records.Columns {
+			stored[c.Name] = row[i]
+		}
+		id, _ := stored["id"].(int64)
+		was := after(repo.Customer{ID: id}, stored)
+		if c := after(was, b.changes[id]); !isAs(c, was) {
+			before, changed = append(before, was), append(changed, c)
+		}
+	}
+	alike, err := s.DB.LikeCustomers(ctx, changed)
+	if err != nil {
+		return err
+	}
+	for i, c := range changed {
+		lines, strong := newLikenesses(before[i], c, alike[i])
+		if b.strong = b.strong || strong; lines != nil {
+			b.alike = append(b.alike,
+				fmt.Sprintf("customer %d%s: %s", c.ID, inBrackets(c.CompanyName), lines[0]))
+		}
+	}
+	return nil
+}
+
+// inShort returns the first lines about customers that would be alike.
+func (b *bulk) inShort() []string {
+	if len(b.alike) <= mostLikenesses {
+		return b.alike
+	}
+	return append(slices.Clone(b.alike[:mostLikenesses]),
+		fmt.Sprintf("%s more would be like others", grouped(int64(len(b.alike)-mostLikenesses))))
 }
 
 // inLikeness names the similarities: "the same email and phone, and similar names".

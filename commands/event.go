@@ -217,11 +217,13 @@ func updateEvent(ctx context.Context, s *Session, in Input) (Output, error) {
 	if err != nil {
 		return Output{}, err
 	}
+	same := new(bool)
+	change[repo.Same] = same
 	e, err := s.DB.UpdateEvent(ctx, id, change)
 	if err != nil {
 		return Output{}, named(err, "event", id)
 	}
-	out := done(eventFields, e, "event", id, "updated")
+	out := updated(eventFields, e, "event", id, *same)
 	if in.Has("support-id") || in.Has("start-date") || in.Has("end-date") {
 		out.Warnings, err = bookedTwice(ctx, s, e)
 	}
@@ -231,12 +233,16 @@ func updateEvent(ctx context.Context, s *Session, in Input) (Output, error) {
 // assignEvent sets the support contact and warns if they have another event at an overlapping time (D9).
 func assignEvent(ctx context.Context, s *Session, in Input) (Output, error) {
 	id, support := Value[int64](in, "id"), Value[int64](in, "support-id")
-	e, err := s.DB.UpdateEvent(ctx, id, repo.Change{"support_id": support})
+	same := new(bool)
+	e, err := s.DB.UpdateEvent(ctx, id, repo.Change{"support_id": support, repo.Same: same})
 	if err != nil {
 		return Output{}, named(err, "event", id)
 	}
 	out := done(eventFields, e, "event", id, "assigned")
 	out.Message = fmt.Sprintf("event %d assigned to %v", id, deref(e.SupportContact))
+	if *same {
+		out.Message, out.Events = fmt.Sprintf("event %d is assigned to %v already", id, deref(e.SupportContact)), nil
+	}
 	if in.Has("force") {
 		return out, nil
 	}

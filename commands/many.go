@@ -98,6 +98,12 @@ func (m many) run(ctx context.Context, s *Session, in Input) (Output, error) {
 	if err != nil {
 		return Output{}, err
 	}
+	if m.noun == "customer" && !in.Has("force") {
+		err = batch.compare(ctx, s, records)
+	}
+	if err != nil {
+		return Output{}, err
+	}
 	return m.change(ctx, s, in, batch)
 }
 
@@ -114,7 +120,7 @@ func (m many) columns(in Input) (columns []string, err error) {
 			if in.Has(f.Name) {
 				columns = append(columns, name)
 			}
-		case in.Has(f.Name) && f.Name != "yes":
+		case in.Has(f.Name) && f.Name != "yes" && f.Name != "force":
 			return nil, usagef("--%s is for one %s: give its number", f.Name, m.noun)
 		}
 	}
@@ -151,7 +157,9 @@ type bulk struct {
 	columns  []string
 	changes  map[int64]repo.Change
 	previews []string
-	same     int // number of records that already have the new values
+	same     int      // number of records that already have the new values
+	alike    []string // a line for each customer that would be like others
+	strong   bool     // one of them would have the email or phone of another
 }
 
 // changes returns the change of each record whose values differ from the new ones.
@@ -240,30 +248,9 @@ func (m many) change(ctx context.Context, s *Session, in Input, b bulk) (Output,
 		out.Message = fmt.Sprintf("no %s changes", m.noun) + inBrackets(m.already(b))
 		return out, nil
 	}
-	how := repo.All
-	if in.Has("skip-refused") {
-		how = repo.Partly
-	}
-	if !in.Has("yes") {
-		tried, err := s.DB.ChangeMany(ctx, m.noun, b.changes, repo.Trial)
-		if err != nil {
-			return Output{}, err
-		}
-		would := fmt.Sprintf("%s would change", Plural(tried.Records, m.noun)) + inBrackets(m.already(b))
-		lines := slices.Concat([]string{would}, b.previews, m.more(len(b.changes)), m.reasons(s, tried))
-		if s.Confirm == nil {
-			return Output{}, usagef("%s of many needs --yes", m.update.Name)
-		}
-		if tried.Records == 0 {
-			return Output{}, m.refused(s, tried)
-		}
-		lines = append(lines, fmt.Sprintf("change %s?", Plural(tried.Records, m.noun)))
-		if err := s.Confirm(ctx, strings.Join(lines, "\n")); err != nil {
-			return Output{}, err
-		}
-		if len(tried.Refused) > 0 {
-			how = repo.Partly // the question listed them
-		}
+	how, err := m.ask(ctx, s, in, b)
+	if err != nil {
+		return Output{}, err
 	}
 	changed, err := s.DB.ChangeMany(ctx, m.noun, b.changes, how)
 	if err != nil {
@@ -274,8 +261,46 @@ func (m many) change(ctx context.Context, s *Session, in Input, b bulk) (Output,
 	}
 	out := m.answer(b, changed)
 	out.Message = fmt.Sprintf("%s updated", Plural(changed.Records, m.noun)) + inBrackets(m.already(b))
-	out.Warnings = m.reasons(s, changed)
+	if out.Warnings = m.reasons(s, changed); in.Has("yes") {
+		out.Warnings = append(out.Warnings, b.inShort()...)
+	}
 	out.Events = m.events(b, changed, in)
 	err = m.warnOfOverlaps(ctx, s, b, changed, &out)
 	return out, err
+}
+
+// ask shows what would change and asks, unless --yes is given.
+func (m many) ask(ctx context.Context, s *Session, in Input, b bulk) (how repo.Many, err error) {
+	if b.strong && (in.Has("yes") || !s.Typed) {
+		return how, &worded{
+			"nothing was changed: customers would have the email or phone of others",
+			strings.Join(append(b.inShort(), "--force does it anyway"), "\n"), repo.ErrConflict,
+		}
+	}
+	if how = repo.All; in.Has("skip-refused") {
+		how = repo.Partly
+	}
+	if in.Has("yes") {
+		return how, nil
+	}
+	tried, err := s.DB.ChangeMany(ctx, m.noun, b.changes, repo.Trial)
+	if err != nil {
+		return how, err
+	}
+	would := fmt.Sprintf("%s would change", Plural(tried.Records, m.noun)) + inBrackets(m.already(b))
+	lines := slices.Concat([]string{would}, b.previews, m.more(len(b.changes)), b.inShort(), m.reasons(s, tried))
+	switch {
+	case s.Confirm == nil:
+		return how, usagef("%s of many needs --yes", m.update.Name)
+	case tried.Records == 0:
+		return how, m.refused(s, tried)
+	}
+	lines = append(lines, fmt.Sprintf("change %s?", Plural(tried.Records, m.noun)))
+	if err := s.Confirm(ctx, strings.Join(lines, "\n")); err != nil {
+		return how, err
+	}
+	if len(tried.Refused) > 0 {
+		how = repo.Partly // the question listed them
+	}
+	return how, nil
 }

@@ -132,8 +132,10 @@ func addNote(ctx context.Context, s *Session, in Input) (Output, error) {
 
 func updateNote(ctx context.Context, s *Session, in Input) (Output, error) {
 	id := Value[int64](in, "id")
-	n, err := s.DB.UpdateNote(ctx, id, noteChange(in))
-	return done(noteFields, n, "note", id, "updated"), named(err, "note", id)
+	change, same := noteChange(in), new(bool)
+	change[repo.Same] = same
+	n, err := s.DB.UpdateNote(ctx, id, change)
+	return updated(noteFields, n, "note", id, *same), named(err, "note", id)
 }
 
 // noteChange returns the columns that the arguments and flags set. A due day is stored as a date, taken in the

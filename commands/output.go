@@ -16,6 +16,7 @@ type Output struct {
 	Columns  []Column // of Rows; nil if there are no records
 	Rows     [][]any  // a cell is nil, int64, int, bool, string, Date, time.Time, repo.Money or Nested
 	Single   bool     // one record: a JSON object instead of an array
+	Same     bool     // of an update: the record had these values already
 	Quiet    bool     // only formats for programs print the records; people read Message
 	Format   string   // default format of this answer; "" means the session's format
 	Text     string   // text for stdout, such as help

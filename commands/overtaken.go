@@ -19,7 +19,7 @@ func overtaking(t Table) Table {
 		}
 		t[i].Run = func(ctx context.Context, s *Session, in Input) (Output, error) {
 			out, err := c.Run(ctx, s, in)
-			if err != nil || !in.Has("id") {
+			if err != nil || !in.Has("id") || out.Same {
 				return out, err
 			}
 			warnings, err := replaced(ctx, s, c.Noun(), Value[int64](in, "id"))
@@ -34,11 +34,9 @@ func overtaking(t Table) Table {
 func replaced(ctx context.Context, s *Session, noun string, id int64) (warnings []string, err error) {
 	all, err := s.DB.RecentChanges(ctx, noun, id)
 	last := len(all) - 1
-	if err != nil || last < 1 || !isOf(all[last], s.Me.ID) || all[last].Action != "update" ||
-		all[last].ID == s.compared { // the update has changed nothing: the entry is an earlier one's
+	if err != nil || last < 1 || !isOf(all[last], s.Me.ID) || all[last].Action != "update" {
 		return nil, err
 	}
-	s.compared = all[last].ID
 	computed := func(column string) bool {
 		return slices.ContainsFunc(repo.ColumnsOfNoun(noun),
 			func(c repo.Column) bool { return c.Name == column && c.IsComputed() })

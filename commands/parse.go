@@ -4,6 +4,7 @@ package commands
 // the first one found. Faults in values are collected in one repo.Invalid.
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -178,25 +179,13 @@ func (b *binder) rest() int {
 	return slices.IndexFunc(b.bindings, func(g binding) bool { return g.kind.Rest })
 }
 
-// surplus returns the error for words after the last argument. If they follow a value, the hint is to quote it.
+// surplus returns the error for words after the last argument.
 func (b *binder) surplus(words []Word) error {
 	hint := "usage: " + b.command.Usage()
 	if _, ok := secretless[b.command.Name]; ok {
 		return usageHint(hint, "%s takes no password on the line: it is asked for without being shown", b.command.Name)
 	}
-	if n := len(b.bindings); n > 0 && b.end+1 == words[0].Start && !b.bindings[n-1].kind.IsSwitch() {
-		text, name := b.bindings[n-1].text, ""
-		// a hint shows at most this many bytes
-		for i := 0; i < len(words) && !words[i].IsFlag() && len(text) < 100; i++ {
-			text += " " + words[i].Value
-		}
-		if label := b.bindings[n-1].label; strings.HasPrefix(label, "--") {
-			name = label + " "
-		}
-		if len(text) < 100 {
-			hint = "a value with spaces needs quotes: " + name + Quote(text)
-		}
-	}
+	hint = cmp.Or(b.inQuotes(words), hint)
 	if name := strings.TrimLeft(words[0].Value, "–—"); name != words[0].Value {
 		hint = "a flag begins with two hyphens: --" + name
 	}

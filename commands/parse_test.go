@@ -162,17 +162,27 @@ func TestParseUsage(t *testing.T) {
 		"watch": {"watch needs COMMAND", "usage: watch [SECONDS] COMMAND"},
 		"animal delete 7 8": {
 			`animal delete has no use for "8"`,
-			"a value with spaces needs quotes: '7 8'",
+			"usage: animal delete ID [--yes]",
 		},
 		"animal delete 7 --yes 8": {`animal delete has no use for "8"`, "usage: animal delete ID [--yes]"},
-		"animal list --kind a cow b --mine": {
+		"animal list --search a cow b --mine": {
 			`animal list has no use for "cow"`,
-			"a value with spaces needs quotes: --kind 'a cow b'",
+			"a value with spaces needs quotes: --search 'a cow b'",
 		},
-		"animal list --kind=a cow": {
+		"animal list --search=a cow": {
 			`animal list has no use for "cow"`,
-			"a value with spaces needs quotes: --kind 'a cow'",
+			"a value with spaces needs quotes: --search 'a cow'",
 		},
+		"animal list --search a; animal list": {
+			`animal list has no use for "animal"`,
+			"a ; does not begin another command: write one command on a line",
+		},
+		"animal list --kind a cow": {
+			`animal list has no use for "cow"`,
+			"usage: animal list [--mine] [--kind KIND] [--search TEXT] [--columns COLUMN,…]",
+		},
+		"animal add Dolly Ian Wilmut": {`animal add has no use for "Wilmut"`, "a value with spaces needs quotes"},
+		"animal feed 7 5 tomorrow":    {`animal feed has no use for "tomorrow"`, "usage: animal feed ID AMOUNT [--on DATE]"},
 		"animal list --mine 7": {
 			`animal list has no use for "7"`,
 			"usage: animal list [--mine] [--kind KIND] [--search TEXT] [--columns COLUMN,…]",

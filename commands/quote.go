@@ -23,6 +23,41 @@ func Quote(value string) string {
 	return `"` + strings.NewReplacer(`"`, `\"`, `\`, `\\`).Replace(value) + `"`
 }
 
+// inQuotes returns a hint to quote the last value together with the words after it. It shows the quotes only if the
+// value is possible then and no other argument may be the one that lacks them. It returns "" if no value lacks quotes.
+func (b *binder) inQuotes(words []Word) string {
+	n := len(b.bindings)
+	if n == 0 || b.end+1 != words[0].Start || b.bindings[n-1].kind.IsSwitch() {
+		return ""
+	}
+	last, text, name := b.bindings[n-1], b.bindings[n-1].text, ""
+	// a hint shows at most this many bytes
+	for i := 0; i < len(words) && !words[i].IsFlag() && len(text) < 100; i++ {
+		if strings.HasSuffix(text, ";") {
+			return "a ; does not begin another command: write one command on a line"
+		}
+		text += " " + words[i].Value
+	}
+	if len(text) >= 100 || !b.fits(last.kind, text) {
+		return ""
+	}
+	if strings.HasPrefix(last.label, "--") {
+		name = last.label + " "
+	} else if n > 1 && !strings.HasPrefix(b.bindings[n-2].label, "--") &&
+		b.fits(b.bindings[n-2].kind, b.bindings[n-2].text+" "+last.text) {
+		return "a value with spaces needs quotes"
+	}
+	return "a value with spaces needs quotes: " + name + Quote(text)
+}
+
+// fits reports whether a text is a possible value of the kind. A number and more words are no name of a record.
+func (b *binder) fits(kind Kind, text string) bool {
+	_, err := kind.Parse(b.session, text)
+	first, _, _ := strings.Cut(text, " ")
+	_, isWord := ID.Parse(b.session, first)
+	return err == nil || isWord != nil && kind.refers(text)
+}
+
 const byteOrderMark = "\ufeff"
 
 // FirstLine returns the first line of a text, such as a password file, without its line end and without the byte order

@@ -33,6 +33,13 @@ func changeOf[T any](fields []Field[T], in Input) repo.Change {
 	return change
 }
 
+// updateOf returns the change of changeOf, and whether the update that writes it has changed no value.
+func updateOf[T any](fields []Field[T], in Input) (change repo.Change, same *bool) {
+	change, same = changeOf(fields, in), new(bool)
+	change[repo.Same] = same
+	return change, same
+}
+
 // counted returns the number of a list's records for people: "1,204"; "more than 10,000" if counting stopped there; ""
 // if it is unknown.
 func counted(n int64) string {
@@ -61,6 +68,16 @@ func done[T any](fields []Field[T], row T, noun string, id int64, what string) O
 	out.Quiet = true
 	out.Message = fmt.Sprintf("%s %d %s", noun, id, what)
 	out.Events = []Event{happened(noun, id, what)}
+	return out
+}
+
+// updated returns the Output of an update. same means that the record had these values already: no event is reported.
+func updated[T any](fields []Field[T], row T, noun string, id int64, same bool) Output {
+	out := done(fields, row, noun, id, "updated")
+	if out.Same = same; same {
+		out.Message = fmt.Sprintf("%s %d has these values already: nothing changed", noun, id)
+		out.Events = nil
+	}
 	return out
 }
 

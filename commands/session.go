@@ -52,7 +52,6 @@ type Session struct {
 
 	signer   *security.Signer // of Me's database session; nil when signed out
 	watching bool             // watch is running; its lists are not exports
-	compared int64            // ID of the trail's entry of the last update that was compared with others' changes
 }
 
 // A SecretRequest describes how to read a password or a code: from File if it is set, else from CRM_PASSWORD or

@@ -115,8 +115,9 @@ func listUsers(ctx context.Context, s *Session, in Input) (Output, error) {
 func updateUser(ctx context.Context, s *Session, in Input) (Output, error) {
 	id := Value[int64](in, "id")
 	return reassigning(ctx, s, in, func(r *repo.Reassignment) (Output, error) {
-		u, err := s.DB.UpdateUser(ctx, id, changeOf(userFields, in), r)
-		return done(userFields, u, "user", id, "updated"), err
+		change, same := updateOf(userFields, in)
+		u, err := s.DB.UpdateUser(ctx, id, change, r)
+		return updated(userFields, u, "user", id, *same), err
 	})
 }
 

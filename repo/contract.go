@@ -126,7 +126,7 @@ func (db *DB) AddContract(ctx context.Context, c Change) (Contract, error) {
 // UpdateContract writes the given columns in one transaction: contact, customer and total first, then the payment that
 // results in the given remaining_amount, then the status.
 func (db *DB) UpdateContract(ctx context.Context, id int64, c Change) (Contract, error) {
-	values, touched, v := c.given(), []bool{true, true}, version{id, c.seenAt()}
+	values, touched, v := c.given(), []bool{true, true}, c.of(id)
 	var after []step
 	if remaining, ok := values["remaining_amount"]; ok {
 		entry := squirrel.Select("id").Column("remaining_amount - ?", remaining).From("contracts").

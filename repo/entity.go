@@ -14,27 +14,38 @@ import (
 
 // A Change maps columns of an entity to their new values. nil and an empty text become NULL. A pointer stands for its
 // value; a nil pointer leaves the column as it is. Under Seen it may hold the updated_at of the record that the caller
-// has read: if the record was changed since, the change fails with ErrConflict.
+// has read: if the record was changed since, the change fails with ErrConflict. Under Same it may hold a *bool: an
+// update sets it to whether the record had these values already.
 type Change map[string]any
 
-// Seen is the key of a Change that is no column.
-const Seen = "seen"
+// Seen and Same are the keys of a Change that are no columns.
+const (
+	Seen = "seen"
+	Same = "same"
+)
 
 // given returns the values that the change holds for columns, by column.
 func (c Change) given() map[string]any {
 	values := map[string]any{}
 	for column, v := range c {
+		if column == Seen || column == Same {
+			continue
+		}
 		if p := reflect.ValueOf(v); p.Kind() == reflect.Pointer {
 			if p.IsNil() {
 				continue
 			}
 			v = p.Elem().Interface()
 		}
-		if column != Seen {
-			values[column] = v
-		}
+		values[column] = v
 	}
 	return values
+}
+
+// of returns the record with the ID in the state that the change expects.
+func (c Change) of(id int64) version {
+	same, _ := c[Same].(*bool)
+	return version{id, c.seenAt(), same}
 }
 
 // seenAt returns the timestamp under Seen, or nil.

@@ -14,7 +14,7 @@ import (
 
 // mayCall are the functions that the app role may execute: all of them.
 const mayCall = `
-crm.add_many(regclass,jsonb)
+crm.add_many(regclass,jsonb,text[])
 crm.admits(crm.identity,bigint,bigint[])
 crm.blockers(integer)
 crm.change_many(text,regclass,jsonb,boolean,boolean)
@@ -58,6 +58,7 @@ crm.payable(bigint)
 crm.reach(text[])
 crm.reached(text[])
 crm.refuse_program(integer,text)
+crm.rejudged(text)
 crm.requested_id()
 crm.require_mfa(text,boolean)
 crm.reset_password(bigint,integer,integer,integer,bytea,bytea)

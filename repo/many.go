@@ -93,6 +93,11 @@ func inJSON(db *DB, e stored, c Change) (map[string]any, error) {
 			values["first_at"] = "now"
 		}
 	}
+	return asJSON(values), nil
+}
+
+// asJSON makes the values of columns such that JSON has them as PostgreSQL reads them.
+func asJSON(values map[string]any) map[string]any {
 	for column, v := range values {
 		switch v := v.(type) {
 		case []byte:
@@ -103,7 +108,7 @@ func inJSON(db *DB, e stored, c Change) (map[string]any, error) {
 			values[column] = arrayText(v)
 		}
 	}
-	return values, nil
+	return values
 }
 
 // arrayText returns numbers as PostgreSQL writes an array.

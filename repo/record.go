@@ -3,6 +3,7 @@ package repo
 import (
 	"context"
 	"errors"
+	"reflect"
 	"time"
 
 	"github.com/Masterminds/squirrel"
@@ -82,13 +83,14 @@ func (e entity[T]) update(ctx context.Context, db *DB, id int64, c Change, befor
 	if len(values) == 0 {
 		values["deleted_at"] = squirrel.Expr("deleted_at") // changes nothing, but row policies check it as an update
 	}
-	return e.change(ctx, db, version{id, c.seenAt()}, values, before, nil)
+	return e.change(ctx, db, c.of(id), values, before, nil)
 }
 
 // A version is a record in the state that a user has read. Without seen it is the current state.
 type version struct {
 	id   int64
 	seen *time.Time // its updated_at
+	same *bool      // set to whether an update has changed no value, unless nil
 }
 
 // unchanged is the condition that no other transaction has changed the record since it was read.
@@ -109,7 +111,11 @@ func (e entity[T]) change(
 	ctx context.Context, db *DB, v version, values map[string]any, before, after []step,
 ) (T, error) {
 	var steps []step
+	var was []T
 	touched, current := true, true
+	if v.same != nil {
+		steps = append(steps, step{e.live(v.id), collect(&was, e.row(db))})
+	}
 	if v.seen != nil {
 		steps = append(steps, step{query: v.lock(e.table)})
 	}
@@ -132,6 +138,9 @@ func (e entity[T]) change(
 		return *new(T), say(ErrConflict, "somebody else has changed it meanwhile: nothing was saved")
 	case !touched:
 		return *new(T), ErrDenied
+	}
+	if v.same != nil {
+		*v.same = len(was) == 1 && reflect.DeepEqual(was[0], record)
 	}
 	return record, nil
 }

@@ -22,6 +22,7 @@ var boxPromises = map[string]func(*testing.T){
 	"what one user saw is not offered to other":  boxForgets,
 	"views, and the values that they wait for":   boxViews,
 	"people who are free first, deleted records": boxFit,
+	"contracts on which the command can work":    boxContracts,
 }
 
 // offers types a line and waits for the box to contain the rows, in this order; then it empties the line.

@@ -13,7 +13,7 @@ import (
 // An open prompt survives the promotion of a standby after its primary died: the user stays signed in, and all
 // acknowledged writes are stored.
 func TestPromptFailover(t *testing.T) {
-	crmBinary = buildCRM(t)
+	crmBinary = build(t, "crm")
 	c := pgtest.StartCluster(t)
 	w, err := fillWarehouse(func(database string) string {
 		return fmt.Sprintf("postgres://postgres@/%s?host=%[2]s,%[2]s&port=1,2&target_session_attrs=read-write",

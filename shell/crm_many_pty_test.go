@@ -12,6 +12,7 @@ var manyPromises = map[string]func(*testing.T){
 	"tab completes conditions":           manyConditions,
 	"a change of many is shown and asks": manyUpdates,
 	"a duplicate customer asks":          manyDuplicates,
+	"a change of many names duplicates":  manyAlike,
 }
 
 func manyConditions(t *testing.T) {
@@ -95,4 +96,24 @@ func manyDuplicates(t *testing.T) {
 	d.said(since, fmt.Sprintf("customer %d", count+1))
 	d.idle()
 	d.run("customer duplicates", "no rows")
+}
+
+func manyAlike(t *testing.T) {
+	d := sit(t, deskConfig{login: "admin"})
+	const line = `customer update --where "id <= 3" --email lou@bouzin.example`
+	count := d.number("select count(*) from audit")
+	since := len(d.output())
+	d.send(line + "\r")
+	d.said(since, "[y/N]")
+	inOrder(t, plainly(d.output()[since:]), "2 customers would change (1 already so)",
+		"customer 3 (Quick & Daughters Ltd): customer 1 Cool Startup LLC (Kevin Casey)",
+		"change 2 customers? [y/N]")
+	d.send("\r")
+	d.said(since, "cancelled")
+	d.idle()
+	if d.number("select count(*) from audit") != count {
+		t.Error("something was changed without a yes")
+	}
+	d.run(line+" --yes", "error: nothing was changed", "--force does it anyway")
+	d.run(line+" --yes --force", "2 customers updated (1 already so)")
 }

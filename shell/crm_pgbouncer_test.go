@@ -45,7 +45,7 @@ func TestProgramsThroughPgBouncer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	crm, database := buildCRM(t), pgtest.Database(t, stock)
+	crm, database := build(t, "crm"), pgtest.Database(t, stock)
 	address, stop, err := pgtest.StartPgBouncer("crm_app", 2,
 		"server_reset_query = DISCARD ALL", "server_reset_query_always = 1")
 	if err != nil {

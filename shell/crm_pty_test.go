@@ -29,7 +29,7 @@ import (
 
 // TestConversation runs them all: the groups one after the other, the tests of each side by side.
 func TestConversation(t *testing.T) {
-	crmBinary = buildCRM(t, "-race")
+	crmBinary = build(t, "crm", race()...)
 	for _, g := range []struct {
 		name     string
 		promises map[string]func(*testing.T)
@@ -58,14 +58,23 @@ func TestConversation(t *testing.T) {
 // crmBinary is the program that TestConversation built.
 var crmBinary string
 
-func buildCRM(t testing.TB, flags ...string) string {
+// build builds a program of the module.
+func build(t testing.TB, name string, flags ...string) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "crm")
-	args := append(append([]string{"build"}, flags...), "-o", path, "crm")
-	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
+	path := filepath.Join(t.TempDir(), filepath.Base(name))
+	args := append([]string{"build", "-o", path}, flags...)
+	if out, err := exec.Command("go", append(args, name)...).CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
 	return path
+}
+
+// race returns the flag of the race detector if the test has it: what a terminal shows is tried with it then.
+func race() []string {
+	if pgtest.Race() {
+		return []string{"-race"}
+	}
+	return nil
 }
 
 // A warehouse is a server with a database to copy, filled with the demo's data.

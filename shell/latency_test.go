@@ -24,7 +24,7 @@ import (
 // BenchmarkKeystroke takes the time from a key to its line on the screen, while a customer's number is completed, and
 // first in psql, which completes nothing by itself. x-psql is the ratio of the medians in one run.
 func BenchmarkKeystroke(b *testing.B) {
-	bin := buildCRM(b)
+	bin := build(b, "crm")
 	var psql time.Duration
 	b.Run("psql", func(b *testing.B) {
 		w, err := shared()
@@ -88,7 +88,7 @@ func reportKeys(b *testing.B, took []time.Duration, written int) (median time.Du
 
 // BenchmarkIdle measures the program while no key is pressed, with the box open, after a sign-in that took 64 MiB.
 func BenchmarkIdle(b *testing.B) {
-	d := sit(b, deskConfig{login: "sales1", bin: buildCRM(b), env: []string{
+	d := sit(b, deskConfig{login: "sales1", bin: build(b, "crm"), env: []string{
 		"CRM_PASSWORD_MEMORY_MIB=64", "CRM_PASSWORD_ITERATIONS=3",
 	}})
 	d.send("customer get ")
@@ -109,7 +109,7 @@ func BenchmarkMemory(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	d := sit(b, deskConfig{login: "sales1", bin: buildCRM(b)})
+	d := sit(b, deskConfig{login: "sales1", bin: build(b, "crm")})
 	d.do(100)
 	before := d.usage()
 	d.do(commands)

@@ -165,7 +165,8 @@ func (f readFunc) Read(b []byte) (int, error) { return f(b) }
 // has ended meanwhile. The line is kept.
 func TestLockedConversation(t *testing.T) {
 	clock := newWallClock(t)
-	d := sit(t, deskConfig{login: "sales1", bin: buildDemo(t, "shelldemo"), env: []string{"DEMO_CLOCK=" + clock.file}})
+	bin := build(t, "crm/shell/internal/shelldemo", race()...)
+	d := sit(t, deskConfig{login: "sales1", bin: bin, env: []string{"DEMO_CLOCK=" + clock.file}})
 	live := func() int {
 		return d.number(
 			`select count(*) from session s left join session_use u on u.session_id = s.id

@@ -9,7 +9,7 @@ import (
 
 // An idle prompt does not keep the memory that its sign-in took: here 256 MiB, to raise the cost of the password.
 func TestPromptGivesMemoryBack(t *testing.T) {
-	d := sit(t, deskConfig{bin: buildCRM(t), login: "sales1", env: []string{
+	d := sit(t, deskConfig{bin: build(t, "crm"), login: "sales1", env: []string{
 		"CRM_PASSWORD_MEMORY_MIB=256", "CRM_PASSWORD_ITERATIONS=3",
 	}})
 	const most = 128 << 20

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -39,16 +38,6 @@ type consoleConfig struct {
 	cols, rows uint16
 	env        []string
 	args       []string // of a program that runs the demo, "$DEMO"
-}
-
-// buildDemo builds a demo once for all tests, with the race detector.
-func buildDemo(t testing.TB, name string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), name)
-	if out, err := exec.Command("go", "build", "-race", "-o", path, "./internal/"+name).CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
-	return path
 }
 
 func openConsole(t testing.TB, demo string, c consoleConfig) *console {

@@ -15,7 +15,7 @@ import (
 )
 
 func TestLine(t *testing.T) {
-	demo := buildDemo(t, "linedemo")
+	demo := build(t, "crm/shell/internal/linedemo", race()...)
 	for name, test := range map[string]func(*testing.T, string){
 		"ctrl-c discards the line":            testDiscard,
 		"ctrl-d ends on an empty line only":   testEOF,

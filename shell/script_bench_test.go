@@ -30,7 +30,7 @@ func BenchmarkScript(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	r := scripted{b, w, b.TempDir(), buildCRM(b)}
+	r := scripted{b, w, b.TempDir(), build(b, "crm")}
 	r.psql("create table plain (id bigint generated always as identity primary key, company_name text, " +
 		"full_name text, email text)")
 	added := 0

@@ -51,7 +51,7 @@ func TestSoak(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := soak{t: t, r: rand.New(rand.NewPCG(seed, 1)), w: w, bin: buildCRM(t, "-race")}
+	s := soak{t: t, r: rand.New(rand.NewPCG(seed, 1)), w: w, bin: build(t, "crm", race()...)}
 	s.sit()
 	restarts, rounds := 0, 0
 	nextRestart := time.Now().Add(15 * time.Second)

@@ -39,8 +39,9 @@ func (p place) log() string  { return filepath.Join(p.dir, "log") }
 func locate(dir string) (place, error) {
 	p := place{dir: dir, home: dir}
 	note := filepath.Join(dir, locationFile)
-	if elsewhere, err := os.ReadFile(note); err == nil {
-		p.home = strings.TrimSpace(string(elsewhere))
+	noted, _ := os.ReadFile(note)
+	if elsewhere := strings.TrimSpace(string(noted)); elsewhere != "" {
+		p.home = elsewhere
 	}
 	var err error
 	if p.account, err = serverAccount(p.data()); err != nil {
@@ -65,7 +66,18 @@ func locate(dir string) (place, error) {
 		return p, fmt.Errorf("user %s cannot reach %s: set embedded.dir to a directory it can reach", p.account.name,
 			p.home)
 	}
-	return p, os.WriteFile(note, []byte(p.home+"\n"), 0o600)
+	if text := p.home + "\n"; text != string(noted) {
+		return p, replaceFile(note, text)
+	}
+	return p, nil
+}
+
+// replaceFile writes a file as a whole: if that fails or is interrupted, the former one remains.
+func replaceFile(path, text string) error {
+	if err := os.WriteFile(path+".new", []byte(text), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
 }
 
 // shelter returns the home of dir's server in a place that the account can reach. For a temporary dir that is a

@@ -136,11 +136,25 @@ func TestDirBehindAClosedOne(t *testing.T) {
 		t.Errorf("the data of %s is in %s", dir, p.home)
 	}
 	mustClose(t, s)
-	s = mustStart(t, dir)
-	if got := value(t, s, "select id from kept"); got != "1" {
-		t.Errorf("kept %q", got)
+	note := filepath.Join(dir, locationFile)
+	before, _ := os.Stat(note)
+	kept := func() {
+		s = mustStart(t, dir)
+		if got := value(t, s, "select id from kept"); got != "1" {
+			t.Errorf("kept %q", got)
+		}
+		mustClose(t, s)
 	}
-	mustClose(t, s)
+	kept()
+	if before != nil {
+		if after, err := os.Stat(note); err != nil || !os.SameFile(before, after) {
+			t.Error("the place is noted again at each start", err)
+		}
+		if err := os.WriteFile(note, nil, 0o600); err != nil { // as on a full disk
+			t.Fatal(err)
+		}
+		kept()
+	}
 	if err := Remove(dir); err != nil {
 		t.Error(err)
 	}

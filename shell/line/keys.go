@@ -90,7 +90,10 @@ func (l *Reader) actions() map[string]func() {
 }
 
 // clear clears the window. Then go-prompt draws the line in the first row.
-func (l *Reader) clear() { _, _ = l.c.Out.WriteString("\x1b[2J\x1b[H") }
+func (l *Reader) clear() {
+	_, _ = l.c.Out.WriteString("\x1b[2J\x1b[H")
+	l.ui.screen.forget()
+}
 
 // nextKey waits for a key and returns text, the code of an action, or a key for the widget.
 func (l *Reader) nextKey() string {

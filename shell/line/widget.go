@@ -200,44 +200,42 @@ func window(l *Reader) *prompt.WinSize {
 	return &prompt.WinSize{Row: 1<<16 - 1, Col: uint16(l.cols)}
 }
 
-// A screen is the prompt.ConsoleWriter. It writes less than go-prompt asks for: a colour only before something is drawn
-// with it, and rows below the line are scrolled into the window once. The cursor is not hidden, because a drawing is
-// one write.
+// A screen is the prompt.ConsoleWriter: it hands to its drawing what go-prompt draws. Rows below the line are scrolled
+// into the window once. The cursor is not hidden, because a drawing is one write.
 type screen struct {
 	prompt.ConsoleWriter
-	l       *Reader
-	skip    int  // columns of a too long line that are not written
-	ink     ink  // that go-prompt has set
-	written *ink // nil: unknown
-	room    int  // rows that the window has below the first one of the line
-	down    int  // rows that go-prompt scrolls
+	drawing
+	l    *Reader
+	skip int // columns of a too long line that are not written
+	room int // rows that the window has below the first one of the line
+	down int // rows that go-prompt scrolls
 }
 
-// An ink is the colours of what is drawn next.
-type ink struct {
-	fg, bg prompt.Color
-	bold   bool
+// forget is called when something else may have changed the window.
+func (s *screen) forget() {
+	s.drawing.forget()
+	s.room = 0
 }
-
-// forget is called when another program may have changed the window.
-func (s *screen) forget() { s.written, s.room = nil, 0 }
 
 // HideCursor is go-prompt's first call to draw the line.
-func (s *screen) HideCursor() { s.skip = s.l.columnsAbove() }
+func (s *screen) HideCursor() {
+	s.skip = s.l.columnsAbove()
+	s.begin(s.l.cols, s.skip == 0)
+}
 
 // ShowCursor is go-prompt's last call to draw the line.
 func (s *screen) ShowCursor() { s.skip = 0 }
 
 // Flush leaves the terminal in the colour that go-prompt has set.
 func (s *screen) Flush() error {
-	s.color()
+	s.ConsoleWriter.WriteRaw(s.flush())
 	return s.ConsoleWriter.Flush()
 }
 
 func (s *screen) WriteStr(text string) {
-	s.color()
 	if body, last := strings.CutSuffix(text, "\n"); last { // the final line, which stays on the screen
-		s.ConsoleWriter.WriteStr(body + s.l.why.mark() + "\n")
+		s.write(body + s.l.why.mark())
+		s.newLine()
 		return
 	}
 	for s.skip > 0 && text != "" {
@@ -245,19 +243,21 @@ func (s *screen) WriteStr(text string) {
 		s.skip -= runewidth.RuneWidth(r)
 		text = text[size:]
 	}
-	s.ConsoleWriter.WriteStr(text)
+	s.write(text)
 }
 
+// WriteRaw is called with a line feed where a row is full.
 func (s *screen) WriteRaw(data []byte) {
-	s.color()
-	s.ConsoleWriter.WriteRaw(data)
+	for range data {
+		s.newLine()
+	}
 }
 
-// EraseDown fills with the colour.
-func (s *screen) EraseDown() {
-	s.color()
-	s.ConsoleWriter.EraseDown()
-}
+func (s *screen) EraseDown()           { s.eraseDown() }
+func (s *screen) CursorUp(n int)       { s.move(-n, 0) }
+func (s *screen) CursorDown(n int)     { s.move(n, 0) }
+func (s *screen) CursorForward(n int)  { s.move(0, n) }
+func (s *screen) CursorBackward(n int) { s.move(0, -n) }
 
 // ScrollDown is called once for each row of the box, and then ScrollUp as often.
 func (s *screen) ScrollDown() { s.down++ }
@@ -271,32 +271,30 @@ func (s *screen) ScrollUp() {
 	if row+rows <= s.room {
 		return
 	}
-	s.color()
 	s.room = row + rows
-	s.WriteRawStr(strings.Repeat("\x1bD", rows) + strings.Repeat("\x1bM", rows))
+	s.makeRoom(rows)
 }
 
-func (s *screen) SetColor(fg, bg prompt.Color, bold bool) { s.ink = ink{fg, bg, bold} }
+// SetColor sets the ink. Without colours, the selected row, the only bold one, is in reverse video.
+func (s *screen) SetColor(fg, bg prompt.Color, bold bool) {
+	s.ink = ink{reverse: bold}
+	if s.l.c.Color {
+		s.ink = ink{fg: foreground(fg), bg: foreground(bg), bold: bold}
+		if s.ink.bg > 0 {
+			s.ink.bg += 10
+		}
+	}
+}
 
-// color writes the ink, unless it was written last. Without colours, the selected row, the only bold one, is in reverse
-// video.
-func (s *screen) color() {
-	now := s.ink
-	if !s.l.c.Color {
-		now = ink{bold: now.bold}
-	}
-	if s.written != nil && *s.written == now {
-		return
-	}
-	s.written = &now
+// foreground returns the parameter of SGR for a colour: go-prompt counts the dark ones from 1, the bright ones from 9.
+func foreground(c prompt.Color) int {
 	switch {
-	case now == ink{}:
-		s.WriteRawStr("\x1b[m")
-	case !s.l.c.Color:
-		s.WriteRawStr("\x1b[7m")
-	default:
-		s.ConsoleWriter.SetColor(now.fg, now.bg, now.bold)
+	case c == prompt.DefaultColor:
+		return 0
+	case c < prompt.DarkGray:
+		return 30 + int(c-prompt.Black)
 	}
+	return 90 + int(c-prompt.DarkGray)
 }
 
 // ClearTitle does nothing, so that the window keeps its title.

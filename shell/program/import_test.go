@@ -12,8 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime/debug"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -171,16 +169,6 @@ func memory(t *testing.T, crm *exec.Cmd, line string) (bytes int64, words string
 	return bytes << 10, said.String()
 }
 
-// bound is the memory that many rows may take where few take so much: a percentage of it, half as much again with the
-// race detector, whose shadow memory grows with all memory that was ever used.
-func bound(few, percent int64) int64 {
-	info, _ := debug.ReadBuildInfo()
-	if info != nil && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
-		percent += percent / 2
-	}
-	return few * percent / 100
-}
-
 // TestImportMemory imports many bad rows: the counts are exact, the report is short, and memory does not grow.
 func TestImportMemory(t *testing.T) {
 	keyset, err := demo()
@@ -204,7 +192,7 @@ func TestImportMemory(t *testing.T) {
 		if first == 0 {
 			first = used
 		}
-		if used > bound(first, 125) {
+		if used > first*125/100 {
 			t.Errorf("%d rows take %d MiB, the fewest %d MiB", count, used>>20, first>>20)
 		}
 		kept, err := os.ReadFile(file + ".rejected.csv")
@@ -241,7 +229,7 @@ func TestExportMemory(t *testing.T) {
 				first[format] = used
 			}
 			t.Logf("%s × %d: %d MiB", format, times, used>>20)
-			if used > bound(first[format], 120) {
+			if used > first[format]*120/100 {
 				t.Errorf("%s: × %d takes %d MiB, few customers %d MiB", format, times, used>>20, first[format]>>20)
 			}
 		}

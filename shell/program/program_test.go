@@ -23,9 +23,15 @@ import (
 	"crm/seed"
 )
 
-// The tests run the real program: the test binary is crm if it is started by that name.
+// The tests run the real program: the test binary is crm if it is started by that name. With the race detector it would
+// take five times as long, so crm is the same test binary without it then; package shell runs the program in a terminal
+// with it.
 func TestMain(m *testing.M) {
-	testscript.Main(atTheTop{m}, map[string]func(){"crm": func() { os.Exit(Main(schemaSQL())) }})
+	program := map[string]func(){"crm": func() { os.Exit(Main(schemaSQL())) }}
+	if pgtest.Race() {
+		program = nil
+	}
+	testscript.Main(atTheTop{m}, program)
 }
 
 // atTheTop runs the tests in the top directory of the repository, with a server.
@@ -35,7 +41,29 @@ func (a atTheTop) Run() int {
 	if err := os.Chdir(filepath.Join("..", "..")); err != nil {
 		panic(err)
 	}
+	if pgtest.Race() {
+		dir, err := os.MkdirTemp("", "crm-program-")
+		if err != nil {
+			panic(err)
+		}
+		defer func() { _ = os.RemoveAll(dir) }()
+		buildCRM(dir)
+	}
 	return pgtest.Main(a.m)
+}
+
+// buildCRM builds crm in a directory, which becomes the first of PATH.
+func buildCRM(dir string) {
+	args := []string{"test", "-c", "-vet=off", "-o", filepath.Join(dir, "crm")}
+	if mode := testing.CoverMode(); mode != "" {
+		args = append(args, "-cover", "-covermode="+mode)
+	}
+	if out, err := exec.Command("go", append(args, "./shell/program")...).CombinedOutput(); err != nil {
+		panic(fmt.Sprintf("build: %v\n%s", err, out))
+	}
+	if err := os.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH")); err != nil {
+		panic(err)
+	}
 }
 
 // schemaSQL returns the text of schema.sql, which the program proper embeds.

@@ -12,6 +12,8 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"syscall"
@@ -112,6 +114,12 @@ func sweep() {
 			_ = embedded.Remove(dir)
 		}
 	}
+}
+
+// Race reports whether the test program was built with the race detector.
+func Race() bool {
+	info, _ := debug.ReadBuildInfo()
+	return info != nil && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
 
 // URL returns the superuser's connection string of database.

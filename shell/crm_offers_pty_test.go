@@ -1,0 +1,59 @@
+//go:build linux
+
+package shell
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// boxContracts: the box offers the contracts of the user on which the command can work, the newest first, and after a
+// contract was used by a successful command, that one first.
+func boxContracts(t *testing.T) {
+	d := sit(t, deskConfig{login: "sales1", rows: 30})
+	const unpaid = " from contract where status = 'signed' and sales_id = 3 and remaining_amount > 0"
+	paid := d.text("select min(id)::text" + unpaid)
+	d.run("contract pay "+paid+" "+d.text("select remaining_amount::text"+unpaid+" order by id limit 1"), "left to pay")
+	for line, fit := range map[string]string{
+		"contract sign ":           "status in ('to_send', 'pending')",
+		"contract cancel ":         "status in ('to_send', 'pending')",
+		"contract pay ":            "status = 'signed' and remaining_amount > 0",
+		"contract finish ":         "status = 'signed' and remaining_amount = 0",
+		"event add --contract-id ": "status = 'signed'",
+		"event add --contract-id=": "status = 'signed'",
+	} {
+		own := " and (sales_id = 3 or exists (select from customer c where c.id = customer_id and c.sales_id = 3))"
+		want := strings.Fields(d.text("select string_agg(id::text, ' ' order by (id = $1::bigint) desc, id desc) from contract where "+
+			"deleted_at is null and "+fit+own, paid))
+		if want = want[:min(len(want), 8)]; len(want) == 0 {
+			t.Fatalf("no contract for %q", line)
+		}
+		d.send(line)
+		d.until(line+strings.Join(want, " "), func() bool {
+			return slices.Equal(firstWords(d.below(), len(want)), want)
+		})
+		if n := len(firstWords(d.below(), 9)); n > len(want) && len(want) < 8 {
+			t.Errorf("%q offers more than %v:\n%s", line, want, d.below())
+		}
+		d.clean()
+	}
+	// What a refused command names was not used.
+	newest := d.text("select max(id)::text from contract where deleted_at is null")
+	other := d.text("select min(id)::text from contract where deleted_at is null and id <> $1::bigint", paid)
+	d.run("contract finish "+other, "error")
+	d.offers("contract get ", paid+"  ", newest+"  ")
+	d.run("contract get "+other, "TOTAL AMOUNT")
+	d.offers("contract get ", other+"  ", paid+"  ", newest+"  ")
+	d.offers("customer get ", "30  ", "29  ") // IDs of another kind
+}
+
+// firstWords returns the numbers at the beginning of the first lines of a box.
+func firstWords(box string, most int) (words []string) {
+	for line := range strings.Lines(box) {
+		if f := strings.Fields(line); len(f) > 1 && strings.Trim(f[0], "0123456789") == "" && len(words) < most {
+			words = append(words, f[0])
+		}
+	}
+	return words
+}
