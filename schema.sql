@@ -771,6 +771,35 @@ language sql stable security definer set search_path = :"schema", pg_temp as $$
 	from collaborator c where c.id = (select (me(true)).id)
 $$;
 
+-- Returns judged() of one action, for functions that run for each row. The rows of a statement share a judgement for up
+-- to a second by the wall clock, while the snapshot is the same: what another transaction commits, such as the end of
+-- the session, counts at once. It is kept in a setting with a MAC over all that it holds for, and only the owner reads
+-- the key. A row is not accepted on that alone: its policy compares its session with a judgement that the statement has
+-- made itself. All parts of the message but the last have a fixed length.
+create function rejudged(action text) returns identity
+language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
+declare
+	slot    text := 'crm.judged.' || action;
+	kept    text := current_setting(slot, true); -- the MAC and the judgement
+	key     bytea := (select s.value from secret s where s.name = 'judgement');
+	message bytea := key || timestamptz_send(statement_timestamp())
+		|| timestamptz_send(date_trunc('second', clock_timestamp()))
+		|| sha256(convert_to(concat_ws(' ', action, pg_current_snapshot(), pg_current_xact_id_if_assigned()), 'UTF8'))
+		|| sha256(convert_to(coalesce(current_setting('crm.token', true), ''), 'UTF8'));
+	who     identity;
+begin
+	if length(kept) > 64 and sha256(convert_to(left(kept, 64), 'UTF8')) = sha256(convert_to(encode(
+		sha256(key || sha256(message || convert_to(substr(kept, 65), 'UTF8'))), 'hex'), 'UTF8')) then
+		return substr(kept, 65)::identity;
+	end if;
+	who := identify(false, false, array[action]);
+	if who.reach is not null then
+		perform set_config(slot, encode(sha256(key || sha256(message || convert_to(who::text, 'UTF8'))), 'hex')
+			|| who::text, true);
+	end if;
+	return who;
+end $$;
+
 -- Returns must_first() for the caller.
 create function my_duty() returns text
 language sql stable security definer set search_path = :"schema", pg_temp as $$
@@ -1668,6 +1697,7 @@ declare
 	was    jsonb;
 	is_now jsonb;
 	marked text; -- the only column that deleting, canceling or restoring changes; null: another verb
+	marks  boolean;
 begin
 	if not row_security_active(tg_relid) then
 		new.changed_in := nullif(greatest(-new.changed_in, 0), 0);
@@ -1686,7 +1716,7 @@ begin
 			when was->'canceled_at' is distinct from is_now->'canceled_at' then 'canceled_at' end;
 		verb := case marked when 'deleted_at' then 'delete' when 'canceled_at' then 'cancel' else 'update' end;
 	end if;
-	judgement := judged(noun || '.' || verb);
+	judgement := rejudged(noun || '.' || verb);
 	if judgement.session_id is null then
 		perform me();
 	end if;
@@ -1713,8 +1743,8 @@ begin
 		raise exception using errcode = '42501', message = 'deleting and canceling change nothing else';
 	end if;
 	new.changed_in := judgement.session_id;
-	-- see blockers()
-	perform pg_try_advisory_xact_lock_shared(writer_class(), (judgement.session_id % 2147483648)::integer);
+	-- see blockers(); as an expression, which needs no executor
+	marks := pg_try_advisory_xact_lock_shared(writer_class(), (judgement.session_id % 2147483648)::integer);
 	return new;
 end $$;
 
@@ -1787,9 +1817,13 @@ language sql volatile security definer set search_path = :"schema", pg_temp as $
 $$;
 
 create function check_contact(contact bigint, kind text) returns void
-language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
+language plpgsql volatile set search_path = :"schema", pg_temp as $$
+declare
+	stands bigint := (select c.id from collaborator c join role r on r.name = c.role
+		where c.id = contact and c.deleted_at is null and case kind when 'sales' then r.sells else r.supports end
+		for share of c); -- as in standing_contact()
 begin
-	if contact is null or standing_contact(contact, kind) is not null then
+	if contact is null or stands is not null then
 		return;
 	elsif exists (select from collaborator c where c.id = contact and c.deleted_at is null) then
 		raise exception using errcode = '23514', constraint = kind || '_contact_role',
@@ -1820,16 +1854,18 @@ end $$;
 create function customer_rules() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp set plan_cache_mode = force_generic_plan as $$
 declare
-	caller identity := stamped(new.changed_in);
-	sells  boolean := coalesce((select r.sells from role r where r.name = caller.role), false);
+	seller bigint; -- the caller, locked as by check_contact(), if they may be a sales contact
 begin
-	if tg_op = 'INSERT' and sells then
-		new.sales_id := coalesce(new.sales_id, caller.id);
-		if new.sales_id <> caller.id then
+	if tg_op = 'INSERT' then
+		select c.id into seller from session i join collaborator c on c.id = i.collaborator_id
+			join role r on r.name = c.role
+		where i.id = new.changed_in and r.sells and c.deleted_at is null for share of c;
+		new.sales_id := coalesce(new.sales_id, seller);
+		if new.sales_id <> seller then
 			raise exception using errcode = '42501', message = 'the creator is the sales contact';
 		end if;
 	end if;
-	if tg_op = 'INSERT' or new.sales_id is distinct from old.sales_id then
+	if new.sales_id is distinct from (case when tg_op = 'INSERT' then seller else old.sales_id end) then
 		perform check_contact(new.sales_id, 'sales');
 	end if;
 	if tg_op = 'UPDATE' and new.deleted_at is null and old.deleted_at is not null then
@@ -1982,10 +2018,13 @@ end $$;
 create function payment_rules() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp as $$
 declare
-	caller identity := me();
+	caller identity := rejudged('contract.update');
 	state  text;
 	remains numeric;
 begin
+	if caller.session_id is null then
+		perform me();
+	end if;
 	new.recorded_by := caller.id;
 	new.changed_in := caller.session_id;
 	new.created_at := moment(caller.seeding);
@@ -2020,13 +2059,14 @@ end $$;
 create function contact_of_customer(of_customer bigint) returns bigint
 language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
 begin
-	return (select c.sales_id from customer c where c.id = of_customer and (select reached('customer.view')) = 0);
+	return (select c.sales_id from customer c where c.id = of_customer
+		and (rejudged('customer.view')).reach = 0);
 end $$;
 create function contact_of_contract(of_contract bigint) returns bigint
 language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
 begin
 	return (select c.sales_id from contract k join customer c on c.id = k.customer_id
-		where k.id = of_contract and (select reached('contract.view')) = 0);
+		where k.id = of_contract and (rejudged('contract.view')).reach = 0);
 end $$;
 
 -- Returns the owners of a contract: its sales contact and its customer's.
@@ -2052,7 +2092,7 @@ create function payable(of_contract bigint) returns boolean
 language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
 begin
 	return coalesce((
-		select reached('contract.update') = any (array[0, k.sales_id, c.sales_id])
+		select (rejudged('contract.update')).reach = any (array[0, k.sales_id, c.sales_id])
 		from contract k join customer c on c.id = k.customer_id where k.id = of_contract), false);
 end $$;
 
@@ -2351,15 +2391,12 @@ create function trail() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp set bytea_output = 'hex' as $$
 declare
 	session bigint := case when tg_op <> 'DELETE' then new.changed_in end; -- only the owner deletes
-	caller bigint := (select i.collaborator_id from session i where i.id = session);
 	was    jsonb := case when tg_op <> 'INSERT' then kept_of(old) end;
 	is_now jsonb := case when tg_op <> 'DELETE' then kept_of(new) end;
 	whole  jsonb := is_now;
 	what   text := case tg_op when 'INSERT' then 'add' when 'DELETE' then 'purge' else 'update' end;
 	which  bigint := case when tg_op = 'DELETE' then old.id else new.id end;
 	undone bigint := case when pg_trigger_depth() = 1 then nullif(current_setting('crm.undoes', true), '')::bigint end;
-	led    bigint := (select a.id from audit a where a.id = nullif(current_setting('crm.batch', true), '')::bigint
-		and a.session_id = session and leads(a.action));
 begin
 	if tg_op = 'UPDATE' then
 		what := case
@@ -2376,13 +2413,16 @@ begin
 		end if;
 	end if;
 	if undone is not null and not exists (select from audit a
-		where a.id = undone and a.collaborator_id = caller and a.entity = tg_argv[0]
+		where a.id = undone and a.entity = tg_argv[0]
+		and a.collaborator_id = (select i.collaborator_id from session i where i.id = session)
 		and takes_back(a, which, what, was, whole)) then
 		raise exception using errcode = '42501', message = 'one undoes what one did';
 	end if;
 	insert into audit (collaborator_id, session_id, entity, entity_id, action, before, after, undoes, derived, batch)
-	values (caller, session, tg_argv[0], which, what, was, jsonb_strip_nulls(is_now), undone,
-		pg_trigger_depth() > 1, led);
+	values ((select i.collaborator_id from session i where i.id = session), session, tg_argv[0], which, what, was,
+		jsonb_strip_nulls(is_now), undone, pg_trigger_depth() > 1,
+		(select a.id from audit a where a.id = nullif(current_setting('crm.batch', true), '')::bigint
+			and a.session_id = session and leads(a.action)));
 	return null;
 end $$;
 
@@ -2501,23 +2541,21 @@ return case
 	when value like '%sha256:%' and value ~ '^(\\x01([0-9a-f]{2})+ )?sha256:[0-9a-f]{64}$' then right(value, 71)
 	else value end;
 
--- Returns values of the trail in the form that the chain covers: with digests in place of sealed values. An empty
--- object of a customer is null, as in the first release. PostgreSQL would plan its query in every call, also those of
--- link_entries(): a plan for given values seems cheaper than the one for any.
-create function audit_digests(of_entity text, kept jsonb) returns jsonb
-language plpgsql immutable strict parallel safe set search_path = :"schema", pg_temp
-set plan_cache_mode = force_generic_plan as $$
-declare
-	sealed constant text[] := sealed_in(of_entity);
+-- audit_digests(noun, kept) returns values of the trail in the form that the chain covers: with digests in place of
+-- sealed values. An empty object of a customer is null, as in the first release. It is generated as one expression,
+-- which the planner puts in place of the call: link_entries() evaluates it for every entry.
+do $$
 begin
-	if sealed = '{}' then
-		return kept;
-	end if;
-	return (select coalesce(jsonb_object_agg(k.key,
-		case when k.key = any (sealed) and jsonb_typeof(k.value) = 'string'
-		then to_jsonb(sealed_digest(k.value #>> '{}')) else k.value end), case when of_entity <> 'customer'
-		then '{}'::jsonb end)
-	from jsonb_each(kept) k);
+	execute 'create or replace function audit_digests(of_entity text, kept jsonb) returns jsonb '
+		|| 'language sql stable parallel safe return case of_entity '
+		|| (select string_agg(format('when %L then %s', trail_noun(c.oid), format(case trail_noun(c.oid)
+				when 'customer' then 'nullif(%s, ''{}'')' else '%s' end,
+			'kept || jsonb_strip_nulls(jsonb_build_object(' || (select string_agg(format('%1$L, case '
+				|| 'jsonb_typeof(kept->%1$L) when ''string'' then sealed_digest(kept->>%1$L) end', s), ', ')
+				from unnest(sealed_columns(c.oid)) s) || '))')), ' ' order by c.relname)
+			from pg_class c where c.relnamespace = quote_ident(current_schema())::regnamespace and c.relkind = 'r'
+				and sealed_columns(c.oid) <> '{}' and trail_noun(c.oid) is not null)
+		|| ' else kept end';
 end $$;
 
 -- Refuses changes of the trail, also by its owner, except of the form of a sealed value. Changes made without this
@@ -3544,8 +3582,8 @@ grant execute on function
 		my_mfa(),
 	sessions_of(bigint), end_session(bigint), end_other_sessions(),
 	identify(boolean, boolean, text[]), me(boolean), me_id(), my_session(), reach(text[]), reached(text[]),
-	judged(text[]), within(identity, bigint[]), admits(identity, bigint, bigint[]), my_account(), my_duty(),
-	my_permissions(), hand_over(bigint, bigint),
+	judged(text[]), rejudged(text), within(identity, bigint[]), admits(identity, bigint, bigint[]),
+	my_account(), my_duty(), my_permissions(), hand_over(bigint, bigint),
 	fate(uuid), known_fate(uuid), requested_id(), history(text, bigint), my_changes(bigint), led_changes(bigint),
 		take_back(bigint, jsonb),
 	merge_customers(bigint, bigint, text[]),
@@ -3596,7 +3634,8 @@ grant update (command, shared_with, deleted_at) on saved_view to :"app";
 grant insert (name, noun, pairs) on saved_map to :"app";
 grant update (deleted_at) on saved_map to :"app";
 
-insert into secret values ('made_up_salt', random_key()), ('sign_in_nonce', random_key());
+insert into secret values ('made_up_salt', random_key()), ('sign_in_nonce', random_key()),
+	('judgement', random_key());
 
 -- Tables with sealed columns accept values with known keys only. The triggers are generated, with one function for each
 -- table that names its columns, so statements need not look them up.

@@ -30,8 +30,8 @@ func overlapsOf(ctx context.Context, s *Session, from, to int64) (warnings []str
 }
 
 func overlapLine(s *Session, o repo.Overlap) string {
-	return fmt.Sprintf("event %d overlaps event %d, which %s looks after from %s to %s", o.EventID, o.OtherID, o.Contact,
-		clock(s, o.From), clock(s, o.To))
+	return fmt.Sprintf("event %d overlaps event %d, which %s looks after from %s to %s",
+		o.EventID, o.OtherID, o.Contact, clock(s, o.From), clock(s, o.To))
 }
 
 // overlapsAmong warns of overlaps of changed events, at most mostRefusals.

@@ -226,3 +226,8 @@ create unique index contract_external_id on contract (external_id) where deleted
 alter table event add external_id text constraint event_external_id_check
 	check (external_id ~ '^[A-Za-z0-9_][A-Za-z0-9_./:-]{0,99}$');
 create unique index event_external_id on event (external_id) where deleted_at is null;
+
+-- The key of judgements that the rows of a statement share.
+
+insert into secret select 'judgement',
+	sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()));
