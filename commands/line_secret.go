@@ -30,8 +30,8 @@ func (s *Session) MayStore(line string) bool {
 }
 
 // HoldsSecret reports whether a line may contain a password or a code: a word after the arguments of a command with a
-// Secret, even misspelled, or the value of a flag such as --password, which no command has. Such a line is not stored in
-// the history.
+// Secret, even misspelled, or the value of a flag such as --password, which no command has. The history does not store
+// such a line.
 func (t Table) HoldsSecret(line string) bool {
 	words, err := Split(line)
 	if err != nil { // a quote that stays open
