@@ -772,9 +772,10 @@ language sql stable security definer set search_path = :"schema", pg_temp as $$
 $$;
 
 -- Returns judged() of one action, for functions that run for each row. The rows of a statement share a judgement for up
--- to a second by the wall clock. It is kept in a setting with a MAC over all that it holds for; its key is a secret of
--- the owner. A row is not accepted on that alone: its policy compares its session with a judgement that the statement
--- has made itself. All parts of the message but the last have a fixed length.
+-- to a second by the wall clock, while the snapshot is the same: what another transaction commits, such as the end of
+-- the session, counts at once. It is kept in a setting with a MAC over all that it holds for, and only the owner reads
+-- the key. A row is not accepted on that alone: its policy compares its session with a judgement that the statement has
+-- made itself. All parts of the message but the last have a fixed length.
 create function rejudged(action text) returns identity
 language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -782,7 +783,8 @@ declare
 	kept    text := current_setting(slot, true); -- the MAC and the judgement
 	key     bytea := (select s.value from secret s where s.name = 'judgement');
 	message bytea := key || timestamptz_send(statement_timestamp())
-		|| timestamptz_send(date_trunc('second', clock_timestamp())) || sha256(convert_to(action, 'UTF8'))
+		|| timestamptz_send(date_trunc('second', clock_timestamp()))
+		|| sha256(convert_to(concat_ws(' ', action, pg_current_snapshot(), pg_current_xact_id_if_assigned()), 'UTF8'))
 		|| sha256(convert_to(coalesce(current_setting('crm.token', true), ''), 'UTF8'));
 	who     identity;
 begin

@@ -15,6 +15,7 @@ func accessCommands() Table {
 			Name: "user reset-password", Short: "Give a collaborator a one-time password; their sessions end",
 			Needs: action("user", "reset"),
 			Args:  []Arg{idArg(UserID)}, Destructive: true,
+			Secret:   "it makes a one-time password",
 			Question: aboutUser("reset the password of"), Run: resetPassword,
 		},
 		{

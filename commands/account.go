@@ -29,7 +29,7 @@ func accountCommands() Table {
 			Args:     []Arg{{Name: "email", Kind: Required(Email), Help: "your email"}},
 			Flags:    []Flag{passwordFile, codeFile, formatFlag},
 			Examples: []string{"login sales1@epic.example"},
-			Run:      login,
+			Secret:   asked, Run: login,
 		},
 		{Name: "logout", Short: "Sign out and end the session in the database", Needs: security.Limited, Run: logout},
 		{
@@ -43,7 +43,7 @@ func accountCommands() Table {
 				{Name: "new-password-file", Kind: Path, Help: "read the new password from this file"},
 				codeFile,
 			},
-			Run: changePassword,
+			Secret: asked, Run: changePassword,
 		},
 	}
 }

@@ -25,7 +25,10 @@ type Command struct {
 	prints      bool            // prints while it runs, so that nothing can read its answer
 	exports     bool            // writes its answer to the file named by its argument
 	Pays        bool            // asks first if a record is given by name instead of ID
-	Run         func(ctx context.Context, s *Session, in Input) (Output, error)
+	// Secret says where the command's password or code comes from. A word after its arguments may be one that was typed
+	// by mistake, so it is neither printed nor stored in the history.
+	Secret string
+	Run    func(ctx context.Context, s *Session, in Input) (Output, error)
 	// StandsFor returns the words of another command that runs instead; rest are the words after the command's name. It
 	// is nil for other commands.
 	StandsFor func(ctx context.Context, s *Session, rest []Word) ([]Word, error)

@@ -98,7 +98,7 @@ func (s *Session) readLine(text string) (words []Word, line string, err error) {
 			return nil, text, err
 		}
 	}
-	if words[0].Value != "edit" && !HoldsSecret(text) {
+	if words[0].Value != "edit" && !s.Table.HoldsSecret(text) {
 		s.Last = text
 	}
 	words, err = Split(s.expand(text, words))

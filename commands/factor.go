@@ -15,11 +15,11 @@ func factorCommands() Table {
 		{
 			Name: "mfa enable", Short: "Enrol a second factor, or another in its place; at a terminal only",
 			Needs: security.Enrol,
-			Flags: []Flag{passwordFile}, Run: enableFactor,
+			Flags: []Flag{passwordFile}, Secret: asked, Run: enableFactor,
 		},
 		{
 			Name: "mfa disable", Short: "Remove your second factor", Needs: security.SignedIn,
-			Flags: []Flag{passwordFile, codeFile}, Run: disableFactor,
+			Flags: []Flag{passwordFile, codeFile}, Secret: asked, Run: disableFactor,
 		},
 		{
 			Name: "mfa status", Short: "Show whether you have a second factor", Needs: security.Enrol,

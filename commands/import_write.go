@@ -165,7 +165,19 @@ func (i *importing) update(ctx context.Context, changes map[int64]repo.Change, b
 			i.happened(id, "updated", r.change)
 		}
 	}
-	return nil
+	return i.overlaps(ctx, by)
+}
+
+// overlaps warns of changed events that overlap others of their support contact (D9).
+func (i *importing) overlaps(ctx context.Context, by map[int64]imported) error {
+	if i.noun != "event" || len(by) == 0 || len(i.doubts) >= mostRefusals {
+		return nil
+	}
+	found, err := i.s.DB.OverlapsOf(ctx, slices.Collect(maps.Keys(by)), mostRefusals)
+	for _, o := range found {
+		i.doubt(by[o.EventID].Row, overlapLine(i.s, o))
+	}
+	return err
 }
 
 // happened adds an event to report (R31): each collaborator and contract; of other records only the number.

@@ -7,14 +7,13 @@ import (
 
 // This file detects passwords that were typed on a line, so that they are neither stored nor printed.
 
-// secretless maps the commands that read secrets only from a file or the terminal to the number of words that they
-// take.
-var secretless = map[string]int{"login": 1, "password": 0}
+// asked is the Secret of commands that ask for it.
+const asked = "it is asked for without being shown"
 
 // MayStore reports whether a line may be stored in the history: it holds no password that HoldsSecret finds, and its
 // first word is, or is like, a command or an alias. A password that was typed at the prompt is like none.
 func (s *Session) MayStore(line string) bool {
-	if HoldsSecret(line) {
+	if s.Table.HoldsSecret(line) {
 		return false
 	}
 	words, _ := Split(line)
@@ -30,10 +29,10 @@ func (s *Session) MayStore(line string) bool {
 	return len(beginning(nouns, first)) > 0 || nearest(first, nouns) != ""
 }
 
-// HoldsSecret reports whether a line may contain a password: further words after "login EMAIL" or "password", even
-// misspelled, or the value of a flag such as --password, which no command has. Such a line is not stored in the
-// history.
-func HoldsSecret(line string) bool {
+// HoldsSecret reports whether a line may contain a password or a code: a word after the arguments of a command with a
+// Secret, even misspelled, or the value of a flag such as --password, which no command has. The history does not store
+// such a line.
+func (t Table) HoldsSecret(line string) bool {
 	words, err := Split(line)
 	if err != nil { // a quote that stays open
 		for text := range strings.FieldsSeq(line) {
@@ -43,11 +42,18 @@ func HoldsSecret(line string) bool {
 	if slices.ContainsFunc(words, namesSecret) {
 		return true
 	}
-	if len(words) == 0 {
-		return false
-	}
-	most, ok := secretless[nearest(words[0].Value, []string{"login", "password"})]
-	return ok && len(operands(words[1:])) > most
+	return slices.ContainsFunc(t, func(c Command) bool {
+		name := strings.Fields(c.Name)
+		if c.Secret == "" || len(words) <= len(name) {
+			return false
+		}
+		for i, word := range name {
+			if nearest(words[i].Value, []string{word}) == "" {
+				return false
+			}
+		}
+		return len(c.operands(words[len(name):])) > len(c.Args)
+	})
 }
 
 // namesSecret reports whether a word is a flag like --password or --code, with or without a value.
@@ -65,12 +71,14 @@ func namesSecret(w Word) bool {
 }
 
 // operands returns the words that are neither flags nor their values.
-func operands(words []Word) (rest []string) {
+func (c Command) operands(words []Word) (rest []string) {
 	for i := 0; i < len(words); i++ {
+		name, _, assigned := strings.Cut(strings.TrimPrefix(words[i].Value, "--"), "=")
+		f, known := findFlag(c.AllFlags(), name)
 		switch {
 		case !words[i].IsFlag():
 			rest = append(rest, words[i].Value)
-		case words[i].Value != "--" && !strings.Contains(words[i].Value, "="):
+		case words[i].Value != "--" && !assigned && !(known && f.Kind.IsSwitch()):
 			i++
 		}
 	}

@@ -265,7 +265,7 @@ func (m many) change(ctx context.Context, s *Session, in Input, b bulk) (Output,
 		out.Warnings = append(out.Warnings, b.inShort()...)
 	}
 	out.Events = m.events(b, changed, in)
-	err = m.warnOfOverlaps(ctx, s, b, changed, &out)
+	err = m.warnOfOverlaps(ctx, s, b, &out)
 	return out, err
 }
 

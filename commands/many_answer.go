@@ -88,26 +88,12 @@ func (m many) events(b bulk, c repo.Changed, in Input) (events []Event) {
 }
 
 // warnOfOverlaps warns of support contacts who have overlapping events after the change (D9).
-func (m many) warnOfOverlaps(ctx context.Context, s *Session, b bulk, c repo.Changed, out *Output) error {
+func (m many) warnOfOverlaps(ctx context.Context, s *Session, b bulk, out *Output) error {
 	if m.noun != "event" || !slices.ContainsFunc(b.columns,
 		func(name string) bool { return slices.Contains([]string{"support_id", "start_date", "end_date"}, name) }) {
 		return nil
 	}
-	for _, id := range slices.Sorted(maps.Keys(b.changes)) {
-		if slices.ContainsFunc(c.Refused, func(r repo.RefusedRecord) bool { return r.ID == id }) {
-			continue
-		}
-		e, err := s.DB.Event(ctx, id)
-		if err != nil {
-			return err
-		}
-		warnings, err := bookedTwice(ctx, s, e)
-		if err != nil {
-			return err
-		}
-		if out.Warnings = append(out.Warnings, warnings...); len(out.Warnings) > mostRefusals {
-			return nil
-		}
-	}
-	return nil
+	warnings, err := overlapsAmong(ctx, s, slices.Collect(maps.Keys(b.changes)))
+	out.Warnings = append(out.Warnings, warnings...)
+	return err
 }

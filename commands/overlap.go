@@ -2,7 +2,6 @@ package commands
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"crm/repo"
@@ -25,9 +24,24 @@ func bookedTwice(ctx context.Context, s *Session, e repo.Event) (warnings []stri
 func overlapsOf(ctx context.Context, s *Session, from, to int64) (warnings []string, err error) {
 	overlaps, err := s.DB.Overlaps(ctx, from, to)
 	for _, o := range overlaps {
-		warnings = append(warnings, fmt.Sprintf("event %d overlaps event %d, which %s looks after from %s to %s",
-			o.EventID, o.OtherID, o.Contact,
-			clock(s, o.From), clock(s, o.To)))
+		warnings = append(warnings, overlapLine(s, o))
+	}
+	return warnings, err
+}
+
+func overlapLine(s *Session, o repo.Overlap) string {
+	return fmt.Sprintf("event %d overlaps event %d, which %s looks after from %s to %s",
+		o.EventID, o.OtherID, o.Contact, clock(s, o.From), clock(s, o.To))
+}
+
+// overlapsAmong warns of overlaps of changed events, at most mostRefusals.
+func overlapsAmong(ctx context.Context, s *Session, ids []int64) (warnings []string, err error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	overlaps, err := s.DB.OverlapsOf(ctx, ids, mostRefusals)
+	for _, o := range overlaps {
+		warnings = append(warnings, overlapLine(s, o))
 	}
 	return warnings, err
 }
@@ -53,17 +67,11 @@ func reassigning(ctx context.Context, s *Session, in Input,
 	return out, named(err, "user", id)
 }
 
-// undoneOverlaps warns of overlaps of an event that an undo has moved or restored.
+// undoneOverlaps warns of overlaps of the events that an undo has moved or restored.
 func undoneOverlaps(ctx context.Context, s *Session, c repo.LastChange) ([]string, error) {
-	if c.Entity != "event" {
-		return nil, nil
-	}
-	e, err := s.DB.Event(ctx, c.EntityID)
-	if errors.Is(err, repo.ErrNotFound) { // deleted by the undo
-		return nil, nil
-	}
+	ids, err := s.DB.Records(ctx, c, "event")
 	if err != nil {
 		return nil, err
 	}
-	return bookedTwice(ctx, s, e)
+	return overlapsAmong(ctx, s, ids)
 }

@@ -182,8 +182,8 @@ func (b *binder) rest() int {
 // surplus returns the error for words after the last argument.
 func (b *binder) surplus(words []Word) error {
 	hint := "usage: " + b.command.Usage()
-	if _, ok := secretless[b.command.Name]; ok {
-		return usageHint(hint, "%s takes no password on the line: it is asked for without being shown", b.command.Name)
+	if from := b.command.Secret; from != "" {
+		return usageHint(hint, "%s takes no password on the line: %s", b.command.Name, from)
 	}
 	hint = cmp.Or(b.inQuotes(words), hint)
 	if name := strings.TrimLeft(words[0].Value, "–—"); name != words[0].Value {

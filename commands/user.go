@@ -73,7 +73,7 @@ func userCommands() Table {
 				Name: "password-file", Kind: Path,
 				Help: "give them the password in this file, not a one-time password",
 			}},
-			Run: addUser,
+			Secret: "it makes a one-time password, or reads --password-file", Run: addUser,
 		},
 		updateCommand("user", "Change a collaborator; a new role ends their sessions", UserID,
 			[]Flag{email, role, first, last, number}, updateUser, "user update 3 --last-name Bouzin", reassign),

@@ -44,7 +44,7 @@ func (c Command) trespass(s *Session, rest []Word) (t trespass, bound binder, er
 
 // saveable checks a command for a view and returns it with its name in full.
 func (s *Session) saveable(line string) (string, error) {
-	if HoldsSecret(line) {
+	if s.Table.HoldsSecret(line) {
 		return "", usagef("a view holds no password")
 	}
 	words, err := Split(line)

@@ -1,7 +1,6 @@
 package repo
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -86,49 +85,34 @@ func inOrderOfID(rows squirrel.Sqlizer) squirrel.Sqlizer {
 }
 
 // index adds the rows of likeFrom to an index while it reads them.
-func (db *DB) index(x *CustomerIndex) func(pgx.Rows) error {
+func (db *DB) index(x *CustomerIndex) func(pgx.Rows) error { return db.eachCompared(x.Add) }
+
+// eachCompared calls do for each row of likeFrom while it reads them.
+func (db *DB) eachCompared(do func(Customer)) func(pgx.Rows) error {
 	return func(rows pgx.Rows) error {
-		var id int64
-		var company, person, email, phone []byte
-		_, err := pgx.ForEachRow(rows, []any{&id, &company, &person, &email, &phone}, func() error {
-			x.Add(Customer{
-				ID: id, CompanyName: db.open("customer.company_name", company),
-				FullName: db.open("customer.full_name", person),
-				Email:    db.open("customer.email", email), Phone: db.open("customer.phone", phone),
-			})
+		var c sealedCustomer
+		_, err := pgx.ForEachRow(rows, c.targets(), func() error {
+			do(db.opened(c))
 			return nil
 		})
 		return err
 	}
 }
 
-// A Pair is two similar customers; the first is the older one.
-type Pair struct {
-	First Customer
-	Likeness
+// A sealedCustomer is a row of likeFrom.
+type sealedCustomer struct {
+	id                            int64
+	company, person, email, phone []byte
 }
 
-// mostAlike is the number of older customers with which each customer is paired.
-const mostAlike = 5
+func (c *sealedCustomer) targets() []any {
+	return []any{&c.id, &c.company, &c.person, &c.email, &c.phone}
+}
 
-// CustomerPairs returns pairs of similar live customers, the most similar first.
-func (db *DB) CustomerPairs(ctx context.Context) ([]Pair, error) {
-	all, err := db.CustomerIndex(ctx)
-	if err != nil {
-		return nil, err
+func (db *DB) opened(c sealedCustomer) Customer {
+	return Customer{
+		ID: c.id, CompanyName: db.open("customer.company_name", c.company),
+		FullName: db.open("customer.full_name", c.person),
+		Email:    db.open("customer.email", c.email), Phone: db.open("customer.phone", c.phone),
 	}
-	var pairs []Pair
-	before := newCustomerIndex(db.vault)
-	for _, i := range all.known {
-		c := i.customer()
-		alike := before.Like(c)
-		for _, l := range alike[:min(len(alike), mostAlike)] {
-			first := l.Customer
-			l.Customer = c
-			pairs = append(pairs, Pair{first, l})
-		}
-		before.Add(c)
-	}
-	slices.SortStableFunc(pairs, func(a, b Pair) int { return cmp.Compare(a.rank(), b.rank()) })
-	return pairs, nil
 }

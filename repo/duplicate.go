@@ -125,8 +125,9 @@ func readable(text string) string {
 }
 
 // Add adds a customer.
-func (x *CustomerIndex) Add(c Customer) {
-	i := x.keyed(c)
+func (x *CustomerIndex) Add(c Customer) { x.add(x.keyed(c)) }
+
+func (x *CustomerIndex) add(i indexed) {
 	for kind := range keyKinds {
 		i.before[kind] = -1
 		if text, more := i.key(kind); text != "" {
@@ -156,15 +157,17 @@ func (x *CustomerIndex) with(kind int, i indexed, do func(other int32)) {
 }
 
 // Like returns the customers that are like c, the most similar first, without c itself.
-func (x *CustomerIndex) Like(c Customer) []Likeness {
-	i, found := x.keyed(c), map[int32]*Likeness{}
+func (x *CustomerIndex) Like(c Customer) []Likeness { return x.like(x.keyed(c)) }
+
+func (x *CustomerIndex) like(i indexed) []Likeness {
+	found := map[int32]*Likeness{}
 	note := func(kind int, compare func(other indexed, l *Likeness) bool) {
 		x.with(kind, i, func(at int32) {
 			l, other := found[at], x.known[at]
 			if l == nil {
 				l = &Likeness{Customer: other.customer()}
 			}
-			if other.id != c.ID && compare(other, l) {
+			if other.id != i.id && compare(other, l) {
 				found[at] = l
 			}
 		})

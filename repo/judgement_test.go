@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // The judgement that rows of a statement share is of no use to others, in other statements or if it is changed, and a
@@ -87,5 +88,50 @@ func (w *world) rowsAfterTheEnd(t *testing.T) {
 	}
 	if w.checksums() != before {
 		t.Error("rows were added")
+	}
+}
+
+// The end of a session by another transaction counts for the next row, also within one message to the server.
+func TestKeptJudgementEndsWithTheSession(t *testing.T) {
+	t.Parallel()
+	ctx, w := t.Context(), newWorld(t)
+	k := w.contract(w.customer("sales1").ID, 5000, "signed").ID
+	tx := ok[pgx.Tx](t)(w.pool.Begin(ctx))
+	defer func() { _ = tx.Rollback(ctx) }()
+	if _, err := tx.Exec(ctx, "select set_config('crm.token', $1, true)", w.token("sales1")); err != nil {
+		t.Fatal(err)
+	}
+	// The message waits between its two statements until another transaction has ended the session.
+	const lock = 424242
+	owner := ok[*pgxpool.Conn](t)(w.owner.Acquire(ctx))
+	defer owner.Release()
+	hold := func(sql string) {
+		t.Helper()
+		if _, err := owner.Exec(ctx, fmt.Sprintf(sql, lock)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	hold("select pg_advisory_lock(%d)")
+	answers := make(chan []string, 1)
+	go func() {
+		var all []string
+		results, err := tx.Conn().PgConn().Exec(ctx, fmt.Sprintf(`select payable(%[1]d), payable(%[1]d);
+			select pg_advisory_xact_lock(%[2]d); select payable(%[1]d)`, k, lock)).ReadAll()
+		for _, r := range results {
+			for _, row := range r.Rows {
+				for _, v := range row {
+					all = append(all, string(v))
+				}
+			}
+		}
+		answers <- append(all, fmt.Sprint(err))
+	}()
+	for read[int](w, "select count(*) from pg_locks where not granted") == 0 {
+		// the message has not reached the lock yet
+	}
+	w.set("insert into session_end select id from session where collaborator_id = $1", w.ids["sales1"])
+	hold("select pg_advisory_unlock(%d)")
+	if got := fmt.Sprint(<-answers); got != "[t t  f <nil>]" {
+		t.Errorf("before and after the end of the session: %s", got)
 	}
 }

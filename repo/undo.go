@@ -133,6 +133,18 @@ func (db *DB) undoTogether(ctx context.Context, c LastChange) error {
 	return db.run(ctx, step{query: squirrel.Expr("select take_back($1, $2)", c.ID, tokens)})
 }
 
+// Records returns the IDs of the records of a noun that the change has changed.
+func (db *DB) Records(ctx context.Context, c LastChange, noun string) (ids []int64, err error) {
+	if c.Members == nil {
+		if c.Entity == noun {
+			ids = append(ids, c.EntityID)
+		}
+		return ids, nil
+	}
+	query := squirrel.Expr("select distinct entity_id from led_changes($1) where entity = $2", c.ID, noun)
+	return list(ctx, db, query, pgx.RowTo[int64])
+}
+
 // Cancels reports whether the change cancels a record or restores a canceled one.
 func (c LastChange) Cancels() bool {
 	_, marked := c.Before["canceled_at"]

@@ -150,3 +150,17 @@ func (db *DB) Overlaps(ctx context.Context, from, to int64) ([]Overlap, error) {
 		"o.id").Limit(20)
 	return list(ctx, db, q, pgx.RowToStructByName[Overlap])
 }
+
+// OverlapsOf returns overlaps of the live events with the IDs with other events of their support contacts, at most
+// limit. It returns an overlap of two of them once.
+func (db *DB) OverlapsOf(ctx context.Context, ids []int64, limit uint64) ([]Overlap, error) {
+	q := sq().Select("e.id as event_id", "o.id as other_id", "o.support_contact as contact",
+		"o.start_date as from_date", "o.end_date as to_date").
+		From("events e").
+		Join("events o on o.support_id = e.support_id and o.deleted_at is null and "+
+			"coalesce(o.start_date, 'infinity') < e.end_date and o.end_date > e.start_date and "+
+			"coalesce(o.start_date, 'infinity') >= e.start_date - (select longest from event_spans)").
+		Where("e.id = any(?) and e.deleted_at is null and (o.id < e.id or o.id > e.id and o.id <> all(?))", ids, ids).
+		OrderBy("e.id", "o.start_date", "o.id").Limit(limit)
+	return list(ctx, db, q, pgx.RowToStructByName[Overlap])
+}

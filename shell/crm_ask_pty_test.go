@@ -10,10 +10,11 @@ import (
 
 // askPromises: missing arguments are asked for.
 var askPromises = map[string]func(*testing.T){
-	"what a command needs is asked for":   askBlanks,
-	"an asking that is left does nothing": askLeft,
-	"the email of a login":                askLogin,
-	"a dumb terminal asks too":            askDumb,
+	"what a command needs is asked for":         askBlanks,
+	"an asking that is left does nothing":       askLeft,
+	"the email of a login":                      askLogin,
+	"a dumb terminal asks too":                  askDumb,
+	"a name in place of an ID that it destroys": askByName,
 }
 
 // askBlanks gives valid and invalid answers: empty, by name, in quotes, with the box.

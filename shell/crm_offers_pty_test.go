@@ -57,3 +57,41 @@ func firstWords(box string, most int) (words []string) {
 	}
 	return words
 }
+
+// askByName: what destroys or pays takes a name at the prompt, where it asks and says which record that is.
+func askByName(t *testing.T) {
+	d := sit(t, deskConfig{login: "admin"})
+	d.run("customer add 'Only One' 'Ulla Unique'", "customer 31 added")
+	d.run("customer add 'Two Twins' 'Tim Twin'", "customer 32 added")
+	d.run("contract add 31 --total-amount 12", "contract 31 added")
+	d.run("contract add 31 --total-amount 15 --status signed", "contract 32 added")
+	d.run("event add --contract-id 32 --name Zeppelin --start-date 2040-01-01 --end-date 2040-01-01", "event 13 added")
+	d.run("contact add 31 'Connie Contact'", "added")
+	d.run("note add customer 31 'Zinnias only'", "added")
+	made := d.number("select count(*) from audit")
+	for line, asks := range map[string][]string{
+		"customer delete twins":              {"delete customer 32 Two Twins (Tim Twin)? [y/N]"},
+		"customer erase twins":               {"erase customer 32 Two Twins (Tim Twin)? [y/N]"},
+		"customer merge only twins":          {"customer 31", "customer 32", "? [y/N]"},
+		"contract cancel 'only one'":         {"cancel contract 31 (Only One, €12.00, to_send)? [y/N]"},
+		"contract pay only 5":                {"contract 32: Only One — Ulla Unique, signed", "? [y/N]"},
+		"contact delete connie":              {"delete contact ", "Connie Contact", "? [y/N]"},
+		"note delete zinnias":                {"delete note ", "Zinnias only", "? [y/N]"},
+		"event delete zeppelin":              {"delete event 13 Zeppelin (Only One, ", "? [y/N]"},
+		"event cancel zeppelin":              {"cancel event 13 Zeppelin (Only One, ", "? [y/N]"},
+		"user hand-over kate --to 'alienor'": {"Kate Hastroff", "Aliénor Vichum", "? [y/N]"},
+	} {
+		since := len(d.output())
+		d.send(line + "\r")
+		for _, text := range asks {
+			d.said(since, text)
+		}
+		d.send("n\r")
+		d.said(since, "cancelled")
+		d.idle()
+	}
+	d.run("customer delete only", "error: this customer has unfinished contracts (2)") // refused before it asks
+	if n := d.number("select count(*) from audit"); n != made {
+		t.Errorf("%d entries were added to the trail", n-made)
+	}
+}

@@ -18,13 +18,16 @@ var legalForms = func() map[string]bool {
 	return forms
 }()
 
+// oneWord makes one word of S.A.R.L., and a word of &.
+var oneWord = strings.NewReplacer(".", "", "&", " et ")
+
 // CompanyKey returns a text that is the same for spellings of one company's name: without case, accents, punctuation,
 // blanks and legal forms. A name of legal forms alone keeps them.
 func CompanyKey(name string) string { return strings.Join(CompanyWords(name), "") }
 
 // CompanyWords returns the words of a company's name that CompanyKey joins.
 func CompanyWords(name string) []string {
-	words := Words(strings.NewReplacer(".", "", "&", " et ").Replace(name)) // S.A.R.L. is one word
+	words := Words(oneWord.Replace(name))
 	kept := slices.DeleteFunc(slices.Clone(words), func(w string) bool {
 		return legalForms[w] || w == "et" || w == "and" || w == "und"
 	})

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/clipperhouse/displaywidth"
 	runewidth "github.com/mattn/go-runewidth"
 )
 
@@ -77,14 +78,12 @@ func (d *drawing) color() {
 func (d *drawing) write(text string) {
 	d.color()
 	d.raw(text)
-	for _, r := range text {
-		switch width := runewidth.RuneWidth(r); {
-		case width == 0:
-			d.exact = d.next.combine(string(r)) && d.exact
-		case d.next.x+width > d.cols: // the terminal wraps it
+	for g := displaywidth.StringGraphemes(text); g.Next(); { // as go-prompt counts columns
+		switch width := runewidth.StringWidth(g.Value()); {
+		case width == 0, d.next.x+width > d.cols: // unknown, or wrapped by the terminal
 			d.exact = false
 		default:
-			d.next.put(string(r), width, d.ink)
+			d.next.put(g.Value(), width, d.ink)
 		}
 	}
 }

@@ -44,19 +44,6 @@ func (p *picture) put(text string, width int, with ink) {
 	p.rows[p.y], p.x = row, p.x+width
 }
 
-// combine adds a character without a width to the one before the cursor, and reports whether there is one.
-func (p *picture) combine(text string) bool {
-	if p.y >= len(p.rows) || p.x == 0 || p.x > len(p.rows[p.y]) {
-		return false
-	}
-	at := p.x - 1
-	for at > 0 && p.rows[p.y][at].text == "" {
-		at--
-	}
-	p.rows[p.y][at].text += text
-	return true
-}
-
 // eraseDown erases from the cursor on.
 func (p *picture) eraseDown() {
 	if p.y < len(p.rows) {

@@ -36,9 +36,9 @@ type tokenizer struct {
 // add appends input.
 func (t *tokenizer) add(b []byte) { t.buf = append(t.buf, b...) }
 
-// partial reports whether the input is incomplete. A single escape byte may be the key Esc or the beginning of another
-// key; a timeout decides.
-func (t *tokenizer) partial() bool { return t.pasting || len(t.buf) > 0 }
+// partial reports whether a timeout decides if the input is complete: a single escape byte may be the key Esc or the
+// beginning of another key. Of a character the rest always comes.
+func (t *tokenizer) partial() bool { return t.pasting || len(t.buf) > 0 && t.buf[0] < utf8.RuneSelf }
 
 // next removes and returns a token; ok is false if more bytes are needed. quiet means that the timeout has passed, so
 // the input is complete.
@@ -125,9 +125,6 @@ func cut(b []byte, quiet bool) (n int, tok token) {
 	for n < len(b) && b[n] >= 0x20 && b[n] != 0x7f && utf8.FullRune(b[n:]) {
 		_, size := utf8.DecodeRune(b[n:])
 		n += size
-	}
-	if n == 0 && quiet {
-		return 1, token{} // the rest of the character is missing
 	}
 	return n, token{text: printable(string(b[:n]))}
 }

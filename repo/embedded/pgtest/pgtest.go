@@ -43,6 +43,8 @@ func Main(m interface{ Run() int }) int {
 	sweep()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	// Programs inherit the signals that the tests ignore, as nohup makes them ignore SIGHUP, but not those they handle.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	dir, err := os.MkdirTemp("", prefix)
 	if err != nil {
 		return fail(err)
