@@ -20,6 +20,10 @@ func (a *Admin) UpgradeBy(ctx context.Context, schemaSQL string, steps []upgrade
 // LongUnused makes the DB believe that it recorded the use of its session long ago.
 func (db *DB) LongUnused() { db.used.Store(0) }
 
+// CallFrequent changes which words are frequent: few IDs are looked up first, many of
+// words that one customer in sparse or fewer mentions.
+func (db *DB) CallFrequent(few, many, sparse int) { db.frequencies = frequencies{few, many, sparse} }
+
 // CountWaits replaces waiting for an unreachable database: no time passes, and the result is how long db would have
 // waited. It is for one goroutine.
 func (db *DB) CountWaits() (waited func() time.Duration) {

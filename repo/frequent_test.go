@@ -39,8 +39,19 @@ func TestSearchOfFrequentWordsIsAScan(t *testing.T) {
 		"mi bouzin", "bouzin support2", "b sales2", "bouzin signed", "bouzin 5001", "5001", "bouzin 51.00", "l p",
 		"bouzin nowhere",
 		"bou zin lo", "möu", "06 00 00", "bouzin canceled b",
+		"michelba r", "r michelba", "michelba ronbar", "bouzin michel ba", "michel support2 l", "tou michelba",
 	}
-	for i, needle := range needles {
+	for i, needle := range append(needles, needles...) {
+		// the usual words, then as if there were many times as many customers: most are found by IDs that are looked up
+		// twice, or scanned for
+		switch i - len(needles) {
+		case 0:
+			db.CallFrequent(5, 60, 3)
+		case 8:
+			db.CallFrequent(5, 4000, 1)
+		case 16:
+			db.CallFrequent(60, 0, 1<<20)
+		}
 		checkFind(t, db, needle)
 		deleted := i%3 == 2
 		p := repo.Page{Search: needle, Limit: 1 + r.IntN(30), Deleted: deleted, Desc: r.IntN(2) == 0}

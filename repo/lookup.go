@@ -22,14 +22,19 @@ type lookedUp struct {
 func (db *DB) lookUp(ctx context.Context, needle string, byWords bool) (lookedUp, error) {
 	looked := lookedUp{generation: db.vault.Generation(), readings: db.readings(needle, true)}
 	looked.whole = make([]lookup, len(looked.readings))
-	lookups := []step{{users.from(), collect(&looked.colleagues, users.row(db))}, inOrder()}
+	steps := []step{{users.from(), collect(&looked.colleagues, users.row(db))}, inOrder()}
+	var lookups []*lookup
 	for i, r := range looked.readings {
 		looked.whole[i] = lookup{sets: db.tokenSets(r.words)}
 		if byWords && r.amount == nil {
-			lookups = append(lookups, looked.whole[i].step())
+			lookups = append(lookups, &looked.whole[i])
+			steps = append(steps, looked.whole[i].step(db.frequencies.few))
 		}
 	}
-	err := db.ask(ctx, lookups...)
+	err := db.ask(ctx, steps...)
+	if err == nil {
+		err = db.lookUpSparse(ctx, lookups...)
+	}
 	return looked, err
 }
 
@@ -41,6 +46,16 @@ func (l *lookedUp) orLookUp(ctx context.Context, db *DB, needle string) (lookedU
 	return *l, nil
 }
 
+// frequencies say which words are frequent. Records of customers with other words are found by the customers' IDs,
+// those with frequent words by a scan in the order of the page.
+type frequencies struct {
+	few    int // IDs that are looked up first
+	many   int // IDs of sparse words
+	sparse int // words are sparse if only one customer in so many, or fewer, mentions them: scans for them take long
+}
+
+var usual = frequencies{few: 500, many: 7000, sparse: 150}
+
 // A lookup finds the customers, also deleted ones, that mention words, according to the index.
 type lookup struct {
 	sets  [][]int32
@@ -48,15 +63,29 @@ type lookup struct {
 	every int64   // of frequent words: about one customer in so many mentions them
 }
 
-// isFew reports whether few customers mention the words.
+// isFew reports whether the IDs of all customers that mention the words are known.
 func (l lookup) isFew() bool { return l.ids != nil }
 
-// step looks the customers up.
-func (l *lookup) step() step {
+// lookUpSparse looks those up whose words are sparse but have more customers than were looked up first.
+func (db *DB) lookUpSparse(ctx context.Context, lookups ...*lookup) error {
+	steps := []step{inOrder()}
+	for _, l := range lookups {
+		if !l.isFew() && l.every >= int64(db.frequencies.sparse) {
+			steps = append(steps, l.step(db.frequencies.many))
+		}
+	}
+	if len(steps) == 1 {
+		return nil
+	}
+	return db.ask(ctx, steps...)
+}
+
+// step looks the customers up if they are at most so many.
+func (l *lookup) step(most int) step {
 	offer := offered(customers.finder.alone, "customer_id_seq", l.sets, Page{Sort: "-"}, squirrel.Expr("true"))
 	const few = "select case when count(*) <= ? then coalesce(array_agg(id), '{}') end, " +
 		"coalesce((max(id) - min(id)) / ?, 0) from (? limit ?) o"
-	found := toDollar{squirrel.Expr(few, fewCustomers, fewCustomers, offer, fewCustomers+1)}
+	found := toDollar{squirrel.Expr(few, most, most, offer, most+1)}
 	return step{found, func(rows pgx.Rows) error {
 		_, err := pgx.ForEachRow(rows, []any{&l.ids, &l.every}, func() error { return nil })
 		return err
@@ -71,12 +100,12 @@ func (l lookup) condition(view string) squirrel.Sqlizer {
 	return holdsAny("tokens", l.sets)
 }
 
-// lookUps returns the steps that look words up among customers. It looks a word up only if another word can be
-// mentioned in the record itself: the part for all words finds the others.
-func lookUps(words []word) (lookups []step) {
+// lookUps returns the lookups of words among customers. It looks a word up only if another word can be mentioned in the
+// record itself: the part for all words finds the others.
+func lookUps(words []word) (lookups []*lookup) {
 	for i := range words[:min(len(words), mostLooked)] {
 		if othersHaveOwn(words, i) {
-			lookups = append(lookups, words[i].customer.step())
+			lookups = append(lookups, &words[i].customer)
 		}
 	}
 	return lookups

@@ -10,14 +10,12 @@ package repo
 import (
 	"context"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/Masterminds/squirrel"
 )
 
 const (
-	fewCustomers = 500  // a word with more matching customers is frequent
 	mostWalked   = 2000 // maximum of first records that are compared, see firstRecords
 	mostLooked   = 6    // maximum of words that are looked up among customers
 	mostSets     = 16   // maximum of sets of tokens
@@ -50,26 +48,26 @@ type part struct {
 	filters   squirrel.And
 }
 
-// A word of a needle and the places that mention it.
-type word struct {
-	text     string
-	customer lookup
-	own      []part // ways to find the word in the record itself
-}
-
 // mentions returns the candidates of a needle.
 func (db *DB) mentions(ctx context.Context, looked lookedUp, source mentionedBy) (mentions, error) {
 	m := mentions{mentionedBy: source}
 	words := make([][]word, len(looked.readings))
-	lookups := []step{inOrder()}
+	var lookups []*lookup
 	for i, r := range looked.readings {
 		words[i] = db.words(r.words, source, looked.colleagues)
 		if r.amount == nil && looked.whole[i].isFew() { // otherwise each of the words is frequent too
 			lookups = append(lookups, lookUps(words[i])...)
 		}
 	}
-	if len(lookups) > 1 {
-		if err := db.ask(ctx, lookups...); err != nil {
+	if len(lookups) > 0 {
+		steps := []step{inOrder()}
+		for _, l := range lookups {
+			steps = append(steps, l.step(db.frequencies.few))
+		}
+		if err := db.ask(ctx, steps...); err != nil {
+			return m, err
+		}
+		if err := db.lookUpSparse(ctx, lookups...); err != nil {
 			return m, err
 		}
 	}
@@ -79,16 +77,6 @@ func (db *DB) mentions(ctx context.Context, looked lookedUp, source mentionedBy)
 		}
 	}
 	return m, nil
-}
-
-// words returns words with the ways to find them in a record itself.
-func (db *DB) words(texts []string, source mentionedBy, colleagues []User) []word {
-	words := make([]word, len(texts))
-	for i, text := range texts {
-		customer := lookup{sets: db.tokenSets([]string{text})}
-		words[i] = word{text: text, customer: customer, own: db.ownParts(text, source, colleagues)}
-	}
-	return words
 }
 
 // add adds the parts of a reading.
@@ -139,74 +127,6 @@ func (db *DB) readings(needle string, amounts bool) (all []reading) {
 		}
 	}
 	return all
-}
-
-// ownParts returns the ways to find a word in the record itself. A part for a single contact can be read from an index
-// in the order of the page.
-func (db *DB) ownParts(text string, source mentionedBy, colleagues []User) (ways []part) {
-	add := func(sql string, value any) { ways = append(ways, part{condition: squirrel.Expr(sql, value)}) }
-	var contacts []int64
-	for _, u := range colleagues {
-		if db.vault.Score(text, u.FirstName+" "+u.LastName) > 0 {
-			contacts = append(contacts, u.ID)
-		}
-	}
-	for _, id := range contacts[:min(len(contacts), mostContacts)] {
-		add(source.contact+" = ?", id)
-	}
-	if len(contacts) > mostContacts {
-		add(source.contact+" = any(?)", contacts[mostContacts:])
-	}
-	states := slices.DeleteFunc(slices.Clone(source.states),
-		func(s string) bool { return db.vault.Score(text, s) == 0 })
-	if len(states) > 0 {
-		ways = append(ways, part{condition: squirrel.Expr("status = any(?)", states), walk: true})
-	}
-	if id, err := strconv.ParseInt(text, 10, 64); err == nil {
-		add("id = ?", id)
-	}
-	if amount, err := ParseMoney(text); err == nil && source.total {
-		add("total_amount = ?", amount)
-	}
-	if source.alone != "" {
-		ways = append(ways, part{sets: db.vault.PlainNeedle(text)})
-	}
-	return ways
-}
-
-// wordParts returns a part for each way in which a record itself can mention one of the words, with the other words
-// anywhere.
-func wordParts(words []word, view string) (parts []part) {
-	for j, w := range words {
-		var others squirrel.And
-		for k, other := range words {
-			if k != j {
-				others = append(others, other.mentioned(view))
-			}
-		}
-		for _, p := range w.own {
-			p.filters = others
-			p.walk = p.walk && !slices.ContainsFunc(words, word.isRare)
-			parts = append(parts, p)
-		}
-	}
-	return parts
-}
-
-// isRare reports whether only records of few customers can mention the word.
-func (w word) isRare() bool { return w.customer.isFew() && len(w.own) == 0 }
-
-// mentioned is the condition that a record of a view mentions the word in any place.
-func (w word) mentioned(view string) squirrel.Sqlizer {
-	or := squirrel.Or{w.customer.condition(view)}
-	for _, p := range w.own {
-		if p.condition != nil {
-			or = append(or, p.condition)
-		} else {
-			or = append(or, holdsAny("own_tokens", p.sets))
-		}
-	}
-	return or
 }
 
 // firstRecords returns the query for the first records in the order of a page: twice as many as fill it if a record is

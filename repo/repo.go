@@ -57,6 +57,8 @@ type DB struct {
 	quiet     bool          // see Quiet
 	importing bool          // the changes of many records belong to an import
 	used      *atomic.Int64 // when the session's use was last recorded, in Unix seconds; nil: no session
+
+	frequencies frequencies // of words in searches
 }
 
 // A Config has the connection parameters.
@@ -82,7 +84,8 @@ func Open(c Config) (*DB, error) {
 		return nil, fmt.Errorf("database.url cannot be read: want postgres://USER:PASSWORD@HOST:PORT/DATABASE")
 	}
 	db := &DB{
-		vault: c.Vault, link: &link{
+		frequencies: usual,
+		vault:       c.Vault, link: &link{
 			tell: c.Away, revive: c.Revive, blocked: c.Blocked, limit: c.QueryTimeout, clock: systemClock(),
 		},
 		fixed: fixed(c.Schema), meeting: newMeeting(c.Schema, c.Newer),

@@ -205,7 +205,7 @@ func searched[T any](
 		if err != nil {
 			return List[T]{}, err
 		}
-		more := len(offered.Rows) > ask.Limit
+		more, had := len(offered.Rows) > ask.Limit, len(found.Rows)
 		for _, r := range offered.Rows[:min(len(offered.Rows), ask.Limit)] {
 			if matches(r) {
 				found.Rows = append(found.Rows, r)
@@ -213,7 +213,7 @@ func searched[T any](
 			ask.After = id(r)
 		}
 		if more && len(found.Rows) <= p.Limit {
-			ask.Limit = max(p.Limit, min(4*ask.Limit, mostAsked))
+			ask.Limit = askNext(ask.Limit, len(found.Rows)-had, p.Limit+1-len(found.Rows))
 			continue
 		}
 		if !more && p.After == 0 {
@@ -222,4 +222,14 @@ func searched[T any](
 		found.Rows = found.Rows[:min(len(found.Rows), p.Limit+1)]
 		return found, nil
 	}
+}
+
+// askNext returns how many rows to ask for next if so many of those that were asked matched and some are still missing:
+// twice as many as would match at that rate, at most four times as many as before.
+func askNext(asked, matched, missing int) int {
+	most := min(4*asked, mostAsked)
+	if matched == 0 {
+		return most
+	}
+	return min(2*missing*asked/matched+1, most)
 }

@@ -23,6 +23,7 @@ var editPromises = map[string]func(*testing.T){
 	"é, 日本 and emoji":                      editUnicode,
 	"edit changes a record":                editRecord,
 	"null in the editor empties a value":   editEmpties,
+	"comments of several lines":            editLines,
 	"edit refuses what changed meanwhile":  editStale,
 }
 
@@ -317,7 +318,8 @@ func editRecord(t *testing.T) {
 
 func editStale(t *testing.T) {
 	editor := script(t, "editor", `sed -i 's/^full_name: .*/full_name: Kim Casey/' "$1"`)
-	d := sit(t, deskConfig{login: "sales1", env: []string{"EDITOR=" + editor}})
+	// the text that a refused change keeps is in the directory for temporary files
+	d := sit(t, deskConfig{login: "sales1", env: []string{"EDITOR=" + editor, "TMPDIR=" + t.TempDir()}})
 	other := sit(t, deskConfig{login: "sales1", beside: d})
 	d.send("edit customer 1\r")
 	d.wait("save? [y/N]")

@@ -79,3 +79,46 @@ func emptyScreen(t *testing.T) {
 	d.until("an empty screen", func() bool { return strings.TrimSpace(d.screen()) == strings.TrimSpace(d.prompt) })
 	d.idle()
 }
+
+// Comments of several lines are shown as lines in the editor, saved as they were, and changed there.
+func editLines(t *testing.T) {
+	editor := script(t, "editor", `cd "${0%/*}" && cp "$1" seen && sh ./todo "$1"`)
+	todo := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(filepath.Dir(editor), "todo"), []byte(text+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d := sit(t, deskConfig{login: "manage", env: []string{"EDITOR=" + editor}})
+	comments := func(want string) {
+		t.Helper()
+		if got := d.text("select comments from event where id = 1"); got != want {
+			t.Errorf("comments are %q, want %q", got, want)
+		}
+	}
+	edit := func() {
+		t.Helper()
+		since := len(d.output())
+		d.send("edit event 1\r")
+		d.said(since, "save? [y/N]")
+		d.send("y\r")
+		d.said(since, "event 1 updated")
+		d.idle()
+	}
+	todo(`awk '/^comments:/ {
+			print "comments: |-\n  Gate 3: \"late\"\n\n  # no comment\n    indented"
+			next
+		} { print }' "$1" >new; cat new >"$1"`)
+	edit()
+	comments("Gate 3: \"late\"\n\n# no comment\n  indented")
+	todo("true")
+	d.run("edit event 1", "nothing was changed")
+	seen, err := os.ReadFile(filepath.Join(filepath.Dir(editor), "seen"))
+	check(t, err)
+	if !regexp.MustCompile(`(?m)^ +Gate 3: "late"$`).Match(seen) {
+		t.Errorf("the editor shows no lines:\n%s", seen)
+	}
+	todo(`sed -i 's/Gate 3/Gate 4/' "$1"`)
+	edit()
+	comments("Gate 4: \"late\"\n\n# no comment\n  indented")
+}
