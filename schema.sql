@@ -2585,10 +2585,12 @@ create table audit_unlinked (
 	audit_id bigint primary key
 );
 
--- Links entries in their order. The text of an entry has its timestamps in UTC.
+-- Links entries in their order. The text of an entry has its timestamps in UTC. Plans are kept while a connection
+-- lives, so one that was made for a short trail must do for a long one: it looks up each entry.
 create function link_entries(of_entries bigint[]) returns void
 language plpgsql volatile set search_path = :"schema", pg_temp set timezone = 'UTC'
-set plan_cache_mode = force_generic_plan as $$
+set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off
+set enable_seqscan = off as $$
 declare
 	last   audit_link := (select l from audit_link l order by l.position desc limit 1);
 	chain  bytea := coalesce(last.hash, '');
@@ -2616,7 +2618,7 @@ end $$;
 -- Links the queue, and the next 1,000 entries of the transaction together: those that this statement sees, that no
 -- other transaction has linked or queued.
 create function link_entry() returns trigger
-language plpgsql security definer set search_path = :"schema", pg_temp as $$
+language plpgsql security definer set search_path = :"schema", pg_temp set enable_seqscan = off as $$
 declare
 	waiting bigint[];
 begin

@@ -43,8 +43,8 @@ func (l Likeness) rank() int {
 type CustomerIndex struct {
 	vault Vault
 	seed  maphash.Seed
-	known []indexed
-	last  [keyKinds]map[uint64]int32 // the place of the last customer with a key, by the key's hash
+	known []packed
+	last  [keyKinds]map[uint32]int32 // the place of the last customer with a key, by the key's hash
 }
 
 // The kinds of keys.
@@ -57,13 +57,45 @@ const (
 	keyKinds
 )
 
-// An indexed is a customer, the forms of its texts that are compared, and the places of the customers before it whose
-// keys have the same hashes; -1 is none.
+// An indexed is a customer and the forms of its texts that are compared.
 type indexed struct {
 	id                                 int64
 	companyName, fullName, email       string
 	plainEmail, phone, company, person string
-	before                             [keyKinds]int32
+}
+
+// A packed customer is an indexed one in little memory, and the places of the customers before it whose keys have the
+// same hashes; -1 is none.
+type packed struct {
+	id     int64
+	texts  string    // one after the other; no plainEmail if it is the email
+	ends   [7]uint32 // of each
+	before [keyKinds]int32
+}
+
+func (i indexed) packed() packed {
+	if i.plainEmail == i.email {
+		i.plainEmail = ""
+	}
+	texts := [...]string{i.companyName, i.fullName, i.email, i.plainEmail, i.phone, i.company, i.person}
+	p, end := packed{id: i.id, texts: strings.Join(texts[:], "")}, uint32(0)
+	for n, text := range texts {
+		end += uint32(len(text))
+		p.ends[n] = end
+	}
+	return p
+}
+
+func (p *packed) indexed() indexed {
+	i := indexed{
+		p.id, p.texts[:p.ends[0]], p.texts[p.ends[0]:p.ends[1]], p.texts[p.ends[1]:p.ends[2]],
+		p.texts[p.ends[2]:p.ends[3]], p.texts[p.ends[3]:p.ends[4]], p.texts[p.ends[4]:p.ends[5]],
+		p.texts[p.ends[5]:p.ends[6]],
+	}
+	if i.plainEmail == "" {
+		i.plainEmail = readable(i.email)
+	}
+	return i
 }
 
 // mostCompared is the number of customers with the same email, company or person with which a customer is compared: the
@@ -73,20 +105,16 @@ const mostCompared = 1000
 func newCustomerIndex(vault Vault) *CustomerIndex {
 	x := &CustomerIndex{vault: vault, seed: maphash.MakeSeed()}
 	for kind := range x.last {
-		x.last[kind] = map[uint64]int32{}
+		x.last[kind] = map[uint32]int32{}
 	}
 	return x
 }
 
 // keyed returns a customer with its keys. Values that cannot be decrypted, or were erased, have none.
 func (x *CustomerIndex) keyed(c Customer) indexed {
-	plain := x.vault.Fold(c.Email)
-	if plain == c.Email {
-		plain = c.Email // one text instead of two
-	}
 	return indexed{
 		id: c.ID, companyName: c.CompanyName, fullName: c.FullName, email: c.Email,
-		plainEmail: readable(plain), phone: readable(c.Phone),
+		plainEmail: readable(x.vault.Fold(c.Email)), phone: readable(c.Phone),
 		company: x.vault.CompanyKey(readable(c.CompanyName)), person: x.vault.PersonKey(readable(c.FullName)),
 	}
 }
@@ -112,8 +140,8 @@ func (i indexed) key(kind int) (text, more string) {
 	return i.company, i.person
 }
 
-func (x *CustomerIndex) hash(text, more string) uint64 {
-	return maphash.String(x.seed, text) ^ 3*maphash.String(x.seed, more)
+func (x *CustomerIndex) hash(text, more string) uint32 {
+	return uint32(maphash.String(x.seed, text) ^ 3*maphash.String(x.seed, more))
 }
 
 // readable returns the text, or "" for a placeholder.
@@ -128,17 +156,18 @@ func readable(text string) string {
 func (x *CustomerIndex) Add(c Customer) { x.add(x.keyed(c)) }
 
 func (x *CustomerIndex) add(i indexed) {
+	p := i.packed()
 	for kind := range keyKinds {
-		i.before[kind] = -1
+		p.before[kind] = -1
 		if text, more := i.key(kind); text != "" {
 			hash := x.hash(text, more)
 			if at, found := x.last[kind][hash]; found {
-				i.before[kind] = at
+				p.before[kind] = at
 			}
 			x.last[kind][hash] = int32(len(x.known))
 		}
 	}
-	x.known = append(x.known, i)
+	x.known = append(x.known, p)
 }
 
 // with calls do for the latest customers with the same key as i.
@@ -149,7 +178,7 @@ func (x *CustomerIndex) with(kind int, i indexed, do func(other int32)) {
 	}
 	at, found := x.last[kind][x.hash(text, more)]
 	for n := 0; found && at >= 0 && n < mostCompared; at = x.known[at].before[kind] {
-		if other, also := x.known[at].key(kind); other == text && also == more {
+		if other, also := x.known[at].indexed().key(kind); other == text && also == more {
 			do(at)
 			n++
 		}
@@ -163,7 +192,7 @@ func (x *CustomerIndex) like(i indexed) []Likeness {
 	found := map[int32]*Likeness{}
 	note := func(kind int, compare func(other indexed, l *Likeness) bool) {
 		x.with(kind, i, func(at int32) {
-			l, other := found[at], x.known[at]
+			l, other := found[at], x.known[at].indexed()
 			if l == nil {
 				l = &Likeness{Customer: other.customer()}
 			}
