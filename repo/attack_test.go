@@ -183,6 +183,7 @@ func TestNothingToldOutside(t *testing.T) {
 	ctx, w := context.Background(), newWorld(t)
 	customer, contract, event := w.records()
 	contact, sealed := w.contact(customer).ID, w.forgedSQL()
+	major := read[int](w, "select current_setting('server_version_num')::int / 10000")
 	for sql, there := range map[string]int64{
 		"select from customer where id = %d": customer, "select from customers where id = %d": customer,
 		"select from customer where id = %d for update": customer, "select from users where id = %d": w.ids["admin"],
@@ -241,6 +242,9 @@ func TestNothingToldOutside(t *testing.T) {
 		"select disable_mfa('x'), %d": 1, "select enable_mfa('x', 'x', '%d', null)": 1,
 		"select touch(), %d": 1,
 	} {
+		if strings.HasPrefix(sql, "merge") && major < 15 {
+			continue // PostgreSQL 14 has no such statement
+		}
 		answers := map[string]bool{}
 		for _, id := range []int64{there, 999999} {
 			line := sql

@@ -219,6 +219,14 @@ func TestForbidden(t *testing.T) {
 		"insert into crm.users (email) values ('x')": "55000", "update crm.users set email = 'x'": "55000",
 		"update crm.customer set id = 2": "428C9",
 	}
+	var perl bool
+	if err := app.QueryRow(context.Background(),
+		"select exists (select from pg_available_extensions where name = 'plperlu')").Scan(&perl); err != nil {
+		t.Fatal(err)
+	}
+	if perl { // it could be created, but for the privilege
+		delete(other, "create language plperlu")
+	}
 	for sql := range strings.Lines(strings.TrimSpace(forbidden)) {
 		sql = strings.TrimSpace(sql)
 		send := sql

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -65,6 +66,10 @@ func (w *world) footprint(h held, sql string, arguments ...any) (f footprint) {
 			w.t.Fatalf("%s: %v", sql, err)
 		}
 	}
+	var counted [3]string // PostgreSQL 14 also counts what earlier transactions have not reported yet
+	for i, sql := range []string{sqlTables, sqlIndexes, sqlFunctions} {
+		scan(&counted[i], sql)
+	}
 	scan(&before, "select pg_current_wal_insert_lsn()::text")
 	began := time.Now()
 	rows, err := h.Query(ctx, sql, arguments...)
@@ -87,7 +92,34 @@ func (w *world) footprint(h held, sql string, arguments ...any) (f footprint) {
 	scan(&f.indexes, sqlIndexes)
 	scan(&f.functions, sqlFunctions)
 	scan(&f.locks, sqlLocks)
+	f.tables, f.indexes, f.functions = minus(f.tables, counted[0]), minus(f.indexes, counted[1]),
+		minus(f.functions, counted[2])
 	return f
+}
+
+// minus subtracts counts from later ones: lines of a name and numbers. Lines without a difference are left out.
+func minus(later, counts string) string {
+	was := map[string][]string{}
+	for line := range strings.Lines(counts) {
+		words := strings.Fields(line)
+		was[words[0]] = words[1:]
+	}
+	var all []string
+	for line := range strings.Lines(later) {
+		words, some := strings.Fields(line), false
+		for i, word := range words[1:] {
+			n, _ := strconv.Atoi(word)
+			if before := was[words[0]]; before != nil {
+				m, _ := strconv.Atoi(before[i])
+				n -= m
+			}
+			words[i+1], some = strconv.Itoa(n), some || n != 0
+		}
+		if some {
+			all = append(all, strings.Join(words, " "))
+		}
+	}
+	return strings.Join(all, "\n")
 }
 
 // stage prepares accounts in every state and returns the scenes that an attacker compares.
@@ -244,7 +276,6 @@ func (w *world) steps(h held, s scene) map[string]footprint {
 	w.t.Helper()
 	prints := map[string]footprint{}
 	measure := func(step, sql string, arguments ...any) {
-		h.do("select pg_stat_force_next_flush()")
 		h.do("begin")
 		prints[step] = w.footprint(h, sql, arguments...)
 		h.do("rollback")

@@ -161,6 +161,9 @@ func (a *Admin) load(ctx context.Context, program string, r Restorer, done *Rest
 		return err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
+	if err := a.revokeCreate(ctx, conn); err != nil {
+		return lacking(err)
+	}
 	tx, err := conn.Begin(ctx)
 	if err != nil {
 		return translate(err)

@@ -131,6 +131,9 @@ func (r Restore) restore(ctx context.Context, m repo.Manifest) error {
 		return err
 	}
 	r.tell(done, m)
+	if err := warnExposed(ctx, r.Admin, r.Say); err != nil {
+		return err
+	}
 	return r.Try(ctx)
 }
 

@@ -88,14 +88,19 @@ func (c Setup) run(ctx context.Context) (made []string, err error) {
 		c.Happened(commands.Event{Name: "user added", Level: commands.LevelInfo, Entity: "user", ID: id})
 		made = append(made, "administrator "+first.Email)
 	}
-	exposed, err := c.Admin.Exposed(ctx)
-	if err != nil {
+	if err := warnExposed(ctx, c.Admin, c.Say); err != nil {
 		return made, err
 	}
-	for _, e := range exposed {
-		c.Say("warning: " + e)
-	}
 	return made, c.try(ctx)
+}
+
+// warnExposed prints the rights to create objects that the administrator may not revoke.
+func warnExposed(ctx context.Context, admin *repo.Admin, say func(string)) error {
+	exposed, err := admin.Exposed(ctx)
+	for _, e := range exposed {
+		say("warning: " + e)
+	}
+	return err
 }
 
 // Configure creates the config file like Run, and returns what it created.
