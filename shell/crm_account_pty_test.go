@@ -15,6 +15,7 @@ import (
 
 // accountPromises: one-time passwords and second factors at the prompt.
 var accountPromises = map[string]func(*testing.T){
+	"a terminal that does not control":            accountAdrift,
 	"a one-time password is replaced at once":     accountOneTime,
 	"without a new password nothing else works":   accountUnwilling,
 	"a second factor is enrolled, used, replaced": accountFactor,
@@ -183,4 +184,20 @@ func accountRequired(t *testing.T) {
 	d.send(d.totp(secret, 0) + "\r")
 	d.ends(since, "they are not shown again")
 	d.run("customer list --limit 1", "COMPANY")
+}
+
+// accountAdrift works at a terminal that is not the controlling one, as "su -c" leaves it: lines are read plainly.
+func accountAdrift(t *testing.T) {
+	d, home := sit(t, deskConfig{}), t.TempDir()
+	c := openConsole(t, "", consoleConfig{
+		cols: 80, rows: 24, args: []string{"setsid", "-w", crmBinary}, env: []string{
+			"HOME=" + home, "XDG_CONFIG_HOME=" + home, "XDG_DATA_HOME=" + home, "XDG_STATE_HOME=" + home,
+			"CRM_DATABASE_URL=" + d.app(d.database), "CRM_KEYSET=" + d.keyset, "CRM_LOCALE_LANGUAGE=en",
+		},
+	})
+	c.wait("crm>")
+	c.send("whoami\r")
+	c.wait("not signed in")
+	c.send("exit\r")
+	<-c.done
 }

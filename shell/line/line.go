@@ -118,10 +118,11 @@ func (e ending) mark() string {
 	return map[ending]string{discarded: "^C", suspended: "^Z"}[e]
 }
 
-// IsTerminal reports whether a Reader can be opened: in and out are terminals, and the terminal of TERM can move its
-// cursor.
+// IsTerminal reports whether a Reader can be opened: in and out are terminals, the process is controlled by one, and
+// the terminal of TERM can move its cursor.
 func IsTerminal(in, out *os.File) bool {
-	return os.Getenv("TERM") != "dumb" && term.IsTerminal(int(in.Fd())) && term.IsTerminal(int(out.Fd()))
+	return os.Getenv("TERM") != "dumb" && term.IsTerminal(int(in.Fd())) && term.IsTerminal(int(out.Fd())) &&
+		isControlled()
 }
 
 // Open prepares the terminal, but changes its mode only while a line is read. It returns an error if there is no

@@ -30,6 +30,8 @@ func DisableEcho(*os.File) (back func()) { return func() {} }
 // dropTyped does nothing on systems without termios.
 func (t *terminal) dropTyped() {}
 
+func isControlled() bool { return true }
+
 func openTerminal(in, out *os.File) (*terminal, error) {
 	mode, err := term.GetState(int(in.Fd()))
 	if err != nil {

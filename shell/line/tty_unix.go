@@ -46,14 +46,21 @@ func DisableEcho(tty *os.File) (back func()) {
 	return func() { _ = unix.IoctlSetTermios(fd, setMode, before) }
 }
 
+// isControlled reports whether the process has a controlling terminal, which "su -c" takes away. go-prompt opens
+// /dev/tty itself and panics if it cannot (go-prompt #185).
+func isControlled() bool {
+	tty, err := os.Open("/dev/tty")
+	if err == nil {
+		_ = tty.Close()
+	}
+	return err == nil
+}
+
 // openTerminal saves the terminal's mode. It changes nothing.
 func openTerminal(in, out *os.File) (*terminal, error) {
-	// go-prompt opens /dev/tty itself and panics if it cannot (go-prompt #185).
-	ctty, err := os.Open("/dev/tty")
-	if err != nil {
-		return nil, fmt.Errorf("no terminal: %w", err)
+	if !isControlled() {
+		return nil, errors.New("no controlling terminal")
 	}
-	_ = ctty.Close()
 	mode, err := unix.IoctlGetTermios(int(in.Fd()), getMode)
 	if err != nil {
 		return nil, fmt.Errorf("no terminal: %w", err)
