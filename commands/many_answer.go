@@ -97,3 +97,39 @@ func (m many) warnOfOverlaps(ctx context.Context, s *Session, b bulk, out *Outpu
 	out.Warnings = append(out.Warnings, warnings...)
 	return err
 }
+
+// ask shows what would change and asks, unless --yes is given.
+func (m many) ask(ctx context.Context, s *Session, in Input, b bulk) (how repo.Many, err error) {
+	if b.strong && (in.Has("yes") || !s.Typed) {
+		return how, &worded{
+			"nothing was changed: customers would have the email or phone of others",
+			strings.Join(append(b.inShort(), "--force does it anyway"), "\n"), repo.ErrConflict,
+		}
+	}
+	if how = repo.All; in.Has("skip-refused") {
+		how = repo.Partly
+	}
+	if in.Has("yes") {
+		return how, nil
+	}
+	tried, err := s.DB.ChangeMany(ctx, m.noun, b.changes, repo.Trial)
+	if err != nil {
+		return how, err
+	}
+	would := fmt.Sprintf("%s would change", Plural(tried.Records, m.noun)) + inBrackets(m.already(b))
+	lines := slices.Concat([]string{would}, b.previews, m.more(len(b.changes)), b.inShort(), m.reasons(s, tried))
+	switch {
+	case s.Confirm == nil:
+		return how, usagef("%s of many needs --yes", m.update.Name)
+	case tried.Records == 0:
+		return how, m.refused(s, tried)
+	}
+	lines = append(lines, fmt.Sprintf("change %s?", Plural(tried.Records, m.noun)))
+	if err := s.Confirm(ctx, strings.Join(lines, "\n")); err != nil {
+		return how, err
+	}
+	if len(tried.Refused) > 0 {
+		how = repo.Partly // the question listed them
+	}
+	return how, nil
+}

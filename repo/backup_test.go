@@ -148,8 +148,7 @@ func TestRestore(t *testing.T) {
 	if err != nil || done.Head != head || strings.Join(done.Made, ", ") != "database "+to.Database+", schema crm" {
 		t.Fatalf("%+v, %v", done, err)
 	}
-	// Before PostgreSQL 15 everybody may make tables in the schema public, which an administrator who is no superuser
-	// cannot revoke.
+	// Before PostgreSQL 15 every role may create tables in the schema public, and only a superuser can revoke that.
 	for _, e := range ok[[]string](t)(target.Exposed(ctx)) {
 		_, statement, _ := strings.Cut(e, " run: ")
 		super(t, to.Database, statement)

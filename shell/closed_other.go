@@ -2,7 +2,12 @@
 
 package shell
 
-import "os"
+import (
+	"errors"
+	"os"
+)
+
+func duplicate(*os.File) (*os.File, error) { return nil, errors.ErrUnsupported }
 
 // SeemsClosed reports whether out cannot be written to.
 func SeemsClosed(out *os.File) bool {

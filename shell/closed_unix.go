@@ -8,6 +8,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// duplicate returns a copy of a file with a descriptor of its own.
+func duplicate(f *os.File) (*os.File, error) {
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), f.Name()), nil
+}
+
 // SeemsClosed reports whether out is the null device, open for reading and writing. Go opens it so in the place of a
 // descriptor that the caller closed (>&-). Some callers discard output in the same way, and nothing tells the two
 // apart, so this is a reason for a warning only.

@@ -15,7 +15,7 @@ import (
 
 // accountPromises: one-time passwords and second factors at the prompt.
 var accountPromises = map[string]func(*testing.T){
-	"a terminal that does not control":            accountAdrift,
+	"lines without an editor":                     accountPlainly,
 	"a one-time password is replaced at once":     accountOneTime,
 	"without a new password nothing else works":   accountUnwilling,
 	"a second factor is enrolled, used, replaced": accountFactor,
@@ -186,18 +186,33 @@ func accountRequired(t *testing.T) {
 	d.run("customer list --limit 1", "COMPANY")
 }
 
-// accountAdrift works at a terminal that is not the controlling one, as "su -c" leaves it: lines are read plainly.
-func accountAdrift(t *testing.T) {
-	d, home := sit(t, deskConfig{}), t.TempDir()
-	c := openConsole(t, "", consoleConfig{
-		cols: 80, rows: 24, args: []string{"setsid", "-w", crmBinary}, env: []string{
-			"HOME=" + home, "XDG_CONFIG_HOME=" + home, "XDG_DATA_HOME=" + home, "XDG_STATE_HOME=" + home,
-			"CRM_DATABASE_URL=" + d.app(d.database), "CRM_KEYSET=" + d.keyset, "CRM_LOCALE_LANGUAGE=en",
-		},
-	})
-	c.wait("crm>")
-	c.send("whoami\r")
-	c.wait("not signed in")
-	c.send("exit\r")
-	<-c.done
+// accountPlainly signs in where lines are read without an editor: at a terminal that cannot move its cursor, and at one
+// that does not control the process, as "su -c" leaves it. A password is neither shown nor taken for a command.
+func accountPlainly(t *testing.T) {
+	for name, c := range map[string]consoleConfig{
+		"dumb":   {args: []string{crmBinary}, env: []string{"TERM=dumb"}},
+		"adrift": {args: []string{"setsid", "-w", crmBinary}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, home := sit(t, deskConfig{}), t.TempDir()
+			c.env = append(
+				c.env, "HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_DATA_HOME="+home, "XDG_STATE_HOME="+home,
+				"CRM_DATABASE_URL="+d.app(d.database), "CRM_KEYSET="+d.keyset, "CRM_LOCALE_LANGUAGE=en",
+				"CRM_PASSWORD_MEMORY_MIB=19", "CRM_PASSWORD_ITERATIONS=2",
+			)
+			s := openConsole(t, "", c)
+			s.wait("crm>")
+			s.send("login sales1@epic.example\r")
+			s.wait("password:")
+			s.send(seed.DemoPassword + "\r")
+			s.wait("signed in as Bill Boquet")
+			s.send("customer get 1 --format json\r")
+			s.wait("Kevin Casey")
+			s.send("exit\r")
+			<-s.done
+			if out := s.output(); strings.Contains(out, seed.DemoPassword) || strings.Contains(out, "error") {
+				t.Errorf("it shows %q", out)
+			}
+		})
+	}
 }

@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"sync"
 
 	"crm/commands"
 )
@@ -102,55 +101,51 @@ func (l *lines) physical() (string, error) {
 	}
 }
 
-// UntilDone returns a reader that returns an error as soon as ctx ends, even while r waits for input.
+// UntilDone returns a reader that returns an error as soon as ctx ends, even while r waits for input. It reads from r
+// only when it is read: at a terminal, a command may ask for a password in between.
 func UntilDone(ctx context.Context, r io.Reader) io.Reader {
 	if _, ok := r.(*os.File); !ok {
 		return r
 	}
-	return &interruptible{ctx: ctx, r: r, got: make(chan []byte), failed: make(chan error, 1)}
+	return &interruptible{ctx: ctx, r: r, got: make(chan chunk, 1)}
 }
 
-// An interruptible reads from r in a goroutine. The goroutine never ends if r blocks forever.
+// An interruptible reads each chunk from r in a goroutine, which never ends if r blocks forever.
 type interruptible struct {
-	ctx    context.Context
-	r      io.Reader
-	start  sync.Once
-	got    chan []byte
-	failed chan error
-	left   []byte
+	ctx     context.Context
+	r       io.Reader
+	reading bool // a goroutine is, or its chunk is in got
+	got     chan chunk
+	left    chunk
+}
+
+// A chunk is what one Read returned.
+type chunk struct {
+	data []byte
+	err  error
 }
 
 func (i *interruptible) Read(p []byte) (int, error) {
-	i.start.Do(func() { go i.pump() })
-	if len(i.left) == 0 {
+	if len(i.left.data) == 0 && i.left.err == nil {
+		if !i.reading {
+			i.reading = true
+			go func() {
+				buffer := make([]byte, 4096)
+				n, err := i.r.Read(buffer)
+				i.got <- chunk{buffer[:n], err}
+			}()
+		}
 		select {
 		case <-i.ctx.Done():
 			return 0, i.ctx.Err()
 		case i.left = <-i.got:
-		case err := <-i.failed:
-			i.failed <- err
-			return 0, err
+			i.reading = false
 		}
 	}
-	n := copy(p, i.left)
-	i.left = i.left[n:]
+	if len(i.left.data) == 0 {
+		return 0, i.left.err
+	}
+	n := copy(p, i.left.data)
+	i.left.data = i.left.data[n:]
 	return n, nil
-}
-
-func (i *interruptible) pump() {
-	for {
-		buffer := make([]byte, 4096)
-		n, err := i.r.Read(buffer)
-		if n > 0 {
-			select {
-			case i.got <- buffer[:n]:
-			case <-i.ctx.Done():
-				return
-			}
-		}
-		if err != nil {
-			i.failed <- err
-			return
-		}
-	}
 }

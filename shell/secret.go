@@ -32,12 +32,17 @@ type Secrets struct {
 
 const longestSecret = 1024 // bytes
 
-// OpenTTY opens the controlling terminal, even if standard input is redirected.
+// OpenTTY opens the controlling terminal, even if standard input is redirected. Without one, as "su -c" starts
+// programs, it opens standard input if that is a terminal.
 func OpenTTY() (*os.File, error) {
 	if runtime.GOOS == "windows" {
 		return os.OpenFile("CONIN$", os.O_RDWR, 0)
 	}
-	return os.OpenFile("/dev/tty", os.O_RDWR, 0)
+	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
+	if err != nil && term.IsTerminal(int(os.Stdin.Fd())) {
+		return duplicate(os.Stdin)
+	}
+	return tty, err
 }
 
 // Read reads a secret from a file, a variable or the terminal. From a file or a variable it returns the first line,

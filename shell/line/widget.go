@@ -279,22 +279,20 @@ func (s *screen) ScrollUp() {
 func (s *screen) SetColor(fg, bg prompt.Color, bold bool) {
 	s.ink = ink{reverse: bold}
 	if s.l.c.Color {
-		s.ink = ink{fg: foreground(fg), bg: foreground(bg), bold: bold}
-		if s.ink.bg > 0 {
-			s.ink.bg += 10
-		}
+		s.ink = ink{fg: parameter(fg, 30, 90), bg: parameter(bg, 40, 100), bold: bold}
 	}
 }
 
-// foreground returns the parameter of SGR for a colour: go-prompt counts the dark ones from 1, the bright ones from 9.
-func foreground(c prompt.Color) int {
+// parameter returns the parameter of SGR for a colour: that of the first dark or the first bright one, and the colour's
+// distance from it.
+func parameter(c prompt.Color, dark, bright int) int {
 	switch {
 	case c == prompt.DefaultColor:
 		return 0
 	case c < prompt.DarkGray:
-		return 30 + int(c-prompt.Black)
+		return dark + int(c-prompt.Black)
 	}
-	return 90 + int(c-prompt.DarkGray)
+	return bright + int(c-prompt.DarkGray)
 }
 
 // ClearTitle does nothing, so that the window keeps its title.
