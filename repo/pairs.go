@@ -45,12 +45,14 @@ func (db *DB) CustomerPairs(ctx context.Context) ([]Pair, error) {
 	for ids := range slices.Chunk(likely, mostTogether) {
 		query := likeFrom().Where("id = any(?::bigint[]) and deleted_at is null", ids).OrderBy("id")
 		var found []Customer
-		if err := db.ask(ctx, inOrder(), step{query, db.eachCompared(func(c Customer) {
-			found = append(found, c)
-		})}); err != nil {
+		err := db.ask(ctx, inOrder(), step{query, func(rows pgx.Rows) error {
+			found = nil // a batch that is sent again reads them again
+			return db.eachCompared(func(c Customer) { found = append(found, c) })(rows)
+		}})
+		if err != nil {
 			return nil, err
 		}
-		for _, c := range found[max(0, len(found)-len(ids)):] { // a batch that is sent again reads them again
+		for _, c := range found {
 			pair(c)
 		}
 	}
@@ -188,12 +190,15 @@ func (x *CustomerIndex) hashes(i indexed, do func(uint64)) {
 	if i.company == "" || i.person == "" {
 		return
 	}
-	salted(byCompany, i.company, i.person, "")
-	for at, r := range i.person {
-		salted(byCompany, i.company, i.person[:at], i.person[at+utf8.RuneLen(r):])
-	}
-	salted(byPerson, i.person, i.company, "")
-	for at, r := range i.company {
-		salted(byPerson, i.person, i.company[:at], i.company[at+utf8.RuneLen(r):])
+	for _, names := range []struct {
+		kind       byte
+		kept, part string
+	}{{byCompany, i.company, i.person}, {byPerson, i.person, i.company}} {
+		salted(names.kind, names.kept, names.part, "")
+		for at := 0; at < len(names.part); {
+			_, size := utf8.DecodeRuneInString(names.part[at:])
+			salted(names.kind, names.kept, names.part[:at], names.part[at+size:])
+			at += size
+		}
 	}
 }

@@ -128,3 +128,23 @@ func someCustomers(r *rand.Rand, n int) []repo.Change {
 	}
 	return all
 }
+
+// Texts that are not UTF-8, which whoever has the keyset can seal, do not stop the listing.
+func TestCustomerPairsOfAnyBytes(t *testing.T) {
+	t.Parallel()
+	ctx, w := t.Context(), newWorld(t)
+	for _, text := range []string{"Bad\xff", "Bad\xff", "\xf0\x9f", "\xed\xa0\x80 GmbH"} {
+		sealed, _, err := w.vault.Seal("customer.company_name", text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		person, _, err := w.vault.Seal("customer.full_name", "\xfe"+text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.set("insert into customer (company_name, full_name) values ($1, $2)", sealed, person)
+	}
+	if pairs, err := w.as("manage").CustomerPairs(ctx); err != nil || len(pairs) == 0 {
+		t.Errorf("%d pairs, %v", len(pairs), err)
+	}
+}
