@@ -34,7 +34,7 @@ func Unwritten(err error) error {
 	case errors.Is(err, syscall.ENOSPC):
 		why = "no space left"
 	case errors.Is(err, syscall.EBADF), errors.Is(err, os.ErrClosed):
-		why = "standard output is closed"
+		why = "standard output is closed; > /dev/null discards the answers"
 	case errors.As(err, &errno):
 		why = errno.Error()
 	}

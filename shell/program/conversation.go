@@ -36,7 +36,7 @@ func (p *program) converse(ctx context.Context) error {
 		return err
 	}
 	defer done()
-	if scripts != nil && shell.SeemsClosed(os.Stdout) {
+	if closed, certain := outputClosed(); closed && !certain && scripts != nil {
 		_ = shell.Say(os.Stderr,
 			"warning: standard output is closed, or discards the answers: use > /dev/null to discard them")
 	}

@@ -96,6 +96,9 @@ type program struct {
 }
 
 func (p *program) start(ctx context.Context, args []string) error {
+	if closed, certain := outputClosed(); closed && certain {
+		return commands.Unwritten(os.ErrClosed)
+	}
 	var err error
 	if p.line, err = config.Parse(args); err != nil {
 		return err

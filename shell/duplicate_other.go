@@ -8,9 +8,3 @@ import (
 )
 
 func duplicate(*os.File) (*os.File, error) { return nil, errors.ErrUnsupported }
-
-// SeemsClosed reports whether out cannot be written to.
-func SeemsClosed(out *os.File) bool {
-	_, err := out.Stat()
-	return err != nil
-}
