@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -129,7 +128,7 @@ func (c *conversation) unlock(ctx context.Context) bool {
 	if !unlocked {
 		c.completer.forget()
 	}
-	go debug.FreeOSMemory() // as in do
+	go releaseMemory()
 	return unlocked
 }
 

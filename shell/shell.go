@@ -10,7 +10,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"time"
 
 	"crm/commands"
@@ -96,8 +95,7 @@ func (sh *Shell) do(ctx context.Context, line string, typed bool) error {
 	sh.did, sh.values = answer.Command, answer.Used
 	took := time.Since(began)
 	if now := sh.who(); now != before && now != 0 {
-		// Gives back the memory that the password took (argon2id, 64 MiB): the heap could grow to twice as much.
-		go debug.FreeOSMemory()
+		go releaseMemory()
 	}
 	if err != nil && ctx.Err() != nil && !errors.Is(err, commands.ErrExit) && !errors.Is(err, repo.ErrUnanswered) &&
 		!errors.As(err, new(repo.Uncertain)) {
