@@ -4,6 +4,7 @@ package commands
 
 import (
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -25,6 +26,10 @@ type AmountFormat struct {
 // NewAmountFormat returns the format of a locale. Separators and the currency's symbol come from CLDR. An unknown
 // language gets English separators; an unknown currency is printed as its code.
 func NewAmountFormat(l Locale) AmountFormat {
+	key := [2]string{l.Language, l.Currency}
+	if known, ok := amountFormats.Load(key); ok {
+		return known.(AmountFormat)
+	}
 	tag := language.Make(l.Language)
 	f := AmountFormat{printer: printing.NewPrinter(tag)}
 	// Formatting 0.5 yields the decimal separator between two digits.
@@ -34,8 +39,12 @@ func NewAmountFormat(l Locale) AmountFormat {
 		symbol = f.printer.Sprint(currency.Symbol(unit))
 	}
 	f.before, f.after = placeSymbol(tag, symbol)
+	amountFormats.Store(key, f)
 	return f
 }
+
+// amountFormats has the AmountFormat of each language and currency that was asked for: every answer needs one.
+var amountFormats sync.Map
 
 // placeSymbol returns the text before and after the number. x/text lacks CLDR's patterns for this, so other languages
 // get the symbol after the number, as in most of Europe.

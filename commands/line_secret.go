@@ -43,8 +43,11 @@ func (t Table) HoldsSecret(line string) bool {
 		return true
 	}
 	return slices.ContainsFunc(t, func(c Command) bool {
+		if c.Secret == "" {
+			return false
+		}
 		name := strings.Fields(c.Name)
-		if c.Secret == "" || len(words) <= len(name) {
+		if len(words) <= len(name) {
 			return false
 		}
 		for i, word := range name {

@@ -85,10 +85,14 @@ func (sh *Shell) Leave() {
 	sh.Reporter.events(who, commands.Leave(sh.Session).Events, nil)
 }
 
-// do runs one command and prints its answer. Ctrl-C cancels the command, but does not end the shell.
+// do runs one command and prints its answer. Ctrl-C cancels a typed command, but does not end the shell; it ends a
+// script with its context.
 func (sh *Shell) do(ctx context.Context, line string, typed bool) error {
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
-	defer stop()
+	if typed {
+		var stop context.CancelFunc
+		ctx, stop = signal.NotifyContext(ctx, os.Interrupt)
+		defer stop()
+	}
 	defer sh.unhush()
 	before, began := sh.who(), time.Now()
 	answer, err := sh.dispatch(ctx, line, typed)
