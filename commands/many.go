@@ -156,10 +156,16 @@ func (m many) selected(ctx context.Context, s *Session, in Input) (Output, error
 type bulk struct {
 	columns  []string
 	changes  map[int64]repo.Change
-	previews []string
+	previews []preview
 	same     int      // number of records that already have the new values
 	alike    []string // a line for each customer that would be like others
 	strong   bool     // one of them would have the email or phone of another
+}
+
+// A preview is a line for the change of a record.
+type preview struct {
+	id   int64
+	line string
 }
 
 // changes returns the change of each record whose values differ from the new ones.
@@ -198,10 +204,9 @@ func (m many) changes(s *Session, in Input, columns []string, records Output) (b
 			continue
 		}
 		b.changes[id] = change
-		if len(b.previews) < mostPreviews {
-			b.previews = append(b.previews,
-				fmt.Sprintf("%s %d%s: %s", m.noun, id, inBrackets(called(records, row)), strings.Join(said, ", ")))
-		}
+		b.previews = append(b.previews, preview{
+			id, fmt.Sprintf("%s %d%s: %s", m.noun, id, inBrackets(called(records, row)), strings.Join(said, ", ")),
+		})
 	}
 	return b, nil
 }

@@ -12,12 +12,21 @@ import (
 
 // This file has the preview and the answer of a command that changes many records.
 
-// more returns the line that counts the changes not shown.
-func (m many) more(changes int) []string {
-	if changes <= mostPreviews {
-		return nil
+// shown returns the previews of the first changes, without the refused ones, and a line that counts the others.
+func (m many) shown(b bulk, c repo.Changed) (lines []string) {
+	isRefused := map[int64]bool{}
+	for _, r := range c.Refused {
+		isRefused[r.ID] = true
 	}
-	return []string{fmt.Sprintf("and %s more", grouped(int64(changes-mostPreviews)))}
+	for _, p := range b.previews {
+		if !isRefused[p.id] && len(lines) < mostPreviews {
+			lines = append(lines, p.line)
+		}
+	}
+	if more := c.Records - int64(len(lines)); more > 0 {
+		lines = append(lines, fmt.Sprintf("and %s more", grouped(more)))
+	}
+	return lines
 }
 
 func (m many) already(b bulk) string {
@@ -117,7 +126,7 @@ func (m many) ask(ctx context.Context, s *Session, in Input, b bulk) (how repo.M
 		return how, err
 	}
 	would := fmt.Sprintf("%s would change", Plural(tried.Records, m.noun)) + inBrackets(m.already(b))
-	lines := slices.Concat([]string{would}, b.previews, m.more(len(b.changes)), b.inShort(), m.reasons(s, tried))
+	lines := slices.Concat([]string{would}, m.shown(b, tried), b.inShort(), m.reasons(s, tried))
 	switch {
 	case s.Confirm == nil:
 		return how, usagef("%s of many needs --yes", m.update.Name)

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"reflect"
 	"slices"
 	"strings"
@@ -18,15 +19,18 @@ import (
 //	operator   = "=" | "!=" | "<" | "<=" | ">" | ">=" | "~" | "!~"
 //
 // A value is a text in quotes, also typographic ones, or all words up to "and", "or", a parenthesis or the end. The
-// name of a record stands for its ID.
+// name of a record stands for its ID. As in SQL, "<>" means "!=", and "null" without quotes "empty"; "==" means "=".
 
 const (
 	longestWhere = 2000 // characters
 	deepestWhere = 50   // parentheses and nots inside of each other
 )
 
-// whereOperators are the operators, the longer ones first.
-var whereOperators = []string{"!=", "!~", "<=", ">=", "=", "<", ">", "~"}
+// whereOperators are the operators, the longer ones first, and whereAliases other ways to write them.
+var (
+	whereOperators = []string{"!=", "!~", "<=", ">=", "<>", "==", "=", "<", ">", "~"}
+	whereAliases   = map[string]string{"<>": "!=", "==": "="}
+)
 
 // whereKind is the kind of a condition on the records of a noun; its value is a repo.Where. known are the flags of the
 // noun: a value is read as the flag of the field's name reads it.
@@ -106,7 +110,8 @@ func splitWhere(text string) (parts []wherePart, open bool) {
 			parts = append(parts, wherePart{text: rest[:1], at: at, end: end, isSign: true})
 		case sign >= 0:
 			end = at + len(whereOperators[sign])
-			parts = append(parts, wherePart{text: text[at:end], at: at, end: end, isSign: true})
+			op := cmp.Or(whereAliases[text[at:end]], text[at:end])
+			parts = append(parts, wherePart{text: op, at: at, end: end, isSign: true})
 		case closers(r) != "":
 			length := strings.IndexAny(text[end:], closers(r))
 			if length < 0 {

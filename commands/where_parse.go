@@ -127,7 +127,7 @@ func (p *whereParser) comparison(c repo.Column) (repo.Where, error) {
 	at := p.here()
 	if p.take("is") {
 		not := p.take("not")
-		if !p.take("empty") {
+		if !p.take("empty") && !p.take("null") {
 			return repo.Where{}, p.wrong(p.here(), "want empty")
 		}
 		if empty := (repo.Where{Op: "empty", Column: c.Name}); !not {
@@ -142,9 +142,13 @@ func (p *whereParser) comparison(c repo.Column) (repo.Where, error) {
 	op := p.parts[0].text
 	p.parts = p.parts[1:]
 	valueAt := p.here()
+	isNull := len(p.parts) > 0 && p.parts[0].is("null")
 	text, err := p.value()
 	if err != nil {
 		return repo.Where{}, err
+	}
+	if isNull && strings.EqualFold(text, "null") {
+		text = ""
 	}
 	leaf := repo.Where{Op: strings.TrimPrefix(op, "!"), Column: c.Name}
 	if strings.TrimSpace(text) == "" {

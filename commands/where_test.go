@@ -42,7 +42,11 @@ func TestWherePrecedence(t *testing.T) {
 		`name is empty`: `name empty `,
 		`name = ''`:     `name empty `,
 		`name = “a b” or name=«c»or name = „d “`: `(name=a b or name=c or name=d )`,
-		`name is not empty`: `not name empty `,
+		`name is not empty`:                 `not name empty `,
+		`name is null or name is NOT NULL`:  `(name empty  or not name empty )`,
+		`name = null or name <> null`:       `(name empty  or not name empty )`,
+		`name = "null" or name = null void`: `(name=null or name=null void)`,
+		`name<>a and name == b`:             `(not name=a and name=b)`,
 	} {
 		value, err := kind.Parse(s, text)
 		if err != nil {
