@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"crm/commands/intake"
@@ -45,8 +46,10 @@ func (r *rejects) add(row intake.Row, unit, why string) (err error) {
 			return r.unwritten(err)
 		}
 	}
-	cells := make([]string, max(len(r.header), len(row.Cells)), len(row.Cells)+1)
-	copy(cells, row.Cells)
+	cells := slices.Clone(row.Cells)
+	for len(cells) < len(r.header) { // a short row, so that the reason is under its header
+		cells = append(cells, "")
+	}
 	return r.unwritten(r.write(append(cells, why)))
 }
 
