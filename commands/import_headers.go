@@ -7,7 +7,7 @@ import (
 	"crm/security/finding"
 )
 
-// This file knows by which headers other programs call a column, in English and French.
+// This file knows by which headers other programs call a column, and by which words its values, in English and French.
 
 // headersOf are other names of a column, as plainHeader writes them, the usual one first. The column's own name is one
 // too, and so is customer for customer_id and sales_contact for sales_id.
@@ -75,6 +75,18 @@ var headersOf = map[string][]string{
 	"employee_number": {"employee", "number", "employee id", "matricule", "numero", "numero d employe"},
 }
 
+// wordsOf has the fixed words of columns by other names of them, as plainHeader writes them.
+var wordsOf = map[string]string{
+	"a envoyer": "to_send", "draft": "to_send", "brouillon": "to_send", "sent": "pending", "envoye": "pending",
+	"en attente": "pending", "signe": "signed", "signee": "signed", "done": "finished", "completed": "finished",
+	"termine": "finished",
+	"fini":    "finished", "cancelled": "canceled", "annule": "canceled", "annulee": "canceled",
+
+	"administrator": "admin", "administrateur": "admin", "administratrice": "admin", "manager": "manage",
+	"management": "manage", "gestion": "manage", "gestionnaire": "manage", "commercial": "sales",
+	"commerciale": "sales", "vente": "sales", "ventes": "sales", "assistance": "support",
+}
+
 // details are the columns for which a file of persons has several headers: the first one of headersOf is taken.
 var details = []string{"company_name", "full_name", "email", "phone", "address", "language", "role"}
 
@@ -115,6 +127,17 @@ var composed = []composite{
 
 // plainHeader returns a header in the form of headersOf: its folded words.
 func plainHeader(header string) string { return strings.Join(finding.Words(header), " ") }
+
+// meant returns the one of the fixed words that a text means, empty if none.
+func meant(text string, words []string) string {
+	plain := plainHeader(text)
+	for _, word := range []string{strings.ReplaceAll(plain, " ", "_"), wordsOf[plain]} {
+		if slices.Contains(words, word) {
+			return word
+		}
+	}
+	return ""
+}
 
 // usual returns the place of a header, as plainHeader writes it, among the other names of a column, and -1 if it is no
 // name of it.

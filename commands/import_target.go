@@ -12,6 +12,7 @@ import (
 // A target is a column that a file can set.
 type target struct {
 	column   string
+	from     string // the argument or flag of the same meaning
 	kind     Kind
 	required bool // of a record that is added
 	later    bool // a record has it only after it was added
@@ -31,7 +32,7 @@ func targetsOf(noun string, c Command, names map[string]string) (targets []targe
 		stored := slices.ContainsFunc(repo.ColumnsOfNoun(noun),
 			func(c repo.Column) bool { return c.Name == column && column != "id" && !c.IsComputed() })
 		if stored || renamed {
-			targets = append(targets, target{column: column, kind: kind, required: required})
+			targets = append(targets, target{column: column, from: name, kind: kind, required: required})
 		}
 	}
 	for _, a := range c.Args {
@@ -43,7 +44,7 @@ func targetsOf(noun string, c Command, names map[string]string) (targets []targe
 		case !f.Kind.IsSwitch():
 			add(f.Name, f.Kind, f.Required)
 		case isColumn(noun, f.Name): // such as the first contact
-			targets = append(targets, target{column: f.Name, kind: yesKind})
+			targets = append(targets, target{column: f.Name, from: f.Name, kind: yesKind})
 		}
 	}
 	return targets

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"crm/commands/intake"
 	"crm/repo"
@@ -190,11 +191,17 @@ func (i *importing) happened(id int64, what string, change repo.Change) {
 	}
 }
 
-// inWords returns the reason for which the database refuses a row; another error ends the import.
+// inWords returns the reason for which the database refuses a row; another error ends the import. It names the column
+// in place of the flag.
 func (i *importing) inWords(err error) (string, error) {
 	if !Readable(err) {
 		return "", err
 	}
 	text, _ := Describe(i.s.inCurrency(err))
+	for _, t := range i.targets {
+		if why, is := strings.CutPrefix(text, "invalid --"+t.from+": "); is {
+			return t.column + ": " + why, nil
+		}
+	}
 	return text, nil
 }

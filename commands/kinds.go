@@ -122,15 +122,20 @@ var ID = Kind{Name: "ID", isID: true, Parse: func(_ *Session, text string) (any,
 	return id, nil
 }}
 
-// Enum returns the kind of one of several fixed words. Its value is a string.
+// Enum returns the kind of one of several fixed words. Its value is a string. In a file a word may also be written as
+// people write it: "To send", "Annulé".
 func Enum(name string, values ...string) Kind {
+	parse := func(_ *Session, text string) (any, error) {
+		if !slices.Contains(values, text) {
+			return nil, fmt.Errorf("want %s%s", oneOf(values), DidYouMean(text, values))
+		}
+		return text, nil
+	}
 	return Kind{
-		Name: name,
-		Parse: func(_ *Session, text string) (any, error) {
-			if !slices.Contains(values, text) {
-				return nil, fmt.Errorf("want %s%s", oneOf(values), DidYouMean(text, values))
-			}
-			return text, nil
+		Name:  name,
+		Parse: parse,
+		Cell: func(s *Session, text string) (any, error) {
+			return parse(s, cmp.Or(meant(text, values), text))
 		},
 		Values: func(*Session) []Choice { return choices(values) },
 	}
