@@ -2658,7 +2658,8 @@ create table request (
 create index request_at on request (at);
 
 -- Stores the request of a transaction with its first entry. It raises 23505 if the key was used before. In one of 100
--- calls it deletes requests older than 30 days.
+-- calls it deletes requests older than 30 days. crm.kept spares the further entries the call: whoever sets it keeps
+-- nothing but their own request from being stored, as if they had set none.
 create function keep_request() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -2668,6 +2669,7 @@ begin
 		return new;
 	end if;
 	insert into request (key, collaborator_id, entry) values (this, new.collaborator_id, new.id);
+	perform set_config('crm.kept', this::text, true);
 	if random() < 0.01 then
 		delete from request r where r.key in (select o.key from request o
 			where o.at < clock_timestamp() - interval '30 days'
@@ -2676,7 +2678,9 @@ begin
 	return new;
 end $$;
 create trigger keep_request before insert on audit for each row
-	when (coalesce(current_setting('crm.request', true), '') <> '') execute function keep_request();
+	when (coalesce(current_setting('crm.request', true), '')
+		not in ('', coalesce(current_setting('crm.kept', true), '')))
+	execute function keep_request();
 
 -- Reports whether the caller's request was committed. It waits for a running one. If there is none, it inserts a row
 -- that refuses a later one, so false is final.
