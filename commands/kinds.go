@@ -45,14 +45,18 @@ func Token(name string) Kind {
 	}})
 }
 
-// Required returns the kind without empty values. Blanks and invisible characters count as empty.
+// Required returns the kind without empty values, also from a file. Blanks and invisible characters count as empty.
 func Required(k Kind) Kind {
 	parse := k.Parse
 	k.Parse = func(s *Session, text string) (any, error) {
+		value, err := parse(s, text)
+		if read, isText := value.(string); isText && err == nil {
+			text = read
+		}
 		if !strings.ContainsFunc(text, visible) {
 			return nil, errors.New("may not be empty")
 		}
-		return parse(s, text)
+		return value, err
 	}
 	return k
 }
