@@ -197,10 +197,19 @@ func (l *Line) readCommand() error {
 		}
 		return nil
 	}
-	if !slices.Contains(Commands(), l.Command) {
-		return usage("unknown command %q: crm --help lists the commands", l.Command)
+	if slices.Contains(Commands(), l.Command) {
+		return nil
 	}
-	return nil
+	var next []string // what may follow the first word
+	for _, name := range Commands() {
+		if name != "" && strings.HasPrefix(l.Command, name+" ") {
+			return usage("crm %s has no use for %q", name, strings.TrimPrefix(l.Command, name+" "))
+		}
+		if rest, follows := strings.CutPrefix(name, l.Arg(0)+" "); follows {
+			next = append(next, rest)
+		}
+	}
+	return usage("unknown command %q: want crm %s %s", l.Command, l.Arg(0), strings.Join(next, " or "))
 }
 
 func usage(format string, args ...any) error {
