@@ -41,7 +41,7 @@ func Unwritten(err error) error {
 	return &worded{ErrOutput.Error() + ": " + why, "", ErrOutput}
 }
 
-// CutShort adds the number of rows that were written to the error of a list; nil for nil.
+// CutShort adds the number of rows that were written, if any, to the error of a list; nil for nil.
 func CutShort(err error, rows int) error {
 	switch {
 	case err == nil, errors.Is(err, syscall.EPIPE), errors.Is(err, ErrOutput), !Readable(err) &&
@@ -52,6 +52,8 @@ func CutShort(err error, rows int) error {
 			fmt.Sprintf("cancelled: the list is incomplete, %s were written", Plural(int64(rows), "row")),
 			"", context.Canceled,
 		}
+	case rows == 0:
+		return err
 	}
 	return &worded{fmt.Sprintf("the list is incomplete, %s were written: %v", Plural(int64(rows), "row"), err), "", err}
 }

@@ -13,7 +13,7 @@ import (
 // formats maps file name extensions to output formats.
 var formats = map[string]string{
 	".json": "json", ".ndjson": "ndjson", ".jsonl": "ndjson", ".csv": "csv", ".tsv": "tsv", ".md": "markdown",
-	".xlsx": "xlsx", ".vcf": "vcard",
+	".xlsx": "xlsx", ".vcf": "vcard", ".ics": "ics",
 }
 
 // formatOf returns the format of a file name's extension, or "".
@@ -26,7 +26,8 @@ func IsWorkbook(format string) bool { return format == "xlsx" }
 var forPeople = []string{"", "table", "vertical"}
 
 // fileFormat is the kind of --format: a format of Format, or one for files only.
-var fileFormat = Enum("FORMAT", "table", "vertical", "json", "ndjson", "csv", "tsv", "markdown", "xlsx", "vcard")
+var fileFormat = Enum("FORMAT", "table", "vertical", "json", "ndjson", "csv", "tsv", "markdown", "xlsx", "vcard",
+	"ics")
 
 // fileFlags are the flags of every command that answers records.
 var fileFlags = []Flag{
@@ -54,11 +55,23 @@ func exportCommand(list Command) Command {
 	records, _, _ := strings.Cut(strings.TrimPrefix(list.Short, "List "), ",")
 	return Command{
 		Name:  list.Noun() + " export",
-		Short: "Write " + records + " to a file: .csv, .tsv, .json, .ndjson, .xlsx, .md or .vcf",
+		Short: "Write " + records + " to a file: " + extensions(list.Noun()),
 		Needs: list.Needs,
 		Args:  []Arg{{Name: "file", Kind: Path, Help: "the file; - is standard output"}},
 		Flags: slices.DeleteFunc(slices.Clone(list.Flags), isAfter), Run: list.Run, exports: true,
 	}
+}
+
+// extensions lists those of the files that an export of a noun can write.
+func extensions(noun string) string {
+	all := ".csv, .tsv, .json, .ndjson, .xlsx"
+	switch noun {
+	case "customer", "contact":
+		return all + ", .md or .vcf"
+	case "event":
+		return all + ", .md or .ics"
+	}
+	return all + " or .md"
 }
 
 // A Destination is the place where an answer is written.
@@ -90,7 +103,7 @@ func (in Input) destination(s *Session, c Command, programs [][]string) (Destina
 		format = cmp.Or(format, formatOf(s.File))
 	}
 	if c.exports && slices.Contains(forPeople, format) {
-		return d, usageHint("end it in .csv, .tsv, .json, .ndjson, .xlsx, .md or .vcf, or add --format",
+		return d, usageHint("end it in "+extensions(c.Noun())+", or add --format",
 			"%s does not say in which format to write", show(d.File))
 	}
 	if d.Excel && format != "csv" {

@@ -54,7 +54,7 @@ help animal VERB explains one of them
   --search TEXT       only with this text
   --columns COLUMN,…  what to print: id, name, weight
   --format FORMAT     the format of the answer: table, vertical, json, ndjson,
-                      csv, tsv, markdown, xlsx, vcard
+                      csv, tsv, markdown, xlsx, vcard, ics
   --raw               csv, tsv: do not escape formulas
   --out FILE          write the answer to this file, formatted by its extension
   --force             with a file: replace it
@@ -79,7 +79,7 @@ Examples
   --fee AMOUNT     what it costs
   --legs N         how many
   --format FORMAT  the format of the answer: table, vertical, json, ndjson, csv,
-                   tsv, markdown, xlsx, vcard
+                   tsv, markdown, xlsx, vcard, ics
   --raw            csv, tsv: do not escape formulas
   --out FILE       write the answer to this file, formatted by its extension
   --force          with a file: replace it

@@ -242,7 +242,7 @@ func TestParseGathersInvalidValues(t *testing.T) {
 		{Field: "--fee", Text: "-1.00 is too little: at least 0.00 is possible"},
 		{Field: "--legs", Text: "want a whole number from 0 to 1000000000"},
 		{Field: "--born", Text: "there is no day 2026-02-30"},
-		{Field: "--format", Text: "want table, vertical, json, ndjson, csv, tsv, markdown, xlsx or vcard"},
+		{Field: "--format", Text: "want table, vertical, json, ndjson, csv, tsv, markdown, xlsx, vcard or ics"},
 	}}
 	if !reflect.DeepEqual(err, error(want)) || ExitStatus(err) != StatusRefused {
 		t.Errorf("got %v; want %v", err, want)

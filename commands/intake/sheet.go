@@ -114,6 +114,8 @@ func open(path string, f *os.File) (*File, error) {
 		return nil, problem("save it as .xlsx or CSV", "is a workbook of an old or protected kind")
 	case begins("<!doctype", "<html", "<table", "<?xml", "<meta", "<head", "<body"):
 		return nil, problem("open it and save it as .xlsx or CSV", "is HTML or XML, whatever its name says")
+	case begins("begin:vcalendar"):
+		return nil, problem("an import of events reads CSV, XLSX and JSON", "is a calendar, which is only written")
 	case objects.Match(text):
 		err = opened.readJSON(head)
 	case begins("begin:vcard"):

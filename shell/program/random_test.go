@@ -60,7 +60,7 @@ func (b *babbler) value(k commands.Kind) string {
 	switch {
 	case b.IntN(4) == 0:
 	case k.Files:
-		return filepath.Join(b.dir, strconv.Itoa(b.IntN(20))+[]string{".csv", ".json", ".xlsx", ".vcf", ".tsv", ""}[b.IntN(6)])
+		return filepath.Join(b.dir, strconv.Itoa(b.IntN(20))+[]string{".csv", ".json", ".xlsx", ".vcf", ".tsv", ".ics", ""}[b.IntN(7)])
 	case k.Clauses != nil:
 		return b.condition(k)
 	case k.Noun != "" && fitting == nil:

@@ -15,7 +15,7 @@ import (
 
 // A Style describes how records are formatted.
 type Style struct {
-	Format string // table (also when empty), vertical, json, csv, tsv, markdown, ndjson, xlsx or vcard
+	Format string // table (also when empty), vertical, json, csv, tsv, markdown, ndjson, xlsx, vcard or ics
 	Color  bool
 	Excel  bool            // csv: in the form that Excel expects in the locale
 	Raw    bool            // csv and tsv: cells that a spreadsheet would run are not changed
@@ -55,6 +55,11 @@ func (p painter) paint(page *bytes.Buffer, out commands.Output) error {
 		return p.xlsx(page, out)
 	case "vcard":
 		return p.vcards(page, out)
+	case "ics":
+		page.WriteString(calendarBegin)
+		err := p.calendarEntries(page, out)
+		page.WriteString(calendarEnd)
+		return err
 	case "csv":
 		return p.csv(page, out)
 	case "tsv":

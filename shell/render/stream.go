@@ -39,8 +39,11 @@ func Stream(ctx context.Context, w io.Writer, out commands.Output, st Style, loo
 			break
 		}
 	}
-	if st.Format == "json" {
+	switch st.Format {
+	case "json":
 		p.jsonEnd(&page, rows)
+	case "ics":
+		page.WriteString(calendarEnd)
 	}
 	_, err = w.Write(page.Bytes())
 	return rows, commands.Unwritten(err)
@@ -54,6 +57,11 @@ func (p painter) batch(page *bytes.Buffer, out commands.Output, before int, firs
 			page.WriteByte('[')
 		}
 		p.jsonRows(page, out, before)
+	case p.Format == "ics":
+		if first {
+			page.WriteString(calendarBegin)
+		}
+		return p.calendarEntries(page, out)
 	case first:
 		return p.paint(page, out)
 	case p.Format == "ndjson":
