@@ -2658,8 +2658,8 @@ create table request (
 create index request_at on request (at);
 
 -- Stores the request of a transaction with its first entry. It raises 23505 if the key was used before. In one of 100
--- calls it deletes requests older than 30 days. crm.kept spares the further entries the call: whoever sets it keeps
--- nothing but their own request from being stored, as if they had set none.
+-- calls it deletes requests older than 30 days. It sets crm.kept, so that the trigger does not call it for the other
+-- entries. A caller who sets crm.kept only prevents that their own request is stored; they could also send none.
 create function keep_request() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp as $$
 declare

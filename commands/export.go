@@ -62,16 +62,17 @@ func exportCommand(list Command) Command {
 	}
 }
 
-// extensions lists those of the files that an export of a noun can write.
+// extensions lists those of the files that an export of a noun can write. Persons are vCards too, and what has a name
+// and a start is a calendar.
 func extensions(noun string) string {
-	all := ".csv, .tsv, .json, .ndjson, .xlsx"
-	switch noun {
-	case "customer", "contact":
-		return all + ", .md or .vcf"
-	case "event":
-		return all + ", .md or .ics"
+	all := []string{".csv", ".tsv", ".json", ".ndjson", ".xlsx", ".md"}
+	if isColumn(noun, "full_name") && isColumn(noun, "email") {
+		all = append(all, ".vcf")
 	}
-	return all + " or .md"
+	if isColumn(noun, "name") && isColumn(noun, "start_date") {
+		all = append(all, ".ics")
+	}
+	return oneOf(all)
 }
 
 // A Destination is the place where an answer is written.

@@ -161,3 +161,31 @@ func TestRoleSettings(t *testing.T) {
 		}
 	})
 }
+
+// A request that another user of a shared connection knows beforehand, such as that of a script's run, is stored
+// nevertheless: crm.kept of that user has no effect.
+func TestKeptOfOthers(t *testing.T) {
+	t.Parallel()
+	write := func(w *world, f front) string {
+		w.as("sales1")
+		db := w.through(w.t, f)
+		db.Resume("monthly")
+		db.Line("customer add")
+		if _, err := db.As(w.signers["sales1"].Token).AddCustomer(w.t.Context(), repo.Change{
+			"company_name": text("Nova"), "full_name": text("Zoé Nova"),
+		}); err != nil {
+			w.t.Fatal(err)
+		}
+		return read[string](w, "select coalesce(string_agg(key::text, ' '), '') from request")
+	}
+	elsewhere := newWorld(t)
+	known := write(elsewhere, front{url: appURL(elsewhere.database)})
+	throughPoolers(t, 1, func(t *testing.T, w *world, f front) {
+		if made := leave(t, raw(t, f), []string{"set crm.kept = '" + known + "'"}); made != 1 {
+			t.Fatal("nothing is left")
+		}
+		if got := write(w, f); got != known || known == "" {
+			t.Errorf("stored: %q, want %q", got, known)
+		}
+	})
+}

@@ -35,6 +35,7 @@ func fixed(schema string) []setting {
 		{"crm.undoes", ""},
 		{"crm.batch", ""},
 		{"crm.request", ""},
+		{"crm.kept", ""}, // another value could keep a request from being stored
 	}
 }
 

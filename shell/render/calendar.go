@@ -30,8 +30,8 @@ func (p painter) calendarEntries(page *bytes.Buffer, out commands.Output) error 
 	names := columnNames(out)
 	for _, name := range calendarNeeds {
 		if !slices.Contains(names, name) {
-			return commands.Explain("a calendar is of events, and these records have no "+name,
-				"event list and event export can be written as a calendar, without --columns", commands.ErrUsage)
+			return commands.Explain("a calendar needs the column "+name+", which these records do not have",
+				"events can be written as a calendar, without --columns", commands.ErrUsage)
 		}
 	}
 	for _, row := range out.Rows {
