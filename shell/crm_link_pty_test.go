@@ -30,11 +30,11 @@ var linkPromises = map[string]func(*testing.T){
 // kill ends the statement that waits for a lock, with its connection.
 func (d *desk) kill() (pid int) {
 	d.t.Helper()
-	d.stuck()
-	pid = d.number(
-		`select pid from pg_stat_activity
-		where datname = $1 and application_name = 'crm' and wait_event_type = 'Lock' limit 1`, d.database)
-	d.sql("select pg_terminate_backend($1)", pid)
+	d.until("statement that waits", func() bool {
+		pid = d.number("select coalesce(max(pid) filter (where pg_terminate_backend(pid)), 0) from ("+waits+") w",
+			d.database)
+		return pid > 0
+	})
 	return pid
 }
 
@@ -125,7 +125,7 @@ func linkRead(t *testing.T) {
 
 func linkWrite(t *testing.T) {
 	d := sit(t, deskConfig{login: "sales1"})
-	unlock := d.lock("customer")
+	unlock := d.lockFor("customer", "share") // it lets the search for duplicates through
 	since := len(d.output())
 	d.send("customer add Never Twice\r")
 	pid := d.kill()

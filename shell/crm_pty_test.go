@@ -280,9 +280,15 @@ func (d *desk) text(statement string, args ...any) (text string) {
 // lock locks a table until unlock.
 func (d *desk) lock(table string) (unlock func()) {
 	d.t.Helper()
+	return d.lockFor(table, "access exclusive")
+}
+
+// lockFor locks a table in a mode until unlock.
+func (d *desk) lockFor(table, mode string) (unlock func()) {
+	d.t.Helper()
 	conn := d.connect(d.database)
 	if _, err := conn.Exec(context.Background(), "begin; lock table "+pgx.Identifier{table}.Sanitize()+
-		" in access exclusive mode"); err != nil {
+		" in "+mode+" mode"); err != nil {
 		d.t.Fatal(err)
 	}
 	unlock = sync.OnceFunc(func() { _ = conn.Close(context.Background()) })
@@ -290,12 +296,15 @@ func (d *desk) lock(table string) (unlock func()) {
 	return unlock
 }
 
+// waits selects the program's statements that wait for a lock. A lock that is not granted shows that all the time;
+// pg_stat_activity.wait_event_type is empty while a waiting backend looks for a deadlock.
+const waits = `select pid from pg_stat_activity a where datname = $1 and application_name = 'crm' and state = 'active'
+	and exists (select from pg_locks l where l.pid = a.pid and not granted)`
+
 // waiting counts the statements of the program that wait for a lock, except for one backend.
 func (d *desk) waiting(but int) int {
 	d.t.Helper()
-	return d.number(
-		`select count(*) from pg_stat_activity where datname = $1 and application_name = 'crm' and state = 'active'
-		and wait_event_type = 'Lock' and pid <> $2`, d.database, but)
+	return d.number("select count(*) from ("+waits+") w where pid <> $2", d.database, but)
 }
 
 // stuck waits until a statement of the program waits for a lock.
