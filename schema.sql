@@ -2385,18 +2385,17 @@ begin
 	return entry;
 end $$;
 
--- Writes an entry for a changed row. Bytes are always written as hex digits, regardless of bytea_output, so that sealed
--- values can be recognised, opened and erased.
+-- Writes an entry for a row that was updated or deleted; NAME_added() does that for new rows. Bytes are always written
+-- as hex digits, regardless of bytea_output, so that sealed values can be recognised, opened and erased.
 create function trail() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp set bytea_output = 'hex' as $$
 declare
-	session bigint := case when tg_op <> 'DELETE' then new.changed_in end; -- only the owner deletes
-	was    jsonb := case when tg_op <> 'INSERT' then kept_of(old) end;
-	is_now jsonb := case when tg_op <> 'DELETE' then kept_of(new) end;
+	session bigint := case when tg_op = 'UPDATE' then new.changed_in end; -- only the owner deletes
+	was    jsonb := kept_of(old);
+	is_now jsonb := case when tg_op = 'UPDATE' then kept_of(new) end;
 	whole  jsonb := is_now;
-	what   text := case tg_op when 'INSERT' then 'add' when 'DELETE' then 'purge' else 'update' end;
-	which  bigint := case when tg_op = 'DELETE' then old.id else new.id end;
-	undone bigint := case when pg_trigger_depth() = 1 then nullif(current_setting('crm.undoes', true), '')::bigint end;
+	what   text := 'purge';
+	undone bigint := undone();
 begin
 	if tg_op = 'UPDATE' then
 		what := case
@@ -2412,19 +2411,21 @@ begin
 			return null; -- only timestamps and ciphertexts have changed
 		end if;
 	end if;
-	if undone is not null and not exists (select from audit a
-		where a.id = undone and a.entity = tg_argv[0]
-		and a.collaborator_id = (select i.collaborator_id from session i where i.id = session)
-		and takes_back(a, which, what, was, whole)) then
-		raise exception using errcode = '42501', message = 'one undoes what one did';
+	if undone is not null then
+		perform check_undo(undone, session, tg_argv[0], old.id, what, was, whole);
 	end if;
 	insert into audit (collaborator_id, session_id, entity, entity_id, action, before, after, undoes, derived, batch)
-	values ((select i.collaborator_id from session i where i.id = session), session, tg_argv[0], which, what, was,
+	values ((select i.collaborator_id from session i where i.id = session), session, tg_argv[0], old.id, what, was,
 		jsonb_strip_nulls(is_now), undone, pg_trigger_depth() > 1,
 		(select a.id from audit a where a.id = nullif(current_setting('crm.batch', true), '')::bigint
 			and a.session_id = session and leads(a.action)));
 	return null;
 end $$;
+
+-- Returns the entry that the statement claims to undo, in a trigger of the statement itself; null for none.
+create function undone() returns bigint
+language sql stable
+return case when pg_trigger_depth() = 1 then nullif(current_setting('crm.undoes', true), '')::bigint end;
 
 -- Writes an entry by the caller that is not about a change of a record.
 create function note(of_entity text, of_id bigint, what text, details jsonb) returns void
@@ -2460,25 +2461,28 @@ begin
 		jsonb_build_object('rows', greatest(rows, 0), 'format', plain_name(format)));
 end $$;
 
-create trigger z_trail after insert or update or delete on collaborator for each row execute function trail('user');
-create trigger z_trail after insert or update or delete on customer for each row execute function trail('customer');
-create trigger z_trail after insert or update or delete on contact for each row execute function trail('contact');
-create trigger z_trail after insert or update or delete on contract for each row execute function trail('contract');
-create trigger z_trail after insert or update or delete on event for each row execute function trail('event');
-create trigger z_trail after insert or update or delete on note for each row execute function trail('note');
-create trigger z_trail after insert or update or delete on tag for each row execute function trail('tag');
-create trigger z_trail after insert or update or delete on saved_view for each row execute function trail('view');
-create trigger z_trail after insert or update or delete on saved_map for each row execute function trail('map');
-create trigger z_trail after insert or update or delete on payment for each row execute function trail('payment');
+create trigger z_trail after update or delete on collaborator for each row execute function trail('user');
+create trigger z_trail after update or delete on customer for each row execute function trail('customer');
+create trigger z_trail after update or delete on contact for each row execute function trail('contact');
+create trigger z_trail after update or delete on contract for each row execute function trail('contract');
+create trigger z_trail after update or delete on event for each row execute function trail('event');
+create trigger z_trail after update or delete on note for each row execute function trail('note');
+create trigger z_trail after update or delete on tag for each row execute function trail('tag');
+create trigger z_trail after update or delete on saved_view for each row execute function trail('view');
+create trigger z_trail after update or delete on saved_map for each row execute function trail('map');
+create trigger z_trail after update or delete on payment for each row execute function trail('payment');
 
 -- These functions are generated from the catalogue, since the trail calls them for every entry:
 --
 --   sealed_in(noun)   the names of a noun's sealed columns; immutable, so the hash chain can call it
 --   kept_of(row)      the values of a row that the trail keeps: all but timestamps and derived columns
+--   NAME_added()      the trigger that writes the entries for all rows that a statement adds to the table NAME, at its
+--                     end: for 1,000 rows that takes half as long as with one statement for each
 do $$
 declare
 	schema constant regnamespace := quote_ident(current_schema())::regnamespace;
 	tab    regclass;
+	kept   text;
 begin
 	execute 'create or replace function sealed_in(of_entity text) returns text[] '
 		|| 'language sql immutable parallel safe return case of_entity '
@@ -2490,12 +2494,32 @@ begin
 	for tab in select c.oid from pg_class c where c.relnamespace = schema and c.relkind = 'r'
 		and trail_noun(c.oid) is not null order by c.relname
 	loop
-		execute format('create or replace function kept_of(r %s) returns jsonb language sql stable '
-			|| 'return jsonb_build_object(%s)', tab,
-			(select string_agg(format('%L, r.%I', a.attname, a.attname), ', ' order by a.attname) from pg_attribute a
-				where a.attrelid = tab and a.attnum > 0 and not a.attisdropped
-					and a.attname <> all ('{id,created_at,updated_at,changed_in,fictional}'::name[]
-						|| token_columns(tab))));
+		kept := (select format('jsonb_build_object(%s)', string_agg(format('%L, r.%I', a.attname, a.attname), ', '
+			order by a.attname)) from pg_attribute a
+			where a.attrelid = tab and a.attnum > 0 and not a.attisdropped
+				and a.attname <> all ('{id,created_at,updated_at,changed_in,fictional}'::name[]
+					|| token_columns(tab)));
+		execute format('create or replace function kept_of(r %s) returns jsonb language sql stable return %s', tab, kept);
+		execute format('create or replace function %I() returns trigger
+			language plpgsql security definer set search_path = %I, pg_temp set bytea_output = ''hex'' as
+			$trail$
+			declare
+				undone bigint := undone();
+				leader bigint := nullif(current_setting(''crm.batch'', true), '''')::bigint;
+			begin
+				if undone is not null then
+					perform check_undo(undone, r.changed_in, %3$L, r.id, ''add'', null, %4$s) from added r;
+				end if;
+				insert into audit (collaborator_id, session_id, entity, entity_id, action, after, undoes, derived, batch)
+				select i.collaborator_id, r.changed_in, %3$L, r.id, ''add'', jsonb_strip_nulls(%4$s), undone,
+					pg_trigger_depth() > 1, (select a.id from audit a where a.id = leader
+						and a.session_id = r.changed_in and leads(a.action))
+				from added r left join session i on i.id = r.changed_in order by r.id;
+				return null;
+			end $trail$', (select c.relname from pg_class c where c.oid = tab) || '_added', current_schema(),
+			trail_noun(tab), kept);
+		execute format('create trigger z_added after insert on %s referencing new table as added for each statement '
+			|| 'execute function %I()', tab, (select c.relname from pg_class c where c.oid = tab) || '_added');
 	end loop;
 end $$;
 
@@ -2530,6 +2554,18 @@ return entry.undoes is null and (not entry.derived or entry.batch is not null) a
 			where was.key not in ('remaining_amount', 'signed_at')
 			and not is_value(entry.entity, was.key, was.value, is_now->was.key))
 end;
+
+-- Refuses a change that claims to undo an entry, unless it takes back a change of the same collaborator.
+create function check_undo(of_entry bigint, session bigint, noun text, of_id bigint, what text, changed jsonb,
+	is_now jsonb) returns void
+language plpgsql stable set search_path = :"schema", pg_temp as $$
+begin
+	if not exists (select from audit a where a.id = of_entry and a.entity = noun
+		and a.collaborator_id = (select i.collaborator_id from session i where i.id = session)
+		and takes_back(a, of_id, what, changed, is_now)) then
+		raise exception using errcode = '42501', message = 'one undoes what one did';
+	end if;
+end $$;
 
 -- Returns the digest of a sealed value that the chain covers: the SHA-256 of its bytes when it was written. So the
 -- value can be re-encrypted (\x… sha256:…) or erased (sha256:…) without breaking the chain.

@@ -89,7 +89,7 @@ func TestTrailActions(t *testing.T) {
 		// the owner's functions write these
 		`insert into audit \([^)]*\)\s+values \([^;]*?'(?:user|schema)',\s[^;]*?'([a-z-]+)'`,
 		`noteRotation\(ctx, key, "([a-z]+)"`,
-		`(?:then|when 'INSERT' then|when 'DELETE' then|else) '(add|purge|update|restore|delete|cancel)'`, // trail()
+		`(?:then|else|text :=|r\.id,) '?'(add|purge|update|restore|delete|cancel)'`, // trail(), NAME_added()
 	} {
 		for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(source, -1) {
 			written = append(written, m[1])
