@@ -2499,7 +2499,8 @@ begin
 			where a.attrelid = tab and a.attnum > 0 and not a.attisdropped
 				and a.attname <> all ('{id,created_at,updated_at,changed_in,fictional}'::name[]
 					|| token_columns(tab)));
-		execute format('create or replace function kept_of(r %s) returns jsonb language sql stable return %s', tab, kept);
+		execute format('create or replace function kept_of(r %s) returns jsonb language sql stable return %s', tab,
+			kept);
 		execute format('create or replace function %I() returns trigger
 			language plpgsql security definer set search_path = %I, pg_temp set bytea_output = ''hex'' as
 			$trail$
@@ -2510,7 +2511,8 @@ begin
 				if undone is not null then
 					perform check_undo(undone, r.changed_in, %3$L, r.id, ''add'', null, %4$s) from added r;
 				end if;
-				insert into audit (collaborator_id, session_id, entity, entity_id, action, after, undoes, derived, batch)
+				insert into audit (collaborator_id, session_id, entity, entity_id, action, after, undoes, derived,
+					batch)
 				select i.collaborator_id, r.changed_in, %3$L, r.id, ''add'', jsonb_strip_nulls(%4$s), undone,
 					pg_trigger_depth() > 1, (select a.id from audit a where a.id = leader
 						and a.session_id = r.changed_in and leads(a.action))

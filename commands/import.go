@@ -104,14 +104,22 @@ var headerMap = Kind{Name: "HEADER=COLUMN,…", Live: mapChoices, Parse: func(s 
 	if plainName.MatchString(text) {
 		return headerPairs{name: strings.ToLower(text)}, nil
 	}
-	pairs := map[string]string{}
+	pairs, before := map[string]string{}, ""
 	for part := range strings.SplitSeq(text, ",") {
-		header, column, found := strings.Cut(part, "=")
-		header, column = plainHeader(header), columnOf(strings.TrimSpace(column))
-		if _, twice := pairs[header]; !found || header == "" || twice {
+		part = before + part
+		last := strings.LastIndex(part, "=") // a header may have commas and equals signs, a column has none
+		if last < 0 {
+			before = part + ","
+			continue
+		}
+		header, column := plainHeader(part[:last]), columnOf(strings.TrimSpace(part[last+1:]))
+		if _, twice := pairs[header]; header == "" || twice {
 			return nil, fmt.Errorf("want HEADER=COLUMN, not %s", show(part))
 		}
-		pairs[header] = column
+		pairs[header], before = column, ""
+	}
+	if before != "" {
+		return nil, fmt.Errorf("want HEADER=COLUMN, not %s", show(strings.TrimSuffix(before, ",")))
 	}
 	return headerPairs{text: text, columns: pairs}, nil
 }}

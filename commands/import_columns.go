@@ -11,31 +11,6 @@ import (
 
 // This file matches the headers of a file to columns.
 
-// A source is the place of a column's values in a file.
-type source struct {
-	target *target
-	at     [][]int // groups of cells: the first one with a value is taken
-	join   string  // between the cells of a group
-}
-
-// text returns the value in a row. plain undoes what an export has done to a cell.
-func (s source) text(cells []string, plain func(string) string) string {
-	for _, group := range s.at {
-		var parts []string
-		for _, at := range group {
-			if at < len(cells) {
-				if text := strings.TrimSpace(plain(cells[at])); text != "" {
-					parts = append(parts, text)
-				}
-			}
-		}
-		if parts != nil {
-			return strings.Join(parts, s.join)
-		}
-	}
-	return ""
-}
-
 // escapes are those of an export as tsv.
 var escapes = strings.NewReplacer(`\\`, `\`, `\t`, "\t", `\n`, "\n", `\r`, "\r", `\"`, `"`)
 
@@ -84,11 +59,11 @@ func (i *importing) match(own map[string]string) error {
 	for at, h := range headers {
 		plain := strings.ReplaceAll(plainHeader(h), " ", "_")
 		known := slices.ContainsFunc(repo.ColumnsOfNoun(i.noun), func(c repo.Column) bool { return c.Name == plain })
-		if !taken[at] && plain != "" && !known && (i.file.Header.Line > 0 || i.file.Unit == "record") {
+		if !taken[at] && !known && (i.file.Header.Line > 0 || i.file.Unit == "record") {
 			i.unused = append(i.unused, at)
 		}
 	}
-	i.filled = make([]bool, len(headers))
+	i.filled, i.left = make([]bool, len(headers)), make([]bool, len(headers))
 	i.escaped = i.file.Tabs && i.isExport()
 	if err := i.complete(); err != nil {
 		return err

@@ -15,24 +15,37 @@ var headersOf = map[string][]string{
 	"company_name": {
 		"company", "related company", "associated company", "organization", "organisation", "organization name",
 		"organization 1 name", "business", "account name", "account",
-		"societe", "societe liee", "nom de la societe", "entreprise", "raison sociale",
+		"person organization", "client", "customer", "customer name", "client name", "company or organization",
+		"societe", "societe liee", "nom de la societe", "entreprise", "entreprise associee", "nom de l entreprise",
+		"nom d entreprise", "nom du client", "nom du compte", "compte", "raison sociale", "denomination sociale",
+		"denomination", "organisme", "nom de l organisation", "enseigne",
 	},
 	"full_name": {
-		"name", "contact", "contact name", "person", "person name", "primary contact", "complete name", "display name",
-		"nom", "nom complet", "nom du contact", "interlocuteur",
+		"name", "contact", "contact name", "person", "person name", "primary contact", "complete name",
+		"display name",
+		"contact person", "main contact", "contact full name", "person full name",
+		"nom", "nom complet", "nom du contact", "nom et prenom", "prenom et nom", "nom prenom", "prenom nom",
+		"nom d affichage", "contact principal", "personne de contact", "personne", "interlocuteur",
 	},
 	"first_name": {"given name", "first", "forename", "prenom"},
 	"last_name":  {"family name", "last", "surname", "nom de famille", "nom"},
 	"email": {
 		"e mail", "mail", "email address", "e mail address", "e mail 1 value", "courriel",
-		"adresse email", "adresse e mail", "adresse de messagerie", "adresse mail", "work email", "person email",
+		"adresse email", "adresse e mail", "adresse de messagerie", "adresse mail", "adresse electronique",
+		"work email",
+		"contact email", "email du contact", "person email",
 		"person email work", "email professionnel", "email pro", "email 1", "e mail 2 address", "e mail 2 value",
 		"adresse de messagerie 2", "email 2",
 	},
 	"phone": {
 		"phone number", "business phone", "telephone", "tel", "telephone bureau", "phone 1 value",
 		"mobile", "mobile phone", "mobile phone number", "portable", "tel mobile", "telephone mobile",
-		"numero de telephone", "primary phone", "work phone", "person phone", "person phone work",
+		"mobile number", "contact phone", "phone no", "telephone number", "tel no",
+		"telephone portable", "tel portable", "no de telephone", "no tel", "no de tel", "numero de portable",
+		"numero de mobile", "no de portable", "telephone fixe", "tel fixe", "fixe", "telephone professionnel",
+		"tel pro",
+		"telephone du contact", "numero de telephone", "primary phone", "work phone", "person phone",
+		"person phone work",
 		"person phone mobile", "cell phone", "cell", "gsm", "phone 1", "tel 1", "company main phone",
 		"business phone 2", "phone 2 value", "phone 2", "home phone", "telephone domicile",
 	},
@@ -41,30 +54,66 @@ var headersOf = map[string][]string{
 	},
 	"language": {"lang", "preferred language", "langue"},
 	"sales_id": {
-		"sales", "sales person", "salesperson", "contact owner", "owner", "account manager",
-		"commercial", "vendeur", "responsable commercial",
+		"sales", "sales person", "salesperson", "sales rep", "sales representative", "contact owner", "account owner",
+		"deal owner", "owner", "account manager",
+		"commercial", "vendeur", "responsable commercial", "proprietaire", "proprietaire du contact",
+		"proprietaire du compte", "charge de compte",
 	},
 	"customer_id": {
 		"client", "customer name", "company", "company name", "account", "societe", "entreprise",
-		"email", "customer email",
+		"email", "customer email", "nom du client", "client name", "nom de l entreprise", "email du client",
 	},
-	"contract_id":  {"contrat", "contract number", "numero de contrat"},
-	"contact_id":   {"contact", "contact name", "interlocuteur"},
-	"support_id":   {"support", "assistance"},
-	"total_amount": {"total", "amount", "price", "value", "montant", "montant total", "prix", "prix total"},
-	"amount":       {"total", "value", "payment", "paid", "montant", "paiement", "reglement", "montant paye"},
-	"paid_on":      {"date", "day", "payment date", "date de paiement", "date du paiement", "regle le", "paye le"},
-	"status":       {"state", "stage", "statut", "etat"},
+	"contract_id": {
+		"contrat", "contract number", "contract no", "contract nr", "numero de contrat", "numero du contrat",
+		"no contrat",
+		"no de contrat", "no du contrat", "id contrat", "id du contrat",
+	},
+	"contact_id": {"contact", "contact name", "interlocuteur"},
+	"support_id": {"support", "assistance"},
+	"total_amount": {
+		"total", "amount", "price", "value", "total price", "total value", "grand total", "contract value",
+		"deal value",
+		"montant", "montant total", "montant ttc", "montant ht", "montant du contrat", "total ttc", "total ht",
+		"prix",
+		"prix total", "prix ttc", "prix ht", "valeur",
+	},
+	"amount": {
+		"total", "value", "payment", "paid", "amount paid", "paid amount", "payment amount",
+		"montant", "paiement", "reglement", "versement", "montant paye", "montant regle", "montant verse",
+		"montant du paiement", "montant du reglement",
+	},
+	"paid_on": {
+		"date", "day", "payment date", "date paid", "paid date", "paid at", "date of payment", "received on",
+		"date received", "date de paiement", "date du paiement", "date paiement", "date de reglement",
+		"date du reglement", "date reglement", "date de versement", "date du versement", "date versement",
+		"date d encaissement", "date de reception", "regle le", "paye le", "verse le", "encaisse le", "recu le",
+		"jour",
+	},
+	"status": {"state", "stage", "statut", "etat"},
 	"name": {
 		"event", "title", "subject", "event name", "nom", "evenement", "titre", "objet",
 		"nom de l evenement",
 	},
-	"start_date": {"start", "begin", "from", "start time", "debut", "date de debut", "date debut", "du"},
-	"end_date":   {"end", "until", "to", "end time", "fin", "date de fin", "date fin", "au"},
-	"location":   {"place", "venue", "where", "lieu", "endroit", "emplacement", "salle"},
+	"start_date": {
+		"start", "starts", "begin", "begins", "from", "start time", "starts at", "starts on", "start at",
+		"start datetime",
+		"start date time", "start date and time", "begins at", "begin date",
+		"debut", "date de debut", "date debut", "date et heure de debut", "date heure debut", "date heure de debut",
+		"commence le", "debute le", "du",
+	},
+	"end_date": {
+		"end", "ends", "until", "to", "end time", "ends at", "ends on", "end at", "end datetime", "end date time",
+		"end date and time", "finish", "finishes at",
+		"fin", "date de fin", "date fin", "date et heure de fin", "date heure fin", "date heure de fin", "finit le",
+		"se termine le", "au",
+	},
+	"location": {"place", "venue", "where", "lieu", "endroit", "emplacement", "salle"},
 	"attendees": {
-		"guests", "people", "participants", "number of attendees", "invites", "nombre d invites",
-		"nombre de participants", "convives",
+		"guests", "people", "participants", "number of attendees", "number of guests", "number of people",
+		"number of participants", "guest count", "headcount", "attendance", "pax",
+		"invites", "nombre d invites", "nb invites", "nb d invites", "nombre de participants", "nb participants",
+		"nb de participants", "nombre de personnes", "nb personnes", "nb de personnes", "personnes", "convives",
+		"nombre de convives", "nb convives", "nb de convives",
 	},
 	"comments": {"notes", "note", "comment", "description", "remarques", "commentaires", "commentaire"},
 	"role": {
@@ -108,12 +157,31 @@ var composed = []composite{
 		append([]string{"last name"}, headersOf["last_name"]...),
 	}},
 	{"address", ", ", 1, [][]string{
-		{"address 1 street", "business street", "street address", "street", "rue", "rue bureau"},
-		{"address 1 extended address", "business street 2", "street 2", "street2", "rue 2", "rue2", "rue bureau 2"},
-		{"address 1 postal code", "business postal code", "postal code", "zip", "code postal", "code postal bureau"},
-		{"address 1 city", "business city", "city", "ville", "ville bureau"},
-		{"address 1 region", "business state", "state", "region", "dep region bureau"},
-		{"address 1 country", "business country region", "country region", "country", "pays", "pays region bureau"},
+		{
+			"address 1 street", "business street", "street address", "street", "mailing street", "address line 1",
+			"rue", "rue bureau", "adresse ligne 1",
+		},
+		{
+			"address 1 extended address", "business street 2", "street 2", "street2", "address line 2", "rue 2", "rue2",
+			"rue bureau 2", "adresse ligne 2",
+		},
+		{
+			"address 1 postal code", "business postal code", "postal code", "zip", "zip code", "postcode",
+			"mailing zip postal code", "code postal", "code postal bureau", "cp",
+		},
+		{"address 1 city", "business city", "city", "town", "mailing city", "ville", "ville bureau"},
+		{"address 1 region", "business state", "state", "region", "mailing state province", "dep region bureau"},
+		{
+			"address 1 country", "business country region", "country region", "country", "mailing country", "pays",
+			"pays region bureau",
+		},
+	}},
+	{"address", ", ", 1, [][]string{
+		{"billing street", "rue de facturation"},
+		{"billing zip postal code", "code postal de facturation"},
+		{"billing city", "ville de facturation"},
+		{"billing state province"},
+		{"billing country", "pays de facturation"},
 	}},
 	{"address", ", ", 1, [][]string{
 		{"home street", "rue domicile"},
@@ -125,8 +193,10 @@ var composed = []composite{
 	}},
 }
 
-// plainHeader returns a header in the form of headersOf: its folded words.
-func plainHeader(header string) string { return strings.Join(finding.Words(header), " ") }
+// plainHeader returns a header in the form of headersOf: its folded words, with N° as no.
+func plainHeader(header string) string {
+	return strings.Join(finding.Words(strings.ReplaceAll(header, "°", "o ")), " ")
+}
 
 // meant returns the one of the fixed words that a text means, empty if none.
 func meant(text string, words []string) string {

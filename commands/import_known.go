@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"crm/repo"
@@ -17,13 +18,15 @@ import (
 type known struct {
 	place map[string]int // of a column in a record
 	rows  map[string][][]any
+	// The records without a key, by their values in the columns that every record has.
+	unkeyed map[string][][]any
 }
 
 // index reads the existing records by their keys.
 func (i *importing) index(ctx context.Context) error {
 	i.seen, i.refs = map[string]int{}, map[string]referred{}
 	i.paid, i.read = map[repo.PaidKey]int{}, map[int64]bool{}
-	i.known = known{map[string]int{}, map[string][][]any{}}
+	i.known = known{map[string]int{}, map[string][][]any{}, map[string][][]any{}}
 	if i.key == "" {
 		return nil
 	}
@@ -40,6 +43,9 @@ func (i *importing) index(ctx context.Context) error {
 			if value := row[i.known.place[i.key]]; value != nil {
 				key := finding.Fold(fmt.Sprint(value))
 				i.known.rows[key] = append(i.known.rows[key], row)
+			} else {
+				key := i.needed(func(column string) any { return i.cell(row, column) })
+				i.known.unkeyed[key] = append(i.known.unkeyed[key], row)
 			}
 		}
 		if found.Rest == nil {
@@ -75,6 +81,63 @@ func (i *importing) record(cells []string, line int) ([]any, error) {
 		return nil, fmt.Errorf("id %s: there is no such %s", show(text), i.noun)
 	}
 	return nil, nil
+}
+
+// unkeyedRecord returns the record that a row without a key is already: one without a key that has all its values, and
+// that no earlier row is. So a file that is imported again adds none of them twice.
+func (i *importing) unkeyedRecord(cells []string, read Input) []any {
+	if i.key == "" || i.source(i.key).text(cells, i.plain) != "" {
+		return nil
+	}
+	key := i.needed(func(column string) any { return read.values[strings.ReplaceAll(column, "_", "-")] })
+	for n, was := range i.known.unkeyed[key] {
+		r := imported{change: repo.Change{}, later: repo.Change{}}
+		if wrong := i.fill(&r, read, was); wrong == nil && len(r.change) == 0 {
+			i.known.unkeyed[key] = slices.Delete(i.known.unkeyed[key], n, n+1)
+			return was
+		}
+	}
+	return nil
+}
+
+// needed returns the values of the columns that every record has.
+func (i *importing) needed(value func(column string) any) string {
+	var key []string
+	for _, t := range i.targets {
+		if t.required {
+			key = append(key, fmt.Sprint(toCompare(value(t.column))))
+		}
+	}
+	return strings.Join(key, "\x00")
+}
+
+// unwanted returns a line for a row that would add a record which is no more, as an export of all records has them.
+func (i *importing) unwanted(cells []string) []string {
+	cell := func(column string) string {
+		at := slices.Index(i.file.Header.Cells, column)
+		if at < 0 || at >= len(cells) || i.target(column) != nil {
+			return ""
+		}
+		return i.plain(cells[at])
+	}
+	switch {
+	case cell("deleted_at") != "":
+		return []string{"deleted_at: a deleted " + i.noun + " is not imported"}
+	case cell("canceled_at") != "", cell("status") == "canceled":
+		return []string{"status: a canceled " + i.noun + " is not imported"}
+	}
+	return nil
+}
+
+// isHeader reports whether a row repeats the header, as files have it that were put together from several.
+func (i *importing) isHeader(cells []string) bool {
+	headers := i.file.Header.Cells
+	if i.file.Header.Line == 0 || len(headers) < 2 || len(cells) != len(headers) {
+		return false
+	}
+	return slices.EqualFunc(cells, headers, func(cell, header string) bool {
+		return plainHeader(cell) == plainHeader(header)
+	})
 }
 
 // unlikePaid refuses the rows of the batch whose contract had a payment of the same day and amount before the import,

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"crm/commands/intake"
 	"crm/repo"
@@ -157,6 +159,10 @@ func (i *importing) answer() Output {
 		out.Warnings = append(out.Warnings, fmt.Sprintf("remaining_amount is not imported: something was paid of %s: "+
 			"payment import adds payments", Plural(int64(i.partlyPaid), "contract")))
 	}
+	if i.undated > 0 {
+		out.Warnings = append(out.Warnings, fmt.Sprintf("%s no day (paid_on) in the file: their day is today",
+			has(int64(i.undated), "payment")))
+	}
 	if i.unfinished > 0 {
 		finish := "this import again with --key external_id"
 		if i.unkeyed {
@@ -179,12 +185,23 @@ func (i *importing) answer() Output {
 	return out
 }
 
-// notImported lists the headers with values that are not imported.
+// notImported lists the headers with values that are not imported: unknown ones, those with a second value of a column,
+// and times that the database sets.
 func (i *importing) notImported() (headers []string) {
-	for _, at := range i.unused {
-		if i.filled[at] {
-			headers = append(headers, show(i.file.Header.Cells[at]))
+	for at, header := range i.file.Header.Cells {
+		isTime := i.added > 0 && i.target(header) == nil && header != "updated_at" && slices.ContainsFunc(
+			repo.ColumnsOfNoun(i.noun), func(c repo.Column) bool {
+				return c.Name == header && c.Type == reflect.TypeFor[time.Time]()
+			})
+		if !i.filled[at] || !i.left[at] && !isTime && !slices.Contains(i.unused, at) {
+			continue
 		}
+		if plainHeader(header) == "" {
+			header = fmt.Sprintf("column %d, which has no header", at+1)
+		} else {
+			header = show(header)
+		}
+		headers = append(headers, header)
 	}
 	return headers
 }

@@ -24,6 +24,7 @@ type importing struct {
 	sources []source
 	unused  []int  // headers that nothing is imported from
 	filled  []bool // headers with a value in some row
+	left    []bool // headers of which some row has a value that is not taken, such as a second phone
 	escaped bool   // the cells have the escapes of tsv
 	key     string
 	atomic  bool // in an atomic script
@@ -42,6 +43,7 @@ type importing struct {
 	partlyPaid                 int  // contracts whose remaining amount in the file is not the total
 	unfinished                 int  // contracts that are finished in the file and were added
 	unkeyed                    bool // one of these has no external ID
+	undated                    int  // payments without a day in the file
 	doubts                     []string
 	events                     []Event
 }
@@ -72,6 +74,13 @@ func (i *importing) values(ctx context.Context, row intake.Row) (read Input, wro
 	}
 	read = Input{values: map[string]any{}, resolved: map[string]any{}}
 	for _, src := range i.sources {
+		if why := src.odd(row); why != "" {
+			wrong = append(wrong, src.target.column+" "+why)
+			continue
+		}
+		for _, at := range src.left(row.Cells, i.plain) {
+			i.left[at] = true
+		}
 		text := src.text(row.Cells, i.plain)
 		if text == "" || src.target == &idTarget {
 			continue
@@ -97,6 +106,10 @@ func (i *importing) values(ctx context.Context, row intake.Row) (read Input, wro
 // row reads a row and adds it to the batch.
 func (i *importing) row(ctx context.Context, row intake.Row) error {
 	i.rows++
+	if i.isHeader(row.Cells) {
+		i.batch = append(i.batch, imported{Row: row, wrong: "is the header again"})
+		return nil
+	}
 	read, wrong, err := i.values(ctx, row)
 	if err != nil {
 		return err
@@ -105,6 +118,11 @@ func (i *importing) row(ctx context.Context, row intake.Row) error {
 	was, err := i.record(row.Cells, row.Line)
 	if err != nil {
 		wrong = append(wrong, err.Error())
+	}
+	if was == nil && wrong == nil {
+		if was = i.unkeyedRecord(row.Cells, read); was == nil {
+			wrong = i.unwanted(row.Cells)
+		}
 	}
 	if was != nil {
 		r.id, _ = was[i.known.place["id"]].(int64)
@@ -117,6 +135,9 @@ func (i *importing) row(ctx context.Context, row intake.Row) error {
 		if wrong, err = i.unlikeOthers(ctx, r, was); err != nil {
 			return err
 		}
+	}
+	if i.noun == "payment" && wrong == nil && r.change["paid_on"] == nil {
+		i.undated++
 	}
 	if i.isPartlyPaid(row.Cells) {
 		i.partlyPaid++
@@ -151,9 +172,7 @@ func (i *importing) unlikeOthers(ctx context.Context, r imported, was []any) (wr
 		return append(lines, "--force imports it anyway"), nil
 	}
 	i.others.Add(c)
-	if !strong {
-		i.doubt(r.Row, strings.Join(lines, "; "))
-	}
+	i.doubt(r.Row, strings.Join(lines, "; "))
 	return nil, nil
 }
 

@@ -35,6 +35,8 @@ func (i *importing) value(ctx context.Context, t *target, text string) (any, err
 		at := i.file.Date(number)
 		switch {
 		case err != nil:
+		case t.kind.InFull != nil && at != nil && number < 1 && strings.Contains(text, "."): // a time of day
+			text = at.Format("15:04:05")
 		case t.kind.InFull != nil && at != nil: // a date
 			layout := "2006-01-02 15:04:05"
 			if !strings.Contains(text, ".") { // else midnight, see intake

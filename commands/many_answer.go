@@ -71,6 +71,14 @@ func isAre(n int64, noun string) string {
 	return Plural(n, noun) + " are"
 }
 
+// has returns "1 payment has" or "3 payments have".
+func has(n int64, noun string) string {
+	if n == 1 {
+		return "1 " + noun + " has"
+	}
+	return Plural(n, noun) + " have"
+}
+
 // answer returns the output for programs.
 func (m many) answer(b bulk, c repo.Changed) Output {
 	out := single([]Field[repo.Changed]{

@@ -69,6 +69,11 @@ func revert(ctx context.Context, s *Session, c repo.LastChange) error {
 	switch {
 	case isBare(err, repo.ErrDenied) && c.Action == "add" && !s.May(action(c.Entity, "delete")):
 		return &worded{theChange(s, c) + " cannot be undone: another record depends on it", "", repo.ErrDenied}
+	case isBare(err, repo.ErrDenied) && c.EntityID == 0: // a change of several records
+		return &worded{
+			fmt.Sprintf("%s cannot be undone: not all of these %ss are yours now", theChange(s, c), c.Entity), "",
+			repo.ErrDenied,
+		}
 	case err != nil && !errors.Is(err, repo.ErrDenied) && Readable(err):
 		err = &worded{fmt.Sprintf("%s cannot be undone: %v", theChange(s, c), err), "", err}
 	}

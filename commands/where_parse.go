@@ -231,7 +231,7 @@ func (p *whereParser) typed(c repo.Column, text string) (value any, until time.T
 			}
 		}
 	case strings.Contains(c.Show, "status"):
-		value, err = kind.Parse(p.session, text)
+		value, err = kind.Parse(p.session, strings.ToLower(text))
 	default:
 		value = text
 		if number, err := Phone.Parse(p.session, text); err == nil && strings.HasSuffix(c.Name, "phone") {

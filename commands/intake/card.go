@@ -31,7 +31,7 @@ func (f *File) readCards(head []byte) error {
 	}
 	limited := &limitedReader{r: text}
 	lines, line := bufio.NewReader(limited), 0
-	f.Header = Row{0, cardColumns}
+	f.Header = Row{Cells: cardColumns}
 	f.next = func() (Row, error) {
 		limited.left = mostCard
 		begin, card, err := nextCard(lines, &line)
@@ -45,7 +45,7 @@ func (f *File) readCards(head []byte) error {
 		if err != nil {
 			return Row{}, problem("", "has a vCard on line %d that cannot be read", begin)
 		}
-		return Row{begin, cellsOf(read)}, nil
+		return Row{Line: begin, Cells: cellsOf(read)}, nil
 	}
 	return nil
 }

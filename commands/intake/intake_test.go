@@ -463,3 +463,33 @@ func TestUnsaved(t *testing.T) {
 		t.Errorf("%d rows, %v, want 4 and %v", rows, f.Unsaved, want)
 	}
 }
+
+// A cell inside a merged area is no empty one.
+func TestMergedCells(t *testing.T) {
+	book := excelize.NewFile()
+	for cell, value := range map[string]any{
+		"A1": "total", "B1": "status", "A2": 1, "B2": "signed", "A3": 2, "A4": 3, "C4": "x",
+	} {
+		if err := book.SetCellValue("Sheet1", cell, value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(book.MergeCell("Sheet1", "B2", "B3"), book.MergeCell("Sheet1", "A4", "B4")); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "merged.xlsx")
+	if err := book.SaveAs(path); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := read(path)
+	if err != nil || len(rows) != 4 {
+		t.Fatalf("%v, %v", rows, err)
+	}
+	for n, want := range []map[int]string{
+		nil, nil, {1: "is merged with the cell B2"}, {1: "is merged with the cell A4"},
+	} {
+		if !maps.Equal(rows[n].Odd, want) {
+			t.Errorf("row %d: %v, want %v", n+1, rows[n].Odd, want)
+		}
+	}
+}

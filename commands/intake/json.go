@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"regexp"
-	"strings"
 )
 
 // This file reads JSON: an array of objects, or an object a line (NDJSON), as exports write them. A key is a column; a
@@ -43,8 +42,9 @@ func (f *File) objectReader(head []byte) (*objectReader, error) {
 	return r, nil
 }
 
-// next calls add with each key and value of the next object. It returns io.EOF after the last one.
-func (r *objectReader) next(add func(key, value string)) error {
+// next calls add with each key and value of the next object, and with what a value is that is no text or number. It
+// returns io.EOF after the last one.
+func (r *objectReader) next(add func(key, value, odd string)) error {
 	r.limited.left = mostRecord
 	token, err := r.decoder.Token()
 	if err == nil && token == json.Delim('[') && !r.inArray && r.count == 0 {
@@ -75,7 +75,8 @@ func (r *objectReader) next(add func(key, value string)) error {
 }
 
 // members reads the keys and values of an object.
-func (r *objectReader) members(add func(key, value string)) error {
+func (r *objectReader) members(add func(key, value, odd string)) error {
+	seen := map[string]bool{}
 	for r.decoder.More() {
 		key, err := r.decoder.Token()
 		if err != nil {
@@ -85,16 +86,27 @@ func (r *objectReader) members(add func(key, value string)) error {
 		if err := r.decoder.Decode(&value); err != nil {
 			return err
 		}
-		text := string(value)
-		if strings.HasPrefix(text, `"`) {
+		text, odd := string(value), ""
+		switch value[0] {
+		case '"':
 			if err := json.Unmarshal(value, &text); err != nil {
 				return err
 			}
-		} else if text == "null" {
+		case '{':
+			odd = "is an object"
+		case '[':
+			odd = "is a list"
+		case 't', 'f':
+			odd = "is " + text
+		case 'n':
 			text = ""
 		}
 		name, _ := key.(string) // keys are strings
-		add(name, text)
+		if seen[name] {
+			odd = "is there twice"
+		}
+		seen[name] = true
+		add(name, text, odd)
 	}
 	_, err := r.decoder.Token()
 	return err
@@ -108,7 +120,7 @@ func (f *File) readJSON(head []byte) error {
 	}
 	place := map[string]int{}
 	for err == nil && len(place) <= mostKeys {
-		err = objects.next(func(key, _ string) {
+		err = objects.next(func(key, _, _ string) {
 			if _, known := place[key]; !known {
 				place[key] = len(place)
 				f.Header.Cells = append(f.Header.Cells, key)
@@ -128,16 +140,25 @@ func (f *File) readJSON(head []byte) error {
 	}
 	f.Unit = "record"
 	f.next = func() (Row, error) {
-		cells := make([]string, len(place))
-		err := objects.next(func(key, value string) {
-			if at, known := place[key]; known {
-				cells[at] = value
+		row := Row{Cells: make([]string, len(place))}
+		err := objects.next(func(key, value, odd string) {
+			at, known := place[key]
+			if !known {
+				return
+			}
+			row.Cells[at] = value
+			if odd != "" {
+				if row.Odd == nil {
+					row.Odd = map[int]string{}
+				}
+				row.Odd[at] = odd
 			}
 		})
 		if err != nil && !errors.Is(err, io.EOF) {
 			return Row{}, malformedJSON(err, objects.count)
 		}
-		return Row{objects.count, cells}, err
+		row.Line = objects.count
+		return row, err
 	}
 	return nil
 }

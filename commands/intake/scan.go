@@ -7,14 +7,15 @@ import (
 	"encoding/xml"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/xuri/excelize/v2"
 )
 
 // This file scans the text of a workbook's sheet before it is read: it counts the rows, for the progress, and finds
-// formulas without a result, which would be read as empty cells. Programs that make workbooks without calculating
-// write such formulas.
+// formulas without a result and merged cells, which would be read as empty ones. Programs that make workbooks without
+// calculating write such formulas.
 
 // Unsaved says how many formulas of a column have no result.
 type Unsaved struct {
@@ -60,10 +61,12 @@ func (f *File) scan() (rows int64) {
 		if bytes.Contains(text, []byte("<f")) {
 			f.noteFormula(text)
 		}
+		f.noteMerged(text)
 	}
 	if cells.Err() != nil {
 		return -1
 	}
+	slices.SortFunc(f.merged, func(a, b area) int { return a.top - b.top })
 	return rows
 }
 

@@ -16,6 +16,7 @@ import (
 type Row struct {
 	Line  int // where it begins, from 1: a line of text, a row of a sheet, a card
 	Cells []string
+	Odd   map[int]string // what a cell, by its place, is instead of a text or number: "is a list"; nil: none
 }
 
 // A File is read row by row. Its memory does not grow with it.
@@ -28,11 +29,12 @@ type File struct {
 	// Unsaved has the columns of a workbook with a formula whose result was not saved, by their place.
 	Unsaved map[int]Unsaved
 
-	rows  func() (done, total int64) // of a workbook; nil: progress is counted in bytes
-	next  func() (Row, error)
-	close func() error
-	file  *os.File
-	began fs.FileInfo
+	merged []area
+	rows   func() (done, total int64) // of a workbook; nil: progress is counted in bytes
+	next   func() (Row, error)
+	close  func() error
+	file   *os.File
+	began  fs.FileInfo
 }
 
 // A Problem is an error that a user can mend, with a text for them.
@@ -135,38 +137,48 @@ func open(path string, f *os.File) (*File, error) {
 const mostTitles = 10 // rows above the header
 
 // passTitles moves the header to the first row with several values, if the rows above it have one each: titles of the
-// sheet. Without such a row the first one stays the header.
+// sheet. In a text the row below it must have several values too: a single one may be a mistake in a list of one
+// column. Without such a row the first one stays the header.
 func (f *File) passTitles() error {
-	if f.Header.Line == 0 || f.Tabs || f.Unit == "line" && len(f.Header.Cells) == 1 {
+	if f.Header.Line == 0 {
 		return nil
 	}
-	first, next := f.Header, f.next
-	var passed []Row
-	for row := first; ; {
-		if filled(row.Cells) > 1 {
-			f.Header = row
+	rows, end := []Row{f.Header}, error(nil)
+	for {
+		last := len(rows) - 1
+		below := 0 // rows that must have several values below the header
+		if f.Unit == "line" && last > 0 {
+			below = 1
+		}
+		if at := last - below; at >= 0 && filled(rows[at].Cells) > 1 && filled(rows[last].Cells) > 1 {
+			f.Header = rows[at]
+			f.readFirst(rows[at+1:])
 			return nil
 		}
-		if len(passed) == mostTitles {
-			break
+		if len(rows) > mostTitles || end != nil {
+			f.readFirst(rows[1:])
+			return nil
 		}
-		var err error
-		if row, err = f.nextRow(); errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
+		row, err := f.nextRow()
+		if end = err; err != nil && !errors.Is(err, io.EOF) {
 			return err
+		} else if err == nil {
+			rows = append(rows, row)
 		}
-		passed = append(passed, row)
 	}
+}
+
+// readFirst puts rows that were read before those that are read next.
+func (f *File) readFirst(rows []Row) {
+	next := f.next
 	f.next = func() (Row, error) {
-		if len(passed) > 0 {
-			row := passed[0]
-			passed = passed[1:]
+		if len(rows) > 0 {
+			row := rows[0]
+			rows = rows[1:]
 			return row, nil
 		}
 		return next()
 	}
-	return nil
 }
 
 // Next returns the next row that is not blank; io.EOF after the last one. Other errors are Problems.

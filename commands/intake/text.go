@@ -5,20 +5,13 @@ import (
 	"bytes"
 	"encoding/csv"
 	"errors"
-	"fmt"
 	"io"
-	"os"
 	"regexp"
 	"strings"
 	"unicode/utf8"
-
-	"golang.org/x/text/encoding"
-	"golang.org/x/text/encoding/charmap"
-	"golang.org/x/text/encoding/unicode"
-	"golang.org/x/text/transform"
 )
 
-// This file reads CSV: it recognises the encoding and the delimiter.
+// This file reads CSV: it recognises the delimiter.
 
 // mostRecord is the number of bytes that one row may have. A quote that is never closed takes the rest of the file.
 const mostRecord = 1 << 20
@@ -45,6 +38,9 @@ func (f *File) readText(head []byte) error {
 			return err
 		}
 	}
+	if rule.Match(first) {
+		return problem("export it as CSV, XLSX or JSON", "is a table of Markdown, which is only written")
+	}
 	comma, skip := delimiter(string(first))
 	if _, err := text.Discard(skip); err != nil {
 		return err
@@ -66,7 +62,7 @@ func (f *File) readText(head []byte) error {
 		line, _ := r.FieldPos(0)
 		end, _ := r.FieldPos(len(cells) - 1)
 		last = lead + end + strings.Count(cells[len(cells)-1], "\n")
-		return Row{lead + line, append([]string(nil), cells...)}, nil
+		return Row{Line: lead + line, Cells: append([]string(nil), cells...)}, nil
 	}
 	f.Header, err = f.nextRow()
 	if errors.Is(err, io.EOF) {
@@ -110,7 +106,7 @@ func (f *File) readTabs(text io.Reader) error {
 		if quoted.Match(lines.Bytes()) {
 			return Row{}, problem("save it as CSV", "has a value in quotes on line %d, and none before it", line)
 		}
-		return Row{line, strings.Split(lines.Text(), "\t")}, nil
+		return Row{Line: line, Cells: strings.Split(lines.Text(), "\t")}, nil
 	}
 	var err error
 	if f.Header, err = f.nextRow(); errors.Is(err, io.EOF) {
@@ -154,8 +150,11 @@ func (l *limitedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// delimiter returns the delimiter of the first line, and the number of bytes before it: a line such as sep=; that
-// spreadsheets write.
+// rule matches the second line of a Markdown table, as an export writes it.
+var rule = regexp.MustCompile(`^[^\n]*\|[^\n]*\n[ \t]*\|?([ \t]*:?-{2,}:?[ \t]*\|)+[ \t]*(:?-{2,}:?)?[ \t]*\r?(\n|$)`)
+
+// delimiter returns the delimiter of the first line that has one, and the number of bytes before the text: a line such
+// as sep=; that spreadsheets write. A title may stand above the header, see passTitles.
 func delimiter(text string) (comma rune, skip int) {
 	line, _, _ := strings.Cut(text, "\n")
 	if rest, found := strings.CutPrefix(strings.TrimRight(line, "\r"), "sep="); found &&
@@ -163,84 +162,28 @@ func delimiter(text string) (comma rune, skip int) {
 		r, _ := utf8.DecodeRuneInString(rest)
 		return r, min(len(line)+1, len(text))
 	}
-	best, quoted := 0, false
+	best, quoted, lines := 0, false, 0
+	comma = ','
 	count := map[rune]int{}
 	for _, r := range text {
 		if r == '"' {
 			quoted = !quoted
 		}
 		if r == '\n' && !quoted {
-			break
+			if lines++; len(count) > 0 || lines > mostTitles {
+				break
+			}
 		}
-		if !quoted {
+		if !quoted && strings.ContainsRune(",;\t|", r) {
 			count[r]++
 		}
 	}
-	comma = ','
 	for _, r := range ",;\t|" {
 		if count[r] > best {
 			comma, best = r, count[r]
 		}
 	}
 	return comma, 0
-}
-
-// decoded returns the file as UTF-8 without a byte order mark. Without such a mark, text is UTF-8 if all of it is
-// valid, else UTF-16 if every other byte at its start is 0, else Windows-1252, which includes Latin-1.
-func decoded(file *os.File, head []byte) (io.Reader, error) {
-	var from encoding.Encoding
-	zeros := [2]int{}
-	for i, b := range head {
-		if b == 0 {
-			zeros[i%2]++
-		}
-	}
-	switch {
-	case bytes.HasPrefix(head, []byte("\xff\xfe")), zeros[1] > len(head)/3 && zeros[0] == 0:
-		from = unicode.UTF16(unicode.LittleEndian, unicode.UseBOM)
-	case bytes.HasPrefix(head, []byte("\xfe\xff")), zeros[0] > len(head)/3 && zeros[1] == 0:
-		from = unicode.UTF16(unicode.BigEndian, unicode.UseBOM)
-	case bytes.HasPrefix(head, []byte("\xef\xbb\xbf")):
-		from = unicode.UTF8BOM
-	default:
-		isUTF8, err := isUTF8(file)
-		if err != nil {
-			return nil, err
-		}
-		if isUTF8 {
-			return file, nil
-		}
-		from = charmap.Windows1252
-	}
-	return transform.NewReader(file, from.NewDecoder()), nil
-}
-
-// isUTF8 reports whether all of a file is valid UTF-8, and seeks to its start.
-func isUTF8(file *os.File) (bool, error) {
-	buffer, kept := make([]byte, most), 0
-	for {
-		n, err := file.Read(buffer[kept:])
-		text := buffer[:kept+n]
-		for len(text) > 0 {
-			r, size := utf8.DecodeRune(text)
-			if r == utf8.RuneError && size == 1 {
-				if utf8.FullRune(text) || errors.Is(err, io.EOF) {
-					_, err := file.Seek(0, io.SeekStart)
-					return false, err
-				}
-				break
-			}
-			text = text[size:]
-		}
-		kept = copy(buffer, text)
-		if errors.Is(err, io.EOF) {
-			_, err := file.Seek(0, io.SeekStart)
-			return true, err
-		}
-		if err != nil {
-			return false, fmt.Errorf("reading: %w", err)
-		}
-	}
 }
 
 // filled returns the number of cells with a value.

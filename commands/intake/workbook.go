@@ -45,7 +45,7 @@ func (f *File) readWorkbook(name string) error {
 	}
 	f.close = func() error { return errors.Join(rows.Close(), shown.Close(), book.Close()) }
 	f.Unit, f.Date = "row", datesOf(book)
-	line := 0
+	line, merges := 0, mergedRows{areas: f.merged}
 	f.rows = func() (int64, int64) { return int64(line), total }
 	f.next = func() (Row, error) {
 		if !rows.Next() {
@@ -62,7 +62,9 @@ func (f *File) readWorkbook(name string) error {
 		if err != nil {
 			return Row{}, problem("open it and save it again", "cannot be read in row %d", line)
 		}
-		return Row{line, cells}, nil
+		row := Row{Line: line, Cells: cells}
+		row.Odd = merges.inside(row)
+		return row, nil
 	}
 	if f.Header, err = f.nextRow(); errors.Is(err, io.EOF) {
 		err = problem("", "has no rows in its first sheet")

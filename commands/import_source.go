@@ -1,0 +1,63 @@
+package commands
+
+import (
+	"slices"
+	"strings"
+
+	"crm/commands/intake"
+)
+
+// This file takes the value of a column from the cells of a row.
+
+// A source is the place of a column's values in a file.
+type source struct {
+	target *target
+	at     [][]int // groups of cells: the first one with a value is taken
+	join   string  // between the cells of a group
+}
+
+// text returns the value in a row. plain undoes what an export has done to a cell.
+func (s source) text(cells []string, plain func(string) string) string {
+	for _, group := range s.at {
+		if text := s.of(group, cells, plain); text != "" {
+			return text
+		}
+	}
+	return ""
+}
+
+// of returns the value of a group of cells.
+func (s source) of(group []int, cells []string, plain func(string) string) string {
+	var parts []string
+	for _, at := range group {
+		if at < len(cells) {
+			if text := strings.TrimSpace(plain(cells[at])); text != "" {
+				parts = append(parts, text)
+			}
+		}
+	}
+	return strings.Join(parts, s.join)
+}
+
+// left returns the cells of a row with other values of the column than the one that is taken.
+func (s source) left(cells []string, plain func(string) string) (places []int) {
+	taken := s.text(cells, plain)
+	for _, group := range s.at[min(1, len(s.at)):] {
+		if text := s.of(group, cells, plain); text != "" && text != taken {
+			places = append(places, group...)
+		}
+	}
+	return places
+}
+
+// odd returns what a cell of the column is in place of a value, such as a list of JSON; empty if none is.
+func (s source) odd(row intake.Row) string {
+	for _, at := range slices.Concat(s.at...) {
+		isSwitch := s.target.kind.Name == yesKind.Name && at < len(row.Cells) &&
+			slices.Contains([]string{"true", "false"}, row.Cells[at])
+		if why := row.Odd[at]; why != "" && !isSwitch {
+			return why
+		}
+	}
+	return ""
+}
