@@ -29,7 +29,7 @@ func wholeCommand[T any](
 		if noun == "customer" {
 			out.add("contacts", contactsCell(s, about.Contacts))
 		}
-		out.add("notes", notesCell(s, about.Notes))
+		out.add("notes", notesCell(s, noun, id, about.Notes))
 		out.add("tags", Nested{nonNil(about.Tags), strings.Join(about.Tags, ", ")})
 		out.addPayments(s, id, about.Payments)
 		return out, nil
@@ -62,7 +62,7 @@ func contactsCell(s *Session, contacts []repo.Contact) Nested {
 	}
 }
 
-func notesCell(s *Session, notes []repo.Note) Nested {
+func notesCell(s *Session, noun string, id int64, notes []repo.Note) Nested {
 	var lines []string
 	for _, n := range notes[:min(len(notes), mostShown)] {
 		line := n.CreatedAt.In(s.Locale.Zone).Format(time.DateOnly) + " " + summary(n.Text)
@@ -72,7 +72,7 @@ func notesCell(s *Session, notes []repo.Note) Nested {
 		lines = append(lines, line)
 	}
 	if more := len(notes) - mostShown; more > 0 {
-		lines = append(lines, fmt.Sprintf("and %d more: note list", more))
+		lines = append(lines, fmt.Sprintf("and %d more: note list %s %d", more, noun, id))
 	}
 	return Nested{
 		parts(s, noteFields, notes, "id", "text", "due", "done_at", "author", "created_at"),

@@ -15,16 +15,16 @@ import (
 
 // A Command is one entry of the table.
 type Command struct {
-	Name        string          // "contract sign", or one word for a session command
-	Short       string          // one line of help: "Mark a contract as signed"
-	Args        []Arg           // in order; required ones first
-	Flags       []Flag          // in the order of help
-	Examples    []string        // whole lines that work on the demo data
-	Needs       security.Action // the zero value: no one may run it
-	Destructive bool            // asks first at the prompt, needs --yes in a script
-	prints      bool            // prints while it runs, so that nothing can read its answer
-	exports     bool            // writes its answer to the file named by its argument
-	Pays        bool            // asks first if a record is given by name instead of ID
+	Name        string           // "contract sign", or one word for a session command
+	Short       string           // one line of help: "Mark a contract as signed"
+	Args        []Arg            // in order; required ones first
+	Flags       []Flag           // in the order of help
+	Examples    []string         // whole lines that work on the demo data
+	Needs       security.Action  // the zero value: no one may run it
+	Destructive bool             // asks first at the prompt, needs --yes in a script
+	prints      bool             // prints while it runs, so that nothing can read its answer
+	exports     bool             // writes its answer to the file named by its argument
+	Pays        func(Input) bool // reports whether it moves money: it then asks first if a record is given by name
 	// Secret says where the command's password or code comes from. A word after its arguments may be one that was typed
 	// by mistake, so it is neither printed nor stored in the history.
 	Secret string
@@ -128,6 +128,9 @@ func (c Command) Noun() string {
 	noun, _, _ := strings.Cut(c.Name, " ")
 	return noun
 }
+
+// pays reports whether the command moves money with this input.
+func (c Command) pays(in Input) bool { return c.Pays != nil && c.Pays(in) }
 
 // Verb is the second word of the command's name, empty for a session command.
 func (c Command) Verb() string {

@@ -18,6 +18,9 @@ var (
 		hasStatus("to_send", "pending", "signed"))
 	unsignedContractID = contractKind("unsigned contract", action("contract", "update"),
 		repo.ContractFilter{Unsigned: true}, hasStatus("to_send", "pending"))
+	signableContractID = contractKind("contract to sign", action("contract", "update"),
+		repo.ContractFilter{Unsigned: true},
+		func(c repo.Contract) bool { return hasStatus("to_send", "pending")(c) && c.TotalAmount > 0 })
 	unpaidContractID = contractKind("unpaid contract", action("contract", "update"),
 		repo.ContractFilter{Status: "signed", Unpaid: true},
 		func(c repo.Contract) bool { return c.Status == "signed" && c.RemainingAmount > 0 })
@@ -67,6 +70,12 @@ func contractCommands() Table {
 		{Name: "sales-id", Kind: OrNone(SalesID), Help: "the sales contact; '' for none"},
 		{Name: "remaining-amount", Kind: Amount, Help: "the remaining amount: adds the missing payment"},
 	}, amounts...)
+	update := updateCommand("contract", "Change a contract", openContractID, changes, updateContract,
+		"contract update 1 --total-amount 90000",
+		Flag{Name: "yes", Kind: Switch, Help: "move it to another's customer, or change many, without asking"})
+	update.Pays = func(in Input) bool { // as contract pay and contract cancel do
+		return in.Has("remaining-amount") || Value[string](in, "status") == "canceled"
+	}
 	return Table{
 		contractList(),
 		getContract(),
@@ -88,10 +97,8 @@ func contractCommands() Table {
 			Examples: []string{"contract add 1 --total-amount 12500.50"},
 			Run:      addContract,
 		},
-		updateCommand("contract", "Change a contract", openContractID, changes, updateContract,
-			"contract update 1 --total-amount 90000",
-			Flag{Name: "yes", Kind: Switch, Help: "move it to another's customer, or change many, without asking"}),
-		statusCommand("sign", unsignedContractID, "Mark a contract as signed", "signed", false),
+		update,
+		statusCommand("sign", signableContractID, "Mark a contract as signed", "signed", false),
 		payCommand(),
 		statusCommand("cancel", unsignedContractID, "Cancel a contract that is not signed yet", "canceled", true),
 		statusCommand("finish", paidContractID, "Mark a signed and fully paid contract as finished", "finished", false),

@@ -142,7 +142,7 @@ func (d *dispatch) run(ctx context.Context, in Input, answer *Answer) error {
 	if err != nil {
 		return err
 	}
-	if (c.Destructive || c.Pays && named != nil) && !in.Has("yes") {
+	if (c.Destructive || c.pays(in) && named != nil) && !in.Has("yes") {
 		if err := s.confirm(ctx, c, in, d.rest, named); err != nil {
 			return s.noteRefusal(ctx, c, in, s.inCurrency(s.explainSignedOut(ctx, err)))
 		}
@@ -194,19 +194,30 @@ func (s *Session) replaced(ctx context.Context, c Command, rest []Word, typed bo
 	return words, s.noteRefusal(ctx, c, Input{}, s.explainSignedOut(ctx, err))
 }
 
+// cell returns a value of the first row; nil if there is none.
+func (out Output) cell(column string) any {
+	i := slices.IndexFunc(out.Columns, func(c Column) bool { return c.Name == column })
+	if i < 0 || len(out.Rows) == 0 {
+		return nil
+	}
+	return out.Rows[0][i]
+}
+
 // remember stores the ID of an answer's single record for $_, and the command for the next page of a list. A login
-// forgets the ID: the user's own is not one that a next command means.
+// forgets the ID: the user's own is not one that a next command means. So whoami, which says no kind of record, does
+// not count.
 func (s *Session) remember(c Command, out Output, line string) {
 	if c.Name == "login" {
 		s.LastID = 0
 		return
 	}
-	if i := slices.IndexFunc(out.Columns, func(c Column) bool { return c.Name == "id" }); out.Single && i >= 0 {
-		if id, ok := out.Rows[0][i].(int64); ok {
-			s.LastID, s.LastNoun = id, ""
-			if c.Verb() != "" {
-				s.LastNoun = c.Noun()
-			}
+	if id, ok := out.cell("id").(int64); ok && out.Single {
+		noun := c.Noun()
+		if c.Verb() == "" { // such as undo
+			noun, _ = out.cell("entity").(string)
+		}
+		if noun != "" {
+			s.LastID, s.LastNoun = id, noun
 		}
 	}
 	if out.Next == "" {

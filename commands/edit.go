@@ -118,8 +118,11 @@ func (sh sheet) edit(ctx context.Context, s *Session, noun string, id int64) (Ou
 			return Output{}, keeping(usagef("%v", err), shown, sh.text(noun, id))
 		}
 		out, refused := sh.save(ctx, s, id, text)
-		if refused == nil || errors.Is(refused, context.Canceled) {
+		if not := (declined{}); refused == nil || errors.As(refused, &not) {
 			return out, refused
+		}
+		if ctx.Err() != nil { // such as while it waited for another user's lock
+			return Output{}, keeping(context.Canceled, text, sh.text(noun, id))
 		}
 		marked := withErrors(text, refused)
 		if errors.Is(refused, repo.ErrConflict) || !correctable(refused) ||
@@ -191,6 +194,9 @@ func keeping(err error, text, opened string) error {
 		failed = errors.Join(failed, f.Close())
 	}
 	words, hint := Describe(err)
+	if errors.Is(err, context.Canceled) && failed == nil {
+		return &worded{"cancelled: your text is kept in " + f.Name(), "", err}
+	}
 	if failed != nil {
 		return &worded{words, strings.TrimPrefix(hint+"\nyour text could not be kept: "+failed.Error(), "\n"), err}
 	}

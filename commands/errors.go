@@ -92,10 +92,14 @@ func usageHint(hint, format string, args ...any) error {
 func Explain(text, hint string, kind error) error { return &worded{text, hint, kind} }
 
 // Describe returns the text of an error for a user, without "error:", and a hint, which may be empty. If the error is
-// not Readable, the text is "internal error".
+// not Readable, the text is "internal error"; the hint, such as where a text is kept, is the program's own.
 func Describe(err error) (text, hint string) {
 	if !Readable(err) {
-		return "internal error", ""
+		var w *worded
+		if errors.As(err, &w) {
+			hint = w.hint
+		}
+		return "internal error", hint
 	}
 	if errors.Is(err, context.Canceled) {
 		return "interrupted", ""

@@ -38,14 +38,14 @@ func findCommands() Table {
 		Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
 			hits, err := findAll(ctx, s, Value[string](in, "text"))
 			out := list(hitFields, hits)
-			out.Message = cutShort(hits)
+			out.Message = cutShort(hits, Value[string](in, "text"))
 			return out, err
 		},
 	}}
 }
 
 // cutShort returns the message that names the lists with further matches, or "" if every match is shown.
-func cutShort(hits []hit) string {
+func cutShort(hits []hit, text string) string {
 	count := map[string]int{}
 	for _, h := range hits {
 		count[h.noun]++
@@ -53,7 +53,7 @@ func cutShort(hits []hit) string {
 	var full []string
 	for _, noun := range repo.Nouns() {
 		if count[noun] >= mostFound {
-			full = append(full, noun+" list --search")
+			full = append(full, noun+" list --search "+Quote(text))
 		}
 	}
 	if full == nil {

@@ -51,7 +51,7 @@ func (in Input) resolve(ctx context.Context, s *Session, c Command, typed bool) 
 		if !isReference {
 			continue
 		}
-		if !typed && (c.Destructive || c.Pays) {
+		if !typed && (c.Destructive || c.pays(in)) {
 			return nil, usageHint("find "+Quote(string(text))+" shows it",
 				"%s wants the number of the %s in a script, not %s", c.Name, g.kind.Noun, show(string(text)))
 		}

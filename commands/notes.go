@@ -56,7 +56,7 @@ func noteSource(s *Session, typed string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("cannot be read: %w", err)
 	}
-	return strings.TrimPrefix(string(b), "\ufeff"), nil
+	return Decoded(b), nil
 }
 
 // cleanNote cleans each line of a note like a text of one line.

@@ -247,7 +247,7 @@ func (s *Session) last(noun string) (int64, error) {
 	switch {
 	case s.LastID == 0:
 		return 0, errors.New("stands for the last ID that was shown alone or made, and there is none yet")
-	case noun != "" && s.LastNoun != "" && noun != s.LastNoun:
+	case noun != "" && noun != s.LastNoun:
 		return 0, fmt.Errorf("stands for %s %d, not for %s", s.LastNoun, s.LastID, withArticle(noun))
 	}
 	return s.LastID, nil

@@ -68,7 +68,8 @@ func (o *Output) addPayments(s *Session, contract int64, payments []repo.Payment
 // payCommand returns `contract pay`.
 func payCommand() Command {
 	return Command{
-		Name: "contract pay", Short: "Record a payment", Needs: action("contract", "update"), Pays: true,
+		Name: "contract pay", Short: "Record a payment", Needs: action("contract", "update"),
+		Pays:  func(Input) bool { return true },
 		Args:  []Arg{idArg(unpaidContractID), {Name: "amount", Kind: Payment, Help: "the amount paid"}},
 		Flags: []Flag{{Name: "on", Kind: Day, Help: "the day of the payment (default today)"}},
 		Run:   payContract,

@@ -14,8 +14,9 @@ import (
 )
 
 // Phone is the kind of a phone number, which may be empty. Its value is a string in E.164: + and digits. A number
-// without a country code belongs to the session's region. For other countries, + and 4 to 15 digits are accepted with
-// a warning even if their plan does not have such numbers: the company uses numbers such as +666 12345.
+// without a country code belongs to the session's region. For other countries, + or the region's 00 and 4 to 15 digits
+// are accepted with a warning even if their plan does not have such numbers: the company uses numbers such as
+// +666 12345.
 var Phone = Kind{Name: "PHONE", Parse: readPhone, Cell: firstOf(readPhone), Doubt: doubtPhone}
 
 var errPhone = errors.New("want a phone number, with + and the country code if it is abroad")
@@ -42,10 +43,20 @@ func readPhone(s *Session, text string) (any, error) {
 		}
 		return -1
 	}, text)
-	if text[0] != '+' || digits == "" || digits[0] == '0' || len(digits) < 4 || len(digits) > 15 {
+	abroad := text[0] == '+'
+	if dialled, is := strings.CutPrefix(digits, "00"); is && !abroad && dialsDoubleZero(s.Locale.Region) {
+		digits, abroad = dialled, true
+	}
+	if !abroad || digits == "" || digits[0] == '0' || len(digits) < 4 || len(digits) > 15 {
 		return "", errPhone
 	}
 	return "+" + digits, nil
+}
+
+// dialsDoubleZero reports whether 00 stands for + in a region, as in most.
+func dialsDoubleZero(region string) bool {
+	number, err := phonenumbers.Parse("00442079460958", region)
+	return err == nil && number.GetCountryCode() == 44
 }
 
 // isPossible reports whether the numbering plan has numbers of that length, including the area code. A number that

@@ -5,6 +5,10 @@ package commands
 import (
 	"strings"
 	"unicode/utf8"
+
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/transform"
 )
 
 // Quote returns the value as one word for Split, in quotes if it needs them. The word is never taken for a flag, a
@@ -59,6 +63,16 @@ func (b *binder) fits(kind Kind, text string) bool {
 }
 
 const byteOrderMark = "\ufeff"
+
+// Decoded returns the text of a small file without a byte order mark: UTF-16 if it begins with the mark of that, which
+// some editors and shells of Windows write.
+func Decoded(content []byte) string {
+	text, _, err := transform.Bytes(unicode.BOMOverride(encoding.Nop.NewDecoder()), content)
+	if err != nil {
+		text = content
+	}
+	return strings.TrimPrefix(string(text), byteOrderMark)
+}
 
 // FirstLine returns the first line of a text, such as a password file, without its line end and without the byte order
 // mark that editors on Windows write.

@@ -41,7 +41,7 @@ type Session struct {
 	Watch    func(ctx context.Context, every time.Duration, line string) error
 	Last     string   // the previous command
 	LastID   int64    // ID of the last record answered alone; 0: none
-	LastNoun string   // its noun; empty if the command has none
+	LastNoun string   // its noun
 	Next     string   // the command for the next page of the last list; empty without one
 	Aliases  *Aliases // the user's own names for commands
 	Programs Programs // may read answers, behind a |

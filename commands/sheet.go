@@ -5,6 +5,7 @@ package commands
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -71,6 +72,11 @@ func (sh sheet) text(noun string, id int64) string {
 	return b.String()
 }
 
+// declined wraps the error of a user who does not want to save.
+type declined struct{ error }
+
+func (d declined) Unwrap() error { return d.error }
+
 // save updates the record with the changed values of the text. It fails if somebody else has changed the record
 // meanwhile.
 func (sh sheet) save(ctx context.Context, s *Session, id int64, text string) (Output, error) {
@@ -111,8 +117,21 @@ func (sh sheet) save(ctx context.Context, s *Session, id int64, text string) (Ou
 	if err != nil {
 		return Output{}, err
 	}
+	for _, g := range in.given {
+		one := in
+		one.given = []binding{g}
+		named, err := one.resolve(ctx, s, sh.update, true)
+		if err != nil && (errors.Is(err, repo.ErrNotFound) || correctable(err)) {
+			text, hint := Describe(err)
+			return Output{}, &worded{fmt.Sprintf("invalid --%s: %s", g.name, text), hint, repo.ErrInvalid}
+		}
+		if err != nil {
+			return Output{}, err
+		}
+		differences = append(differences, named...)
+	}
 	if err := s.Confirm(ctx, strings.Join(differences, "\n")+"\nsave?"); err != nil {
-		return Output{}, err
+		return Output{}, declined{err}
 	}
 	in.values[since] = sh.at
 	return sh.update.Run(ctx, s, in)

@@ -67,7 +67,7 @@ func tagCommands() Table {
 			Args: recordArgs(true), Examples: []string{"tag list", "tag list customer 2"},
 			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
 				found, err := s.DB.Tags(ctx, Value[string](in, "noun"), Value[int64](in, "record-id"))
-				return list(tagFields, found), err
+				return list(tagFields, found), errors.Join(err, s.knows(ctx, in, len(found)))
 			},
 		}),
 		{

@@ -25,6 +25,8 @@ var editPromises = map[string]func(*testing.T){
 	"null in the editor empties a value":   editEmpties,
 	"comments of several lines":            editLines,
 	"edit refuses what changed meanwhile":  editStale,
+	"names in the editor":                  editNames,
+	"edit keeps a text that had to wait":   editWaits,
 }
 
 // historyFiles returns the contents of the files that store a history.

@@ -16,7 +16,7 @@ func boxContracts(t *testing.T) {
 	paid := d.text("select min(id)::text" + unpaid)
 	d.run("contract pay "+paid+" "+d.text("select remaining_amount::text"+unpaid+" order by id limit 1"), "left to pay")
 	for line, fit := range map[string]string{
-		"contract sign ":           "status in ('to_send', 'pending')",
+		"contract sign ":           "status in ('to_send', 'pending') and total_amount > 0",
 		"contract cancel ":         "status in ('to_send', 'pending')",
 		"contract pay ":            "status = 'signed' and remaining_amount > 0",
 		"contract finish ":         "status = 'signed' and remaining_amount = 0",

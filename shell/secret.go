@@ -242,11 +242,11 @@ func (s Secrets) secretFile(path string) (string, error) {
 		return "", unreadableFile(path, err)
 	}
 	defer f.Close()
-	content, err := io.ReadAll(io.LimitReader(f, longestSecret+int64(len("\ufeff\r\n"))))
+	content, err := io.ReadAll(io.LimitReader(f, 2*longestSecret+int64(len("\ufeff\r\n")))) // it may be UTF-16
 	if err != nil {
 		return "", unreadableFile(path, err)
 	}
-	line := commands.FirstLine(string(content))
+	line := commands.FirstLine(commands.Decoded(content))
 	if len(line) == 0 || len(line) > longestSecret {
 		return "", unreadableFile(path,
 			fmt.Errorf("its first line must be the secret, at most %d bytes", longestSecret))

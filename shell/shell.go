@@ -101,8 +101,8 @@ func (sh *Shell) do(ctx context.Context, line string, typed bool) error {
 	if now := sh.who(); now != before && now != 0 {
 		go releaseMemory()
 	}
-	if err != nil && ctx.Err() != nil && !errors.Is(err, commands.ErrExit) && !errors.Is(err, repo.ErrUnanswered) &&
-		!errors.As(err, new(repo.Uncertain)) {
+	if err != nil && ctx.Err() != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, commands.ErrExit) &&
+		!errors.Is(err, repo.ErrUnanswered) && !errors.As(err, new(repo.Uncertain)) {
 		err = context.Canceled // replaces the command's own error of the cancellation
 	}
 	sh.Reporter.events(cmp.Or(sh.who(), before), answer.Output.Events, err)
