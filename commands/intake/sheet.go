@@ -96,7 +96,13 @@ func open(path string, f *os.File) (*File, error) {
 		return nil, err
 	}
 	opened := &File{file: f, began: info, close: func() error { return nil }, Unit: "line"}
-	text := bytes.ToLower(bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")), " \t\r\n"))
+	text := head
+	if from := marked(head); from != nil {
+		if text, err = from.NewDecoder().Bytes(head); err != nil {
+			return nil, err
+		}
+	}
+	text = bytes.ToLower(bytes.TrimLeft(text, " \t\r\n"))
 	begins := func(marks ...string) bool {
 		for _, m := range marks {
 			if bytes.HasPrefix(text, []byte(m)) {
