@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"crm/repo"
@@ -75,6 +76,18 @@ func (i *importing) record(cells []string, line int) ([]any, error) {
 		return nil, fmt.Errorf("id %s: there is no such %s", show(text), i.noun)
 	}
 	return nil, nil
+}
+
+// sameReference returns the ID that a reference of a record has, such as customer_id, if the record names the other one
+// as the text does. Several records may have that name.
+func (i *importing) sameReference(was []any, column, text string) (id any, same bool) {
+	noun, isReference := strings.CutSuffix(column, "_id")
+	for _, shown := range []string{noun, noun + "_contact"} {
+		if isReference && i.cell(was, shown) == text {
+			return i.cell(was, column), true
+		}
+	}
+	return nil, false
 }
 
 // unlikePaid refuses the rows of the batch whose contract had a payment of the same day and amount before the import,

@@ -165,6 +165,7 @@ func (i *importing) answer() Output {
 		out.Warnings = append(out.Warnings, fmt.Sprintf("%s finished in the file and added as signed: after the "+
 			"import of their payments and events, %s finishes them", isAre(int64(i.unfinished), "contract"), finish))
 	}
+	out.Warnings = append(out.Warnings, i.skippedCards()...)
 	if unused := i.notImported(); unused != nil {
 		out.Warnings = append(out.Warnings, "not imported: "+some(unused))
 	}
@@ -183,10 +184,10 @@ func (i *importing) answer() Output {
 func (i *importing) notImported() (headers []string) {
 	for _, at := range i.unused {
 		if i.filled[at] {
-			headers = append(headers, show(i.file.Header.Cells[at]))
+			headers = append(headers, show(i.headerOf(at)))
 		}
 	}
-	return headers
+	return append(headers, i.unreadCards()...)
 }
 
 // some lists a few of many words.

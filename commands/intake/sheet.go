@@ -25,6 +25,8 @@ type File struct {
 	Tabs   bool                            // values are between tabs, and none of them is in quotes
 	Date   func(serial float64) *time.Time // reads the number that a date is in the file; nil where dates are text
 
+	Cards *Cards // nil: the rows are not of vCards
+
 	// Unsaved has the columns of a workbook with a formula whose result was not saved, by their place.
 	Unsaved map[int]Unsaved
 
