@@ -157,6 +157,7 @@ func (d *dispatch) run(ctx context.Context, in Input, answer *Answer) error {
 	if err != nil {
 		return err
 	}
+	answer.Output.Noun = c.Noun()
 	s.remember(c, answer.Output, d.line)
 	answer.Used = in.uses()
 	answer.Output.prependMessage(named...)

@@ -11,8 +11,8 @@ import (
 
 func TestDispatch(t *testing.T) {
 	columns := []Column{{Name: "id"}, {Name: "name"}}
-	all := Output{Columns: columns, Rows: [][]any{{int64(7), "Dolly"}, {int64(8), false}}}
-	one := Output{Columns: columns, Rows: [][]any{{int64(7), "Dolly"}, {int64(8), true}}}
+	all := Output{Noun: "animal", Columns: columns, Rows: [][]any{{int64(7), "Dolly"}, {int64(8), false}}}
+	one := Output{Noun: "animal", Columns: columns, Rows: [][]any{{int64(7), "Dolly"}, {int64(8), true}}}
 	refused := errors.New("no, thanks")
 	for _, test := range []struct {
 		line, command string
@@ -26,7 +26,7 @@ func TestDispatch(t *testing.T) {
 		{line: "animal list --format json", command: "animal list", out: all, format: "json"},
 		{
 			line: "animal list --columns name", command: "animal list",
-			out: Output{Columns: columns[1:], Rows: [][]any{{"Dolly"}, {false}}},
+			out: Output{Noun: "animal", Columns: columns[1:], Rows: [][]any{{"Dolly"}, {false}}},
 		},
 		{
 			line: "animal list --columns weight", command: "animal list",

@@ -94,7 +94,9 @@ func (m importable) command() Command {
 		})
 	case "customer":
 		c.Flags = append(c.Flags, forceFlag)
-		c.Short = "Add the customers of a file: CSV, XLSX, JSON or vCard, all or none"
+	}
+	if m.target("full_name") != nil {
+		c.Short = fmt.Sprintf("Add the %ss of a file: CSV, XLSX, JSON or vCard, all or none", m.noun)
 	}
 	return c
 }
@@ -153,6 +155,9 @@ func (m importable) add(ctx context.Context, s *Session, in Input, own map[strin
 		return Output{}, fileError(err)
 	}
 	defer file.Close()
+	if file.Cards != nil {
+		file.Cards.IDs = CardUID(m.noun, "")
+	}
 	i := &importing{
 		importable: m, in: in, path: path, file: file, key: Value[string](in, "key"),
 		atomic:  s.DB.IsAtomic(),

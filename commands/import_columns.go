@@ -18,7 +18,7 @@ var escapes = strings.NewReplacer(`\\`, `\`, `\t`, "\t", `\n`, "\n", `\r`, "\r",
 // evaluating it, and the escapes of tsv. Other programs write no such escapes, so a file has them only if all its
 // headers are names of columns.
 func (i *importing) plain(cell string) string {
-	if i.file.Unit != "line" || i.file.Header.Line == 0 { // a workbook, JSON or vCards
+	if i.file.Unit != "line" || i.file.Cards != nil { // a workbook, JSON or vCards
 		return cell
 	}
 	if i.escaped {
@@ -59,7 +59,7 @@ func (i *importing) match(own map[string]string) error {
 	for at, h := range headers {
 		plain := strings.ReplaceAll(plainHeader(h), " ", "_")
 		known := slices.ContainsFunc(repo.ColumnsOfNoun(i.noun), func(c repo.Column) bool { return c.Name == plain })
-		if !taken[at] && !known && (i.file.Header.Line > 0 || i.file.Unit == "record") {
+		if !taken[at] && !known {
 			i.unused = append(i.unused, at)
 		}
 	}

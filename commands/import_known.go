@@ -140,6 +140,18 @@ func (i *importing) isHeader(cells []string) bool {
 	})
 }
 
+// sameReference returns the ID that a reference of a record has, such as customer_id, if the record names the other one
+// as the text does. Several records may have that name.
+func (i *importing) sameReference(was []any, column, text string) (id any, same bool) {
+	noun, isReference := strings.CutSuffix(column, "_id")
+	for _, shown := range []string{noun, noun + "_contact"} {
+		if isReference && i.cell(was, shown) == text {
+			return i.cell(was, column), true
+		}
+	}
+	return nil, false
+}
+
 // unlikePaid refuses the rows of the batch whose contract had a payment of the same day and amount before the import,
 // unless --force is given: a file that is imported twice would be paid twice.
 func (i *importing) unlikePaid(ctx context.Context) error {

@@ -171,6 +171,7 @@ func (i *importing) answer() Output {
 		out.Warnings = append(out.Warnings, fmt.Sprintf("%s finished in the file and added as signed: after the "+
 			"import of their payments and events, %s finishes them", isAre(int64(i.unfinished), "contract"), finish))
 	}
+	out.Warnings = append(out.Warnings, i.skippedCards()...)
 	if unused := i.notImported(); unused != nil {
 		out.Warnings = append(out.Warnings, "not imported: "+some(unused))
 	}
@@ -196,6 +197,7 @@ func (i *importing) notImported() (headers []string) {
 		if !i.filled[at] || !i.left[at] && !isTime && !slices.Contains(i.unused, at) {
 			continue
 		}
+		header = i.headerOf(at)
 		if plainHeader(header) == "" {
 			header = fmt.Sprintf("column %d, which has no header", at+1)
 		} else {
@@ -203,7 +205,7 @@ func (i *importing) notImported() (headers []string) {
 		}
 		headers = append(headers, header)
 	}
-	return headers
+	return append(headers, i.unreadCards()...)
 }
 
 // some lists a few of many words.

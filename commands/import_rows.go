@@ -63,8 +63,9 @@ type referred struct {
 	err error
 }
 
-// values reads the cells of a row. It returns a line for each invalid one.
-func (i *importing) values(ctx context.Context, row intake.Row) (read Input, wrong []string, err error) {
+// values reads the cells of a row that changes a record, or adds one if was is nil. It returns a line for each invalid
+// one.
+func (i *importing) values(ctx context.Context, row intake.Row, was []any) (read Input, wrong []string, err error) {
 	if extra := row.Cells[min(len(row.Cells), len(i.file.Header.Cells)):]; slices.ContainsFunc(extra,
 		func(c string) bool { return strings.TrimSpace(c) != "" }) {
 		wrong = append(wrong, fmt.Sprintf("has %d values for %d columns", len(row.Cells), len(i.file.Header.Cells)))
@@ -85,7 +86,11 @@ func (i *importing) values(ctx context.Context, row intake.Row) (read Input, wro
 		if text == "" || src.target == &idTarget {
 			continue
 		}
-		value, err := i.value(ctx, src.target, text)
+		value, same := i.sameReference(was, src.target.column, text)
+		var err error
+		if !same {
+			value, err = i.value(ctx, src.target, text)
+		}
 		var of *rowError
 		switch {
 		case errors.As(err, &of):
@@ -110,20 +115,23 @@ func (i *importing) row(ctx context.Context, row intake.Row) error {
 		i.batch = append(i.batch, imported{Row: row, wrong: "is the header again"})
 		return nil
 	}
-	read, wrong, err := i.values(ctx, row)
+	was, unclear := i.record(row.Cells, row.Line)
+	if was == nil {
+		i.ownCompany(row.Cells)
+	}
+	read, wrong, err := i.values(ctx, row, was)
 	if err != nil {
 		return err
 	}
-	r := imported{Row: row, change: repo.Change{}, later: repo.Change{}}
-	was, err := i.record(row.Cells, row.Line)
-	if err != nil {
-		wrong = append(wrong, err.Error())
+	if unclear != nil {
+		wrong = append(wrong, unclear.Error())
 	}
 	if was == nil && wrong == nil {
 		if was = i.unkeyedRecord(row.Cells, read); was == nil {
 			wrong = i.unwanted(row.Cells)
 		}
 	}
+	r := imported{Row: row, change: repo.Change{}, later: repo.Change{}}
 	if was != nil {
 		r.id, _ = was[i.known.place["id"]].(int64)
 	}

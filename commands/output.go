@@ -14,6 +14,7 @@ import (
 // An Output is the answer of a command: records and messages. The shell renders it as a table, JSON or another format.
 type Output struct {
 	Columns  []Column // of Rows; nil if there are no records
+	Noun     string   // of the command: the kind of the records; set by Dispatch
 	Rows     [][]any  // a cell is nil, int64, int, bool, string, Date, time.Time, repo.Money or Nested
 	Single   bool     // one record: a JSON object instead of an array
 	Same     bool     // of an update: the record had these values already

@@ -2,18 +2,36 @@ package intake
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"io"
-	"mime/quotedprintable"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/emersion/go-vcard"
+	"golang.org/x/text/transform"
 )
 
 // This file reads vCards: versions 3 and 4 (RFC 2426, RFC 6350), and 2.1 as phones write it.
 
-// cardColumns are the columns of a vCard file.
-var cardColumns = []string{"company_name", "full_name", "email", "phone", "address", "language", "role"}
+// Cards describes a file of vCards.
+type Cards struct {
+	// IDs is the prefix of the UIDs that name a record; what follows it is the cell of the column id. Other UIDs are
+	// not read.
+	IDs string
+
+	Properties []string // the property that each column is read from
+	Unread     []string // what else had a value in the rows up to here, such as NOTE or "second EMAIL"
+	Skipped    int      // cards up to here that are no persons, such as groups
+	SkippedAt  int      // the line of the first of these
+}
+
+// cardColumns are the columns of a vCard file, and cardProperties the properties that they are read from.
+var (
+	cardColumns    = []string{"id", "company_name", "full_name", "email", "phone", "address", "language", "role"}
+	cardProperties = []string{"UID", "ORG", "FN", "EMAIL", "TEL", "ADR", "LANG", "TITLE"}
+)
 
 const mostCard = 8 << 20 // bytes of one card: it may hold a picture
 
@@ -21,73 +39,142 @@ const mostCard = 8 << 20 // bytes of one card: it may hold a picture
 // escape.
 const semicolon = "\x01"
 
-var semicolons = strings.NewReplacer(`\\`, `\\`, `\;`, semicolon)
+// escapes replaces the escapes that the decoder does not know.
+var escapes = strings.NewReplacer(`\\`, `\\`, `\;`, semicolon, `\N`, `\n`, `\:`, ":")
 
-// readCards reads a file of vCards, one row each.
+// readCards reads a file of vCards, one row each. A file that is not UTF-16 may have a different encoding in each
+// value: see textOf.
 func (f *File) readCards(head []byte) error {
-	text, err := decoded(f.file, head)
-	if err != nil {
-		return err
+	var text io.Reader = f.file
+	if from := marked(head); from != nil {
+		text = transform.NewReader(text, from.NewDecoder())
+	}
+	if bytes.ContainsRune(head, '\r') && !bytes.ContainsRune(head, '\n') {
+		text = oldLines{text}
 	}
 	limited := &limitedReader{r: text}
-	lines, line := bufio.NewReader(limited), 0
-	f.Header = Row{Cells: cardColumns}
+	cards := &cardReader{limited: limited, lines: bufio.NewReader(limited)}
+	f.Header, f.Cards = Row{Cells: cardColumns}, &Cards{Properties: cardProperties}
 	f.next = func() (Row, error) {
-		limited.left = mostCard
-		begin, card, err := nextCard(lines, &line)
-		if errors.Is(err, errLong) {
-			err = problem("", "has a vCard on line %d that is too large", max(begin, 1))
+		for {
+			begin, card, err := cards.next()
+			if err != nil {
+				return Row{}, err
+			}
+			if !isPerson(card) {
+				if f.Cards.Skipped++; f.Cards.Skipped == 1 {
+					f.Cards.SkippedAt = begin
+				}
+				continue
+			}
+			cells, err := f.Cards.cellsOf(card)
+			if errors.Is(err, errCharset) {
+				return Row{}, problem("export it as UTF-8", "has a vCard on line %d in %v", begin, err)
+			}
+			return Row{Line: begin, Cells: cells}, err
 		}
-		if err != nil {
-			return Row{}, err
-		}
-		read, err := vcard.NewDecoder(strings.NewReader(semicolons.Replace(card))).Decode()
-		if err != nil {
-			return Row{}, problem("", "has a vCard on line %d that cannot be read", begin)
-		}
-		return Row{Line: begin, Cells: cellsOf(read)}, nil
 	}
 	return nil
 }
 
-// nextCard returns the text of the next card and the line where it begins. Lines that quoted-printable breaks are
-// joined.
-func nextCard(lines *bufio.Reader, line *int) (begin int, card string, err error) {
+// A cardReader reads cards from lines of text.
+type cardReader struct {
+	limited *limitedReader // below lines
+	lines   *bufio.Reader
+	line    int // the number of the last line
+}
+
+// next returns the next card and the line where it begins.
+func (r *cardReader) next() (begin int, card vcard.Card, err error) {
+	r.limited.left = mostCard
+	begin, text, err := r.text()
+	switch {
+	case errors.Is(err, errLong):
+		return 0, nil, problem("", "has a vCard on line %d that is too large", max(begin, 1))
+	case err != nil:
+		return 0, nil, err
+	}
+	if card, err = vcard.NewDecoder(strings.NewReader(escapes.Replace(text))).Decode(); err != nil {
+		return 0, nil, problem("", "has a vCard on line %d that cannot be read", begin)
+	}
+	return begin, card, nil
+}
+
+const (
+	beginMark = "BEGIN:VCARD"
+	endMark   = "END:VCARD"
+)
+
+// agentMark matches the property whose value is the card of another person, on the lines below it in version 2.1.
+var agentMark = regexp.MustCompile(`^([A-Z0-9-]+\.)?AGENT(;[^:]*)?:\s*(BEGIN:VCARD)?$`)
+
+// text returns the text of the next card and the line where it begins. It leaves out the cards of agents in it.
+func (r *cardReader) text() (begin int, card string, err error) {
 	var b strings.Builder
-	joins := false
+	agents := 0       // open cards of agents, each inside the one before
+	hasAgent := false // the card of an agent may follow
+	joins := false    // the next line goes on this one
 	for {
-		text, err := lines.ReadString('\n')
-		if text == "" && err != nil {
-			if errors.Is(err, io.EOF) && b.Len() > 0 {
-				return 0, "", problem("", "has a vCard on line %d without an end", begin)
-			}
+		line, mark, err := r.readLine()
+		isAgent := agentMark.MatchString(mark)
+		switch {
+		case errors.Is(err, io.EOF) && begin > 0, mark == beginMark && begin > 0 && !hasAgent:
+			return 0, "", problem("", "has a vCard on line %d without an end", begin)
+		case err != nil:
 			return begin, "", err
-		}
-		*line++
-		text = strings.TrimRight(text, "\r\n")
-		isMark := func(mark string) bool { return strings.EqualFold(strings.TrimSpace(text), mark) }
-		if b.Len() == 0 {
-			if text == "" {
-				continue
+		case begin == 0 && strings.TrimSpace(line) == "":
+			continue
+		case begin == 0 && mark != beginMark:
+			return 0, "", problem("", "has no vCard on line %d", r.line)
+		case begin == 0:
+			begin, line = r.line, mark
+		case mark == beginMark, isAgent && strings.HasSuffix(mark, beginMark):
+			if agents++; agents == 1 {
+				b.WriteString("\r\nAGENT:VCARD\r\n")
 			}
-			if !isMark("BEGIN:VCARD") {
-				return 0, "", problem("", "has no vCard on line %d", *line)
-			}
-			begin = *line
-		}
-		soft := strings.HasSuffix(text, "=") && (joins || strings.Contains(strings.ToUpper(text), "QUOTED-PRINTABLE"))
-		if !joins {
-			text = withTypes(text)
-		}
-		joins = soft
-		b.WriteString(strings.TrimSuffix(text, map[bool]string{true: "="}[soft]))
-		if !soft {
-			b.WriteString("\r\n")
-		}
-		if isMark("END:VCARD") {
+		case mark == endMark && agents > 0:
+			agents--
+			continue
+		case mark == endMark:
+			b.WriteString("\r\n" + endMark + "\r\n")
 			return begin, b.String(), nil
 		}
+		if mark != "" {
+			hasAgent = isAgent && !strings.HasSuffix(mark, beginMark)
+		}
+		if agents == 0 {
+			joins = writeLine(&b, line, joins)
+		}
 	}
+}
+
+// readLine returns the next line, and in capitals what it marks if it is not the rest of a folded line.
+func (r *cardReader) readLine() (line, mark string, err error) {
+	line, err = r.lines.ReadString('\n')
+	if line == "" {
+		return "", "", err // a last line without an end is a line
+	}
+	r.line++
+	line = strings.TrimPrefix(strings.TrimRight(line, "\r\n"), "\ufeff") // of files that were put together
+	if !strings.HasPrefix(line, " ") && !strings.HasPrefix(line, "\t") {
+		mark = strings.ToUpper(strings.TrimSpace(line))
+	}
+	return line, mark, nil
+}
+
+// writeLine adds a line to a card. It reports whether quoted-printable breaks the line, so that the next one goes on
+// it.
+func writeLine(card *strings.Builder, line string, joins bool) bool {
+	isBroken := strings.HasSuffix(line, "=") && (joins || strings.Contains(strings.ToUpper(line), "QUOTED-PRINTABLE"))
+	if !joins {
+		line = withTypes(line)
+	}
+	if isBroken {
+		card.WriteString(strings.TrimSuffix(line, "="))
+	} else {
+		card.WriteString(line + "\r\n")
+	}
+	return isBroken
 }
 
 // withTypes names the parameters of a line that version 2.1 leaves without a name: TEL;CELL:06 becomes
@@ -100,7 +187,7 @@ func withTypes(line string) string {
 	parts := strings.Split(property, ";")
 	for i, p := range parts[1:] {
 		name := "TYPE"
-		if strings.EqualFold(p, "QUOTED-PRINTABLE") {
+		if slices.Contains([]string{"QUOTED-PRINTABLE", "BASE64", "8BIT", "7BIT"}, strings.ToUpper(p)) {
 			name = "ENCODING"
 		}
 		if !strings.Contains(p, "=") {
@@ -108,53 +195,4 @@ func withTypes(line string) string {
 		}
 	}
 	return strings.Join(parts, ";") + ":" + value
-}
-
-// cellsOf returns the values of a card in the order of cardColumns. A person without a company is their own.
-func cellsOf(card vcard.Card) []string {
-	value := func(name string) string {
-		field := card.Preferred(name)
-		if field == nil {
-			return ""
-		}
-		text := field.Value
-		if strings.EqualFold(field.Params.Get("ENCODING"), "QUOTED-PRINTABLE") {
-			if plain, err := io.ReadAll(quotedprintable.NewReader(strings.NewReader(text))); err == nil {
-				text = string(plain)
-			}
-		}
-		switch name {
-		case vcard.FieldTelephone:
-			text = strings.TrimPrefix(text, "tel:")
-		case vcard.FieldEmail:
-			text = strings.TrimPrefix(text, "mailto:")
-		}
-		return text
-	}
-	parts := func(text, separator string, order ...int) string {
-		all, found := strings.Split(text, ";"), []string{}
-		for _, n := range order {
-			if n < len(all) && strings.TrimSpace(all[n]) != "" {
-				found = append(found, strings.TrimSpace(strings.ReplaceAll(all[n], "\n", ", ")))
-			}
-		}
-		return strings.Join(found, separator)
-	}
-	name := value(vcard.FieldFormattedName)
-	if name == "" {
-		name = parts(value(vcard.FieldName), " ", 1, 2, 0) // given, further and family names
-	}
-	company := parts(value(vcard.FieldOrganization), ", ", 0)
-	if company == "" {
-		company = name
-	}
-	cells := []string{
-		company, name, value(vcard.FieldEmail), value(vcard.FieldTelephone),
-		parts(value(vcard.FieldAddress), ", ", 0, 1, 2, 5, 3, 4, 6), value(vcard.FieldLanguage),
-		value(vcard.FieldTitle),
-	}
-	for i, c := range cells {
-		cells[i] = strings.ReplaceAll(c, semicolon, ";")
-	}
-	return cells
 }

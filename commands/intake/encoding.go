@@ -19,21 +19,8 @@ import (
 // decoded returns the file as UTF-8 without a byte order mark. Without such a mark, text is UTF-8 if all of it is
 // valid, else UTF-16 if every other byte at its start is 0, else Windows-1252, which includes Latin-1.
 func decoded(file *os.File, head []byte) (io.Reader, error) {
-	var from encoding.Encoding
-	zeros := [2]int{}
-	for i, b := range head {
-		if b == 0 {
-			zeros[i%2]++
-		}
-	}
-	switch {
-	case bytes.HasPrefix(head, []byte("\xff\xfe")), zeros[1] > len(head)/3 && zeros[0] == 0:
-		from = unicode.UTF16(unicode.LittleEndian, unicode.UseBOM)
-	case bytes.HasPrefix(head, []byte("\xfe\xff")), zeros[0] > len(head)/3 && zeros[1] == 0:
-		from = unicode.UTF16(unicode.BigEndian, unicode.UseBOM)
-	case bytes.HasPrefix(head, []byte("\xef\xbb\xbf")):
-		from = unicode.UTF8BOM
-	default:
+	from := marked(head)
+	if from == nil {
 		isUTF8, err := isUTF8(file)
 		if err != nil {
 			return nil, err
@@ -44,6 +31,26 @@ func decoded(file *os.File, head []byte) (io.Reader, error) {
 		from = charmap.Windows1252
 	}
 	return transform.NewReader(file, from.NewDecoder()), nil
+}
+
+// marked returns the encoding of a text with a byte order mark, or UTF-16 if every other byte of its head is 0; nil
+// for other texts.
+func marked(head []byte) encoding.Encoding {
+	zeros := [2]int{}
+	for i, b := range head {
+		if b == 0 {
+			zeros[i%2]++
+		}
+	}
+	switch {
+	case bytes.HasPrefix(head, []byte("\xff\xfe")), zeros[1] > len(head)/3 && zeros[0] == 0:
+		return unicode.UTF16(unicode.LittleEndian, unicode.UseBOM)
+	case bytes.HasPrefix(head, []byte("\xfe\xff")), zeros[0] > len(head)/3 && zeros[1] == 0:
+		return unicode.UTF16(unicode.BigEndian, unicode.UseBOM)
+	case bytes.HasPrefix(head, []byte("\xef\xbb\xbf")):
+		return unicode.UTF8BOM
+	}
+	return nil
 }
 
 // isUTF8 reports whether all of a file is valid UTF-8, and seeks to its start. It returns an error if only some lines

@@ -26,6 +26,8 @@ type File struct {
 	Tabs   bool                            // values are between tabs, and none of them is in quotes
 	Date   func(serial float64) *time.Time // reads the number that a date is in the file; nil where dates are text
 
+	Cards *Cards // nil: the rows are not of vCards
+
 	// Unsaved has the columns of a workbook with a formula whose result was not saved, by their place.
 	Unsaved map[int]Unsaved
 
@@ -98,7 +100,13 @@ func open(path string, f *os.File) (*File, error) {
 		return nil, err
 	}
 	opened := &File{file: f, began: info, close: func() error { return nil }, Unit: "line"}
-	text := bytes.ToLower(bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")), " \t\r\n"))
+	text := head
+	if from := marked(head); from != nil {
+		if text, err = from.NewDecoder().Bytes(head); err != nil {
+			return nil, err
+		}
+	}
+	text = bytes.ToLower(bytes.TrimLeft(text, " \t\r\n"))
 	begins := func(marks ...string) bool {
 		for _, m := range marks {
 			if bytes.HasPrefix(text, []byte(m)) {

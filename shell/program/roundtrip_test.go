@@ -148,6 +148,15 @@ func TestRoundTrip(t *testing.T) {
 	}
 	run(from, fill...)
 	run(from, read...)
+	for _, noun := range []string{"customer", "contact"} { // a card has the ID
+		all := fmt.Sprintf("%s export %s", noun, file(noun+".all.vcf"))
+		again := fmt.Sprintf("%s import %s --key id", noun, file(noun+".all.vcf"))
+		crm := command(t, from, keyset, "--login", "admin@epic.example", "-c", all, "-c", again)
+		out, err := crm.CombinedOutput()
+		if err != nil || !strings.Contains(string(out), " already so)\nnothing changed\n") {
+			t.Errorf("seed %d: %v: %s", seed, err, out)
+		}
+	}
 	for name := range formats("customer") {
 		to := pgtest.Database(t, "crm_demo")
 		var lines []string

@@ -12,8 +12,9 @@ import (
 
 // vcardFields maps columns of people to the properties of a vCard (RFC 6350, 6).
 var vcardFields = map[string]string{
-	"company_name": vcard.FieldOrganization, "full_name": vcard.FieldFormattedName, "name": vcard.FieldFormattedName,
-	"email": vcard.FieldEmail, "phone": vcard.FieldTelephone, "language": vcard.FieldLanguage, "role": vcard.FieldTitle,
+	"id": vcard.FieldUID, "company_name": vcard.FieldOrganization, "customer": vcard.FieldOrganization,
+	"full_name": vcard.FieldFormattedName, "name": vcard.FieldFormattedName, "email": vcard.FieldEmail,
+	"phone": vcard.FieldTelephone, "language": vcard.FieldLanguage, "role": vcard.FieldTitle,
 }
 
 // semicolon stands for a semicolon that does not separate the parts of a value: the encoder does not escape it.
@@ -36,6 +37,8 @@ func (p painter) vcards(page *bytes.Buffer, out commands.Output) error {
 				continue
 			}
 			switch property := vcardFields[name]; {
+			case property == vcard.FieldUID: // an import with --key id finds the record by it
+				card.SetValue(property, commands.CardUID(out.Noun, text))
 			case property == vcard.FieldOrganization:
 				card.SetValue(property, strings.ReplaceAll(text, ";", semicolon))
 			case property != "":

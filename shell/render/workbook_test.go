@@ -88,7 +88,7 @@ func TestWorkbook(t *testing.T) {
 // TestVCards reads vCards back.
 func TestVCards(t *testing.T) {
 	names := []string{"id", "company_name", "full_name", "email", "phone", "address"}
-	out := commands.Output{Rows: [][]any{
+	out := commands.Output{Noun: "customer", Rows: [][]any{
 		{int64(1), "L'Oréal, SA", "Zoé D'Artagnan", "zoe@nova.example", "+33612345678", "1; rue X\n75001 Paris"},
 		{int64(2), "Nova", "Lou", "", nil, nil},
 	}}
@@ -107,6 +107,7 @@ func TestVCards(t *testing.T) {
 	for property, text := range map[string]string{
 		vcard.FieldVersion: "4.0", vcard.FieldOrganization: "L'Oréal, SA", vcard.FieldFormattedName: "Zoé D'Artagnan",
 		vcard.FieldEmail: "zoe@nova.example", vcard.FieldTelephone: "+33612345678",
+		vcard.FieldUID:     "urn:crm:customer:1",
 		vcard.FieldAddress: `;;1\; rue X` + "\n75001 Paris;;;;", // the decoder leaves the escape
 	} {
 		if got := card.Value(property); got != text {
@@ -116,6 +117,12 @@ func TestVCards(t *testing.T) {
 	if card, err = decoder.Decode(); err != nil || card.Value(vcard.FieldFormattedName) != "Lou" ||
 		card.Get(vcard.FieldEmail) != nil {
 		t.Errorf("the second card: %v, %v", card, err)
+	}
+	out.Noun, out.Columns[1].Name = "contact", "customer"
+	file.Reset()
+	if err := Write(&file, out, Style{Format: "vcard"}); err != nil || !strings.Contains(file.String(),
+		"ORG:Nova\r\n") || !strings.Contains(file.String(), "UID:urn:crm:contact:2\r\n") {
+		t.Errorf("contacts: %s, %v", file.String(), err)
 	}
 	if err := Write(&file, commands.Output{Columns: out.Columns[:2], Rows: [][]any{{int64(1), "x"}}},
 		Style{Format: "vcard"}); err == nil {
