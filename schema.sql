@@ -181,7 +181,8 @@ create table customer (
 		length(language)) <= 2048)
 );
 
-create unique index customer_external_id on customer (external_id) where deleted_at is null;
+create unique index customer_external_id on customer (external_id)
+	where external_id is not null and deleted_at is null;
 
 -- The search index of customers holds their tokens, each mixed with the number of the run of 8192 ids that the row is
 -- in. A search in the order of ids looks up one run after the other and stops when its page is full. So it reads
@@ -252,7 +253,8 @@ return n.full_name_tokens || n.role_tokens || n.email_tokens || n.phone_tokens;
 create index contact_search on contact
 	using gin (search_keys(full_name_tokens || role_tokens || email_tokens || phone_tokens,
 		id)) with (gin_pending_list_limit = 4096);
-create unique index contact_external_id on contact (external_id) where deleted_at is null;
+create unique index contact_external_id on contact (external_id)
+	where external_id is not null and deleted_at is null;
 create index contact_deleted on contact (id) where num_nonnulls(deleted_at) = 1;
 create index contact_customer_id on contact (customer_id, id);
 
@@ -277,7 +279,8 @@ create table contract (
 	constraint contract_remaining_above_total check (remaining_amount <= total_amount),
 	constraint contract_finished_unpaid check (status <> 'finished' or remaining_amount = 0)
 );
-create unique index contract_external_id on contract (external_id) where deleted_at is null;
+create unique index contract_external_id on contract (external_id)
+	where external_id is not null and deleted_at is null;
 create index contract_deleted on contract (id) where num_nonnulls(deleted_at) = 1;
 create index contract_customer_id on contract (customer_id, id) include (sales_id, deleted_at);
 create index contract_sales_id on contract (sales_id, id) include (deleted_at);
@@ -337,7 +340,8 @@ create table event (
 	constraint event_dates check (start_date between '1900-01-01 UTC' and '9999-12-30 UTC'
 		and end_date between '1900-01-01 UTC' and '9999-12-30 UTC')
 );
-create unique index event_external_id on event (external_id) where deleted_at is null;
+create unique index event_external_id on event (external_id)
+	where external_id is not null and deleted_at is null;
 create index event_deleted on event (id) where num_nonnulls(deleted_at) = 1;
 create index event_contract_id on event (contract_id, id);
 create index event_support_id on event (support_id, coalesce(start_date, 'infinity'));
@@ -2357,11 +2361,12 @@ create table audit (
 	action          text not null check (action ~ '^[a-z]+(-[a-z]+)*$'),
 	before          jsonb,
 	after           jsonb,
-	undoes          bigint unique, -- the entry that this one undoes
+	undoes          bigint, -- the entry that this one undoes
 	derived         boolean not null default false, -- a consequence of another change
 	batch           bigint -- the entry that leads this change and others, which are undone together; null: none
 );
 create index audit_entity on audit (entity, entity_id, id);
+create unique index audit_undoes_key on audit (undoes) where undoes is not null;
 create index audit_collaborator on audit (collaborator_id, id);
 create index audit_at on audit (at);
 create index audit_batch on audit (batch, id) where batch is not null;

@@ -138,11 +138,12 @@ func (d *dispatch) find(ctx context.Context, words []Word) (err error) {
 // run resolves names, asks for confirmation, runs the command and completes its answer.
 func (d *dispatch) run(ctx context.Context, in Input, answer *Answer) error {
 	s, c := d.s, d.command
+	asks := c.Destructive || c.pays(in) && in.namesRecord(c)
 	named, err := in.resolve(ctx, s, c, d.typed)
 	if err != nil {
 		return err
 	}
-	if (c.Destructive || c.pays(in) && named != nil) && !in.Has("yes") {
+	if asks && !in.Has("yes") {
 		if err := s.confirm(ctx, c, in, d.rest, named); err != nil {
 			return s.noteRefusal(ctx, c, in, s.inCurrency(s.explainSignedOut(ctx, err)))
 		}

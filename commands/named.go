@@ -51,7 +51,7 @@ func (in Input) resolve(ctx context.Context, s *Session, c Command, typed bool) 
 		if !isReference {
 			continue
 		}
-		if !typed && (c.Destructive || c.pays(in)) {
+		if !typed && (c.Destructive || c.pays(in) && g.name == c.Args[0].Name) {
 			return nil, usageHint("find "+Quote(string(text))+" shows it",
 				"%s wants the number of the %s in a script, not %s", c.Name, g.kind.Noun, show(string(text)))
 		}
@@ -62,6 +62,12 @@ func (in Input) resolve(ctx context.Context, s *Session, c Command, typed bool) 
 		in.values[g.name], named = id, append(named, line)
 	}
 	return named, nil
+}
+
+// namesRecord reports whether the record that the command is about is given by name.
+func (in Input) namesRecord(c Command) bool {
+	_, is := in.values[c.Args[0].Name].(reference)
+	return is
 }
 
 // resolveWhere replaces the mentions of a condition with IDs; see resolve.

@@ -118,25 +118,10 @@ func listNotes(ctx context.Context, s *Session, in Input) (Output, error) {
 	if in.Has("mine") {
 		f.AuthorID = s.Me.ID
 	}
-	out, err := pages(ctx, s, in, noteFields, func(ctx context.Context, p repo.Page) (repo.List[repo.Note], error) {
+	return pages(ctx, s, in, noteFields, func(ctx context.Context, p repo.Page) (repo.List[repo.Note], error) {
 		f.Page = p
 		return s.DB.Notes(ctx, f)
 	})
-	if err == nil {
-		err = s.knows(ctx, in, len(out.Rows))
-	}
-	return out, err
-}
-
-// knows returns the error of a list of nothing about a record that does not exist.
-func (s *Session) knows(ctx context.Context, in Input, rows int) error {
-	noun, id := Value[string](in, "noun"), Value[int64](in, "record-id")
-	get, found := s.Table.named(noun + " get")
-	if rows > 0 || !found {
-		return nil
-	}
-	_, err := get.Run(ctx, s, Input{values: map[string]any{"id": id}, resolved: map[string]any{}})
-	return named(err, noun, id)
 }
 
 func addNote(ctx context.Context, s *Session, in Input) (Output, error) {

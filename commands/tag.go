@@ -67,7 +67,11 @@ func tagCommands() Table {
 			Args: recordArgs(true), Examples: []string{"tag list", "tag list customer 2"},
 			Run: func(ctx context.Context, s *Session, in Input) (Output, error) {
 				found, err := s.DB.Tags(ctx, Value[string](in, "noun"), Value[int64](in, "record-id"))
-				return list(tagFields, found), errors.Join(err, s.knows(ctx, in, len(found)))
+				out := list(tagFields, found)
+				if err == nil && len(found) == 0 {
+					out.Warnings = in.absent(ctx, s)
+				}
+				return out, err
 			},
 		}),
 		{

@@ -218,14 +218,23 @@ alter index event_search set (gin_pending_list_limit = 4096);
 
 alter table customer add external_id text constraint customer_external_id_check
 	check (external_id ~ '^[A-Za-z0-9_][A-Za-z0-9_./:-]{0,99}$');
-create unique index customer_external_id on customer (external_id) where deleted_at is null;
-create unique index contact_external_id on contact (external_id) where deleted_at is null;
+create unique index customer_external_id on customer (external_id)
+	where external_id is not null and deleted_at is null;
+create unique index contact_external_id on contact (external_id)
+	where external_id is not null and deleted_at is null;
 alter table contract add external_id text constraint contract_external_id_check
 	check (external_id ~ '^[A-Za-z0-9_][A-Za-z0-9_./:-]{0,99}$');
-create unique index contract_external_id on contract (external_id) where deleted_at is null;
+create unique index contract_external_id on contract (external_id)
+	where external_id is not null and deleted_at is null;
 alter table event add external_id text constraint event_external_id_check
 	check (external_id ~ '^[A-Za-z0-9_][A-Za-z0-9_./:-]{0,99}$');
-create unique index event_external_id on event (external_id) where deleted_at is null;
+create unique index event_external_id on event (external_id)
+	where external_id is not null and deleted_at is null;
+
+-- Most entries undo none: their null needs no place in the index.
+
+alter table audit drop constraint audit_undoes_key;
+create unique index audit_undoes_key on audit (undoes) where undoes is not null;
 
 -- The key of judgements that the rows of a statement share.
 
