@@ -114,7 +114,13 @@ func (sh *Shell) stream(ctx context.Context, a *commands.Answer, style render.St
 	if warning != "" && len(a.Output.Warnings) == 0 {
 		a.Output.Warnings = append(a.Output.Warnings, warning)
 	}
-	return rows, commands.CutShort(err, rows)
+	switch {
+	case sh.written == nil:
+		return rows, commands.CutShort(err, rows)
+	case errors.Is(err, context.Canceled): // a file appears when it is complete
+		err = commands.Explain("cancelled: no file was written", "", context.Canceled)
+	}
+	return rows, err
 }
 
 // say prints a message.
