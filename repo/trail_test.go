@@ -3,8 +3,11 @@ package repo_test
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"crm/repo"
 )
@@ -142,4 +145,49 @@ func TestStamps(t *testing.T) {
 			"when deleted_at < '2000-01-01' then 0 else 1 end) from d", c.ID); err != nil {
 		t.Errorf("the time of a deletion was believed: %v", err)
 	}
+}
+
+// Every row that a statement of any client adds has one entry, by its author: rows of one statement, and of several
+// statements in one. A client that names the entry that its own addition undoes, or belongs to, after the rows are
+// added is refused, or makes no difference.
+func TestEveryAddedRowIsOnTheTrail(t *testing.T) {
+	t.Parallel()
+	w, ctx := newWorld(t), t.Context()
+	c, token, sealed := w.customer("sales1").ID, w.token("sales1"), w.forgedSQL()
+	add := "insert into customer (company_name, full_name, external_id) select " + sealed + ", " + sealed + ", "
+	send := func(sql string) error {
+		batch := &pgx.Batch{}
+		batch.Queue("select set_config('crm.token', $1, true)", token)
+		batch.Queue(sql)
+		return w.pool.SendBatch(ctx, batch).Close()
+	}
+	for _, sql := range []string{
+		add + "'A' || g from generate_series(1, 3) g returning set_config('crm.batch', '1', true)",
+		"with a as (" + add + fmt.Sprintf("'B'), b as (insert into note (customer_id, text) values (%d, %s)) "+
+			"insert into tag (name, customer_id) values ('x', %[1]d)", c, sealed),
+		add + "'C' where false",
+	} {
+		if err := send(sql); err != nil {
+			t.Errorf("%s: %v", sql, err)
+		}
+	}
+	if err := send(add + "'D' returning set_config('crm.undoes', '1', true)"); err == nil {
+		t.Error("an addition undoes the first entry")
+	}
+	got := read[[]string](w, `select array_agg(line order by line) from (
+		select c.external_id || ' ' || string_agg(a.action || ' ' || a.collaborator_id || coalesce(' in ' || a.batch, ''),
+			', ' order by a.id) as line
+		from crm.customer c left join crm.audit a on a.entity = 'customer' and a.entity_id = c.id
+		where c.external_id is not null group by c.id) lines`)
+	var want []string
+	for _, id := range []string{"A1", "A2", "A3", "B"} {
+		want = append(want, fmt.Sprintf("%s add %d", id, w.ids["sales1"]))
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("the trail has\n%q, want\n%q", got, want)
+	}
+	if n := read[int](w, "select count(*) from crm.audit where entity in ('note', 'tag') and action = 'add'"); n != 2 {
+		t.Errorf("%d entries of the other statements, want 2", n)
+	}
+	w.verify()
 }
