@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 
@@ -141,6 +142,14 @@ func (m importable) run(ctx context.Context, s *Session, in Input) (Output, erro
 		return Output{}, err
 	}
 	out, err := m.add(ctx, s, in, own.columns)
+	if refused := (*forceable)(nil); errors.As(err, &refused) && s.Typed && !in.Has("dry-run") {
+		if err := s.Confirm(ctx, refused.question()); err != nil {
+			return Output{}, err
+		}
+		_ = os.Remove(refused.file)
+		in.values["force"] = true
+		out, err = m.add(ctx, s, in, own.columns)
+	}
 	if err == nil && !in.Has("dry-run") {
 		save(ctx, &out)
 	}

@@ -177,8 +177,9 @@ func (i *importing) unlikePaid(ctx context.Context) error {
 	}
 	for at, r := range i.batch {
 		if k := i.paidKey(r.change); r.wrong == "" && i.paid[k] > 0 {
-			i.batch[at].wrong = fmt.Sprintf("contract %d has a payment of %s on %s already: --force imports it anyway",
-				k.Contract, toShow(i.s, k.Amount), k.Day)
+			i.batch[at].asked = true
+			i.batch[at].wrong = fmt.Sprintf("contract %d has a payment of %s on %s already: %s", k.Contract,
+				toShow(i.s, k.Amount), k.Day, anyway)
 		}
 	}
 	return nil

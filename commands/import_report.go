@@ -118,10 +118,44 @@ func (i *importing) failed() error {
 		lines = append(lines, fmt.Sprintf("--skip-bad imports the other %s",
 			Plural(int64(i.rows-i.refused.count), "row")))
 	}
-	return &worded{
+	err := &worded{
 		fmt.Sprintf("nothing was imported: %s of %s refused", grouped(int64(i.refused.count)),
 			isAre(int64(i.rows), "row")), strings.Join(lines, "\n"), repo.ErrInvalid,
 	}
+	if i.asked == i.refused.count {
+		return &forceable{err, i.refused.lines, i.asked, i.refused.name()}
+	}
+	return err
+}
+
+// A forceable is the error of an import whose refused rows --force would all import.
+type forceable struct {
+	error
+	lines []string // of the first rows
+	rows  int
+	file  string // with the refused rows
+}
+
+func (f *forceable) Unwrap() error { return f.error }
+
+// anyway ends the reason of a row that --force would import.
+const anyway = "--force imports it anyway"
+
+// question returns the question whether to import the rows.
+func (f *forceable) question() string {
+	var lines []string
+	for _, line := range f.lines {
+		lines = append(lines, strings.TrimRight(strings.TrimSuffix(line, anyway), ";: "))
+	}
+	if more := f.rows - len(lines); more > 0 {
+		lines = append(lines, fmt.Sprintf("and %s more", grouped(int64(more))))
+	}
+	them := "them"
+	if f.rows == 1 {
+		them = "it"
+	}
+	return strings.Join(append(lines, fmt.Sprintf("%s refused: import %s anyway?", isAre(int64(f.rows), "row"), them)),
+		"\n")
 }
 
 // answer returns the answer of an import.

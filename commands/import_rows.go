@@ -41,6 +41,7 @@ type importing struct {
 
 	rows, added, changed, same int
 	partlyPaid                 int  // contracts whose remaining amount in the file is not the total
+	asked                      int  // refused rows that --force would import
 	unfinished                 int  // contracts that are finished in the file and were added
 	unkeyed                    bool // one of these has no external ID
 	undated                    int  // payments without a day in the file
@@ -55,6 +56,7 @@ type imported struct {
 	change repo.Change
 	later  repo.Change
 	wrong  string // why it is refused; empty: it is not
+	asked  bool   // --force would import it
 }
 
 // A referred is the result of looking up a reference.
@@ -143,6 +145,7 @@ func (i *importing) row(ctx context.Context, row intake.Row) error {
 		if wrong, err = i.unlikeOthers(ctx, r, was); err != nil {
 			return err
 		}
+		r.asked = wrong != nil
 	}
 	if i.noun == "payment" && wrong == nil && r.change["paid_on"] == nil {
 		i.undated++
@@ -177,7 +180,7 @@ func (i *importing) unlikeOthers(ctx context.Context, r imported, was []any) (wr
 	}
 	lines, strong := newLikenesses(old, c, i.others.Like(c))
 	if strong && !i.in.Has("force") {
-		return append(lines, "--force imports it anyway"), nil
+		return append(lines, anyway), nil
 	}
 	i.others.Add(c)
 	i.doubt(r.Row, strings.Join(lines, "; "))

@@ -126,6 +126,25 @@ func loopImport(t *testing.T) {
 	if err := os.WriteFile(file, []byte(people.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	// Rows that --force would import are asked about.
+	if err := os.WriteFile(file, []byte("company,name,email\nOther SARL,Kim Other,kevin@startup.example\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, answer := range []string{"n", "y"} {
+		since := len(d.output())
+		d.send("customer import " + file + "\r")
+		d.said(since, "1 row is refused: import it anyway?")
+		d.send(answer + "\r")
+		d.said(since, map[string]string{"n": "cancelled", "y": "1 customer (1 added)"}[answer])
+		d.idle()
+		inOrder(t, plainly(d.output()[since:]), "line 2: customer 1 ", "has the same email", "import it anyway?")
+	}
+	if _, err := os.Stat(file + ".rejected.csv"); err == nil {
+		t.Error("the file of refused rows is left")
+	}
+	if err := os.WriteFile(file, []byte(people.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	book := filepath.Join(filepath.Dir(file), "out.xlsx")
 	d.run("customer import "+file, "1,200 customers (1,200 added)")
 	d.run("customer export "+book, "exporting", "(1000/12", "rows/s", "[", "written to "+book)
