@@ -189,27 +189,7 @@ func (i *importing) answer() Output {
 	if i.noun == "user" && i.added > 0 && would == "" {
 		out.addMessage("user reset-password ID gives each of them a one-time password")
 	}
-	if i.partlyPaid > 0 {
-		out.Warnings = append(out.Warnings, fmt.Sprintf("remaining_amount is not imported: something was paid of %s: "+
-			"payment import adds payments", Plural(int64(i.partlyPaid), "contract")))
-	}
-	if i.undated > 0 {
-		out.Warnings = append(out.Warnings, fmt.Sprintf("%s no day (paid_on) in the file: their day is today",
-			has(int64(i.undated), "payment")))
-	}
-	if i.unfinished > 0 {
-		finish := "this import again with --key external_id"
-		if i.unkeyed {
-			finish = "contract finish ID"
-		}
-		out.Warnings = append(out.Warnings, fmt.Sprintf("%s finished in the file and added as signed: after the "+
-			"import of their payments and events, %s finishes them", isAre(int64(i.unfinished), "contract"), finish))
-	}
-	out.Warnings = append(out.Warnings, i.skippedCards()...)
-	if unused := i.notImported(); unused != nil {
-		out.Warnings = append(out.Warnings, "not imported: "+some(unused))
-	}
-	out.Warnings = append(out.Warnings, append(i.doubts, i.report()...)...)
+	out.Warnings = i.warnings()
 	if would != "" {
 		return out
 	}
@@ -218,6 +198,39 @@ func (i *importing) answer() Output {
 		out.Events = append(out.Events, Event{Name: i.noun + " imported", Level: LevelWarning, Entity: i.noun})
 	}
 	return out
+}
+
+// warnings returns what an import did not take as it stands.
+func (i *importing) warnings() (lines []string) {
+	if i.partlyPaid > 0 {
+		lines = append(lines, fmt.Sprintf("remaining_amount is not imported: something was paid of %s: "+
+			"payment import adds payments", Plural(int64(i.partlyPaid), "contract")))
+	}
+	if i.undated > 0 {
+		lines = append(lines, fmt.Sprintf("%s no day (paid_on) in the file: their day is today",
+			has(int64(i.undated), "payment")))
+	}
+	if i.unfinished > 0 {
+		finish := "this import again with --key external_id"
+		if i.unkeyed {
+			finish = "contract finish ID"
+		}
+		lines = append(lines, fmt.Sprintf("%s finished in the file and added as signed: after the "+
+			"import of their payments and events, %s finishes them", isAre(int64(i.unfinished), "contract"), finish))
+	}
+	lines = append(lines, i.skippedCards()...)
+	if others := i.file.OtherSheets; len(others) > 0 {
+		names := make([]string, len(others))
+		for n, name := range others {
+			names[n] = show(name)
+		}
+		lines = append(lines, fmt.Sprintf("only the sheet %s is imported, not %s", show(i.file.Sheet),
+			some(names)))
+	}
+	if unused := i.notImported(); unused != nil {
+		lines = append(lines, "not imported: "+some(unused))
+	}
+	return slices.Concat(lines, i.doubts, i.report())
 }
 
 // notImported lists the headers with values that are not imported: unknown ones, those with a second value of a column,

@@ -18,6 +18,9 @@ import (
 // serial matches a number as workbooks store it.
 var serial = regexp.MustCompile(`^-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?$`)
 
+// firstSerialYear is the first year in which a workbook's number is a date. The numbers of earlier days are small ones.
+const firstSerialYear = 1950
+
 // faulty matches the value of a formula that fails.
 var faulty = regexp.MustCompile(`^#(REF!|N/A|VALUE!|NAME\?|DIV/0!|NUM!|NULL!)$`)
 
@@ -33,6 +36,9 @@ func (i *importing) value(ctx context.Context, t *target, text string) (any, err
 	if i.file.Date != nil && serial.MatchString(text) {
 		number, err := strconv.ParseFloat(text, 64)
 		at := i.file.Date(number)
+		if at != nil && number >= 1 && at.Year() < firstSerialYear { // a number of something else in the wrong column
+			at = nil
+		}
 		switch {
 		case err != nil:
 		case t.kind.InFull != nil && at != nil && number < 1 && strings.Contains(text, "."): // a time of day

@@ -96,11 +96,12 @@ func (f *File) noteFormula(text []byte) {
 	f.Unsaved[column-1] = u
 }
 
-// firstSheet returns the name of the part of a workbook that holds its first sheet.
+// firstSheet returns the name of the part of a workbook that holds its first visible sheet; see visible.
 func firstSheet(archive *zip.Reader) string {
 	var book struct {
 		Sheets []struct {
-			ID string `xml:"http://schemas.openxmlformats.org/officeDocument/2006/relationships id,attr"`
+			ID    string `xml:"http://schemas.openxmlformats.org/officeDocument/2006/relationships id,attr"`
+			State string `xml:"state,attr"` // empty or "visible", or a hidden one
 		} `xml:"sheets>sheet"`
 	}
 	var relations struct {
@@ -110,8 +111,14 @@ func firstSheet(archive *zip.Reader) string {
 		} `xml:"Relationship"`
 	}
 	if decodePart(archive, "xl/workbook.xml", &book) && decodePart(archive, "xl/_rels/workbook.xml.rels", &relations) {
+		first := 0
+		for i, s := range slices.Backward(book.Sheets) {
+			if s.State == "" || s.State == "visible" {
+				first = i
+			}
+		}
 		for _, r := range relations.All {
-			if len(book.Sheets) > 0 && r.ID == book.Sheets[0].ID {
+			if len(book.Sheets) > 0 && r.ID == book.Sheets[first].ID {
 				if strings.HasPrefix(r.Target, "/") {
 					return path.Clean(r.Target)[1:]
 				}

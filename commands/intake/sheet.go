@@ -28,6 +28,9 @@ type File struct {
 
 	Cards *Cards // nil: the rows are not of vCards
 
+	Sheet       string   // of a workbook, which is read
+	OtherSheets []string // of it, which are visible and not read
+
 	// Unsaved has the columns of a workbook with a formula whose result was not saved, by their place.
 	Unsaved map[int]Unsaved
 

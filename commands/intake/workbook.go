@@ -12,7 +12,7 @@ import (
 	"github.com/xuri/excelize/v2"
 )
 
-// This file reads XLSX: the first sheet, row by row. Formulas count as the values that were saved with them.
+// This file reads XLSX: the first visible sheet, row by row. Formulas count as the values that were saved with them.
 
 const (
 	mostUnzipped = 2 << 30  // bytes of all parts of a workbook
@@ -20,7 +20,7 @@ const (
 	mostPressed  = 200      // times that a large workbook is smaller than its parts
 )
 
-// readWorkbook reads the first sheet of an XLSX file.
+// readWorkbook reads the first visible sheet of an XLSX file.
 func (f *File) readWorkbook(name string) error {
 	if err := f.isWorkbook(); err != nil {
 		return err
@@ -35,6 +35,8 @@ func (f *File) readWorkbook(name string) error {
 	if len(sheets) == 0 {
 		return errors.Join(problem("", "has no sheet"), book.Close())
 	}
+	sheets = visible(book, sheets)
+	f.Sheet, f.OtherSheets = sheets[0], sheets[1:]
 	rows, err := book.Rows(sheets[0])
 	if err != nil {
 		return errors.Join(problem("", "has no rows in its first sheet"), book.Close())
@@ -73,6 +75,18 @@ func (f *File) readWorkbook(name string) error {
 		return errors.Join(err, f.close())
 	}
 	return nil
+}
+
+// visible returns the sheets that are not hidden, or all of them if none is visible.
+func visible(book *excelize.File, sheets []string) []string {
+	shown := slices.DeleteFunc(slices.Clone(sheets), func(name string) bool {
+		is, err := book.GetSheetVisible(name)
+		return err == nil && !is
+	})
+	if len(shown) == 0 {
+		return sheets
+	}
+	return shown
 }
 
 // datesOf returns the conversion of a workbook's serial numbers to dates; the result is nil for a number that is none.
