@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -25,9 +24,8 @@ type rejects struct {
 	count  int
 	lines  []string // the first ones, for the screen
 
-	to     *os.File
+	to     *NewFile
 	writer *csv.Writer
-	kept   bool
 }
 
 // name returns the name of the file of refused rows.
@@ -39,7 +37,7 @@ func (r *rejects) add(row intake.Row, unit, why string) (err error) {
 		r.lines = append(r.lines, fmt.Sprintf("%s %d: %s", unit, row.Line, why))
 	}
 	if r.to == nil {
-		r.to, err = os.CreateTemp(filepath.Dir(r.file), "."+filepath.Base(r.file)+".*") // mode 0600
+		r.to, err = CreateNew(r.name())
 		if err != nil {
 			return r.unwritten(err)
 		}
@@ -77,25 +75,23 @@ func (r *rejects) unwritten(err error) error {
 	}
 }
 
-// keep renames the temporary file to its name.
+// keep makes the file appear.
 func (r *rejects) keep() error {
 	if r.to == nil {
 		return nil
 	}
 	r.writer.Flush()
-	err := errors.Join(r.writer.Error(), r.to.Sync(), r.to.Close())
+	err := errors.Join(r.writer.Error(), r.to.Sync())
 	if err == nil {
-		err = os.Rename(r.to.Name(), r.name())
+		err = r.to.Appear(r.name())
 	}
-	r.kept = err == nil
 	return r.unwritten(err)
 }
 
-// drop removes the temporary file.
+// drop removes the file unless it is kept.
 func (r *rejects) drop() {
-	if r.to != nil && !r.kept {
-		_ = r.to.Close()
-		_ = os.Remove(r.to.Name())
+	if r.to != nil {
+		r.to.Drop()
 	}
 }
 

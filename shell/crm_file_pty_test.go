@@ -151,3 +151,24 @@ func loopImport(t *testing.T) {
 	d.run("customer import "+book+" --key id", "importing", "(1001/12", "rows/s", "already so)")
 	d.run("customer list --columns id > "+filepath.Join(filepath.Dir(file), "ids.csv"), "exporting", "(1000/12")
 }
+
+// loopKilled ends the program without a warning while it writes a file: nothing is left of it.
+func loopKilled(t *testing.T) {
+	dir := shortDir(t)
+	for _, line := range []string{
+		"customer export " + filepath.Join(dir, "a.csv"), "customer list > " + filepath.Join(dir, "b.json"),
+	} {
+		d := sit(t, deskConfig{login: "sales1"})
+		d.lock("customer")
+		d.send(line + "\r")
+		d.stuck()
+		if err := d.cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		d.end()
+		left, err := os.ReadDir(dir)
+		if err != nil || len(left) > 0 {
+			t.Errorf("%s leaves %v, %v", line, left, err)
+		}
+	}
+}

@@ -31,6 +31,7 @@ var loopPromises = map[string]func(*testing.T){
 	"next pages, last id, names":                loopPages,
 	"an answer in a file":                       loopToFile,
 	"the progress of an import":                 loopImport,
+	"a killed export leaves no file":            loopKilled,
 	"an answer in a program":                    loopToProgram,
 }
 

@@ -84,21 +84,17 @@ func (sh *Shell) toFile(name string, answer func() error) error {
 		defer func() { _ = file.Close() }()
 		return sh.into(file, answer)
 	}
-	file, err := os.CreateTemp(filepath.Dir(place), "."+filepath.Base(place)+".*") // of mode 0600
+	file, err := commands.CreateNew(place)
 	if err != nil {
 		return unwritten(name, err)
 	}
-	defer func() { _ = os.Remove(file.Name()) }() // unless it was renamed
-	defer func() { _ = file.Close() }()
+	defer file.Drop()
 	defer func(outer *written) { sh.written = outer }(sh.written) // of a file to which a script goes
 	sh.written = &written{}
-	if err := sh.into(file, answer); err != nil {
+	if err := sh.into(file.File, answer); err != nil {
 		return err
 	}
-	if err := file.Close(); err != nil {
-		return unwritten(name, err)
-	}
-	if err := os.Rename(file.Name(), place); err != nil {
+	if err := file.Appear(place); err != nil {
 		return unwritten(name, err)
 	}
 	if !sh.Quiet {

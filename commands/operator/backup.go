@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
 
+	"crm/commands"
 	"crm/repo"
 )
 
@@ -29,8 +29,7 @@ type Backup struct {
 	Say           func(string)
 }
 
-// Run writes the backup to a temporary file beside File and renames it when it is complete. After an error File is
-// unchanged.
+// Run writes the backup to a file that appears when it is complete. After an error File is unchanged.
 func (b Backup) Run(ctx context.Context) (err error) {
 	if err := b.checkFile(); err != nil {
 		return err
@@ -38,27 +37,22 @@ func (b Backup) Run(ctx context.Context) (err error) {
 	if _, err := b.Lock.recipients(); err != nil { // checked before anything is written
 		return err
 	}
-	file, err := os.CreateTemp(filepath.Dir(b.File), "."+filepath.Base(b.File)+".*") // mode 0600
+	file, err := commands.CreateNew(b.File)
 	if err != nil {
 		return b.unwritable(err)
 	}
-	defer func() {
-		_ = file.Close()
-		if err != nil {
-			_ = os.Remove(file.Name())
-		}
-	}()
-	m, err := b.write(ctx, file)
+	defer file.Drop()
+	m, err := b.write(ctx, file.File)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(file.Sync(), file.Close()); err != nil {
+	if err := file.Sync(); err != nil {
 		return b.unwritable(err)
 	}
 	if err := b.checkFile(); err != nil { // another process may have created it meanwhile
 		return err
 	}
-	if err := os.Rename(file.Name(), b.File); err != nil {
+	if err := file.Appear(b.File); err != nil {
 		return b.unwritable(err)
 	}
 	b.Say(b.summary(m))
