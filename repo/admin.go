@@ -238,14 +238,16 @@ func (a *Admin) HasSchema(ctx context.Context) (there bool, err error) {
 	return a.checkVersion(ctx, conn)
 }
 
+// hasDatabase reports whether the database exists. One that an interrupted DROP DATABASE has left takes no connections
+// and can only be dropped: its connection limit is -2 (PostgreSQL 15.4 release notes).
 func (a *Admin) hasDatabase(ctx context.Context) (there bool, err error) {
 	conn, err := a.connect(ctx, "")
 	if err != nil {
 		return false, err
 	}
 	defer conn.Close(ctx)
-	err = conn.QueryRow(ctx, "select exists (select from pg_database where datname = $1)", a.names.Database).
-		Scan(&there)
+	err = conn.QueryRow(ctx, "select exists (select from pg_database where datname = $1 and datconnlimit <> -2)",
+		a.names.Database).Scan(&there)
 	return there, translate(err)
 }
 

@@ -320,3 +320,21 @@ func TestHold(t *testing.T) {
 		t.Error("a released connection was used")
 	}
 }
+
+// A database that an interrupted DROP DATABASE has left counts as none, so that a demo is made again in its place.
+func TestHalfDroppedDatabase(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	database := read[string](w, "select current_database()")
+	w.set("update pg_database set datconnlimit = -2 where datname = current_database()")
+	there, err := w.admin.HasSchema(t.Context())
+	if err != nil || there {
+		t.Errorf("%s exists: %t, %v", database, there, err)
+	}
+	w.owner.Close()
+	w.pool.Close()
+	w.db.Close()
+	if err := w.admin.DropDatabase(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
