@@ -142,13 +142,15 @@ func (m importable) run(ctx context.Context, s *Session, in Input) (Output, erro
 		return Output{}, err
 	}
 	out, err := m.add(ctx, s, in, own.columns)
-	if refused := (*forceable)(nil); errors.As(err, &refused) && s.Typed && !in.Has("dry-run") {
-		if err := s.Confirm(ctx, refused.question()); err != nil {
+	if refused := (*onlyForceable)(nil); errors.As(err, &refused) && s.Typed && !in.Has("dry-run") {
+		_ = os.Remove(refused.file)
+		reasons := refused.reasons()
+		if err := s.Confirm(ctx, strings.Join(append(reasons, refused.question()), "\n")); err != nil {
 			return Output{}, err
 		}
-		_ = os.Remove(refused.file)
 		in.values["force"] = true
 		out, err = m.add(ctx, s, in, own.columns)
+		out.Warnings = slices.DeleteFunc(out.Warnings, func(w string) bool { return slices.Contains(reasons, w) })
 	}
 	if err == nil && !in.Has("dry-run") {
 		save(ctx, &out)

@@ -63,7 +63,7 @@ func (i *importing) match(own map[string]string) error {
 			i.unused = append(i.unused, at)
 		}
 	}
-	i.filled, i.left = make([]bool, len(headers)), make([]bool, len(headers))
+	i.filled, i.further = make([]bool, len(headers)), make([]bool, len(headers))
 	i.escaped = i.file.Tabs && i.isExport()
 	if err := i.complete(); err != nil {
 		return err

@@ -111,35 +111,6 @@ func (i *importing) needed(value func(column string) any) string {
 	return strings.Join(key, "\x00")
 }
 
-// unwanted returns a line for a row that would add a record which is no more, as an export of all records has them.
-func (i *importing) unwanted(cells []string) []string {
-	cell := func(column string) string {
-		at := slices.Index(i.file.Header.Cells, column)
-		if at < 0 || at >= len(cells) || i.target(column) != nil {
-			return ""
-		}
-		return i.plain(cells[at])
-	}
-	switch {
-	case cell("deleted_at") != "":
-		return []string{"deleted_at: a deleted " + i.noun + " is not imported"}
-	case cell("canceled_at") != "", cell("status") == "canceled":
-		return []string{"status: a canceled " + i.noun + " is not imported"}
-	}
-	return nil
-}
-
-// isHeader reports whether a row repeats the header, as files have it that were put together from several.
-func (i *importing) isHeader(cells []string) bool {
-	headers := i.file.Header.Cells
-	if i.file.Header.Line == 0 || len(headers) < 2 || len(cells) != len(headers) {
-		return false
-	}
-	return slices.EqualFunc(cells, headers, func(cell, header string) bool {
-		return plainHeader(cell) == plainHeader(header)
-	})
-}
-
 // sameReference returns the ID that a reference of a record has, such as customer_id, if the record names the other one
 // as the text does. Several records may have that name.
 func (i *importing) sameReference(was []any, column, text string) (id any, same bool) {
@@ -177,7 +148,7 @@ func (i *importing) unlikePaid(ctx context.Context) error {
 	}
 	for at, r := range i.batch {
 		if k := i.paidKey(r.change); r.wrong == "" && i.paid[k] > 0 {
-			i.batch[at].asked = true
+			i.batch[at].forceable = true
 			i.batch[at].wrong = fmt.Sprintf("contract %d has a payment of %s on %s already: %s", k.Contract,
 				toShow(i.s, k.Amount), k.Day, anyway)
 		}

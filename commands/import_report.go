@@ -111,47 +111,51 @@ func (i *importing) report() []string {
 func (i *importing) failed() error {
 	lines := i.report()
 	if i.added+i.changed+i.same > 0 {
-		lines = append(lines, fmt.Sprintf("--skip-bad imports the other %s",
-			Plural(int64(i.rows-i.refused.count), "row")))
+		others := "row"
+		if n := i.rows - i.refused.count; n > 1 {
+			others = Plural(int64(n), "row")
+		}
+		lines = append(lines, "--skip-bad imports the other "+others)
 	}
 	err := &worded{
 		fmt.Sprintf("nothing was imported: %s of %s refused", grouped(int64(i.refused.count)),
 			isAre(int64(i.rows), "row")), strings.Join(lines, "\n"), repo.ErrInvalid,
 	}
-	if i.asked == i.refused.count {
-		return &forceable{err, i.refused.lines, i.asked, i.refused.name()}
+	if i.forceable == i.refused.count {
+		return &onlyForceable{err, i.refused.lines, i.forceable, i.refused.name()}
 	}
 	return err
 }
 
-// A forceable is the error of an import whose refused rows --force would all import.
-type forceable struct {
+// An onlyForceable is the error of an import whose refused rows --force would all import.
+type onlyForceable struct {
 	error
 	lines []string // of the first rows
 	rows  int
 	file  string // with the refused rows
 }
 
-func (f *forceable) Unwrap() error { return f.error }
+func (f *onlyForceable) Unwrap() error { return f.error }
 
 // anyway ends the reason of a row that --force would import.
 const anyway = "--force imports it anyway"
 
-// question returns the question whether to import the rows.
-func (f *forceable) question() string {
-	var lines []string
+// reasons returns a line for each of the first rows.
+func (f *onlyForceable) reasons() (lines []string) {
 	for _, line := range f.lines {
 		lines = append(lines, strings.TrimRight(strings.TrimSuffix(line, anyway), ";: "))
 	}
 	if more := f.rows - len(lines); more > 0 {
 		lines = append(lines, fmt.Sprintf("and %s more", grouped(int64(more))))
 	}
-	them := "them"
+	return lines
+}
+
+func (f *onlyForceable) question() string {
 	if f.rows == 1 {
-		them = "it"
+		return "1 row is refused: import it anyway?"
 	}
-	return strings.Join(append(lines, fmt.Sprintf("%s refused: import %s anyway?", isAre(int64(f.rows), "row"), them)),
-		"\n")
+	return grouped(int64(f.rows)) + " rows are refused: import them anyway?"
 }
 
 // answer returns the answer of an import.
@@ -237,13 +241,16 @@ func (i *importing) notImported() (headers []string) {
 			repo.ColumnsOfNoun(i.noun), func(c repo.Column) bool {
 				return c.Name == header && c.Type == reflect.TypeFor[time.Time]()
 			})
-		if !i.filled[at] || !i.left[at] && !isTime && !slices.Contains(i.unused, at) {
+		if !i.filled[at] || !i.further[at] && !isTime && !slices.Contains(i.unused, at) {
 			continue
 		}
 		header = i.headerOf(at)
-		if plainHeader(header) == "" {
+		switch {
+		case plainHeader(header) == "":
 			header = fmt.Sprintf("column %d, which has no header", at+1)
-		} else {
+		case i.further[at]:
+			header = "further values in " + show(header)
+		default:
 			header = show(header)
 		}
 		headers = append(headers, header)

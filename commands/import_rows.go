@@ -24,7 +24,7 @@ type importing struct {
 	sources []source
 	unused  []int  // headers that nothing is imported from
 	filled  []bool // headers with a value in some row
-	left    []bool // headers of which some row has a value that is not taken, such as a second phone
+	further []bool // headers of which some row has a value that is not taken, such as a second phone
 	escaped bool   // the cells have the escapes of tsv
 	key     string
 	atomic  bool // in an atomic script
@@ -41,7 +41,7 @@ type importing struct {
 
 	rows, added, changed, same int
 	partlyPaid                 int  // contracts whose remaining amount in the file is not the total
-	asked                      int  // refused rows that --force would import
+	forceable                  int  // refused rows that --force would import
 	unfinished                 int  // contracts that are finished in the file and were added
 	unkeyed                    bool // one of these has no external ID
 	undated                    int  // payments without a day in the file
@@ -52,11 +52,11 @@ type importing struct {
 // An imported is a row with its values.
 type imported struct {
 	intake.Row
-	id     int64 // of the record that it changes; 0: it adds one
-	change repo.Change
-	later  repo.Change
-	wrong  string // why it is refused; empty: it is not
-	asked  bool   // --force would import it
+	id        int64 // of the record that it changes; 0: it adds one
+	change    repo.Change
+	later     repo.Change
+	wrong     string // why it is refused; empty: it is not
+	forceable bool   // --force would import it
 }
 
 // A referred is the result of looking up a reference.
@@ -81,8 +81,8 @@ func (i *importing) values(ctx context.Context, row intake.Row, was []any) (read
 			wrong = append(wrong, src.target.column+" "+why)
 			continue
 		}
-		for _, at := range src.left(row.Cells, i.plain) {
-			i.left[at] = true
+		for _, at := range src.further(row.Cells, i.plain) {
+			i.further[at] = true
 		}
 		text := src.text(row.Cells, i.plain)
 		if text == "" || src.target == &idTarget {
@@ -145,7 +145,7 @@ func (i *importing) row(ctx context.Context, row intake.Row) error {
 		if wrong, err = i.unlikeOthers(ctx, r, was); err != nil {
 			return err
 		}
-		r.asked = wrong != nil
+		r.forceable = wrong != nil
 	}
 	if i.noun == "payment" && wrong == nil && r.change["paid_on"] == nil {
 		i.undated++
@@ -156,6 +156,35 @@ func (i *importing) row(ctx context.Context, row intake.Row) error {
 	r.wrong = strings.Join(wrong, "; ")
 	i.batch = append(i.batch, r)
 	return nil
+}
+
+// unwanted returns a line for a row that would add a record which is no more, as an export of all records has them.
+func (i *importing) unwanted(cells []string) []string {
+	cell := func(column string) string {
+		at := slices.Index(i.file.Header.Cells, column)
+		if at < 0 || at >= len(cells) || i.target(column) != nil {
+			return ""
+		}
+		return i.plain(cells[at])
+	}
+	switch {
+	case cell("deleted_at") != "":
+		return []string{"deleted_at: a deleted " + i.noun + " is not imported"}
+	case cell("canceled_at") != "", cell("status") == "canceled":
+		return []string{"status: a canceled " + i.noun + " is not imported"}
+	}
+	return nil
+}
+
+// isHeader reports whether a row repeats the header, as files have it that were put together from several.
+func (i *importing) isHeader(cells []string) bool {
+	headers := i.file.Header.Cells
+	if i.file.Header.Line == 0 || len(headers) < 2 || len(cells) != len(headers) {
+		return false
+	}
+	return slices.EqualFunc(cells, headers, func(cell, header string) bool {
+		return plainHeader(cell) == plainHeader(header)
+	})
 }
 
 // unlikeOthers returns a line for each customer, stored or of an earlier row, with the same email or phone as a row's,

@@ -39,12 +39,17 @@ func (s source) of(group []int, cells []string, plain func(string) string) strin
 	return strings.Join(parts, s.join)
 }
 
-// left returns the cells of a row with other values of the column than the one that is taken.
-func (s source) left(cells []string, plain func(string) string) (places []int) {
-	taken := s.text(cells, plain)
-	for _, group := range s.at[min(1, len(s.at)):] {
-		if text := s.of(group, cells, plain); text != "" && text != taken {
+// further returns the cells of a row that have other values of the column than the one that is taken.
+func (s source) further(cells []string, plain func(string) string) (places []int) {
+	taken := ""
+	for _, group := range s.at {
+		text := s.of(group, cells, plain)
+		hasMore := slices.Contains(several, s.target.column) && strings.Contains(text, betweenValues)
+		if hasMore || taken != "" && text != "" && text != taken {
 			places = append(places, group...)
+		}
+		if taken == "" {
+			taken = text
 		}
 	}
 	return places

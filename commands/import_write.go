@@ -106,8 +106,8 @@ func (i *importing) finish(ctx context.Context) error {
 	for at, r := range w.batch {
 		switch {
 		case r.wrong != "":
-			if r.asked {
-				i.asked++
+			if r.forceable {
+				i.forceable++
 			}
 			if err := i.refused.add(r.Row, i.file.Unit, r.wrong); err != nil {
 				return err

@@ -32,10 +32,13 @@ func readEmail(_ *Session, text string) (any, error) {
 	return text, nil
 }
 
-// firstOf returns a parser of cells with several values, of which it takes the first. Google writes ::: between them.
+// betweenValues is what Google writes between the values of a cell.
+const betweenValues = ":::"
+
+// firstOf returns a parser of cells with several values, of which it takes the first.
 func firstOf(parse func(*Session, string) (any, error)) func(*Session, string) (any, error) {
 	return func(s *Session, text string) (any, error) {
-		for value := range strings.SplitSeq(text, ":::") {
+		for value := range strings.SplitSeq(text, betweenValues) {
 			if value = strings.TrimSpace(value); value != "" {
 				return parse(s, value)
 			}

@@ -72,7 +72,7 @@ func (sh sheet) text(noun string, id int64) string {
 	return b.String()
 }
 
-// declined wraps the error of a user who does not want to save.
+// declined wraps the error of the question whether to save: the user answered no, or pressed Ctrl-C.
 type declined struct{ error }
 
 func (d declined) Unwrap() error { return d.error }

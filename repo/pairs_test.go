@@ -129,7 +129,7 @@ func someCustomers(r *rand.Rand, n int) []repo.Change {
 	return all
 }
 
-// A text that is not UTF-8 does not stop the listing. Anyone who has the keyset can seal such a text.
+// CustomerPairs lists the other pairs although a sealed text is not UTF-8. Whoever has the keyset can seal such a text.
 func TestCustomerPairsOfAnyBytes(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)

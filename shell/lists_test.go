@@ -58,8 +58,8 @@ func hasFlag(c commands.Command, name string) bool {
 	return slices.ContainsFunc(c.Flags, func(f commands.Flag) bool { return f.Name == name })
 }
 
-// TestEveryListAnswers runs every list as each user who has its permission: without flags, with a limit, and with each
-// flag that selects records. No run fails, except that a user may not list another user's sessions.
+// TestEveryListAnswers runs each list command as each user who may run it: without a flag, with --limit, and with each
+// flag that selects records. Every run succeeds, except a user's list of the sessions of another user.
 func TestEveryListAnswers(t *testing.T) {
 	t.Parallel()
 	for _, user := range []string{"admin", "manage", "sales1", "support1"} {
