@@ -1698,8 +1698,6 @@ declare
 	noun  text := tg_argv[0];
 	verb  text := 'add';
 	judgement identity;
-	was    jsonb;
-	is_now jsonb;
 	marked text; -- the only column that deleting, canceling or restoring changes; null: another verb
 	marks  boolean;
 begin
@@ -1713,29 +1711,35 @@ begin
 		return new;
 	end if;
 	if tg_op = 'UPDATE' then
-		was := to_jsonb(old);
-		is_now := to_jsonb(new);
-		marked := case
-			when was->'deleted_at' is distinct from is_now->'deleted_at' then 'deleted_at'
-			when was->'canceled_at' is distinct from is_now->'canceled_at' then 'canceled_at' end;
-		verb := case marked when 'deleted_at' then 'delete' when 'canceled_at' then 'cancel' else 'update' end;
+		verb := 'update';
+		if new.deleted_at is distinct from old.deleted_at then
+			marked := 'deleted_at';
+			verb := 'delete';
+		elsif noun = 'event' then -- the only records that are canceled
+			if new.canceled_at is distinct from old.canceled_at then
+				marked := 'canceled_at';
+				verb := 'cancel';
+			end if;
+		end if;
 	end if;
 	judgement := rejudged(noun || '.' || verb);
 	if judgement.session_id is null then
 		perform me();
 	end if;
 	if (judgement.reach is null or verb <> 'add' and judgement.reach <> 0
-		and within(judgement, owners_of(noun, was)) is not true)
-		and not (verb = 'delete' and is_now->>'deleted_at' is not null and own_addition(noun, new.id)) then
+		and covers(judgement, noun, to_jsonb(old)) is not true)
+		and not (verb = 'delete' and new.deleted_at is not null and own_addition(noun, new.id)) then
 		raise exception using errcode = '42501', message = 'not permitted';
 	end if;
 	if verb <> 'add' and old.deleted_at is not null and new.deleted_at is not null then
 		raise exception using errcode = '23514', constraint = 'deleted_record',
 			message = 'a deleted record does not change';
 	end if;
-	if verb in ('update', 'cancel') and was->>'canceled_at' is not null and is_now->>'canceled_at' is not null then
-		raise exception using errcode = '23514', constraint = noun || '_canceled',
-			message = 'a canceled record does not change', detail = new.id::text;
+	if noun = 'event' and verb in ('update', 'cancel') then
+		if old.canceled_at is not null and new.canceled_at is not null then
+			raise exception using errcode = '23514', constraint = noun || '_canceled',
+				message = 'a canceled record does not change', detail = new.id::text;
+		end if;
 	end if;
 	if noun = 'event' and verb = 'add' and judgement.reach <> 0 then -- before a rule reveals data of the contract
 		if exists (select from contracts k where k.id = new.contract_id
@@ -1743,7 +1747,7 @@ begin
 			raise exception using errcode = '42501', message = 'not permitted';
 		end if;
 	end if;
-	if is_now - marked is distinct from was - marked then
+	if marked is not null and to_jsonb(new) - marked is distinct from to_jsonb(old) - marked then
 		raise exception using errcode = '42501', message = 'deleting and canceling change nothing else';
 	end if;
 	new.changed_in := judgement.session_id;
@@ -1967,8 +1971,6 @@ end $$;
 -- Contracts that were signed without one before version 5 can get one, or be finished.
 create function contract_rules() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp as $$
-declare
-	at timestamptz := moment((stamped(new.changed_in)).seeding);
 begin
 	if tg_op = 'INSERT' or new.customer_id <> old.customer_id then
 		perform from customer c where c.id = new.customer_id and c.deleted_at is null for share;
@@ -1986,7 +1988,7 @@ begin
 		end if;
 		if new.status = 'signed' then
 			perform check_priced(new.total_amount);
-			new.signed_at := at;
+			new.signed_at := new.created_at;
 		end if;
 		perform check_contact(new.sales_id, 'sales');
 		return new;
@@ -2009,7 +2011,7 @@ begin
 			raise exception using errcode = '23514', constraint = 'contract_state', message = 'no such step',
 				detail = old.status || ' → ' || new.status;
 		end if;
-		new.signed_at := case when new.status = 'signed' then at else old.signed_at end;
+		new.signed_at := case when new.status = 'signed' then new.updated_at else old.signed_at end;
 	end if;
 	if new.status = 'signed' and (old.status <> 'signed' or old.total_amount > 0) then
 		perform check_priced(new.total_amount);
@@ -2025,6 +2027,7 @@ declare
 	caller identity := rejudged('contract.update');
 	state  text;
 	remains numeric;
+	covered boolean;
 begin
 	if caller.session_id is null then
 		perform me();
@@ -2033,8 +2036,8 @@ begin
 	new.changed_in := caller.session_id;
 	new.created_at := moment(caller.seeding);
 	new.fictional := caller.seeding;
-	select c.status, c.remaining_amount into state, remains from contract c where c.id = new.contract_id
-		and c.deleted_at is null for update;
+	select c.status, c.remaining_amount, covers_contract(caller, c.sales_id, c.customer_id)
+	into state, remains, covered from contract c where c.id = new.contract_id and c.deleted_at is null for update;
 	if not found then
 		raise exception using errcode = '23503', constraint = 'payment_contract_id_fkey', message = 'no such contract',
 			detail = new.contract_id::text;
@@ -2043,7 +2046,7 @@ begin
 		raise exception using errcode = '23514', constraint = 'payment_contract_closed',
 			message = 'the contract is closed', detail = state;
 	end if;
-	if not payable(new.contract_id) then
+	if covered is not true then
 		raise exception using errcode = '42501', message = 'not permitted';
 	end if;
 	if new.amount > remains then
@@ -2073,31 +2076,34 @@ begin
 		where k.id = of_contract and (rejudged('contract.view')).reach = 0);
 end $$;
 
--- Returns the owners of a contract: its sales contact and its customer's.
-create function contract_owners(sales_id bigint, of_customer bigint) returns bigint[]
-language sql stable
-return array[sales_id, contact_of_customer(of_customer)];
+-- Reports whether the reach of judged() covers a contract. Its owners are its sales contact and its customer's, who is
+-- looked up only if the answer depends on them.
+create function covers_contract(judgement identity, sales_id bigint, of_customer bigint) returns boolean
+language plpgsql stable set search_path = :"schema", pg_temp as $$
+begin
+	return coalesce(judgement.reach in (0, sales_id), false) or judgement.reach = contact_of_customer(of_customer);
+end $$;
 
--- Returns the owners of a record of any noun; the row policies for updates use the same ones.
-create function owners_of(noun text, kept jsonb) returns bigint[]
+-- Reports the same of a record of any noun, from its values; the row policies for updates use the same owners.
+create function covers(judgement identity, noun text, kept jsonb) returns boolean
 language sql stable
-return case noun
-	when 'customer' then array[(kept->>'sales_id')::bigint]
-	when 'contract' then contract_owners((kept->>'sales_id')::bigint, (kept->>'customer_id')::bigint)
-	when 'contact' then array[contact_of_customer((kept->>'customer_id')::bigint)]
-	when 'event' then array[(kept->>'support_id')::bigint]
-	when 'note' then array[(kept->>'author_id')::bigint]
-	when 'view' then array[(kept->>'owner_id')::bigint]
-	when 'map' then array[(kept->>'owner_id')::bigint]
-	else array[(kept->>'id')::bigint] end;
+return case when noun = 'contract'
+	then covers_contract(judgement, (kept->>'sales_id')::bigint, (kept->>'customer_id')::bigint)
+	else within(judgement, array[case noun
+		when 'customer' then (kept->>'sales_id')::bigint
+		when 'contact' then contact_of_customer((kept->>'customer_id')::bigint)
+		when 'event' then (kept->>'support_id')::bigint
+		when 'note' then (kept->>'author_id')::bigint
+		when 'view' then (kept->>'owner_id')::bigint
+		when 'map' then (kept->>'owner_id')::bigint
+		else (kept->>'id')::bigint end]) end;
 
 -- Reports whether the caller may add to a contract's ledger. It needs the right to update the contract.
 create function payable(of_contract bigint) returns boolean
 language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
 begin
-	return coalesce((
-		select (rejudged('contract.update')).reach = any (array[0, k.sales_id, c.sales_id])
-		from contract k join customer c on c.id = k.customer_id where k.id = of_contract), false);
+	return coalesce((select covers_contract(rejudged('contract.update'), k.sales_id, k.customer_id)
+		from contract k where k.id = of_contract), false);
 end $$;
 
 -- The contract and the contact of an event. Canceling removes the support contact, so the event does not count among a
@@ -2145,7 +2151,7 @@ begin
 		new.support_id := standing_contact(new.support_id, 'support'); -- null if deleted meanwhile
 	end if;
 	if tg_op = 'UPDATE' and new.canceled_at is not null and old.canceled_at is null then
-		new.canceled_at := moment((stamped(new.changed_in)).seeding);
+		new.canceled_at := new.updated_at;
 		new.support_id := null;
 	elsif tg_op = 'UPDATE' and new.canceled_at is null and old.canceled_at is not null then
 		new.support_id := standing_contact((select (a.before->>'support_id')::bigint from audit a
@@ -3148,7 +3154,7 @@ begin
 			end if;
 			if (case when change.action = 'add' then judgement.reach is distinct from 0 and not is_fresh(change)
 				else judgement.reach is null or judgement.reach <> 0
-					and within(judgement, owners_of(change.entity, row)) is not true end) then
+					and covers(judgement, change.entity, row) is not true end) then
 				raise exception using errcode = '42501', message = 'not permitted';
 			end if;
 		end if;
@@ -3563,7 +3569,7 @@ create policy reading on contract for select to :"app" using ((select reached('c
 create policy adding on contract for insert to :"app"
 	with check (admits((select judged('contract.add')), changed_in, array[contact_of_customer(customer_id)]));
 create policy changing on contract for update to :"app"
-	using (within((select judged('contract.update', 'contract.delete')), contract_owners(sales_id, customer_id)))
+	using (covers_contract((select judged('contract.update', 'contract.delete')), sales_id, customer_id))
 	with check (changed_in = (select my_session()));
 
 create policy adding on payment for insert to :"app"
@@ -3640,7 +3646,8 @@ grant execute on function
 		change_many(text, regclass, jsonb, boolean, boolean), own_addition(text, bigint),
 	note_refusal(text, text, bigint), note_export(text, bigint, text), export_customer(bigint),
 		erase_customer(bigint, jsonb),
-	contact_of_customer(bigint), contact_of_contract(bigint), contract_owners(bigint, bigint), owners_of(text, jsonb),
+	contact_of_customer(bigint), contact_of_contract(bigint), covers_contract(identity, bigint, bigint),
+		covers(identity, text, jsonb),
 		payable(bigint),
 	search_keys(integer[], bigint), run_key(bigint), search_tokens(customer), search_tokens(contact),
 		search_tokens(event), search_tokens(note)
