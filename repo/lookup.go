@@ -155,7 +155,7 @@ func holdsAny(column string, sets [][]int32) squirrel.Sqlizer {
 // tables.
 func ofCustomers(view string, ids []int64) squirrel.Sqlizer {
 	const contracts = "unnest(?::bigint[]) c (id) cross join lateral " +
-		"(select id from contracts where customer_id = c.id offset 0) k"
+		"(select id from own_contracts where customer_id = c.id offset 0) k"
 	if view == "contracts" {
 		return squirrel.Expr("id = any(array(select k.id from "+contracts+"))", ids)
 	}
