@@ -67,7 +67,7 @@ func forImport(t Table) Table {
 
 func (m importable) command() Command {
 	c := Command{
-		Name: m.noun + " import", Short: fmt.Sprintf("Add the %ss of a file: CSV, XLSX or JSON, all or none",
+		Name: m.noun + " import", Short: fmt.Sprintf("Add the %ss of a file: CSV, XLSX, JSON or Markdown, all or none",
 			m.noun), Needs: m.needs.Needs,
 		Args: []Arg{{Name: "file", Kind: Path, Help: "a file with one record a row and the names of columns first"}},
 		Flags: []Flag{
@@ -97,7 +97,7 @@ func (m importable) command() Command {
 		c.Flags = append(c.Flags, forceFlag)
 	}
 	if m.target("full_name") != nil {
-		c.Short = fmt.Sprintf("Add the %ss of a file: CSV, XLSX, JSON or vCard, all or none", m.noun)
+		c.Short = fmt.Sprintf("Add the %ss of a file: CSV, XLSX, JSON, Markdown or vCard, all or none", m.noun)
 	}
 	return c
 }

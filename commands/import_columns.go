@@ -18,7 +18,7 @@ var escapes = strings.NewReplacer(`\\`, `\`, `\t`, "\t", `\n`, "\n", `\r`, "\r",
 // evaluating it, and the escapes of tsv. Other programs write no such escapes, so a file has them only if all its
 // headers are names of columns.
 func (i *importing) plain(cell string) string {
-	if i.file.Unit != "line" || i.file.Cards != nil { // a workbook, JSON or vCards
+	if !i.file.Delimited {
 		return cell
 	}
 	if i.escaped {
@@ -42,6 +42,7 @@ func (i *importing) match(own map[string]string) error {
 	headers, place := i.file.Header.Cells, map[string]int{}
 	for at, h := range headers {
 		plain := plainHeader(h)
+		i.names = append(i.names, strings.ReplaceAll(plain, " ", "_"))
 		if before, twice := place[plain]; twice && plain != "" {
 			return &worded{fmt.Sprintf("%s has the header %s twice: in columns %d and %d", i.path, show(h), before+1,
 				at+1), "give each column a name of its own", repo.ErrInvalid}
@@ -56,9 +57,8 @@ func (i *importing) match(own map[string]string) error {
 	if err := i.matchRest(headers, taken); err != nil {
 		return err
 	}
-	for at, h := range headers {
-		plain := strings.ReplaceAll(plainHeader(h), " ", "_")
-		known := slices.ContainsFunc(repo.ColumnsOfNoun(i.noun), func(c repo.Column) bool { return c.Name == plain })
+	for at, name := range i.names {
+		known := slices.ContainsFunc(repo.ColumnsOfNoun(i.noun), func(c repo.Column) bool { return c.Name == name })
 		if !taken[at] && !known {
 			i.unused = append(i.unused, at)
 		}

@@ -168,7 +168,7 @@ func (i *importing) paidKey(payment repo.Change) repo.PaidKey {
 
 // isPartlyPaid reports whether the row of a contract says that something was paid.
 func (i *importing) isPartlyPaid(cells []string) bool {
-	at := slices.Index(i.file.Header.Cells, "remaining_amount")
+	at := slices.Index(i.names, "remaining_amount")
 	total := i.source("total_amount")
 	return i.noun == "contract" && at >= 0 && at < len(cells) && total != nil && cells[at] != "" &&
 		i.plain(cells[at]) != total.text(cells, i.plain)

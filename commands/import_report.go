@@ -227,6 +227,10 @@ func (i *importing) warnings() (lines []string) {
 		lines = append(lines, fmt.Sprintf("only the sheet %s is imported, not %s", show(i.file.Sheet),
 			some(names)))
 	}
+	if out := i.file.Outside; out.Count > 0 {
+		lines = append(lines, fmt.Sprintf("only the first table is imported: %s outside of it, from line %d on",
+			isAre(int64(out.Count), "line"), out.First))
+	}
 	if unused := i.notImported(); unused != nil {
 		lines = append(lines, "not imported: "+some(unused))
 	}
@@ -237,9 +241,10 @@ func (i *importing) warnings() (lines []string) {
 // and times that the database sets.
 func (i *importing) notImported() (headers []string) {
 	for at, header := range i.file.Header.Cells {
-		isTime := i.added > 0 && i.target(header) == nil && header != "updated_at" && slices.ContainsFunc(
+		name := i.names[at]
+		isTime := i.added > 0 && i.target(name) == nil && name != "updated_at" && slices.ContainsFunc(
 			repo.ColumnsOfNoun(i.noun), func(c repo.Column) bool {
-				return c.Name == header && c.Type == reflect.TypeFor[time.Time]()
+				return c.Name == name && c.Type == reflect.TypeFor[time.Time]()
 			})
 		if !i.filled[at] || !i.further[at] && !isTime && !slices.Contains(i.unused, at) {
 			continue

@@ -22,10 +22,11 @@ type importing struct {
 	path    string
 	file    *intake.File
 	sources []source
-	unused  []int  // headers that nothing is imported from
-	filled  []bool // headers with a value in some row
-	further []bool // headers of which some row has a value that is not taken, such as a second phone
-	escaped bool   // the cells have the escapes of tsv
+	names   []string // of columns, as the headers write them: "Deleted at" is deleted_at
+	unused  []int    // headers that nothing is imported from
+	filled  []bool   // headers with a value in some row
+	further []bool   // headers of which some row has a value that is not taken, such as a second phone
+	escaped bool     // the cells have the escapes of tsv
 	key     string
 	atomic  bool // in an atomic script
 	known   known
@@ -161,7 +162,7 @@ func (i *importing) row(ctx context.Context, row intake.Row) error {
 // unwanted returns a line for a row that would add a record which is no more, as an export of all records has them.
 func (i *importing) unwanted(cells []string) []string {
 	cell := func(column string) string {
-		at := slices.Index(i.file.Header.Cells, column)
+		at := slices.Index(i.names, column)
 		if at < 0 || at >= len(cells) || i.target(column) != nil {
 			return ""
 		}

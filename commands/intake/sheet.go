@@ -1,5 +1,5 @@
 // Package intake reads rows of text from files as other programs write them: CSV with any usual delimiter and
-// encoding, XLSX, JSON and vCard. It knows nothing of what the rows mean.
+// encoding, XLSX, JSON, Markdown and vCard. It knows nothing of what the rows mean.
 package intake
 
 import (
@@ -22,11 +22,14 @@ type Row struct {
 // A File is read row by row. Its memory does not grow with it.
 type File struct {
 	Header Row
-	Unit   string                          // of Row.Line: "line", "row", "card" or "record"
-	Tabs   bool                            // values are between tabs, and none of them is in quotes
-	Date   func(serial float64) *time.Time // reads the number that a date is in the file; nil where dates are text
+	Unit   string // of Row.Line: "line", "row", "card" or "record"
+	Tabs   bool   // values are between tabs, and none of them is in quotes
+	// Delimited: the file is CSV or tab-separated, so an export may have put an apostrophe before a text.
+	Delimited bool
+	Date      func(serial float64) *time.Time // reads the number that a date is in the file; nil where dates are text
 
-	Cards *Cards // nil: the rows are not of vCards
+	Cards   *Cards // nil: the rows are not of vCards
+	Outside Lines  // of Markdown: those that are not read, because they are not in the first table
 
 	Sheet       string   // of a workbook, which is read
 	OtherSheets []string // of it, which are visible and not read
@@ -34,12 +37,13 @@ type File struct {
 	// Unsaved has the columns of a workbook with a formula whose result was not saved, by their place.
 	Unsaved map[int]Unsaved
 
-	merged []area
-	rows   func() (done, total int64) // of a workbook; nil: progress is counted in bytes
-	next   func() (Row, error)
-	close  func() error
-	file   *os.File
-	began  fs.FileInfo
+	merged   []area
+	markdown bool
+	rows     func() (done, total int64) // of a workbook; nil: progress is counted in bytes
+	next     func() (Row, error)
+	close    func() error
+	file     *os.File
+	began    fs.FileInfo
 }
 
 // A Problem is an error that a user can mend, with a text for them.
@@ -134,7 +138,7 @@ func open(path string, f *os.File) (*File, error) {
 	case begins("begin:vcard"):
 		err = opened.readCards(head)
 	default:
-		err = opened.readText(head)
+		err = opened.readText(path, head)
 	}
 	if err != nil {
 		return nil, err
@@ -151,7 +155,7 @@ const mostTitles = 10 // rows above the header
 // sheet. In a text the row below it must have several values too: a single one may be a mistake in a list of one
 // column. Without such a row the first one stays the header.
 func (f *File) passTitles() error {
-	if f.Header.Line == 0 {
+	if f.Header.Line == 0 || f.markdown {
 		return nil
 	}
 	rows, end := []Row{f.Header}, error(nil)

@@ -19,7 +19,7 @@ const mostRecord = 1 << 20
 var errLong = errors.New("the row is too long")
 
 // readText reads a file of text with one row a line, and delimiters between its values.
-func (f *File) readText(head []byte) error {
+func (f *File) readText(path string, head []byte) error {
 	decoded, err := decoded(f.file, head)
 	if err != nil {
 		return err
@@ -38,9 +38,10 @@ func (f *File) readText(head []byte) error {
 			return err
 		}
 	}
-	if rule.Match(first) {
-		return problem("export it as CSV, XLSX or JSON", "is a table of Markdown, which is only written")
+	if isMarkdown(path) || headed.Match(first) {
+		return f.readMarkdown(text)
 	}
+	f.Delimited = true
 	comma, skip := delimiter(string(first))
 	if _, err := text.Discard(skip); err != nil {
 		return err
@@ -94,13 +95,7 @@ func (f *File) readTabs(text io.Reader) error {
 	f.Tabs = true
 	f.next = func() (Row, error) {
 		if !lines.Scan() {
-			if errors.Is(lines.Err(), bufio.ErrTooLong) {
-				return Row{}, problem("", "has a line of more than %d KiB: line %d", mostRecord>>10, line+1)
-			}
-			if lines.Err() != nil {
-				return Row{}, malformed(lines.Err(), 0, line)
-			}
-			return Row{}, io.EOF
+			return Row{}, endOf(lines, line)
 		}
 		line++
 		if quoted.Match(lines.Bytes()) {
@@ -113,6 +108,17 @@ func (f *File) readTabs(text io.Reader) error {
 		return problem("", "has no rows")
 	}
 	return err
+}
+
+// endOf returns why there is no line after the last one: io.EOF, or an error for users.
+func endOf(lines *bufio.Scanner, last int) error {
+	switch {
+	case errors.Is(lines.Err(), bufio.ErrTooLong):
+		return problem("", "has a line of more than %d KiB: line %d", mostRecord>>10, last+1)
+	case lines.Err() != nil:
+		return malformed(lines.Err(), 0, last)
+	}
+	return io.EOF
 }
 
 // malformed returns the error of a row for users. last is the line where the row before it ends.
@@ -149,9 +155,6 @@ func (l *limitedReader) Read(p []byte) (int, error) {
 	l.left -= n
 	return n, err
 }
-
-// rule matches the second line of a Markdown table, as an export writes it.
-var rule = regexp.MustCompile(`^[^\n]*\|[^\n]*\n[ \t]*\|?([ \t]*:?-{2,}:?[ \t]*\|)+[ \t]*(:?-{2,}:?)?[ \t]*\r?(\n|$)`)
 
 // delimiter returns the delimiter of the first line that has one, and the number of bytes before the text: a line such
 // as sep=; that spreadsheets write. A title may stand above the header, see passTitles.

@@ -19,7 +19,7 @@ import (
 var nasty = []string{
 	`"`, `'`, `""`, `\`, `\n`, `\t`, `\\`, `\"`, ",", ";", "|", "=", "+", "-", "@", "'=", "''@", "007", "1.50", "1e5", "3,5",
 	"1 000", "a\u00a0b", "é", "e\u0301", "ﬁ", "日本", "🎉", "👩‍👩‍👧", "ß", "İ", "ı", "<b>", "&amp;", "%20", "$1", "{", "[x]", "#N/A",
-	"tel:", "mailto:", "BEGIN:VCARD", "null", "true", "--", "sep=;", "x", "Bouzin", "-- ", "/", ":", "＝", "—", "’", "“q”",
+	"<br>", "&#124;", "`", "~", "*", "_", "tel:", "mailto:", "BEGIN:VCARD", "null", "true", "--", "sep=;", "x", "Bouzin", "-- ", "/", ":", "＝", "—", "’", "“q”",
 }
 
 // A nastyWorld makes records with random texts.
@@ -201,7 +201,7 @@ func added(noun string, first int) string {
 // formats returns the flags of an export by the end of the file's name.
 func formats(noun string) map[string]string {
 	all := map[string]string{
-		"csv": "", "excel.csv": "--excel", "tsv": "", "json": "", "ndjson": "", "xlsx": "",
+		"csv": "", "excel.csv": "--excel", "tsv": "", "json": "", "ndjson": "", "xlsx": "", "md": "",
 	}
 	if noun == "customer" {
 		all["vcf"] = ""

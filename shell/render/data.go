@@ -193,37 +193,6 @@ func (p painter) guard(s string) string {
 	return Escape(s)
 }
 
-// markdown writes a pipe table with all columns. Values are formatted as in a table.
-func (p painter) markdown(page *bytes.Buffer, out commands.Output) {
-	names, rules := columnNames(out), make([]string, len(out.Columns))
-	for i := range names {
-		names[i] = strings.ReplaceAll(names[i], "_", " ")
-		rules[i] = "---"
-		if _, right := columnKind(out, i); right {
-			rules[i] = "---:"
-		}
-	}
-	writeMarkdownRow(page, names)
-	writeMarkdownRow(page, rules)
-	p.markdownRows(page, out)
-}
-
-func (p painter) markdownRows(page *bytes.Buffer, out commands.Output) {
-	escape := strings.NewReplacer(`\`, `\\`, "|", `\|`, "<", `\<`, "&", `\&`,
-		"*", `\*`, "`", "\\`", "[", `\[`, "~", `\~`, "\n", "<br>")
-	cells := make([]string, len(out.Columns))
-	for _, row := range out.Rows {
-		for i, cell := range row {
-			cells[i] = escape.Replace(p.text(cell))
-		}
-		writeMarkdownRow(page, cells)
-	}
-}
-
-func writeMarkdownRow(page *bytes.Buffer, cells []string) {
-	page.WriteString("| " + strings.Join(cells, " | ") + " |\n")
-}
-
 func columnNames(out commands.Output) []string {
 	names := make([]string, len(out.Columns))
 	for i, c := range out.Columns {

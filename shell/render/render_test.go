@@ -147,7 +147,7 @@ comments
 		{"markdown", contracts(), Style{Format: "markdown"}, `
 | id | customer | total amount | status | start date | attendees | paid | comments |
 | ---: | --- | ---: | --- | --- | ---: | --- | --- |
-| 7 | Société Générale | 1 200,50 € | to_send | 2026-07-02 00:30 | 150 | yes | a\|b<br>"c",\\td\\e |
+| 7 | Société Générale | 1 200,50 € | to_send | 2026-07-02 00:30:05 | 150 | yes | a\|b<br>"c",\\td\\e |
 | 12 | 株式会社日本 | -0,05 € | signed | -- | -- | no | \\x1b\[31mred\\u202e |
 | 130 | -- | -- | -- | 2026-01-01 01:00 | 0 | -- | -- |
 `},
