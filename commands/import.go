@@ -79,6 +79,7 @@ func (m importable) command() Command {
 			{Name: "save-map", Kind: newName, Help: "save what --map says under this name"},
 			{Name: "dry-run", Kind: Switch, Help: "write nothing; show what an import would do"},
 			{Name: "skip-bad", Kind: Switch, Help: "import the other rows if some are refused"},
+			{Name: "raw", Kind: Switch, Help: "csv, tsv: read texts as they are, as an export with --raw writes them"},
 		},
 		Run: m.run,
 	}
@@ -172,8 +173,9 @@ func (m importable) add(ctx context.Context, s *Session, in Input, own map[strin
 	i := &importing{
 		importable: m, in: in, path: path, file: file, key: Value[string](in, "key"),
 		atomic:  s.DB.IsAtomic(),
-		refused: rejects{file: path, header: file.Header.Cells},
+		refused: rejects{file: path, header: file.Header.Cells, raw: in.Has("raw")},
 	}
+	i.refused.plain = i.plain
 	defer i.refused.drop()
 	if err := i.match(own); err != nil {
 		return Output{}, err

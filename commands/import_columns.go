@@ -14,15 +14,18 @@ import (
 // escapes are those of an export as tsv.
 var escapes = strings.NewReplacer(`\\`, `\`, `\t`, "\t", `\n`, "\n", `\r`, "\r", `\"`, `"`)
 
-// plain returns the text of a cell without what an export has added: the apostrophe that stops a spreadsheet from
-// evaluating it, and the escapes of tsv. Other programs write no such escapes, so a file has them only if all its
-// headers are names of columns.
+// plain returns the text of a cell without what an export has added: the escapes of tsv and, unless --raw is given, the
+// apostrophe that stops a spreadsheet from evaluating it. Other programs write no such escapes, so a file has them only
+// if all its headers are names of columns.
 func (i *importing) plain(cell string) string {
 	if !i.file.Delimited {
 		return cell
 	}
 	if i.escaped {
 		cell = escapes.Replace(cell)
+	}
+	if i.in.Has("raw") {
+		return cell
 	}
 	return revived(cell)
 }

@@ -19,7 +19,9 @@ import (
 // rejects are refused rows. They are written to a file beside the imported one at once, so memory does not grow with
 // them.
 type rejects struct {
-	file   string // that is imported
+	file   string                   // that is imported
+	raw    bool                     // as the import reads it
+	plain  func(cell string) string // what the import reads
 	header []string
 	count  int
 	lines  []string // the first ones, for the screen
@@ -46,17 +48,23 @@ func (r *rejects) add(row intake.Row, unit, why string) (err error) {
 			return r.unwritten(err)
 		}
 	}
-	cells := slices.Clone(row.Cells)
+	var cells []string
+	for _, c := range row.Cells {
+		cells = append(cells, r.plain(c))
+	}
 	for len(cells) < len(r.header) { // a short row, so that the reason is under its header
 		cells = append(cells, "")
 	}
 	return r.unwritten(r.write(append(cells, why)))
 }
 
-// write writes a record. A cell that a spreadsheet would evaluate gets an apostrophe, which an import removes.
+// write writes a record. A cell that a spreadsheet would evaluate gets an apostrophe, which an import removes, unless
+// the import reads cells as they are.
 func (r *rejects) write(cells []string) error {
 	for i, c := range cells {
-		cells[i] = Inert(c)
+		if !r.raw {
+			cells[i] = Inert(c)
+		}
 	}
 	return r.writer.Write(cells)
 }

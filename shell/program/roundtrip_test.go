@@ -166,6 +166,9 @@ func TestRoundTrip(t *testing.T) {
 				source = trip.noun + ".json"
 			}
 			lines = append(lines, fmt.Sprintf("%s import %s%s", trip.noun, file(source), forced(trip.noun)))
+			if strings.Contains(name, "raw") {
+				lines[len(lines)-1] += " --raw"
+			}
 		}
 		for _, trip := range trips {
 			lines = append(lines, fmt.Sprintf("%s export %s --force --where '%s'", trip.noun,
@@ -202,6 +205,7 @@ func added(noun string, first int) string {
 func formats(noun string) map[string]string {
 	all := map[string]string{
 		"csv": "", "excel.csv": "--excel", "tsv": "", "json": "", "ndjson": "", "xlsx": "", "md": "",
+		"raw.csv": "--raw", "raw.tsv": "--raw",
 	}
 	if noun == "customer" {
 		all["vcf"] = ""
