@@ -92,7 +92,7 @@ func (i *importing) values(ctx context.Context, row intake.Row, was []any) (read
 		value, same := i.sameReference(was, src.target.column, text)
 		var err error
 		if !same {
-			value, err = i.value(ctx, src.target, text)
+			value, err = i.value(ctx, src.target, text, row.IsText(text, slices.Concat(src.at...)))
 		}
 		var of *rowError
 		switch {

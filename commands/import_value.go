@@ -21,14 +21,12 @@ var serial = regexp.MustCompile(`^-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?$`)
 // firstSerialYear is the first year in which a workbook's number is a date. The numbers of earlier days are small ones.
 const firstSerialYear = 1950
 
-// faulty matches the value of a formula that fails.
-var faulty = regexp.MustCompile(`^#(REF!|N/A|VALUE!|NAME\?|DIV/0!|NUM!|NULL!)$`)
-
 // shortDate matches a date without a century, as LibreOffice shows dates. It is in the years 2000 to 2099.
 var shortDate = regexp.MustCompile(`^([0-9]{1,2}([/.])[0-9]{1,2}[/.])([0-9]{2})( .*)?$`)
 
-// value reads a cell. It returns a rowError if it is invalid.
-func (i *importing) value(ctx context.Context, t *target, text string) (any, error) {
+// value reads a cell. isText says that a workbook has it as a text and not as a number. It returns a rowError if it is
+// invalid.
+func (i *importing) value(ctx context.Context, t *target, text string, isText bool) (any, error) {
 	parse := t.kind.Parse
 	if t.kind.Cell != nil {
 		parse = t.kind.Cell
@@ -49,6 +47,7 @@ func (i *importing) value(ctx context.Context, t *target, text string) (any, err
 				layout = time.DateOnly
 			}
 			text = at.Format(layout)
+		case isText:
 		case strings.Contains(text, "E"), // else, unless it is as a workbook writes a number, it is a text
 			strings.Contains(text, ".") && text == strconv.FormatFloat(number, 'f', -1, 64):
 			text = strconv.FormatFloat(number, 'f', -1, 64)
@@ -56,9 +55,6 @@ func (i *importing) value(ctx context.Context, t *target, text string) (any, err
 				text = strconv.FormatFloat(rounded, 'f', -1, 64)
 			}
 		}
-	}
-	if i.file.Date != nil && faulty.MatchString(text) {
-		return nil, &rowError{"is an error of the spreadsheet"}
 	}
 	if t.kind.InFull != nil {
 		text = shortDate.ReplaceAllString(text, "${1}20$3$4")

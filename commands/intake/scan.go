@@ -2,7 +2,6 @@ package intake
 
 import (
 	"archive/zip"
-	"bufio"
 	"bytes"
 	"encoding/xml"
 	"path"
@@ -43,18 +42,7 @@ func (f *File) scan() (rows int64) {
 	}
 	defer sheet.Close()
 	f.Unsaved = map[int]Unsaved{}
-	cells := bufio.NewScanner(sheet)
-	cells.Buffer(make([]byte, most), mostCell)
-	cells.Split(func(data []byte, ended bool) (int, []byte, error) {
-		const mark = "</c>"
-		if i := bytes.Index(data, []byte(mark)); i >= 0 {
-			return i + len(mark), data[:i], nil
-		}
-		if ended && len(data) > 0 {
-			return len(data), data, nil
-		}
-		return 0, nil, nil
-	})
+	cells := cellScanner(sheet)
 	for cells.Scan() {
 		text := cells.Bytes()
 		rows += int64(bytes.Count(text, []byte("<row ")))

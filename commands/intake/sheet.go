@@ -17,6 +17,7 @@ type Row struct {
 	Line  int // where it begins, from 1: a line of text, a row of a sheet, a card
 	Cells []string
 	Odd   map[int]string // what a cell, by its place, is instead of a text or number: "is a list"; nil: none
+	Types []CellType     // of the cells of a workbook, up to the last one with a value; nil: unknown
 }
 
 // A File is read row by row. Its memory does not grow with it.

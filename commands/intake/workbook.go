@@ -45,7 +45,8 @@ func (f *File) readWorkbook(name string) error {
 	if err != nil {
 		return errors.Join(problem("", "has no rows in its first sheet"), book.Close())
 	}
-	f.close = func() error { return errors.Join(rows.Close(), shown.Close(), book.Close()) }
+	types := newTypeReader(f)
+	f.close = func() error { return errors.Join(types.Close(), rows.Close(), shown.Close(), book.Close()) }
 	f.Unit, f.Date = "row", datesOf(book)
 	line, merges := 0, mergedRows{areas: f.merged}
 	f.rows = func() (int64, int64) { return int64(line), total }
@@ -64,8 +65,9 @@ func (f *File) readWorkbook(name string) error {
 		if err != nil {
 			return Row{}, problem("open it and save it again", "cannot be read in row %d", line)
 		}
-		row := Row{Line: line, Cells: cells}
+		row := Row{Line: line, Cells: cells, Types: types.of(line)}
 		row.Odd = merges.inside(row)
+		row.noteErrors()
 		return row, nil
 	}
 	if f.Header, err = f.nextRow(); errors.Is(err, io.EOF) {

@@ -22,6 +22,15 @@ var nasty = []string{
 	"<br>", "&#124;", "`", "~", "*", "_", "tel:", "mailto:", "BEGIN:VCARD", "null", "true", "--", "sep=;", "x", "Bouzin", "-- ", "/", ":", "＝", "—", "’", "“q”",
 }
 
+// whole are texts that a format may take for something else.
+var whole = []string{
+	"#N/A", "#REF!", "NULL", "null", "nil", "true", "FALSE", "yes", "no", "--", `\--`, "-", "=1+1", "'=1+1", "''+x", "@x", "\uff1dx",
+	"1E5", "12E-3", "0.30000000000000004", "1.10", "007", "+33612345678", "12345678901234567890", "45000", "2031-06-04", "12:30", "1/2",
+	"<br>", "&lt;", "&#10;", "[]", "{}", `"`, `""`, "'", "`x`", "**x**", "~~x~~", "|", `\|`, `\`, `\n`, "_x000D_", "_x005F_",
+	"# x", "| x |", "---", "BEGIN:VCARD", "\u0601123", "שלום", "مرحبا 12", "a\u200db", "\U0001F469\u200d\U0001F467",
+	"\u00a0x\u00a0", "  x  y  ", "‘x’", "sep=,", ",", ";",
+}
+
 // A nastyWorld makes records with random texts.
 type nastyWorld struct {
 	*rand.Rand
@@ -30,6 +39,9 @@ type nastyWorld struct {
 
 func (w *nastyWorld) text() string {
 	w.n++
+	if w.IntN(3) == 0 {
+		return whole[w.IntN(len(whole))]
+	}
 	parts := make([]string, 1+w.IntN(4))
 	for i := range parts {
 		parts[i] = nasty[w.IntN(len(nasty))]
@@ -78,7 +90,7 @@ func (w *nastyWorld) of(noun string, i int) map[string]any {
 		return map[string]any{
 			"contract_id": 61 + i, "name": w.text(), "location": w.maybe(w.text()), "attendees": w.IntN(5000),
 			"start_date": start, "external_id": w.maybe(fmt.Sprintf("e/%d", i)),
-			"end_date": "2032-01-01 00:00", "comments": w.maybe(w.text() + "\n  " + w.text()), "support_id": w.maybe("5"),
+			"end_date": "2032-01-01 00:00", "comments": w.maybe(w.text() + "\n  " + w.text() + "\r\n\t" + w.text()), "support_id": w.maybe("5"),
 		}
 	}
 	return map[string]any{
