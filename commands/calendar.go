@@ -1,10 +1,11 @@
 package commands
 
-// This file parses dates and times in English and French: 2026-03-28 18:30, 28/03/2026, 28.03.2026, 28 mars 2026
-// 18h30, Sat 2026-03-28, monday, demain, 6PM, noon, +3d, +2h. 03/04 is day/month, and month/day if the region is the
-// United States.
+// This file parses dates and times in English and French: 2026-03-28 18:30, 20260328T183000Z, 28/03/2026, 28.03.2026,
+// 28 mars 2026 18h30, 28-Mar-2026, Sat 2026-03-28, monday, demain, 6PM, noon, +3d, +2h. 03/04 is day/month, and
+// month/day if the region is the United States.
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -41,10 +42,12 @@ var nearDays = map[string]int{
 }
 
 var (
-	isoForm     = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}([ T].*)?$`)
+	isoForm   = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}([ T].*)?$`)
+	basicForm = regexp.MustCompile(
+		`^(\d{4})(\d{2})(\d{2})(?:T(\d{2})(\d{2})(\d{2})?(?:(Z)|([+-]\d{2}):?(\d{2})?)?)?$`)
 	yearFirst   = regexp.MustCompile(`^\d{4}[/.]\d{2}[/.]\d{2}$`)
 	numericDate = regexp.MustCompile(`^(\d{1,2})([/.-])(\d{1,2})[/.-](\d{4})$`)
-	dayFirst    = regexp.MustCompile(`^(\d{1,2})(?:er|st|nd|rd|th)? ([\pL]+)\.?,? (\d{4})$`)
+	dayFirst    = regexp.MustCompile(`^(\d{1,2})(?:er|st|nd|rd|th)?[ -]([\pL]+)\.?,?[ -](\d{4})$`)
 	monthFirst  = regexp.MustCompile(`^([\pL]+)\.? (\d{1,2})(?:st|nd|rd|th)?,? (\d{4})$`)
 	daysAway    = regexp.MustCompile(`^([+-])(\d{1,10})([dwjs])$`)
 	timeAway    = regexp.MustCompile(`^([+-]) ?(?:(\d{1,4}) ?h ?(\d{2})?|(\d{1,5}) ?min)$`)
@@ -60,7 +63,7 @@ func isISO(text string) bool { return isoForm.MatchString(strings.TrimSpace(text
 
 // readMoment parses a date, a time, both, or a relative time such as +2h.
 func readMoment(l Locale, text string) (moment, error) {
-	text = strings.TrimSpace(text)
+	text = extended(strings.TrimSpace(text))
 	if isISO(text) {
 		return readISO(text)
 	}
@@ -83,6 +86,24 @@ func readMoment(l Locale, text string) (moment, error) {
 	day, err := readDate(l, text)
 	m.day = &day
 	return m, err
+}
+
+// extended returns a date in the basic format of ISO 8601, 20260328 or 20260328T183000Z, in its extended format, and
+// other texts as they are.
+func extended(text string) string {
+	found := basicForm.FindStringSubmatch(text)
+	if found == nil {
+		return text
+	}
+	date := strings.Join(found[1:4], "-")
+	if found[4] == "" {
+		return date
+	}
+	offset := found[7]
+	if found[8] != "" {
+		offset = found[8] + ":" + cmp.Or(found[9], "00")
+	}
+	return fmt.Sprintf("%sT%s:%s:%s%s", date, found[4], found[5], cmp.Or(found[6], "00"), offset)
 }
 
 // readISO parses 2026-03-28, optionally with 18:30 or 18:30:05 and an offset (RFC 3339).
@@ -154,8 +175,10 @@ func readAfterWeekday(l Locale, word, date string, otherwise error) (time.Time, 
 	return day, err
 }
 
-// readWritten parses 2026-03-28, 2026/03/28, 28/03/2026, 28.03.2026, 28-03-2026, 28 mar 2026 and mar 28, 2026.
+// readWritten parses 2026-03-28, 20260328, 2026/03/28, 28/03/2026, 28.03.2026, 28-03-2026, 28 mar 2026, 28-mar-2026 and
+// mar 28, 2026.
 func readWritten(l Locale, text string) (time.Time, error) {
+	text = extended(text)
 	if yearFirst.MatchString(text) {
 		text = text[:4] + "-" + text[5:7] + "-" + text[8:]
 	}

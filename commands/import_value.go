@@ -21,8 +21,9 @@ var serial = regexp.MustCompile(`^-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?$`)
 // firstSerialYear is the first year in which a workbook's number is a date. The numbers of earlier days are small ones.
 const firstSerialYear = 1950
 
-// shortDate matches a date without a century, as LibreOffice shows dates. It is in the years 2000 to 2099.
-var shortDate = regexp.MustCompile(`^([0-9]{1,2}([/.])[0-9]{1,2}[/.])([0-9]{2})( .*)?$`)
+// shortDate matches a date without a century, as LibreOffice shows dates, and 4-Jun-31, as Excel does. It is in the
+// years 2000 to 2099. A date such as 04-06-31 may begin with its year or end with it.
+var shortDate = regexp.MustCompile(`^([0-9]{1,2}(?:[/.][0-9]{1,2}[/.]|-\pL+\.?-))([0-9]{2})( .*)?$`)
 
 // value reads a cell. isText says that a workbook has it as a text and not as a number. It returns a rowError if it is
 // invalid.
@@ -57,7 +58,7 @@ func (i *importing) value(ctx context.Context, t *target, text string, isText bo
 		}
 	}
 	if t.kind.InFull != nil {
-		text = shortDate.ReplaceAllString(text, "${1}20$3$4")
+		text = shortDate.ReplaceAllString(text, "${1}20$2$3")
 	}
 	value, err := parse(i.s, text)
 	switch {
