@@ -159,7 +159,7 @@ create table customer (
 	language     sealed, -- is not searched, so it has no tokens
 	-- The ID in another program, for imports, here and below. It names no person, so it is not sealed.
 	external_id  text constraint customer_external_id_check
-		check (external_id ~ '^[A-Za-z0-9_][A-Za-z0-9_./:-]{0,99}$'),
+		check (external_id ~ '^[^[:space:][:cntrl:]@]{1,100}$'),
 	sales_id     bigint references collaborator,
 	created_at   timestamptz not null default now(), -- first contact
 	updated_at   timestamptz not null default now(), -- last contact
@@ -231,7 +231,7 @@ create table contact (
 	email        sealed,
 	phone        sealed,
 	external_id  text constraint contact_external_id_check
-		check (external_id ~ '^[A-Za-z0-9_][A-Za-z0-9_./:-]{0,99}$'),
+		check (external_id ~ '^[^[:space:][:cntrl:]@]{1,100}$'),
 	first_at     timestamptz, -- when it became the first contact
 	created_at   timestamptz not null default now(),
 	updated_at   timestamptz not null default now(),
@@ -267,7 +267,7 @@ create table contract (
 	status           text not null default 'to_send'
 		check (status in ('to_send', 'pending', 'signed', 'finished', 'canceled')),
 	external_id      text constraint contract_external_id_check
-		check (external_id ~ '^[A-Za-z0-9_][A-Za-z0-9_./:-]{0,99}$'),
+		check (external_id ~ '^[^[:space:][:cntrl:]@]{1,100}$'),
 	signed_at        timestamptz,
 	created_at       timestamptz not null default now(),
 	updated_at       timestamptz not null default now(),
@@ -320,7 +320,7 @@ create table event (
 	-- of the customer; null, or of another customer since: the customer's own person
 	contact_id  bigint references contact,
 	external_id text constraint event_external_id_check
-		check (external_id ~ '^[A-Za-z0-9_][A-Za-z0-9_./:-]{0,99}$'),
+		check (external_id ~ '^[^[:space:][:cntrl:]@]{1,100}$'),
 	support_id  bigint references collaborator,
 	created_at  timestamptz not null default now(),
 	updated_at  timestamptz not null default now(),

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/text/unicode/norm"
+
 	"crm/repo"
 	"crm/security/finding"
 )
@@ -41,7 +43,7 @@ func (i *importing) index(ctx context.Context) error {
 	for {
 		for _, row := range found.Rows {
 			if value := row[i.known.place[i.key]]; value != nil {
-				key := finding.Fold(fmt.Sprint(value))
+				key := i.keyOf(fmt.Sprint(value))
 				i.known.rows[key] = append(i.known.rows[key], row)
 			} else {
 				key := i.needed(func(column string) any { return i.cell(row, column) })
@@ -57,6 +59,14 @@ func (i *importing) index(ctx context.Context) error {
 	}
 }
 
+// keyOf returns the text by which a record with this key is found. The IDs of other programs differ by case too.
+func (i *importing) keyOf(text string) string {
+	if i.key == "external_id" {
+		return norm.NFC.String(text)
+	}
+	return finding.Fold(text)
+}
+
 // record returns the record that a row changes; nil if it adds one.
 func (i *importing) record(cells []string, line int) ([]any, error) {
 	if i.key == "" {
@@ -66,7 +76,7 @@ func (i *importing) record(cells []string, line int) ([]any, error) {
 	if text == "" {
 		return nil, nil
 	}
-	key := finding.Fold(text)
+	key := i.keyOf(text)
 	if before, twice := i.seen[key]; twice {
 		return nil, fmt.Errorf("%s %s: is on %s %d too", i.key, show(text), i.file.Unit, before)
 	}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"crm/repo"
 	"crm/security"
@@ -122,8 +123,18 @@ func nothingToChange(in Input, c []Flag) error {
 
 // externalID is the flag of a record's name in another program.
 var externalID = Flag{
-	Name: "external-id", Kind: OrNone(Token("TEXT")), Help: "its ID in another program, for imports; '' for none",
+	Name: "external-id", Kind: OrNone(externalKey), Help: "its ID in another program, for imports; '' for none",
 }
+
+// externalKey is the kind of an ID in another program. It is not encrypted, and the trail keeps it, so it has neither
+// the blanks of a name nor the @ of an address. Its value is a string.
+var externalKey = Required(Kind{Name: "TEXT", Key: "external ID", Parse: func(_ *Session, text string) (any, error) {
+	text, err := cleanText(text, 100)
+	if err == nil && strings.ContainsFunc(text, func(r rune) bool { return r == '@' || unicode.IsSpace(r) }) {
+		err = errors.New("may have no blanks and no @, because it is not encrypted: put _ in their place")
+	}
+	return text, err
+}})
 
 // asArg returns an argument with the name, kind and help of a flag.
 func asArg(f Flag) Arg { return Arg{Name: f.Name, Kind: f.Kind, Help: f.Help} }

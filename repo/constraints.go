@@ -14,7 +14,7 @@ type wording struct {
 	text string
 }
 
-const invalidExternalID = "invalid --external-id: up to 100 letters, digits and _ . / : -"
+const invalidExternalID = "invalid --external-id: up to 100 characters without blanks and @"
 
 // wordings has every constraint that a user can break: those of tables, and names that functions of schema.sql use in a
 // raise. TestConstraintsHaveWords compares it with the schema.

@@ -29,7 +29,7 @@ create table contact (
 	email        sealed,
 	phone        sealed,
 	external_id  text constraint contact_external_id_check
-		check (external_id ~ '^[A-Za-z0-9_][A-Za-z0-9_./:-]{0,99}$'),
+		check (external_id ~ '^[^[:space:][:cntrl:]@]{1,100}$'),
 	first_at     timestamptz,
 	created_at   timestamptz not null default now(),
 	updated_at   timestamptz not null default now(),
@@ -217,17 +217,17 @@ alter index event_search set (gin_pending_list_limit = 4096);
 -- The name of a record in another program, by which an import finds it again.
 
 alter table customer add external_id text constraint customer_external_id_check
-	check (external_id ~ '^[A-Za-z0-9_][A-Za-z0-9_./:-]{0,99}$');
+	check (external_id ~ '^[^[:space:][:cntrl:]@]{1,100}$');
 create unique index customer_external_id on customer (external_id)
 	where external_id is not null and deleted_at is null;
 create unique index contact_external_id on contact (external_id)
 	where external_id is not null and deleted_at is null;
 alter table contract add external_id text constraint contract_external_id_check
-	check (external_id ~ '^[A-Za-z0-9_][A-Za-z0-9_./:-]{0,99}$');
+	check (external_id ~ '^[^[:space:][:cntrl:]@]{1,100}$');
 create unique index contract_external_id on contract (external_id)
 	where external_id is not null and deleted_at is null;
 alter table event add external_id text constraint event_external_id_check
-	check (external_id ~ '^[A-Za-z0-9_][A-Za-z0-9_./:-]{0,99}$');
+	check (external_id ~ '^[^[:space:][:cntrl:]@]{1,100}$');
 create unique index event_external_id on event (external_id)
 	where external_id is not null and deleted_at is null;
 
