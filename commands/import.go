@@ -24,7 +24,7 @@ const (
 // An importable is a noun whose records can be imported.
 type importable struct {
 	noun    string
-	list    *Command // finds the records for --key; nil: there is none
+	list    *Command // finds the records for --key
 	needs   Command
 	targets []target
 }
@@ -34,11 +34,8 @@ func forImport(t Table) Table {
 	for _, noun := range repo.Nouns() {
 		add, _ := t.named(noun + " add")
 		update, _ := t.named(noun + " update")
-		list, lists := t.named(noun + " list")
-		m := importable{noun: noun, needs: add}
-		if lists {
-			m.list = &list
-		}
+		list, _ := t.named(noun + " list")
+		m := importable{noun: noun, needs: add, list: &list}
 		m.targets = targetsOf(noun, add, nil)
 		if len(m.targets) == 0 || slices.ContainsFunc(add.Args,
 			func(a Arg) bool { return !a.Optional && m.target(columnOf(a.Name)) == nil }) {
@@ -58,9 +55,13 @@ func forImport(t Table) Table {
 		t = slices.Insert(t, at+1, m.command())
 	}
 	pay, _ := t.named("contract pay")
-	payment := importable{noun: "payment", needs: pay}
+	ledger, _ := t.named("payment list")
+	payment := importable{noun: "payment", needs: pay, list: &ledger}
 	payment.targets = targetsOf(payment.noun, pay, map[string]string{"id": "contract_id", "on": "paid_on"})
 	payment.target("amount").kind = money(-repo.MaxMoney) // a correction is below zero
+	for i := range payment.targets {
+		payment.targets[i].fixed = true // entries of a ledger do not change
+	}
 	at := slices.IndexFunc(t, func(c Command) bool { return c.Noun() == "event" })
 	return slices.Insert(t, at, payment.command())
 }
@@ -83,12 +84,14 @@ func (m importable) command() Command {
 		},
 		Run: m.run,
 	}
-	if keys := m.keys(); keys != nil {
-		c.Flags = append(c.Flags, Flag{
-			Name: "key", Kind: Enum("COLUMN", keys...),
-			Help: "change the record with the same value in this column, instead of adding one",
-		})
+	key := Flag{
+		Name: "key", Kind: Enum("COLUMN", m.keys()...),
+		Help: "change the record with the same value in this column, instead of adding one",
 	}
+	if m.noun == "payment" {
+		key.Help = "add no payment again that has the same value in this column; one that differs is refused"
+	}
+	c.Flags = append(c.Flags, key)
 	switch m.noun {
 	case "payment":
 		c.Flags = append(c.Flags, Flag{

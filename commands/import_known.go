@@ -140,8 +140,9 @@ func (i *importing) unlikePaid(ctx context.Context) error {
 		return nil
 	}
 	var unread []int64
+	adds := func(r imported) bool { return r.wrong == "" && r.id == 0 }
 	for _, r := range i.batch {
-		if contract, _ := r.change["contract_id"].(int64); r.wrong == "" && !i.read[contract] {
+		if contract, _ := r.change["contract_id"].(int64); adds(r) && !i.read[contract] {
 			i.read[contract] = true
 			unread = append(unread, contract)
 		}
@@ -157,7 +158,7 @@ func (i *importing) unlikePaid(ctx context.Context) error {
 		maps.Copy(i.paid, paid)
 	}
 	for at, r := range i.batch {
-		if k := i.paidKey(r.change); r.wrong == "" && i.paid[k] > 0 {
+		if k := i.paidKey(r.change); adds(r) && i.paid[k] > 0 {
 			i.batch[at].forceable = true
 			i.batch[at].wrong = fmt.Sprintf("contract %d has a payment of %s on %s already: %s", k.Contract,
 				toShow(i.s, k.Amount), k.Day, anyway)

@@ -148,7 +148,7 @@ func (i *importing) row(ctx context.Context, row intake.Row) error {
 		}
 		r.forceable = wrong != nil
 	}
-	if i.noun == "payment" && wrong == nil && r.change["paid_on"] == nil {
+	if i.noun == "payment" && wrong == nil && was == nil && r.change["paid_on"] == nil {
 		i.undated++
 	}
 	if i.isPartlyPaid(row.Cells) {
@@ -258,7 +258,7 @@ func (i *importing) fill(r *imported, read Input, was []any) (wrong []string) {
 			r.later[t.column] = value
 		case was == nil:
 			r.change[t.column] = value
-		case toCompare(i.cell(was, t.column)) == toCompare(value):
+		case isSame(i.cell(was, t.column), value):
 		case t.fixed:
 			wrong = append(wrong, fmt.Sprintf("%s cannot be changed: the record has %s", t.column,
 				show(toShow(i.s, i.cell(was, t.column)))))
@@ -270,6 +270,15 @@ func (i *importing) fill(r *imported, read Input, was []any) (wrong []string) {
 		i.begin(r)
 	}
 	return wrong
+}
+
+// isSame reports whether a record has the value already.
+func isSame(was, value any) bool {
+	if day, isDay := was.(Date); isDay {
+		at, isTime := value.(time.Time)
+		return isTime && at.Format(time.DateOnly) == string(day)
+	}
+	return toCompare(was) == toCompare(value)
 }
 
 // cell returns a value of a record; nil if it has none.

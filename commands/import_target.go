@@ -66,9 +66,6 @@ func (m importable) target(column string) *target {
 
 // keys are the columns by which a row finds the record that it changes.
 func (m importable) keys() (keys []string) {
-	if m.list == nil {
-		return nil
-	}
 	keys = []string{"id"}
 	for _, name := range []string{"email", "employee_number", "external_id"} {
 		if m.target(name) != nil {
