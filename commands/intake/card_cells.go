@@ -93,17 +93,21 @@ func (c *Cards) note(unread []string) {
 // allUnread returns what has a value that no cell has.
 func (r *cardCells) allUnread() []string {
 	for _, name := range slices.Sorted(maps.Keys(r.card)) {
-		if !slices.Contains(r.read, name) && len(filledFields(r.card[name])) > 0 {
+		if !slices.Contains(r.read, name) && len(filledFields(name, r.card[name])) > 0 {
 			r.unread = append(r.unread, name)
 		}
 	}
 	return r.unread
 }
 
-// filledFields returns the fields with a value.
-func filledFields(fields []*vcard.Field) (filled []*vcard.Field) {
+// filledFields returns the fields of a property that have a value. A value of parts may be semicolons alone.
+func filledFields(name string, fields []*vcard.Field) (filled []*vcard.Field) {
+	nothing := "; \t\n"
+	if name == vcard.FieldFormattedName {
+		nothing = " \t\n"
+	}
 	for _, f := range fields {
-		if strings.Trim(f.Value, "; \t\n") != "" {
+		if strings.Trim(f.Value, nothing) != "" {
 			filled = append(filled, f)
 		}
 	}
@@ -113,7 +117,7 @@ func filledFields(fields []*vcard.Field) (filled []*vcard.Field) {
 // value returns the preferred value of a property; "" if it has none.
 func (r *cardCells) value(name string) string {
 	r.read = append(r.read, name)
-	filled := filledFields(r.card[name])
+	filled := filledFields(name, r.card[name])
 	field := vcard.Card{name: filled}.Preferred(name)
 	if field == nil {
 		return ""
