@@ -15,7 +15,7 @@ import (
 
 // An ink is the colours of what is drawn, as parameters of SGR (ECMA-48, 8.3.117); 0 is the terminal's own colour.
 type ink struct {
-	fg, bg        int
+	fg, bg        uint8
 	bold, reverse bool
 }
 
@@ -25,20 +25,22 @@ func (i ink) sgr(was *ink) string {
 		return "\x1b[m"
 	}
 	var p []string
-	if was == nil || was.bold && !i.bold || was.reverse && !i.reverse {
+	if was == nil {
 		p, was = append(p, "0"), &ink{}
 	}
 	for _, c := range []struct {
 		changed bool
-		code    int
+		code    uint8
 	}{
-		{i.bold != was.bold, 1},
-		{i.reverse != was.reverse, 7},
+		{was.bold && !i.bold, 22},
+		{!was.bold && i.bold, 1},
+		{was.reverse && !i.reverse, 27},
+		{!was.reverse && i.reverse, 7},
 		{i.fg != was.fg, cmp.Or(i.fg, 39)},
 		{i.bg != was.bg, cmp.Or(i.bg, 49)},
 	} {
 		if c.changed {
-			p = append(p, strconv.Itoa(c.code))
+			p = append(p, strconv.Itoa(int(c.code)))
 		}
 	}
 	return "\x1b[" + strings.Join(p, ";") + "m"
@@ -51,10 +53,22 @@ type drawing struct {
 	ink    ink    // of what is drawn next
 	last   *ink   // of the bytes; nil: unknown
 	bytes  []byte // draw everything
-	scroll string // makes room for the box
+	scroll int    // rows that make room for the box
 	next   picture
 	exact  bool     // next is what bytes give
+	fills  bool     // the terminal erases with the ink's background
 	shown  *picture // the last drawing; nil: unknown
+}
+
+// fills reports whether a terminal, by its name in TERM, knows ECH and erases with the background of the ink. GNU screen
+// does not, so that "screen" does not count, which tmux is called as well. Windows Terminal has no name.
+func fills(terminal string) bool {
+	family, _, _ := strings.Cut(terminal, "-")
+	switch family {
+	case "xterm", "tmux", "linux", "alacritty", "foot", "":
+		return true
+	}
+	return false
 }
 
 // forget is called when something else may have changed the window.
@@ -115,8 +129,8 @@ func (d *drawing) eraseDown() {
 // makeRoom scrolls the window until so many rows are below the cursor's.
 func (d *drawing) makeRoom(rows int) {
 	d.color()
-	d.scroll = strings.Repeat("\x1bD", rows) + strings.Repeat("\x1bM", rows)
-	d.raw(d.scroll)
+	d.scroll = rows
+	d.raw(strings.Repeat("\x1bD", rows) + moved(-rows, 'A', 'B'))
 }
 
 // flush returns the bytes that make the window show the drawing, and begins the next one.
@@ -125,13 +139,13 @@ func (d *drawing) flush() []byte {
 	d.exact = d.exact && d.next.y == 0 && d.ink == ink{}
 	out := d.bytes
 	if d.exact && d.shown != nil {
-		out = changes(d.shown, &d.next, d.cols, d.scroll)
+		out = changes(d.shown, &d.next, d.cols, d.scroll, d.fills)
 	}
 	d.shown = nil
 	if d.exact {
 		next := d.next
 		d.shown = &next
 	}
-	d.bytes, d.scroll, d.exact = nil, "", false
+	d.bytes, d.scroll, d.exact = nil, 0, false
 	return out
 }

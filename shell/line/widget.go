@@ -34,6 +34,7 @@ func newWidget(l *Reader) (*widget, error) {
 		out = prompt.NewStderrWriter()
 	}
 	w := &widget{l: l, screen: &screen{ConsoleWriter: out, l: l}, actions: map[string]func(){}}
+	w.screen.fills = fills(os.Getenv("TERM"))
 	for name, do := range l.actions() {
 		w.actions[code(name)] = do
 	}
@@ -285,14 +286,14 @@ func (s *screen) SetColor(fg, bg prompt.Color, bold bool) {
 
 // parameter returns the parameter of SGR for a colour: that of the first dark or the first bright one, and the colour's
 // distance from it.
-func parameter(c prompt.Color, dark, bright int) int {
+func parameter(c prompt.Color, dark, bright uint8) uint8 {
 	switch {
 	case c == prompt.DefaultColor:
 		return 0
 	case c < prompt.DarkGray:
-		return dark + int(c-prompt.Black)
+		return dark + uint8(c-prompt.Black)
 	}
-	return bright + int(c-prompt.DarkGray)
+	return bright + uint8(c-prompt.DarkGray)
 }
 
 // ClearTitle does nothing, so that the window keeps its title.
