@@ -16,6 +16,7 @@ var boxPromises = map[string]func(*testing.T){
 	"only what the role may do":                  boxRoles,
 	"live values with what they mean, ranked":    boxLive,
 	"opens while typing, tab, enter and esc":     boxKeys,
+	"a key writes few bytes":                     boxBytes,
 	"values with spaces are quoted":              boxQuotes,
 	"a blocked database does not block typing":   boxBlocked,
 	"what this shell wrote is offered at once":   boxFresh,

@@ -32,7 +32,7 @@ func BenchmarkKeystroke(b *testing.B) {
 			b.Fatal(err)
 		}
 		s := openConsole(b, "", consoleConfig{args: []string{"psql", "-X", "-v", "PROMPT1=crm> ", w.url(stock)}})
-		took, written := s.keys("crm> ", func() { s.send("\x05\x15"); s.waitLine("crm>") })
+		took, written := s.keys(300, "crm> ", func() { s.send("\x05\x15"); s.waitLine("crm>") })
 		psql = reportKeys(b, took, written)
 	})
 	for _, blocked := range []bool{true, false} {
@@ -41,7 +41,7 @@ func BenchmarkKeystroke(b *testing.B) {
 			if blocked {
 				d.lock("customer")
 			}
-			took, written := d.keys(d.prompt+" ", d.clean)
+			took, written := d.keys(300, d.prompt+" ", d.clean)
 			ours := reportKeys(b, took, written)
 			if psql > 0 {
 				b.ReportMetric(float64(ours)/float64(psql), "x-psql")
@@ -50,10 +50,28 @@ func BenchmarkKeystroke(b *testing.B) {
 	}
 }
 
-// keys types a command again and again, cleans the line after each, and returns the time of each key and the number of
-// bytes that were written for all of them.
-func (s *console) keys(prompt string, clean func()) (took []time.Duration, written int) {
-	for len(took) < 300 {
+// boxBytes checks the number of bytes that a key writes to the terminal, which over a slow connection is what is
+// felt. Most of what is left are the letters of the rows of the box; see docs/performance.md.
+func boxBytes(t *testing.T) {
+	for _, state := range []struct {
+		blocked bool
+		most    int
+	}{{true, 75}, {false, 150}} {
+		d := sit(t, deskConfig{login: "sales1"})
+		if state.blocked {
+			d.lock("customer")
+		}
+		took, written := d.keys(1, d.prompt+" ", d.clean)
+		if each := written / len(took); each > state.most {
+			t.Errorf("blocked %t: %d bytes a key, want at most %d", state.blocked, each, state.most)
+		}
+	}
+}
+
+// keys types a command until it has typed so many keys, cleans the line after each, and returns the time of each key and
+// the number of bytes that were written for all of them.
+func (s *console) keys(most int, prompt string, clean func()) (took []time.Duration, written int) {
+	for len(took) < most {
 		since, typed := len(s.output()), prompt
 		for _, key := range "customer get 1234" {
 			typed += string(key)

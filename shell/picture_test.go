@@ -108,21 +108,31 @@ func drawPicture(vt vt10x.Terminal, title string) string {
 	return p.String()
 }
 
-// row draws runs of cells with the same attributes.
+// row draws runs of cells with the same attributes. Of a space only the background is seen, so that it joins any run.
 func (p *picture) row(vt vt10x.Terminal, y, cols int) {
 	alike := func(a, b vt10x.Glyph) bool { return a.FG == b.FG && a.BG == b.BG && a.Mode == b.Mode }
 	for x := 0; x < cols; {
-		first, end := vt.Cell(x, y), x
+		look, end := vt.Cell(x, y), x
 		var text strings.Builder
-		for ; end < cols && alike(first, vt.Cell(end, y)); end++ {
-			c := vt.Cell(end, y).Char
+		for empty := true; end < cols; end++ {
+			g := vt.Cell(end, y)
+			if isSpace := g.Char == ' ' || g.Char == 0; isSpace && g.BG == look.BG {
+				text.WriteRune(' ')
+				continue
+			} else if empty && g.BG == look.BG {
+				look, empty = g, false
+			}
+			if !alike(look, g) {
+				break
+			}
+			c := g.Char
 			if lines, isFrame := strokes[c]; isFrame {
 				p.frames.add(lines, end, y)
 				c = ' '
 			}
-			text.WriteRune(max(c, ' '))
+			text.WriteRune(c)
 		}
-		p.run(text.String(), first, x, y)
+		p.run(text.String(), look, x, y)
 		x = end
 	}
 }

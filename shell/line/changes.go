@@ -149,7 +149,7 @@ func (c *change) next(top, end int) (with ink, left bool) {
 
 // shiftRow moves the part of a row that is behind the first change, if this leaves less to draw.
 func (c *change) shiftRow(y int) {
-	const cost = 9 // of the cursor's way there and the sequence
+	const cost = 4 // bytes of the sequence
 	was, want := c.rows[y], c.want[y]
 	n := width(want) - width(was)
 	if n == 0 || narrow(was) < len(was) || narrow(want) < len(want) {

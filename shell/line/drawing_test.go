@@ -134,27 +134,50 @@ func shownBy(window vt10x.Terminal, cols, rows int) (all string) {
 	return all + fmt.Sprint(window.Cursor().X, window.Cursor().Y)
 }
 
-// A key that changes one character of the line writes that character and nothing else.
+// A key writes what it changes: itself, and of the box what moving it there does not do.
 func TestDrawingOfOneKey(t *testing.T) {
-	d := &drawing{}
-	draw := func(line string) string {
+	d := &drawing{fills: true}
+	draw := func(line string, at int, box ...string) string {
 		d.move(0, -d.next.x)
 		d.begin(80, true)
 		d.write(line)
 		d.eraseDown()
-		d.newLine()
-		d.ink = ink{fg: 97, bg: 100}
-		d.write("a box")
-		d.ink = ink{}
-		d.move(-1, len(line)-d.next.x)
+		for _, row := range box {
+			d.newLine()
+			d.move(0, at)
+			d.ink = ink{fg: 97, bg: 100}
+			d.write(row)
+			d.ink = ink{}
+		}
+		d.move(-len(box), len(line)-d.next.x)
 		return string(d.flush())
 	}
-	draw("crm> custome")
-	if got := draw("crm> customer"); got != "r" {
-		t.Errorf("wrote %q for r", got)
+	draw("crm> custome", 5, " the first  ", " the second ", " the third  ")
+	for _, key := range []struct {
+		what, line string
+		at         int
+		box        []string
+		want       string
+	}{
+		{"a character", "crm> customer", 5, []string{" the first  ", " the second ", " the third  "}, "r"},
+		{"one row less", "crm> customers", 5, []string{" the second ", " the third  "}, "s\x1b7\n\x1b[M\x1b8"},
+		{
+			"one row more", "crm> customers", 5, []string{" the fourth ", " the second ", " the third  "},
+			"\x1b7\n\x1b[L\x1b[5C\x1b[97;100m the fourth \x1b8",
+		},
+		{"rows that scroll", "crm> customers", 5, []string{" the second ", " the third  ", "the last"},
+			"\x1b7\n\x1b[M\n\n\x1b[5C\x1b[97;100mthe last\x1b8"},
+		{"a box that moves", "crm> customers ", 6, []string{" the second ", " the third  ", "the last"},
+			"\x1b[C\x1b7\n\x1b[5C\x1b[@\x1bD\x1b[@\x1bD\x1b[@\x1b8"},
+		{"no box", "crm> customers g", 6, nil, "g\x1b[J"},
+		{"the end of the line", "crm> customers", 6, nil, "\b \b\b"},
+	} {
+		if got := draw(key.line, key.at, key.box...); got != key.want {
+			t.Errorf("%s: wrote %q, want %q", key.what, got, key.want)
+		}
 	}
 	d.forget()
-	if got := draw("crm> customer "); got == " " {
+	if got := draw("crm> customers ", 0); got == " " {
 		t.Error("wrote only the key into a window that something else has changed")
 	}
 }
