@@ -60,8 +60,8 @@ type drawing struct {
 	shown  *picture // the last drawing; nil: unknown
 }
 
-// fills reports whether a terminal, by its name in TERM, knows ECH and erases with the background of the ink. GNU screen
-// does not, so that "screen" does not count, which tmux is called as well. Windows Terminal has no name.
+// fills reports whether a terminal, by its name in TERM, knows ECH and erases with the background of the ink. GNU
+// screen, whose name tmux may have too, does not. Windows Terminal has no name.
 func fills(terminal string) bool {
 	family, _, _ := strings.Cut(terminal, "-")
 	switch family {

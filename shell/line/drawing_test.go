@@ -162,13 +162,20 @@ func TestDrawingOfOneKey(t *testing.T) {
 		{"a character", "crm> customer", 5, []string{" the first  ", " the second ", " the third  "}, "r"},
 		{"one row less", "crm> customers", 5, []string{" the second ", " the third  "}, "s\x1b7\n\x1b[M\x1b8"},
 		{
-			"one row more", "crm> customers", 5, []string{" the fourth ", " the second ", " the third  "},
+			"one row more", "crm> customers", 5,
+			[]string{" the fourth ", " the second ", " the third  "},
 			"\x1b7\n\x1b[L\x1b[5C\x1b[97;100m the fourth \x1b8",
 		},
-		{"rows that scroll", "crm> customers", 5, []string{" the second ", " the third  ", "the last"},
-			"\x1b7\n\x1b[M\n\n\x1b[5C\x1b[97;100mthe last\x1b8"},
-		{"a box that moves", "crm> customers ", 6, []string{" the second ", " the third  ", "the last"},
-			"\x1b[C\x1b7\n\x1b[5C\x1b[@\x1bD\x1b[@\x1bD\x1b[@\x1b8"},
+		{
+			"rows that scroll", "crm> customers", 5,
+			[]string{" the second ", " the third  ", "the last"},
+			"\x1b7\n\x1b[M\n\n\x1b[5C\x1b[97;100mthe last\x1b8",
+		},
+		{
+			"a box that moves", "crm> customers ", 6,
+			[]string{" the second ", " the third  ", "the last"},
+			"\x1b[C\x1b7\n\x1b[5C\x1b[@\x1bD\x1b[@\x1bD\x1b[@\x1b8",
+		},
 		{"no box", "crm> customers g", 6, nil, "g\x1b[J"},
 		{"the end of the line", "crm> customers", 6, nil, "\b \b\b"},
 	} {

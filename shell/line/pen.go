@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// A pen writes into the window, each time by the shortest sequence. It uses those that xterm, tmux, Windows Terminal and
-// the Linux console have in common: the VT102's, and ECH.
+// A pen writes into the window, each time by the shortest sequence. It uses those that xterm, tmux, Windows Terminal
+// and the Linux console have in common: the VT102's, ICH and, where the terminal fills, ECH.
 type pen struct {
 	out   []byte
 	rows  [][]cell // what the window shows, all of its columns
