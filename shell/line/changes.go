@@ -159,7 +159,7 @@ func (c *change) shiftRow(y int) {
 	for was[x] == want[x] {
 		x++
 	}
-	if x+max(n, -n) <= len(was) && differing(was, want) > differing(shifted(was, x, n), want)+cost {
+	if x < width(want) && x+max(n, -n) <= len(was) && differing(was, want) > differing(shifted(was, x, n), want)+cost {
 		c.to(y, x)
 		c.shift(n)
 	}
