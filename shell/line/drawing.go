@@ -2,6 +2,7 @@ package line
 
 import (
 	"cmp"
+	"runtime"
 	"strconv"
 	"strings"
 
@@ -61,14 +62,14 @@ type drawing struct {
 }
 
 // fills reports whether a terminal, by its name in TERM, knows ECH and erases with the background of the ink. GNU
-// screen, whose name tmux may have too, does not. Windows Terminal has no name.
+// screen, whose name tmux may have too, does not. Windows Terminal sets no TERM.
 func fills(terminal string) bool {
 	family, _, _ := strings.Cut(terminal, "-")
 	switch family {
-	case "xterm", "tmux", "linux", "alacritty", "foot", "":
+	case "xterm", "tmux", "linux", "alacritty", "foot":
 		return true
 	}
-	return false
+	return terminal == "" && runtime.GOOS == "windows"
 }
 
 // forget is called when something else may have changed the window.
