@@ -232,6 +232,10 @@ func (a *Admin) HasSchema(ctx context.Context) (there bool, err error) {
 	}
 	conn, err := a.connect(ctx, a.names.Database)
 	if err != nil {
+		// A killed program's DROP DATABASE goes on until the server has done it.
+		if still, failed := a.hasDatabase(ctx); failed == nil && !still {
+			return false, nil
+		}
 		return false, err
 	}
 	defer conn.Close(ctx)

@@ -338,3 +338,45 @@ func TestHalfDroppedDatabase(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A database that goes away while HasSchema connects to it counts as none: a killed program's DROP DATABASE goes on. A
+// renaming has the same lock.
+func TestVanishingDatabase(t *testing.T) {
+	t.Parallel()
+	w, ctx := newWorld(t), t.Context()
+	w.owner.Close()
+	w.pool.Close()
+	w.db.Close()
+	conn, err := pgx.Connect(ctx, pgtest.URL("postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	exec := func(sql string) {
+		t.Helper()
+		if _, err := conn.Exec(ctx, sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	name, gone := pgx.Identifier{w.database}.Sanitize(), pgx.Identifier{w.database + "_gone"}.Sanitize()
+	exec("begin")
+	exec("alter database " + name + " rename to " + gone)
+	there, failed := make(chan bool, 1), make(chan error, 1)
+	go func() {
+		is, err := w.admin.HasSchema(ctx)
+		there <- is
+		failed <- err
+	}()
+	for waiting := 0; waiting == 0; {
+		err := conn.QueryRow(ctx, "select count(*) from pg_locks l join pg_database d on d.oid = l.objid "+
+			"where l.classid = 'pg_database'::regclass and not l.granted and d.datname = $1", w.database+"_gone").Scan(&waiting)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	exec("commit")
+	if is, err := <-there, <-failed; is || err != nil {
+		t.Errorf("exists: %t, %v", is, err)
+	}
+	exec("alter database " + gone + " rename to " + name)
+}
