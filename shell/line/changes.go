@@ -19,6 +19,9 @@ func changes(was, now *picture, cols, scroll int, fills bool) []byte {
 	c := change{now: now, height: max(1, now.height())}
 	c.pen = pen{x: was.x, y: was.y, fills: fills}
 	for y := range max(c.height, was.height()) {
+		if y == 1 && sameBox(was, now) {
+			break
+		}
 		c.rows = append(c.rows, filled(was.row(y), cols))
 		c.want = append(c.want, filled(now.row(y), cols))
 		c.inks = append(c.inks, inksOf(c.want[y]))
@@ -42,6 +45,16 @@ func changes(was, now *picture, cols, scroll int, fills bool) []byte {
 		}
 	}
 	return best
+}
+
+// sameBox reports whether all rows below the line are the same.
+func sameBox(was, now *picture) bool {
+	for y := 1; y < max(len(was.rows), len(now.rows)); y++ {
+		if !slices.Equal(was.row(y), now.row(y)) {
+			return false
+		}
+	}
+	return true
 }
 
 // beginnings returns what may be done before the rest of the box is drawn: nothing, erasing all of it, and moving rows
