@@ -20,7 +20,9 @@ func TestMarkdown(t *testing.T) {
 				`| 1 | a\|b\\\|c | x<br>  y\<br> |` + "\n" + `| 2 | \-- | -- |` + "\n" + `| 3 | \&amp;\*\~ | 'x |` + "\n",
 			[][]string{
 				{"id", "full name", "comments"},
-				{"1", `a|b\|c`, "x\n  y<br>"}, {"2", "--", ""}, {"3", "&amp;*~", "'x"},
+				{"1", `a|b\|c`, "x\n  y<br>"},
+				{"2", "--", ""},
+				{"3", "&amp;*~", "'x"},
 			},
 			Lines{},
 		},

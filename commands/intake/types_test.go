@@ -65,8 +65,11 @@ func TestTypes(t *testing.T) {
 		types []CellType
 		odd   map[int]string
 	}{
-		{[]CellType{TextType, TextType}, nil}, {[]CellType{ErrorType}, map[int]string{0: wrong}},
-		{[]CellType{TextType, NumberType}, nil}, {[]CellType{UnknownType, TextType}, nil}, {[]CellType{TextType}, nil},
+		{[]CellType{TextType, TextType}, nil},
+		{[]CellType{ErrorType}, map[int]string{0: wrong}},
+		{[]CellType{TextType, NumberType}, nil},
+		{[]CellType{UnknownType, TextType}, nil},
+		{[]CellType{TextType}, nil},
 	} {
 		if !slices.Equal(rows[n].Types, want.types) || !maps.Equal(rows[n].Odd, want.odd) {
 			t.Errorf("row %d: %v, %v, want %v, %v", rows[n].Line, rows[n].Types, rows[n].Odd, want.types, want.odd)
