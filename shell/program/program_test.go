@@ -116,7 +116,7 @@ var demo = sync.OnceValues(func() (keyset string, err error) {
 	}
 	_, err = seed.Fill(ctx, admin, db, seed.Config{
 		Customers: 40, Contracts: 60, Events: 45, Demo: true,
-		Params: security.Params{Memory: 12 << 10, Iterations: 3, Parallelism: 1}, Now: demoTime, Zone: zone, Seed: 1,
+		Params: security.Params{Memory: 7 << 10, Iterations: 5, Parallelism: 1}, Now: demoTime, Zone: zone, Seed: 1,
 	}, nil)
 	return string(keys), err
 })

@@ -77,6 +77,8 @@ func TestScripts(t *testing.T) {
 			env.Setenv("CRM_PASSWORD_ITERATIONS", "2")
 			env.Setenv("CRM_LOCALE_LANGUAGE", "en")
 			env.Setenv("GORACE", noNap)
+			env.Setenv("GOGC", "off") // a command ends before it fills that much memory: collecting would only take time
+			env.Setenv("GOMEMLIMIT", "256MiB")
 			imports, err := filepath.Abs(filepath.Join("shell", "testdata", "imports"))
 			env.Setenv("IMPORTS", imports) // files as other programs write them
 			env.Values["database"], env.Values["test"] = database, env.T()
