@@ -24,7 +24,7 @@ const (
 // An importable is a noun whose records can be imported.
 type importable struct {
 	noun    string
-	list    *Command // finds the records for --key
+	list    Command // finds the records for --key
 	needs   Command
 	targets []target
 }
@@ -35,7 +35,7 @@ func forImport(t Table) Table {
 		add, _ := t.named(noun + " add")
 		update, _ := t.named(noun + " update")
 		list, _ := t.named(noun + " list")
-		m := importable{noun: noun, needs: add, list: &list}
+		m := importable{noun: noun, needs: add, list: list}
 		m.targets = targetsOf(noun, add, nil)
 		if len(m.targets) == 0 || slices.ContainsFunc(add.Args,
 			func(a Arg) bool { return !a.Optional && m.target(columnOf(a.Name)) == nil }) {
@@ -56,7 +56,7 @@ func forImport(t Table) Table {
 	}
 	pay, _ := t.named("contract pay")
 	ledger, _ := t.named("payment list")
-	payment := importable{noun: "payment", needs: pay, list: &ledger}
+	payment := importable{noun: "payment", needs: pay, list: ledger}
 	payment.targets = targetsOf(payment.noun, pay, map[string]string{"id": "contract_id", "on": "paid_on"})
 	payment.target("amount").kind = money(-repo.MaxMoney) // a correction is below zero
 	for i := range payment.targets {

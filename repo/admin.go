@@ -232,10 +232,6 @@ func (a *Admin) HasSchema(ctx context.Context) (there bool, err error) {
 	}
 	conn, err := a.connect(ctx, a.names.Database)
 	if err != nil {
-		// A killed program's DROP DATABASE goes on until the server has done it.
-		if still, failed := a.hasDatabase(ctx); failed == nil && !still {
-			return false, nil
-		}
 		return false, err
 	}
 	defer conn.Close(ctx)
@@ -255,27 +251,35 @@ func (a *Admin) hasDatabase(ctx context.Context) (there bool, err error) {
 	return there, translate(err)
 }
 
-// Alone excludes other administrators while do runs.
+// Alone excludes other administrators while do runs. A killed one's DROP DATABASE goes on in the server: Alone waits for
+// its end too.
 func (a *Admin) Alone(ctx context.Context, do func() error) error {
 	conn, err := a.connect(ctx, "")
 	if err != nil {
 		return err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	if _, err := conn.Exec(ctx, "select pg_advisory_lock(hashtext('crm administration'))"); err != nil {
-		return translate(err)
+	for _, sql := range []string{
+		"select pg_advisory_lock(hashtext('crm administration'))",
+		"select pg_advisory_lock(hashtext('crm drop')), pg_advisory_unlock(hashtext('crm drop'))",
+	} {
+		if _, err := conn.Exec(ctx, sql); err != nil {
+			return translate(err)
+		}
 	}
 	return do()
 }
 
-// DropDatabase drops the database.
+// DropDatabase drops the database, under a lock for which Alone waits.
 func (a *Admin) DropDatabase(ctx context.Context) error {
 	conn, err := a.connect(ctx, "")
 	if err != nil {
 		return err
 	}
 	defer conn.Close(ctx)
-	_, err = conn.Exec(ctx, "drop database if exists "+quote(a.names.Database)+" with (force)")
+	if _, err = conn.Exec(ctx, "select pg_advisory_lock(hashtext('crm drop'))"); err == nil {
+		_, err = conn.Exec(ctx, "drop database if exists "+quote(a.names.Database)+" with (force)")
+	}
 	return translate(err)
 }
 

@@ -339,14 +339,13 @@ func TestHalfDroppedDatabase(t *testing.T) {
 	}
 }
 
-// A database that goes away while HasSchema connects to it counts as none: a killed program's DROP DATABASE goes on. A
-// renaming has the same lock.
-func TestVanishingDatabase(t *testing.T) {
-	t.Parallel()
-	w, ctx := newWorld(t), t.Context()
-	w.owner.Close()
-	w.pool.Close()
-	w.db.Close()
+// A killed program's DROP DATABASE goes on: the next administrator waits for its end and finds no database. It is not
+// parallel: all administrators share the locks.
+func TestDropOutlivesProgram(t *testing.T) {
+	f, ctx := newFaulty(t), t.Context()
+	f.owner.Close()
+	f.pool.Close()
+	f.db.Close()
 	conn, err := pgx.Connect(ctx, pgtest.URL("postgres"))
 	if err != nil {
 		t.Fatal(err)
@@ -358,25 +357,37 @@ func TestVanishingDatabase(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	name, gone := pgx.Identifier{w.database}.Sanitize(), pgx.Identifier{w.database + "_gone"}.Sanitize()
-	exec("begin")
-	exec("alter database " + name + " rename to " + gone)
-	there, failed := make(chan bool, 1), make(chan error, 1)
-	go func() {
-		is, err := w.admin.HasSchema(ctx)
-		there <- is
-		failed <- err
-	}()
-	for waiting := 0; waiting == 0; {
-		err := conn.QueryRow(ctx, "select count(*) from pg_locks l join pg_database d on d.oid = l.objid "+
-			"where l.classid = 'pg_database'::regclass and not l.granted and d.datname = $1", w.database+"_gone").Scan(&waiting)
-		if err != nil {
-			t.Fatal(err)
+	waits := func(programs int) {
+		t.Helper()
+		for waiting := 0; waiting < programs; {
+			err := conn.QueryRow(ctx, "select count(*) from pg_locks l left join pg_database d on d.oid = l.objid "+
+				"where not l.granted and (d.datname = $1 or l.locktype = 'advisory' and l.database = "+
+				"(select oid from pg_database where datname = current_database()))", f.database+"_other").Scan(&waiting)
+			if err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
-	exec("commit")
-	if is, err := <-there, <-failed; is || err != nil {
-		t.Errorf("exists: %t, %v", is, err)
+	done := make(chan error, 2)
+	exec("begin")
+	exec("alter database " + quoted(f.database) + " rename to " + quoted(f.database+"_other")) // delays the drop
+	killed := repo.NewAdmin("postgres://postgres@127.0.0.1:"+f.Port()+"/postgres?sslmode=disable", names(f.database))
+	go func() { done <- killed.Alone(ctx, func() error { return killed.DropDatabase(ctx) }) }()
+	waits(1)
+	f.Refuse(true) // a killed program cancels nothing
+	f.CutAll()
+	if err := <-done; err == nil {
+		t.Error("the connection of the drop was not cut")
 	}
-	exec("alter database " + gone + " rename to " + name)
+	there, next := true, repo.NewAdmin(pgtest.URL("postgres"), names(f.database))
+	go func() {
+		done <- next.Alone(ctx, func() (err error) { there, err = next.HasSchema(ctx); return err })
+	}()
+	waits(2)
+	exec("rollback")
+	if err := <-done; there || err != nil {
+		t.Errorf("exists: %t, %v", there, err)
+	}
 }
+
+func quoted(name string) string { return pgx.Identifier{name}.Sanitize() }

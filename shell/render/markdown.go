@@ -66,7 +66,8 @@ func (p painter) markdownCell(cell any) string {
 	return markdownEscapes.Replace(p.text(cell))
 }
 
-// escapeAllButSpans is Escape without the visible signs that span digits. Names may have them.
+// escapeAllButSpans is Escape without the visible signs that span digits, which names may have. A screen does not show
+// them, since terminals differ in their width.
 func escapeAllButSpans(text string) string {
 	isSpan := func(r rune) bool { return unicode.Is(unicode.Prepended_Concatenation_Mark, r) }
 	var b strings.Builder
