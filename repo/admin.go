@@ -251,8 +251,8 @@ func (a *Admin) hasDatabase(ctx context.Context) (there bool, err error) {
 	return there, translate(err)
 }
 
-// Alone excludes other administrators while do runs. A killed one's DROP DATABASE goes on in the server: Alone waits for
-// its end too.
+// Alone excludes other administrators while do runs. It also waits for the DROP DATABASE of a killed one, which goes on
+// in the server.
 func (a *Admin) Alone(ctx context.Context, do func() error) error {
 	conn, err := a.connect(ctx, "")
 	if err != nil {
