@@ -74,6 +74,11 @@ func outputPages(t *testing.T) {
 		d = sit(t, deskConfig{login: "sales1", beside: d, env: []string{"PAGER=" + pager}})
 		d.run("customer list", "30 rows")
 	}
+	// less shows UTF-8 without a LANG too.
+	for own, want := range map[string]string{"LC_ALL=C": "utf-8: │", "LESSCHARSET=latin1": "latin1: │"} {
+		d = sit(t, deskConfig{login: "sales1", beside: d, env: []string{own, `PAGER=sed "s/^/$LESSCHARSET: /"`}})
+		d.run("customer list", want)
+	}
 	// The pager gets Ctrl-C; the shell continues.
 	d = sit(t, deskConfig{login: "sales1", beside: d, env: []string{"PAGER=cat >/dev/null; echo PAGING; sleep 60"}})
 	d.send("customer list\r")

@@ -34,14 +34,23 @@ func NewPager(out *os.File, height func() int) *Pager {
 	return &Pager{Command: strings.TrimSpace(command), Height: height, Out: out}
 }
 
+// program returns the program that shows a text. less is told that it is UTF-8, as it shows bytes where no LANG says so.
+func (p *Pager) program() *exec.Cmd {
+	cmd := exec.Command("/bin/sh", "-c", p.Command)
+	cmd.Env = line.OutsideEnvironment()
+	if _, set := os.LookupEnv("LESSCHARSET"); !set {
+		cmd.Env = append(cmd.Env, "LESSCHARSET=utf-8")
+	}
+	cmd.Stdout, cmd.Stderr = p.Out, os.Stderr
+	return cmd
+}
+
 // stream passes the output of write to the pager, or to w if there is none.
 func (p *Pager) stream(w io.Writer, write func(io.Writer) error) error {
 	if p == nil || p.Command == "" {
 		return write(w)
 	}
-	cmd := exec.Command("/bin/sh", "-c", p.Command)
-	cmd.Env = line.OutsideEnvironment()
-	cmd.Stdout, cmd.Stderr = p.Out, os.Stderr
+	cmd := p.program()
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return write(w)
@@ -65,9 +74,8 @@ func (p *Pager) page(w io.Writer, text []byte) error {
 		_, err := w.Write(text)
 		return err
 	}
-	cmd := exec.Command("/bin/sh", "-c", p.Command)
-	cmd.Env = line.OutsideEnvironment()
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(text), p.Out, os.Stderr
+	cmd := p.program()
+	cmd.Stdin = bytes.NewReader(text)
 	err := cmd.Run() // Ctrl-C is for the pager
 	var exit *exec.ExitError
 	if err == nil || errors.As(err, &exit) && exit.ExitCode() != 127 && exit.ExitCode() != 126 {
