@@ -140,7 +140,8 @@ func TestOnlyEventsAreCanceled(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	got := read[string](w, `select string_agg(c.relname, ' ') from pg_attribute a join pg_class c on c.oid = a.attrelid
-		where a.attname = 'canceled_at' and exists (select from pg_trigger t where t.tgrelid = c.oid and t.tgname = 'a_guard')`)
+		where a.attname = 'canceled_at'
+			and exists (select from pg_trigger t where t.tgrelid = c.oid and t.tgname = 'a_guard')`)
 	if got != "event" {
 		t.Errorf("%s can be canceled, want event alone", got)
 	}

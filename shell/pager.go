@@ -34,7 +34,8 @@ func NewPager(out *os.File, height func() int) *Pager {
 	return &Pager{Command: strings.TrimSpace(command), Height: height, Out: out}
 }
 
-// program returns the program that shows a text. less is told that it is UTF-8, as it shows bytes where no LANG says so.
+// program returns the program that shows a text. less is told that the text is UTF-8: where no LANG is set, it would
+// show bytes.
 func (p *Pager) program() *exec.Cmd {
 	cmd := exec.Command("/bin/sh", "-c", p.Command)
 	cmd.Env = line.OutsideEnvironment()
