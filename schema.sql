@@ -482,6 +482,22 @@ create table recovery_code (
 	primary key (collaborator_id, code_hash)
 );
 
+-- What identify() must know of an account, in one row. stand() below copies it from the four tables above, in the same
+-- transaction in which they change.
+create table standing (
+	collaborator_id bigint primary key references collaborator on delete cascade,
+	role         text not null,
+	deleted      boolean not null,
+	password_at  timestamptz, -- credential.changed_at; null: no password
+	must_change  boolean not null default false,
+	factor_at    timestamptz, -- second_factor.created_at; null: none
+	mfa_required boolean not null,
+	-- what the collaborator must do before anything else: 'password', choose a new one; 'mfa', enrol a second factor;
+	-- null, nothing
+	must_first   text generated always as
+		(case when must_change then 'password' when mfa_required and factor_at is null then 'mfa' end) stored
+);
+
 -- A session lasts until ends_at. Its random key signs the access tokens; the two blocks that HMAC derives
 -- from the key are stored (RFC 2104: key xor ipad, key xor opad).
 create table session (
@@ -639,15 +655,37 @@ begin
 	return one;
 end $$;
 
--- Returns what a collaborator must do before anything else: 'password', choose a new one; 'mfa', enrol a second factor;
--- null, nothing.
-create function must_first(of_collaborator bigint, of_role text) returns text
-language sql stable
-return case
-	when (select k.must_change from credential k where k.collaborator_id = of_collaborator) then 'password'
-	when (select r.mfa_required from role r where r.name = of_role)
-		and not exists (select from second_factor f where f.collaborator_id = of_collaborator) then 'mfa'
-end;
+-- Keeps standing as the tables are from which it is copied. Each of them sets its own columns only, so concurrent
+-- changes of two of them do not overwrite each other. The lock of the role's row makes a change of the account and one of
+-- the role wait for each other.
+create function stand() returns trigger
+language plpgsql security definer set search_path = :"schema", pg_temp as $$
+begin
+	case tg_table_name
+	when 'collaborator' then
+		insert into standing (collaborator_id, role, deleted, mfa_required)
+		select new.id, r.name, new.deleted_at is not null, r.mfa_required
+		from role r where r.name = new.role for share
+		on conflict (collaborator_id) do update
+		set role = excluded.role, deleted = excluded.deleted, mfa_required = excluded.mfa_required;
+	when 'role' then
+		update standing s set mfa_required = new.mfa_required where s.role = new.name;
+	when 'credential' then
+		update standing s set password_at = new.changed_at, must_change = coalesce(new.must_change, false)
+		where s.collaborator_id = coalesce(new.collaborator_id, old.collaborator_id);
+	when 'second_factor' then
+		update standing s set factor_at = new.created_at
+		where s.collaborator_id = coalesce(new.collaborator_id, old.collaborator_id);
+	end case;
+	return null;
+end $$;
+create trigger e_stand after insert or update of role, deleted_at on collaborator for each row
+	execute function stand();
+create trigger e_stand after update of mfa_required on role for each row execute function stand();
+create trigger e_stand after insert or delete or update of changed_at, must_change on credential for each row
+	execute function stand();
+create trigger e_stand after insert or delete or update of created_at on second_factor for each row
+	execute function stand();
 
 -- The identity of the caller, from the token, and their reach with the actions that were asked for: 0 means every row;
 -- the caller's own id, the rows that they own; null, no row.
@@ -665,42 +703,40 @@ create type identity as (id bigint, role text, session_id bigint, seeding boolea
 -- transaction outlives neither its token nor a revocation. The function is parallel unsafe, since its exception block
 -- is a subtransaction (PostgreSQL manual, 15.4 Parallel Safety).
 --
--- Every statement calls this function, so it is one query with a cached plan. Its conditions have forms for which the
--- planner needs no statistics: each table is looked up by its key. The planner inlines its callers below.
+-- Every statement calls this function, so it is one query with a cached plan. Starting a query costs more than running
+-- it, and grows with its tables and operators; so it reads few tables, and bytes rather than letters, which UTF-8 makes
+-- count. Its conditions have forms for which the planner needs no statistics: each table is looked up by its key. The
+-- planner inlines its callers below.
 create function identify(strict boolean, limited_too boolean, actions text[]) returns identity
 language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
 declare
 	token    text := current_setting('crm.token', true);
-	signed   text := left(token, -44); -- header.claims
+	whole    bytea := convert_to(token, 'UTF8');
+	signed   bytea := substr(whole, 1, greatest(length(whole) - 44, 0)); -- header.claims
 	claims   jsonb;
 	who      identity;
 begin
-	if length(token) <= 1024 and left(token, 37) = 'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.'
+	if length(whole) <= 1024 and starts_with(token, 'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.')
 		and current_setting('transaction_isolation') = 'read committed' then
 		begin
-			claims := convert_from(decode(rpad(translate(substr(signed, 38), '-_', '+/'),
-				(length(signed) - 34) / 4 * 4, '='), 'base64'), 'UTF8');
-			select c.id, c.role, i.id, i.seeding, (select case p.scope when 'all' then 0 else c.id end
-				from permission p where p.role = c.role and p.action = actions[1]) into who
-			from session i join collaborator c on c.id = i.collaborator_id
-				left join credential k on k.collaborator_id = c.id
+			claims := convert_from(decode(translate(convert_from(substr(signed, 38), 'UTF8'), '-_', '+/')
+				|| repeat('=', (37 - length(signed)) & 3), 'base64'), 'UTF8');
+			select c.collaborator_id, c.role, i.id, i.seeding, (select case p.scope when 'all' then 0
+				else c.collaborator_id end from permission p where p.role = c.role and p.action = actions[1]) into who
+			from session i cross join lateral (
+				select s.* from standing s where s.collaborator_id = i.collaborator_id offset 0) c
 			where i.id = (claims->>'sid')::bigint and claims->>'sub' = i.collaborator_id::text
 				and to_timestamp((claims->>'exp')::bigint) > clock_timestamp()
 				and to_timestamp((claims->>'iat')::bigint - 60) <= clock_timestamp()
 				and coalesce(to_timestamp((claims->>'nbf')::bigint - 60) <= clock_timestamp(), true)
-				and sha256(convert_to(right(token, 44), 'UTF8')) = sha256(convert_to('.' || translate(encode(
-					sha256(i.outer_key || sha256(i.inner_key || convert_to(signed, 'UTF8'))), 'base64'), '+/=', '-_'),
-						'UTF8'))
+				and sha256(substr(whole, length(signed) + 1)) = sha256(convert_to('.' || translate(encode(
+					sha256(i.outer_key || sha256(i.inner_key || signed)), 'base64'), '+/=', '-_'), 'UTF8'))
 				and least(i.ends_at, (select u.at from session_use u where u.session_id = i.id) + i.idle)
 					> clock_timestamp()
 				and i.id is distinct from (select e.session_id from session_end e where e.session_id >= i.id
 					order by e.session_id limit 1)
-				and i.factor_at is not distinct from (select f.created_at from second_factor f
-					where f.collaborator_id = i.collaborator_id)
-				and num_nonnulls(c.deleted_at) = 0 and i.password_at is not distinct from k.changed_at
-				-- the same conditions as in must_first()
-				and (limited_too or i.seeding or k.must_change is not true and (i.factor_at is not null
-					or not (select r.mfa_required from role r where r.name = c.role)));
+				and i.password_at is not distinct from c.password_at and i.factor_at is not distinct from c.factor_at
+				and not c.deleted and (c.must_first is null or i.seeding or limited_too);
 		exception when data_exception then
 			null; -- claims that are not base64, UTF-8, JSON or numbers
 		end;
@@ -804,10 +840,10 @@ begin
 	return who;
 end $$;
 
--- Returns must_first() for the caller.
+-- Returns must_first of the caller's standing.
 create function my_duty() returns text
 language sql stable security definer set search_path = :"schema", pg_temp as $$
-	select must_first(c.id, c.role) from collaborator c where c.id = (select (me(true)).id)
+	select s.must_first from standing s where s.collaborator_id = (select (me(true)).id)
 $$;
 
 -- Returns the permissions of the caller's role. The program uses them for help, completion and early refusals.

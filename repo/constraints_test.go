@@ -19,7 +19,7 @@ var functionsOnly = []string{
 	"audit", "audit_link", "audit_unlinked", "credential", "permission", "recovery_code", "request", "role",
 	"sealing_key",
 	"second_factor", "secret", "session", "session_end", "session_use", "setting", "sign_in_attempt", "sign_in_count",
-	"sign_in_success",
+	"sign_in_success", "standing",
 }
 
 // unbreakable are the other constraints without an error for users, each with the reason.

@@ -160,7 +160,6 @@ select crm.redeem('x', '')
 select crm.end_sessions(1, null)
 select crm.forgive(1)
 select crm.in_charge(1, 'user.reset')
-select crm.must_first(1, 'sales')
 select crm.caller(true)
 select crm.note('user', 1, 'update', null)
 select crm.audit_digests('customer', '{}')
@@ -171,6 +170,8 @@ select * from crm.audit_unlinked
 insert into crm.audit_unlinked values (1)
 select * from crm.second_factor
 select * from crm.recovery_code
+select * from crm.standing
+update crm.standing set role = 'admin', must_change = false
 select * from crm.session_use
 select * from crm.session_end
 insert into crm.session_end values (1)

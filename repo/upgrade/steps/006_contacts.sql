@@ -240,3 +240,22 @@ create unique index audit_undoes_key on audit (undoes) where undoes is not null;
 
 insert into secret select 'judgement',
 	sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()));
+
+-- What identify() must know of an account, in one row.
+
+create table standing (
+	collaborator_id bigint primary key references collaborator on delete cascade,
+	role         text not null,
+	deleted      boolean not null,
+	password_at  timestamptz,
+	must_change  boolean not null default false,
+	factor_at    timestamptz,
+	mfa_required boolean not null,
+	must_first   text generated always as
+		(case when must_change then 'password' when mfa_required and factor_at is null then 'mfa' end) stored
+);
+insert into standing (collaborator_id, role, deleted, password_at, must_change, factor_at, mfa_required)
+select c.id, c.role, c.deleted_at is not null, k.changed_at, coalesce(k.must_change, false), f.created_at,
+	r.mfa_required
+from collaborator c join role r on r.name = c.role left join credential k on k.collaborator_id = c.id
+	left join second_factor f on f.collaborator_id = c.id;
