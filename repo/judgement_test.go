@@ -41,18 +41,20 @@ func TestKeptJudgement(t *testing.T) {
 		return value
 	}
 	sales, admin := kept("sales1"), kept("admin")
-	if len(sales) < 65 || len(admin) < 65 {
+	if len(sales) < 81 || len(admin) < 81 {
 		t.Fatalf("kept %q and %q", sales, admin)
 	}
 	forged := fmt.Sprintf("(%d,admin,1,f,0)", w.ids["admin"])
 	for _, value := range []string{
-		admin, sales, admin[:64] + sales[64:], sales[:64] + admin[64:], admin[:64] + forged,
-		strings.Repeat("0", 64) + forged, "", forged, admin + "\n" + forged,
+		admin, sales, admin[:80] + sales[80:], sales[:80] + admin[80:], admin[:80] + forged,
+		strings.Repeat("0", 80) + forged, "", forged, admin + "\n" + forged,
 	} {
 		for _, token := range []string{w.token("support1"), "", "a.b.c"} {
 			set("crm.token", token)
-			set(slot, value)
-			id, reach := judged(again)
+			// As if it had been kept in this very statement.
+			id, reach := judged(`select (rejudged('customer.add')).id, (rejudged('customer.add')).reach
+				from (select set_config($1, encode(timestamptz_send(statement_timestamp()), 'hex') || $2, true)
+				offset 0) kept`, slot, value[min(len(value), 16):])
 			if token == "" || token == "a.b.c" {
 				if id != nil || reach != nil {
 					t.Errorf("%q makes a stranger %d", value, *id)
@@ -65,7 +67,8 @@ func TestKeptJudgement(t *testing.T) {
 	set("crm.token", "")
 	// In one statement: the judgement of one token, then the other token.
 	id, _ := judged(`select (select (rejudged('customer.add')).id where set_config('crm.token', $2, true) = $2
-			and (select (rejudged('customer.add')).id where set_config('crm.token', $1, true) = $1) is not null),
+			and (select (rejudged('customer.add')).id + (rejudged('customer.add')).id + (rejudged('customer.add')).id
+				where set_config('crm.token', $1, true) = $1) is not null),
 		null::bigint`, w.token("admin"), w.token("sales1"))
 	if id == nil || *id != w.ids["sales1"] {
 		t.Errorf("the second token is %v", id)
