@@ -815,9 +815,9 @@ $$;
 -- share a judgement for up to a second by the wall clock, while the snapshot is the same: what another transaction
 -- commits, such as the end of the session, counts at once. It is kept in a setting, behind the statement's time, with a
 -- MAC over all that it holds for, and only the owner reads the key. A row is not accepted on that alone: its policy
--- compares its session with a judgement that the statement has made itself. All parts of the message but the last have a
--- fixed length. For the first row only the time is kept: most statements have one row, and a MAC takes half as long as a
--- judgement.
+-- compares its session with a judgement that the statement has made itself. All parts of the message but the last have
+-- a fixed length. For the first row only the time is kept: most statements have one row, and a MAC takes half as long
+-- as a judgement.
 create function rejudged(action text) returns identity
 language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -832,7 +832,8 @@ begin
 		key := (select s.value from secret s where s.name = 'judgement');
 		message := key || timestamptz_send(statement_timestamp())
 			|| timestamptz_send(date_trunc('second', clock_timestamp()))
-			|| sha256(convert_to(concat_ws(' ', action, pg_current_snapshot(), pg_current_xact_id_if_assigned()), 'UTF8'))
+			|| sha256(convert_to(concat_ws(' ', action, pg_current_snapshot(), pg_current_xact_id_if_assigned()),
+				'UTF8'))
 			|| sha256(convert_to(coalesce(current_setting('crm.token', true), ''), 'UTF8'));
 		if length(kept) > 80 and sha256(convert_to(substr(kept, 17, 64), 'UTF8')) = sha256(convert_to(encode(
 			sha256(key || sha256(message || convert_to(substr(kept, 81), 'UTF8'))), 'hex'), 'UTF8')) then
@@ -2557,8 +2558,8 @@ begin
 		and trail_noun(c.oid) is not null order by c.relname
 	loop
 		select format('jsonb_build_object(%s)', string_agg(format('%1$L, r.%1$I', a.attname), ', ' order by a.attname)),
-			format('array_remove(array[%s], null)', string_agg(format('case when was.%1$I is not distinct from now.%1$I '
-				|| 'then %1$L end', a.attname), ', ' order by a.attname)) into kept, same
+			format('array_remove(array[%s], null)', string_agg(format('case when was.%1$I is not distinct from '
+				|| 'now.%1$I then %1$L end', a.attname), ', ' order by a.attname)) into kept, same
 		from pg_attribute a
 		where a.attrelid = tab and a.attnum > 0 and not a.attisdropped
 			and a.attname <> all ('{id,created_at,updated_at,changed_in,fictional}'::name[] || token_columns(tab));
@@ -2644,9 +2645,9 @@ return case
 	when value like '%sha256:%' and value ~ '^(\\x01([0-9a-f]{2})+ )?sha256:[0-9a-f]{64}$' then right(value, 71)
 	else value end;
 
--- Returns values of the trail in the form that the chain covers: with digests in place of sealed values. An empty object
--- of a customer is null, as in the first release. Not one expression with all sealed columns of all nouns: PostgreSQL
--- prepares that for each statement, which took a third of the time of adding a record.
+-- Returns values of the trail in the form that the chain covers: with digests in place of sealed values. An empty
+-- object of a customer is null, as in the first release. It is not one expression with all sealed columns of all nouns:
+-- PostgreSQL prepares that for each statement, which took a third of the time of adding a record.
 create function audit_digests(of_entity text, kept jsonb) returns jsonb
 language plpgsql stable strict parallel safe set search_path = :"schema", pg_temp as $$
 declare
