@@ -656,8 +656,8 @@ begin
 end $$;
 
 -- Keeps standing as the tables are from which it is copied. Each of them sets its own columns only, so concurrent
--- changes of two of them do not overwrite each other. The lock of the role's row makes a change of the account and one of
--- the role wait for each other.
+-- changes of two of them do not overwrite each other. The lock of the role's row makes a change of the account and one
+-- of the role wait for each other.
 create function stand() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp as $$
 begin
