@@ -3302,9 +3302,10 @@ begin
 end $$;
 
 -- Erases the personal data of a customer. In all its records every sealed column becomes null or, if it may not be
--- null, its value in erased ({"customer.full_name": "\x01…"}). In the trail, digests replace sealed values. The
--- customer's tags are deleted, last, for these entries name no caller; they are not sealed, so the trail keeps their
--- words. Contracts, events and amounts stay. It returns the number of changed entries.
+-- null, its value in erased ({"customer.full_name": "\x01…"}). In the trail, digests replace sealed values. Its
+-- follow-ups, which have no text any more, are done. The customer's tags are deleted, last, for these entries name no
+-- caller; they are not sealed, so the trail keeps their words. Contracts, events and amounts stay. It returns the
+-- number of changed entries.
 create function erase_customer(of_customer bigint, erased jsonb) returns bigint
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -3333,7 +3334,9 @@ begin
 				else format('%I = null', s) end as change
 				from unnest(sealed_columns(kind.tab)) s join pg_attribute a on a.attrelid = kind.tab and a.attname = s
 				union all select format('%I = ''{}''', t) from unnest(token_columns(kind.tab)) t
-				union all select 'external_id = null' where kind.tab in ('customer'::regclass, 'contact'::regclass)) e)
+				union all select 'external_id = null' where kind.tab in ('customer'::regclass, 'contact'::regclass)
+				union all select 'done_at = case when due is null then done_at else coalesce(done_at, now()) end'
+					where kind.tab = 'note'::regclass) e)
 		using caller.session_id, kind.ids, erased;
 	end loop;
 	update audit a set before = audit_digests(a.entity, a.before), after = audit_digests(a.entity, a.after)

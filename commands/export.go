@@ -96,12 +96,12 @@ func (in Input) destination(s *Session, c Command, programs [][]string) (Destina
 		d.File = cmp.Or(d.File, Value[string](in, "file"))
 	}
 	format := Value[string](in, "format")
-	if d.Excel && format == "" {
-		format = "csv"
-	}
 	format = cmp.Or(format, formatOf(d.File))
 	if programs == nil {
 		format = cmp.Or(format, formatOf(s.File))
+	}
+	if d.Excel && format == "" {
+		format = "csv"
 	}
 	if c.exports && slices.Contains(forPeople, format) {
 		return d, usageHint("end it in "+extensions(c.Noun())+", or add --format",

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"crm/repo"
+	"crm/security/finding"
 )
 
 // This file searches records of all nouns, for the command find and for completion.
@@ -94,9 +95,18 @@ func chosen[T any](found []repo.Found[T], err error, choice func(T) Choice) ([]C
 	return all, err
 }
 
+// searchCustomers also shows the contact by whom a customer was found.
 func searchCustomers(ctx context.Context, s *Session, text string) ([]Choice, error) {
 	found, err := s.DB.FindCustomers(ctx, text, mostFound)
-	return chosen(found, err, customerChoice)
+	return chosen(found, err, func(c repo.Customer) Choice {
+		choice := customerChoice(c)
+		if at := slices.IndexFunc(c.ContactNames, func(name string) bool {
+			return finding.Score(text, name) >= finding.MatchStart
+		}); at >= 0 && finding.Score(text, choice.Help) < finding.MatchStart {
+			choice.Help += ", " + c.ContactNames[at]
+		}
+		return choice
+	})
 }
 
 func searchContacts(ctx context.Context, s *Session, text string) ([]Choice, error) {

@@ -1,107 +1,16 @@
 package commands
 
 import (
-	"encoding/csv"
-	"errors"
 	"fmt"
-	"os"
 	"reflect"
 	"slices"
 	"strings"
 	"time"
 
-	"crm/commands/intake"
 	"crm/repo"
 )
 
-// This file reports the result of an import, and writes the refused rows to a file.
-
-// rejects are refused rows. They are written to a file beside the imported one at once, so memory does not grow with
-// them.
-type rejects struct {
-	file   string                   // that is imported
-	raw    bool                     // as the import reads it
-	plain  func(cell string) string // what the import reads
-	header []string
-	count  int
-	lines  []string // the first ones, for the screen
-
-	to     *NewFile
-	writer *csv.Writer
-}
-
-// name returns the name of the file of refused rows.
-func (r *rejects) name() string { return r.file + ".rejected.csv" }
-
-// add adds a row and the reasons.
-func (r *rejects) add(row intake.Row, unit, why string) (err error) {
-	if r.count++; r.count <= mostReported {
-		r.lines = append(r.lines, fmt.Sprintf("%s %d: %s", unit, row.Line, why))
-	}
-	if r.to == nil {
-		r.to, err = CreateNew(r.name())
-		if err != nil {
-			return r.unwritten(err)
-		}
-		r.writer = csv.NewWriter(r.to)
-		if err := r.write(append(append([]string{}, r.header...), "reason")); err != nil {
-			return r.unwritten(err)
-		}
-	}
-	var cells []string
-	for _, c := range row.Cells {
-		cells = append(cells, r.plain(c))
-	}
-	for len(cells) < len(r.header) { // a short row, so that the reason is under its header
-		cells = append(cells, "")
-	}
-	return r.unwritten(r.write(append(cells, why)))
-}
-
-// write writes a record. A cell that a spreadsheet would evaluate gets an apostrophe, which an import removes, unless
-// the import reads cells as they are.
-func (r *rejects) write(cells []string) error {
-	for i, c := range cells {
-		if !r.raw {
-			cells[i] = Inert(c)
-		}
-	}
-	return r.writer.Write(cells)
-}
-
-func (r *rejects) unwritten(err error) error {
-	if err == nil {
-		return nil
-	}
-	var path *os.PathError
-	if errors.As(err, &path) {
-		err = path.Err
-	}
-	return &worded{
-		fmt.Sprintf("the refused rows cannot be written to %s: %v: nothing was imported", r.name(), err), "",
-		ErrOutput,
-	}
-}
-
-// keep makes the file appear.
-func (r *rejects) keep() error {
-	if r.to == nil {
-		return nil
-	}
-	r.writer.Flush()
-	err := errors.Join(r.writer.Error(), r.to.Sync())
-	if err == nil {
-		err = r.to.Appear(r.name())
-	}
-	return r.unwritten(err)
-}
-
-// drop removes the file unless it is kept.
-func (r *rejects) drop() {
-	if r.to != nil {
-		r.to.Drop()
-	}
-}
+// This file reports the result of an import.
 
 // report returns a line for each refused row, up to mostReported.
 func (i *importing) report() []string {
@@ -239,6 +148,10 @@ func (i *importing) warnings() (lines []string) {
 		lines = append(lines, fmt.Sprintf("only the first table is imported: %s outside of it, from line %d on",
 			isAre(int64(out.Count), "line"), out.First))
 	}
+	if i.idUnused() {
+		lines = append(lines, fmt.Sprintf("the IDs in the file are not used: --key id changes the %ss that are there",
+			i.noun))
+	}
 	if unused := i.notImported(); unused != nil {
 		lines = append(lines, "not imported: "+some(unused))
 	}
@@ -269,6 +182,12 @@ func (i *importing) notImported() (headers []string) {
 		headers = append(headers, header)
 	}
 	return append(headers, i.unreadCards()...)
+}
+
+// idUnused reports whether the file has IDs and records were added without regard to them.
+func (i *importing) idUnused() bool {
+	at := slices.Index(i.names, "id")
+	return i.key == "" && i.added > 0 && at >= 0 && i.filled[at]
 }
 
 // some lists a few of many words.

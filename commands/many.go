@@ -251,6 +251,9 @@ func (m many) change(ctx context.Context, s *Session, in Input, b bulk) (Output,
 	if len(b.changes) == 0 {
 		out := m.answer(b, repo.Changed{})
 		out.Message = fmt.Sprintf("no %s changes", m.noun) + inBrackets(m.already(b))
+		if b.same == 0 {
+			out.Message = fmt.Sprintf("no %s fits: nothing changed", m.noun)
+		}
 		return out, nil
 	}
 	how, err := m.ask(ctx, s, in, b)

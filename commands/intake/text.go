@@ -123,7 +123,7 @@ func endOf(lines *bufio.Scanner, last int) error {
 
 // malformed returns the error of a row for users. last is the line where the row before it ends.
 func malformed(err error, lead, last int) error {
-	const hint = `a quote inside a value is written twice, as in "the ""Bouzin"" lot"`
+	const hint = `a quote inside a value is written twice, and the value in quotes: "the ""Bouzin"" lot"`
 	var p *csv.ParseError
 	switch {
 	case errors.Is(err, io.EOF):
