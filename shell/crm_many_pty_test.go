@@ -65,7 +65,7 @@ func manyUpdates(t *testing.T) {
 	if n := d.number(pending); n != count {
 		t.Errorf("after undo %d contracts are pending, want %d", n, count)
 	}
-	d.run(`contract update --where "status = pending and total_amount < 0" --status canceled`, "no contract changes")
+	d.run(`contract update --where "status = pending and total_amount < 0" --status canceled`, "no contract fits")
 }
 
 func manyDuplicates(t *testing.T) {
