@@ -22,6 +22,9 @@ type Completion struct {
 	Hint    string   // explains the expected value while the word is empty
 	bare    bool     // choices are not quoted, because the value is an answer and no word of a line
 	base    string   // the part of Word that stays: the values before a comma
+	// reports whether a value of several parts is complete, so that its quote closes; nil: every value is
+	isWhole func(value string) bool
+	quote   rune // the quote in which a value that is not whole stays: the typed one
 }
 
 // Complete completes a line; before is the text up to the cursor. It offers only commands that the session may run.
@@ -231,6 +234,11 @@ func (a *analysis) value(k Kind, start int, word, hint string) Completion {
 	if k.Clauses != nil {
 		base, next := k.Clauses(a.session, word)
 		c.base = base
+		c.isWhole = func(value string) bool { _, err := k.Parse(a.session, value); return err == nil }
+		c.quote = '"'
+		if strings.HasPrefix(a.before[start:], "'") {
+			c.quote = '\''
+		}
 		c.Choices = c.Rank(next)
 	}
 	return c

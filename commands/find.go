@@ -95,14 +95,13 @@ func chosen[T any](found []repo.Found[T], err error, choice func(T) Choice) ([]C
 	return all, err
 }
 
-// searchCustomers also shows the contact by whom a customer was found.
+// searchCustomers shows a contact too, if the text names the contact and not the customer.
 func searchCustomers(ctx context.Context, s *Session, text string) ([]Choice, error) {
 	found, err := s.DB.FindCustomers(ctx, text, mostFound)
+	names := func(name string) bool { return finding.Score(text, name) >= finding.MatchStart }
 	return chosen(found, err, func(c repo.Customer) Choice {
 		choice := customerChoice(c)
-		if at := slices.IndexFunc(c.ContactNames, func(name string) bool {
-			return finding.Score(text, name) >= finding.MatchStart
-		}); at >= 0 && finding.Score(text, choice.Help) < finding.MatchStart {
+		if at := slices.IndexFunc(c.ContactNames, names); at >= 0 && !names(choice.Help) {
 			choice.Help += ", " + c.ContactNames[at]
 		}
 		return choice

@@ -4,7 +4,10 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
+	"slices"
 
 	"crm/commands/intake"
 )
@@ -33,10 +36,7 @@ func (r *rejects) add(row intake.Row, unit, why string) (err error) {
 	if r.count++; r.count <= mostReported {
 		r.lines = append(r.lines, fmt.Sprintf("%s %d: %s", unit, row.Line, why))
 	}
-	columns := len(r.header)
-	if columns > 0 && r.header[columns-1] == reasonHeader { // of the import before: the new one is in its place
-		columns--
-	}
+	header := r.withoutReason(r.header)
 	if r.to == nil {
 		if r.isForeign() {
 			return &worded{
@@ -49,17 +49,15 @@ func (r *rejects) add(row intake.Row, unit, why string) (err error) {
 			return r.unwritten(err)
 		}
 		r.writer = csv.NewWriter(r.to)
-		if err := r.write(append(append([]string{}, r.header[:columns]...), reasonHeader)); err != nil {
+		if err := r.write(append(slices.Clone(header), reasonHeader)); err != nil {
 			return r.unwritten(err)
 		}
 	}
 	var cells []string
-	for at, c := range row.Cells {
-		if at != columns || columns == len(r.header) {
-			cells = append(cells, r.plain(c))
-		}
+	for _, c := range r.withoutReason(row.Cells) {
+		cells = append(cells, r.plain(c))
 	}
-	for len(cells) < columns { // a short row, so that the reason is under its header
+	for len(cells) < len(header) { // a short row, so that the reason is under its header
 		cells = append(cells, "")
 	}
 	return r.unwritten(r.write(append(cells, why)))
@@ -68,14 +66,31 @@ func (r *rejects) add(row intake.Row, unit, why string) (err error) {
 // reasonHeader is the last header of a file of refused rows.
 const reasonHeader = "reason"
 
-// isForeign reports whether a file with the name is there that is no file of refused rows.
+// withoutReason returns the cells of a row without the reason of an earlier import, whose refused rows are imported
+// again.
+func (r *rejects) withoutReason(cells []string) []string {
+	last := len(r.header) - 1
+	if last < 0 || r.header[last] != reasonHeader || len(cells) <= last {
+		return cells
+	}
+	return slices.Delete(slices.Clone(cells), last, last+1)
+}
+
+// isForeign reports whether a file with the name is there that is no file of refused rows, or none that can be read.
 func (r *rejects) isForeign() bool {
-	there, err := os.Open(r.name())
-	if err != nil {
+	info, err := os.Stat(r.name())
+	if errors.Is(err, fs.ErrNotExist) {
 		return false
 	}
+	if err != nil || !info.Mode().IsRegular() { // opening a named pipe would wait
+		return true
+	}
+	there, err := os.Open(r.name())
+	if err != nil {
+		return true
+	}
 	defer there.Close()
-	header, err := csv.NewReader(there).Read()
+	header, err := csv.NewReader(io.LimitReader(there, 1<<20)).Read()
 	return err != nil || header[len(header)-1] != reasonHeader
 }
 

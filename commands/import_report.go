@@ -149,7 +149,7 @@ func (i *importing) warnings() (lines []string) {
 			isAre(int64(out.Count), "line"), out.First))
 	}
 	if i.idUnused() {
-		lines = append(lines, fmt.Sprintf("the IDs in the file are not used: --key id changes the %ss that are there",
+		lines = append(lines, fmt.Sprintf(`"id" is not imported: --key id would change the %ss here with these IDs`,
 			i.noun))
 	}
 	if unused := i.notImported(); unused != nil {

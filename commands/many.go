@@ -250,9 +250,9 @@ func toShow(s *Session, v any) string {
 func (m many) change(ctx context.Context, s *Session, in Input, b bulk) (Output, error) {
 	if len(b.changes) == 0 {
 		out := m.answer(b, repo.Changed{})
-		out.Message = fmt.Sprintf("no %s changes", m.noun) + inBrackets(m.already(b))
-		if b.same == 0 {
-			out.Message = fmt.Sprintf("no %s fits: nothing changed", m.noun)
+		out.Message = fmt.Sprintf("no %s fits: nothing changed", m.noun)
+		if b.same > 0 {
+			out.Message = fmt.Sprintf("no %s changes", m.noun) + inBrackets(m.already(b))
 		}
 		return out, nil
 	}

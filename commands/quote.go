@@ -24,7 +24,15 @@ func Quote(value string) string {
 	case !strings.Contains(value, "'"):
 		return "'" + value + "'"
 	}
-	return `"` + strings.NewReplacer(`"`, `\"`, `\`, `\\`).Replace(value) + `"`
+	return unclosed(value, '"') + `"`
+}
+
+// unclosed returns the value behind a quote, ' or ", that is still open. A value in ' has no '.
+func unclosed(value string, quote rune) string {
+	if quote == '"' {
+		value = strings.NewReplacer(`"`, `\"`, `\`, `\\`).Replace(value)
+	}
+	return string(quote) + value
 }
 
 // inQuotes returns a hint to quote the last value together with the words after it. It shows the quotes only if the

@@ -28,7 +28,10 @@ func (c Completion) inserted(value string) string {
 	if c.bare {
 		return c.base + value
 	}
-	return Quote(c.base + value)
+	if value = c.base + value; c.isWhole == nil || c.isWhole(value) {
+		return Quote(value)
+	}
+	return unclosed(value, c.quote)
 }
 
 // offer returns the completion with the matching words of the language, ranked. They need no quotes.

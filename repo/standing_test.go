@@ -28,7 +28,7 @@ func (w *world) standings(after string) {
 	}
 }
 
-// R20, S4: what identify() reads of an account follows every change of it, whoever makes the change.
+// R20, S4: after each change of an account, by the program or the owner, standing holds what the account's tables say.
 func TestStanding(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
@@ -71,7 +71,7 @@ func TestStanding(t *testing.T) {
 	}
 }
 
-// Concurrent changes of an account, its password, its second factor and its role overwrite nothing of each other.
+// After concurrent changes of an account, its password, its second factor and its role, standing holds all of them.
 func TestStandingsTogether(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)

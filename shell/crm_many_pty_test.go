@@ -23,6 +23,16 @@ func manyConditions(t *testing.T) {
 	d.offers(`contract list --where "status = pending `, "and", "or")
 	d.offers(`contract list --where "status = pending and tot`, "total_amount")
 	d.offers(`customer update --where "company_name `, "company_name ~", "company_name !~")
+	// The quote stays open until the condition is whole.
+	for typed, want := range map[string]string{
+		`"sta`: `"status`, `'sta`: `'status`, `sta`: `"status`, `"status = pending and tot`: `"status = pending and total_amount`,
+		`"not (status = pen`: `"not (status = pending`,
+	} {
+		d.send(`contract list --where ` + typed + "\t")
+		d.waitLine(d.prompt + ` contract list --where ` + want)
+		d.send("\x03")
+		d.idle()
+	}
 	d.send(`contract list --where "status = pen` + "\t")
 	d.waitLine(d.prompt + ` contract list --where 'status = pending'`)
 	d.send(" --limit 1 --columns status\r")
