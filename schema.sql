@@ -2303,6 +2303,10 @@ begin
 		raise exception using errcode = '23514', constraint = 'collaborator_self',
 			message = 'deletes themselves';
 	end if;
+	if moves and new.id = caller.id then
+		raise exception using errcode = '23514', constraint = 'collaborator_own_role',
+			message = 'changes their own role';
+	end if;
 	if (leaves or moves) and exists (select from role r where r.name = old.role and r.reserved) then
 		perform from role r where r.name = old.role for update; -- one such change at a time
 		if not exists (select from collaborator c where c.role = old.role and c.id <> new.id and c.deleted_at is null)
@@ -2963,9 +2967,16 @@ begin
 	return jsonb_build_object('ids', ids, 'refused', refused);
 end $$;
 
+-- Returns the first contact of a customer, or null.
+create function first_contact(of_customer bigint) returns bigint
+language sql stable set search_path = :"schema", pg_temp as $$
+	select c.id from contact c where c.customer_id = of_customer and c.deleted_at is null
+	order by c.first_at desc nulls last, c.id limit 1
+$$;
+
 -- Merges one customer into another: moves every row that refers to it, in whatever table, and deletes it. Of taken,
 -- columns of a customer, keep gets the other's values. A row that keep has already, such as a tag of the same name, is
--- deleted. It returns the number of rows that were moved, by noun.
+-- deleted. The first contact of keep stays the first one. It returns the number of rows that were moved, by noun.
 create function merge_customers(keep bigint, other bigint, taken text[]) returns jsonb
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -2973,6 +2984,7 @@ declare
 	judgement identity := judged('customer.merge');
 	moved     jsonb := '{}';
 	owners    bigint[];
+	first     bigint := first_contact(keep);
 	child     record;
 	which     bigint;
 begin
@@ -3014,6 +3026,8 @@ begin
 			end;
 		end loop;
 	end loop;
+	update contact c set first_at = now(), changed_in = -caller.session_id
+	where c.id = first and c.id <> first_contact(keep);
 	update customer c set deleted_at = now(), changed_in = -caller.session_id where c.id = other;
 	if taken <> '{}' then -- now that the external ID is free
 		execute format('update customer k set changed_in = -$1, %s from customer o where k.id = $2 and o.id = $3', (
@@ -3177,8 +3191,8 @@ begin
 		raise exception using errcode = '23514', constraint = 'undo_changed', message = 'changed meanwhile';
 	end if;
 	perform set_config('crm.batch', '', true);
-	insert into audit (collaborator_id, session_id, entity, entity_id, action, undoes)
-	values (caller.id, caller.session_id, led.entity, led.entity_id, led.action, led.id);
+	insert into audit (collaborator_id, session_id, entity, entity_id, action, before, undoes)
+	values (caller.id, caller.session_id, led.entity, led.entity_id, led.action, led.after, led.id);
 	for change in select b.* from audit b where b.batch = led.id order by b.id desc loop
 		tab := table_of(change.entity);
 		execute format('select to_jsonb(t) from %s t where t.id = $1', tab) into row using change.entity_id;

@@ -176,7 +176,7 @@ func (m importable) add(ctx context.Context, s *Session, in Input, own map[strin
 	i := &importing{
 		importable: m, in: in, path: path, file: file, key: Value[string](in, "key"),
 		atomic:  s.DB.IsAtomic(),
-		refused: rejects{file: path, header: file.Header.Cells, raw: in.Has("raw")},
+		refused: rejects{file: path, time: file.Time(), header: file.Header.Cells, raw: in.Has("raw")},
 	}
 	i.refused.plain = i.plain
 	defer i.refused.drop()

@@ -33,11 +33,19 @@ func (i *importing) unreadCards() (properties []string) {
 	return properties
 }
 
-// skippedCards returns the warning about vCards that are no persons.
-func (i *importing) skippedCards() []string {
-	if i.file.Cards == nil || i.file.Cards.Skipped == 0 {
+// doubtfulCards returns the warnings about vCards that are no persons, and about lines that are no properties.
+func (i *importing) doubtfulCards() (lines []string) {
+	cards := i.file.Cards
+	if cards == nil {
 		return nil
 	}
-	return []string{fmt.Sprintf("%s not imported, because groups, places and devices are no persons: the first one is "+
-		"on line %d", isAre(int64(i.file.Cards.Skipped), "vCard"), i.file.Cards.SkippedAt)}
+	if cards.Skipped > 0 {
+		lines = append(lines, fmt.Sprintf("%s not imported, because groups, places and devices are no persons: the "+
+			"first one is on line %d", isAre(int64(cards.Skipped), "vCard"), cards.SkippedAt))
+	}
+	if cards.Broken > 0 {
+		lines = append(lines, fmt.Sprintf("%s lines that are no property with a value and are not imported: the first "+
+			"one is on line %d, with %s", has(int64(cards.Broken), "vCard"), cards.BrokenAt, show(cards.BrokenLine)))
+	}
+	return lines
 }

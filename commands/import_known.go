@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"fmt"
+	"hash/maphash"
 	"maps"
 	"slices"
 	"strings"
@@ -27,6 +28,7 @@ type known struct {
 // index reads the existing records by their keys.
 func (i *importing) index(ctx context.Context) error {
 	i.seen, i.refs = map[string]int{}, map[string]referred{}
+	i.lines, i.seed = map[uint64]int{}, maphash.MakeSeed()
 	i.paid, i.read = map[repo.PaidKey]int{}, map[int64]bool{}
 	i.known = known{map[string]int{}, map[string][][]any{}, map[string][][]any{}}
 	if i.key == "" {
@@ -43,7 +45,7 @@ func (i *importing) index(ctx context.Context) error {
 	for {
 		for _, row := range found.Rows {
 			if value := row[i.known.place[i.key]]; value != nil {
-				key := i.keyOf(fmt.Sprint(value))
+				key := keyOf(i.key, fmt.Sprint(value))
 				i.known.rows[key] = append(i.known.rows[key], row)
 			} else {
 				key := i.needed(func(column string) any { return i.cell(row, column) })
@@ -60,11 +62,34 @@ func (i *importing) index(ctx context.Context) error {
 }
 
 // keyOf returns the text by which a record with this key is found. The IDs of other programs differ by case too.
-func (i *importing) keyOf(text string) string {
-	if i.key == "external_id" {
+func keyOf(column, text string) string {
+	if column == "external_id" {
 		return norm.NFC.String(text)
 	}
 	return finding.Fold(text)
+}
+
+// twice describes a value that an earlier line has.
+func (i *importing) twice(column, text string, before int) string {
+	return fmt.Sprintf("%s %s: is on %s %d too", column, show(text), i.file.Unit, before)
+}
+
+// hash returns a key of a value in a column that takes little memory.
+func (i *importing) hash(column, text string) uint64 {
+	return maphash.String(i.seed, column+"\x00"+keyOf(column, text))
+}
+
+// note keeps the lines of values that only one record may have.
+func (i *importing) note(line int, written repo.Change) {
+	for _, column := range []string{"external_id", "employee_number", "email"} {
+		value, isText := written[column].(string)
+		if !isText || column == "email" && i.noun != "user" {
+			continue
+		}
+		if key := i.hash(column, value); i.lines[key] == 0 {
+			i.lines[key] = line
+		}
+	}
 }
 
 // record returns the record that a row changes; nil if it adds one.
@@ -76,9 +101,9 @@ func (i *importing) record(cells []string, line int) ([]any, error) {
 	if text == "" {
 		return nil, nil
 	}
-	key := i.keyOf(text)
+	key := keyOf(i.key, text)
 	if before, twice := i.seen[key]; twice {
-		return nil, fmt.Errorf("%s %s: is on %s %d too", i.key, show(text), i.file.Unit, before)
+		return nil, &rowError{i.twice(i.key, text, before)}
 	}
 	i.seen[key] = line
 	found := i.known.rows[key]

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"time"
 
 	"crm/commands/intake"
 )
@@ -18,6 +19,7 @@ import (
 // them.
 type rejects struct {
 	file   string                   // that is imported
+	time   time.Time                // when it was changed last
 	raw    bool                     // as the import reads it
 	plain  func(cell string) string // what the import reads
 	header []string
@@ -38,11 +40,8 @@ func (r *rejects) add(row intake.Row, unit, why string) (err error) {
 	}
 	header := r.withoutReason(r.header)
 	if r.to == nil {
-		if r.isForeign() {
-			return &worded{
-				show(r.name()) + " is there and is no file of refused rows: nothing was imported",
-				"move it away: the refused rows are written there", ErrOutput,
-			}
+		if err := r.isTaken(); err != nil {
+			return err
 		}
 		r.to, err = CreateNew(r.name())
 		if err != nil {
@@ -76,22 +75,36 @@ func (r *rejects) withoutReason(cells []string) []string {
 	return slices.Delete(slices.Clone(cells), last, last+1)
 }
 
-// isForeign reports whether a file with the name is there that is no file of refused rows, or none that can be read.
-func (r *rejects) isForeign() bool {
+// isTaken returns an error if a file with the name is there that may not be replaced: one that is no file of refused
+// rows, or that someone has corrected. Until then, such a file has the time of the imported one; see keep.
+func (r *rejects) isTaken() error {
 	info, err := os.Stat(r.name())
-	if errors.Is(err, fs.ErrNotExist) {
-		return false
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil || !info.Mode().IsRegular() || !r.isOfRefused(): // opening a named pipe would wait
+		return &worded{
+			show(r.name()) + " is there and is no file of refused rows: nothing was imported",
+			"move it away: the refused rows are written there", ErrOutput,
+		}
+	case info.ModTime().After(r.time):
+		return &worded{
+			show(r.name()) + " has been changed since its rows were refused: nothing was imported",
+			"import it, or move it away: the refused rows are written there", ErrOutput,
+		}
 	}
-	if err != nil || !info.Mode().IsRegular() { // opening a named pipe would wait
-		return true
-	}
+	return nil
+}
+
+// isOfRefused reports whether the file with the name has refused rows.
+func (r *rejects) isOfRefused() bool {
 	there, err := os.Open(r.name())
 	if err != nil {
-		return true
+		return false
 	}
 	defer there.Close()
 	header, err := csv.NewReader(io.LimitReader(there, 1<<20)).Read()
-	return err != nil || header[len(header)-1] != reasonHeader
+	return err == nil && header[len(header)-1] == reasonHeader
 }
 
 // write writes a record. A cell that a spreadsheet would evaluate gets an apostrophe, which an import removes, unless
@@ -119,7 +132,7 @@ func (r *rejects) unwritten(err error) error {
 	}
 }
 
-// keep makes the file appear.
+// keep makes the file appear, with the time of the imported one; see isTaken.
 func (r *rejects) keep() error {
 	if r.to == nil {
 		return nil
@@ -128,6 +141,9 @@ func (r *rejects) keep() error {
 	err := errors.Join(r.writer.Error(), r.to.Sync())
 	if err == nil {
 		err = r.to.Appear(r.name())
+	}
+	if err == nil {
+		err = os.Chtimes(r.name(), r.time, r.time)
 	}
 	return r.unwritten(err)
 }

@@ -135,7 +135,7 @@ func (i *importing) warnings() (lines []string) {
 		lines = append(lines, fmt.Sprintf("%s finished in the file and added as signed: after the "+
 			"import of their payments and events, %s finishes them", isAre(int64(i.unfinished), "contract"), finish))
 	}
-	lines = append(lines, i.skippedCards()...)
+	lines = append(lines, i.doubtfulCards()...)
 	if others := i.file.OtherSheets; len(others) > 0 {
 		names := make([]string, len(others))
 		for n, name := range others {

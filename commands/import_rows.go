@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"slices"
 	"strings"
 	"time"
@@ -30,7 +31,9 @@ type importing struct {
 	key     string
 	atomic  bool // in an atomic script
 	known   known
-	seen    map[string]int       // the line of each key
+	seen    map[string]int // the line of each key
+	lines   map[uint64]int // of values that only one record may have, by their hash; see note
+	seed    maphash.Seed
 	others  *repo.CustomerIndex  // of customers only
 	paid    map[repo.PaidKey]int // of payments only: before the import, of the contracts in read
 	read    map[int64]bool
@@ -92,7 +95,7 @@ func (i *importing) values(ctx context.Context, row intake.Row, was []any) (read
 		value, same := i.sameReference(was, src.target.column, text)
 		var err error
 		if !same {
-			value, err = i.value(ctx, src.target, text, row.IsText(text, slices.Concat(src.at...)))
+			value, err = i.value(ctx, src.target, text)
 		}
 		var of *rowError
 		switch {
@@ -118,6 +121,7 @@ func (i *importing) row(ctx context.Context, row intake.Row) error {
 		i.batch = append(i.batch, imported{Row: row, wrong: "is the header again"})
 		return nil
 	}
+	i.moments(row.Cells)
 	was, unclear := i.record(row.Cells, row.Line)
 	if was == nil {
 		i.ownCompany(row.Cells)
@@ -138,7 +142,7 @@ func (i *importing) row(ctx context.Context, row intake.Row) error {
 	if was != nil {
 		r.id, _ = was[i.known.place["id"]].(int64)
 	}
-	wrong = append(wrong, i.missing(read, was != nil, wrong)...)
+	wrong = append(wrong, i.missing(read, was != nil || unclear != nil, wrong)...)
 	if wrong == nil {
 		wrong = i.fill(&r, read, was)
 	}
@@ -147,6 +151,9 @@ func (i *importing) row(ctx context.Context, row intake.Row) error {
 			return err
 		}
 		r.forceable = wrong != nil
+	}
+	if wrong == nil {
+		i.note(row.Line, r.change)
 	}
 	if i.noun == "payment" && wrong == nil && was == nil && r.change["paid_on"] == nil {
 		i.undated++

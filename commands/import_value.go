@@ -8,54 +8,35 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"crm/security/finding"
 )
 
 // This file turns a cell of a file into the value of a column.
 
-// serial matches a number as workbooks store it.
-var serial = regexp.MustCompile(`^-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?$`)
-
-// firstSerialYear is the first year in which a workbook's number is a date. The numbers of earlier days are small ones.
-const firstSerialYear = 1950
-
 // shortDate matches a date without a century, as LibreOffice shows dates, and 4-Jun-31, as Excel does. It is in the
 // years 2000 to 2099. A date such as 04-06-31 may begin with its year or end with it.
 var shortDate = regexp.MustCompile(`^([0-9]{1,2}(?:[/.][0-9]{1,2}[/.]|-\pL+\.?-))([0-9]{2})( .*)?$`)
 
-// value reads a cell. isText says that a workbook has it as a text and not as a number. It returns a rowError if it is
-// invalid.
-func (i *importing) value(ctx context.Context, t *target, text string, isText bool) (any, error) {
+// moments writes the numbers that a workbook has for days and times as such, in the columns of these.
+func (i *importing) moments(cells []string) {
+	if i.file.Moment == nil {
+		return
+	}
+	for _, src := range i.sources {
+		for _, at := range slices.Concat(src.at...) {
+			if src.target.kind.InFull != nil && at < len(cells) {
+				cells[at] = i.file.Moment(cells[at])
+			}
+		}
+	}
+}
+
+// value reads a cell. It returns a rowError if it is invalid.
+func (i *importing) value(ctx context.Context, t *target, text string) (any, error) {
 	parse := t.kind.Parse
 	if t.kind.Cell != nil {
 		parse = t.kind.Cell
-	}
-	if i.file.Date != nil && serial.MatchString(text) {
-		number, err := strconv.ParseFloat(text, 64)
-		at := i.file.Date(number)
-		if at != nil && number >= 1 && at.Year() < firstSerialYear { // a number of something else in the wrong column
-			at = nil
-		}
-		switch {
-		case err != nil:
-		case t.kind.InFull != nil && at != nil && number < 1 && strings.Contains(text, "."): // a time of day
-			text = at.Format("15:04:05")
-		case t.kind.InFull != nil && at != nil: // a date
-			layout := "2006-01-02 15:04:05"
-			if !strings.Contains(text, ".") { // else midnight, see intake
-				layout = time.DateOnly
-			}
-			text = at.Format(layout)
-		case isText:
-		case strings.Contains(text, "E"), // else, unless it is as a workbook writes a number, it is a text
-			strings.Contains(text, ".") && text == strconv.FormatFloat(number, 'f', -1, 64):
-			text = strconv.FormatFloat(number, 'f', -1, 64)
-			if rounded, err := strconv.ParseFloat(strconv.FormatFloat(number, 'g', 15, 64), 64); err == nil {
-				text = strconv.FormatFloat(rounded, 'f', -1, 64)
-			}
-		}
 	}
 	if t.kind.InFull != nil {
 		text = shortDate.ReplaceAllString(text, "${1}20$2$3")
@@ -107,6 +88,9 @@ func (i *importing) named(ctx context.Context, k Kind, text string) (int64, erro
 	}
 	switch len(exact) {
 	case 0:
+		if all := i.anyOf(k); all != nil { // the database says why it may not be this one
+			return i.named(ctx, *all, text)
+		}
 		return 0, &rowError{fmt.Sprintf("no %s has this name or email", k.Noun)}
 	case 1:
 		return strconv.ParseInt(exact[0].Text, 10, 64)
@@ -116,6 +100,15 @@ func (i *importing) named(ctx context.Context, k Kind, text string) (int64, erro
 		lines = append(lines, c.Text+" "+c.Help)
 	}
 	return 0, &rowError{fmt.Sprintf("fits several %ss: %s: give the number", k.Noun, strings.Join(lines, "; "))}
+}
+
+// anyOf returns the kind of all records of a noun for a kind of some, such as support contacts; nil if there is none.
+func (i *importing) anyOf(some Kind) *Kind {
+	get, found := i.s.Table.named(some.Noun + " get")
+	if !found || !i.s.May(get.Needs) || get.Args[0].Kind.Identity() == some.Identity() {
+		return nil
+	}
+	return &get.Args[0].Kind
 }
 
 // holds reports whether a record has the text as one of its values, in any spelling.

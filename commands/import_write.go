@@ -55,11 +55,22 @@ func (w *addition) wait() error {
 	return w.err
 }
 
+// hasLater reports whether a row of the addition sets columns that its record has only afterwards.
+func (w *addition) hasLater() bool {
+	return slices.ContainsFunc(w.adding, func(at int) bool { return len(w.batch[at].later) > 0 })
+}
+
 // seal makes an addition of the batch and begins another batch.
-func (i *importing) seal() (w *addition, err error) {
-	w = &addition{batch: i.batch, ended: make(chan struct{})}
+func (i *importing) seal() (*addition, error) {
+	w := &addition{batch: i.batch}
 	w.read, w.total = i.file.Progress()
 	i.batch = make([]imported, 0, importBatch)
+	return w, i.prepare(w)
+}
+
+// prepare seals the records of the rows that add one and are not refused.
+func (i *importing) prepare(w *addition) (err error) {
+	w.adding, w.ended = nil, make(chan struct{})
 	var records []repo.Change
 	for at, r := range w.batch {
 		if r.id == 0 && r.wrong == "" {
@@ -67,7 +78,7 @@ func (i *importing) seal() (w *addition, err error) {
 		}
 	}
 	w.sealed, err = i.s.DB.Addition(i.noun, records)
-	return w, err
+	return err
 }
 
 // write begins to add the records of an addition; see finish.
@@ -75,34 +86,30 @@ func (i *importing) write(ctx context.Context, w *addition) {
 	i.writing = w
 	go func() {
 		defer close(w.ended)
-		if w.adding != nil {
+		if w.hasLater() {
+			w.err = i.s.DB.BeginPart(ctx)
+		}
+		if w.adding != nil && w.err == nil {
 			w.added, w.err = i.s.DB.AddMany(ctx, w.sealed)
 		}
 	}()
 }
 
-// finish waits for the records that write adds, adds refused rows to the rejects, and changes existing records.
+// finish waits for the records that write adds, changes existing ones, and adds refused rows to the rejects.
 func (i *importing) finish(ctx context.Context) error {
 	w := i.writing
-	i.writing = nil
 	if w == nil {
 		return nil
 	}
-	if err := w.wait(); err != nil {
+	ids, err := i.settle(ctx, w)
+	i.writing = nil
+	if err == nil {
+		err = i.update(ctx, w)
+	}
+	if err != nil {
 		return err
 	}
-	ids := make([]int64, len(w.batch))
-	for j, at := range w.adding {
-		ids[at] = w.added.IDs[j]
-		if err := w.added.Refused[j]; err != nil {
-			text, err := i.inWords(ofParent(err, w.batch[at].change))
-			if err != nil {
-				return err
-			}
-			w.batch[at].wrong = text
-		}
-	}
-	changes, by := map[int64]repo.Change{}, map[int64]imported{}
+	changed := map[int64]imported{} // rows that overlaps checks
 	for at, r := range w.batch {
 		switch {
 		case r.wrong != "":
@@ -115,17 +122,19 @@ func (i *importing) finish(ctx context.Context) error {
 		case r.id != 0 && len(r.change) == 0:
 			i.same++
 		case r.id != 0:
-			changes[r.id], by[r.id] = r.change, r
+			i.changed++
+			i.happened(r.id, "updated", r.change)
+			changed[r.id] = r
 		default:
 			i.added++
 			i.happened(ids[at], "added", r.change)
 			if len(r.later) > 0 {
-				changes[ids[at]], by[ids[at]] = r.later, r
+				changed[ids[at]] = r
 			}
 		}
 	}
 	i.show(w.read, w.total)
-	return i.update(ctx, changes, by)
+	return i.overlaps(ctx, changed)
 }
 
 // ofParent names the record, such as the contract of a payment, whose owner alone may add to it.
@@ -138,38 +147,79 @@ func ofParent(err error, added repo.Change) error {
 	return err
 }
 
-// update changes records, and added ones in the columns that they have only afterwards.
-func (i *importing) update(ctx context.Context, changes map[int64]repo.Change, by map[int64]imported) error {
-	if len(changes) == 0 {
-		return nil
+// settle waits until the records of an addition are added, and sets what they have only afterwards. A record that does
+// not get it is not added. It returns the IDs by the place of the row.
+func (i *importing) settle(ctx context.Context, w *addition) (ids []int64, err error) {
+	if err := w.wait(); err != nil {
+		return nil, err
 	}
-	changed, err := i.s.DB.ChangeMany(ctx, i.noun, changes, repo.Partly)
+	ids = make([]int64, len(w.batch))
+	changes, places := map[int64]repo.Change{}, map[int64]int{}
+	for j, at := range w.adding {
+		r := &w.batch[at]
+		ids[at] = w.added.IDs[j]
+		if refused := w.added.Refused[j]; refused != nil {
+			if r.wrong, err = i.inWords(ofParent(refused, r.change), r.Line, r.change); err != nil {
+				return nil, err
+			}
+		} else if len(r.later) > 0 {
+			changes[ids[at]], places[ids[at]] = r.later, at
+		}
+	}
+	if !w.hasLater() {
+		return ids, nil
+	}
+	changed, err := i.change(ctx, changes)
+	if err != nil {
+		return nil, err
+	}
+	for _, refused := range changed.Refused {
+		r := &w.batch[places[refused.ID]]
+		text, err := i.inWords(ofParent(refused.Err, r.change), r.Line, r.later)
+		if err != nil {
+			return nil, err
+		}
+		columns := strings.Join(slices.Sorted(maps.Keys(r.later)), ", ")
+		r.wrong = columns + ": " + strings.TrimPrefix(text, columns+": ")
+	}
+	again := changed.Refused != nil && i.in.Has("skip-bad") // else nothing is kept
+	if err := i.s.DB.EndPart(ctx, again); err != nil || !again {
+		return ids, err
+	}
+	if err := i.prepare(w); err != nil {
+		return nil, err
+	}
+	i.write(ctx, w)
+	return i.settle(ctx, w)
+}
+
+// change changes records, and returns those that are refused.
+func (i *importing) change(ctx context.Context, changes map[int64]repo.Change) (repo.Changed, error) {
+	if len(changes) == 0 {
+		return repo.Changed{}, nil
+	}
+	return i.s.DB.ChangeMany(ctx, i.noun, changes, repo.Partly)
+}
+
+// update changes existing records.
+func (i *importing) update(ctx context.Context, w *addition) error {
+	changes, places := map[int64]repo.Change{}, map[int64]int{}
+	for at, r := range w.batch {
+		if r.wrong == "" && r.id != 0 && len(r.change) > 0 {
+			changes[r.id], places[r.id] = r.change, at
+		}
+	}
+	changed, err := i.change(ctx, changes)
 	if err != nil {
 		return err
 	}
-	for _, r := range changed.Refused {
-		row := by[r.ID]
-		delete(by, r.ID)
-		if text, _ := Describe(r.Err); row.id == 0 && i.in.Has("skip-bad") {
-			i.doubt(row.Row, fmt.Sprintf("%s %d was added without %s: %s", i.noun, r.ID,
-				allOf(slices.Sorted(maps.Keys(row.later))), text))
-			continue
-		}
-		text, err := i.inWords(named(r.Err, i.noun, r.ID))
-		if err == nil {
-			err = i.refused.add(row.Row, i.file.Unit, text)
-		}
-		if err != nil {
+	for _, refused := range changed.Refused {
+		r := &w.batch[places[refused.ID]]
+		if r.wrong, err = i.inWords(named(refused.Err, i.noun, r.id), r.Line, r.change); err != nil {
 			return err
 		}
 	}
-	for id, r := range by {
-		if r.id != 0 {
-			i.changed++
-			i.happened(id, "updated", r.change)
-		}
-	}
-	return i.overlaps(ctx, by)
+	return nil
 }
 
 // overlaps warns of changed events that overlap others of their support contact (D9).
@@ -194,9 +244,9 @@ func (i *importing) happened(id int64, what string, change repo.Change) {
 	}
 }
 
-// inWords returns the reason for which the database refuses a row; another error ends the import. It names the column
-// in place of the flag.
-func (i *importing) inWords(err error) (string, error) {
+// inWords returns the reason for which the database refuses a row that writes these values; another error ends the
+// import. It names the column in place of the flag, and the value that another record has.
+func (i *importing) inWords(err error, line int, written repo.Change) (string, error) {
 	if !Readable(err) {
 		return "", err
 	}
@@ -205,6 +255,25 @@ func (i *importing) inWords(err error) (string, error) {
 		if why, is := strings.CutPrefix(text, "invalid --"+t.from+": "); is {
 			return t.column + ": " + why, nil
 		}
+		if id, is := written[t.column].(int64); is && names(text, t.kind.Noun, id) {
+			return t.column + ": " + text, nil
+		}
+		value, isText := written[t.column].(string)
+		other, what, is := strings.Cut(text, " has this ")
+		if !is || !isText || !strings.EqualFold(what, strings.ReplaceAll(t.column, "_", " ")) {
+			continue
+		}
+		if first, here := i.lines[i.hash(t.column, value)]; here && first != line {
+			return i.twice(t.column, value, first), nil
+		}
+		return fmt.Sprintf("%s %s: %s has it", t.column, show(value), other), nil
 	}
 	return text, nil
+}
+
+// names reports whether a text has the number of a record.
+func names(text, noun string, id int64) bool {
+	record := fmt.Sprintf("%s %d", noun, id)
+	_, rest, found := strings.Cut(" "+text+" ", " "+record)
+	return found && !strings.ContainsAny(rest[:1], "0123456789")
 }

@@ -28,7 +28,10 @@ var wordings = map[string]wording{
 	"collaborator_has_work": {
 		ErrConflict, "this collaborator still answers for %s: hand them over with --reassign-to ID",
 	},
-	"collaborator_self":  {ErrConflict, "you cannot delete yourself"},
+	"collaborator_self": {ErrConflict, "you cannot delete yourself"},
+	"collaborator_own_role": {
+		ErrConflict, "you cannot change your own role: another user who may change users can",
+	},
 	"role_last_holder":   {ErrConflict, "this is the last collaborator with the role %s"},
 	"role_reserved":      {ErrDenied, "not permitted: only users with the role %s may change that role and its users"},
 	"access_self":        {ErrInvalid, "that is your own account: you have password and mfa for it"},

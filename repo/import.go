@@ -35,6 +35,20 @@ func (db *DB) Import(ctx context.Context, noun string) (
 // EndImport ends the group of changes that an import makes.
 func (db *DB) EndImport(ctx context.Context) error { return db.run(ctx, endBatch()) }
 
+// BeginPart begins a part of an import that EndPart can undo.
+func (db *DB) BeginPart(ctx context.Context) error {
+	return db.run(ctx, step{query: squirrel.Expr("savepoint part")})
+}
+
+// EndPart ends the part, or undoes what was written since BeginPart.
+func (db *DB) EndPart(ctx context.Context, undo bool) error {
+	end := []step{{query: squirrel.Expr("release savepoint part")}}
+	if undo {
+		end = append([]step{{query: squirrel.Expr("rollback to savepoint part")}}, end...)
+	}
+	return db.run(ctx, end...)
+}
+
 // Added is the result of adding records, by their place.
 type Added struct {
 	IDs     []int64 // 0 for a refused record, and for a payment

@@ -24,6 +24,7 @@ type LastChange struct {
 	Fresh         bool       // added a record within the hour; its creator may delete it while none refers to it
 	ChangedAt     *time.Time // the record was changed later, at this time; nil: it was not
 	ChangedBy     *string    // the collaborator who changed it; nil: the company's own set-up
+	Tag           *Tag       // of which the change is; nil: it is of another noun
 }
 
 type lastChangeRow struct {
@@ -38,20 +39,32 @@ type lastChangeRow struct {
 	Fresh     bool       `db:"fresh"`
 	ChangedAt *time.Time `db:"changed_at"`
 	ChangedBy *string    `db:"changed_by"`
+	TagName   *string    `db:"tag_name"`
+	TagNoun   *string    `db:"tag_noun"`
+	TagRecord *int64     `db:"tag_record"`
 }
+
+// lastChanges selects the last changes, and of tags, whose IDs nobody sees, what they are.
+var lastChanges = fmt.Sprintf(`(select c.*, t.name as tag_name, t.noun as tag_noun, t.record_id as tag_record
+	from my_changes(%d) c left join tags t on c.entity = 'tag' and t.id = c.entity_id
+	order by c.id desc) c`, mostUndone)
 
 // mostUndone is the number of last changes that a user can undo.
 const mostUndone = 100
 
 // LastChanges returns the caller's last changes, the newest first. Sealed values are opened.
 func (db *DB) LastChanges(ctx context.Context) ([]LastChange, error) {
-	return list(ctx, db, from[lastChangeRow](fmt.Sprintf("my_changes(%d)", mostUndone)),
-		shaped(func(r lastChangeRow) LastChange {
-			before, after := db.openValues(r.Entity, r.Before), db.openValues(r.Entity, r.After)
-			return LastChange{
-				r.ID, r.At, r.Entity, r.EntityID, r.Action, before, after, r.Members, r.Fresh, r.ChangedAt, r.ChangedBy,
-			}
-		}))
+	return list(ctx, db, from[lastChangeRow](lastChanges), shaped(func(r lastChangeRow) LastChange {
+		before, after := db.openValues(r.Entity, r.Before), db.openValues(r.Entity, r.After)
+		c := LastChange{
+			r.ID, r.At, r.Entity, r.EntityID, r.Action, before, after, r.Members, r.Fresh, r.ChangedAt, r.ChangedBy,
+			nil,
+		}
+		if r.TagName != nil && r.TagNoun != nil && r.TagRecord != nil {
+			c.Tag = &Tag{ID: r.EntityID, Name: *r.TagName, Noun: *r.TagNoun, RecordID: *r.TagRecord}
+		}
+		return c
+	}))
 }
 
 // Undo undoes a change by a new change: it deletes an added record, restores a deleted or canceled one, writes the

@@ -25,6 +25,9 @@ type Cards struct {
 	Unread     []string // what else had a value in the rows up to here, such as NOTE or "second EMAIL"
 	Skipped    int      // cards up to here that are no persons, such as groups
 	SkippedAt  int      // the line of the first of these
+	Broken     int      // cards up to here with a line that names no property, and is not read
+	BrokenAt   int      // the line where the first of these begins
+	BrokenLine string   // its first such line
 }
 
 // cardColumns are the columns of a vCard file, and cardProperties the properties that they are read from.
@@ -67,6 +70,11 @@ func (f *File) readCards(head []byte) error {
 				}
 				continue
 			}
+			if cards.broken != "" {
+				if f.Cards.Broken++; f.Cards.Broken == 1 {
+					f.Cards.BrokenAt, f.Cards.BrokenLine = begin, cards.broken
+				}
+			}
 			cells, err := f.Cards.cellsOf(card)
 			if errors.Is(err, errCharset) {
 				return Row{}, problem("export it as UTF-8", "has a vCard on line %d in %v", begin, err)
@@ -81,7 +89,8 @@ func (f *File) readCards(head []byte) error {
 type cardReader struct {
 	limited *limitedReader // below lines
 	lines   *bufio.Reader
-	line    int // the number of the last line
+	line    int    // the number of the last line
+	broken  string // the first line of the card that names no property; empty: all do
 }
 
 // next returns the next card and the line where it begins.
@@ -94,10 +103,24 @@ func (r *cardReader) next() (begin int, card vcard.Card, err error) {
 	case err != nil:
 		return 0, nil, err
 	}
+	r.broken = brokenLine(text)
 	if card, err = vcard.NewDecoder(strings.NewReader(escapes.Replace(text))).Decode(); err != nil {
 		return 0, nil, problem("", "has a vCard on line %d that cannot be read", begin)
 	}
 	return begin, card, nil
+}
+
+// folds matches the breaks inside a line.
+var folds = regexp.MustCompile("\r\n[ \t]")
+
+// brokenLine returns the first line of a card without a property and a value. The decoder leaves out such lines.
+func brokenLine(card string) string {
+	for line := range strings.SplitSeq(folds.ReplaceAllString(card, ""), "\r\n") {
+		if strings.TrimSpace(line) != "" && !strings.Contains(line, ":") {
+			return line
+		}
+	}
+	return ""
 }
 
 const (

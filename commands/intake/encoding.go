@@ -33,24 +33,36 @@ func decoded(file *os.File, head []byte) (io.Reader, error) {
 	return transform.NewReader(file, from.NewDecoder()), nil
 }
 
-// marked returns the encoding of a text with a byte order mark, or UTF-16 if every other byte of its head is 0; nil
-// for other texts.
+// marked returns the encoding of a text with a byte order mark, or UTF-16 if its head looks so; nil for other texts.
 func marked(head []byte) encoding.Encoding {
-	zeros := [2]int{}
-	for i, b := range head {
-		if b == 0 {
-			zeros[i%2]++
-		}
-	}
 	switch {
-	case bytes.HasPrefix(head, []byte("\xff\xfe")), zeros[1] > len(head)/3 && zeros[0] == 0:
+	case bytes.HasPrefix(head, []byte("\xff\xfe")), isWide(head, 1):
 		return unicode.UTF16(unicode.LittleEndian, unicode.UseBOM)
-	case bytes.HasPrefix(head, []byte("\xfe\xff")), zeros[0] > len(head)/3 && zeros[1] == 0:
+	case bytes.HasPrefix(head, []byte("\xfe\xff")), isWide(head, 0):
 		return unicode.UTF16(unicode.BigEndian, unicode.UseBOM)
 	case bytes.HasPrefix(head, []byte("\xef\xbb\xbf")):
 		return unicode.UTF8BOM
 	}
 	return nil
+}
+
+// isWide reports whether a text looks like UTF-16 whose high bytes are at odd places (1), or at even ones (0): zeros
+// are there alone, and they are many, or one of them belongs to the break of a line. In Japanese, few characters have
+// one.
+func isWide(head []byte, high int) bool {
+	zeros, breaks := 0, 0
+	for i := 0; i+1 < len(head); i += 2 {
+		if head[i+1-high] == 0 {
+			return false
+		}
+		if head[i+high] == 0 {
+			zeros++
+			if head[i+1-high] == '\n' {
+				breaks++
+			}
+		}
+	}
+	return zeros > len(head)/3 || zeros > breaks && breaks > 0
 }
 
 // isUTF8 reports whether all of a file is valid UTF-8, and seeks to its start. It returns an error if only some lines

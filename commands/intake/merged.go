@@ -32,8 +32,8 @@ type mergedRows struct {
 	active []area // that reach into the row
 }
 
-// inside describes the empty cells of the row that are inside a merged area. Rows come in their order.
-func (m *mergedRows) inside(row Row) (odd map[int]string) {
+// note describes the empty cells of the row that are inside a merged area. Rows come in their order.
+func (m *mergedRows) note(row *Row) {
 	for len(m.areas) > 0 && m.areas[0].top <= row.Line {
 		m.active = append(m.active, m.areas[0])
 		m.areas = m.areas[1:]
@@ -44,12 +44,8 @@ func (m *mergedRows) inside(row Row) (odd map[int]string) {
 		for at := a.left; err == nil && at <= a.right; at++ {
 			isFirst := at == a.left && row.Line == a.top
 			if isEmpty := at >= len(row.Cells) || row.Cells[at] == ""; isEmpty && !isFirst {
-				if odd == nil {
-					odd = map[int]string{}
-				}
-				odd[at] = "is merged with the cell " + first
+				row.note(at, "is merged with the cell "+first)
 			}
 		}
 	}
-	return odd
 }

@@ -17,7 +17,7 @@ type Row struct {
 	Line  int // where it begins, from 1: a line of text, a row of a sheet, a card
 	Cells []string
 	Odd   map[int]string // what a cell, by its place, is instead of a text or number: "is a list"; nil: none
-	Types []CellType     // of the cells of a workbook, up to the last one with a value; nil: unknown
+	types []format       // of the cells of a workbook, up to the last one with a value; nil: unknown
 }
 
 // A File is read row by row. Its memory does not grow with it.
@@ -27,7 +27,9 @@ type File struct {
 	Tabs   bool   // values are between tabs, and none of them is in quotes
 	// Delimited: the file is CSV or tab-separated, so an export may have put an apostrophe before a text.
 	Delimited bool
-	Date      func(serial float64) *time.Time // reads the number that a date is in the file; nil where dates are text
+	// Moment returns the day or time that a number stands for, as text, and other texts as they are. A workbook has
+	// such numbers in cells without a format. nil: the file has none.
+	Moment func(text string) string
 
 	Cards   *Cards // nil: the rows are not of vCards
 	Outside Lines  // of Markdown: those that are not read, because they are not in the first table
@@ -218,6 +220,9 @@ func (f *File) nextRow() (Row, error) {
 		}
 	}
 }
+
+// Time returns when the file was changed last.
+func (f *File) Time() time.Time { return f.began.ModTime() }
 
 // Changed reports whether the file was changed since it was opened.
 func (f *File) Changed() bool {

@@ -6,19 +6,21 @@ import (
 	"bytes"
 	"io"
 	"regexp"
-	"slices"
-	"strings"
+	"strconv"
 )
 
 // This file reads the types of a workbook's cells beside their values: "#N/A" and "1E5" may be texts, an error and a
-// number.
+// number, and 46000 may be a day.
 
 // A CellType is what a cell of a workbook is.
 type CellType byte
 
 const (
 	UnknownType CellType = iota // or the cell is empty
-	NumberType                  // also a date
+	NumberType
+	DayType
+	TimeType  // also of a day
+	ShownType // a number that is read as the workbook shows it, such as 50% or 00042
 	TextType
 	ErrorType
 	TruthType
@@ -35,16 +37,17 @@ var faulty = regexp.MustCompile(`^#(REF!|N/A|VALUE!|NAME\?|DIV/0!|NUM!|NULL!)$`)
 // A typeReader reads the types of the cells of a sheet row by row. If the sheet is not written as usual, with a place
 // in every cell, the types are unknown.
 type typeReader struct {
-	sheet io.Closer
-	cells *bufio.Scanner
-	next  placedType // the cell that was read last
-	lost  bool
+	sheet   io.Closer
+	cells   *bufio.Scanner
+	formats []format   // by the style of a cell
+	next    placedType // the cell that was read last
+	lost    bool
 }
 
 // A placedType is a cell's row, from 1, its column, from 0, and its type.
 type placedType struct {
 	row, column int
-	kind        CellType
+	format
 }
 
 // newTypeReader reads the first visible sheet.
@@ -57,7 +60,7 @@ func newTypeReader(f *File) *typeReader {
 	if err != nil {
 		return &typeReader{lost: true}
 	}
-	return &typeReader{sheet: sheet, cells: cellScanner(sheet)}
+	return &typeReader{sheet: sheet, cells: cellScanner(sheet), formats: formatsOf(archive)}
 }
 
 // cellScanner splits the text of a sheet after each cell with a value.
@@ -78,16 +81,16 @@ func cellScanner(sheet io.Reader) *bufio.Scanner {
 }
 
 // of returns the types of the cells of a row; nil if they are unknown. Rows come in their order.
-func (r *typeReader) of(row int) (types []CellType) {
+func (r *typeReader) of(row int) (types []format) {
 	for !r.lost {
 		if r.next.row > row {
 			return types
 		}
 		if r.next.row == row && r.next.kind != UnknownType {
 			if missing := r.next.column + 1 - len(types); missing > 0 {
-				types = append(types, make([]CellType, missing)...)
+				types = append(types, make([]format, missing)...)
 			}
-			types[r.next.column] = r.next.kind
+			types[r.next.column] = r.next.format
 		}
 		if !r.cells.Scan() {
 			r.lost = r.cells.Err() != nil
@@ -110,7 +113,11 @@ func (r *typeReader) read(text []byte) {
 	tag, _, _ := bytes.Cut(text[at:], []byte(">"))
 	column, row := placeOf(attribute(tag, ` r="`))
 	before := r.next
-	r.next = placedType{row, column, typesOf[string(attribute(tag, ` t="`))]}
+	r.next = placedType{row, column, format{kind: typesOf[string(attribute(tag, ` t="`))]}}
+	style, err := strconv.Atoi(string(attribute(tag, ` s="`)))
+	if r.next.kind == NumberType && err == nil && style >= 0 && style < len(r.formats) {
+		r.next.format = r.formats[style]
+	}
 	r.lost = row < 1 || row < before.row
 }
 
@@ -147,14 +154,12 @@ func (r *typeReader) Close() error {
 	return r.sheet.Close()
 }
 
-// noteErrors describes the cells of a row that hold an error of the spreadsheet.
-func (row *Row) noteErrors() {
-	for at, text := range row.Cells {
-		isError := row.Types == nil && faulty.MatchString(text) || at < len(row.Types) && row.Types[at] == ErrorType
-		if isError {
-			row.note(at, "has the error "+text+" of the spreadsheet")
-		}
+// isError reports whether a cell holds an error of the spreadsheet.
+func (row *Row) isError(at int) bool {
+	if row.types == nil {
+		return faulty.MatchString(row.Cells[at])
 	}
+	return at < len(row.types) && row.types[at].kind == ErrorType
 }
 
 // note adds a description of a cell to Odd.
@@ -163,12 +168,4 @@ func (row *Row) note(at int, why string) {
 		row.Odd = map[int]string{}
 	}
 	row.Odd[at] = why
-}
-
-// IsText reports whether one of the cells with this text is a text of a workbook, and no number.
-func (row *Row) IsText(text string, places []int) bool {
-	return slices.ContainsFunc(places, func(at int) bool {
-		return at < len(row.Types) && row.Types[at] == TextType && at < len(row.Cells) &&
-			strings.TrimSpace(row.Cells[at]) == text
-	})
 }

@@ -2,12 +2,15 @@ package intake
 
 import (
 	"archive/zip"
+	"errors"
 	"io"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"github.com/xuri/excelize/v2"
 )
 
 // sheetBook writes a workbook whose sheet has this text, and returns its path.
@@ -71,16 +74,65 @@ func TestTypes(t *testing.T) {
 		{[]CellType{UnknownType, TextType}, nil},
 		{[]CellType{TextType}, nil},
 	} {
-		if !slices.Equal(rows[n].Types, want.types) || !maps.Equal(rows[n].Odd, want.odd) {
-			t.Errorf("row %d: %v, %v, want %v, %v", rows[n].Line, rows[n].Types, rows[n].Odd, want.types, want.odd)
+		var types []CellType
+		for _, f := range rows[n].types {
+			types = append(types, f.kind)
+		}
+		if !slices.Equal(types, want.types) || !maps.Equal(rows[n].Odd, want.odd) {
+			t.Errorf("row %d: %v, %v, want %v, %v", rows[n].Line, types, rows[n].Odd, want.types, want.odd)
 		}
 	}
-	if !rows[3].IsText("1E5", []int{0, 1}) || rows[2].IsText("1E5", []int{1}) {
-		t.Error("a text is a number, or a number a text")
+	if text, number := rows[3].Cells[1], rows[2].Cells[1]; text != " 1E5" || number != "100000" {
+		t.Errorf("the text 1E5 is %q, and the number %q", text, number)
 	}
 	// without places the types are unknown
 	rows, err = read(sheetBook(t, `<row><c t="inlineStr"><is><t>name</t></is></c></row><row><c t="e"><v>#N/A</v></c></row>`))
-	if err != nil || len(rows) != 2 || rows[1].Types != nil || rows[1].Odd[0] != wrong {
+	if err != nil || len(rows) != 2 || rows[1].types != nil || rows[1].Odd[0] != wrong {
 		t.Errorf("%v, %v", rows, err)
+	}
+}
+
+// A cell is what the workbook shows if its format says that it is no plain number.
+func TestFormats(t *testing.T) {
+	book := excelize.NewFile()
+	for _, c := range []struct {
+		format string
+		value  any
+		want   string
+	}{
+		{"General", 46000, "46000"},
+		{"General", 1.1000000000000001, "1.1"},
+		{"General", true, "TRUE"},
+		{"0%", 0.5, "50%"},
+		{"0.00%", 0.125, "12.50%"},
+		{"00000", 42, "00042"},
+		{`0#" "##" "##" "##" "##`, 612345678, "06 12 34 56 78"},
+		{`000\-00\-0000`, 123456789, "123-45-6789"},
+		{`"INV-"0000`, 42, "INV-0042"},
+		{"#,##0.00 [$€-40C]", 1234.5, "1234.5 €"},
+		{`_("$"* #,##0.00_);_("$"* (#,##0.00);_("$"* "-"??_);_(@_)`, 1234.5, "1234.5 $"},
+		{"[$CHF-807] #,##0.00", 1234.5, "1234.5 CHF"},
+		{"[Red]#,##0.00", 1234.5, "1234.5"},
+		{`0" guests"`, 75, "75"},
+		{"0.00E+00", 46000, "46000"},
+		{"[$-40C]d mmmm yyyy;@", 46000, "2025-12-09"},
+		{"dd/mm/yyyy hh:mm", 46000.75, "2025-12-09 18:00:00"},
+		{"dd/mm/yyyy hh:mm", 46000, "2025-12-09 00:00:00"},
+		{"mmm-yy", 46000, "2025-12-09"},
+		{"hh:mm", 0.75, "18:00:00"},
+		{"hh:mm", 0, "00:00:00"},
+		{"[h]:mm", 1.5, "1.5"},
+	} {
+		path := filepath.Join(t.TempDir(), "a.xlsx")
+		style, err := book.NewStyle(&excelize.Style{CustomNumFmt: &c.format})
+		err = errors.Join(err, book.SetCellValue("Sheet1", "A1", "value"), book.SetCellValue("Sheet1", "A2", c.value),
+			book.SetCellStyle("Sheet1", "A2", "A2", style), book.SaveAs(path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows, err := read(path)
+		if err != nil || len(rows) != 2 || rows[1].Cells[0] != c.want {
+			t.Errorf("%v as %s: %v, %v, want %q", c.value, c.format, rows, err, c.want)
+		}
 	}
 }

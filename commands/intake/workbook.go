@@ -4,10 +4,9 @@ import (
 	"archive/zip"
 	"errors"
 	"io"
-	"regexp"
 	"slices"
+	"strconv"
 	"strings"
-	"time"
 
 	"github.com/xuri/excelize/v2"
 )
@@ -45,9 +44,9 @@ func (f *File) readWorkbook(name string) error {
 	if err != nil {
 		return errors.Join(problem("", "has no rows in its first sheet"), book.Close())
 	}
-	types := newTypeReader(f)
-	f.close = func() error { return errors.Join(types.Close(), rows.Close(), shown.Close(), book.Close()) }
-	f.Unit, f.Date = "row", datesOf(book)
+	read := cellReader{rows, shown, newTypeReader(f), calendarOf(book)}
+	f.close = func() error { return errors.Join(read.types.Close(), rows.Close(), shown.Close(), book.Close()) }
+	f.Unit, f.Moment = "row", read.calendar.unformatted
 	line, merges := 0, mergedRows{areas: f.merged}
 	f.rows = func() (int64, int64) { return int64(line), total }
 	f.next = func() (Row, error) {
@@ -58,16 +57,11 @@ func (f *File) readWorkbook(name string) error {
 			return Row{}, io.EOF
 		}
 		line++
-		cells, err := rows.Columns()
-		if err == nil && shown.Next() {
-			err = markMidnights(cells, shown)
-		}
+		row, err := read.next(line)
 		if err != nil {
 			return Row{}, problem("open it and save it again", "cannot be read in row %d", line)
 		}
-		row := Row{Line: line, Cells: cells, Types: types.of(line)}
-		row.Odd = merges.inside(row)
-		row.noteErrors()
+		merges.note(&row)
 		return row, nil
 	}
 	if f.Header, err = f.nextRow(); errors.Is(err, io.EOF) {
@@ -91,37 +85,93 @@ func visible(book *excelize.File, sheets []string) []string {
 	return shown
 }
 
-// datesOf returns the conversion of a workbook's serial numbers to dates; the result is nil for a number that is none.
-func datesOf(book *excelize.File) func(serial float64) *time.Time {
+// firstYear is the first year in which a number without a format is a day. The numbers of earlier days are small ones,
+// which are something else in the wrong column.
+const firstYear = 1950
+
+// calendarOf returns the calendar of a workbook.
+func calendarOf(book *excelize.File) calendar {
 	props, err := book.GetWorkbookProps()
-	in1904 := err == nil && props.Date1904 != nil && *props.Date1904
-	return func(serial float64) *time.Time {
-		at, err := excelize.ExcelDateToTime(serial, in1904)
-		if err != nil || serial > 2_958_466 { // the end of 9999
-			return nil
-		}
-		at = at.Round(time.Second)
-		return &at
-	}
+	return calendar{err == nil && props.Date1904 != nil && *props.Date1904}
 }
 
-// wholeNumber is a day, or midnight of one, as workbooks keep it.
-var wholeNumber = regexp.MustCompile(`^[0-9]{1,7}$`)
-
-// markMidnights writes ".0" behind the whole numbers of cells that show a time of day: a serial number without a
-// fraction stands for a day and for its midnight alike, and only the format of the cell tells them apart. shown is at
-// the same row.
-func markMidnights(cells []string, shown *excelize.Rows) error {
-	if !slices.ContainsFunc(cells, wholeNumber.MatchString) {
-		return nil
+// unformatted reads a number in a cell without a format as a day or time, if it can be one.
+func (c calendar) unformatted(text string) string {
+	moment, at, is := c.moment(text, false)
+	if !is || at.Year() < firstYear && strings.Contains(moment, "-") {
+		return text
 	}
-	texts, err := shown.Columns(excelize.Options{RawCellValue: false})
-	for i, text := range texts[:min(len(texts), len(cells))] {
-		if wholeNumber.MatchString(cells[i]) && strings.Contains(text, ":") {
-			cells[i] += ".0"
+	return moment
+}
+
+// A cellReader reads the cells of a sheet as a person sees them.
+type cellReader struct {
+	rows, shown *excelize.Rows // the same rows, as they are stored and as they are shown
+	types       *typeReader
+	calendar    calendar
+}
+
+// next returns the next row, which is on this line.
+func (r cellReader) next(line int) (row Row, err error) {
+	row = Row{Line: line, types: r.types.of(line)}
+	if row.Cells, err = r.rows.Columns(); err != nil || !r.shown.Next() {
+		return row, err
+	}
+	var texts []string
+	if row.types == nil || slices.ContainsFunc(row.types, func(f format) bool { return f.kind == ShownType }) {
+		texts, err = r.shown.Columns(excelize.Options{RawCellValue: false})
+	}
+	texts = append(texts, make([]string, len(row.Cells))...) // rows end at their last cell with a text
+	for at, text := range row.Cells {
+		switch shown := texts[at]; {
+		case row.isError(at):
+			row.note(at, "has the error "+text+" of the spreadsheet")
+		case row.types == nil:
+			row.Cells[at] = r.guessed(text, shown)
+		case at < len(row.types):
+			row.Cells[at] = r.seen(text, shown, row.types[at])
 		}
 	}
-	return err
+	return row, err
+}
+
+// seen returns a cell as a person sees it.
+func (r cellReader) seen(text, shown string, f format) string {
+	switch f.kind {
+	case NumberType:
+		text = plainNumber(text)
+		if f.unit != "" && text != "" {
+			text += " " + f.unit
+		}
+	case DayType, TimeType:
+		if moment, _, is := r.calendar.moment(text, f.kind == TimeType); is {
+			return moment
+		}
+	case ShownType:
+		if shown != "" {
+			return shown
+		}
+	case TruthType:
+		return strings.NewReplacer("0", "FALSE", "1", "TRUE").Replace(text)
+	}
+	return text
+}
+
+// guessed returns a cell of an unknown type as a person sees it: a midnight shows a time, and a number is written as
+// workbooks write them.
+func (r cellReader) guessed(text, shown string) string {
+	number, err := strconv.ParseFloat(text, 64)
+	switch {
+	case err != nil || !serial.MatchString(text):
+	case strings.Contains(shown, ":"):
+		if moment, _, is := r.calendar.moment(text, true); is {
+			return moment
+		}
+	case strings.Contains(text, "E"),
+		strings.Contains(text, ".") && text == strconv.FormatFloat(number, 'f', -1, 64):
+		return plainNumber(text)
+	}
+	return text
 }
 
 // isWorkbook returns the error of an archive that is no workbook, or that is far larger than it seems.
