@@ -20,9 +20,10 @@ type Blank struct {
 	// answer; context.Canceled ends the questions.
 	Set func(ctx context.Context, text string) (note string, err error)
 
-	placeholder string // of a flag's value
-	flag        string // its name; empty for an argument
-	words       []Word // the answer
+	placeholder string   // of a flag's value
+	unless      []string // flags that may stand in place of an argument
+	flag        string   // its name; empty for an argument
+	words       []Word   // the answer
 }
 
 // Missing returns the required arguments and flags of a command without a value on the line, arguments first; nil if
@@ -44,7 +45,7 @@ func (b *binder) missing() (blanks []Blank) {
 			if blanks == nil {
 				kind = kind.behind(b.last.Value)
 			}
-			blanks = append(blanks, Blank{Label: a.label(), Help: a.Help, Kind: kind})
+			blanks = append(blanks, Blank{Label: a.label(), Help: a.Help, Kind: kind, unless: a.Unless})
 		}
 	}
 	for _, f := range b.command.Flags {
@@ -65,7 +66,11 @@ func (b *binder) needs(blanks []Blank) error {
 	}
 	labels := make([]string, len(blanks))
 	for i, blank := range blanks {
-		labels[i] = strings.TrimSpace(blank.Label + " " + blank.placeholder)
+		ways := []string{strings.TrimSpace(blank.Label + " " + blank.placeholder)}
+		for _, flag := range blank.unless {
+			ways = append(ways, "--"+flag)
+		}
+		labels[i] = oneOf(ways)
 	}
 	return usageHint("usage: "+b.command.Usage(), "%s needs %s", b.command.Name, allOf(labels))
 }

@@ -68,9 +68,10 @@ func changesOf(entries []repo.Entry) []change {
 		}
 		maps.Copy(columns, e.Before)
 		for _, column := range slices.Sorted(maps.Keys(columns)) {
+			name, from := seenIn(column, e.Before[column])
+			_, to := seenIn(column, e.After[column])
 			all = append(all, change{
-				e.At, e.UserID, e.UserName, e.RecordID, e.Action, column, trailCell(column, e.Before[column]),
-				trailCell(column, e.After[column]),
+				e.At, e.UserID, e.UserName, e.RecordID, e.Action, name, trailCell(column, from), trailCell(column, to),
 			})
 		}
 		if len(columns) == 0 {
@@ -78,6 +79,15 @@ func changesOf(entries []repo.Entry) []change {
 		}
 	}
 	return all
+}
+
+// seenIn returns the column that users see for a column of the trail, and its value: a contact that became the first
+// one at some time was it from then on.
+func seenIn(column string, value any) (seen string, shown any) {
+	if column != "first_at" {
+		return column, value
+	}
+	return "first", value != nil
 }
 
 // trailCell converts a column of the trail to a cell: a time.Time for timestamps, a repo.Money for amounts, otherwise a
@@ -107,12 +117,12 @@ func trailLine(s *Session, column string, v any) string {
 	return text
 }
 
-// plain returns a JSON value as text; an amount as it is.
+// plain returns a JSON value as text; an amount, and yes or no, as they are.
 func plain(v any) any {
 	switch v := v.(type) {
 	case nil:
 		return nil
-	case string, repo.Money:
+	case string, bool, repo.Money:
 		return v
 	}
 	text, _ := json.Marshal(v)

@@ -240,6 +240,8 @@ func toShow(s *Session, v any) string {
 		return clock(s, v)
 	case repo.Money:
 		return NewAmountFormat(s.Locale).Format(v)
+	case bool:
+		return map[bool]string{true: "yes", false: "no"}[v]
 	case nil:
 		return "--"
 	}

@@ -62,9 +62,21 @@ func mergeCustomers(ctx context.Context, s *Session, in Input) (Output, error) {
 	if keep == other {
 		return Output{}, usagef("a customer is not merged with itself: give two numbers")
 	}
+	both := map[int64]repo.Customer{}
 	for _, id := range []int64{keep, other} { // an error says which
-		if _, err := s.DB.Customer(ctx, id); err != nil {
+		c, err := s.DB.Customer(ctx, id)
+		if err != nil {
 			return Output{}, named(err, "customer", id)
+		}
+		both[id] = c
+	}
+	for _, column := range Value[[]string](in, "take") {
+		isEmpty := func(f Field[repo.Customer]) bool { return f.Name == column && f.Get(both[other]) == nil }
+		if slices.ContainsFunc(customerFields, isEmpty) {
+			return Output{}, &worded{
+				fmt.Sprintf("invalid --take: customer %d has no %s", other, column),
+				"leave it out: the other fields stay", repo.ErrInvalid,
+			}
 		}
 	}
 	c, moved, err := s.DB.MergeCustomers(ctx, keep, other, Value[[]string](in, "take"))
@@ -103,5 +115,9 @@ func askToMerge(ctx context.Context, s *Session, in Input) (string, error) {
 		}
 		names[i] = fmt.Sprintf("customer %d %s", id, c.CompanyName) + inBrackets(c.FullName)
 	}
-	return "merge " + names[0] + " into " + names[1], nil
+	question := "merge " + names[0] + " into " + names[1]
+	if take := Value[[]string](in, "take"); take != nil {
+		question += ", which takes its " + allOf(take)
+	}
+	return question, nil
 }

@@ -5,6 +5,7 @@ package commands
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -85,6 +86,12 @@ func resolveWhere(ctx context.Context, s *Session, w *repo.Where, typed bool) (n
 		return named, nil
 	}
 	id, line, err := m.kind.identify(ctx, s, m.text, typed)
+	if text, hint := Describe(err); errors.Is(err, repo.ErrNotFound) {
+		column := strings.ReplaceAll(w.Column, "-", "_")
+		err = &worded{
+			"invalid --where: " + column + ": " + text, hint + "\n" + column + " is empty finds those without one", err,
+		}
+	}
 	w.Value = id
 	return append(named, line), err
 }

@@ -134,7 +134,15 @@ func theChange(s *Session, c repo.LastChange) string {
 	case "import": // which may have changed a record several times
 		return fmt.Sprintf("the import of %ss at %s", c.Entity, clock(s, c.At))
 	}
-	return fmt.Sprintf("%s %s %d at %s", what, c.Entity, c.EntityID, clock(s, c.At))
+	return fmt.Sprintf("%s %s at %s", what, theRecord(c), clock(s, c.At))
+}
+
+// theRecord names the record of a change.
+func theRecord(c repo.LastChange) string {
+	if c.Tag != nil {
+		return fmt.Sprintf("tag %s of %s %d", c.Tag.Name, c.Tag.Noun, c.Tag.RecordID)
+	}
+	return fmt.Sprintf("%s %d", c.Entity, c.EntityID)
 }
 
 // undoable returns an error that says why a change cannot be undone. The database checks it again.
@@ -202,16 +210,17 @@ func tellUndone(s *Session, c repo.LastChange) string {
 		return fmt.Sprintf("contract %v: the payment of %s at %s is undone by its opposite", c.After["contract_id"],
 			toShow(s, paid), at)
 	case c.Action == "add":
-		return fmt.Sprintf("%s %d deleted: you had added it at %s", c.Entity, c.EntityID, at)
+		return fmt.Sprintf("%s deleted: you had added it at %s", theRecord(c), at)
 	case c.Action == "restore":
-		return fmt.Sprintf("%s %d %s: you had restored it at %s", c.Entity, c.EntityID, markedAs(c), at)
+		return fmt.Sprintf("%s %s: you had restored it at %s", theRecord(c), markedAs(c), at)
 	case c.Action == "delete", c.Action == "cancel":
-		return fmt.Sprintf("%s %d restored: you had %s it at %s", c.Entity, c.EntityID, markedAs(c), at)
+		return fmt.Sprintf("%s restored: you had %s it at %s", theRecord(c), markedAs(c), at)
 	}
 	lines := []string{fmt.Sprintf("%s %d is as it was before %s", c.Entity, c.EntityID, at)}
 	for _, column := range slices.Sorted(maps.Keys(c.Before)) {
-		lines = append(lines, fmt.Sprintf("%s: %s → %s", column, trailLine(s, column, c.After[column]),
-			trailLine(s, column, c.Before[column])))
+		name, from := seenIn(column, c.After[column])
+		_, to := seenIn(column, c.Before[column])
+		lines = append(lines, fmt.Sprintf("%s: %s → %s", name, trailLine(s, column, from), trailLine(s, column, to)))
 	}
 	return strings.Join(lines, "\n")
 }

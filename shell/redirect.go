@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"crm/commands"
 )
@@ -82,7 +83,7 @@ func (sh *Shell) toFile(name string, answer func() error) error {
 			return unwritten(name, err)
 		}
 		defer func() { _ = file.Close() }()
-		return sh.into(file, answer)
+		return named(name, sh.into(file, answer))
 	}
 	file, err := commands.CreateNew(place)
 	if err != nil {
@@ -92,7 +93,7 @@ func (sh *Shell) toFile(name string, answer func() error) error {
 	defer func(outer *written) { sh.written = outer }(sh.written) // of a file to which a script goes
 	sh.written = &written{}
 	if err := sh.into(file.File, answer); err != nil {
-		return err
+		return named(name, err)
 	}
 	if err := file.Appear(place); err != nil {
 		return unwritten(name, err)
@@ -125,6 +126,16 @@ func (sh *Shell) into(file *os.File, answer func() error) error {
 	defer func() { sh.Data, sh.Screen, sh.Pager = data, screen, pager }()
 	sh.Data, sh.Screen, sh.Pager = file, Screen{}, nil
 	return answer()
+}
+
+// named puts the name of a file into the error of an answer that cannot be written to it.
+func named(file string, err error) error {
+	if !errors.Is(err, commands.ErrOutput) {
+		return err
+	}
+	text, hint := commands.Describe(err)
+	return commands.Explain(strings.Replace(text, commands.ErrOutput.Error(), "cannot write "+file, 1), hint,
+		commands.ErrOutput)
 }
 
 // unwritten returns the error of a file that cannot be written.
