@@ -82,7 +82,7 @@ func (s *Session) needle(text string) string {
 // parseMoney reads a number as repo.ParseMoney does, and as tables print it in the locale, with its digits and groups:
 // 1,23,456.50 in en-IN, ٨٬٤٥٠٫٥٠ in ar.
 func parseMoney(l Locale, text string) (repo.Money, error) {
-	amount, err := repo.ParseMoney(text)
+	amount, err := repo.ParseMoney(strings.Replace(text, "٫", ".", 1))
 	if err == nil || errors.Is(err, repo.ErrTooLarge) {
 		return amount, err
 	}

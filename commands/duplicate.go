@@ -45,8 +45,8 @@ func isAs(a, b repo.Customer) bool {
 }
 
 // newLikenesses returns a line for each of the first customers that are like c and not like was, and whether any of
-// them has the same email or phone.
-func newLikenesses(was, c repo.Customer, alike []repo.Likeness) (lines []string, strong bool) {
+// them has the same email or phone. A negative ID is the place in an imported file, in units such as "row".
+func newLikenesses(was, c repo.Customer, alike []repo.Likeness, unit string) (lines []string, strong bool) {
 	sameNames := c.CompanyName == was.CompanyName && c.FullName == was.FullName
 	for _, l := range alike {
 		l.Email = l.Email && c.Email != was.Email
@@ -57,8 +57,8 @@ func newLikenesses(was, c repo.Customer, alike []repo.Likeness) (lines []string,
 		strong = strong || l.IsStrong()
 		if len(lines) < mostLikenesses {
 			other := fmt.Sprintf("customer %d", l.Customer.ID)
-			if l.Customer.ID < 0 { // of an import
-				other = fmt.Sprintf("line %d", -l.Customer.ID)
+			if l.Customer.ID < 0 {
+				other = fmt.Sprintf("%s %d", unit, -l.Customer.ID)
 			}
 			lines = append(lines, fmt.Sprintf("%s %s%s has %s", other, l.Customer.CompanyName,
 				inBrackets(l.Customer.FullName), inLikeness(l)))
@@ -80,7 +80,7 @@ func unlikeOthers(ctx context.Context, s *Session, in Input, was repo.Customer, 
 	if err != nil {
 		return nil, err
 	}
-	lines, strong := newLikenesses(was, c, alike)
+	lines, strong := newLikenesses(was, c, alike, "")
 	switch {
 	case lines == nil:
 		return nil, nil
@@ -111,7 +111,7 @@ func (b *bulk) compare(ctx context.Context, s *Session, records Output) error {
 		return err
 	}
 	for i, c := range changed {
-		lines, strong := newLikenesses(before[i], c, alike[i])
+		lines, strong := newLikenesses(before[i], c, alike[i], "")
 		if b.strong = b.strong || strong; lines != nil {
 			b.alike = append(b.alike,
 				fmt.Sprintf("customer %d%s: %s", c.ID, inBrackets(c.CompanyName), lines[0]))

@@ -92,8 +92,10 @@ func (in Input) destination(s *Session, c Command, programs [][]string) (Destina
 		File: Value[string](in, "out"), Replace: in.Has("force"), Excel: in.Has("excel"), Programs: programs,
 		isFile: s.File != "",
 	}
-	if c.exports {
-		d.File = cmp.Or(d.File, Value[string](in, "file"))
+	if file := Value[string](in, "file"); c.exports && d.File != "" {
+		return d, usagef("the answer goes to the file %s or to %s, not to both", show(file), show(d.File))
+	} else if c.exports {
+		d.File = file
 	}
 	format := Value[string](in, "format")
 	format = cmp.Or(format, formatOf(d.File))

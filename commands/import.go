@@ -175,8 +175,10 @@ func (m importable) add(ctx context.Context, s *Session, in Input, own map[strin
 	}
 	i := &importing{
 		importable: m, in: in, path: path, file: file, key: Value[string](in, "key"),
-		atomic:  s.DB.IsAtomic(),
-		refused: rejects{file: path, time: file.Time(), header: file.Header.Cells, raw: in.Has("raw")},
+		atomic: s.DB.IsAtomic(),
+		refused: rejects{
+			file: path, comma: rejectComma(s.Locale, file), header: file.Header.Cells, raw: in.Has("raw"),
+		},
 	}
 	i.refused.plain = i.plain
 	defer i.refused.drop()
@@ -199,7 +201,7 @@ func (m importable) add(ctx context.Context, s *Session, in Input, own map[strin
 	if err := i.all(ctx); err != nil {
 		return Output{}, err
 	}
-	if err := i.refused.keep(); err != nil {
+	if err := i.refused.keep(!i.in.Has("skip-bad") || i.in.Has("dry-run")); err != nil {
 		return Output{}, err
 	}
 	if err := i.end(ctx, commit); err != nil {

@@ -68,6 +68,8 @@ func (i *importing) match(own map[string]string) error {
 	}
 	i.filled, i.further = make([]bool, len(headers)), make([]bool, len(headers))
 	i.escaped = i.file.Tabs && i.isExport()
+	last := len(headers) - 1
+	i.refused.again = slices.Contains(reasonHeaders, headers[last]) && !taken[last]
 	if err := i.complete(); err != nil {
 		return err
 	}
@@ -127,8 +129,9 @@ func (i *importing) matchOwn(own map[string]string, place map[string]int, taken 
 func (i *importing) matchParts(place map[string]int, taken map[int]bool) {
 	for _, c := range composed {
 		t, is := i.target(c.column), i.source(c.column)
-		if _, whole := place[plainHeader(c.column)]; t == nil || whole || i.target("first_name") != nil ||
-			is != nil && is.join != c.join {
+		_, whole := place[plainHeader(c.column)]
+		whole = whole && !slices.Contains(c.parts[0], plainHeader(c.column)) // else it is one of the parts
+		if t == nil || whole || i.target("first_name") != nil || is != nil && is.join != c.join {
 			continue
 		}
 		group := c.find(place, taken)

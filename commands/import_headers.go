@@ -127,9 +127,10 @@ var headersOf = map[string][]string{
 // wordsOf has the fixed words of columns by other names of them, as plainHeader writes them.
 var wordsOf = map[string]string{
 	"a envoyer": "to_send", "draft": "to_send", "brouillon": "to_send", "sent": "pending", "envoye": "pending",
-	"en attente": "pending", "signe": "signed", "signee": "signed", "done": "finished", "completed": "finished",
-	"termine": "finished",
-	"fini":    "finished", "cancelled": "canceled", "annule": "canceled", "annulee": "canceled",
+	"envoyee": "pending", "en attente": "pending", "signe": "signed", "signee": "signed",
+	"done": "finished", "completed": "finished", "termine": "finished", "terminee": "finished", "complete": "finished", "completee": "finished",
+	"acheve": "finished", "achevee": "finished", "finie": "finished",
+	"fini": "finished", "cancelled": "canceled", "annule": "canceled", "annulee": "canceled",
 
 	"administrator": "admin", "administrateur": "admin", "administratrice": "admin", "manager": "manage",
 	"management": "manage", "gestion": "manage", "gestionnaire": "manage", "commercial": "sales",
@@ -155,6 +156,13 @@ var composed = []composite{
 	{"full_name", " ", 2, [][]string{
 		append([]string{"first name"}, headersOf["first_name"]...),
 		append([]string{"last name"}, headersOf["last_name"]...),
+	}},
+	{"start_date", " ", 2, [][]string{
+		{"start date", "date", "start day", "day", "date de debut", "date debut", "jour"},
+		{"start time", "time", "begin time", "heure de debut", "heure debut", "heure"},
+	}},
+	{"end_date", " ", 2, [][]string{
+		{"end date", "end day", "date de fin", "date fin"}, {"end time", "heure de fin", "heure fin"},
 	}},
 	{"address", ", ", 1, [][]string{
 		{

@@ -107,6 +107,10 @@ func (i *importing) record(cells []string, line int) ([]any, error) {
 	}
 	i.seen[key] = line
 	found := i.known.rows[key]
+	isExact := func(row []any) bool { return fmt.Sprint(row[i.known.place[i.key]]) == text }
+	if exact := slices.IndexFunc(found, isExact); len(found) > 1 && exact >= 0 { // they differ by case
+		found = found[exact : exact+1]
+	}
 	switch {
 	case len(found) == 1:
 		return found[0], nil

@@ -4,6 +4,8 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
+	"hash"
+	"hash/crc32"
 	"io"
 	"io/fs"
 	"os"
@@ -19,36 +21,43 @@ import (
 // them.
 type rejects struct {
 	file   string                   // that is imported
-	time   time.Time                // when it was changed last
+	comma  rune                     // between the values
 	raw    bool                     // as the import reads it
 	plain  func(cell string) string // what the import reads
 	header []string
+	again  bool // the last column has the reasons of an earlier import, whose refused rows are imported again
 	count  int
 	lines  []string // the first ones, for the screen
 
+	name   string // of the file of refused rows
 	to     *NewFile
+	sum    hash.Hash32 // of its content
 	writer *csv.Writer
 }
 
-// name returns the name of the file of refused rows.
-func (r *rejects) name() string { return r.file + ".rejected.csv" }
+// reasonHeaders are the last headers of files of refused rows. The second one is for files that have the first one
+// themselves.
+var reasonHeaders = []string{"reason", "reason of refusal"}
+
+// rejectComma returns what is between the values of refused rows: as in the imported file, and of a workbook as Excel
+// expects it in the locale.
+func rejectComma(l Locale, file *intake.File) rune {
+	switch {
+	case file.Comma == ';', file.Comma == '|':
+		return file.Comma
+	case file.Sheet != "" && NewAmountFormat(l).Decimal() == ",":
+		return ';'
+	}
+	return ','
+}
 
 // add adds a row and the reasons.
 func (r *rejects) add(row intake.Row, unit, why string) (err error) {
 	if r.count++; r.count <= mostReported {
 		r.lines = append(r.lines, fmt.Sprintf("%s %d: %s", unit, row.Line, why))
 	}
-	header := r.withoutReason(r.header)
 	if r.to == nil {
-		if err := r.isTaken(); err != nil {
-			return err
-		}
-		r.to, err = CreateNew(r.name())
-		if err != nil {
-			return r.unwritten(err)
-		}
-		r.writer = csv.NewWriter(r.to)
-		if err := r.write(append(slices.Clone(header), reasonHeader)); err != nil {
+		if err := r.begin(); err != nil {
 			return r.unwritten(err)
 		}
 	}
@@ -56,55 +65,90 @@ func (r *rejects) add(row intake.Row, unit, why string) (err error) {
 	for _, c := range r.withoutReason(row.Cells) {
 		cells = append(cells, r.plain(c))
 	}
-	for len(cells) < len(header) { // a short row, so that the reason is under its header
+	for len(cells) < len(r.withoutReason(r.header)) { // a short row, so that the reason is under its header
 		cells = append(cells, "")
 	}
 	return r.unwritten(r.write(append(cells, why)))
 }
 
-// reasonHeader is the last header of a file of refused rows.
-const reasonHeader = "reason"
+// begin creates the file and writes its header. The file does not appear before keep.
+func (r *rejects) begin() (err error) {
+	for n := 1; ; n++ {
+		if r.name = r.file + ".rejected.csv"; n > 1 {
+			r.name = fmt.Sprintf("%s.rejected-%d.csv", r.file, n)
+		}
+		if isReplaceable(r.name) {
+			break
+		}
+	}
+	if r.to, err = CreateNew(r.name); err != nil {
+		return err
+	}
+	r.sum = crc32.NewIEEE()
+	both := io.MultiWriter(r.to, r.sum)
+	if r.comma == ';' { // for Excel, which else takes it for Windows-1252
+		if _, err := io.WriteString(both, "\ufeff"); err != nil {
+			return err
+		}
+	}
+	r.writer = csv.NewWriter(both)
+	r.writer.Comma = r.comma
+	headers := slices.Clone(r.withoutReason(r.header))
+	reason := reasonHeaders[0]
+	if slices.ContainsFunc(headers, func(h string) bool { return plainHeader(h) == reason }) {
+		reason = reasonHeaders[1]
+	}
+	return r.write(append(headers, reason))
+}
 
-// withoutReason returns the cells of a row without the reason of an earlier import, whose refused rows are imported
-// again.
+// withoutReason returns the cells of a row without the reason of an earlier import.
 func (r *rejects) withoutReason(cells []string) []string {
 	last := len(r.header) - 1
-	if last < 0 || r.header[last] != reasonHeader || len(cells) <= last {
+	if !r.again || len(cells) <= last {
 		return cells
 	}
 	return slices.Delete(slices.Clone(cells), last, last+1)
 }
 
-// isTaken returns an error if a file with the name is there that may not be replaced: one that is no file of refused
-// rows, or that someone has corrected. Until then, such a file has the time of the imported one; see keep.
-func (r *rejects) isTaken() error {
-	info, err := os.Stat(r.name())
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil || !info.Mode().IsRegular() || !r.isOfRefused(): // opening a named pipe would wait
-		return &worded{
-			show(r.name()) + " is there and is no file of refused rows: nothing was imported",
-			"move it away: the refused rows are written there", ErrOutput,
-		}
-	case info.ModTime().After(r.time):
-		return &worded{
-			show(r.name()) + " has been changed since its rows were refused: nothing was imported",
-			"import it, or move it away: the refused rows are written there", ErrOutput,
-		}
+// isReplaceable reports whether there is no file with the name, or only one of refused rows that nobody needs any more:
+// its import has written nothing, and nobody has corrected it; see keep.
+func isReplaceable(name string) bool {
+	info, err := os.Stat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return true
 	}
-	return nil
-}
-
-// isOfRefused reports whether the file with the name has refused rows.
-func (r *rejects) isOfRefused() bool {
-	there, err := os.Open(r.name())
+	if err != nil || !info.Mode().IsRegular() { // opening a named pipe would wait
+		return false
+	}
+	there, err := os.Open(name)
 	if err != nil {
 		return false
 	}
 	defer there.Close()
-	header, err := csv.NewReader(io.LimitReader(there, 1<<20)).Read()
-	return err == nil && header[len(header)-1] == reasonHeader
+	sum := crc32.NewIEEE()
+	_, err = io.Copy(sum, there)
+	return err == nil && info.ModTime().Nanosecond() == fraction(sum)
+}
+
+// fraction returns a checksum as nanoseconds.
+func fraction(sum hash.Hash32) int { return int(sum.Sum32() % uint32(time.Second)) }
+
+// keep makes the file appear. One that may be replaced has its checksum as the fraction of a second of its time, which
+// any change of the file loses.
+func (r *rejects) keep(replaceable bool) error {
+	if r.to == nil {
+		return nil
+	}
+	r.writer.Flush()
+	err := errors.Join(r.writer.Error(), r.to.Sync())
+	if err == nil {
+		err = r.to.Appear(r.name)
+	}
+	if err == nil && replaceable {
+		at := time.Now().Truncate(time.Second).Add(time.Duration(fraction(r.sum)))
+		err = os.Chtimes(r.name, at, at)
+	}
+	return r.unwritten(err)
 }
 
 // write writes a record. A cell that a spreadsheet would evaluate gets an apostrophe, which an import removes, unless
@@ -127,25 +171,9 @@ func (r *rejects) unwritten(err error) error {
 		err = path.Err
 	}
 	return &worded{
-		fmt.Sprintf("the refused rows cannot be written to %s: %v: nothing was imported", r.name(), err), "",
+		fmt.Sprintf("the refused rows cannot be written to %s: %v: nothing was imported", r.name, err), "",
 		ErrOutput,
 	}
-}
-
-// keep makes the file appear, with the time of the imported one; see isTaken.
-func (r *rejects) keep() error {
-	if r.to == nil {
-		return nil
-	}
-	r.writer.Flush()
-	err := errors.Join(r.writer.Error(), r.to.Sync())
-	if err == nil {
-		err = r.to.Appear(r.name())
-	}
-	if err == nil {
-		err = os.Chtimes(r.name(), r.time, r.time)
-	}
-	return r.unwritten(err)
 }
 
 // drop removes the file unless it is kept.

@@ -19,7 +19,7 @@ func (i *importing) report() []string {
 		lines = append(lines, fmt.Sprintf("and %s more", grouped(int64(more))))
 	}
 	if i.refused.count > 0 {
-		lines = append(lines, "all are in "+i.refused.name()+", with the reasons")
+		lines = append(lines, "all are in "+i.refused.name+", with the reasons")
 	}
 	return lines
 }
@@ -39,7 +39,7 @@ func (i *importing) failed() error {
 			isAre(int64(i.rows), "row")), strings.Join(lines, "\n"), repo.ErrInvalid,
 	}
 	if i.forceable == i.refused.count {
-		return &onlyForceable{err, i.refused.lines, i.forceable, i.refused.name()}
+		return &onlyForceable{err, i.refused.lines, i.forceable, i.refused.name}
 	}
 	return err
 }

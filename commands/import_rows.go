@@ -215,7 +215,7 @@ func (i *importing) unlikeOthers(ctx context.Context, r imported, was []any) (wr
 	if c.ID == 0 {
 		c.ID = -int64(r.Line)
 	}
-	lines, strong := newLikenesses(old, c, i.others.Like(c))
+	lines, strong := newLikenesses(old, c, i.others.Like(c), i.file.Unit)
 	if strong && !i.in.Has("force") {
 		return append(lines, anyway), nil
 	}

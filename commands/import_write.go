@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -175,11 +176,14 @@ func (i *importing) settle(ctx context.Context, w *addition) (ids []int64, err e
 	}
 	for _, refused := range changed.Refused {
 		r := &w.batch[places[refused.ID]]
-		text, err := i.inWords(ofParent(refused.Err, r.change), r.Line, r.later)
+		text, err := i.inWords(refused.Err, r.Line, r.later)
 		if err != nil {
 			return nil, err
 		}
 		columns := strings.Join(slices.Sorted(maps.Keys(r.later)), ", ")
+		if isBare(refused.Err, repo.ErrDenied) {
+			text = "not permitted for the role " + i.s.Me.Role
+		}
 		r.wrong = columns + ": " + strings.TrimPrefix(text, columns+": ")
 	}
 	again := changed.Refused != nil && i.in.Has("skip-bad") // else nothing is kept
@@ -251,24 +255,46 @@ func (i *importing) inWords(err error, line int, written repo.Change) (string, e
 		return "", err
 	}
 	text, _ := Describe(i.s.inCurrency(err))
+	rest, isInvalid := strings.CutPrefix(text, "invalid ")
 	for _, t := range i.targets {
-		if why, is := strings.CutPrefix(text, "invalid --"+t.from+": "); is {
-			return t.column + ": " + why, nil
-		}
-		if id, is := written[t.column].(int64); is && names(text, t.kind.Noun, id) {
-			return t.column + ": " + text, nil
-		}
+		rest = strings.ReplaceAll(rest, "--"+t.from, t.column)
 		value, isText := written[t.column].(string)
 		other, what, is := strings.Cut(text, " has this ")
-		if !is || !isText || !strings.EqualFold(what, strings.ReplaceAll(t.column, "_", " ")) {
-			continue
+		id, isID := written[t.column].(int64)
+		switch {
+		case isID && names(text, t.kind.Noun, id):
+			return t.column + ": " + text, nil
+		case is && isText && strings.EqualFold(what, strings.ReplaceAll(t.column, "_", " ")):
+			if first := i.lines[i.hash(t.column, value)]; first != 0 && first != line {
+				return i.twice(t.column, value, first), nil
+			}
+			return fmt.Sprintf("%s %s: %s has it", t.column, show(value), other), nil
 		}
-		if first, here := i.lines[i.hash(t.column, value)]; here && first != line {
-			return i.twice(t.column, value, first), nil
-		}
-		return fmt.Sprintf("%s %s: %s has it", t.column, show(value), other), nil
 	}
-	return text, nil
+	if isInvalid {
+		return rest, nil
+	}
+	return i.ofColumn(err, written) + text, nil
+}
+
+// ofColumn names the column and the value that an error is about.
+func (i *importing) ofColumn(err error, written repo.Change) string {
+	column := ""
+	var over repo.Overpaid
+	switch _, hasStatus := written["status"]; {
+	case isBare(err, repo.ErrDenied):
+		column = "sales_id" // that of others is all that a column can be refused for
+	case errors.As(err, &over):
+		column = "amount"
+	case i.noun == "payment":
+		column = "contract_id"
+	case hasStatus && i.noun == "contract":
+		column = "status"
+	}
+	if value, is := written[column]; is {
+		return fmt.Sprintf("%s %v: ", column, toShow(i.s, value))
+	}
+	return ""
 }
 
 // names reports whether a text has the number of a record.

@@ -7,6 +7,8 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -188,8 +190,17 @@ var Path = Kind{Name: "FILE", Files: true, Parse: func(_ *Session, text string) 
 	if text == "" {
 		return nil, errors.New("may not be empty")
 	}
-	return text, nil
+	return AtHome(text), nil
 }}
+
+// AtHome returns a path with the user's home directory in place of a ~ that begins it.
+func AtHome(path string) string {
+	rest, is := strings.CutPrefix(path, "~"+string(filepath.Separator))
+	if home, err := os.UserHomeDir(); is && err == nil {
+		return filepath.Join(home, rest)
+	}
+	return path
+}
 
 // Line is the kind of a last argument that is a command: the rest of the line, as typed. An optional argument before
 // it is left out if the word is not of its kind. Its value is a string.

@@ -15,16 +15,24 @@ import (
 // Moment is the kind of a date with an optional time. Its value is a time.Time in the session's zone; without a time
 // it is the start of the day.
 var Moment = Kind{
-	Name: "DATE",
-	Parse: func(s *Session, text string) (any, error) {
-		m, err := readMoment(s.Locale, text)
-		if err != nil {
-			return nil, err
+	Name:  "DATE",
+	Parse: readStart,
+	Cell: func(s *Session, text string) (any, error) {
+		if m, err := readMoment(s.Locale, text); err == nil && m.day == nil && m.elapsed == nil {
+			return nil, errors.New("want a date, and not a time alone")
 		}
-		return m.start(s.Locale, s.Locale.Now())
+		return readStart(s, text)
 	},
 	Values: days,
 	InFull: inFull,
+}
+
+func readStart(s *Session, text string) (any, error) {
+	m, err := readMoment(s.Locale, text)
+	if err != nil {
+		return nil, err
+	}
+	return m.start(s.Locale, s.Locale.Now())
 }
 
 // MomentEnd is the kind of the end of a range. Its value is a moment that [Input.end] completes: a date alone means

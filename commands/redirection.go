@@ -57,5 +57,5 @@ func targetOf(words []Word) (file string, replace bool, err error) {
 		return "", false, usageHint("a > that is text needs quotes", "> FILE ends a command, and %s follows",
 			show(rest[0].Value))
 	}
-	return file, replace, nil
+	return AtHome(file), replace, nil
 }

@@ -199,7 +199,7 @@ func filesIn(dir string) ([]commands.Choice, error) {
 	if at == "" {
 		at = "."
 	}
-	entries, err := os.ReadDir(at)
+	entries, err := os.ReadDir(commands.AtHome(at))
 	var choices []commands.Choice
 	for _, e := range entries {
 		if strings.HasPrefix(e.Name(), ".") {

@@ -2,26 +2,41 @@ package intake
 
 import (
 	"archive/zip"
-	"math"
-	"regexp"
-	"strconv"
 	"strings"
-	"time"
-
-	"github.com/xuri/excelize/v2"
+	"unicode"
 )
 
-// This file reads the numbers of a workbook as a person sees them. Days, times, percentages and codes such as 00042 are
-// plain numbers there; only the format of the cell tells them apart (ECMA-376 part 1, 18.8.30).
+// This file reads the number formats of a workbook (ECMA-376 part 1, 18.8.30). Days, times, percentages, amounts of any
+// currency and codes such as 00042 are plain numbers there; only the format of the cell tells them apart.
 
-// A format is what the number format of a cell says about the number.
-type format struct {
-	kind CellType
-	unit string // the currency behind the number, if the format shows one
+// A format shows numbers: with its first section positive ones, with its second negative ones, with its third 0.
+type format []section
+
+// A section is a part of a format.
+type section struct {
+	kind     sectionKind
+	pieces   []piece
+	decimals int
+	isWhole  bool // it shows no decimals, groups, fraction or exponent
 }
 
-// formatsOf returns the formats of a workbook, by the style of a cell. It returns nil if they cannot be read.
-func formatsOf(archive *zip.Reader) (formats []format) {
+// A piece of a section is a text, or a place of a digit: 0, # or ?.
+type piece struct {
+	text  string
+	digit rune // 0: it is a text
+}
+
+type sectionKind byte
+
+const (
+	plainKind sectionKind = iota
+	dayKind
+	timeKind // also of a day
+	percentKind
+)
+
+// formatsOf returns the formats of a workbook, by the style of a cell; nil if it has none.
+func formatsOf(archive *zip.Reader, part string) (formats []format, err error) {
 	var sheet struct {
 		Custom []struct {
 			ID   int    `xml:"numFmtId,attr"`
@@ -31,117 +46,152 @@ func formatsOf(archive *zip.Reader) (formats []format) {
 			Format int `xml:"numFmtId,attr"`
 		} `xml:"cellXfs>xf"`
 	}
-	if !decodePart(archive, "xl/styles.xml", &sheet) {
-		return nil
+	if part == "" {
+		return nil, nil
 	}
-	custom := map[int]format{}
+	if err := decodePart(archive, part, &sheet); err != nil {
+		return nil, err
+	}
+	codes := map[int]format{}
 	for _, c := range sheet.Custom {
-		custom[c.ID] = formatOf(c.Code)
+		codes[c.ID] = formatOf(c.Code)
 	}
 	for _, s := range sheet.Styles {
-		f, is := custom[s.Format]
+		f, is := codes[s.Format]
 		if !is {
 			f = builtIn(s.Format)
 		}
 		formats = append(formats, f)
 	}
-	return formats
+	return formats, nil
 }
 
-// builtIn returns the format with a number that every workbook knows. Those of a language are all days and times.
+// builtIn returns a format that every workbook knows by its number. Those of one language are all days and times.
 func builtIn(id int) format {
 	switch {
+	case id == 2, id == 4, id == 39, id == 40, id == 43, id == 44: // of two decimals
+		return format{{decimals: 2}}
 	case id == 9, id == 10:
-		return format{kind: ShownType}
+		return format{{kind: percentKind, decimals: (id - 9) * 2}}
 	case id >= 14 && id <= 17, id >= 27 && id <= 31, id == 36, id >= 50 && id <= 58:
-		return format{kind: DayType}
+		return format{{kind: dayKind}}
 	case id >= 18 && id <= 22, id >= 32 && id <= 35, id == 45, id == 47:
-		return format{kind: TimeType}
+		return format{{kind: timeKind}}
 	}
-	return format{kind: NumberType}
+	return nil
 }
 
-var (
-	// literals matches the parts of a format that are no placeholders: a text, a character, a space of its width, and
-	// a condition, color, language or currency.
-	literals = regexp.MustCompile(`"[^"]*"|\\.|_.|\*.|\[[^\]]*\]`)
-	elapsed  = regexp.MustCompile(`(?i)\[(h+|m+|s+)\]`)
-	currency = regexp.MustCompile(`\[\$([^-\]]+)(-[^\]]*)?\]`)
-	symbol   = regexp.MustCompile(`\p{Sc}`)
-	// coded matches the placeholders of a code, such as 00042 or 06 12 34 56 78: they are several and begin with a
-	// zero, and they have neither decimals nor groups of thousands.
-	coded = regexp.MustCompile(`^[^0#?.,/E]*0[^.,/E]*[0#?][^.,/E]*$`)
-)
-
-// formatOf reads the code of a format. Its first part is for positive numbers.
-func formatOf(code string) format {
-	isElapsed := elapsed.MatchString(code)
-	places := literals.ReplaceAllStringFunc(code, func(text string) string {
-		if text[0] == '"' || text[0] == '\\' {
-			return "\x01"
+// formatOf reads the code of a format. One whose sections have conditions shows plain numbers.
+func formatOf(code string) (f format) {
+	r := sectionReader{rest: []rune(code)}
+	for {
+		s := r.next()
+		f = append(f, s)
+		if len(r.rest) == 0 {
+			break
 		}
+		r.rest = r.rest[1:] // the semicolon
+	}
+	if r.hasCondition {
+		return nil
+	}
+	return f
+}
+
+// A sectionReader reads the sections of a format.
+type sectionReader struct {
+	rest         []rune
+	hasCondition bool
+}
+
+// next reads up to a semicolon.
+func (r *sectionReader) next() (s section) {
+	s.isWhole = true
+	isElapsed, hasPoint := false, false
+	for len(r.rest) > 0 && r.rest[0] != ';' {
+		c := r.rest[0]
+		r.rest = r.rest[1:]
+		switch {
+		case c == '"':
+			s.add(r.until('"'))
+		case c == '\\':
+			s.add(r.one())
+		case c == '_', c == '*': // the width of a character, or one that fills the cell
+			r.one()
+		case c == '[':
+			inside := r.until(']')
+			sign, isCurrency := strings.CutPrefix(inside, "$")
+			sign, _, _ = strings.Cut(sign, "-") // the language follows
+			if isCurrency {
+				s.add(sign)
+			}
+			isElapsed = isElapsed || strings.Trim(strings.ToLower(inside), "hms") == ""
+			r.hasCondition = r.hasCondition || strings.ContainsAny(inside, "<>=")
+		case strings.ContainsRune("0#?", c):
+			s.pieces = append(s.pieces, piece{digit: c})
+			if hasPoint {
+				s.decimals++
+			}
+		case c == '.':
+			hasPoint = true
+			s.isWhole = false
+		case strings.ContainsRune(",/", c), unicode.ToLower(c) == 'e' && r.begins("+", "-"):
+			s.isWhole = false
+		case c == '%':
+			s.kind = percentKind
+		case unicode.ToLower(c) == 'g' && r.begins("eneral"):
+			r.rest = r.rest[len("eneral"):]
+			s.pieces = append(s.pieces, piece{digit: '#'})
+		case strings.ContainsRune("hs", unicode.ToLower(c)):
+			s.kind = timeKind
+		case strings.ContainsRune("ymd", unicode.ToLower(c)):
+			s.kind = max(s.kind, dayKind)
+		default:
+			s.add(string(c))
+		}
+	}
+	if isElapsed { // a duration has no better form than its number
+		return section{}
+	}
+	return s
+}
+
+// until returns the text up to a mark, and goes behind it.
+func (r *sectionReader) until(mark rune) string {
+	for i, c := range r.rest {
+		if c == mark {
+			text := string(r.rest[:i])
+			r.rest = r.rest[i+1:]
+			return text
+		}
+	}
+	text := string(r.rest)
+	r.rest = nil
+	return text
+}
+
+// one returns the next character, and goes behind it.
+func (r *sectionReader) one() string {
+	if len(r.rest) == 0 {
 		return ""
-	})
-	places, _, _ = strings.Cut(places, ";")
-	letters := strings.ToLower(places)
-	switch {
-	case isElapsed || strings.EqualFold(places, "general"): // a duration has no better form than its number
-		return format{kind: NumberType}
-	case strings.ContainsAny(letters, "hs"):
-		return format{kind: TimeType}
-	case strings.ContainsAny(letters, "ymd"):
-		return format{kind: DayType}
-	case strings.Contains(places, "%"):
-		return format{kind: ShownType}
 	}
-	unit := ""
-	if m := currency.FindStringSubmatch(code); m != nil {
-		unit = m[1]
-	} else {
-		unit = symbol.FindString(code)
-	}
-	if unit == "" && coded.MatchString(places) {
-		return format{kind: ShownType}
-	}
-	return format{NumberType, strings.TrimSpace(unit)}
+	c := string(r.rest[:1])
+	r.rest = r.rest[1:]
+	return c
 }
 
-// serial matches a number as workbooks store it.
-var serial = regexp.MustCompile(`^-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?$`)
-
-// plainNumber returns a number without an exponent, and with the 15 digits that a workbook shows.
-func plainNumber(text string) string {
-	number, err := strconv.ParseFloat(text, 64)
-	if err != nil || !serial.MatchString(text) {
-		return text
+func (r *sectionReader) begins(marks ...string) bool {
+	for _, m := range marks {
+		if strings.HasPrefix(strings.ToLower(string(r.rest[:min(len(r.rest), len(m))])), m) {
+			return true
+		}
 	}
-	if rounded, err := strconv.ParseFloat(strconv.FormatFloat(number, 'g', 15, 64), 64); err == nil {
-		number = rounded
-	}
-	return strconv.FormatFloat(number, 'f', -1, 64)
+	return false
 }
 
-// A calendar reads the numbers that a workbook has for days and times: days since 1900 or 1904, and parts of a day.
-type calendar struct{ in1904 bool }
-
-// moment returns the day, the time, or both, that a number stands for. It returns false for a number that is none.
-func (c calendar) moment(text string, withTime bool) (moment string, at time.Time, is bool) {
-	const end = 2_958_466 // of the year 9999
-	number, err := strconv.ParseFloat(text, 64)
-	if err != nil || !serial.MatchString(text) || number < 0 || number >= end {
-		return "", time.Time{}, false
+// add adds a text.
+func (s *section) add(text string) {
+	if text != "" {
+		s.pieces = append(s.pieces, piece{text: text})
 	}
-	at, err = excelize.ExcelDateToTime(number, c.in1904)
-	if err != nil {
-		return "", time.Time{}, false
-	}
-	at = at.Round(time.Second)
-	hasPart := number != math.Trunc(number)
-	switch {
-	case number < 1 && (withTime || hasPart):
-		return at.Format(time.TimeOnly), at, true
-	case withTime || hasPart:
-		return at.Format(time.DateTime), at, true
-	}
-	return at.Format(time.DateOnly), at, true
 }

@@ -9,7 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"time"
 )
 
 // A Row is one row of a file.
@@ -17,7 +16,6 @@ type Row struct {
 	Line  int // where it begins, from 1: a line of text, a row of a sheet, a card
 	Cells []string
 	Odd   map[int]string // what a cell, by its place, is instead of a text or number: "is a list"; nil: none
-	types []format       // of the cells of a workbook, up to the last one with a value; nil: unknown
 }
 
 // A File is read row by row. Its memory does not grow with it.
@@ -27,6 +25,7 @@ type File struct {
 	Tabs   bool   // values are between tabs, and none of them is in quotes
 	// Delimited: the file is CSV or tab-separated, so an export may have put an apostrophe before a text.
 	Delimited bool
+	Comma     rune // between the values of CSV; 0: the file is not CSV
 	// Moment returns the day or time that a number stands for, as text, and other texts as they are. A workbook has
 	// such numbers in cells without a format. nil: the file has none.
 	Moment func(text string) string
@@ -40,7 +39,6 @@ type File struct {
 	// Unsaved has the columns of a workbook with a formula whose result was not saved, by their place.
 	Unsaved map[int]Unsaved
 
-	merged   []area
 	markdown bool
 	rows     func() (done, total int64) // of a workbook; nil: progress is counted in bytes
 	next     func() (Row, error)
@@ -220,9 +218,6 @@ func (f *File) nextRow() (Row, error) {
 		}
 	}
 }
-
-// Time returns when the file was changed last.
-func (f *File) Time() time.Time { return f.began.ModTime() }
 
 // Changed reports whether the file was changed since it was opened.
 func (f *File) Changed() bool {

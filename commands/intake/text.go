@@ -49,6 +49,7 @@ func (f *File) readText(path string, head []byte) error {
 	if comma == '\t' && !quoted.Match(first) {
 		return f.readTabs(text)
 	}
+	f.Comma = comma
 	limited := &limitedReader{r: text}
 	r := csv.NewReader(limited)
 	r.Comma, r.FieldsPerRecord, r.ReuseRecord = comma, -1, true
