@@ -126,11 +126,13 @@ var headersOf = map[string][]string{
 
 // wordsOf has the fixed words of columns by other names of them, as plainHeader writes them.
 var wordsOf = map[string]string{
-	"a envoyer": "to_send", "draft": "to_send", "brouillon": "to_send", "sent": "pending", "envoye": "pending",
-	"envoyee": "pending", "en attente": "pending", "signe": "signed", "signee": "signed",
-	"done": "finished", "completed": "finished", "termine": "finished", "terminee": "finished", "complete": "finished", "completee": "finished",
-	"acheve": "finished", "achevee": "finished", "finie": "finished",
-	"fini": "finished", "cancelled": "canceled", "annule": "canceled", "annulee": "canceled",
+	"a envoyer": "to_send", "draft": "to_send", "brouillon": "to_send",
+	"sent": "pending", "envoye": "pending", "envoyee": "pending", "en attente": "pending",
+	"signe": "signed", "signee": "signed",
+	"done": "finished", "completed": "finished", "termine": "finished", "terminee": "finished",
+	"complete": "finished", "completee": "finished", "acheve": "finished", "achevee": "finished",
+	"fini": "finished", "finie": "finished",
+	"cancelled": "canceled", "annule": "canceled", "annulee": "canceled",
 
 	"administrator": "admin", "administrateur": "admin", "administratrice": "admin", "manager": "manage",
 	"management": "manage", "gestion": "manage", "gestionnaire": "manage", "commercial": "sales",
