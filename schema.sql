@@ -1923,6 +1923,10 @@ begin
 		perform check_contact(new.sales_id, 'sales');
 	end if;
 	if tg_op = 'UPDATE' and new.deleted_at is null and old.deleted_at is not null then
+		if merged_to(new.id) is not null then
+			raise exception using errcode = '23514', constraint = 'customer_merged', message = 'merged',
+				detail = new.id || ' was merged into customer ' || merged_to(new.id);
+		end if;
 		new.sales_id := standing_contact(new.sales_id, 'sales'); -- null if deleted meanwhile
 	end if;
 	if tg_op = 'UPDATE' and new.deleted_at is not null and old.deleted_at is null and exists (
@@ -2181,7 +2185,9 @@ begin
 		then
 		perform from contact n join contract k on k.id = new.contract_id
 		where n.id = new.contact_id and n.customer_id = k.customer_id and n.deleted_at is null for share of n;
-		if not found then
+		if not found and tg_op = 'UPDATE' and new.contact_id is not distinct from old.contact_id then
+			new.contact_id := null; -- the event moves to another customer, whose person is the contact then
+		elsif not found then
 			if not exists (select from contact n where n.id = new.contact_id and n.deleted_at is null) then
 				raise exception using errcode = '23503', constraint = 'no_such_record', message = 'no such contact',
 					detail = 'contact ' || new.contact_id;
@@ -2237,7 +2243,12 @@ begin
 		new.author_id := caller.id;
 		perform check_record(new.customer_id, new.contract_id, new.event_id);
 	end if;
-	if new.done_at is not null and (tg_op = 'INSERT' or old.done_at is null) then
+	if tg_op = 'UPDATE' and new.due <> old.due or tg_op = 'UPDATE' and new.due is not null and old.due is null then
+		new.done_at := case when new.done_at is distinct from old.done_at then new.done_at end; -- it is open again
+	end if;
+	if new.done_at is not null and (tg_op = 'INSERT' or old.done_at is null) and not exists (select from audit a
+		where a.id = nullif(current_setting('crm.undoes', true), '')::bigint and a.entity = 'note'
+			and a.entity_id = new.id and (a.before->>'done_at')::timestamptz = new.done_at) then
 		new.done_at := moment(caller.seeding);
 	end if;
 	return new;
@@ -2827,8 +2838,19 @@ language sql stable set search_path = :"schema", pg_temp as $$
 		select of_customer
 		union
 		select (a.after->>'other')::bigint from merged m join audit a on a.entity = 'customer' and a.entity_id = m.id
-		where a.action = 'merge' and a.undoes is null and not exists (select from audit u where u.undoes = a.id))
+		where a.action = 'merge' and a.undoes is null and not exists (select from audit u where u.undoes = a.id)
+			and exists (select from customer o where o.id = (a.after->>'other')::bigint and o.deleted_at is not null))
 	select m.id from merged m where m.id is not null
+$$;
+
+-- Returns the customer into which a deleted one was merged, or null. A merge that is undone, or is being undone, does
+-- not count.
+create function merged_to(of_customer bigint) returns bigint
+language sql stable set search_path = :"schema", pg_temp as $$
+	select m.entity_id from (select a.batch from audit a
+		where a.entity = 'customer' and a.entity_id = of_customer and a.action = 'delete' order by a.id desc limit 1) d
+		join audit m on m.id = d.batch
+	where m.action = 'merge' and not exists (select from audit u where u.undoes = m.id)
 $$;
 
 -- Reports whether the caller sees a view.
@@ -2985,6 +3007,7 @@ declare
 	moved     jsonb := '{}';
 	owners    bigint[];
 	first     bigint := first_contact(keep);
+	together  bigint; -- live contacts of both
 	child     record;
 	which     bigint;
 begin
@@ -3001,6 +3024,11 @@ begin
 	end if;
 	if not taken <@ (sealed_columns('customer')::text[] || array['sales_id', 'external_id']) then
 		raise exception using errcode = '42501', message = 'not a column that can be taken';
+	end if;
+	together := (select count(*) from contact c where c.customer_id in (keep, other) and c.deleted_at is null);
+	if together > 100 then
+		raise exception using errcode = '23514', constraint = 'merge_contacts', message = 'too many contacts',
+			detail = together::text;
 	end if;
 	perform lead('customer', keep, 'merge', jsonb_build_object('other', other));
 	for child in select f.conrelid::regclass as tab, a.attname as link, trail_noun(f.conrelid) as noun,
@@ -3398,8 +3426,8 @@ select n.id, n.customer_id, c.company_name as customer, n.full_name, n.role, n.e
 	n.deleted_at is null and n.id = (select f.id from contact f where f.customer_id = n.customer_id
 		and f.deleted_at is null
 		order by f.first_at desc nulls last, f.id limit 1) as first,
-	n.external_id, n.first_at, c.sales_id as customer_sales_id, n.created_at, n.updated_at, n.deleted_at,
-		search_keys(search_tokens(n), n.id) as keys
+	n.external_id, n.first_at, c.sales_id as customer_sales_id, c.deleted_at as customer_deleted_at, n.created_at,
+	n.updated_at, n.deleted_at, search_keys(search_tokens(n), n.id) as keys
 from contact n join customer c on c.id = n.customer_id, unnest('{1}'::integer[]) one
 where (select reach('contact.view')) = 0;
 
@@ -3462,11 +3490,15 @@ create view notes as
 select n.id, case when n.customer_id is not null then 'customer' when n.contract_id is not null then 'contract'
 	else 'event' end as noun,
 	coalesce(n.customer_id, n.contract_id, n.event_id) as record_id, c.company_name as customer,
+	c.full_name as customer_contact, c.phone as customer_phone, p.full_name as contact_name, p.phone as contact_phone,
+	case when n.customer_id is not null then c.deleted_at when n.contract_id is not null then k.deleted_at
+		else e.deleted_at end as record_deleted_at,
 	n.customer_id, n.contract_id, n.event_id, n.text, n.due, n.done_at, n.author_id, u.first_name || ' '
 		|| u.last_name as author,
 	n.created_at, n.updated_at, n.deleted_at, search_keys(search_tokens(n), n.id) as keys
 from note n left join event e on e.id = n.event_id left join contract k on k.id = coalesce(n.contract_id, e.contract_id)
 	left join customer c on c.id = coalesce(n.customer_id, k.customer_id)
+	left join contact p on p.id = e.contact_id and p.customer_id = k.customer_id and p.deleted_at is null
 	left join collaborator u on u.id = n.author_id, unnest('{1}'::integer[]) one
 where (select reach('note.view')) = 0;
 

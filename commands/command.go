@@ -85,8 +85,8 @@ type Kind struct {
 	// Spans returns how many of the words form the value, at least one. It is nil for kinds whose values are one word.
 	Spans func(s *Session, words []Word) int
 	// Clauses completes a value of several parts, of which word is typed. base is the part of word that stays; next
-	// are the choices after it. It is nil for other kinds.
-	Clauses func(s *Session, word string) (base string, next []Choice)
+	// is what may come behind it, and so are the values of kind.
+	Clauses func(s *Session, word string) (base string, next []Choice, kind Kind)
 	Ordered bool // Live and Search return the choices in the order of completion, whatever was used last
 	Files   bool // completed with names of files
 	Rest    bool // last argument only: takes all remaining words as one text

@@ -232,8 +232,11 @@ func (a *analysis) value(k Kind, start int, word, hint string) Completion {
 		c.Choices = c.Rank(k.Values(a.session))
 	}
 	if k.Clauses != nil {
-		base, next := k.Clauses(a.session, word)
+		base, next, kind := k.Clauses(a.session, word)
 		c.base = base
+		if kind.Live != nil {
+			c.Kind = kind
+		}
 		c.isWhole = func(value string) bool { _, err := k.Parse(a.session, value); return err == nil }
 		c.quote = '"'
 		if strings.HasPrefix(a.before[start:], "'") {

@@ -47,6 +47,7 @@ func isAs(a, b repo.Customer) bool {
 // newLikenesses returns a line for each of the first customers that are like c and not like was, and whether any of
 // them has the same email or phone. A negative ID is the place in an imported file, in units such as "row".
 func newLikenesses(was, c repo.Customer, alike []repo.Likeness, unit string) (lines []string, strong bool) {
+	more := 0
 	sameNames := c.CompanyName == was.CompanyName && c.FullName == was.FullName
 	for _, l := range alike {
 		l.Email = l.Email && c.Email != was.Email
@@ -62,7 +63,12 @@ func newLikenesses(was, c repo.Customer, alike []repo.Likeness, unit string) (li
 			}
 			lines = append(lines, fmt.Sprintf("%s %s%s has %s", other, l.Customer.CompanyName,
 				inBrackets(l.Customer.FullName), inLikeness(l)))
+		} else {
+			more++
 		}
+	}
+	if more > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more", more))
 	}
 	return lines, strong
 }
@@ -93,7 +99,7 @@ func unlikeOthers(ctx context.Context, s *Session, in Input, was repo.Customer, 
 }
 
 // compare notes which customers a change of many makes like others, or like each other.
-func (b *bulk) compare(ctx context.Context, s *Session, records Output) error {
+func (b *bulk) compare(ctx context.Context, s *Session, records Output, skip bool) error {
 	var before, changed []repo.Customer
 	for _, row := range records.Rows {
 		stored := repo.Change{}
@@ -112,6 +118,14 @@ func (b *bulk) compare(ctx context.Context, s *Session, records Output) error {
 	}
 	for i, c := range changed {
 		lines, strong := newLikenesses(before[i], c, alike[i], "")
+		if strong && skip {
+			delete(b.changes, c.ID)
+			b.previews = slices.DeleteFunc(b.previews, func(p preview) bool { return p.id == c.ID })
+			b.refused = append(b.refused, repo.RefusedRecord{
+				ID: c.ID, Err: &worded{strings.Join(lines, "; ") + ": --force does it anyway", "", repo.ErrConflict},
+			})
+			continue
+		}
 		if b.strong = b.strong || strong; lines != nil {
 			b.alike = append(b.alike,
 				fmt.Sprintf("customer %d%s: %s", c.ID, inBrackets(c.CompanyName), lines[0]))

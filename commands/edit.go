@@ -124,12 +124,11 @@ func (sh sheet) edit(ctx context.Context, s *Session, noun string, id int64) (Ou
 		if ctx.Err() != nil { // such as while it waited for another user's lock
 			return Output{}, keeping(context.Canceled, text, sh.text(noun, id))
 		}
-		marked := withErrors(text, refused)
 		if errors.Is(refused, repo.ErrConflict) || !correctable(refused) ||
-			strings.TrimSpace(marked) == strings.TrimSpace(shown) {
+			withoutErrors(text) == withoutErrors(shown) {
 			return Output{}, keeping(refused, text, sh.text(noun, id))
 		}
-		shown = marked
+		shown = withErrors(text, refused)
 	}
 }
 
@@ -141,12 +140,7 @@ const errorMark = "# error: "
 // withErrors returns the text with the error as comments: each problem above the line of its field, other errors above
 // the line that they name or at the top.
 func withErrors(text string, err error) string {
-	var lines []string
-	for line := range strings.SplitSeq(text, "\n") {
-		if !strings.HasPrefix(line, errorMark) {
-			lines = append(lines, line)
-		}
-	}
+	lines := strings.Split(withoutErrors(text), "\n")
 	problems := []string{strings.ReplaceAll(err.Error(), "\n", " ")}
 	var invalid repo.Invalid
 	if errors.As(err, &invalid) {
@@ -161,6 +155,13 @@ func withErrors(text string, err error) string {
 	for _, problem := range problems {
 		lines = slices.Insert(lines, lineOf(lines, problem), errorMark+problem)
 	}
+	return strings.Join(lines, "\n")
+}
+
+// withoutErrors returns the text without the comments of withErrors.
+func withoutErrors(text string) string {
+	lines := slices.DeleteFunc(strings.Split(strings.TrimSpace(text), "\n"),
+		func(line string) bool { return strings.HasPrefix(line, errorMark) })
 	return strings.Join(lines, "\n")
 }
 

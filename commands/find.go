@@ -189,8 +189,11 @@ func userChoice(u repo.User) Choice {
 
 // Searchable reports whether the word is long enough for a search in the database.
 func (c Completion) Searchable() bool {
-	return c.Kind.Search != nil && utf8.RuneCountInString(c.Word) >= 2
+	return c.Kind.Search != nil && utf8.RuneCountInString(c.Typed()) >= 2
 }
+
+// Typed returns the typed part of the value that is completed: the last one of several.
+func (c Completion) Typed() string { return strings.TrimPrefix(c.Word, c.base) }
 
 // With returns the choices found by a search, followed by the others, without duplicates.
 func (c Completion) With(found, others []Choice) []Choice {

@@ -28,7 +28,7 @@ type known struct {
 // index reads the existing records by their keys.
 func (i *importing) index(ctx context.Context) error {
 	i.seen, i.refs = map[string]int{}, map[string]referred{}
-	i.lines, i.seed = map[uint64]int{}, maphash.MakeSeed()
+	i.lines, i.seed, i.firsts = map[uint64]int{}, maphash.MakeSeed(), map[int64]int{}
 	i.paid, i.read = map[repo.PaidKey]int{}, map[int64]bool{}
 	i.known = known{map[string]int{}, map[string][][]any{}, map[string][][]any{}}
 	if i.key == "" {
@@ -148,6 +148,19 @@ func (i *importing) needed(value func(column string) any) string {
 		}
 	}
 	return strings.Join(key, "\x00")
+}
+
+// noteFirst warns of a row whose contact would be the first one of a customer as well as that of an earlier row.
+func (i *importing) noteFirst(r imported) {
+	customer, is := r.change["customer_id"].(int64)
+	if r.change["first"] != true || !is {
+		return
+	}
+	if before := i.firsts[customer]; before != 0 {
+		i.doubt(r.Row, fmt.Sprintf("the first contact of customer %d is that on %s %d", customer, i.file.Unit, before))
+		return
+	}
+	i.firsts[customer] = r.Line
 }
 
 // sameReference returns the ID that a reference of a record has, such as customer_id, if the record names the other one

@@ -34,6 +34,7 @@ type importing struct {
 	seen    map[string]int // the line of each key
 	lines   map[uint64]int // of values that only one record may have, by their hash; see note
 	seed    maphash.Seed
+	firsts  map[int64]int        // of contacts only: the line of each customer's first one
 	others  *repo.CustomerIndex  // of customers only
 	paid    map[repo.PaidKey]int // of payments only: before the import, of the contracts in read
 	read    map[int64]bool
@@ -154,6 +155,7 @@ func (i *importing) row(ctx context.Context, row intake.Row) error {
 	}
 	if wrong == nil {
 		i.note(row.Line, r.change)
+		i.noteFirst(r)
 	}
 	if i.noun == "payment" && wrong == nil && was == nil && r.change["paid_on"] == nil {
 		i.undated++

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -92,10 +93,16 @@ func dueNotes(ctx context.Context, s *Session, limit int) (pile, error) {
 	mine := pile{noun: "follow-up", rest: "of yours due", list: "note list --mine --due today"}
 	return piled(found, limit, mine, func(n repo.Note) duty {
 		due := time.Date(n.Due.Year(), n.Due.Month(), n.Due.Day(), 0, 0, 0, 0, s.Locale.Zone)
+		about := ""
+		if n.Noun != "customer" { // whose name is in a column of its own
+			about = fmt.Sprintf(" on %s %d", n.Noun, n.RecordID)
+		}
 		return duty{
-			when: &due, what: fmt.Sprintf("follow up: %s, due %s", summary(n.Text), n.Due.Format(time.DateOnly)),
-			customer: n.Customer,
-			command:  fmt.Sprintf("note done %d", n.ID), noun: "note", id: n.ID,
+			when: &due, what: fmt.Sprintf("follow up%s: %s, due %s", about, summary(n.Text),
+				n.Due.Format(time.DateOnly)),
+			customer: n.Customer, contact: cmp.Or(n.ContactName, n.CustomerContact),
+			phone:   cmp.Or(n.ContactPhone, n.CustomerPhone),
+			command: fmt.Sprintf("note done %d", n.ID), noun: "note", id: n.ID,
 		}
 	}), err
 }

@@ -47,14 +47,14 @@ func firstOf(parse func(*Session, string) (any, error)) func(*Session, string) (
 	}
 }
 
-// Address is the kind of a postal address, which may be empty. Its value is a string of one line; the lines of a cell
-// are joined with commas.
+// Address is the kind of a postal address, which may be empty. Its value is a string of one line; several lines are
+// joined with commas.
 var Address = addressKind()
 
 func addressKind() Kind {
 	k := Text(textLimit)
 	parse := k.Parse
-	k.Cell = func(s *Session, text string) (any, error) {
+	k.Parse = func(s *Session, text string) (any, error) {
 		var lines []string
 		for line := range strings.Lines(text) {
 			if line = strings.Trim(line, ", \t\r\n"); line != "" {

@@ -99,7 +99,7 @@ func (m many) run(ctx context.Context, s *Session, in Input) (Output, error) {
 		return Output{}, err
 	}
 	if m.noun == "customer" && !in.Has("force") {
-		err = batch.compare(ctx, s, records)
+		err = batch.compare(ctx, s, records, in.Has("skip-refused"))
 	}
 	if err != nil {
 		return Output{}, err
@@ -157,9 +157,10 @@ type bulk struct {
 	columns  []string
 	changes  map[int64]repo.Change
 	previews []preview
-	same     int      // number of records that already have the new values
-	alike    []string // a line for each customer that would be like others
-	strong   bool     // one of them would have the email or phone of another
+	same     int                  // number of records that already have the new values
+	refused  []repo.RefusedRecord // that are left out: they would have the email or phone of others
+	alike    []string             // a line for each customer that would be like others
+	strong   bool                 // one of them would have the email or phone of another
 }
 
 // A preview is a line for the change of a record.
@@ -250,6 +251,9 @@ func toShow(s *Session, v any) string {
 
 // change shows what would change, asks, and makes the changes.
 func (m many) change(ctx context.Context, s *Session, in Input, b bulk) (Output, error) {
+	if len(b.changes) == 0 && b.refused != nil {
+		return Output{}, m.refused(s, repo.Changed{Refused: b.refused})
+	}
 	if len(b.changes) == 0 {
 		out := m.answer(b, repo.Changed{})
 		out.Message = fmt.Sprintf("no %s fits: nothing changed", m.noun)
@@ -266,6 +270,7 @@ func (m many) change(ctx context.Context, s *Session, in Input, b bulk) (Output,
 	if err != nil {
 		return Output{}, err
 	}
+	changed.Refused = append(b.refused, changed.Refused...)
 	if len(changed.Refused) > 0 && (how == repo.All || changed.Records == 0) {
 		return Output{}, m.refused(s, changed)
 	}

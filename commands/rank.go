@@ -16,7 +16,7 @@ import (
 // first, then values that begin with it, values with a word that begins with it, and values whose help has such a
 // word. If there are none, Rank returns values that contain its letters in order. Case and accents are ignored.
 func (c Completion) Rank(values []Choice) []Choice {
-	ranked := rank(values, strings.TrimPrefix(c.Word, c.base), true)
+	ranked := rank(values, c.Typed(), true)
 	for i := range ranked {
 		ranked[i].Text = c.inserted(ranked[i].Text)
 	}

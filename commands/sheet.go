@@ -81,7 +81,7 @@ func (d declined) Unwrap() error { return d.error }
 // meanwhile.
 func (sh sheet) save(ctx context.Context, s *Session, id int64, text string) (Output, error) {
 	var is map[string]string // null is an empty text
-	if err := yaml.Unmarshal([]byte(text), &is); err != nil {
+	if err := yaml.Unmarshal([]byte(withoutErrors(text)), &is); err != nil {
 		return Output{}, &worded{
 			"the text is not YAML: nothing was changed", strings.TrimPrefix(err.Error(), "yaml: "),
 			repo.ErrInvalid,

@@ -139,8 +139,8 @@ func theChange(s *Session, c repo.LastChange) string {
 
 // theRecord names the record of a change.
 func theRecord(c repo.LastChange) string {
-	if c.Tag != nil {
-		return fmt.Sprintf("tag %s of %s %d", c.Tag.Name, c.Tag.Noun, c.Tag.RecordID)
+	if c.Record != nil {
+		return *c.Record
 	}
 	return fmt.Sprintf("%s %d", c.Entity, c.EntityID)
 }
@@ -216,7 +216,7 @@ func tellUndone(s *Session, c repo.LastChange) string {
 	case c.Action == "delete", c.Action == "cancel":
 		return fmt.Sprintf("%s restored: you had %s it at %s", theRecord(c), markedAs(c), at)
 	}
-	lines := []string{fmt.Sprintf("%s %d is as it was before %s", c.Entity, c.EntityID, at)}
+	lines := []string{fmt.Sprintf("%s is as it was before %s", theRecord(c), at)}
 	for _, column := range slices.Sorted(maps.Keys(c.Before)) {
 		name, from := seenIn(column, c.After[column])
 		_, to := seenIn(column, c.Before[column])

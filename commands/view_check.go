@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -88,9 +89,41 @@ func (c Command) checkTemplate(s *Session, rest []Word) error {
 	if err := b.needs(b.missing()); err != nil {
 		return err
 	}
+	for _, g := range b.bindings {
+		if mark := tooHigh.FindString(g.text); mark != "" {
+			return usagef("%s cannot be saved: the arguments of a view are $1 to $9", mark)
+		}
+		if mark := outsideValues(g); mark != "" {
+			return usageHint(`such as --where "status = $1"`,
+				"%s cannot be saved: in a condition only a value can be an argument", mark)
+		}
+	}
 	b.bindings = slices.DeleteFunc(b.bindings, func(g binding) bool { return placeholder.MatchString(g.text) })
 	_, err = b.read()
 	return err
+}
+
+// tooHigh matches a placeholder that would be another one with a digit behind it.
+var tooHigh = regexp.MustCompile(`\$[0-9]{2,}`)
+
+// outsideValues returns a placeholder of a condition that is no part of a value; empty if there is none.
+func outsideValues(g binding) string {
+	if g.kind.Clauses == nil {
+		return ""
+	}
+	parts, _ := splitWhere(g.text)
+	inValue := false
+	for _, p := range parts {
+		switch {
+		case p.isSign:
+			inValue = p.text != "(" && p.text != ")"
+		case p.is("and"), p.is("or"):
+			inValue = false
+		case !inValue && placeholder.MatchString(p.text):
+			return placeholder.FindString(p.text)
+		}
+	}
+	return ""
 }
 
 // placeFor returns the kind of the value of a view's command that is the placeholder; that of a text if there is none.

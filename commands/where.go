@@ -44,6 +44,12 @@ func whereKind(noun string, known []Flag) Kind {
 	for _, f := range known {
 		w.known[strings.ReplaceAll(f.Name, "-", "_")] = f.Kind
 	}
+	for column, kind := range map[string]Kind{
+		"customer_id": CustomerID, "contract_id": ContractID, "event_id": EventID, "contact_id": ContactID,
+		"author_id": UserID,
+	} { // a flag may want some of these records only, such as a signed contract
+		w.known[column] = kind
+	}
 	return Kind{
 		Name: "CONDITION", Key: noun + " condition",
 		Parse:   func(s *Session, text string) (any, error) { return w.read(s, text) },
@@ -137,7 +143,8 @@ func splitWhere(text string) (parts []wherePart, open bool) {
 }
 
 // complete returns what may come next in a condition of which word is typed, and the part of it that stays as it is.
-func (w whereFields) complete(s *Session, word string) (base string, next []Choice) {
+// value is the kind of a value that may come next, if the database has more of it.
+func (w whereFields) complete(s *Session, word string) (base string, next []Choice, value Kind) {
 	parts, open := splitWhere(word)
 	if open || len(parts) > 0 && parts[len(parts)-1].end == len(word) {
 		base = word[:parts[len(parts)-1].at]
@@ -145,23 +152,38 @@ func (w whereFields) complete(s *Session, word string) (base string, next []Choi
 	} else {
 		base = word
 	}
-	if len(parts) == 0 || parts[len(parts)-1].is("and") || parts[len(parts)-1].is("or") ||
-		parts[len(parts)-1].is("not") || parts[len(parts)-1].is("(") {
-		return base, append(choices(w.names()), choices([]string{"not", "("})...)
+	is := func(back int, words ...string) bool { // the part so far from the end
+		at := len(parts) - back
+		return at >= 0 && slices.ContainsFunc(words, parts[at].is)
 	}
-	last := parts[len(parts)-1]
-	if c, ok := w.named(last.text); ok && !last.isSign && !last.isQuoted {
-		return base, append(choices(w.operators(c)), choices([]string{"is empty", "is not empty"})...)
-	}
-	if last.isSign && last.text != ")" {
-		if len(parts) < 2 {
-			return base, nil
+	isField := func(back int) bool {
+		at := len(parts) - back
+		if at < 0 || parts[at].isSign || parts[at].isQuoted {
+			return false
 		}
-		kind := w.known[strings.ReplaceAll(strings.ToLower(parts[len(parts)-2].text), "-", "_")]
-		if kind.Values != nil {
-			return base, kind.Values(s)
-		}
-		return base, nil
+		_, known := w.named(parts[at].text)
+		return known
 	}
-	return base, choices([]string{"and", "or"})
+	switch {
+	case is(1, "is") && isField(2):
+		return base, choices([]string{"empty", "not empty"}), Kind{}
+	case is(1, "not") && is(2, "is") && isField(3):
+		return base, choices([]string{"empty"}), Kind{}
+	case len(parts) == 0 || is(1, "and", "or", "not", "("):
+		return base, append(choices(w.names()), choices([]string{"not", "("})...), Kind{}
+	case isField(1):
+		c, _ := w.named(parts[len(parts)-1].text)
+		return base, append(choices(w.operators(c)), choices([]string{"is empty", "is not empty"})...), Kind{}
+	}
+	if last := parts[len(parts)-1]; !last.isSign || last.text == ")" {
+		return base, choices([]string{"and", "or"}), Kind{}
+	}
+	if len(parts) < 2 {
+		return base, nil, Kind{}
+	}
+	kind := w.known[strings.ReplaceAll(strings.ToLower(parts[len(parts)-2].text), "-", "_")]
+	if kind.Values != nil {
+		next = kind.Values(s)
+	}
+	return base, next, kind
 }

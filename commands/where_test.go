@@ -89,8 +89,11 @@ func TestWhereCompletion(t *testing.T) {
 		"status = pending and total_a":     {"status = pending and ", "total_amount"},
 		"status = pending and (not total_": {"status = pending and (not ", "total_amount"},
 		"signed_at ":                       {"signed_at ", "is not empty"},
+		"signed_at is ":                    {"signed_at is ", "not empty"},
+		"signed_at is n":                   {"signed_at is ", "not empty"},
+		"signed_at is not ":                {"signed_at is not ", "empty"},
 	} {
-		base, next := kind.Clauses(s, word)
+		base, next, _ := kind.Clauses(s, word)
 		if base != want[0] || !slices.ContainsFunc(next, func(c commands.Choice) bool { return c.Text == want[1] }) {
 			t.Errorf("%q keeps %q and offers %v, want %q and %q", word, base, next, want[0], want[1])
 		}
@@ -111,7 +114,7 @@ func FuzzWhere(f *testing.F) {
 	columns := repo.ColumnsOfNoun("contract")
 	f.Fuzz(func(t *testing.T, text string) {
 		value, err := kind.Parse(s, text)
-		base, _ := kind.Clauses(s, text)
+		base, _, _ := kind.Clauses(s, text)
 		if !strings.HasPrefix(text, base) {
 			t.Errorf("%q is not the beginning of %q", base, text)
 		}

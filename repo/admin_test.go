@@ -331,11 +331,17 @@ func TestHalfDroppedDatabase(t *testing.T) {
 	if err != nil || there {
 		t.Errorf("%s exists: %t, %v", database, there, err)
 	}
+	if version, err := w.admin.Version(t.Context()); version != 0 || err != nil {
+		t.Errorf("%s has the version %d, %v", database, version, err)
+	}
 	w.owner.Close()
 	w.pool.Close()
 	w.db.Close()
-	if err := w.admin.DropDatabase(t.Context()); err != nil {
+	if _, err := w.admin.Setup(t.Context(), schemaSQL(), ""); err != nil {
 		t.Error(err)
+	}
+	if there, err := w.admin.HasSchema(t.Context()); err != nil || !there {
+		t.Errorf("%s was not made again: %v", database, err)
 	}
 }
 

@@ -61,6 +61,9 @@ var wordings = map[string]wording{
 	"payment_not_zero":         {ErrInvalid, "invalid amount: a payment is not 0"},
 	"payment_date":             {ErrInvalid, "invalid date of the payment: between 1900 and 9999"},
 
+	"customer_merged": {ErrConflict, "customer %s: only the undo of the merge brings it back"},
+	"merge_contacts":  {ErrConflict, "together they have %s contacts, and no more than 100 are possible: delete some"},
+
 	"contact_customer_id_fkey": {ErrNotFound, "there is no customer %s"},
 	"contact_too_many":         {ErrConflict, "customer %s has 100 contacts, and no more are possible: delete some"},
 

@@ -10,10 +10,16 @@ import (
 
 // A Note is a text on a customer, contract or event, and a follow-up if it has a due day.
 type Note struct {
-	ID         int64      `db:"id"`
-	Noun       string     `db:"noun" by:"database" show:"whole"` // of the record: one of Noted
-	RecordID   int64      `db:"record_id" by:"database"`
-	Customer   string     `db:"customer" sealed:"customer.company_name" sort:"text"` // the company's name
+	ID       int64  `db:"id"`
+	Noun     string `db:"noun" by:"database" show:"whole"` // of the record: one of Noted
+	RecordID int64  `db:"record_id" by:"database"`
+	Customer string `db:"customer" sealed:"customer.company_name" sort:"text"` // the company's name
+	// The person to talk to: the customer's, or the contact that an event names.
+	CustomerContact string `db:"customer_contact" sealed:"customer.full_name" search:"-" show:"hidden"`
+	CustomerPhone   string `db:"customer_phone" sealed:"customer.phone" search:"-" show:"hidden"`
+	ContactName     string `db:"contact_name" sealed:"contact.full_name" search:"-" show:"hidden"`
+	ContactPhone    string `db:"contact_phone" sealed:"contact.phone" search:"-" show:"hidden"`
+
 	CustomerID *int64     `db:"customer_id" show:"hidden"`
 	ContractID *int64     `db:"contract_id" show:"hidden"`
 	EventID    *int64     `db:"event_id" show:"hidden"`
@@ -38,7 +44,7 @@ type NoteFilter struct {
 	Noun     string // of the records
 	RecordID int64
 	AuthorID int64
-	Open     bool       // follow-ups that are not done
+	Open     bool       // follow-ups that are not done, of records that are not deleted
 	Due      *time.Time // open follow-ups that are due on this day or before
 }
 
@@ -55,7 +61,7 @@ func (db *DB) Notes(ctx context.Context, f NoteFilter) (List[Note], error) {
 		where = append(where, squirrel.Eq{"author_id": f.AuthorID})
 	}
 	if f.Open || f.Due != nil {
-		where = append(where, squirrel.Expr("due is not null and done_at is null"))
+		where = append(where, squirrel.Expr("due is not null and done_at is null and record_deleted_at is null"))
 	}
 	if f.Due != nil {
 		where = append(where, squirrel.Expr("due <= ?::date", f.Due.Format(time.DateOnly)))

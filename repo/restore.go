@@ -91,16 +91,9 @@ func (m Manifest) head() *ChainHead {
 
 // CheckEmpty returns ErrConflict if the database has the schema.
 func (a *Admin) CheckEmpty(ctx context.Context) error {
-	conn, err := a.connect(ctx, "")
-	if err != nil {
-		return err
-	}
-	defer conn.Close(ctx)
-	var there bool
-	err = conn.QueryRow(ctx, "select exists (select from pg_database where datname = $1)",
-		a.names.Database).Scan(&there)
+	there, err := a.hasDatabase(ctx)
 	if err != nil || !there {
-		return translate(err)
+		return err
 	}
 	target, err := a.connect(ctx, a.names.Database)
 	if err != nil {

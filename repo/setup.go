@@ -100,11 +100,16 @@ func (a *Admin) joinOwner(ctx context.Context, conn *pgx.Conn) error {
 
 func (a *Admin) createDatabase(ctx context.Context, conn *pgx.Conn) (created bool, err error) {
 	database := quote(a.names.Database)
-	var there bool
-	err = conn.QueryRow(ctx, "select exists (select from pg_database where datname = $1)",
-		a.names.Database).Scan(&there)
-	if err != nil || there {
+	var there, isDropped bool // see hasDatabase
+	err = conn.QueryRow(ctx, "select count(*) > 0, coalesce(bool_or(datconnlimit = -2), false) from pg_database "+
+		"where datname = $1", a.names.Database).Scan(&there, &isDropped)
+	if err != nil || there && !isDropped {
 		return false, err
+	}
+	if isDropped {
+		if err := a.DropDatabase(ctx); err != nil {
+			return false, err
+		}
 	}
 	sql := "create database " + database + " owner " + quote(a.names.Owner) + " encoding 'UTF8' template template0"
 	if _, err := conn.Exec(ctx, sql); err != nil {

@@ -24,7 +24,7 @@ type LastChange struct {
 	Fresh         bool       // added a record within the hour; its creator may delete it while none refers to it
 	ChangedAt     *time.Time // the record was changed later, at this time; nil: it was not
 	ChangedBy     *string    // the collaborator who changed it; nil: the company's own set-up
-	Tag           *Tag       // of which the change is; nil: it is of another noun
+	Record        *string    // a tag, view or map by its name, because nobody sees its ID; nil: of another noun
 }
 
 type lastChangeRow struct {
@@ -39,14 +39,15 @@ type lastChangeRow struct {
 	Fresh     bool       `db:"fresh"`
 	ChangedAt *time.Time `db:"changed_at"`
 	ChangedBy *string    `db:"changed_by"`
-	TagName   *string    `db:"tag_name"`
-	TagNoun   *string    `db:"tag_noun"`
-	TagRecord *int64     `db:"tag_record"`
+	Record    *string    `db:"record"`
 }
 
-// lastChanges selects the last changes, and of tags, whose IDs nobody sees, what they are.
-var lastChanges = fmt.Sprintf(`(select c.*, t.name as tag_name, t.noun as tag_noun, t.record_id as tag_record
+// lastChanges selects the last changes with the names of records whose IDs nobody sees.
+var lastChanges = fmt.Sprintf(`(select c.*, coalesce('tag ' || t.name || ' of ' || t.noun || ' ' || t.record_id,
+		'view ' || v.name, 'map ' || m.name) as record
 	from my_changes(%d) c left join tags t on c.entity = 'tag' and t.id = c.entity_id
+		left join saved_views v on c.entity = 'view' and v.id = c.entity_id
+		left join saved_maps m on c.entity = 'map' and m.id = c.entity_id
 	order by c.id desc) c`, mostUndone)
 
 // mostUndone is the number of last changes that a user can undo.
@@ -56,14 +57,10 @@ const mostUndone = 100
 func (db *DB) LastChanges(ctx context.Context) ([]LastChange, error) {
 	return list(ctx, db, from[lastChangeRow](lastChanges), shaped(func(r lastChangeRow) LastChange {
 		before, after := db.openValues(r.Entity, r.Before), db.openValues(r.Entity, r.After)
-		c := LastChange{
+		return LastChange{
 			r.ID, r.At, r.Entity, r.EntityID, r.Action, before, after, r.Members, r.Fresh, r.ChangedAt, r.ChangedBy,
-			nil,
+			r.Record,
 		}
-		if r.TagName != nil && r.TagNoun != nil && r.TagRecord != nil {
-			c.Tag = &Tag{ID: r.EntityID, Name: *r.TagName, Noun: *r.TagNoun, RecordID: *r.TagRecord}
-		}
-		return c
 	}))
 }
 

@@ -37,18 +37,12 @@ type querier interface {
 // Version returns the version of the schema, 0 if the database or the schema does not exist. It returns ErrConflict if
 // the schema is not crm's.
 func (a *Admin) Version(ctx context.Context) (int, error) {
-	conn, err := a.connect(ctx, "")
-	if err != nil {
+	there, err := a.hasDatabase(ctx)
+	if err != nil || !there {
 		return 0, err
 	}
-	var there bool
-	err = conn.QueryRow(ctx, "select exists (select from pg_database where datname = $1)",
-		a.names.Database).Scan(&there)
-	_ = conn.Close(context.WithoutCancel(ctx))
-	if err != nil || !there {
-		return 0, translate(err)
-	}
-	if conn, err = a.connect(ctx, a.names.Database); err != nil {
+	conn, err := a.connect(ctx, a.names.Database)
+	if err != nil {
 		return 0, err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))

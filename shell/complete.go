@@ -107,7 +107,7 @@ func (c *completer) suggest(found commands.Completion) (start int, list []line.S
 	case k.Live != nil:
 		choices = append(found.Rank(c.byUse(k, c.recall(k.Identity(), k.Live))), choices...)
 		if found.Searchable() {
-			choices = found.With(c.search(k, found.Word), choices)
+			choices = found.With(c.search(k, found.Typed()), choices)
 		}
 	case k.Files:
 		dir, _ := filepath.Split(found.Word)

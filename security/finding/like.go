@@ -12,14 +12,15 @@ var legalForms = func() map[string]bool {
 	forms := map[string]bool{}
 	for _, form := range strings.Fields(`sarl sas sasu sa eurl sci snc scop gie ei gmbh ag kg ug ohg gbr ev mbh co ltd
 		limited llc llp lp plc inc incorporated corp corporation company cie srl spa bv nv oy ab as aps sl bvba sprl kft
-		zrt sro doo pty`) {
+		zrt sro doo pty hb oyj ek ggmbh lda rl spzoo αε ae`) {
 		forms[form] = true
 	}
 	return forms
 }()
 
 // oneWord makes one word of S.A.R.L., and a word of &.
-var oneWord = strings.NewReplacer(".", "", "&", " et ")
+var oneWord = strings.NewReplacer("Sp. z o.o.", " spzoo", "sp. z o.o.", " spzoo", "A/S", " as", "a/s", " as",
+	"有限公司", " ", "株式会社", " ", "有限会社", " ", ".", "", "&", " et ")
 
 // CompanyKey returns a text that is the same for spellings of one company's name: without case, accents, punctuation,
 // blanks and legal forms. A name of legal forms alone keeps them.
@@ -28,6 +29,9 @@ func CompanyKey(name string) string { return strings.Join(CompanyWords(name), ""
 // CompanyWords returns the words of a company's name that CompanyKey joins.
 func CompanyWords(name string) []string {
 	words := Words(oneWord.Replace(name))
+	if len(words) == 0 {
+		words = Words(name)
+	}
 	kept := slices.DeleteFunc(slices.Clone(words), func(w string) bool {
 		return legalForms[w] || w == "et" || w == "and" || w == "und"
 	})

@@ -12,6 +12,8 @@ func TestCompanyKey(t *testing.T) {
 		{"Müller & Söhne GmbH", "Muller und Sohne", "MÜLLER ET SÖHNE AG"},
 		{"Cool Startup LLC", "Coolstartup", "cool start-up Inc."},
 		{"L'Oréal SA", "LOreal"},
+		{"Base", "Base HB", "Base Sp. z o.o.", "Base Α.Ε.", "Base A/S", "Base Oyj", "Base e.K.", "Base gGmbH", "Base Lda", "Base S.à r.l."},
+		{"東京", "東京有限公司", "株式会社東京"},
 	} {
 		for _, name := range same {
 			if key, want := finding.CompanyKey(name), finding.CompanyKey(same[0]); key != want {

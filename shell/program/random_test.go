@@ -78,7 +78,7 @@ func (b *babbler) value(k commands.Kind) string {
 // condition returns a condition made of completions, and of odd values where there are none.
 func (b *babbler) condition(k commands.Kind) (text string) {
 	for range 3 + b.IntN(9) {
-		kept, next := k.Clauses(b.session, text)
+		kept, next, _ := k.Clauses(b.session, text)
 		if text = kept; len(next) > 0 && b.IntN(12) > 0 {
 			text += next[b.IntN(len(next))].Text
 		} else {
