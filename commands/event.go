@@ -62,7 +62,7 @@ func eventDetails() []Flag {
 		},
 		{Name: "contract-id", Kind: signedContractID, Help: "the signed contract that it belongs to"},
 		{
-			Name: "contact-id", Kind: OrNone(ContactID),
+			Name: "contact-id", Kind: OrNone(eventContactID),
 			Help: "the customer's contact for this event; '' for the customer's own person",
 		},
 		{Name: "attendees", Kind: OrNone(Count), Help: "the number of guests; '' for unknown"},

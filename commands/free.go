@@ -10,7 +10,8 @@ import (
 	"crm/repo"
 )
 
-// This file offers the support collaborators who are free at the time of an event before those who are busy.
+// This file has the values that fit an event: the support collaborators, those who are free at its time before those
+// who are busy, and the contacts of its customer.
 
 // freeSupportID is the kind of the ID of a support collaborator for an event. The event's ID or name is the argument
 // before it.
@@ -35,22 +36,62 @@ func supportFor(event string) Kind {
 	return k
 }
 
+// eventWith returns the event with the number or the name.
+func eventWith(ctx context.Context, s *Session, text string) (repo.Event, error) {
+	id, err := strconv.ParseInt(text, 10, 64)
+	if err != nil && EventID.refers(text) {
+		var found Choice
+		if found, err = EventID.one(ctx, s, text, false); err == nil {
+			id, err = strconv.ParseInt(found.Text, 10, 64)
+		}
+	}
+	if err != nil {
+		return repo.Event{}, err
+	}
+	return s.DB.Event(ctx, id)
+}
+
+// eventContactID is the kind of the ID of a contact of an event's customer. The event's ID or name is the argument
+// before it; without one it is any contact's.
+var eventContactID = func() Kind {
+	k := ContactID
+	k.Of = contactFor
+	return k
+}()
+
+func contactFor(event string) Kind {
+	k := ContactID
+	k.Key = "CONTACT_ID for " + event
+	k.Live = func(ctx context.Context, s *Session) ([]Choice, error) {
+		e, err := eventWith(ctx, s, event)
+		if err != nil {
+			return ContactID.Live(ctx, s)
+		}
+		found, err := s.DB.Contacts(ctx, repo.ContactFilter{
+			Page: repo.Page{Limit: mostContacts}, CustomerID: e.CustomerID,
+		})
+		return live(found.Rows, err, contactChoice)
+	}
+	k.Search = func(ctx context.Context, s *Session, text string) ([]Choice, error) {
+		if _, err := eventWith(ctx, s, event); err != nil {
+			return ContactID.Search(ctx, s, text)
+		}
+		return k.Live(ctx, s)
+	}
+	return k
+}
+
+const mostContacts = 100 // of a customer
+
 const busyWith = ", busy with event "
 
 // freeFirst marks the users who have another event at the time of the event, and moves them to the end. If the event
 // is unknown or has no time, the choices stay as they are.
 func freeFirst(ctx context.Context, s *Session, event string, users []Choice) []Choice {
-	id, err := strconv.ParseInt(event, 10, 64)
-	if err != nil && EventID.refers(event) {
-		var found Choice
-		if found, err = EventID.one(ctx, s, event, false); err == nil {
-			id, err = strconv.ParseInt(found.Text, 10, 64)
-		}
-	}
-	if err != nil || len(users) == 0 {
+	if len(users) == 0 {
 		return users
 	}
-	e, err := s.DB.Event(ctx, id)
+	e, err := eventWith(ctx, s, event)
 	if err != nil {
 		return users
 	}

@@ -56,7 +56,11 @@ func (in Input) resolve(ctx context.Context, s *Session, c Command, typed bool) 
 			return nil, usageHint("find "+Quote(string(text))+" shows it",
 				"%s wants the number of the %s in a script, not %s", c.Name, g.kind.Noun, show(string(text)))
 		}
-		id, line, err := g.kind.identify(ctx, s, string(text), typed)
+		kind := g.kind
+		if id, is := in.values["id"].(int64); is {
+			kind = kind.behind(strconv.FormatInt(id, 10))
+		}
+		id, line, err := kind.identify(ctx, s, string(text), typed)
 		if err != nil {
 			return nil, err
 		}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"go.yaml.in/yaml/v3"
 
@@ -66,10 +67,25 @@ func (sh sheet) text(noun string, id int64) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# %s %d: change values, save and leave; what you do not change stays as it is\n", noun, id)
 	for _, f := range sh.flags {
-		value, _ := yaml.Marshal(sh.was[f.Name])
-		fmt.Fprintf(&b, "# %s\n%s: %s", f.Help, strings.ReplaceAll(f.Name, "-", "_"), value)
+		fmt.Fprintf(&b, "# %s\n%s: %s", f.Help, strings.ReplaceAll(f.Name, "-", "_"), inYAML(sh.was[f.Name]))
 	}
 	return b.String()
+}
+
+// inYAML returns a value with its line end. The encoder writes characters beyond 16 bits, such as emoji, as escapes,
+// and then all lines as one; a text of which all characters are visible is written as it is.
+func inYAML(value string) string {
+	encoded, _ := yaml.Marshal(value)
+	isVisible := func(r rune) bool { return r == '\n' || unicode.IsPrint(r) }
+	hidden := strings.ContainsFunc(value, func(r rune) bool { return !isVisible(r) })
+	isBeyond := func(r rune) bool { return r > 0xffff }
+	if hidden || strings.HasSuffix(value, "\n") || !strings.ContainsFunc(value, isBeyond) {
+		return string(encoded)
+	}
+	if !strings.Contains(value, "\n") {
+		return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(value) + "\"\n"
+	}
+	return "|2-\n  " + strings.ReplaceAll(value, "\n", "\n  ") + "\n"
 }
 
 // declined wraps the error of the question whether to save: the user answered no, or pressed Ctrl-C.

@@ -125,8 +125,27 @@ func deleteUser(ctx context.Context, s *Session, in Input) (Output, error) {
 	id := Value[int64](in, "id")
 	return reassigning(ctx, s, in, func(r *repo.Reassignment) (Output, error) {
 		u, err := s.DB.DeleteUser(ctx, id, r)
-		return done(userFields, u, "user", id, "deleted"), err
+		out := done(userFields, u, "user", id, "deleted")
+		if err == nil {
+			out.Warnings, err = s.openFollowUps(ctx, id)
+		}
+		return out, err
 	})
+}
+
+// openFollowUps warns of the follow-ups of a collaborator whose work others do now: no inbox has them.
+func (s *Session) openFollowUps(ctx context.Context, user int64) (warnings []string, err error) {
+	if !s.May(action("note", "view")) {
+		return nil, nil
+	}
+	found, err := s.DB.Notes(ctx, repo.NoteFilter{
+		Page: repo.Page{Limit: 1, Count: true}, AuthorID: user, Open: true,
+	})
+	if n := found.Total; err == nil && n > 0 {
+		warnings = append(warnings, fmt.Sprintf(`user %d has %s, which no inbox shows: `+
+			`note list --open --where "author_id = %[1]d"`, user, Plural(n, "open follow-up")))
+	}
+	return warnings, err
 }
 
 // getUserCommand returns `user get ID`. A user who may unlock the account also sees until when it is locked out.
@@ -161,6 +180,11 @@ func handOverWork(ctx context.Context, s *Session, in Input) (Output, error) {
 	moved, err := s.DB.HandOver(ctx, from, to)
 	out := done(handedFields, moved, "user", from, "handed over")
 	out.Message = fmt.Sprintf("user %d: %s handed over to user %d", from, inWords(moved), to)
+	if err == nil {
+		var left []string
+		left, err = s.openFollowUps(ctx, from)
+		warnings = append(warnings, left...)
+	}
 	out.Warnings = warnings
 	return out, named(err, "user", from)
 }

@@ -34,7 +34,7 @@ func (s *Session) view(ctx context.Context, rest []Word) ([]Word, error) {
 	if args, err = s.askArguments(ctx, v, args); err != nil {
 		return nil, err
 	}
-	if err := checkArguments(v, args); err != nil {
+	if err := checkArguments(v, args, len(more) > 0); err != nil {
 		return nil, err
 	}
 	words, err := Split(v.Command)
@@ -93,9 +93,12 @@ func (s *Session) askArguments(ctx context.Context, v repo.View, args []string) 
 }
 
 // checkArguments returns the error of too few or too many arguments.
-func checkArguments(v repo.View, args []string) error {
+func checkArguments(v repo.View, args []string, withFlags bool) error {
 	most, all := placeholders(v.Command)
 	hint := "its command is: " + v.Command
+	if withFlags {
+		hint += "\nits arguments come before flags"
+	}
 	switch {
 	case len(args) < most:
 		return usageHint(hint, "view %s needs $%d", v.Name, len(args)+1)

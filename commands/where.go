@@ -37,7 +37,7 @@ var (
 func whereKind(noun string, known []Flag) Kind {
 	w := whereFields{known: map[string]Kind{}}
 	for _, c := range repo.ColumnsOfNoun(noun) {
-		if !c.IsForSearch() && !strings.Contains(c.Show, "hidden") && c.Name != "deleted_at" {
+		if !c.IsForSearch() && !strings.Contains(c.Show, "hidden") {
 			w.columns = append(w.columns, c)
 		}
 	}
