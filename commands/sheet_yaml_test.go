@@ -9,13 +9,13 @@ import (
 // Texts are read back as they were written, and emoji stay emoji.
 func TestInYAML(t *testing.T) {
 	for value, want := range map[string]string{
-		"":                               "\"\"\n",
-		"Réunion":                        "Réunion\n",
-		"Réunion 🎉":                      "\"Réunion 🎉\"\n",
-		`a "b" \ 🎉`:                      "\"a \\\"b\\\" \\\\ 🎉\"\n",
+		"":                                 "\"\"\n",
+		"Réunion":                          "Réunion\n",
+		"Réunion 🎉":                        "\"Réunion 🎉\"\n",
+		`a "b" \ 🎉`:                        "\"a \\\"b\\\" \\\\ 🎉\"\n",
 		"Réunion 🎉\nligne 2: \"x\"\n\n  c": "|2-\n  Réunion 🎉\n  ligne 2: \"x\"\n  \n    c\n",
-		"# 🎉\n- b":                       "|2-\n  # 🎉\n  - b\n",
-		"a\x01🎉":                         "\"a\\x01\\U0001F389\"\n",
+		"# 🎉\n- b":                         "|2-\n  # 🎉\n  - b\n",
+		"a\x01🎉":                           "\"a\\x01\\U0001F389\"\n",
 	} {
 		text := inYAML(value)
 		var read map[string]string

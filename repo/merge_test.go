@@ -102,6 +102,34 @@ func TestMergeRefused(t *testing.T) {
 	}
 }
 
+// A merged customer comes back with the undo of the merge alone, whatever an update claims to undo. Erasing the other one
+// covers it until then, and no longer after the undo.
+func TestMergedIsNotRestored(t *testing.T) {
+	t.Parallel()
+	ctx, w := t.Context(), newWorld(t)
+	keep, other := w.customer("sales1").ID, w.customer("sales1").ID
+	if _, _, err := w.as("sales1").MergeCustomers(ctx, keep, other, nil); err != nil {
+		t.Fatal(err)
+	}
+	is(t, failed(w.as("admin").RestoreCustomer(ctx, other)), repo.ErrConflict, "restored")
+	token := w.token("admin")
+	for _, action := range []string{"merge", "delete"} {
+		entry := read[int64](w, "select max(id) from audit where entity = 'customer' and action = $1", action)
+		_, err := w.try(token, "with a as (select set_config('crm.undoes', $1::bigint::text, true) as s) "+
+			"update customer c set deleted_at = null from a where c.id = $2 and a.s <> ''", entry, other)
+		if err == nil || read[bool](w, "select deleted_at is null from customer where id = $1", other) {
+			t.Errorf("restored as the undo of the entry %d, %s: %v", entry, action, err)
+		}
+	}
+	w.undone("sales1")
+	if _, err := w.as("admin").EraseCustomer(ctx, keep); err != nil {
+		t.Fatal(err)
+	}
+	if c := ok[repo.Customer](t)(w.as("admin").Customer(ctx, other)); c.CompanyName == repo.Erased {
+		t.Error("after the undo the other customer was erased too")
+	}
+}
+
 // A note or tag that is added to a customer while it is merged waits for the merge, and is refused then: on the deleted
 // customer it would be lost.
 func TestNotesDuringAMerge(t *testing.T) {
