@@ -2185,7 +2185,12 @@ begin
 		then
 		perform from contact n join contract k on k.id = new.contract_id
 		where n.id = new.contact_id and n.customer_id = k.customer_id and n.deleted_at is null for share of n;
-		if not found and tg_op = 'UPDATE' and new.contact_id is not distinct from old.contact_id then
+		if not found and tg_op = 'UPDATE' and new.contact_id is not distinct from old.contact_id and exists (
+			select from contact n join contract k on k.id = new.contract_id
+			where n.id = new.contact_id and n.customer_id = k.customer_id) then
+			null; -- a deleted contact of the same customer, which the views hide
+		elsif not found and tg_op = 'UPDATE' and new.contact_id is not distinct from old.contact_id
+			and coalesce(current_setting('crm.undoes', true), '') = '' then
 			new.contact_id := null; -- the event moves to another customer, whose person is the contact then
 		elsif not found then
 			if not exists (select from contact n where n.id = new.contact_id and n.deleted_at is null) then
@@ -2238,17 +2243,20 @@ create function note_rules() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp as $$
 declare
 	caller identity := stamped(new.changed_in);
+	undone jsonb; -- the values from before the change that this one claims to undo; trail() verifies that
 begin
 	if tg_op = 'INSERT' then
 		new.author_id := caller.id;
 		perform check_record(new.customer_id, new.contract_id, new.event_id);
 	end if;
-	if tg_op = 'UPDATE' and new.due <> old.due or tg_op = 'UPDATE' and new.due is not null and old.due is null then
-		new.done_at := case when new.done_at is distinct from old.done_at then new.done_at end; -- it is open again
+	select a.before into undone from audit a
+	where a.id = nullif(current_setting('crm.undoes', true), '')::bigint and a.entity = 'note' and a.entity_id = new.id;
+	if tg_op = 'UPDATE' and undone is null and new.due is not null and new.due is distinct from old.due
+		and new.done_at is not distinct from old.done_at then
+		new.done_at := null; -- it is open again
 	end if;
-	if new.done_at is not null and (tg_op = 'INSERT' or old.done_at is null) and not exists (select from audit a
-		where a.id = nullif(current_setting('crm.undoes', true), '')::bigint and a.entity = 'note'
-			and a.entity_id = new.id and (a.before->>'done_at')::timestamptz = new.done_at) then
+	if new.done_at is not null and (tg_op = 'INSERT' or new.done_at is distinct from old.done_at)
+		and new.done_at is distinct from (undone->>'done_at')::timestamptz then
 		new.done_at := moment(caller.seeding);
 	end if;
 	return new;
@@ -2484,6 +2492,10 @@ begin
 			then
 			return null; -- only timestamps and ciphertexts have changed
 		end if;
+	end if;
+	if tg_op = 'UPDATE' and tg_argv[0] = 'contract' and was->>'status' = 'canceled' and undone is null then
+		-- contract_rules() has seen a claim that was taken back since, such as by RETURNING
+		raise exception using errcode = '42501', message = 'only an undo takes a contract out of canceled';
 	end if;
 	if undone is not null then
 		perform check_undo(undone, session, tg_argv[0], old.id, what, nullif(was, '{}'), whole);
@@ -2831,6 +2843,17 @@ begin
 		where r.key = current_setting('crm.request')::uuid and r.collaborator_id = caller.id);
 end $$;
 
+-- Returns the customer into which a deleted one was merged, or null. A merge that is undone, or is being undone, does
+-- not count.
+create function merged_to(of_customer bigint) returns bigint
+language sql stable set search_path = :"schema", pg_temp as $$
+	select m.entity_id from (select a.batch from audit a
+		where a.entity = 'customer' and a.entity_id = of_customer and a.action = 'delete' order by a.id desc limit 1) d
+		join audit m on m.id = d.batch
+	where m.action = 'merge' and (m.after->>'other')::bigint = of_customer
+		and not exists (select from audit u where u.undoes = m.id)
+$$;
+
 -- Returns a customer and those that were merged into it.
 create function merged_into(of_customer bigint) returns setof bigint
 language sql stable set search_path = :"schema", pg_temp as $$
@@ -2839,18 +2862,8 @@ language sql stable set search_path = :"schema", pg_temp as $$
 		union
 		select (a.after->>'other')::bigint from merged m join audit a on a.entity = 'customer' and a.entity_id = m.id
 		where a.action = 'merge' and a.undoes is null and not exists (select from audit u where u.undoes = a.id)
-			and exists (select from customer o where o.id = (a.after->>'other')::bigint and o.deleted_at is not null))
+			and merged_to((a.after->>'other')::bigint) = m.id)
 	select m.id from merged m where m.id is not null
-$$;
-
--- Returns the customer into which a deleted one was merged, or null. A merge that is undone, or is being undone, does
--- not count.
-create function merged_to(of_customer bigint) returns bigint
-language sql stable set search_path = :"schema", pg_temp as $$
-	select m.entity_id from (select a.batch from audit a
-		where a.entity = 'customer' and a.entity_id = of_customer and a.action = 'delete' order by a.id desc limit 1) d
-		join audit m on m.id = d.batch
-	where m.action = 'merge' and not exists (select from audit u where u.undoes = m.id)
 $$;
 
 -- Reports whether the caller sees a view.
@@ -3006,7 +3019,7 @@ declare
 	judgement identity := judged('customer.merge');
 	moved     jsonb := '{}';
 	owners    bigint[];
-	first     bigint := first_contact(keep);
+	first     bigint; -- contact of keep
 	together  bigint; -- live contacts of both
 	child     record;
 	which     bigint;
@@ -3015,6 +3028,7 @@ begin
 		raise exception using errcode = '42501', message = 'not permitted';
 	end if;
 	perform from customer c where c.id in (keep, other) and c.deleted_at is null order by c.id for update;
+	first := first_contact(keep);
 	owners := array(select c.sales_id from customer c where c.id in (keep, other) and c.deleted_at is null);
 	if cardinality(owners) <> 2 then
 		raise exception using errcode = 'P0002', message = 'no such customers';
@@ -3054,7 +3068,8 @@ begin
 			end;
 		end loop;
 	end loop;
-	update contact c set first_at = now(), changed_in = -caller.session_id
+	update contact c set changed_in = -caller.session_id, first_at = (
+		select greatest(now(), max(o.first_at) + interval '1 microsecond') from contact o where o.customer_id = keep)
 	where c.id = first and c.id <> first_contact(keep);
 	update customer c set deleted_at = now(), changed_in = -caller.session_id where c.id = other;
 	if taken <> '{}' then -- now that the external ID is free
@@ -3426,8 +3441,8 @@ select n.id, n.customer_id, c.company_name as customer, n.full_name, n.role, n.e
 	n.deleted_at is null and n.id = (select f.id from contact f where f.customer_id = n.customer_id
 		and f.deleted_at is null
 		order by f.first_at desc nulls last, f.id limit 1) as first,
-	n.external_id, n.first_at, c.sales_id as customer_sales_id, c.deleted_at as customer_deleted_at, n.created_at,
-	n.updated_at, n.deleted_at, search_keys(search_tokens(n), n.id) as keys
+	n.external_id, n.first_at, c.sales_id as customer_sales_id, n.created_at, n.updated_at, n.deleted_at,
+		search_keys(search_tokens(n), n.id) as keys
 from contact n join customer c on c.id = n.customer_id, unnest('{1}'::integer[]) one
 where (select reach('contact.view')) = 0;
 

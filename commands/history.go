@@ -68,8 +68,7 @@ func changesOf(entries []repo.Entry) []change {
 		}
 		maps.Copy(columns, e.Before)
 		for _, column := range slices.Sorted(maps.Keys(columns)) {
-			name, from := seenIn(column, e.Before[column])
-			_, to := seenIn(column, e.After[column])
+			name, from, to := seenIn(column, e.Before[column], e.After[column])
 			all = append(all, change{
 				e.At, e.UserID, e.UserName, e.RecordID, e.Action, name, trailCell(column, from), trailCell(column, to),
 			})
@@ -81,13 +80,13 @@ func changesOf(entries []repo.Entry) []change {
 	return all
 }
 
-// seenIn returns the column that users see for a column of the trail, and its value: a contact that became the first
-// one at some time was it from then on.
-func seenIn(column string, value any) (seen string, shown any) {
+// seenIn returns the column that users see for a column of the trail, and its values: the time when a contact becomes
+// the first one changes only when it was not.
+func seenIn(column string, before, after any) (seen string, from, to any) {
 	if column != "first_at" {
-		return column, value
+		return column, before, after
 	}
-	return "first", value != nil
+	return "first", after == nil && before != nil, after != nil
 }
 
 // trailCell converts a column of the trail to a cell: a time.Time for timestamps, a repo.Money for amounts, otherwise a

@@ -92,9 +92,10 @@ func resolveWhere(ctx context.Context, s *Session, w *repo.Where, typed bool) (n
 	id, line, err := m.kind.identify(ctx, s, m.text, typed)
 	if text, hint := Describe(err); errors.Is(err, repo.ErrNotFound) {
 		column := strings.ReplaceAll(w.Column, "-", "_")
-		err = &worded{
-			"invalid --where: " + column + ": " + text, hint + "\n" + column + " is empty finds those without one", err,
+		if m.kind.Noun == "user" || m.kind.Noun == "contact" { // others are always there
+			hint += "\n" + column + " is empty finds those without one"
 		}
+		err = &worded{"invalid --where: " + column + ": " + text, hint, err}
 	}
 	w.Value = id
 	return append(named, line), err

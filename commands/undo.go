@@ -218,8 +218,7 @@ func tellUndone(s *Session, c repo.LastChange) string {
 	}
 	lines := []string{fmt.Sprintf("%s is as it was before %s", theRecord(c), at)}
 	for _, column := range slices.Sorted(maps.Keys(c.Before)) {
-		name, from := seenIn(column, c.After[column])
-		_, to := seenIn(column, c.Before[column])
+		name, to, from := seenIn(column, c.Before[column], c.After[column])
 		lines = append(lines, fmt.Sprintf("%s: %s → %s", name, trailLine(s, column, from), trailLine(s, column, to)))
 	}
 	return strings.Join(lines, "\n")

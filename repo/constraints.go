@@ -61,7 +61,7 @@ var wordings = map[string]wording{
 	"payment_not_zero":         {ErrInvalid, "invalid amount: a payment is not 0"},
 	"payment_date":             {ErrInvalid, "invalid date of the payment: between 1900 and 9999"},
 
-	"customer_merged": {ErrConflict, "customer %s: only the undo of the merge brings it back"},
+	"customer_merged": {ErrConflict, "customer %s: only the undo of the merge, by the user who did it, brings it back"},
 	"merge_contacts":  {ErrConflict, "together they have %s contacts, and no more than 100 are possible: delete some"},
 
 	"contact_customer_id_fkey": {ErrNotFound, "there is no customer %s"},

@@ -47,9 +47,6 @@ func (db *DB) Contacts(ctx context.Context, f ContactFilter) (List[Contact], err
 	if f.First {
 		where = append(where, squirrel.Expr("first"))
 	}
-	if !f.Deleted {
-		where = append(where, squirrel.Expr("customer_deleted_at is null"))
-	}
 	return contacts.search(ctx, db, where, f.Page, contacts.sorts())
 }
 
