@@ -201,7 +201,7 @@ func (m importable) add(ctx context.Context, s *Session, in Input, own map[strin
 	if err := i.all(ctx); err != nil {
 		return Output{}, err
 	}
-	if err := i.refused.keep(!i.in.Has("skip-bad") || i.in.Has("dry-run")); err != nil {
+	if err := i.refused.keep(!i.in.Has("skip-bad") || i.in.Has("dry-run") || i.added+i.changed == 0); err != nil {
 		return Output{}, err
 	}
 	if err := i.end(ctx, commit); err != nil {

@@ -79,6 +79,15 @@ func (i *importing) hash(column, text string) uint64 {
 	return maphash.String(i.seed, column+"\x00"+keyOf(column, text))
 }
 
+// forget makes room for the values of a row that is not added.
+func (i *importing) forget(r imported) {
+	for column, value := range r.change {
+		if text, isText := value.(string); isText && i.lines[i.hash(column, text)] == r.Line {
+			delete(i.lines, i.hash(column, text))
+		}
+	}
+}
+
 // note keeps the lines of values that only one record may have.
 func (i *importing) note(line int, written repo.Change) {
 	for _, column := range []string{"external_id", "employee_number", "email"} {
@@ -151,13 +160,17 @@ func (i *importing) needed(value func(column string) any) string {
 }
 
 // noteFirst warns of a row whose contact would be the first one of a customer as well as that of an earlier row.
-func (i *importing) noteFirst(r imported) {
+func (i *importing) noteFirst(r imported, was []any) {
 	customer, is := r.change["customer_id"].(int64)
+	if !is {
+		customer, is = i.cell(was, "customer_id").(int64)
+	}
 	if r.change["first"] != true || !is {
 		return
 	}
 	if before := i.firsts[customer]; before != 0 {
-		i.doubt(r.Row, fmt.Sprintf("the first contact of customer %d is that on %s %d", customer, i.file.Unit, before))
+		i.doubt(r.Row, fmt.Sprintf("customer %d would get two first contacts, this one and that on %s %d: the one "+
+			"with the lower number is the first", customer, i.file.Unit, before))
 		return
 	}
 	i.firsts[customer] = r.Line

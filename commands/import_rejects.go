@@ -73,12 +73,13 @@ func (r *rejects) add(row intake.Row, unit, why string) (err error) {
 
 // begin creates the file and writes its header. The file does not appear before keep.
 func (r *rejects) begin() (err error) {
-	for n := 1; ; n++ {
+	isFree := false
+	for n := 1; !isFree; n++ {
 		if r.name = r.file + ".rejected.csv"; n > 1 {
 			r.name = fmt.Sprintf("%s.rejected-%d.csv", r.file, n)
 		}
-		if isReplaceable(r.name) {
-			break
+		if isFree, err = isReplaceable(r.name); err != nil {
+			return err
 		}
 	}
 	if r.to, err = CreateNew(r.name); err != nil {
@@ -103,31 +104,33 @@ func (r *rejects) begin() (err error) {
 
 // withoutReason returns the cells of a row without the reason of an earlier import.
 func (r *rejects) withoutReason(cells []string) []string {
-	last := len(r.header) - 1
-	if !r.again || len(cells) <= last {
+	if !r.again || len(cells) < len(r.header) {
 		return cells
 	}
-	return slices.Delete(slices.Clone(cells), last, last+1)
+	return slices.Clone(cells[:len(cells)-1]) // it is behind the values that have no header too
 }
 
 // isReplaceable reports whether there is no file with the name, or only one of refused rows that nobody needs any more:
-// its import has written nothing, and nobody has corrected it; see keep.
-func isReplaceable(name string) bool {
+// its import has written nothing, and nobody has corrected it; see keep. It returns the error of a name that cannot be
+// looked up, such as one that is too long.
+func isReplaceable(name string) (bool, error) {
 	info, err := os.Stat(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return true
-	}
-	if err != nil || !info.Mode().IsRegular() { // opening a named pipe would wait
-		return false
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return true, nil
+	case err != nil:
+		return false, err
+	case !info.Mode().IsRegular(): // opening a named pipe would wait
+		return false, nil
 	}
 	there, err := os.Open(name)
 	if err != nil {
-		return false
+		return false, nil // it is somebody else's
 	}
 	defer there.Close()
 	sum := crc32.NewIEEE()
 	_, err = io.Copy(sum, there)
-	return err == nil && info.ModTime().Nanosecond() == fraction(sum)
+	return err == nil && info.ModTime().Nanosecond() == fraction(sum), nil
 }
 
 // fraction returns a checksum as nanoseconds.

@@ -73,9 +73,10 @@ type referred struct {
 // values reads the cells of a row that changes a record, or adds one if was is nil. It returns a line for each invalid
 // one.
 func (i *importing) values(ctx context.Context, row intake.Row, was []any) (read Input, wrong []string, err error) {
-	if extra := row.Cells[min(len(row.Cells), len(i.file.Header.Cells)):]; slices.ContainsFunc(extra,
+	cells, headers := i.refused.withoutReason(row.Cells), i.refused.withoutReason(i.file.Header.Cells)
+	if extra := cells[min(len(cells), len(headers)):]; slices.ContainsFunc(extra,
 		func(c string) bool { return strings.TrimSpace(c) != "" }) {
-		wrong = append(wrong, fmt.Sprintf("has %d values for %d columns", len(row.Cells), len(i.file.Header.Cells)))
+		wrong = append(wrong, fmt.Sprintf("has %d values for %d columns", len(cells), len(headers)))
 	}
 	for at, text := range row.Cells[:min(len(row.Cells), len(i.filled))] {
 		i.filled[at] = i.filled[at] || strings.TrimSpace(text) != ""
@@ -155,7 +156,7 @@ func (i *importing) row(ctx context.Context, row intake.Row) error {
 	}
 	if wrong == nil {
 		i.note(row.Line, r.change)
-		i.noteFirst(r)
+		i.noteFirst(r, was)
 	}
 	if i.noun == "payment" && wrong == nil && was == nil && r.change["paid_on"] == nil {
 		i.undated++
@@ -188,7 +189,7 @@ func (i *importing) unwanted(cells []string) []string {
 
 // isHeader reports whether a row repeats the header, as files have it that were put together from several.
 func (i *importing) isHeader(cells []string) bool {
-	headers := i.file.Header.Cells
+	headers, cells := i.refused.withoutReason(i.file.Header.Cells), i.refused.withoutReason(cells)
 	if i.file.Header.Line == 0 || len(headers) < 2 || len(cells) != len(headers) {
 		return false
 	}

@@ -190,6 +190,12 @@ func (i *importing) settle(ctx context.Context, w *addition) (ids []int64, err e
 	if err := i.s.DB.EndPart(ctx, again); err != nil || !again {
 		return ids, err
 	}
+	for j := range w.added.Refused { // perhaps because of a row that is not added now
+		w.batch[w.adding[j]].wrong = ""
+	}
+	for _, refused := range changed.Refused {
+		i.forget(w.batch[places[refused.ID]])
+	}
 	if err := i.prepare(w); err != nil {
 		return nil, err
 	}
@@ -295,11 +301,4 @@ func (i *importing) ofColumn(err error, written repo.Change) string {
 		return fmt.Sprintf("%s %v: ", column, toShow(i.s, value))
 	}
 	return ""
-}
-
-// names reports whether a text has the number of a record.
-func names(text, noun string, id int64) bool {
-	record := fmt.Sprintf("%s %d", noun, id)
-	_, rest, found := strings.Cut(" "+text+" ", " "+record)
-	return found && !strings.ContainsAny(rest[:1], "0123456789")
 }

@@ -17,7 +17,9 @@ type section struct {
 	kind     sectionKind
 	pieces   []piece
 	decimals int
-	isWhole  bool // it shows no decimals, groups, fraction or exponent
+	isWhole  bool   // it shows no decimals, groups, fraction or exponent
+	isText   bool   // it shows texts, and no numbers
+	when     string // the condition of the numbers that it shows, such as >=1000; empty: none
 }
 
 // A piece of a section is a text, or a place of a digit: 0, # or ?.
@@ -31,7 +33,8 @@ type sectionKind byte
 const (
 	plainKind sectionKind = iota
 	dayKind
-	timeKind // also of a day
+	timeKind // of a day
+	clockKind
 	percentKind
 )
 
@@ -69,49 +72,47 @@ func formatsOf(archive *zip.Reader, part string) (formats []format, err error) {
 // builtIn returns a format that every workbook knows by its number. Those of one language are all days and times.
 func builtIn(id int) format {
 	switch {
-	case id == 2, id == 4, id == 39, id == 40, id == 43, id == 44: // of two decimals
+	case id == 2, id == 4, id == 7, id == 8, id == 39, id == 40, id == 43, id == 44: // of two decimals
 		return format{{decimals: 2}}
 	case id == 9, id == 10:
 		return format{{kind: percentKind, decimals: (id - 9) * 2}}
 	case id >= 14 && id <= 17, id >= 27 && id <= 31, id == 36, id >= 50 && id <= 58:
 		return format{{kind: dayKind}}
-	case id >= 18 && id <= 22, id >= 32 && id <= 35, id == 45, id == 47:
+	case id == 22:
 		return format{{kind: timeKind}}
+	case id >= 18 && id <= 21, id >= 32 && id <= 35, id == 45, id == 47:
+		return format{{kind: clockKind}}
 	}
 	return nil
 }
 
-// formatOf reads the code of a format. One whose sections have conditions shows plain numbers.
+// formatOf reads the code of a format.
 func formatOf(code string) (f format) {
 	r := sectionReader{rest: []rune(code)}
 	for {
-		s := r.next()
-		f = append(f, s)
+		if s := r.next(); !s.isText {
+			f = append(f, s)
+		}
 		if len(r.rest) == 0 {
-			break
+			return f
 		}
 		r.rest = r.rest[1:] // the semicolon
 	}
-	if r.hasCondition {
-		return nil
-	}
-	return f
 }
 
 // A sectionReader reads the sections of a format.
 type sectionReader struct {
-	rest         []rune
-	hasCondition bool
+	rest []rune
 }
 
 // next reads up to a semicolon.
 func (r *sectionReader) next() (s section) {
 	s.isWhole = true
-	isElapsed, hasPoint := false, false
+	var seen shownParts
 	for len(r.rest) > 0 && r.rest[0] != ';' {
 		c := r.rest[0]
 		r.rest = r.rest[1:]
-		switch {
+		switch lower := unicode.ToLower(c); {
 		case c == '"':
 			s.add(r.until('"'))
 		case c == '\\':
@@ -119,41 +120,69 @@ func (r *sectionReader) next() (s section) {
 		case c == '_', c == '*': // the width of a character, or one that fills the cell
 			r.one()
 		case c == '[':
-			inside := r.until(']')
-			sign, isCurrency := strings.CutPrefix(inside, "$")
-			sign, _, _ = strings.Cut(sign, "-") // the language follows
-			if isCurrency {
-				s.add(sign)
-			}
-			isElapsed = isElapsed || strings.Trim(strings.ToLower(inside), "hms") == ""
-			r.hasCondition = r.hasCondition || strings.ContainsAny(inside, "<>=")
+			seen.isElapsed = r.bracket(&s) || seen.isElapsed
 		case strings.ContainsRune("0#?", c):
 			s.pieces = append(s.pieces, piece{digit: c})
-			if hasPoint {
+			if seen.point {
 				s.decimals++
 			}
 		case c == '.':
-			hasPoint = true
-			s.isWhole = false
-		case strings.ContainsRune(",/", c), unicode.ToLower(c) == 'e' && r.begins("+", "-"):
+			seen.point, s.isWhole = true, false
+		case strings.ContainsRune(",/", c), lower == 'e' && r.begins("+", "-"):
 			s.isWhole = false
 		case c == '%':
 			s.kind = percentKind
-		case unicode.ToLower(c) == 'g' && r.begins("eneral"):
+		case lower == 'g' && r.begins("eneral"):
 			r.rest = r.rest[len("eneral"):]
 			s.pieces = append(s.pieces, piece{digit: '#'})
-		case strings.ContainsRune("hs", unicode.ToLower(c)):
-			s.kind = timeKind
-		case strings.ContainsRune("ymd", unicode.ToLower(c)):
-			s.kind = max(s.kind, dayKind)
+		case c == '@':
+			s.isText = true
+		case lower == 'a' && r.begins("m/pm", "/p"):
+			r.rest = r.rest[len("/p"):]
+			seen.time = true
+		case strings.ContainsRune("hs", lower):
+			seen.time = true
+		case strings.ContainsRune("ydbega", lower): // also of an era
+			seen.day = true
+		case lower == 'm': // a month, or beside hours a minute
+			s.kind = dayKind
 		default:
 			s.add(string(c))
 		}
 	}
-	if isElapsed { // a duration has no better form than its number
-		return section{}
+	return seen.kindOf(s)
+}
+
+// shownParts are the parts that a section shows.
+type shownParts struct{ isElapsed, point, day, time bool }
+
+// kindOf returns the section with its kind.
+func (p shownParts) kindOf(s section) section {
+	switch {
+	case p.isElapsed: // a duration has no better form than its number
+		return section{when: s.when}
+	case p.time && p.day:
+		s.kind = timeKind
+	case p.time:
+		s.kind = clockKind
+	case p.day:
+		s.kind = dayKind
 	}
 	return s
+}
+
+// bracket reads a condition, a currency, a language or a colour, and reports whether it is an elapsed time.
+func (r *sectionReader) bracket(s *section) (isElapsed bool) {
+	inside := r.until(']')
+	sign, isCurrency := strings.CutPrefix(inside, "$")
+	sign, _, _ = strings.Cut(sign, "-") // the language follows
+	switch {
+	case isCurrency:
+		s.add(sign)
+	case strings.ContainsAny(inside, "<>="):
+		s.when = inside
+	}
+	return strings.Trim(strings.ToLower(inside), "hms") == ""
 }
 
 // until returns the text up to a mark, and goes behind it.

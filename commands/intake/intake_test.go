@@ -237,6 +237,25 @@ func TestOpenQuote(t *testing.T) {
 	}
 }
 
+// A file that another one replaces while it is read has changed, as programs save files, and is read to its own end.
+func TestReplaced(t *testing.T) {
+	path := write(t, "a.csv", "a,b\n1,2\n")
+	f, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if f.Changed() {
+		t.Error("it has changed before")
+	}
+	if err := os.Rename(write(t, "b.csv", "a,b\n3,4\n"), path); err != nil {
+		t.Fatal(err)
+	}
+	if row, err := f.Next(); err != nil || row.Cells[0] != "1" || !f.Changed() {
+		t.Errorf("%v, %v, changed %t", row, err, f.Changed())
+	}
+}
+
 // A file that grows while it is read has changed.
 func TestChanged(t *testing.T) {
 	path := write(t, "a.csv", "a,b\n1,2\n")

@@ -127,7 +127,7 @@ func open(path string, f *os.File) (*File, error) {
 	case len(text) == 0:
 		return nil, problem("", "is empty")
 	case bytes.HasPrefix(head, []byte("PK\x03\x04")):
-		err = opened.readWorkbook(path)
+		err = opened.readWorkbook()
 	case bytes.HasPrefix(head, []byte("\xd0\xcf\x11\xe0")):
 		return nil, problem("save it as .xlsx or CSV", "is a workbook of an old or protected kind")
 	case begins("<!doctype", "<html", "<table", "<?xml", "<meta", "<head", "<body"):
@@ -221,8 +221,9 @@ func (f *File) nextRow() (Row, error) {
 
 // Changed reports whether the file was changed since it was opened.
 func (f *File) Changed() bool {
-	info, err := f.file.Stat()
-	return err != nil || info.Size() != f.began.Size() || !info.ModTime().Equal(f.began.ModTime())
+	info, err := os.Stat(f.file.Name()) // programs save a file under another name and rename it
+	return err != nil || !os.SameFile(info, f.began) || info.Size() != f.began.Size() ||
+		!info.ModTime().Equal(f.began.ModTime())
 }
 
 // Counts returns the unit of Progress: "bytes" or "rows".

@@ -2,6 +2,7 @@ package intake
 
 import (
 	"archive/zip"
+	"cmp"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -128,8 +129,8 @@ func (r *sheetReader) begin(t xml.StartElement) (sheetCell, error) {
 			return sheetCell{}, errOrder
 		}
 	}
-	style, _ := strconv.Atoi(attribute(t, "s"))
-	if r.column <= before || r.row == 0 {
+	style, err := strconv.Atoi(cmp.Or(attribute(t, "s"), "0"))
+	if r.column <= before || r.row == 0 || err != nil { // the library leaves out a cell without a valid style
 		return sheetCell{}, errOrder
 	}
 	return sheetCell{row: r.row, column: r.column, kind: attribute(t, "t"), style: style}, nil

@@ -2,6 +2,8 @@ package intake
 
 import (
 	"math"
+	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -16,34 +18,72 @@ func (f format) show(text string, dates calendar) string {
 	if err != nil || !serial.MatchString(text) {
 		return text
 	}
-	var s section
+	s := f.of(number)
 	switch {
-	case len(f) == 0:
-	case number < 0 && len(f) > 1:
-		s = f[1]
-	case number == 0 && len(f) > 2:
-		s = f[2]
-	default:
-		s = f[0]
-	}
-	switch {
+	case s.kind == clockKind && number >= 0:
+		if moment, _, is := dates.moment(number-math.Trunc(number), true); is {
+			return moment
+		}
 	case s.kind == dayKind, s.kind == timeKind:
 		if moment, _, is := dates.moment(number, s.kind == timeKind); is {
 			return moment
 		}
-		return plainNumber(number)
 	case s.kind == percentKind:
-		return strconv.FormatFloat(number*100, 'f', s.decimals, 64) + "%"
-	case s.isText():
+		return s.beside(rounded(number*100, s.decimals) + "%")
+	case s.isFixed():
 		return s.texts()
 	case s.isCode() && number == math.Trunc(number) && math.Abs(number) < 1e15:
 		return s.code(int64(number), number < 0 && len(f) < 2)
+	case s.kind == plainKind:
+		return s.amount(text, number)
 	}
-	return s.amount(number)
+	return plainNumber(number)
 }
 
-// isText reports whether a section shows a text in place of a number. A dash alone stands for the number.
-func (s section) isText() bool {
+// of returns the section that shows a number: the first one whose condition holds, or else by its sign.
+func (f format) of(number float64) section {
+	for _, s := range f {
+		if s.when != "" && s.holds(number) {
+			return s
+		}
+	}
+	rest := slices.DeleteFunc(slices.Clone(f), func(s section) bool { return s.when != "" })
+	switch {
+	case len(rest) == 0:
+		return section{}
+	case len(rest) < len(f):
+		return rest[len(rest)-1]
+	case number < 0 && len(f) > 1:
+		return f[1]
+	case number == 0 && len(f) > 2:
+		return f[2]
+	}
+	return f[0]
+}
+
+// holds reports whether the condition of a section holds for a number.
+func (s section) holds(number float64) bool {
+	limit, err := strconv.ParseFloat(strings.TrimLeft(s.when, "<>="), 64)
+	if err != nil {
+		return false
+	}
+	switch strings.TrimRight(s.when, "0123456789.-+eE ") {
+	case "<":
+		return number < limit
+	case "<=":
+		return number <= limit
+	case ">":
+		return number > limit
+	case ">=":
+		return number >= limit
+	case "=":
+		return number == limit
+	}
+	return number != limit
+}
+
+// isFixed reports whether a section shows a text in place of a number. A dash alone stands for the number.
+func (s section) isFixed() bool {
 	for _, p := range s.pieces {
 		if p.digit != 0 {
 			return false
@@ -112,17 +152,67 @@ func (s section) code(number int64, withSign bool) string {
 }
 
 // amount returns a number with what the section shows beside it, such as a currency. The cents that a section of two
-// decimals or more hides are rounded away.
-func (s section) amount(number float64) string {
-	if s.decimals >= 2 {
-		scale := math.Pow10(s.decimals)
-		if rounded := math.Round(number*scale) / scale; !math.IsInf(rounded, 0) && !math.IsNaN(rounded) {
-			number = rounded
-		}
+// decimals or more hides are rounded away. text is the number as the workbook stores it: one without decimals stays so,
+// because it may be a number of many digits that names something.
+func (s section) amount(text string, number float64) string {
+	switch {
+	case strings.Trim(text, "-0123456789") == "":
+	case s.decimals >= 2:
+		text = rounded(number, s.decimals)
+	default:
+		text = plainNumber(number)
 	}
-	unit := s.texts()
-	if !strings.ContainsFunc(unit, func(r rune) bool { return isWord(r) || unicode.Is(unicode.Sc, r) || r == '%' }) {
+	return s.beside(text)
+}
+
+// rounded returns a number with so many decimals at most. Like a spreadsheet it rounds half away from zero, and the 15
+// digits that a person sees.
+func rounded(number float64, decimals int) string {
+	seen, err := strconv.ParseFloat(strconv.FormatFloat(number, 'g', 15, 64), 64)
+	whole, part, _ := strings.Cut(strconv.FormatFloat(math.Abs(seen), 'f', -1, 64), ".")
+	if err != nil || len(part) <= decimals || decimals > 15 {
 		return plainNumber(number)
 	}
-	return plainNumber(number) + " " + strings.Trim(unit, " ()-+\u00a0\u202f")
+	digits, isInteger := new(big.Int).SetString(whole+part[:decimals], 10)
+	if !isInteger {
+		return plainNumber(number)
+	}
+	if part[decimals] >= '5' {
+		digits.Add(digits, big.NewInt(1))
+	}
+	text := digits.String()
+	for len(text) <= decimals {
+		text = "0" + text
+	}
+	at := len(text) - decimals
+	if text = strings.TrimRight(strings.TrimRight(text[:at]+"."+text[at:], "0"), "."); number < 0 && text != "0" {
+		text = "-" + text
+	}
+	return text
+}
+
+// beside returns a number between the texts of the section, if these are more than signs.
+func (s section) beside(number string) string {
+	says := func(r rune) bool { return isWord(r) || unicode.Is(unicode.Sc, r) || r == '%' }
+	if !strings.ContainsFunc(s.texts(), says) {
+		return number
+	}
+	before, after, isBehind := "", "", false
+	for _, p := range s.pieces {
+		switch {
+		case p.digit != 0:
+			isBehind = true
+		case isBehind:
+			after += p.text
+		default:
+			before += p.text
+		}
+	}
+	const signs = "()-+"
+	sign := ""
+	if before != "" && strings.HasPrefix(number, "-") {
+		sign, number = "-", number[1:]
+	}
+	text := sign + strings.Trim(before, signs) + number + strings.Trim(after, signs)
+	return strings.TrimSpace(strings.NewReplacer("\u00a0", " ", "\u202f", " ").Replace(text))
 }

@@ -18,7 +18,7 @@ const (
 )
 
 // readWorkbook reads the first visible sheet of an XLSX file that has cells.
-func (f *File) readWorkbook(name string) error {
+func (f *File) readWorkbook() error {
 	archive, err := f.isWorkbook()
 	if err != nil {
 		return err
@@ -47,7 +47,7 @@ func (f *File) readWorkbook(name string) error {
 		return problem("open it and save it again as .xlsx or CSV", "is damaged: texts of its cells are missing")
 	}
 	f.Sheet, f.Unsaved = chosen.name, known.unsaved
-	return f.readSheet(name, archive, parts, chosen, known)
+	return f.readSheet(archive, parts, chosen, known)
 }
 
 // unreadable returns the error of a workbook that other programs may be able to read.
@@ -56,12 +56,13 @@ func unreadable() error {
 }
 
 // readSheet begins to read the rows of a sheet.
-func (f *File) readSheet(name string, archive *zip.Reader, parts book, chosen bookPart, known survey) error {
+func (f *File) readSheet(archive *zip.Reader, parts book, chosen bookPart, known survey) error {
 	types, err := newTypeReader(archive, parts, chosen.part)
 	if err != nil {
 		return unreadable()
 	}
-	book, err := excelize.OpenFile(name, excelize.Options{RawCellValue: true, UnzipSizeLimit: mostUnzipped})
+	content := io.NewSectionReader(f.file, 0, f.began.Size()) // not the file that has this name meanwhile
+	book, err := excelize.OpenReader(content, excelize.Options{RawCellValue: true, UnzipSizeLimit: mostUnzipped})
 	if err != nil {
 		return errors.Join(unreadable(), types.Close())
 	}
@@ -86,7 +87,7 @@ func (f *File) readSheet(name string, archive *zip.Reader, parts book, chosen bo
 		if err != nil {
 			return Row{}, problem("open it and save it again", "cannot be read in row %d", line)
 		}
-		merges.note(&row)
+		merges.note(&row, len(f.Header.Cells))
 		return row, nil
 	}
 	if f.Header, err = f.nextRow(); errors.Is(err, io.EOF) {
