@@ -216,6 +216,11 @@ func notDate(l Locale) error {
 		errDate, numbers)
 }
 
+// An otherOrder is the error of a text that is a date only with day and month swapped.
+type otherOrder struct{ error }
+
+func (o otherOrder) Unwrap() error { return o.error }
+
 // readNumeric parses the match of numericDate. If the text is a date only with day and month swapped, the error says
 // which of the two comes first.
 func readNumeric(found []string, monthFirst bool) (time.Time, error) {
@@ -232,7 +237,7 @@ func readNumeric(found []string, monthFirst bool) (time.Time, error) {
 		return date, nil
 	}
 	if _, swapped := read(month, day); swapped == nil {
-		err = fmt.Errorf("%w: the %s comes first", err, first)
+		err = otherOrder{fmt.Errorf("%w: the %s comes first", err, first)}
 	}
 	return date, err
 }

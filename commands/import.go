@@ -220,6 +220,12 @@ func (i *importing) end(ctx context.Context, commit func(context.Context) error)
 		}
 	case i.refused.count > 0 && (!i.in.Has("skip-bad") || i.added+i.changed+i.same == 0):
 		return i.failed()
+	case i.swapped != "":
+		return &worded{
+			i.swapped + " has day and month in the other order, and so may other dates of the file: nothing was " +
+				"imported",
+			"write them like 2026-03-28, or set locale.region to the country of the file", repo.ErrInvalid,
+		}
 	case i.in.Has("dry-run"):
 		if i.atomic {
 			return usagef("--dry-run is not possible in an atomic script")

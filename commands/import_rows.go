@@ -34,6 +34,7 @@ type importing struct {
 	seen    map[string]int // the line of each key
 	lines   map[uint64]int // of values that only one record may have, by their hash; see note
 	seed    maphash.Seed
+	swapped string               // the first date whose day and month are in the other order
 	firsts  map[int64]int        // of contacts only: the line of each customer's first one
 	others  *repo.CustomerIndex  // of customers only
 	paid    map[repo.PaidKey]int // of payments only: before the import, of the contracts in read

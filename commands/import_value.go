@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -47,6 +48,9 @@ func (i *importing) value(ctx context.Context, t *target, text string) (any, err
 		return value, nil
 	case t.kind.Noun != "" && t.kind.Search != nil && strings.Trim(text, "0123456789 ") != "":
 		return i.refer(ctx, t.kind, text)
+	}
+	if errors.As(err, new(otherOrder)) {
+		i.swapped = cmp.Or(i.swapped, t.column+" "+show(text))
 	}
 	return nil, &rowError{err.Error()}
 }
