@@ -2180,19 +2180,12 @@ begin
 		raise exception using errcode = '23514', constraint = 'event_incomplete',
 			message = 'an event without a name or dates', detail = missing;
 	end if;
-	if new.contact_id is not null
-		and (tg_op = 'INSERT' or new.contact_id is distinct from old.contact_id or new.contract_id <> old.contract_id)
-		then
+	-- An event whose contract gets another customer keeps the contact that it names. The views show a contact only
+	-- while it is one of the event's customer.
+	if new.contact_id is not null and (tg_op = 'INSERT' or new.contact_id is distinct from old.contact_id) then
 		perform from contact n join contract k on k.id = new.contract_id
 		where n.id = new.contact_id and n.customer_id = k.customer_id and n.deleted_at is null for share of n;
-		if not found and tg_op = 'UPDATE' and new.contact_id is not distinct from old.contact_id and exists (
-			select from contact n join contract k on k.id = new.contract_id
-			where n.id = new.contact_id and n.customer_id = k.customer_id) then
-			null; -- a deleted contact of the same customer, which the views hide
-		elsif not found and tg_op = 'UPDATE' and new.contact_id is not distinct from old.contact_id
-			and coalesce(current_setting('crm.undoes', true), '') = '' then
-			new.contact_id := null; -- the event moves to another customer, whose person is the contact then
-		elsif not found then
+		if not found then
 			if not exists (select from contact n where n.id = new.contact_id and n.deleted_at is null) then
 				raise exception using errcode = '23503', constraint = 'no_such_record', message = 'no such contact',
 					detail = 'contact ' || new.contact_id;
@@ -2861,8 +2854,7 @@ language sql stable set search_path = :"schema", pg_temp as $$
 		select of_customer
 		union
 		select (a.after->>'other')::bigint from merged m join audit a on a.entity = 'customer' and a.entity_id = m.id
-		where a.action = 'merge' and a.undoes is null and not exists (select from audit u where u.undoes = a.id)
-			and merged_to((a.after->>'other')::bigint) = m.id)
+		where a.action = 'merge' and a.undoes is null and not exists (select from audit u where u.undoes = a.id))
 	select m.id from merged m where m.id is not null
 $$;
 
@@ -3292,7 +3284,8 @@ begin
 end $$;
 
 -- Returns the records that belong to a customer, by table: the customer, and the rows whose foreign keys lead to one of
--- these records, deleted ones too. It reads the keys in the catalogue, so a new table needs no list.
+-- these records, deleted ones too. Where one of the keys is required, only that counts: an event may name a contact,
+-- but it belongs to its contract. It reads the keys in the catalogue, so a new table needs no list.
 create function records_of(of_customer bigint) returns table (tab regclass, noun text, ids bigint[])
 language plpgsql stable set search_path = :"schema", pg_temp as $$
 declare
@@ -3318,7 +3311,10 @@ begin
 					f.confrelid::regclass::text), ' or '))
 			from pg_constraint f join pg_attribute a on a.attrelid = f.conrelid and a.attnum = f.conkey[1]
 			where f.contype = 'f' and f.conrelid = tab and f.confrelid <> f.conrelid
-			and found ? f.confrelid::regclass::text) into ids using found;
+			and found ? f.confrelid::regclass::text and (a.attnotnull or not exists (
+				select from pg_constraint o join pg_attribute b on b.attrelid = o.conrelid and b.attnum = o.conkey[1]
+				where o.contype = 'f' and o.conrelid = tab and b.attnotnull
+					and found ? o.confrelid::regclass::text))) into ids using found;
 		found := found || jsonb_build_object(tab::text, to_jsonb(ids));
 		return next;
 	end loop;

@@ -100,6 +100,11 @@ func (m importable) command() Command {
 	case "customer":
 		c.Flags = append(c.Flags, forceFlag)
 	}
+	if slices.Contains(doubled, m.noun) {
+		c.Flags = append(c.Flags, Flag{
+			Name: "force", Kind: Switch, Help: "also records of an export that are here with the same values",
+		})
+	}
 	if m.target("full_name") != nil {
 		c.Short = fmt.Sprintf("Add the %ss of a file: CSV, XLSX, JSON, Markdown or vCard, all or none", m.noun)
 	}
@@ -190,7 +195,9 @@ func (m importable) add(ctx context.Context, s *Session, in Input, own map[strin
 		return Output{}, err
 	}
 	defer func() {
-		err = errors.Join(err, rollback(context.WithoutCancel(ctx)))
+		if failed := rollback(context.WithoutCancel(ctx)); err == nil { // a lost connection fails twice
+			err = failed
+		}
 		if err != nil {
 			out = Output{}
 		}
@@ -201,13 +208,19 @@ func (m importable) add(ctx context.Context, s *Session, in Input, own map[strin
 	if err := i.all(ctx); err != nil {
 		return Output{}, err
 	}
-	if err := i.refused.keep(!i.in.Has("skip-bad") || i.in.Has("dry-run") || i.added+i.changed == 0); err != nil {
+	if err := i.refused.keep(!i.leavesOut()); err != nil {
 		return Output{}, err
 	}
 	if err := i.end(ctx, commit); err != nil {
 		return Output{}, err
 	}
 	return i.answer(), nil
+}
+
+// leavesOut reports whether the import writes the other rows and leaves out the refused ones, which are in the file of
+// refused rows alone then.
+func (i *importing) leavesOut() bool {
+	return i.in.Has("skip-bad") && !i.in.Has("dry-run") && i.swapped == "" && i.added+i.changed > 0
 }
 
 // end commits an import, unless it is a dry run or has changed nothing. It returns an error if the file has changed, or

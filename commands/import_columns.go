@@ -69,7 +69,7 @@ func (i *importing) match(own map[string]string) error {
 	i.filled, i.further = make([]bool, len(headers)), make([]bool, len(headers))
 	i.escaped = i.file.Tabs && i.isExport()
 	last := len(headers) - 1
-	i.refused.again = strings.Contains(i.path, ".rejected") && slices.Contains(reasonHeaders, headers[last]) &&
+	i.refused.hasReasons = strings.Contains(i.path, ".rejected") && slices.Contains(reasonHeaders, headers[last]) &&
 		!taken[last]
 	if err := i.complete(); err != nil {
 		return err

@@ -20,14 +20,14 @@ import (
 // rejects are refused rows. They are written to a file beside the imported one at once, so memory does not grow with
 // them.
 type rejects struct {
-	file   string                   // that is imported
-	comma  rune                     // between the values
-	raw    bool                     // as the import reads it
-	plain  func(cell string) string // what the import reads
-	header []string
-	again  bool // the last column has the reasons of an earlier import, whose refused rows are imported again
-	count  int
-	lines  []string // the first ones, for the screen
+	file       string                   // that is imported
+	comma      rune                     // between the values
+	raw        bool                     // as the import reads it
+	plain      func(cell string) string // what the import reads
+	header     []string
+	hasReasons bool // in the last column: the file has the refused rows of an earlier import
+	count      int
+	lines      []string // the first ones, for the screen
 
 	name   string // of the file of refused rows
 	to     *NewFile
@@ -104,7 +104,7 @@ func (r *rejects) begin() (err error) {
 
 // withoutReason returns the cells of a row without the reason of an earlier import.
 func (r *rejects) withoutReason(cells []string) []string {
-	if !r.again || len(cells) < len(r.header) {
+	if !r.hasReasons || len(cells) < len(r.header) {
 		return cells
 	}
 	return slices.Clone(cells[:len(cells)-1]) // it is behind the values that have no header too

@@ -198,10 +198,3 @@ func some(words []string) string {
 	}
 	return fmt.Sprintf("%s and %d more", strings.Join(words[:most], ", "), len(words)-most)
 }
-
-// names reports whether a text has the number of a record.
-func names(text, noun string, id int64) bool {
-	record := fmt.Sprintf("%s %d", noun, id)
-	_, rest, found := strings.Cut(" "+text+" ", " "+record)
-	return found && !strings.ContainsAny(rest[:1], "0123456789")
-}

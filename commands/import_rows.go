@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"slices"
 	"strings"
 	"time"
@@ -32,8 +31,7 @@ type importing struct {
 	atomic  bool // in an atomic script
 	known   known
 	seen    map[string]int // the line of each key
-	lines   map[uint64]int // of values that only one record may have, by their hash; see note
-	seed    maphash.Seed
+	unique  uniqueLines
 	swapped string               // the first date whose day and month are in the other order
 	firsts  map[int64]int        // of contacts only: the line of each customer's first one
 	others  *repo.CustomerIndex  // of customers only
@@ -149,14 +147,17 @@ func (i *importing) row(ctx context.Context, row intake.Row) error {
 	if wrong == nil {
 		wrong = i.fill(&r, read, was)
 	}
-	if wrong == nil && i.noun == "customer" {
-		if wrong, err = i.unlikeOthers(ctx, r, was); err != nil {
+	if wrong == nil {
+		if wrong = i.unlikeExported(row.Cells, read); wrong == nil && i.noun == "customer" {
+			wrong, err = i.unlikeOthers(ctx, r, was)
+		}
+		if err != nil {
 			return err
 		}
 		r.forceable = wrong != nil
 	}
 	if wrong == nil {
-		i.note(row.Line, r.change)
+		i.unique.add(i.noun, row.Line, r.change)
 		i.noteFirst(r, was)
 	}
 	if i.noun == "payment" && wrong == nil && was == nil && r.change["paid_on"] == nil {
@@ -170,80 +171,10 @@ func (i *importing) row(ctx context.Context, row intake.Row) error {
 	return nil
 }
 
-// unwanted returns a line for a row that would add a record which is no more, as an export of all records has them.
-func (i *importing) unwanted(cells []string) []string {
-	cell := func(column string) string {
-		at := slices.Index(i.names, column)
-		if at < 0 || at >= len(cells) || i.target(column) != nil {
-			return ""
-		}
-		return i.plain(cells[at])
-	}
-	switch {
-	case cell("deleted_at") != "":
-		return []string{"deleted_at: a deleted " + i.noun + " is not imported"}
-	case cell("canceled_at") != "", cell("status") == "canceled":
-		return []string{"status: a canceled " + i.noun + " is not imported"}
-	}
-	return nil
-}
-
-// isHeader reports whether a row repeats the header, as files have it that were put together from several.
-func (i *importing) isHeader(cells []string) bool {
-	headers, cells := i.refused.withoutReason(i.file.Header.Cells), i.refused.withoutReason(cells)
-	if i.file.Header.Line == 0 || len(headers) < 2 || len(cells) != len(headers) {
-		return false
-	}
-	return slices.EqualFunc(cells, headers, func(cell, header string) bool {
-		return plainHeader(cell) == plainHeader(header)
-	})
-}
-
-// unlikeOthers returns a line for each customer, stored or of an earlier row, with the same email or phone as a row's,
-// unless --force is given. Similar names are warnings.
-func (i *importing) unlikeOthers(ctx context.Context, r imported, was []any) (wrong []string, err error) {
-	if i.others == nil {
-		if i.others, err = i.s.DB.CustomerIndex(ctx); err != nil {
-			return nil, err
-		}
-	}
-	before := repo.Change{}
-	for column := range i.known.place {
-		before[column] = i.cell(was, column)
-	}
-	old := after(repo.Customer{ID: r.id}, before)
-	c := after(old, r.change)
-	if isAs(c, old) {
-		return nil, nil
-	}
-	if c.ID == 0 {
-		c.ID = -int64(r.Line)
-	}
-	lines, strong := newLikenesses(old, c, i.others.Like(c), i.file.Unit)
-	if strong && !i.in.Has("force") {
-		return append(lines, anyway), nil
-	}
-	i.others.Add(c)
-	i.doubt(r.Row, strings.Join(lines, "; "))
-	return nil, nil
-}
-
 // A rowError describes what is wrong with a value of a row.
 type rowError struct{ text string }
 
 func (e *rowError) Error() string { return e.text }
-
-// missing returns a line for each required column without a value in a row that adds a record. Invalid values are not
-// missing.
-func (i *importing) missing(read Input, exists bool, wrong []string) (lines []string) {
-	for _, t := range i.targets {
-		isWrong := slices.ContainsFunc(wrong, func(w string) bool { return strings.HasPrefix(w, t.column+" ") })
-		if t.required && !exists && !isWrong && !read.Has(strings.ReplaceAll(t.column, "_", "-")) {
-			lines = append(lines, t.column+" may not be empty")
-		}
-	}
-	return lines
-}
 
 // fill sets the columns that a row adds or changes. was is the record that it changes; nil if it adds one.
 func (i *importing) fill(r *imported, read Input, was []any) (wrong []string) {

@@ -2,7 +2,6 @@ package commands
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -138,16 +137,6 @@ func (i *importing) finish(ctx context.Context) error {
 	return i.overlaps(ctx, changed)
 }
 
-// ofParent names the record, such as the contract of a payment, whose owner alone may add to it.
-func ofParent(err error, added repo.Change) error {
-	for _, noun := range []string{"contract", "customer"} {
-		if id, has := added[noun+"_id"].(int64); has && isBare(err, repo.ErrDenied) {
-			return named(err, noun, id)
-		}
-	}
-	return err
-}
-
 // settle waits until the records of an addition are added, and sets what they have only afterwards. A record that does
 // not get it is not added. It returns the IDs by the place of the row.
 func (i *importing) settle(ctx context.Context, w *addition) (ids []int64, err error) {
@@ -194,7 +183,8 @@ func (i *importing) settle(ctx context.Context, w *addition) (ids []int64, err e
 		w.batch[w.adding[j]].wrong = ""
 	}
 	for _, refused := range changed.Refused {
-		i.forget(w.batch[places[refused.ID]])
+		r := w.batch[places[refused.ID]]
+		i.unique.remove(r.Line, r.change)
 	}
 	if err := i.prepare(w); err != nil {
 		return nil, err
@@ -252,53 +242,4 @@ func (i *importing) happened(id int64, what string, change repo.Change) {
 	if i.noun == "user" {
 		i.events = append(i.events, happened(i.noun, id, what))
 	}
-}
-
-// inWords returns the reason for which the database refuses a row that writes these values; another error ends the
-// import. It names the column in place of the flag, and the value that another record has.
-func (i *importing) inWords(err error, line int, written repo.Change) (string, error) {
-	if !Readable(err) {
-		return "", err
-	}
-	text, _ := Describe(i.s.inCurrency(err))
-	rest, isInvalid := strings.CutPrefix(text, "invalid ")
-	for _, t := range i.targets {
-		rest = strings.ReplaceAll(rest, "--"+t.from, t.column)
-		value, isText := written[t.column].(string)
-		other, what, is := strings.Cut(text, " has this ")
-		id, isID := written[t.column].(int64)
-		switch {
-		case isID && names(text, t.kind.Noun, id):
-			return t.column + ": " + text, nil
-		case is && isText && strings.EqualFold(what, strings.ReplaceAll(t.column, "_", " ")):
-			if first := i.lines[i.hash(t.column, value)]; first != 0 && first != line {
-				return i.twice(t.column, value, first), nil
-			}
-			return fmt.Sprintf("%s %s: %s has it", t.column, show(value), other), nil
-		}
-	}
-	if isInvalid {
-		return rest, nil
-	}
-	return i.ofColumn(err, written) + text, nil
-}
-
-// ofColumn names the column and the value that an error is about.
-func (i *importing) ofColumn(err error, written repo.Change) string {
-	column := ""
-	var over repo.Overpaid
-	switch _, hasStatus := written["status"]; {
-	case isBare(err, repo.ErrDenied):
-		column = "sales_id" // that of others is all that a column can be refused for
-	case errors.As(err, &over):
-		column = "amount"
-	case i.noun == "payment":
-		column = "contract_id"
-	case hasStatus && i.noun == "contract":
-		column = "status"
-	}
-	if value, is := written[column]; is {
-		return fmt.Sprintf("%s %v: ", column, toShow(i.s, value))
-	}
-	return ""
 }

@@ -6,7 +6,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// This file finds out whether the database is there and complete, drops it, and lets one program alone work on it.
+// This file finds out whether the database is there and complete, creates and drops it, and lets one program alone work
+// on it.
 
 // HasSchema reports whether the database and crm's schema in it exist.
 func (a *Admin) HasSchema(ctx context.Context) (there bool, err error) {
@@ -81,4 +82,27 @@ func (a *Admin) Note(ctx context.Context, name string) error {
 		_, err := tx.Exec(ctx, "insert into setting values ($1, 'done') on conflict do nothing", name)
 		return err
 	})
+}
+
+func (a *Admin) createDatabase(ctx context.Context, conn *pgx.Conn) (created bool, err error) {
+	database := quote(a.names.Database)
+	var there, isDropped bool // see hasDatabase
+	err = conn.QueryRow(ctx, "select count(*) > 0, coalesce(bool_or(datconnlimit = -2), false) from pg_database "+
+		"where datname = $1", a.names.Database).Scan(&there, &isDropped)
+	if err != nil || there && !isDropped {
+		return false, err
+	}
+	if isDropped {
+		if err := a.DropDatabase(ctx); err != nil {
+			return false, err
+		}
+	}
+	sql := "create database " + database + " owner " + quote(a.names.Owner) + " encoding 'UTF8' template template0"
+	if _, err := conn.Exec(ctx, sql); err != nil {
+		if isCode(err, "42P04", "23505") {
+			return false, nil // another client has just created it
+		}
+		return false, err
+	}
+	return true, nil
 }

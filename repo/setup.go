@@ -98,29 +98,6 @@ func (a *Admin) joinOwner(ctx context.Context, conn *pgx.Conn) error {
 	return err
 }
 
-func (a *Admin) createDatabase(ctx context.Context, conn *pgx.Conn) (created bool, err error) {
-	database := quote(a.names.Database)
-	var there, isDropped bool // see hasDatabase
-	err = conn.QueryRow(ctx, "select count(*) > 0, coalesce(bool_or(datconnlimit = -2), false) from pg_database "+
-		"where datname = $1", a.names.Database).Scan(&there, &isDropped)
-	if err != nil || there && !isDropped {
-		return false, err
-	}
-	if isDropped {
-		if err := a.DropDatabase(ctx); err != nil {
-			return false, err
-		}
-	}
-	sql := "create database " + database + " owner " + quote(a.names.Owner) + " encoding 'UTF8' template template0"
-	if _, err := conn.Exec(ctx, sql); err != nil {
-		if isCode(err, "42P04", "23505") {
-			return false, nil // another client has just created it
-		}
-		return false, err
-	}
-	return true, nil
-}
-
 // grantConnect grants both roles the right to connect to the database, and revokes it from all others if the owner role
 // owns the database.
 func (a *Admin) grantConnect(ctx context.Context, tx pgx.Tx) error {

@@ -237,41 +237,30 @@ func TestOpenQuote(t *testing.T) {
 	}
 }
 
-// A file that another one replaces while it is read has changed, as programs save files, and is read to its own end.
-func TestReplaced(t *testing.T) {
-	path := write(t, "a.csv", "a,b\n1,2\n")
-	f, err := Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if f.Changed() {
-		t.Error("it has changed before")
-	}
-	if err := os.Rename(write(t, "b.csv", "a,b\n3,4\n"), path); err != nil {
-		t.Fatal(err)
-	}
-	if row, err := f.Next(); err != nil || row.Cells[0] != "1" || !f.Changed() {
-		t.Errorf("%v, %v, changed %t", row, err, f.Changed())
-	}
-}
-
-// A file that grows while it is read has changed.
+// A file has changed that grows while it is read, or that another one replaces, as programs save files. The one that was
+// opened is read to its own end.
 func TestChanged(t *testing.T) {
-	path := write(t, "a.csv", "a,b\n1,2\n")
-	f, err := Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if f.Changed() {
-		t.Error("changed before it is")
-	}
-	if err := os.WriteFile(path, []byte("a,b\n1,2\n3,4\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if !f.Changed() {
-		t.Error("not changed")
+	for what, change := range map[string]func(path string) error{
+		"grows": func(path string) error { return os.WriteFile(path, []byte("a,b\n1,2\n3,4\n"), 0o600) },
+		"is replaced": func(path string) error {
+			return os.Rename(write(t, "b.csv", "a,b\n3,4\n"), path)
+		},
+	} {
+		path := write(t, "a.csv", "a,b\n1,2\n")
+		f, err := Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		if f.Changed() {
+			t.Errorf("%s: it has changed before", what)
+		}
+		if err := change(path); err != nil {
+			t.Fatal(err)
+		}
+		if row, err := f.Next(); err != nil || row.Cells[0] != "1" || !f.Changed() {
+			t.Errorf("%s: %v, %v, changed %t", what, row, err, f.Changed())
+		}
 	}
 }
 

@@ -11,8 +11,9 @@ import (
 
 // This file shows numbers as their format does.
 
-// show returns a number as the format shows it, so far as that says what it is: a day, a percentage, a code, an amount
-// with its currency. Groups and the mark of decimals are left out. text is the number as the workbook stores it.
+// show returns the text that a person reads in a cell. text is the number that the workbook stores there. A day is
+// written as 2031-06-04, a percentage as 50%, a code as 00042, and an amount with its currency. Numbers have a point
+// before their decimals and no marks between thousands, whatever the format says.
 func (f format) show(text string, dates calendar) string {
 	number, err := strconv.ParseFloat(text, 64)
 	if err != nil || !serial.MatchString(text) {
@@ -165,28 +166,19 @@ func (s section) amount(text string, number float64) string {
 	return s.beside(text)
 }
 
-// rounded returns a number with so many decimals at most. Like a spreadsheet it rounds half away from zero, and the 15
-// digits that a person sees.
+// rounded returns a number with so many decimals at most. Like a spreadsheet it rounds the 15 digits that a person
+// sees, half away from zero.
 func rounded(number float64, decimals int) string {
-	seen, err := strconv.ParseFloat(strconv.FormatFloat(number, 'g', 15, 64), 64)
-	whole, part, _ := strings.Cut(strconv.FormatFloat(math.Abs(seen), 'f', -1, 64), ".")
-	if err != nil || len(part) <= decimals || decimals > 15 {
+	exact, isNumber := new(big.Rat).SetString(plainNumber(number))
+	if !isNumber {
 		return plainNumber(number)
 	}
-	digits, isInteger := new(big.Int).SetString(whole+part[:decimals], 10)
-	if !isInteger {
-		return plainNumber(number)
+	text := exact.FloatString(decimals)
+	if strings.Contains(text, ".") {
+		text = strings.TrimRight(strings.TrimRight(text, "0"), ".")
 	}
-	if part[decimals] >= '5' {
-		digits.Add(digits, big.NewInt(1))
-	}
-	text := digits.String()
-	for len(text) <= decimals {
-		text = "0" + text
-	}
-	at := len(text) - decimals
-	if text = strings.TrimRight(strings.TrimRight(text[:at]+"."+text[at:], "0"), "."); number < 0 && text != "0" {
-		text = "-" + text
+	if text == "-0" {
+		return "0"
 	}
 	return text
 }

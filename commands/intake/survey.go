@@ -31,6 +31,9 @@ type survey struct {
 // surveyed reads a whole sheet. It returns the error of one that cannot be read up to its end.
 func surveyed(archive *zip.Reader, name string) (s survey, err error) {
 	damaged := func(row int) error {
+		if row == 0 {
+			return unreadable()
+		}
 		return problem("open it and save it again as .xlsx or CSV", "cannot be read beyond row %d", row)
 	}
 	sheet, err := openSheet(archive, name)

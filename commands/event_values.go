@@ -62,21 +62,21 @@ var eventContactID = func() Kind {
 func contactFor(event string) Kind {
 	k := ContactID
 	k.Key = "CONTACT_ID for " + event
-	k.Live = func(ctx context.Context, s *Session) ([]Choice, error) {
+	own := func(ctx context.Context, s *Session, otherwise func() ([]Choice, error)) ([]Choice, error) {
 		e, err := eventWith(ctx, s, event)
 		if err != nil {
-			return ContactID.Live(ctx, s)
+			return otherwise()
 		}
 		found, err := s.DB.Contacts(ctx, repo.ContactFilter{
 			Page: repo.Page{Limit: mostContacts}, CustomerID: e.CustomerID,
 		})
 		return live(found.Rows, err, contactChoice)
 	}
+	k.Live = func(ctx context.Context, s *Session) ([]Choice, error) {
+		return own(ctx, s, func() ([]Choice, error) { return ContactID.Live(ctx, s) })
+	}
 	k.Search = func(ctx context.Context, s *Session, text string) ([]Choice, error) {
-		if _, err := eventWith(ctx, s, event); err != nil {
-			return ContactID.Search(ctx, s, text)
-		}
-		return k.Live(ctx, s)
+		return own(ctx, s, func() ([]Choice, error) { return ContactID.Search(ctx, s, text) })
 	}
 	return k
 }
