@@ -1954,7 +1954,28 @@ begin
 	return null;
 end $$;
 
--- A contact belongs to a live customer when it is added. A customer has at most 100 live ones.
+-- A deleted customer's contacts are deleted with it, and restored with it unless they had been deleted before. An undo
+-- of changes that were made together is an exception, as in customer_follow(), except that it deletes the contacts of a
+-- customer that was added.
+create function customer_contacts() returns trigger
+language plpgsql security definer set search_path = :"schema", pg_temp as $$
+begin
+	if exists (select from audit a where a.id = nullif(current_setting('crm.undoes', true), '')::bigint
+		and a.batch is not null and a.action <> 'add') then
+		return null;
+	end if;
+	if new.deleted_at is not null then
+		update contact n set deleted_at = new.deleted_at, changed_in = -new.changed_in
+		where n.customer_id = new.id and n.deleted_at is null;
+	else
+		update contact n set deleted_at = null, changed_in = -new.changed_in
+		where n.customer_id = new.id and n.deleted_at = old.deleted_at and (select a.derived from audit a
+			where a.entity = 'contact' and a.entity_id = n.id and a.action = 'delete' order by a.id desc limit 1);
+	end if;
+	return null;
+end $$;
+
+-- A contact belongs to a live customer when it is added or restored. A customer has at most 100 live ones.
 create function contact_rules() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -1967,6 +1988,9 @@ begin
 	select c.deleted_at is null into lives from customer c where c.id = new.customer_id for no key update;
 	if tg_op = 'INSERT' and lives is not true then
 		raise exception using errcode = '23503', constraint = 'contact_customer_id_fkey', message = 'no such customer',
+			detail = new.customer_id::text;
+	elsif lives is not true then
+		raise exception using errcode = '23514', constraint = 'contact_of_deleted', message = 'deleted customer',
 			detail = new.customer_id::text;
 	end if;
 	if (select count(*) >= 100 from contact n where n.customer_id = new.customer_id and n.deleted_at is null) then
@@ -2410,6 +2434,8 @@ create trigger d_flush after insert or update on event for each statement execut
 create trigger d_flush after insert or update on note for each statement execute function flush_tokens();
 create trigger d_follow after update of sales_id on customer for each row
 	when (old.sales_id is distinct from new.sales_id) execute function customer_follow();
+create trigger d_contacts after update of deleted_at on customer for each row
+	when ((old.deleted_at is null) <> (new.deleted_at is null)) execute function customer_contacts();
 
 -- 7 ------------------------------------------------------------------------- the trail
 
@@ -2857,6 +2883,21 @@ language sql stable set search_path = :"schema", pg_temp as $$
 		where a.action = 'merge' and a.undoes is null and not exists (select from audit u where u.undoes = a.id))
 	select m.id from merged m where m.id is not null
 $$;
+
+-- Returns what became of a deleted record that the caller may view: the customer into which it was merged, or 0. It
+-- returns null if the record is not deleted or does not exist.
+create function gone(of_noun text, of_id bigint) returns bigint
+language plpgsql stable security definer set search_path = :"schema", pg_temp as $$
+declare
+	is_deleted boolean;
+begin
+	if of_noun = 'view' or reached(of_noun || '.view') is distinct from 0 then
+		return null; -- views are personal
+	end if;
+	execute format('select t.deleted_at is not null from %s t where t.id = $1', table_of(of_noun))
+		into is_deleted using of_id;
+	return case when is_deleted then coalesce(case of_noun when 'customer' then merged_to(of_id) end, 0) end;
+end $$;
 
 -- Reports whether the caller sees a view.
 create function sees_view(of_id bigint) returns boolean
@@ -3752,7 +3793,8 @@ grant execute on function
 	identify(boolean, boolean, text[]), me(boolean), me_id(), my_session(), reach(text[]), reached(text[]),
 	judged(text[]), rejudged(text), within(identity, bigint[]), admits(identity, bigint, bigint[]),
 	my_account(), my_duty(), my_permissions(), hand_over(bigint, bigint),
-	fate(uuid), known_fate(uuid), requested_id(), history(text, bigint), my_changes(bigint), led_changes(bigint),
+	fate(uuid), known_fate(uuid), requested_id(), history(text, bigint), gone(text, bigint), my_changes(bigint),
+		led_changes(bigint),
 		take_back(bigint, jsonb),
 	merge_customers(bigint, bigint, text[]),
 	lead_update(text), lead_import(text), add_many(regclass, jsonb, text[]),

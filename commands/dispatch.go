@@ -149,7 +149,7 @@ func (d *dispatch) run(ctx context.Context, in Input, answer *Answer) error {
 		}
 	}
 	answer.Output, err = c.Run(ctx, s, in)
-	err = in.datesRead(s, s.noteRefusal(ctx, c, in, s.inCurrency(s.explainSignedOut(ctx, err))))
+	err = s.sayGone(ctx, in.datesRead(s, s.noteRefusal(ctx, c, in, s.inCurrency(s.explainSignedOut(ctx, err)))))
 	if err == nil && in.Has("columns") {
 		answer.Output, err = answer.Output.choose(Value[[]string](in, "columns"))
 	}

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -95,11 +96,30 @@ func happened(noun string, id int64, what string) Event {
 func named(err error, noun string, id int64) error {
 	switch {
 	case isBare(err, repo.ErrNotFound):
-		return &worded{fmt.Sprintf("there is no %s %d", noun, id), "", repo.ErrNotFound}
+		return repo.Missing{Noun: noun, ID: id}
 	case isBare(err, repo.ErrDenied):
 		return &worded{fmt.Sprintf("not permitted: %s %d is not yours", noun, id), "", repo.ErrDenied}
 	}
 	return err
+}
+
+// sayGone adds what became of it to the error of a deleted record.
+func (s *Session) sayGone(ctx context.Context, err error) error {
+	var m repo.Missing
+	if !errors.As(err, &m) {
+		return err
+	}
+	deleted, into, failed := s.DB.Gone(ctx, m.Noun, m.ID)
+	if failed != nil || !deleted {
+		return err
+	}
+	hint := "it is deleted"
+	if back, found := s.Table.named(m.Noun + " restore"); into != 0 {
+		hint = fmt.Sprintf("it was merged into customer %d", into)
+	} else if found && s.May(back.Needs) {
+		hint += fmt.Sprintf("; %s %d brings it back", back.Name, m.ID)
+	}
+	return &worded{err.Error(), hint, err}
 }
 
 // isBare reports whether the error is the sentinel and has no text for users yet.

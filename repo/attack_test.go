@@ -227,7 +227,7 @@ func TestNothingToldOutside(t *testing.T) {
 		"select my_permissions(), %d": 0, "select sign_out(), %d": 0,
 		"select hand_over(%d, 1)": w.ids["sales1"], "select hand_over(1, %d)": w.ids["sales1"],
 		"select history('customer', %d)": customer, "select history('user', %d)": w.ids["admin"],
-		"select history('payment', %d)":  1,
+		"select history('payment', %d)": 1, "select gone('customer', %d)": customer, "select gone('view', %d)": 1,
 		"select contact_of_customer(%d)": customer, "select contact_of_contract(%d)": contract,
 		"select payable(%d)": contract,
 		"select change_password('x', 64, %d, 1, 'x', 'x')":                                          1,

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/Masterminds/squirrel"
+	"github.com/jackc/pgx/v5"
 )
 
 // An Entry of the trail: who changed one record, when, and the values before and after. Values are as to_jsonb of
@@ -85,6 +86,15 @@ func (db *DB) History(ctx context.Context, entity string, id int64) ([]Entry, er
 		return nil, ErrNotFound
 	}
 	return entries, err
+}
+
+// Gone reports whether a record is deleted, and the customer into which it was merged, or 0.
+func (db *DB) Gone(ctx context.Context, noun string, id int64) (deleted bool, into int64, err error) {
+	found, err := list(ctx, db, squirrel.Expr("select gone($1, $2)", noun, id), pgx.RowTo[*int64])
+	if err != nil || len(found) == 0 || found[0] == nil {
+		return false, 0, err
+	}
+	return true, *found[0], nil
 }
 
 // RecentChanges returns the changes of one record in the last ten minutes, oldest first.

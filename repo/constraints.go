@@ -44,7 +44,6 @@ var wordings = map[string]wording{
 		ErrInvalid, "user %s is not a support contact: want a collaborator with the role support",
 	},
 
-	"contract_customer_id_fkey": {ErrNotFound, "there is no customer %s"},
 	"contract_state": {
 		ErrConflict,
 		"a contract cannot go %s: to_send → pending → signed → finished, canceled from to_send and pending",
@@ -55,17 +54,18 @@ var wordings = map[string]wording{
 	"contract_finished_unpaid": {
 		ErrConflict, "a finished contract has nothing left to pay: pay what remains first",
 	},
-	"payment_contract_id_fkey": {ErrNotFound, "there is no contract %s"},
-	"payment_contract_closed":  {ErrConflict, "a %s contract takes no payments"},
-	"payment_future":           {ErrInvalid, "invalid --on: the day of a payment is not in the future"},
-	"payment_not_zero":         {ErrInvalid, "invalid amount: a payment is not 0"},
-	"payment_date":             {ErrInvalid, "invalid date of the payment: between 1900 and 9999"},
+	"payment_contract_closed": {ErrConflict, "a %s contract takes no payments"},
+	"payment_future":          {ErrInvalid, "invalid --on: the day of a payment is not in the future"},
+	"payment_not_zero":        {ErrInvalid, "invalid amount: a payment is not 0"},
+	"payment_date":            {ErrInvalid, "invalid date of the payment: between 1900 and 9999"},
 
 	"customer_merged": {ErrConflict, "customer %s: only the undo of the merge, by the user who did it, brings it back"},
 	"merge_contacts":  {ErrConflict, "together they have %s contacts, and no more than 100 are possible: delete some"},
 
-	"contact_customer_id_fkey": {ErrNotFound, "there is no customer %s"},
-	"contact_too_many":         {ErrConflict, "customer %s has 100 contacts, and no more are possible: delete some"},
+	"contact_of_deleted": {
+		ErrConflict, "customer %s is deleted: customer restore %[1]s brings it back, and its contacts",
+	},
+	"contact_too_many": {ErrConflict, "customer %s has 100 contacts, and no more are possible: delete some"},
 
 	"event_contact": {ErrInvalid, "invalid --contact-id: contact %s is not one of the event's customer"},
 	"event_contract_signed": {
@@ -79,7 +79,6 @@ var wordings = map[string]wording{
 	},
 	"event_attendees_negative": {ErrInvalid, "invalid --attendees: at least 0"},
 
-	"no_such_record":  {ErrNotFound, "there is no %s"},
 	"note_due":        {ErrInvalid, "invalid --due: between 1900 and 9999"},
 	"tag_of_customer": {ErrConflict, "it has this tag already"},
 	"tag_of_contract": {ErrConflict, "it has this tag already"},
@@ -114,6 +113,10 @@ var explained = map[string]func(detail string) error{
 		used, present, _ := strings.Cut(detail, " ")
 		return oldKey(used, present)
 	},
+	"contract_customer_id_fkey": missing("customer "),
+	"payment_contract_id_fkey":  missing("contract "),
+	"contact_customer_id_fkey":  missing("customer "),
+	"no_such_record":            missing(""),
 	"payment_too_much": func(detail string) error {
 		remains, _ := ParseMoney(detail)
 		return Overpaid{remains}
@@ -124,6 +127,19 @@ var explained = map[string]func(detail string) error{
 		paid, _ := ParseMoney(text)
 		return BelowPaid{contract, paid}
 	},
+}
+
+// missing returns the function for a constraint whose DETAIL names a missing record: "customer 12". The noun that the
+// DETAIL omits is put before it.
+func missing(noun string) func(detail string) error {
+	return func(detail string) error {
+		name, text, _ := strings.Cut(noun+detail, " ")
+		id, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return say(ErrNotFound, "there is no such record")
+		}
+		return Missing{name, id}
+	}
 }
 
 // broken returns the error for the constraint in pg, or nil if no wording exists.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"crm/repo"
 )
@@ -59,6 +60,64 @@ func TestFirstContact(t *testing.T) {
 		"a contact of another's customer")
 	is(t, failed(sales.AddContact(ctx, repo.Change{"customer_id": int64(999), "full_name": "X"})), repo.ErrNotFound,
 		"a contact of no customer")
+}
+
+// The contacts of a customer are deleted with it, are not restored without it, and come back with it however that is
+// done: those that were deleted before stay deleted. The trail says who did it.
+func TestContactsOfADeletedCustomer(t *testing.T) {
+	t.Parallel()
+	ctx, w := t.Context(), newWorld(t)
+	manage := w.as("admin")
+	c, other := w.customer("sales1").ID, w.customer("sales1").ID
+	before, a, b, foreign := w.contact(c).ID, w.contact(c).ID, w.contact(c).ID, w.contact(other).ID
+	ok[repo.Contact](t)(manage.DeleteContact(ctx, before))
+	lists := func(when string, deleted bool, want ...int64) {
+		t.Helper()
+		var ids []int64
+		for _, n := range ok[repo.List[repo.Contact]](t)(w.as("support1").Contacts(ctx, repo.ContactFilter{
+			Page: repo.Page{Limit: 9, Deleted: deleted},
+		})).Rows {
+			ids = append(ids, n.ID)
+		}
+		if slices.Sort(ids); !slices.Equal(ids, want) {
+			t.Errorf("%s: listed (deleted: %t) are %v, want %v", when, deleted, ids, want)
+		}
+	}
+	gone := func(when string) {
+		t.Helper()
+		lists(when, false, foreign)
+		lists(when, true, before, a, b)
+	}
+	back := func(when string) {
+		t.Helper()
+		lists(when, false, a, b, foreign)
+		lists(when, true, before)
+	}
+	ok[repo.Customer](t)(manage.DeleteCustomer(ctx, c))
+	gone("deleted")
+	if n := read[int](w, `select count(*) from audit a where a.entity = 'contact' and a.action = 'delete'
+		and a.entity_id in ($1, $2) and a.collaborator_id = $3`, a, b, w.ids["admin"]); n != 2 {
+		t.Errorf("the trail has the deletion of %d contacts", n)
+	}
+	err := failed(manage.RestoreContact(ctx, a))
+	is(t, err, repo.ErrConflict, "a contact of a deleted customer is restored")
+	if !strings.Contains(fmt.Sprint(err), fmt.Sprintf("customer restore %d brings it back", c)) {
+		t.Errorf("restored: %v", err)
+	}
+	ok[repo.Customer](t)(manage.RestoreCustomer(ctx, c))
+	back("restored")
+	w.undone("admin")
+	gone("the restoring undone")
+	w.undone("admin")
+	back("the deleting undone")
+	changed := ok[repo.Changed](t)(manage.ChangeMany(ctx, "customer", map[int64]repo.Change{
+		c: {"deleted_at": time.Now()},
+	}, repo.All))
+	if gone("one of many deleted"); changed.Records != 1 {
+		t.Errorf("changed %+v", changed)
+	}
+	w.undone("admin")
+	back("the deleting of many undone")
 }
 
 // A customer has at most 100 live contacts, however they come to it: added, restored, by an undo, or by a merge.

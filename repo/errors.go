@@ -42,6 +42,17 @@ func (e Invalid) Error() string {
 // Is makes errors.Is(err, ErrInvalid) true.
 func (e Invalid) Is(target error) bool { return target == ErrInvalid }
 
+// Missing is the ErrNotFound of a record that does not exist, or is deleted; see [DB.Gone].
+type Missing struct {
+	Noun string
+	ID   int64
+}
+
+func (m Missing) Error() string { return fmt.Sprintf("there is no %s %d", m.Noun, m.ID) }
+
+// Is makes errors.Is(err, ErrNotFound) true.
+func (m Missing) Is(target error) bool { return target == ErrNotFound }
+
 // Overpaid is the ErrConflict of a payment above the amount that remains to pay.
 type Overpaid struct{ Remains Money }
 

@@ -208,6 +208,7 @@ func TestArguments(t *testing.T) {
 		"sign_out()": nil, "me()": nil, "me_id()": nil, "my_permissions()": nil, "reach()": nil,
 		"reach(variadic null)": nil, "reach(null, null)": nil, "reached(null)": nil,
 		"history(null, null)": nil, "history($1, 1)": {huge}, "hand_over(null, null)": nil,
+		"gone(null, null)": nil, "gone($1, 1)": {huge}, "gone('payment', 1)": nil, "gone('role', 1)": nil,
 		"contact_of_customer(null)": nil, "contact_of_contract(null)": nil, "payable(null)": nil,
 		"my_changes(null)": nil, "led_changes(null)": nil, "take_back(null, null)": nil, "take_back(1, '[]')": nil,
 		"own_addition(null, null)":                               nil,
