@@ -65,11 +65,11 @@ func contactsCell(s *Session, contacts []repo.Contact) Nested {
 func notesCell(s *Session, noun string, id int64, notes []repo.Note) Nested {
 	var lines []string
 	for _, n := range notes[:min(len(notes), mostShown)] {
-		line := n.CreatedAt.In(s.Locale.Zone).Format(time.DateOnly) + " " + summary(n.Text)
+		due, most := "", 42 // so that both fit in a window of 80 columns
 		if n.Due != nil && n.DoneAt == nil {
-			line += " (due " + n.Due.Format(time.DateOnly) + ")"
+			due, most = " (due "+n.Due.Format(time.DateOnly)+")", 26
 		}
-		lines = append(lines, line)
+		lines = append(lines, n.CreatedAt.In(s.Locale.Zone).Format(time.DateOnly)+" "+summary(n.Text, most)+due)
 	}
 	if more := len(notes) - mostShown; more > 0 {
 		lines = append(lines, fmt.Sprintf("and %d more: note list %s %d", more, noun, id))

@@ -160,7 +160,7 @@ func contactChoice(c repo.Contact) Choice {
 func noteChoice(n repo.Note) Choice {
 	return Choice{
 		strconv.FormatInt(n.ID, 10),
-		fmt.Sprintf("%s — %s %d, %s", summary(n.Text), n.Noun, n.RecordID, n.Customer),
+		fmt.Sprintf("%s — %s %d, %s", summary(n.Text, 40), n.Noun, n.RecordID, n.Customer),
 	}
 }
 

@@ -111,7 +111,7 @@ func trailText(s *Session, column string, v any) string {
 func trailLine(s *Session, column string, v any) string {
 	text := trailText(s, column, v)
 	if strings.Contains(text, "\n") || utf8.RuneCountInString(text) > 100 {
-		return summary(text)
+		return summary(text, 40)
 	}
 	return text
 }

@@ -98,7 +98,7 @@ func dueNotes(ctx context.Context, s *Session, limit int) (pile, error) {
 			about = fmt.Sprintf(" on %s %d", n.Noun, n.RecordID)
 		}
 		return duty{
-			when: &due, what: fmt.Sprintf("follow up%s: %s, due %s", about, summary(n.Text),
+			when: &due, what: fmt.Sprintf("follow up%s: %s, due %s", about, summary(n.Text, 40),
 				n.Due.Format(time.DateOnly)),
 			customer: n.Customer, contact: cmp.Or(n.ContactName, n.CustomerContact),
 			phone:   cmp.Or(n.ContactPhone, n.CustomerPhone),

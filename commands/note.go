@@ -34,15 +34,14 @@ var deletedNoteID = deletedKind(NoteID,
 		return s.DB.Notes(ctx, repo.NoteFilter{Page: p, AuthorID: s.owner(action("note", "delete"))})
 	}, plainly(noteChoice))
 
-// summary returns the beginning of a text on one line.
-func summary(text string) string {
-	const most = 40
+// summary returns the beginning of a text on one line, of so many characters.
+func summary(text string, most int) string {
 	line, _, more := strings.Cut(text, "\n")
 	if runes := []rune(line); len(runes) > most {
 		line, more = string(runes[:most]), true
 	}
 	if more {
-		line += "…"
+		line = strings.TrimRight(line, " ") + "…"
 	}
 	return line
 }
