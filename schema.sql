@@ -2301,6 +2301,10 @@ begin
 		raise exception using errcode = '23503', constraint = 'view_role', message = 'no such role',
 			detail = new.shared_with;
 	end if;
+	if tg_op = 'UPDATE' and old.deleted_at is not null and new.deleted_at is null and exists (select from saved_view v
+		where v.name = new.name and v.shared_with is not null and v.deleted_at is null) then
+		new.shared_with := null; -- the name is taken now: it comes back as a view of its owner's alone
+	end if;
 	return new;
 end $$;
 
@@ -3044,7 +3048,7 @@ $$;
 
 -- Merges one customer into another: moves every row that refers to it, in whatever table, and deletes it. Of taken,
 -- columns of a customer, keep gets the other's values. A row that keep has already, such as a tag of the same name, is
--- deleted. The first contact of keep stays the first one. It returns the number of rows that were moved, by noun.
+-- deleted. The first contact of keep stays the first one. It returns the number of live rows that were moved, by noun.
 create function merge_customers(keep bigint, other bigint, taken text[]) returns jsonb
 language plpgsql volatile security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -3056,6 +3060,7 @@ declare
 	together  bigint; -- live contacts of both
 	child     record;
 	which     bigint;
+	lives     boolean;
 begin
 	if judgement.reach is null then
 		raise exception using errcode = '42501', message = 'not permitted';
@@ -3088,9 +3093,12 @@ begin
 			child.link) using other
 		loop
 			begin
-				execute format('update %s t set %I = $1, changed_in = $2 where t.id = $3', child.tab, child.link)
-				using keep, -caller.session_id, which;
-				moved := moved || jsonb_build_object(child.noun, coalesce((moved->>child.noun)::bigint, 0) + 1);
+				execute format('update %s t set %I = $1, changed_in = $2 where t.id = $3 returning %s', child.tab,
+					child.link, case when child.marks then 't.deleted_at is null' else 'true' end)
+				into lives using keep, -caller.session_id, which;
+				if lives then
+					moved := moved || jsonb_build_object(child.noun, coalesce((moved->>child.noun)::bigint, 0) + 1);
+				end if;
 			exception when unique_violation then
 				if not child.marks then
 					raise;
@@ -3179,11 +3187,13 @@ end $$;
 -- later change of a record by another collaborator, or by the caller if it is not undone.
 create function my_changes(at_most bigint)
 returns table (id bigint, at timestamptz, entity text, entity_id bigint, action text, before jsonb, after jsonb,
-	members bigint, fresh boolean,
+	members bigint, records bigint, fresh boolean,
 	changed_at timestamptz, changed_by text)
 language sql stable security definer set search_path = :"schema", pg_temp as $$
-	select a.id, a.at, a.entity, a.entity_id, a.action, a.before, a.after, a.members, is_young(a.entry), later.at,
-		later.who
+	select a.id, a.at, a.entity, a.entity_id, a.action, a.before, a.after, a.members,
+		case when a.members is not null then (select count(distinct b.entity_id) from audit b
+			where b.batch = a.id and b.entity = a.entity) end,
+		is_young(a.entry), later.at, later.who
 	from (select a.*, a as entry,
 		case when leads(a.action) then (select count(*) from audit b where b.batch = a.id
 			and (a.entity <> 'payment' or b.entity = 'payment')) end as members from audit a
@@ -3361,6 +3371,16 @@ begin
 	end loop;
 end $$;
 
+-- Refuses an action on a customer that was merged into another one, which has what belonged to it.
+create function refuse_merged(of_customer bigint) returns void
+language plpgsql stable set search_path = :"schema", pg_temp as $$
+begin
+	if merged_to(of_customer) is not null then
+		raise exception using errcode = '23514', constraint = 'customer_is_merged', message = 'merged',
+			detail = of_customer || ' was merged into customer ' || merged_to(of_customer);
+	end if;
+end $$;
+
 -- Returns all data about a customer and writes an entry to the trail. Sealed values are in the form of to_jsonb();
 -- records has the rows that belong to the customer, by noun.
 create function export_customer(of_customer bigint) returns jsonb
@@ -3379,6 +3399,7 @@ begin
 	if customer is null then
 		raise exception using errcode = 'P0002', message = 'no such customer';
 	end if;
+	perform refuse_merged(of_customer);
 	perform note('customer', of_customer, 'export', null);
 	for kind in select r.* from records_of(of_customer) r where r.noun <> 'customer' or cardinality(r.ids) > 1 loop
 		execute format('select coalesce(jsonb_agg(to_jsonb(t) - $1 order by t.id), ''[]'') '
@@ -3415,6 +3436,7 @@ begin
 	if not found then
 		raise exception using errcode = 'P0002', message = 'no such customer';
 	end if;
+	perform refuse_merged(of_customer);
 	unfinished := (select count(*) from contract k where k.customer_id = of_customer and k.deleted_at is null
 		and k.status not in ('finished', 'canceled'));
 	if unfinished > 0 then

@@ -9,17 +9,20 @@ import (
 
 // This file knows by which headers other programs call a column, and by which words its values, in English and French.
 
+// companyHeaders are the headers of a company. In the files of other nouns they refer to a customer.
+var companyHeaders = []string{
+	"company", "related company", "associated company", "organization", "organisation", "organization name",
+	"organization 1 name", "business", "account name", "account",
+	"person organization", "client", "customer", "customer name", "client name", "company or organization",
+	"societe", "societe liee", "nom de la societe", "entreprise", "entreprise associee", "nom de l entreprise",
+	"nom d entreprise", "nom du client", "nom du compte", "compte", "raison sociale", "denomination sociale",
+	"denomination", "organisme", "nom de l organisation", "enseigne",
+}
+
 // headersOf are other names of a column, as plainHeader writes them, the usual one first. The column's own name is one
 // too, and so is customer for customer_id and sales_contact for sales_id.
 var headersOf = map[string][]string{
-	"company_name": {
-		"company", "related company", "associated company", "organization", "organisation", "organization name",
-		"organization 1 name", "business", "account name", "account",
-		"person organization", "client", "customer", "customer name", "client name", "company or organization",
-		"societe", "societe liee", "nom de la societe", "entreprise", "entreprise associee", "nom de l entreprise",
-		"nom d entreprise", "nom du client", "nom du compte", "compte", "raison sociale", "denomination sociale",
-		"denomination", "organisme", "nom de l organisation", "enseigne",
-	},
+	"company_name": companyHeaders,
 	"full_name": {
 		"name", "contact", "contact name", "person", "person name", "primary contact", "complete name",
 		"display name",
@@ -59,10 +62,7 @@ var headersOf = map[string][]string{
 		"commercial", "vendeur", "responsable commercial", "proprietaire", "proprietaire du contact",
 		"proprietaire du compte", "charge de compte",
 	},
-	"customer_id": {
-		"client", "customer name", "company", "company name", "account", "societe", "entreprise",
-		"email", "customer email", "nom du client", "client name", "nom de l entreprise", "email du client",
-	},
+	"customer_id": append([]string{"company name", "email", "customer email", "email du client"}, companyHeaders...),
 	"contract_id": {
 		"contrat", "contract number", "contract no", "contract nr", "numero de contrat", "numero du contrat",
 		"no contrat",
@@ -104,8 +104,8 @@ var headersOf = map[string][]string{
 	"end_date": {
 		"end", "ends", "until", "to", "end time", "ends at", "ends on", "end at", "end datetime", "end date time",
 		"end date and time", "finish", "finishes at",
-		"fin", "date de fin", "date fin", "date et heure de fin", "date heure fin", "date heure de fin", "finit le",
-		"se termine le", "au",
+		"fin", "date de fin", "date fin", "heure de fin", "heure fin", "date et heure de fin",
+		"date heure fin", "date heure de fin", "finit le", "se termine le", "au",
 	},
 	"location": {"place", "venue", "where", "lieu", "endroit", "emplacement", "salle"},
 	"attendees": {
@@ -169,15 +169,16 @@ var composed = []composite{
 	{"address", ", ", 1, [][]string{
 		{
 			"address 1 street", "business street", "street address", "street", "mailing street", "address line 1",
-			"rue", "rue bureau", "adresse ligne 1",
+			"rue", "rue bureau", "adresse ligne 1", "address 1", "adresse 1", "mailing address", "address", "adresse",
+			"adresse postale", "postal address",
 		},
 		{
 			"address 1 extended address", "business street 2", "street 2", "street2", "address line 2", "rue 2", "rue2",
-			"rue bureau 2", "adresse ligne 2",
+			"rue bureau 2", "adresse ligne 2", "address 2", "adresse 2", "complement d adresse",
 		},
 		{
 			"address 1 postal code", "business postal code", "postal code", "zip", "zip code", "postcode",
-			"mailing zip postal code", "code postal", "code postal bureau", "cp",
+			"mailing zip postal code", "mailing zip", "postal", "plz", "code postal", "code postal bureau", "cp",
 		},
 		{"address 1 city", "business city", "city", "town", "mailing city", "ville", "ville bureau"},
 		{"address 1 region", "business state", "state", "region", "mailing state province", "dep region bureau"},

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"crm/commands/intake"
+	"crm/security/finding"
 )
 
 // This file takes the value of a column from the cells of a row.
@@ -31,12 +32,23 @@ func (s source) of(group []int, cells []string, plain func(string) string) strin
 	var parts []string
 	for _, at := range group {
 		if at < len(cells) {
-			if text := strings.TrimSpace(plain(cells[at])); text != "" {
+			if text := strings.TrimSpace(plain(cells[at])); text != "" && !repeats(parts, text) {
 				parts = append(parts, text)
 			}
 		}
 	}
 	return strings.Join(parts, s.join)
+}
+
+// repeats reports whether a text stands in the first of the parts behind a comma: an address that is complete in one
+// cell may have its postal code, city and country in others too.
+func repeats(parts []string, text string) bool {
+	if len(parts) == 0 {
+		return false
+	}
+	_, rest, _ := strings.Cut(parts[0], ",")
+	return strings.Contains(" "+strings.Join(finding.Words(rest), " ")+" ",
+		" "+strings.Join(finding.Words(text), " ")+" ")
 }
 
 // further returns the cells of a row that have other values of the column than the one that is taken.

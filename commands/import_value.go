@@ -73,16 +73,24 @@ func (i *importing) refer(ctx context.Context, k Kind, text string) (any, error)
 	return found.id, found.err
 }
 
+// named returns the ID of the record whose name, email or external ID the text is.
 func (i *importing) named(ctx context.Context, k Kind, text string) (int64, error) {
+	ids, err := i.s.DB.WithExternalID(ctx, k.Noun, keyOf("external_id", text))
+	if err != nil {
+		return 0, err
+	}
+	if len(ids) == 1 {
+		return ids[0], nil
+	}
 	choices, err := k.Search(ctx, i.s, text)
 	if err != nil {
 		return 0, err
 	}
 	var exact []Choice
 	for _, c := range choices {
-		is := c.isNamed(text)
+		is := k.Noun == "customer" && c.isNamed(text) // whose choices have nothing but names
 		if !is {
-			if is, err = i.holds(ctx, k, c, text); err != nil {
+			if is, err = i.isNameOf(ctx, k, c, text); err != nil {
 				return 0, err
 			}
 		}
@@ -95,7 +103,7 @@ func (i *importing) named(ctx context.Context, k Kind, text string) (int64, erro
 		if all := i.anyOf(k); all != nil { // the database says why it may not be this one
 			return i.named(ctx, *all, text)
 		}
-		return 0, &rowError{fmt.Sprintf("no %s has this name or email", k.Noun)}
+		return 0, &rowError{"no " + k.Noun + " has this name, email or external ID"}
 	case 1:
 		return strconv.ParseInt(exact[0].Text, 10, 64)
 	}
@@ -115,8 +123,16 @@ func (i *importing) anyOf(some Kind) *Kind {
 	return &get.Args[0].Kind
 }
 
-// holds reports whether a record has the text as one of its values, in any spelling.
-func (i *importing) holds(ctx context.Context, k Kind, c Choice, text string) (bool, error) {
+// namesOf are the columns by whose values a reference names a record. A contract is named by its customer too.
+var namesOf = map[string][]string{
+	"customer": {"company_name", "full_name", "email"}, "contact": {"full_name", "email"},
+	"contract": {"customer", "customer_contact", "customer_email"},
+	"user":     {"first_name", "last_name", "email", "employee_number"},
+}
+
+// isNameOf reports whether a text is a name of a record, in any spelling. Its other values, such as an address or a
+// sales contact, do not name it.
+func (i *importing) isNameOf(ctx context.Context, k Kind, c Choice, text string) (bool, error) {
 	get, found := i.s.Table.named(k.Noun + " get")
 	id, err := strconv.ParseInt(c.Text, 10, 64)
 	if !found || err != nil {
@@ -126,8 +142,17 @@ func (i *importing) holds(ctx context.Context, k Kind, c Choice, text string) (b
 	if err != nil {
 		return false, err
 	}
-	return slices.ContainsFunc(out.Rows[0], func(cell any) bool {
-		value, isText := cell.(string)
-		return isText && finding.Same(value, text)
+	value := func(column string) string {
+		text, _ := out.cell(column).(string)
+		return text
+	}
+	names := []string{
+		value("first_name") + " " + value("last_name"), value("last_name") + " " + value("first_name"),
+	}
+	for _, column := range namesOf[k.Noun] {
+		names = append(names, value(column))
+	}
+	return slices.ContainsFunc(names, func(name string) bool {
+		return strings.TrimSpace(name) != "" && sameWords(name, text)
 	}), nil
 }

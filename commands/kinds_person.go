@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"golang.org/x/text/language"
+	"golang.org/x/text/language/display"
 
 	"crm/security/finding"
 )
@@ -83,13 +84,14 @@ func mailDomain(address string) bool {
 }
 
 // Language is the kind of a language tag (BCP 47), which may be empty; its value is a string in the usual case:
-// "en-GB". In a cell it may be a name, as in "French / Français" or "English (US)".
+// "en-GB". In a cell it may be an English or French name, as in "French / Français" or "English (US)".
 var Language = Kind{
 	Name: "LANGUAGE", Parse: readLanguage,
 	Cell: func(s *Session, text string) (any, error) {
 		names := finding.Words(text)
 		for _, c := range languages {
-			if len(names) > 0 && names[0] == strings.ToLower(c.Help) {
+			french := finding.Words(display.French.Languages().Name(language.Make(c.Text)))
+			if len(names) > 0 && (names[0] == strings.ToLower(c.Help) || names[0] == french[0]) {
 				return c.Text, nil
 			}
 		}

@@ -193,12 +193,15 @@ func (m many) changes(s *Session, in Input, columns []string, records Output) (b
 				}
 				value = *end
 			}
-			was := row[place[name]]
-			if toCompare(was) == toCompare(value) {
+			was, shown := row[place[name]], value
+			if at, isTime := value.(time.Time); isTime && isDay(m.noun, name) {
+				shown = Date(at.Format(time.DateOnly))
+			}
+			if toCompare(was) == toCompare(shown) {
 				continue
 			}
 			change[name] = value
-			said = append(said, fmt.Sprintf("%s %s → %s", name, toShow(s, was), toShow(s, value)))
+			said = append(said, fmt.Sprintf("%s %s → %s", name, toShow(s, was), toShow(s, shown)))
 		}
 		if len(change) == 0 {
 			b.same++
@@ -210,6 +213,12 @@ func (m many) changes(s *Session, in Input, columns []string, records Output) (b
 		})
 	}
 	return b, nil
+}
+
+// isDay reports whether a column of a noun has days without a time.
+func isDay(noun, column string) bool {
+	return slices.ContainsFunc(repo.ColumnsOfNoun(noun),
+		func(c repo.Column) bool { return c.Name == column && strings.Contains(c.Show, "day") })
 }
 
 // called returns the name of a record for messages.

@@ -170,11 +170,14 @@ func (k Kind) fits(ctx context.Context, s *Session, id int64) error {
 // isNamed reports whether the text is the whole name of the choice, in any spelling and ignoring punctuation.
 func (c Choice) isNamed(text string) bool {
 	names := strings.FieldsFunc(c.Help, func(r rune) bool { return r == '—' || r == ',' })
-	return slices.ContainsFunc(names, func(name string) bool {
-		return slices.ContainsFunc(finding.Spellings(name), func(a string) bool {
-			return slices.ContainsFunc(finding.Spellings(text), func(b string) bool {
-				return slices.Equal(finding.Words(a), finding.Words(b))
-			})
+	return slices.ContainsFunc(names, func(name string) bool { return sameWords(name, text) })
+}
+
+// sameWords reports whether two texts have the same words, in any spelling and ignoring punctuation.
+func sameWords(a, b string) bool {
+	return slices.ContainsFunc(finding.Spellings(a), func(a string) bool {
+		return slices.ContainsFunc(finding.Spellings(b), func(b string) bool {
+			return slices.Equal(finding.Words(a), finding.Words(b))
 		})
 	})
 }

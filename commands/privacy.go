@@ -64,6 +64,13 @@ func privacyCommands() Table {
 
 func eraseCustomer(ctx context.Context, s *Session, in Input) (Output, error) {
 	id := Value[int64](in, "id")
+	switch _, into, err := s.DB.Gone(ctx, "customer", id); {
+	case err != nil:
+		return Output{}, err
+	case into != 0: // the database refuses it too; this is before the question
+		return Output{}, &worded{fmt.Sprintf("customer %d was merged into customer %d: use the number of that one, "+
+			"which has what belonged to both", id, into), "", repo.ErrConflict}
+	}
 	if !in.Has("yes") {
 		who, words := "the customer", []string{strconv.FormatInt(id, 10)}
 		if c, err := s.DB.Customer(ctx, id); err == nil { // a deleted one can be erased too

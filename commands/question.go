@@ -59,7 +59,8 @@ func aboutNote(verb string) question {
 		id := Value[int64](in, "id")
 		n, err := s.DB.Note(ctx, id)
 		return fmt.Sprintf("%s note %d %s", verb, id,
-			summary(n.Text, 40)) + inBrackets(fmt.Sprintf("%s %d", n.Noun, n.RecordID), n.Customer), named(err, "note", id)
+				summary(n.Text, 40)) + inBrackets(fmt.Sprintf("%s %d", n.Noun, n.RecordID), n.Customer),
+			named(err, "note", id)
 	}
 }
 

@@ -130,7 +130,7 @@ func theChange(s *Session, c repo.LastChange) string {
 	case "merge":
 		return fmt.Sprintf("merging customer %v into customer %d at %s", c.After["other"], c.EntityID, clock(s, c.At))
 	case "update-many":
-		return fmt.Sprintf("the update of %s at %s", Plural(*c.Members, c.Entity), clock(s, c.At))
+		return fmt.Sprintf("the update of %s at %s", Plural(*c.Changed, c.Entity), clock(s, c.At))
 	case "import": // which may have changed a record several times
 		return fmt.Sprintf("the import of %ss at %s", c.Entity, clock(s, c.At))
 	}

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -43,6 +44,19 @@ func whereKind(noun string, known []Flag) Kind {
 	}
 	for _, f := range known {
 		w.known[strings.ReplaceAll(f.Name, "-", "_")] = f.Kind
+	}
+	for _, c := range w.columns {
+		_, known := w.known[c.Name]
+		switch {
+		case c.Type == reflect.TypeFor[time.Time]() && strings.Contains(c.Show, "day"):
+			w.known[c.Name] = Day
+		case c.Type == reflect.TypeFor[time.Time]() && !known:
+			w.known[c.Name] = Moment
+		case c.Type.Kind() == reflect.Bool:
+			w.known[c.Name] = Enum("YES_OR_NO", "yes", "no")
+		case c.Name == "noun":
+			w.known[c.Name] = notedNoun
+		}
 	}
 	for column, kind := range map[string]Kind{
 		"customer_id": CustomerID, "contract_id": ContractID, "event_id": EventID, "contact_id": ContactID,

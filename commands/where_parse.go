@@ -128,7 +128,7 @@ func (p *whereParser) comparison(c repo.Column) (repo.Where, error) {
 	if p.take("is") {
 		not := p.take("not")
 		if !p.take("empty") && !p.take("null") {
-			return repo.Where{}, p.wrong(p.here(), "want empty")
+			return repo.Where{}, p.wrong(p.here(), "want empty or not empty")
 		}
 		if empty := (repo.Where{Op: "empty", Column: c.Name}); !not {
 			return empty, nil
@@ -137,7 +137,11 @@ func (p *whereParser) comparison(c repo.Column) (repo.Where, error) {
 	}
 	allowed := p.operators(c)
 	if len(p.parts) == 0 || !slices.Contains(allowed, p.parts[0].text) || p.parts[0].isQuoted {
-		return repo.Where{}, p.wrong(at, "want %s or is empty after %s", strings.Join(allowed, ", "), c.Name)
+		if len(p.parts) > 0 && p.parts[0].is("in") {
+			return repo.Where{}, p.wrong(at, "there is no in: want (%s = A or %[1]s = B)", c.Name)
+		}
+		return repo.Where{}, p.wrong(at, "want %s, is empty or is not empty after %s",
+			strings.Join(allowed, ", "), c.Name)
 	}
 	op := p.parts[0].text
 	p.parts = p.parts[1:]
@@ -205,6 +209,9 @@ func (p *whereParser) typed(c repo.Column, text string) (value any, until time.T
 	switch {
 	case c.Type == reflect.TypeFor[time.Time]():
 		m, err := readMoment(p.session.Locale, text)
+		if err == nil && strings.Contains(c.Show, "day") && !m.isWholeDay() {
+			err = errDay
+		}
 		if err != nil {
 			return nil, until, err
 		}

@@ -26,7 +26,8 @@ var wordings = map[string]wording{
 	},
 	"collaborator_role_fkey": {ErrInvalid, "invalid --role: there is no such role"},
 	"collaborator_has_work": {
-		ErrConflict, "this collaborator still answers for %s: hand them over with --reassign-to ID",
+		ErrConflict, "this collaborator still answers for %s: hand them over with --reassign-to ID, " +
+			"or before with user hand-over",
 	},
 	"collaborator_self": {ErrConflict, "you cannot delete yourself"},
 	"collaborator_own_role": {
@@ -59,8 +60,13 @@ var wordings = map[string]wording{
 	"payment_not_zero":        {ErrInvalid, "invalid amount: a payment is not 0"},
 	"payment_date":            {ErrInvalid, "invalid date of the payment: between 1900 and 9999"},
 
-	"customer_merged": {ErrConflict, "customer %s: only the undo of the merge, by the user who did it, brings it back"},
-	"merge_contacts":  {ErrConflict, "together they have %s contacts, and no more than 100 are possible: delete some"},
+	"customer_merged": {
+		ErrConflict, "customer %s: only the undo of the merge, by the user who did it, brings it back",
+	},
+	"customer_is_merged": {ErrConflict, "customer %s: use the number of that one, which has what belonged to both"},
+	"merge_contacts": {
+		ErrConflict, "together they have %s contacts, and no more than 100 are possible: delete some",
+	},
 
 	"contact_of_deleted": {
 		ErrConflict, "customer %s is deleted: customer restore %[1]s brings it back, and its contacts",

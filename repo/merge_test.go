@@ -112,6 +112,9 @@ func TestMergedIsNotRestored(t *testing.T) {
 		t.Fatal(err)
 	}
 	is(t, failed(w.as("admin").RestoreCustomer(ctx, other)), repo.ErrConflict, "restored")
+	_, err := w.as("admin").EraseCustomer(ctx, other) // else the other one would keep what belonged to it
+	is(t, err, repo.ErrConflict, "erased")
+	is(t, failed(w.as("admin").ExportCustomer(ctx, other)), repo.ErrConflict, "exported")
 	token := w.token("admin")
 	for _, action := range []string{"merge", "delete"} {
 		entry := read[int64](w, "select max(id) from audit where entity = 'customer' and action = $1", action)

@@ -1,5 +1,12 @@
 package repo
 
+import (
+	"context"
+
+	"github.com/Masterminds/squirrel"
+	"github.com/jackc/pgx/v5"
+)
+
 // This file lists the entities. Undo, the trail and find get their nouns from it.
 
 // A stored is an entity of any record type.
@@ -9,6 +16,7 @@ type stored interface {
 	write(db *DB, values map[string]any, name string, value any) error
 	sealed() []string
 	all() []Column
+	keyed(ctx context.Context, db *DB, externalID string) ([]int64, error)
 }
 
 // stores returns the entities in the order in which lists show their nouns.
@@ -48,6 +56,23 @@ func (e entity[T]) sealed() (columns []string) {
 		}
 	}
 	return columns
+}
+
+// keyed returns the ID of the live record with an external ID; none if there is no such record.
+func (e entity[T]) keyed(ctx context.Context, db *DB, externalID string) ([]int64, error) {
+	if e.column("external_id").Name == "" {
+		return nil, nil
+	}
+	query := sq().Select("id").From(e.view).Where(squirrel.Eq{"external_id": externalID, "deleted_at": nil})
+	return list(ctx, db, query, pgx.RowTo[int64])
+}
+
+// WithExternalID returns the ID of the live record of a noun with an external ID; none if there is no such record.
+func (db *DB) WithExternalID(ctx context.Context, noun, externalID string) ([]int64, error) {
+	if e := storeOf(noun); e != nil {
+		return e.keyed(ctx, db, externalID)
+	}
+	return nil, nil
 }
 
 // TrailEntities returns the kinds of records that the trail's entries are about. Refusals may name other nouns.

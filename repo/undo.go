@@ -21,6 +21,7 @@ type LastChange struct {
 	Action        string // add, update, delete, cancel or restore; of several: hand-over, update-many or import
 	Before, After map[string]any
 	Members       *int64     // how many changes were made together; nil: it is one
+	Changed       *int64     // how many records of Entity these are about
 	Fresh         bool       // added a record within the hour; its creator may delete it while none refers to it
 	ChangedAt     *time.Time // the record was changed later, at this time; nil: it was not
 	ChangedBy     *string    // the collaborator who changed it; nil: the company's own set-up
@@ -36,6 +37,7 @@ type lastChangeRow struct {
 	Before    values     `db:"before"`
 	After     values     `db:"after"`
 	Members   *int64     `db:"members"`
+	Records   *int64     `db:"records"`
 	Fresh     bool       `db:"fresh"`
 	ChangedAt *time.Time `db:"changed_at"`
 	ChangedBy *string    `db:"changed_by"`
@@ -58,8 +60,8 @@ func (db *DB) LastChanges(ctx context.Context) ([]LastChange, error) {
 	return list(ctx, db, from[lastChangeRow](lastChanges), shaped(func(r lastChangeRow) LastChange {
 		before, after := db.openValues(r.Entity, r.Before), db.openValues(r.Entity, r.After)
 		return LastChange{
-			r.ID, r.At, r.Entity, r.EntityID, r.Action, before, after, r.Members, r.Fresh, r.ChangedAt, r.ChangedBy,
-			r.Record,
+			r.ID, r.At, r.Entity, r.EntityID, r.Action, before, after, r.Members, r.Records, r.Fresh, r.ChangedAt,
+			r.ChangedBy, r.Record,
 		}
 	}))
 }

@@ -22,9 +22,22 @@ var legalForms = func() map[string]bool {
 var oneWord = strings.NewReplacer("Sp. z o.o.", " spzoo", "sp. z o.o.", " spzoo", "A/S", " as", "a/s", " as",
 	"有限公司", " ", "株式会社", " ", "有限会社", " ", ".", "", "&", " et ")
 
-// CompanyKey returns a text that is the same for spellings of one company's name: without case, accents, punctuation,
-// blanks and legal forms. A name of legal forms alone keeps them.
-func CompanyKey(name string) string { return strings.Join(CompanyWords(name), "") }
+// CompanyKey returns a text that is the same for spellings of one company's name: without case, accents, transcribed
+// umlauts, punctuation, blanks and legal forms. A name of legal forms alone keeps them.
+func CompanyKey(name string) string { return joined(CompanyWords(name)) }
+
+// joined joins words in which transcribed umlauts are as those without accents: mueller is muller.
+func joined(words []string) string {
+	var key strings.Builder
+	for _, word := range words {
+		for at := 0; at < len(word); at++ {
+			if key.WriteByte(word[at]); at+2 <= len(word) && isDigraph(word[at:at+2]) {
+				at++
+			}
+		}
+	}
+	return key.String()
+}
 
 // CompanyWords returns the words of a company's name that CompanyKey joins.
 func CompanyWords(name string) []string {
@@ -45,6 +58,9 @@ func CompanyWords(name string) []string {
 // of its words.
 func PersonKey(name string) string {
 	words := Words(name)
+	for i, word := range words {
+		words[i] = joined([]string{word})
+	}
 	slices.Sort(words)
 	return strings.Join(words, "")
 }

@@ -14,6 +14,7 @@ func TestCompanyKey(t *testing.T) {
 		{"L'Oréal SA", "LOreal"},
 		{"Base", "Base HB", "Base Sp. z o.o.", "Base Α.Ε.", "Base A/S", "Base Oyj", "Base e.K.", "Base gGmbH", "Base Lda", "Base S.à r.l."},
 		{"東京", "東京有限公司", "株式会社東京"},
+		{"Gebrüder Hoffmann GmbH & Co. KG", "Gebrueder Hoffmann GmbH", "GEBRUDER HOFFMANN"},
 	} {
 		for _, name := range same {
 			if key, want := finding.CompanyKey(name), finding.CompanyKey(same[0]); key != want {
@@ -23,6 +24,9 @@ func TestCompanyKey(t *testing.T) {
 	}
 	if finding.CompanyKey("SA") == "" || finding.CompanyKey("Bouzin") == finding.CompanyKey("Bouzon") {
 		t.Error("keys do not tell names apart")
+	}
+	if finding.PersonKey("Björn Åberg") != finding.PersonKey("Aaberg, Bjoern") {
+		t.Error("transcribed umlauts make another person")
 	}
 	if finding.PersonKey("Lou Bouzin") != finding.PersonKey("BOUZIN, Lou") {
 		t.Error("the order of a person's names matters")
