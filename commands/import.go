@@ -100,9 +100,11 @@ func (m importable) command() Command {
 	case "customer":
 		c.Flags = append(c.Flags, forceFlag)
 	}
-	if slices.Contains(doubled, m.noun) {
+	if k, has := kins[m.noun]; has {
+		parent := strings.TrimSuffix(k.parent, "_id")
 		c.Flags = append(c.Flags, Flag{
-			Name: "force", Kind: Switch, Help: "also records of an export that are here with the same values",
+			Name: "force", Kind: Switch,
+			Help: fmt.Sprintf("also %ss whose %s has one of the same %s", m.noun, parent, k.same),
 		})
 	}
 	if m.target("full_name") != nil {
@@ -180,7 +182,7 @@ func (m importable) add(ctx context.Context, s *Session, in Input, own map[strin
 	}
 	i := &importing{
 		importable: m, in: in, path: path, file: file, key: Value[string](in, "key"),
-		atomic: s.DB.IsAtomic(),
+		atomic: s.DB.IsAtomic(), s: s,
 		refused: rejects{
 			file: path, comma: rejectComma(s.Locale, file), header: file.Header.Cells, raw: in.Has("raw"),
 		},
@@ -220,7 +222,8 @@ func (m importable) add(ctx context.Context, s *Session, in Input, own map[strin
 // leavesOut reports whether the import writes the other rows and leaves out the refused ones, which are in the file of
 // refused rows alone then.
 func (i *importing) leavesOut() bool {
-	return i.in.Has("skip-bad") && !i.in.Has("dry-run") && i.swapped == "" && i.added+i.changed > 0
+	return i.in.Has("skip-bad") && !i.in.Has("dry-run") && i.swapped == "" && i.importedBefore() == nil &&
+		i.added+i.changed > 0
 }
 
 // end commits an import, unless it is a dry run or has changed nothing. It returns an error if the file has changed, or
@@ -233,6 +236,8 @@ func (i *importing) end(ctx context.Context, commit func(context.Context) error)
 		}
 	case i.refused.count > 0 && (!i.in.Has("skip-bad") || i.added+i.changed+i.same == 0):
 		return i.failed()
+	case i.importedBefore() != nil:
+		return i.importedBefore()
 	case i.swapped != "":
 		return &worded{
 			i.swapped + " has day and month in the other order, and so may other dates of the file: nothing was " +
@@ -277,8 +282,10 @@ func (i *importing) all(ctx context.Context) error {
 			}
 		}
 		if len(i.batch) == importBatch || ended {
-			if err := i.unlikePaid(ctx); err != nil {
-				return err
+			for _, check := range []func(context.Context) error{i.unlikeNamed, i.unlikePaid, i.unlikeSiblings} {
+				if err := check(ctx); err != nil {
+					return err
+				}
 			}
 			next, err := i.seal()
 			if err != nil {

@@ -75,8 +75,9 @@ func (i *importing) unlikeOthers(ctx context.Context, r imported, was []any) (wr
 // missing.
 func (i *importing) missing(read Input, exists bool, wrong []string) (lines []string) {
 	for _, t := range i.targets {
+		needed := t.required || t.column == "paid_on" && i.source("paid_on") != nil
 		isWrong := slices.ContainsFunc(wrong, func(w string) bool { return strings.HasPrefix(w, t.column+" ") })
-		if t.required && !exists && !isWrong && !read.Has(strings.ReplaceAll(t.column, "_", "-")) {
+		if needed && !exists && !isWrong && !read.Has(strings.ReplaceAll(t.column, "_", "-")) {
 			lines = append(lines, t.column+" may not be empty")
 		}
 	}
@@ -150,32 +151,4 @@ func (i *importing) isPartlyPaid(cells []string) bool {
 	total := i.source("total_amount")
 	return i.noun == "contract" && at >= 0 && at < len(cells) && total != nil && cells[at] != "" &&
 		i.plain(cells[at]) != total.text(cells, i.plain)
-}
-
-// mayDouble reports whether the file is an export whose records are perhaps still here: it has their IDs, and no key is
-// given that says so.
-func (i *importing) mayDouble() bool {
-	return i.key == "" && !i.in.Has("force") && slices.Contains(doubled, i.noun) && i.isExport() &&
-		slices.Contains(i.names, "id")
-}
-
-// doubled are the nouns of which an import would add a record again that is there with the same values. Of the others
-// emails or payments tell.
-var doubled = []string{"contact", "contract", "event"}
-
-// unlikeExported returns a line for a row that would add a record which is here already, with the ID and all values of
-// the row: the import of one's own export.
-func (i *importing) unlikeExported(cells []string, read Input) []string {
-	at := slices.Index(i.names, "id")
-	if !i.mayDouble() || at >= len(cells) {
-		return nil
-	}
-	for _, was := range i.known.rows[keyOf("id", i.plain(cells[at]))] {
-		r := imported{change: repo.Change{}, later: repo.Change{}}
-		if wrong := i.fill(&r, read, was); wrong == nil && len(r.change) == 0 {
-			return []string{fmt.Sprintf("%s %s is here with these values: --key id leaves it as it is; %s", i.noun,
-				i.plain(cells[at]), anyway)}
-		}
-	}
-	return nil
 }

@@ -66,15 +66,26 @@ func (i *importing) match(own map[string]string) error {
 			i.unused = append(i.unused, at)
 		}
 	}
+	i.skipped = map[int]bool{}
+	for at, h := range headers {
+		column, named := own[plainHeader(h)]
+		i.skipped[at] = named && column == ""
+	}
+	i.findCustomer(taken)
+	i.unused = slices.DeleteFunc(i.unused, func(at int) bool { // they are read: see foreign and unlikeNamed
+		return at == i.customerAt || slices.Contains(unitHeaders, plainHeader(headers[at]))
+	})
 	i.filled, i.further = make([]bool, len(headers)), make([]bool, len(headers))
 	i.escaped = i.file.Tabs && i.isExport()
 	last := len(headers) - 1
 	i.refused.hasReasons = strings.Contains(i.path, ".rejected") && slices.Contains(reasonHeaders, headers[last]) &&
 		!taken[last]
-	if err := i.complete(); err != nil {
-		return err
+	for _, check := range []func() error{i.complete, i.unsure, i.sameCurrency, i.saved} {
+		if err := check(); err != nil {
+			return err
+		}
 	}
-	return i.saved()
+	return nil
 }
 
 // saved returns the error of a workbook with formulas without a saved result in a column that is imported: they would
@@ -185,6 +196,9 @@ func (i *importing) matchRest(headers []string, taken map[int]bool) error {
 			}
 			var found []int
 			for at, h := range headers {
+				if t.isAmount() {
+					_, h = currencyOf(h)
+				}
 				if !taken[at] && fits(plainHeader(h), t.column) {
 					found = append(found, at)
 				}

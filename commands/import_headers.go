@@ -87,7 +87,8 @@ var headersOf = map[string][]string{
 		"date received", "date de paiement", "date du paiement", "date paiement", "date de reglement",
 		"date du reglement", "date reglement", "date de versement", "date du versement", "date versement",
 		"date d encaissement", "date de reception", "regle le", "paye le", "verse le", "encaisse le", "recu le",
-		"jour",
+		"jour", "booking date", "value date", "transaction date", "date operation", "date d operation", "date valeur",
+		"date de valeur", "date comptable",
 	},
 	"status": {"state", "stage", "statut", "etat"},
 	"name": {

@@ -28,10 +28,8 @@ func (i *importing) index(ctx context.Context) error {
 	i.unique, i.firsts = newUniqueLines(), map[int64]int{}
 	i.paid, i.read = map[repo.PaidKey]int{}, map[int64]bool{}
 	i.known = known{map[string]int{}, map[string][][]any{}, map[string][][]any{}}
+	i.siblings = map[string]int64{}
 	key := i.key
-	if i.mayDouble() {
-		key = "id"
-	}
 	if key == "" {
 		return nil
 	}

@@ -123,9 +123,12 @@ func (i *importing) warnings() (lines []string) {
 		lines = append(lines, fmt.Sprintf("remaining_amount is not imported: something was paid of %s: "+
 			"payment import adds payments", Plural(int64(i.partlyPaid), "contract")))
 	}
-	if i.undated > 0 {
-		lines = append(lines, fmt.Sprintf("%s no day (paid_on) in the file: their day is today",
-			has(int64(i.undated), "payment")))
+	if i.unsaid > 0 {
+		what := map[string]string{
+			"payment":  "no day (paid_on) in the file: their day is today",
+			"contract": "no total (total_amount) in the file: it is 0",
+		}[i.noun]
+		lines = append(lines, has(int64(i.unsaid), i.noun)+" "+what)
 	}
 	if i.unfinished > 0 {
 		finish := "this import again with --key external_id"

@@ -22,33 +22,40 @@ type importing struct {
 	path    string
 	file    *intake.File
 	sources []source
-	names   []string // of columns, as the headers write them: "Deleted at" is deleted_at
-	unused  []int    // headers that nothing is imported from
-	filled  []bool   // headers with a value in some row
-	further []bool   // headers of which some row has a value that is not taken, such as a second phone
-	escaped bool     // the cells have the escapes of tsv
-	key     string
-	atomic  bool // in an atomic script
-	known   known
-	seen    map[string]int // the line of each key
-	unique  uniqueLines
-	swapped string               // the first date whose day and month are in the other order
-	firsts  map[int64]int        // of contacts only: the line of each customer's first one
-	others  *repo.CustomerIndex  // of customers only
-	paid    map[repo.PaidKey]int // of payments only: before the import, of the contracts in read
-	read    map[int64]bool
-	refs    map[string]referred
-	batch   []imported
-	writing *addition // the batch before
-	show    func(done, of int64)
-	refused rejects
+	names   []string     // of columns, as the headers write them: "Deleted at" is deleted_at
+	unused  []int        // headers that nothing is imported from
+	filled  []bool       // headers with a value in some row
+	skipped map[int]bool // headers that --map leaves out
+	// the header of the company beside customer_id or contract_id, -1: none, and these companies by their IDs
+	customerAt int
+	companies  map[int64]string
+	further    []bool // headers of which some row has a value that is not taken, such as a second phone
+	escaped    bool   // the cells have the escapes of tsv
+	key        string
+	atomic     bool // in an atomic script
+	known      known
+	seen       map[string]int // the line of each key
+	unique     uniqueLines
+	swapped    string               // the first date whose day and month are in the other order
+	firsts     map[int64]int        // of contacts only: the line of each customer's first one
+	others     *repo.CustomerIndex  // of customers only
+	paid       map[repo.PaidKey]int // of payments only: before the import, of the contracts in read
+	read       map[int64]bool       // customers and contracts whose records are in siblings or paid
+	// of contacts, contracts and events only: the IDs of those before the import, by their texts
+	siblings map[string]int64
+	alike    int // rows that are like one of these
+	refs     map[string]referred
+	batch    []imported
+	writing  *addition // the batch before
+	show     func(done, of int64)
+	refused  rejects
 
 	rows, added, changed, same int
 	partlyPaid                 int  // contracts whose remaining amount in the file is not the total
 	forceable                  int  // refused rows that --force would import
 	unfinished                 int  // contracts that are finished in the file and were added
 	unkeyed                    bool // one of these has no external ID
-	undated                    int  // payments without a day in the file
+	unsaid                     int  // contracts without a total in the file, and payments without a day
 	doubts                     []string
 	events                     []Event
 }
@@ -143,12 +150,12 @@ func (i *importing) row(ctx context.Context, row intake.Row) error {
 	if was != nil {
 		r.id, _ = was[i.known.place["id"]].(int64)
 	}
-	wrong = append(wrong, i.missing(read, was != nil || unclear != nil, wrong)...)
+	wrong = append(append(wrong, i.missing(read, was != nil || unclear != nil, wrong)...), i.foreign(row.Cells)...)
 	if wrong == nil {
 		wrong = i.fill(&r, read, was)
 	}
 	if wrong == nil {
-		if wrong = i.unlikeExported(row.Cells, read); wrong == nil && i.noun == "customer" {
+		if i.noun == "customer" {
 			wrong, err = i.unlikeOthers(ctx, r, was)
 		}
 		if err != nil {
@@ -160,8 +167,8 @@ func (i *importing) row(ctx context.Context, row intake.Row) error {
 		i.unique.add(i.noun, row.Line, r.change)
 		i.noteFirst(r, was)
 	}
-	if i.noun == "payment" && wrong == nil && was == nil && r.change["paid_on"] == nil {
-		i.undated++
+	if column := certain[i.noun]; column != "" && wrong == nil && was == nil && r.change[column] == nil {
+		i.unsaid++
 	}
 	if i.isPartlyPaid(row.Cells) {
 		i.partlyPaid++

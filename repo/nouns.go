@@ -75,6 +75,49 @@ func (db *DB) WithExternalID(ctx context.Context, noun, externalID string) ([]in
 	return nil, nil
 }
 
+// belonging returns the live records whose column, such as customer_id, is one of these IDs.
+func (e entity[T]) belonging(ctx context.Context, db *DB, column string, ids []int64) ([]T, error) {
+	return list(ctx, db, e.from().Where(column+" = any(?) and deleted_at is null", ids), e.row(db))
+}
+
+// ContactsOf returns the live contacts of customers.
+func (db *DB) ContactsOf(ctx context.Context, customers []int64) ([]Contact, error) {
+	return contacts.belonging(ctx, db, "customer_id", customers)
+}
+
+// ContractsOf returns the live contracts of customers.
+func (db *DB) ContractsOf(ctx context.Context, customers []int64) ([]Contract, error) {
+	return contracts.belonging(ctx, db, "customer_id", customers)
+}
+
+// EventsOf returns the live events of contracts.
+func (db *DB) EventsOf(ctx context.Context, contracts []int64) ([]Event, error) {
+	return events.belonging(ctx, db, "contract_id", contracts)
+}
+
+// CompaniesOf calls do with the companies of live customers.
+func (db *DB) CompaniesOf(ctx context.Context, ids []int64, do func(customer int64, company string)) error {
+	return db.companies(ctx, customers.view, "company_name", ids, do)
+}
+
+// CompaniesOfContracts calls do with the companies of live contracts.
+func (db *DB) CompaniesOfContracts(ctx context.Context, ids []int64, do func(contract int64, company string)) error {
+	return db.companies(ctx, contracts.view, "customer", ids, do)
+}
+
+func (db *DB) companies(ctx context.Context, view, column string, ids []int64, do func(int64, string)) error {
+	query := sq().Select("id", column).From(view).Where("id = any(?) and deleted_at is null", ids)
+	return db.ask(ctx, step{query, func(rows pgx.Rows) error {
+		var id int64
+		var company []byte
+		_, err := pgx.ForEachRow(rows, []any{&id, &company}, func() error {
+			do(id, db.open("customer.company_name", company))
+			return nil
+		})
+		return err
+	}})
+}
+
 // TrailEntities returns the kinds of records that the trail's entries are about. Refusals may name other nouns.
 func TrailEntities() []string {
 	return append(Nouns(), tags.noun, views.noun, savedMaps.noun, payments.noun, "role", "keyset", "schema", "audit",
