@@ -50,6 +50,8 @@ func withoutCurrency(l Locale, text string) (string, error) {
 	sign := ""
 	if strings.HasPrefix(text, "-") {
 		sign, text = "-", text[1:]
+	} else {
+		text = strings.TrimPrefix(text, "+") // as banks write it
 	}
 	for _, mark := range currencyMarks(l) {
 		if rest, found := cutMark(text, mark); found {

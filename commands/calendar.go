@@ -97,11 +97,11 @@ func readISO(text string) (moment, error) {
 	text = strings.TrimSpace(text[len(dateLayout)+1:])
 	for _, layout := range []string{"15:04", "15:04:05"} {
 		if t, err := time.Parse(layout, text); err == nil {
-			return moment{day: &day, clock: &clockTime{wall: t}}, nil
+			return moment{day: &day, clock: &clockTime{wall: t.Truncate(time.Second)}}, nil // as exports write it
 		}
 		if t, err := time.Parse(layout+"Z07:00", text); err == nil {
 			_, offset := t.Zone()
-			return moment{day: &day, clock: &clockTime{wall: t, zone: time.FixedZone("", offset)}}, nil
+			return moment{day: &day, clock: &clockTime{wall: t.Truncate(time.Second), zone: time.FixedZone("", offset)}}, nil
 		}
 	}
 	text = strings.ToLower(text)

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"cmp"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -29,11 +30,14 @@ var forPeople = []string{"", "table", "vertical"}
 var fileFormat = Enum("FORMAT", "table", "vertical", "json", "ndjson", "csv", "tsv", "markdown", "xlsx", "vcard",
 	"ics")
 
+// replaceFlag is the --force of commands that have none of another meaning.
+var replaceFlag = Flag{Name: "force", Kind: Switch, Help: "with a file: replace it"}
+
 // fileFlags are the flags of every command that answers records.
 var fileFlags = []Flag{
 	rawFlag,
 	{Name: "out", Kind: Path, Help: "write the answer to this file, formatted by its extension"},
-	{Name: "force", Kind: Switch, Help: "with a file: replace it"},
+	replaceFlag,
 	{Name: "excel", Kind: Switch, Help: "csv: with the separators that Excel expects in this locale"},
 }
 
@@ -89,7 +93,7 @@ type Destination struct {
 // an error if the file cannot be written, so that the command does not run.
 func (in Input) destination(s *Session, c Command, programs [][]string) (Destination, error) {
 	d := Destination{
-		File: Value[string](in, "out"), Replace: in.Has("force"), Excel: in.Has("excel"), Programs: programs,
+		File: Value[string](in, "out"), Replace: in.Has("force") && c.replaces(), Excel: in.Has("excel"), Programs: programs,
 		isFile: s.File != "",
 	}
 	if file := Value[string](in, "file"); c.exports && d.File != "" {
@@ -124,7 +128,17 @@ func (in Input) destination(s *Session, c Command, programs [][]string) (Destina
 	if d.File != "" && d.isFile {
 		return d, usagef("the answer goes to the file %s or to %s, not to both", show(d.File), show(s.File))
 	}
-	return d, d.Check()
+	err := d.Check()
+	if w := (*worded)(nil); errors.As(err, &w) && w.hint != "" && !c.replaces() {
+		w.hint = "name another file: --force of " + c.Name + " means something else"
+	}
+	return d, err
+}
+
+// replaces reports whether --force of the command replaces the file of its answer.
+func (c Command) replaces() bool {
+	own, has := findFlag(c.Flags, "force")
+	return !has || own.Help == replaceFlag.Help
 }
 
 // Check returns an error if the file cannot be written.

@@ -214,6 +214,9 @@ func (m importable) add(ctx context.Context, s *Session, in Input, own map[strin
 		return Output{}, err
 	}
 	if err := i.end(ctx, commit); err != nil {
+		if u := (repo.Uncertain{}); i.leavesOut() && !errors.As(err, &u) {
+			i.refused.forget()
+		}
 		return Output{}, err
 	}
 	return i.answer(), nil

@@ -22,7 +22,9 @@ func (i *importing) plain(cell string) string {
 		return cell
 	}
 	if i.escaped {
+		was := cell
 		cell = escapes.Replace(cell)
+		i.unescaped = i.unescaped || cell != was
 	}
 	if i.in.Has("raw") {
 		return cell

@@ -154,6 +154,13 @@ func (r *rejects) keep(replaceable bool) error {
 	return r.unwritten(err)
 }
 
+// forget removes a file that is kept, because the other rows were not imported either.
+func (r *rejects) forget() {
+	if r.to != nil {
+		_ = os.Remove(r.name)
+	}
+}
+
 // write writes a record. A cell that a spreadsheet would evaluate gets an apostrophe, which an import removes, unless
 // the import reads cells as they are.
 func (r *rejects) write(cells []string) error {

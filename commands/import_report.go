@@ -27,7 +27,7 @@ func (i *importing) report() []string {
 // failed returns the error of an import that writes nothing because rows are refused.
 func (i *importing) failed() error {
 	lines := i.report()
-	if i.added+i.changed+i.same > 0 {
+	if i.added+i.changed+i.same > 0 && i.swapped == "" {
 		others := "row"
 		if n := i.rows - i.refused.count; n > 1 {
 			others = Plural(int64(n), "row")
@@ -137,6 +137,10 @@ func (i *importing) warnings() (lines []string) {
 		}
 		lines = append(lines, fmt.Sprintf("%s finished in the file and added as signed: after the "+
 			"import of their payments and events, %s finishes them", isAre(int64(i.unfinished), "contract"), finish))
+	}
+	if i.unescaped && !slices.Contains(i.names, "id") {
+		lines = append(lines, `\ in texts is read as in an export: \n is the end of a line; a header in capitals, such as `+
+			strings.ToUpper(i.file.Header.Cells[0])+", keeps it as it is")
 	}
 	lines = append(lines, i.doubtfulCards()...)
 	if others := i.file.OtherSheets; len(others) > 0 {

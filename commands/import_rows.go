@@ -31,6 +31,7 @@ type importing struct {
 	companies  map[int64]string
 	further    []bool // headers of which some row has a value that is not taken, such as a second phone
 	escaped    bool   // the cells have the escapes of tsv
+	unescaped  bool   // some cell had one
 	key        string
 	atomic     bool // in an atomic script
 	known      known
@@ -51,6 +52,7 @@ type importing struct {
 	refused  rejects
 
 	rows, added, changed, same int
+	line                       int  // that is read
 	partlyPaid                 int  // contracts whose remaining amount in the file is not the total
 	forceable                  int  // refused rows that --force would import
 	unfinished                 int  // contracts that are finished in the file and were added
@@ -96,7 +98,7 @@ func (i *importing) values(ctx context.Context, row intake.Row, was []any) (read
 		for _, at := range src.further(row.Cells, i.plain) {
 			i.further[at] = true
 		}
-		text := src.text(row.Cells, i.plain)
+		text := i.withoutCompany(src, row.Cells)
 		if text == "" || src.target == &idTarget {
 			continue
 		}
@@ -122,9 +124,25 @@ func (i *importing) values(ctx context.Context, row intake.Row, was []any) (read
 	return read, wrong, nil
 }
 
+// withoutCompany returns the value of a column in a row: of a person without the company that Odoo puts before it.
+func (i *importing) withoutCompany(src source, cells []string) string {
+	text := src.text(cells, i.plain)
+	for _, column := range []string{"company_name", "customer_id"} {
+		of := i.source(column)
+		if src.target.column != "full_name" || of == nil {
+			continue
+		}
+		if person, found := strings.CutPrefix(text, of.text(cells, i.plain)+", "); found && person != text {
+			return strings.TrimSpace(person)
+		}
+	}
+	return text
+}
+
 // row reads a row and adds it to the batch.
 func (i *importing) row(ctx context.Context, row intake.Row) error {
 	i.rows++
+	i.line = row.Line
 	if i.isHeader(row.Cells) {
 		i.batch = append(i.batch, imported{Row: row, wrong: "is the header again"})
 		return nil

@@ -16,7 +16,7 @@ import (
 // This file turns a cell of a file into the value of a column.
 
 // shortDate matches a date without a century, as LibreOffice shows dates, and 4-Jun-31, as Excel does. It is in the
-// years 2000 to 2099. A date such as 04-06-31 may begin with its year or end with it.
+// years 1969 to 2068, as in strptime of POSIX. A date such as 04-06-31 may begin with its year or end with it.
 var shortDate = regexp.MustCompile(`^([0-9]{1,2}(?:[/.][0-9]{1,2}[/.]|-\pL+\.?-))([0-9]{2})( .*)?$`)
 
 // moments writes the numbers that a workbook has for days and times as such, in the columns of these.
@@ -40,6 +40,9 @@ func (i *importing) value(ctx context.Context, t *target, text string) (any, err
 		parse = t.kind.Cell
 	}
 	if t.kind.InFull != nil {
+		if year := shortDate.FindStringSubmatch(text); year != nil && year[2] >= "69" {
+			text = shortDate.ReplaceAllString(text, "${1}19$2$3")
+		}
 		text = shortDate.ReplaceAllString(text, "${1}20$2$3")
 	}
 	value, err := parse(i.s, text)
@@ -50,7 +53,7 @@ func (i *importing) value(ctx context.Context, t *target, text string) (any, err
 		return i.refer(ctx, t.kind, text)
 	}
 	if errors.As(err, new(otherOrder)) {
-		i.swapped = cmp.Or(i.swapped, t.column+" "+show(text))
+		i.swapped = cmp.Or(i.swapped, fmt.Sprintf("%s %d: %s %s", i.file.Unit, i.line, t.column, show(text)))
 	}
 	return nil, &rowError{err.Error()}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"crm/repo"
 )
@@ -34,9 +35,22 @@ func (i *importing) inWords(err error, line int, written repo.Change) (string, e
 		}
 	}
 	if isInvalid {
-		return rest, nil
+		return i.withValue(rest, written), nil
 	}
 	return i.ofColumn(err, written) + text, nil
+}
+
+// withValue puts the value of the column with which a text begins behind it.
+func (i *importing) withValue(text string, written repo.Change) string {
+	column, rest, found := strings.Cut(text, ": ")
+	value, has := written[column]
+	if !found || !has {
+		return text
+	}
+	if at, isTime := value.(time.Time); isTime && isDay(i.noun, column) {
+		value = Date(at.Format(time.DateOnly))
+	}
+	return fmt.Sprintf("%s %s: %s", column, toShow(i.s, value), rest)
 }
 
 // ofColumn names the column and the value that an error is about.

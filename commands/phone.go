@@ -35,7 +35,11 @@ func readPhone(s *Session, text string) (any, error) {
 	}
 	home := phonenumbers.GetCountryCodeForRegion(s.Locale.Region)
 	if err == nil && int(number.GetCountryCode()) == home {
-		return "", fmt.Errorf("has too %s digits for the region %s", fewOrMany(number), s.Locale.Region)
+		wrong := fmt.Sprintf("has too %s digits for the region %s", fewOrMany(number), s.Locale.Region)
+		if fewOrMany(number) == "many" && !strings.HasPrefix(text, "+") {
+			wrong += "; a number of another country begins with +"
+		}
+		return "", errors.New(wrong)
 	}
 	digits := strings.Map(func(r rune) rune {
 		if unicode.IsDigit(r) {

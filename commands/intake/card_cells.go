@@ -130,8 +130,30 @@ func (r *cardCells) value(name string) string {
 	return strings.ReplaceAll(text, "\r\n", "\n")
 }
 
+// noVoice are the types of numbers that nobody answers (RFC 6350, 6.4.1).
+var noVoice = []string{"fax", "pager", "textphone", "modem", "bbs"}
+
+// isVoice reports whether a person answers a number. Version 2.1 writes types as parameters.
+func isVoice(f *vcard.Field) bool {
+	for name, values := range f.Params {
+		for _, value := range append(values, name) {
+			for kind := range strings.SplitSeq(strings.ToLower(value), ",") {
+				if slices.Contains(noVoice, strings.TrimSpace(kind)) {
+					return false
+				}
+			}
+		}
+	}
+	return true
+}
+
 // telephone returns the phone number. That of a URI (RFC 3966) loses its parameters.
 func (r *cardCells) telephone() string {
+	all := filledFields(vcard.FieldTelephone, r.card[vcard.FieldTelephone])
+	voice := slices.DeleteFunc(slices.Clone(all), func(f *vcard.Field) bool { return !isVoice(f) })
+	if r.card[vcard.FieldTelephone] = voice; len(voice) < len(all) {
+		r.unread = append(r.unread, "fax or pager of TEL")
+	}
 	text := r.value(vcard.FieldTelephone)
 	number := trimScheme(text, "tel:")
 	if number == text {

@@ -192,6 +192,27 @@ func TestCardPhones(t *testing.T) {
 	}
 }
 
+// A person does not answer a fax.
+func TestCardFax(t *testing.T) {
+	for _, c := range []struct {
+		lines []string
+		want  string
+	}{
+		{[]string{"TEL;TYPE=WORK,FAX:1", "TEL;TYPE=CELL:2"}, "2"},
+		{[]string{"TEL;WORK;FAX:1", "TEL;HOME:2"}, "2"},
+		{[]string{`TEL;TYPE="fax,pref":1`, "TEL:2"}, "2"},
+		{[]string{"TEL;TYPE=pager:1"}, ""},
+	} {
+		rows, cards, err := readCards(t, card(append([]string{"FN:A"}, c.lines...)...))
+		if err != nil || len(rows) != 1 || rows[0][4] != c.want {
+			t.Errorf("%q: %q, %v, want %q", c.lines, rows, err, c.want)
+		}
+		if !slices.Equal(cards.Unread, []string{"fax or pager of TEL"}) {
+			t.Errorf("%q: %q is not read", c.lines, cards.Unread)
+		}
+	}
+}
+
 // Groups are skipped, and what no cell has is named once. Only the UIDs of records are IDs.
 func TestCardsUnread(t *testing.T) {
 	rows, cards, err := readCards(t, card("FN:A", "N:A;;;;", "UID:x-12", "PRODID:x", "TEL:1", "TEL;CELL:1", "NOTE:", "REV:1")+

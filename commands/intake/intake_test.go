@@ -268,9 +268,14 @@ func TestChanged(t *testing.T) {
 func TestTitles(t *testing.T) {
 	for content, want := range map[string][]string{
 		"Clients;;\n\nof 2031;;\nname;city;\nA;B;\n": {"name", "city", ""},
-		"name,\nA,\nB,\n":     {"name", ""},
-		"name\nA\nB,C\n":      {"name"},
-		"name,city\nA\nB,C\n": {"name", "city"},
+		"name,\nA,\nB,\n": {"name", ""},
+		"name\nA\nB,C\n":  {"name"},
+		"Clients, of 2031\n\nname;city\nA;B\nC;D\n":  {"name", "city"},
+		"name;person, role\nA;B\nC;D\n":              {"name", "person, role"},
+		"name;total (€, net, VAT)\nA;1,50\nB;2,50\n": {"name", "total (€, net, VAT)"},
+		"name,notes\nA,\"x; y; z\"\nB,u;v\nC,w\n":    {"name", "notes"},
+		"name\tnotes, and more\nA\tb, c, d\nB\te\n":  {"name", "notes, and more"},
+		"name,city\nA\nB,C\n":                        {"name", "city"},
 	} {
 		rows, err := read(write(t, "a.csv", content))
 		if err != nil || !slices.Equal(rows[0].Cells, want) {

@@ -157,8 +157,11 @@ func (l *limitedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// delimiter returns the delimiter of the first line that has one, and the number of bytes before the text: a line such
-// as sep=; that spreadsheets write. A title may stand above the header, see passTitles.
+// mostSampled is the number of lines by which the delimiter is recognised.
+const mostSampled = 50
+
+// delimiter returns the delimiter of a text, and the number of bytes before the text: a line such as sep=; that
+// spreadsheets write. Most lines have the same number of delimiters; titles above the header have none or others.
 func delimiter(text string) (comma rune, skip int) {
 	line, _, _ := strings.Cut(text, "\n")
 	if rest, found := strings.CutPrefix(strings.TrimRight(line, "\r"), "sep="); found &&
@@ -166,28 +169,42 @@ func delimiter(text string) (comma rune, skip int) {
 		r, _ := utf8.DecodeRuneInString(rest)
 		return r, min(len(line)+1, len(text))
 	}
-	best, quoted, lines := 0, false, 0
 	comma = ','
-	count := map[rune]int{}
-	for _, r := range text {
-		if r == '"' {
-			quoted = !quoted
+	best, most := 0, 0 // lines with the same number of delimiters, and that number
+	lines := counted(text)
+	for _, r := range ";\t|," { // a comma may be one in texts or amounts
+		same := map[int]int{}
+		for _, count := range lines {
+			same[count[r]]++
 		}
-		if r == '\n' && !quoted {
-			if lines++; len(count) > 0 || lines > mostTitles {
-				break
+		for n, times := range same {
+			if n > 0 && (times > best || times == best && n > most) {
+				comma, best, most = r, times, n
 			}
-		}
-		if !quoted && strings.ContainsRune(",;\t|", r) {
-			count[r]++
-		}
-	}
-	for _, r := range ",;\t|" {
-		if count[r] > best {
-			comma, best = r, count[r]
 		}
 	}
 	return comma, 0
+}
+
+// counted returns how many of each possible delimiter the first lines have outside of quotes. A quote that is not
+// closed takes the last line.
+func counted(text string) (lines []map[rune]int) {
+	count, quoted := map[rune]int{}, false
+	for _, r := range text {
+		switch {
+		case r == '"':
+			quoted = !quoted
+		case quoted:
+		case r == '\n':
+			if lines = append(lines, count); len(lines) == mostSampled {
+				return lines
+			}
+			count = map[rune]int{}
+		case strings.ContainsRune(",;\t|", r):
+			count[r]++
+		}
+	}
+	return append(lines, count)
 }
 
 // filled returns the number of cells with a value.
