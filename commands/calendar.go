@@ -101,7 +101,8 @@ func readISO(text string) (moment, error) {
 		}
 		if t, err := time.Parse(layout+"Z07:00", text); err == nil {
 			_, offset := t.Zone()
-			return moment{day: &day, clock: &clockTime{wall: t.Truncate(time.Second), zone: time.FixedZone("", offset)}}, nil
+			clock := clockTime{wall: t.Truncate(time.Second), zone: time.FixedZone("", offset)}
+			return moment{day: &day, clock: &clock}, nil
 		}
 	}
 	text = strings.ToLower(text)

@@ -93,8 +93,8 @@ type Destination struct {
 // an error if the file cannot be written, so that the command does not run.
 func (in Input) destination(s *Session, c Command, programs [][]string) (Destination, error) {
 	d := Destination{
-		File: Value[string](in, "out"), Replace: in.Has("force") && c.replaces(), Excel: in.Has("excel"), Programs: programs,
-		isFile: s.File != "",
+		File: Value[string](in, "out"), Replace: in.Has("force") && c.replaces(), Excel: in.Has("excel"),
+		Programs: programs, isFile: s.File != "",
 	}
 	if file := Value[string](in, "file"); c.exports && d.File != "" {
 		return d, usagef("the answer goes to the file %s or to %s, not to both", show(file), show(d.File))

@@ -139,8 +139,8 @@ func (i *importing) warnings() (lines []string) {
 			"import of their payments and events, %s finishes them", isAre(int64(i.unfinished), "contract"), finish))
 	}
 	if i.unescaped && !slices.Contains(i.names, "id") {
-		lines = append(lines, `\ in texts is read as in an export: \n is the end of a line; a header in capitals, such as `+
-			strings.ToUpper(i.file.Header.Cells[0])+", keeps it as it is")
+		lines = append(lines, `\ in texts is read as in an export: \n is the end of a line; a header in capitals, `+
+			"such as "+strings.ToUpper(i.file.Header.Cells[0])+", keeps it as it is")
 	}
 	lines = append(lines, i.doubtfulCards()...)
 	if others := i.file.OtherSheets; len(others) > 0 {
