@@ -163,7 +163,10 @@ func (a *analysis) flagBeingTyped() Completion {
 	name, value, assigned := strings.Cut(a.typing.Value, "=")
 	if !assigned {
 		c := Completion{Start: a.typing.Start, Word: strings.ReplaceAll(name, "_", "-")}
-		return c.offer(a.flagChoices())
+		if c = c.offer(a.flagChoices()); a.command.StandsFor != nil && len(a.bindings) > 0 {
+			c.Kind, c.bare = viewFlag(a.bindings[0].text), true
+		}
+		return c
 	}
 	f, ok := findFlag(a.flags, name[len("--"):])
 	if !ok || f.Kind.IsSwitch() || !strings.HasPrefix(a.typing.Raw, name+"=") {

@@ -189,7 +189,7 @@ func userChoice(u repo.User) Choice {
 
 // Searchable reports whether the word is long enough for a search in the database.
 func (c Completion) Searchable() bool {
-	return c.Kind.Search != nil && utf8.RuneCountInString(c.Typed()) >= 2
+	return c.Kind.Search != nil && utf8.RuneCountInString(c.Typed()) >= 1
 }
 
 // Typed returns the typed part of the value that is completed: the last one of several.

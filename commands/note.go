@@ -18,6 +18,19 @@ var NoteID = noteKind("note", "")
 // ownNoteID is the kind of the ID of a note that the session may change.
 var ownNoteID = noteKind("own note", action("note", "update"))
 
+// openNoteID is the kind of the ID of a follow-up that the session may mark as done.
+var openNoteID = func() Kind {
+	k := noteKind("follow-up", "")
+	k.Live = func(ctx context.Context, s *Session) ([]Choice, error) {
+		found, err := s.DB.Notes(ctx, repo.NoteFilter{
+			Page: firstBy(recent.Limit, "due"), AuthorID: s.owner(action("note", "update")), Open: true,
+		})
+		return live(found.Rows, err, noteChoice)
+	}
+	k.Ordered = true
+	return k
+}()
+
 func noteKind(key string, needed security.Action) Kind {
 	return Kind{
 		Name: "NOTE_ID", Key: key, Noun: "note", Parse: ID.Parse, Search: searchNotes,
@@ -101,7 +114,7 @@ func noteCommands() Table {
 		},
 		{
 			Name: "note done", Short: "Mark one of your follow-ups as done", Needs: action("note", "update"),
-			Args: []Arg{idArg(ownNoteID)}, Run: marked("note", "done", noteFields, (*repo.DB).DoneNote),
+			Args: []Arg{idArg(openNoteID)}, Run: marked("note", "done", noteFields, (*repo.DB).DoneNote),
 		},
 		deleteCommand("note", ownNoteID, noteFields, (*repo.DB).DeleteNote, aboutNote("delete")),
 		restoreCommand(deletedNoteID, noteFields, (*repo.DB).RestoreNote),

@@ -49,7 +49,9 @@ func replaced(ctx context.Context, s *Session, noun string, id int64) (warnings 
 			if _, sets := e.Before[column]; !sets {
 				continue
 			}
-			if !isOf(e, s.Me.ID) {
+			if e.After[column] == repo.Erased {
+				warnings = append(warnings, fmt.Sprintf("%s %d was erased: %s is filled in again", noun, id, column))
+			} else if !isOf(e, s.Me.ID) {
 				who := "the company's set-up"
 				if e.UserName != nil {
 					who = *e.UserName

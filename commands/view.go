@@ -78,6 +78,33 @@ var viewArgument = func() Kind {
 	return k
 }()
 
+// viewFlag is the kind of a flag of the command that a view stands for.
+func viewFlag(view string) Kind {
+	k := Kind{Name: "FLAG", Key: "flags of view " + view}
+	k.Live = func(ctx context.Context, s *Session) ([]Choice, error) {
+		v, err := s.DB.View(ctx, strings.ToLower(view))
+		if err != nil {
+			return nil, nil // what is typed is no view
+		}
+		words, err := Split(dollarsAside.Replace(v.Command))
+		if err != nil {
+			return nil, nil
+		}
+		c, _, err := s.Table.Find(s, words, false)
+		if err != nil {
+			return nil, nil
+		}
+		var all []Choice
+		for _, f := range c.AllFlags() {
+			if !slices.Contains(toFile, f.Name) || f.Name == "out" {
+				all = append(all, Choice{"--" + f.Name, f.Help})
+			}
+		}
+		return all, nil
+	}
+	return k
+}
+
 // choices returns the fixed values and those in the database.
 func (k Kind) choices(ctx context.Context, s *Session) (all []Choice, err error) {
 	if k.Values != nil {

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -50,7 +51,7 @@ func (s *Session) saveable(line string) (string, error) {
 	}
 	words, err := Split(line)
 	if err == nil {
-		words, err = Split(s.expand(line, words)) // an alias is the user's alone
+		words, err = Split(dollarsAside.Replace(s.expand(line, words))) // an alias is the user's alone
 	}
 	if err != nil {
 		return "", err
@@ -67,7 +68,13 @@ func (s *Session) saveable(line string) (string, error) {
 	if err := c.checkTemplate(s, rest); err != nil {
 		return "", err
 	}
-	text := strings.TrimSpace(c.Name + " " + joinRaw(rest))
+	text := strings.ReplaceAll(strings.TrimSpace(c.Name+" "+joinRaw(rest)), "\uE024", `\$`)
+	most, _ := placeholders(text)
+	for n := 1; n < most; n++ {
+		if mark := fmt.Sprintf("$%d", n); !strings.Contains(dollarsAside.Replace(text), mark) {
+			return "", usagef("$%d cannot be saved without %s: number the arguments from $1 on", most, mark)
+		}
+	}
 	if n := utf8.RuneCountInString(text); n > viewLimit {
 		return "", usagef("the command has %d characters: at most %d are possible", n, viewLimit)
 	}
@@ -128,7 +135,7 @@ func outsideValues(g binding) string {
 
 // placeFor returns the kind of the value of a view's command that is the placeholder; that of a text if there is none.
 func (s *Session) placeFor(mark, command string) Kind {
-	words, err := Split(command)
+	words, err := Split(dollarsAside.Replace(command))
 	if err != nil {
 		return Text(textLimit)
 	}

@@ -26,18 +26,14 @@ func (s *Session) view(ctx context.Context, rest []Word) ([]Word, error) {
 	if err != nil {
 		return nil, err
 	}
-	flags := slices.IndexFunc(rest, Word.IsFlag)
-	if flags < 0 {
-		flags = len(rest)
-	}
-	args, more := values(rest[1:flags]), rest[flags:]
+	args, more := argumentsOf(rest[1:])
 	if args, err = s.askArguments(ctx, v, args); err != nil {
 		return nil, err
 	}
 	if err := checkArguments(v, args, len(more) > 0); err != nil {
 		return nil, err
 	}
-	words, err := Split(v.Command)
+	words, err := Split(dollarsAside.Replace(v.Command))
 	if err != nil {
 		return nil, err
 	}
@@ -56,12 +52,37 @@ func (s *Session) view(ctx context.Context, rest []Word) ([]Word, error) {
 	if own, err = c.substitute(c.without(own, more), args); err != nil {
 		return nil, err
 	}
+	for i, w := range own {
+		if text := dollarsBack.Replace(w.Value); text != w.Value {
+			own[i] = Word{Value: text, Raw: Quote(text), Quoted: true}
+		}
+	}
 	return slices.Concat(name, own, more), nil
 }
 
+// argumentsOf splits the words after the name of a view into its arguments and the flags that are added to its command.
+// Behind -- everything is an argument.
+func argumentsOf(words []Word) (args []string, more []Word) {
+	flags := slices.IndexFunc(words, Word.IsFlag)
+	switch {
+	case flags < 0:
+		return values(words), nil
+	case words[flags].Value == "--":
+		return values(slices.Delete(slices.Clone(words), flags, flags+1)), nil
+	}
+	return values(words[:flags]), words[flags:]
+}
+
+// \$ in the command of a view is a dollar sign and begins no placeholder. dollarsAside puts a character that no text has
+// in its place (of Unicode's private use), and dollarsBack the dollar sign.
+var (
+	dollarsAside = strings.NewReplacer(`\$`, "\uE024")
+	dollarsBack  = strings.NewReplacer("\uE024", "$")
+)
+
 // placeholders returns the highest number of a placeholder in a command, and whether $@ is one.
 func placeholders(command string) (most int, all bool) {
-	for _, mark := range placeholder.FindAllString(command, -1) {
+	for _, mark := range placeholder.FindAllString(dollarsAside.Replace(command), -1) {
 		if n, err := strconv.Atoi(mark[1:]); err == nil {
 			most = max(most, n)
 		} else {
@@ -73,13 +94,19 @@ func placeholders(command string) (most int, all bool) {
 
 // askArguments asks for the arguments that a typed line leaves out.
 func (s *Session) askArguments(ctx context.Context, v repo.View, args []string) ([]string, error) {
-	most, _ := placeholders(v.Command)
+	most, all := placeholders(v.Command)
+	if all {
+		most = max(most, 1)
+	}
 	if !s.Typed || s.Ask == nil || len(args) >= most {
 		return args, nil
 	}
 	blanks := make([]Blank, most-len(args))
 	for i := range blanks {
 		mark := fmt.Sprintf("$%d", len(args)+i+1)
+		if n, _ := placeholders(v.Command); n <= len(args)+i {
+			mark = "$@"
+		}
 		blanks[i] = Blank{Label: mark, Help: "in " + v.Command, Kind: s.placeFor(mark, v.Command)}
 		blanks[i].Set = func(ctx context.Context, text string) (string, error) { return blanks[i].set(ctx, s, text) }
 	}
@@ -100,6 +127,8 @@ func checkArguments(v repo.View, args []string, withFlags bool) error {
 		hint += "\nits arguments come before flags"
 	}
 	switch {
+	case all && len(args) == 0 && most == 0:
+		return usageHint(hint, "view %s needs $@: one value or more", v.Name)
 	case len(args) < most:
 		return usageHint(hint, "view %s needs $%d", v.Name, len(args)+1)
 	case len(args) > most && !all:

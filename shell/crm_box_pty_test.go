@@ -24,6 +24,7 @@ var boxPromises = map[string]func(*testing.T){
 	"views, and the values that they wait for":   boxViews,
 	"people who are free first, deleted records": boxFit,
 	"contracts on which the command can work":    boxContracts,
+	"parts of views, notes and conditions":       boxParts,
 }
 
 // offers types a line and waits for the box to contain the rows, in this order; then it empties the line.

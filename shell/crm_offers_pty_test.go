@@ -48,6 +48,21 @@ func boxContracts(t *testing.T) {
 	d.offers("customer get ", "30  ", "29  ") // IDs of another kind
 }
 
+// boxParts: the box offers the flags of a view's command, follow-ups that wait, names from their first letter on, and
+// the values of a condition.
+func boxParts(t *testing.T) {
+	d := sit(t, deskConfig{login: "sales1", rows: 30})
+	d.run("view save due contract list --unpaid", "saved")
+	d.offers("view due --li", "--limit  ")
+	d.run("view due --limit 2", "2 rows of")
+	d.run("note add customer 1 'without a day'", "added")
+	d.offers("note done ", "2  ")
+	d.offers("customer get q", "Quick & Daughters")
+	d.offers("note list --where \"noun = ", "noun = customer", "noun = contract", "noun = event")
+	d.offers("contact list --where \"first = ", "first = yes", "first = no")
+	d.offers("customer list --where \"created_at > ", "created_at > today")
+}
+
 // firstWords returns the numbers at the beginning of the first lines of a box.
 func firstWords(box string, most int) (words []string) {
 	for line := range strings.Lines(box) {
