@@ -73,8 +73,8 @@ func argumentsOf(words []Word) (args []string, more []Word) {
 	return values(words[:flags]), words[flags:]
 }
 
-// \$ in the command of a view is a dollar sign and begins no placeholder. dollarsAside puts a character that no text has
-// in its place (of Unicode's private use), and dollarsBack the dollar sign.
+// \$ in the command of a view is a dollar sign and begins no placeholder. dollarsAside puts a character in its place
+// that no text has, of Unicode's private use, and dollarsBack the dollar sign.
 var (
 	dollarsAside = strings.NewReplacer(`\$`, "\uE024")
 	dollarsBack  = strings.NewReplacer("\uE024", "$")
