@@ -22,8 +22,14 @@ func Inert(text string) string {
 	return text
 }
 
-// revived returns the text that Inert was given.
+// asText matches a text as programs write it that keep a spreadsheet from taking it for a number: ="0612345678".
+var asText = regexp.MustCompile(`^="([^"]*)"$`)
+
+// revived returns the text that Inert was given, or another program has made text.
 func revived(text string) string {
+	if m := asText.FindStringSubmatch(text); m != nil {
+		return m[1]
+	}
 	if rest, found := strings.CutPrefix(text, "'"); found && formula.MatchString(text) {
 		return rest
 	}

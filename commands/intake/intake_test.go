@@ -11,6 +11,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -122,7 +123,6 @@ func TestMalformed(t *testing.T) {
 		"  \n\n":                              "is empty",
 		"a,b\n1,\"open\n2,3\n":                "a quote that opens on line 2 and is not closed",
 		"a,b\n1,2\n\"x\"y,2\n":                "a quote that opens on line 3 and is not closed",
-		"a,b\n1,5\" pipe\n":                   "a quote inside a value on line 2, column 4",
 		long:                                  "begins on line 3: is a quote open there?",
 		"a,b\n1,\x00\n":                       "NUL characters",
 		"\xd0\xcf\x11\xe0\xa1\xb1\x1a":        "an old or protected kind",
@@ -150,6 +150,27 @@ func TestMalformed(t *testing.T) {
 		if _, err := read(path); err == nil || !strings.Contains(err.Error(), "is no file") {
 			t.Errorf("%s: %v", path, err)
 		}
+	}
+}
+
+// A quote in a value without quotes is a character. Where it may open a value the file is refused, see TestMalformed.
+func TestBareQuotes(t *testing.T) {
+	content := "a;b\nLe \"Grand\" Hôtel;\"x; \"\"y\"\"\nz\"\n5\" rail;=\"06 12\"\n1;2\n"
+	want := []Row{
+		{Line: 1, Cells: []string{"a", "b"}}, {Line: 2, Cells: []string{`Le "Grand" Hôtel`, "x; \"y\"\nz"}},
+		{Line: 4, Cells: []string{`5" rail`, `="06 12"`}}, {Line: 5, Cells: []string{"1", "2"}},
+	}
+	rows, err := read(write(t, "a.csv", content))
+	if err == nil {
+		t.Error("a quote before a value in quotes of two lines is read")
+	}
+	content = strings.Replace(content, "\nz\"", "\"", 1)
+	want[1].Cells[1] = `x; "y"`
+	for n := range want[2:] {
+		want[n+2].Line--
+	}
+	if rows, err = read(write(t, "a.csv", content)); err != nil || !reflect.DeepEqual(rows, want) {
+		t.Errorf("%+v, %v, want %+v", rows, err, want)
 	}
 }
 

@@ -51,13 +51,21 @@ func (f *File) readText(path string, head []byte) error {
 	}
 	f.Comma = comma
 	limited := &limitedReader{r: text}
-	r := csv.NewReader(limited)
+	raw := &recentReader{r: limited}
+	r := csv.NewReader(raw)
 	r.Comma, r.FieldsPerRecord, r.ReuseRecord = comma, -1, true
 	lead := min(skip, 1) // lines before
 	last := lead         // where the row before ends
 	f.next = func() (Row, error) {
 		limited.left = mostRecord
+		began := r.InputOffset()
 		cells, err := r.Read()
+		text := raw.until(began, r.InputOffset())
+		var p *csv.ParseError
+		if errors.As(err, &p) && errors.Is(p.Err, csv.ErrBareQuote) && isBare(text, comma) {
+			last = lead + p.Line
+			return Row{Line: last, Cells: bare(text, comma)}, nil
+		}
 		if err != nil {
 			return Row{}, malformed(err, lead, last)
 		}
@@ -71,6 +79,44 @@ func (f *File) readText(path string, head []byte) error {
 		return problem("", "has no rows")
 	}
 	return err
+}
+
+// A recentReader keeps what was read until it is asked for.
+type recentReader struct {
+	r    io.Reader
+	kept []byte
+	at   int64 // of the first kept byte
+}
+
+func (r *recentReader) Read(p []byte) (int, error) {
+	n, err := r.r.Read(p)
+	r.kept = append(r.kept, p[:n]...)
+	return n, err
+}
+
+// until returns the bytes between two places, and forgets those before the second one. They are valid until the next
+// read.
+func (r *recentReader) until(from, to int64) []byte {
+	text := r.kept[from-r.at : to-r.at]
+	r.kept, r.at = r.kept[to-r.at:], to
+	return text
+}
+
+// isBare reports whether no value of a text that has quotes goes on in the next line.
+func isBare(text []byte, comma rune) bool {
+	opens := bytes.HasPrefix(text, []byte{'"'}) || bytes.Contains(text, []byte(string(comma)+`"`))
+	return bytes.Count(text, []byte{'\n'}) <= 1 && (!opens || bytes.Count(text, []byte{'"'})%2 == 0)
+}
+
+// bare returns the cells of a line with quotes in values without quotes, such as 5" rail, which are characters there.
+func bare(line []byte, comma rune) []string {
+	r := csv.NewReader(bytes.NewReader(line))
+	r.Comma, r.LazyQuotes = comma, true
+	cells, err := r.Read()
+	if err != nil {
+		return strings.Split(strings.TrimRight(string(line), "\r\n"), string(comma))
+	}
+	return cells
 }
 
 // oldLines is a text whose lines end with a carriage return alone, as Excel writes "CSV (Macintosh)".
