@@ -49,13 +49,17 @@ func (f *File) readText(path string, head []byte) error {
 	if comma == '\t' && !quoted.Match(first) {
 		return f.readTabs(text)
 	}
+	return f.readCSV(text, comma, min(skip, 1))
+}
+
+// readCSV reads values with delimiters between them. lead is the number of lines before.
+func (f *File) readCSV(text io.Reader, comma rune, lead int) (err error) {
 	f.Comma = comma
 	limited := &limitedReader{r: text}
 	raw := &recentReader{r: limited}
 	r := csv.NewReader(raw)
 	r.Comma, r.FieldsPerRecord, r.ReuseRecord = comma, -1, true
-	lead := min(skip, 1) // lines before
-	last := lead         // where the row before ends
+	last := lead // where the row before ends
 	f.next = func() (Row, error) {
 		limited.left = mostRecord
 		began := r.InputOffset()
