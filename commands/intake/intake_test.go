@@ -157,8 +157,10 @@ func TestMalformed(t *testing.T) {
 func TestBareQuotes(t *testing.T) {
 	content := "a;b\nLe \"Grand\" Hôtel;\"x; \"\"y\"\"\nz\"\n5\" rail;=\"06 12\"\n1;2\n"
 	want := []Row{
-		{Line: 1, Cells: []string{"a", "b"}}, {Line: 2, Cells: []string{`Le "Grand" Hôtel`, "x; \"y\"\nz"}},
-		{Line: 4, Cells: []string{`5" rail`, `="06 12"`}}, {Line: 5, Cells: []string{"1", "2"}},
+		{Line: 1, Cells: []string{"a", "b"}},
+		{Line: 2, Cells: []string{`Le "Grand" Hôtel`, "x; \"y\"\nz"}},
+		{Line: 4, Cells: []string{`5" rail`, `="06 12"`}},
+		{Line: 5, Cells: []string{"1", "2"}},
 	}
 	rows, err := read(write(t, "a.csv", content))
 	if err == nil {
