@@ -1954,28 +1954,7 @@ begin
 	return null;
 end $$;
 
--- A deleted customer's contacts are deleted with it, and restored with it unless they had been deleted before. An undo
--- of changes that were made together is an exception, as in customer_follow(), except that it deletes the contacts of a
--- customer that was added.
-create function customer_contacts() returns trigger
-language plpgsql security definer set search_path = :"schema", pg_temp as $$
-begin
-	if exists (select from audit a where a.id = nullif(current_setting('crm.undoes', true), '')::bigint
-		and a.batch is not null and a.action <> 'add') then
-		return null;
-	end if;
-	if new.deleted_at is not null then
-		update contact n set deleted_at = new.deleted_at, changed_in = -new.changed_in
-		where n.customer_id = new.id and n.deleted_at is null;
-	else
-		update contact n set deleted_at = null, changed_in = -new.changed_in
-		where n.customer_id = new.id and n.deleted_at = old.deleted_at and (select a.derived from audit a
-			where a.entity = 'contact' and a.entity_id = n.id and a.action = 'delete' order by a.id desc limit 1);
-	end if;
-	return null;
-end $$;
-
--- A contact belongs to a live customer when it is added or restored. A customer has at most 100 live ones.
+-- A contact belongs to a live customer when it is added. A customer has at most 100 live ones.
 create function contact_rules() returns trigger
 language plpgsql security definer set search_path = :"schema", pg_temp as $$
 declare
@@ -1988,9 +1967,6 @@ begin
 	select c.deleted_at is null into lives from customer c where c.id = new.customer_id for no key update;
 	if tg_op = 'INSERT' and lives is not true then
 		raise exception using errcode = '23503', constraint = 'contact_customer_id_fkey', message = 'no such customer',
-			detail = new.customer_id::text;
-	elsif lives is not true then
-		raise exception using errcode = '23514', constraint = 'contact_of_deleted', message = 'deleted customer',
 			detail = new.customer_id::text;
 	end if;
 	if (select count(*) >= 100 from contact n where n.customer_id = new.customer_id and n.deleted_at is null) then
@@ -2438,8 +2414,6 @@ create trigger d_flush after insert or update on event for each statement execut
 create trigger d_flush after insert or update on note for each statement execute function flush_tokens();
 create trigger d_follow after update of sales_id on customer for each row
 	when (old.sales_id is distinct from new.sales_id) execute function customer_follow();
-create trigger d_contacts after update of deleted_at on customer for each row
-	when ((old.deleted_at is null) <> (new.deleted_at is null)) execute function customer_contacts();
 
 -- 7 ------------------------------------------------------------------------- the trail
 
@@ -3500,8 +3474,8 @@ select n.id, n.customer_id, c.company_name as customer, n.full_name, n.role, n.e
 	n.deleted_at is null and n.id = (select f.id from contact f where f.customer_id = n.customer_id
 		and f.deleted_at is null
 		order by f.first_at desc nulls last, f.id limit 1) as first,
-	n.external_id, n.first_at, c.sales_id as customer_sales_id, n.created_at, n.updated_at, n.deleted_at,
-		search_keys(search_tokens(n), n.id) as keys
+	n.external_id, n.first_at, c.sales_id as customer_sales_id, c.deleted_at as customer_deleted_at, n.created_at,
+		n.updated_at, n.deleted_at, search_keys(search_tokens(n), n.id) as keys
 from contact n join customer c on c.id = n.customer_id, unnest('{1}'::integer[]) one
 where (select reach('contact.view')) = 0;
 

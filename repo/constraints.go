@@ -68,9 +68,6 @@ var wordings = map[string]wording{
 		ErrConflict, "together they have %s contacts, and no more than 100 are possible: delete some",
 	},
 
-	"contact_of_deleted": {
-		ErrConflict, "customer %s is deleted: customer restore %[1]s brings it back, and its contacts",
-	},
 	"contact_too_many": {ErrConflict, "customer %s has 100 contacts, and no more are possible: delete some"},
 
 	"event_contact": {ErrInvalid, "invalid --contact-id: contact %s is not one of the event's customer"},

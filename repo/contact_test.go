@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"crm/repo"
 )
@@ -62,62 +61,59 @@ func TestFirstContact(t *testing.T) {
 		"a contact of no customer")
 }
 
-// The contacts of a customer are deleted with it, are not restored without it, and come back with it however that is
-// done: those that were deleted before stay deleted. The trail says who did it.
-func TestContactsOfADeletedCustomer(t *testing.T) {
+// No list, search or find has the contacts and notes of a deleted customer, and all have them again when it is restored.
+// A record that is deleted itself is among the deleted ones, whatever its customer is.
+func TestPartsOfADeletedCustomer(t *testing.T) {
 	t.Parallel()
 	ctx, w := t.Context(), newWorld(t)
-	manage := w.as("admin")
+	admin, reader := w.as("admin"), w.as("support1")
 	c, other := w.customer("sales1").ID, w.customer("sales1").ID
-	before, a, b, foreign := w.contact(c).ID, w.contact(c).ID, w.contact(c).ID, w.contact(other).ID
-	ok[repo.Contact](t)(manage.DeleteContact(ctx, before))
-	lists := func(when string, deleted bool, want ...int64) {
+	gone, a, foreign := w.contact(c).ID, w.contact(c).ID, w.contact(other).ID
+	n := w.noteOf("sales1", "customer", c, repo.Change{"text": "plume of theirs"}).ID
+	ok[repo.Contact](t)(admin.DeleteContact(ctx, gone))
+	check := func(when string, wantContacts, wantNotes []int64) {
 		t.Helper()
-		var ids []int64
-		for _, n := range ok[repo.List[repo.Contact]](t)(w.as("support1").Contacts(ctx, repo.ContactFilter{
-			Page: repo.Page{Limit: 9, Deleted: deleted},
-		})).Rows {
-			ids = append(ids, n.ID)
+		for what, page := range map[string]repo.Page{
+			"listed": {Limit: 9}, "counted": {Limit: 9, Count: true}, "searched": {Limit: 9, Search: "plume"},
+		} {
+			found := ok[repo.List[repo.Contact]](t)(reader.Contacts(ctx, repo.ContactFilter{Page: page}))
+			notes := ok[repo.List[repo.Note]](t)(reader.Notes(ctx, repo.NoteFilter{Page: page}))
+			if got := sortedIDs(found.Rows, func(n repo.Contact) int64 { return n.ID }); !slices.Equal(got, wantContacts) {
+				t.Errorf("%s: contacts %s are %v, want %v", when, what, got, wantContacts)
+			}
+			if got := sortedIDs(notes.Rows, func(n repo.Note) int64 { return n.ID }); !slices.Equal(got, wantNotes) {
+				t.Errorf("%s: notes %s are %v, want %v", when, what, got, wantNotes)
+			}
+			if page.Count && (found.Total != int64(len(wantContacts)) || notes.Total != int64(len(wantNotes))) {
+				t.Errorf("%s: %d contacts and %d notes are counted", when, found.Total, notes.Total)
+			}
 		}
-		if slices.Sort(ids); !slices.Equal(ids, want) {
-			t.Errorf("%s: listed (deleted: %t) are %v, want %v", when, deleted, ids, want)
+		foundContacts := ok[[]repo.Found[repo.Contact]](t)(reader.FindContacts(ctx, "plume", 9))
+		foundNotes := ok[[]repo.Found[repo.Note]](t)(reader.FindNotes(ctx, "plume", 9))
+		if len(foundContacts) != len(wantContacts) || len(foundNotes) != len(wantNotes) {
+			t.Errorf("%s: found %d contacts and %d notes", when, len(foundContacts), len(foundNotes))
+		}
+		deleted := ok[repo.List[repo.Contact]](t)(reader.Contacts(ctx, repo.ContactFilter{
+			Page: repo.Page{Limit: 9, Deleted: true},
+		}))
+		if got := sortedIDs(deleted.Rows, func(n repo.Contact) int64 { return n.ID }); !slices.Equal(got, []int64{gone}) {
+			t.Errorf("%s: deleted are %v", when, got)
 		}
 	}
-	gone := func(when string) {
-		t.Helper()
-		lists(when, false, foreign)
-		lists(when, true, before, a, b)
-	}
-	back := func(when string) {
-		t.Helper()
-		lists(when, false, a, b, foreign)
-		lists(when, true, before)
-	}
-	ok[repo.Customer](t)(manage.DeleteCustomer(ctx, c))
-	gone("deleted")
-	if n := read[int](w, `select count(*) from audit a where a.entity = 'contact' and a.action = 'delete'
-		and a.entity_id in ($1, $2) and a.collaborator_id = $3`, a, b, w.ids["admin"]); n != 2 {
-		t.Errorf("the trail has the deletion of %d contacts", n)
-	}
-	err := failed(manage.RestoreContact(ctx, a))
-	is(t, err, repo.ErrConflict, "a contact of a deleted customer is restored")
-	if !strings.Contains(fmt.Sprint(err), fmt.Sprintf("customer restore %d brings it back", c)) {
-		t.Errorf("restored: %v", err)
-	}
-	ok[repo.Customer](t)(manage.RestoreCustomer(ctx, c))
-	back("restored")
+	check("before", []int64{a, foreign}, []int64{n})
+	ok[repo.Customer](t)(admin.DeleteCustomer(ctx, c))
+	check("deleted", []int64{foreign}, nil)
 	w.undone("admin")
-	gone("the restoring undone")
-	w.undone("admin")
-	back("the deleting undone")
-	changed := ok[repo.Changed](t)(manage.ChangeMany(ctx, "customer", map[int64]repo.Change{
-		c: {"deleted_at": time.Now()},
-	}, repo.All))
-	if gone("one of many deleted"); changed.Records != 1 {
-		t.Errorf("changed %+v", changed)
+	check("undone", []int64{a, foreign}, []int64{n})
+}
+
+// sortedIDs returns the IDs of records in ascending order.
+func sortedIDs[T any](records []T, id func(T) int64) (ids []int64) {
+	for _, r := range records {
+		ids = append(ids, id(r))
 	}
-	w.undone("admin")
-	back("the deleting of many undone")
+	slices.Sort(ids)
+	return ids
 }
 
 // A customer has at most 100 live contacts, however they come to it: added, restored, by an undo, or by a merge.

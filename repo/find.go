@@ -131,7 +131,8 @@ func (e entity[T]) find(ctx context.Context, db *DB, needle string, limit int) (
 			if len(sets) == 0 || e.finder.many && len(all) >= limit {
 				continue
 			}
-			p, candidates := Page{Search: needle, Limit: limit}, e.withTokens(sets, nil)
+			p := Page{Search: needle, Limit: limit}
+			candidates := e.withTokens(sets, e.belongs(p))
 			fetch := func(p Page) (List[T], error) {
 				return e.page(ctx, db, e.compared().Where(candidates(p)), p, e.sorts())
 			}

@@ -21,6 +21,9 @@ type finder struct {
 	own    string // the table or view of the records without columns of other tables; empty: none may be read
 	sealed bool   // use the index of the sealed texts
 	many   bool   // most needles match many records
+	// the column with the time at which the record that a record belongs to was deleted: lists of live records leave
+	// it out then; empty: it is deleted with it, or keeps it from being deleted
+	of string
 	mentionedBy
 }
 
@@ -32,6 +35,7 @@ func (e entity[T]) search(
 	if e.column(p.Sort).sortsByText {
 		return e.sortedByText(ctx, db, where, p, sorts)
 	}
+	where = append(where[:len(where):len(where)], e.belongs(p)...)
 	if p.Where != nil || p.Search != "" {
 		p.counted, p.among = "", nil // more conditions, on columns of other tables too
 	}
@@ -66,6 +70,14 @@ func (e entity[T]) search(
 		}
 		return searched(asked, e.id, fetch, matches)
 	})
+}
+
+// belongs returns the condition that the record to which a listed record belongs is live.
+func (e entity[T]) belongs(p Page) squirrel.And {
+	if e.finder.of == "" || p.Deleted {
+		return nil
+	}
+	return squirrel.And{squirrel.Eq{e.finder.of: nil}}
 }
 
 // steady repeats a search if the keys were rotated during it: rows that were re-encrypted meanwhile have other tokens.
