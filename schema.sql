@@ -2279,6 +2279,9 @@ begin
 	end if;
 	if tg_op = 'UPDATE' and old.deleted_at is not null and new.deleted_at is null and exists (select from saved_view v
 		where v.name = new.name and v.shared_with is not null and v.deleted_at is null) then
+		if new.owner_id is distinct from (stamped(new.changed_in)).id then
+			raise exception using errcode = '23505', constraint = 'saved_view_shared', message = 'the name is taken';
+		end if;
 		new.shared_with := null; -- the name is taken now: it comes back as a view of its owner's alone
 	end if;
 	return new;
@@ -3056,6 +3059,7 @@ begin
 		raise exception using errcode = '23514', constraint = 'merge_contacts', message = 'too many contacts',
 			detail = together::text;
 	end if;
+	perform set_config('crm.undoes', '', true); -- a merge undoes nothing
 	perform lead('customer', keep, 'merge', jsonb_build_object('other', other));
 	for child in select f.conrelid::regclass as tab, a.attname as link, trail_noun(f.conrelid) as noun,
 			exists (select from pg_attribute d where d.attrelid = f.conrelid and d.attname = 'deleted_at'
@@ -3373,6 +3377,7 @@ begin
 	if customer is null then
 		raise exception using errcode = 'P0002', message = 'no such customer';
 	end if;
+	perform from customer c where c.id = of_customer for share; -- a merge waits, or is seen
 	perform refuse_merged(of_customer);
 	perform note('customer', of_customer, 'export', null);
 	for kind in select r.* from records_of(of_customer) r where r.noun <> 'customer' or cardinality(r.ids) > 1 loop

@@ -25,7 +25,9 @@ type Contact struct {
 	DeletedAt  *time.Time `db:"deleted_at" show:"detail absent" sort:"-"`
 }
 
-var contacts = entityOf[Contact]("contact", "contact", "contacts", finder{own: "contact", sealed: true, of: "customer_deleted_at"})
+var contacts = entityOf[Contact]("contact", "contact", "contacts", finder{
+	own: "contact", sealed: true, of: "customer_deleted_at",
+})
 
 // A ContactFilter narrows a list; zero values do not. Filters combine with AND.
 type ContactFilter struct {

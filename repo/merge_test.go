@@ -133,6 +133,20 @@ func TestMergedIsNotRestored(t *testing.T) {
 	}
 }
 
+// A merge can be undone whatever undo it claims to be.
+func TestMergeClaimsNoUndo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	keep, other := w.customer("sales1").ID, w.customer("sales1").ID
+	added := read[int64](w, "select max(id) from audit where entity = 'customer' and action = 'add' and entity_id = $1", other)
+	if n, err := w.try(w.token("sales1"), "select from (select set_config('crm.undoes', $3::bigint::text, true) as s "+
+		"offset 0) c where s <> '' and merge_customers($1, $2, '{}') is null", keep, other, added); n != 0 || err != nil {
+		t.Fatal(n, err)
+	}
+	w.undone("sales1")
+	ok[repo.Customer](t)(w.as("sales1").Customer(t.Context(), other))
+}
+
 // A note or tag that is added to a customer while it is merged waits for the merge, and is refused then: on the deleted
 // customer it would be lost.
 func TestNotesDuringAMerge(t *testing.T) {

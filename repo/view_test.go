@@ -102,6 +102,9 @@ func TestViewNames(t *testing.T) {
 	if v := ok[repo.View](t)(w.as("support1").View(ctx, "due")); v.ID != two.ID {
 		t.Errorf("others get view %d, want %d", v.ID, two.ID)
 	}
+	ok[repo.View](t)(w.as("admin").DeleteView(ctx, two.ID)) // who could not see it as its owner's alone
+	ok[repo.View](t)(w.as("sales1").UpdateView(ctx, one.ID, all))
+	is(t, w.undo("admin"), repo.ErrConflict, "the undo of another one than the owner")
 }
 
 // rowsFor returns the number of rows of a statement that a person sends raw.
