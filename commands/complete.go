@@ -140,6 +140,10 @@ func (a *analysis) complete(words []Word) Completion {
 		case w.Value == "--":
 			a.onlyArgs = true
 		default:
+			_, known := findFlag(a.flags, w.Value[len("--"):])
+			if !known && len(words) == 1 && a.command.StandsFor != nil {
+				return nothing // a flag of the command of a view, whose value comes next
+			}
 			if f, ok := a.awaits(words); ok {
 				return a.value(f.Kind.behind(a.record()), a.typing.Start, a.typing.Value, f.usage()+": "+f.Help)
 			}

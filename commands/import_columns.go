@@ -198,10 +198,11 @@ func (i *importing) matchRest(headers []string, taken map[int]bool) error {
 			}
 			var found []int
 			for at, h := range headers {
-				if t.isAmount() {
-					_, h = currencyOf(h)
+				plain := plainHeader(h)
+				if t.isAmount() && !fits(plain, t.column) {
+					plain = amountHeader(h)
 				}
-				if !taken[at] && fits(plainHeader(h), t.column) {
+				if !taken[at] && fits(plain, t.column) {
 					found = append(found, at)
 				}
 			}

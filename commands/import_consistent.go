@@ -3,91 +3,34 @@ package commands
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
-	"unicode"
-
-	"golang.org/x/text/currency"
 
 	"crm/repo"
+	"crm/security/finding"
 )
 
-// This file refuses what a file says about a row besides the columns that are imported, if it contradicts these:
-// another currency, another customer. It also refuses files whose amounts or days would be made up.
-
-// codeOfCurrency matches a code of ISO 4217 at the end of a header, perhaps in brackets.
-var codeOfCurrency = regexp.MustCompile(`^(.*\S)\s*[ (\[]([A-Z]{3})[)\]]?$`)
-
-// currencyOf returns the currency that a header of amounts names, empty if none, and the header without it.
-func currencyOf(header string) (unit, rest string) {
-	header = strings.TrimSpace(header)
-	if at := strings.IndexFunc(header, func(r rune) bool { return unicode.Is(unicode.Sc, r) }); at >= 0 {
-		// a letter before it is a factor, as in k€, and no word of the header
-		isFactor := at > 0 && unicode.IsLetter(rune(header[at-1]))
-		symbol := string([]rune(header[at:])[:1])
-		if rest = strings.Trim(strings.Replace(header, symbol, "", 1), " ()[]"); isFactor {
-			rest = header
-		}
-		return symbol, rest
-	}
-	if m := codeOfCurrency.FindStringSubmatch(header); m != nil {
-		if _, err := currency.ParseISO(m[2]); err == nil {
-			return m[2], m[1]
-		}
-	}
-	return "", header
-}
-
-// isAmount reports whether a column has amounts of money.
-func (t *target) isAmount() bool { return t.kind.Name == Amount.Name }
-
-// isOwn reports whether a currency is the company's; every one is if it has none.
-func (i *importing) isOwn(unit string) bool {
-	return i.s.Locale.Currency == "" || slices.ContainsFunc(currencyMarks(i.s.Locale), func(mark string) bool {
-		return strings.EqualFold(mark, strings.TrimSpace(unit))
-	})
-}
-
-// unitHeaders are the headers of a column with the currency of a row.
-var unitHeaders = []string{"currency", "currency code", "devise", "code devise", "monnaie"}
-
-// sameCurrency returns the error of a header with another currency than the company's.
-func (i *importing) sameCurrency() error {
-	for _, src := range i.sources {
-		for _, at := range slices.Concat(src.at...) {
-			unit, _ := currencyOf(i.file.Header.Cells[at])
-			if src.target.isAmount() && unit != "" && !i.isOwn(unit) {
-				return &worded{
-					fmt.Sprintf("the header %s of %s names another currency: amounts are in %s",
-						show(i.file.Header.Cells[at]), i.path, i.s.Locale.Currency),
-					"convert them, and rename the header", repo.ErrInvalid,
-				}
-			}
-		}
-	}
-	return nil
-}
-
-// foreign returns a line for a row with amounts in another currency.
-func (i *importing) foreign(cells []string) []string {
-	for at, header := range i.file.Header.Cells {
-		isUnit := slices.Contains(unitHeaders, plainHeader(header)) && !i.skipped[at]
-		if !isUnit || at >= len(cells) || !slices.ContainsFunc(i.targets, func(t target) bool { return t.isAmount() }) {
-			continue
-		}
-		if unit := strings.TrimSpace(i.plain(cells[at])); unit != "" && !i.isOwn(unit) {
-			return []string{fmt.Sprintf("%s %s: amounts are in %s", header, show(unit), i.s.Locale.Currency)}
-		}
-	}
-	return nil
-}
+// This file refuses files whose amounts or days would be made up, and rows that name another customer than the one of
+// their contract or customer_id.
 
 // certain are the columns whose values would be made up for a file that perhaps has them under another header: what a
 // contract costs, and the day of a payment.
 var certain = map[string]string{"contract": "total_amount", "payment": "paid_on"}
 
-// unsure returns the error of a file without such a column that has headers which are not recognised.
+// wordsFor are words of headers that may mean such a column.
+var wordsFor = map[string][]string{
+	"total_amount": {
+		"amount", "total", "price", "value", "cost", "sum", "budget", "fee", "net", "gross", "montant", "prix",
+		"valeur",
+		"cout", "somme", "tarif", "ca", "ht", "ttc", "eur", "euro", "euros", "k",
+	},
+	"paid_on": {
+		"date", "dates", "day", "on", "when", "posted", "booked", "received", "paid", "time", "jour", "le", "operation",
+		"valeur", "recu", "paye",
+	},
+}
+
+// unsure returns the error of a file without such a column that has headers which may mean it.
 func (i *importing) unsure() error {
 	column, has := certain[i.noun]
 	if !has || i.key != "" || i.source(column) != nil || len(i.unused) == 0 {
@@ -95,7 +38,9 @@ func (i *importing) unsure() error {
 	}
 	var unknown []string
 	for _, at := range i.unused {
-		if header := i.file.Header.Cells[at]; !slices.Contains(reasonHeaders, header) {
+		header := i.file.Header.Cells[at]
+		isOne := func(word string) bool { return slices.Contains(wordsFor[column], word) }
+		if slices.ContainsFunc(finding.Words(header), isOne) {
 			unknown = append(unknown, show(header))
 		}
 	}
@@ -115,15 +60,15 @@ func (i *importing) unlikeNamed(ctx context.Context) error {
 	if i.customerAt < 0 || i.key == "id" {
 		return nil
 	}
-	column, read := "customer_id", i.s.DB.CompaniesOf
+	column, read := "customer_id", i.s.DB.NamesOfCustomers
 	if i.target(column) == nil {
-		column, read = "contract_id", i.s.DB.CompaniesOfContracts
+		column, read = "contract_id", i.s.DB.NamesOfContracts
 	}
 	var unread []int64
 	for _, r := range i.batch {
 		id, given := r.change[column].(int64)
-		if _, known := i.companies[id]; given && !known && r.wrong == "" {
-			i.companies[id] = ""
+		if _, known := i.parties[id]; given && !known && r.wrong == "" {
+			i.parties[id] = repo.Customer{}
 			unread = append(unread, id)
 		}
 	}
@@ -131,7 +76,7 @@ func (i *importing) unlikeNamed(ctx context.Context) error {
 		if err := i.writing.wait(); err != nil {
 			return err
 		}
-		if err := read(ctx, unread, func(id int64, company string) { i.companies[id] = company }); err != nil {
+		if err := read(ctx, unread, func(id int64, c repo.Customer) { i.parties[id] = c }); err != nil {
 			return err
 		}
 	}
@@ -140,19 +85,36 @@ func (i *importing) unlikeNamed(ctx context.Context) error {
 		if !given || r.wrong != "" || i.customerAt >= len(r.Cells) {
 			continue
 		}
-		named, company := strings.TrimSpace(i.plain(r.Cells[i.customerAt])), i.companies[id]
-		if named != "" && company != "" && !sameWords(named, company) {
+		if named, of := strings.TrimSpace(i.plain(r.Cells[i.customerAt])), i.parties[id]; !mayName(named, of) {
 			i.batch[at].wrong = fmt.Sprintf("%s %s: %s %d is of %s; to ignore it: --map %s",
-				i.file.Header.Cells[i.customerAt], show(named), strings.TrimSuffix(column, "_id"), id, show(company),
-				Quote(i.file.Header.Cells[i.customerAt]+"="))
+				i.file.Header.Cells[i.customerAt], show(named), strings.TrimSuffix(column, "_id"), id,
+				show(of.CompanyName), Quote(i.file.Header.Cells[i.customerAt]+"="))
 		}
 	}
 	return nil
 }
 
+// mayName reports whether a text may stand for a customer: nothing, its number, email, company or person, also in part.
+func mayName(text string, c repo.Customer) bool {
+	if text == "" || c.ID == 0 || text == fmt.Sprint(c.ID) || strings.EqualFold(text, c.Email) {
+		return true
+	}
+	if strings.Trim(text, "0123456789") == "" {
+		return false
+	}
+	company, own := finding.CompanyKey(text), finding.CompanyKey(c.CompanyName)
+	return finding.PersonKey(text) == finding.PersonKey(c.FullName) ||
+		strings.HasPrefix(company, own) || strings.HasPrefix(own, company)
+}
+
+// customerHeaders are the headers that name the customer of a row. Others of a company may be the user's own bank.
+var customerHeaders = []string{
+	"customer", "client", "company", "societe", "customer name", "client name", "nom du client", "company name",
+}
+
 // findCustomer finds the column that names the customer of a row besides its customer_id or contract_id.
 func (i *importing) findCustomer(taken map[int]bool) {
-	i.customerAt, i.companies = -1, map[int64]string{}
+	i.customerAt, i.parties = -1, map[int64]repo.Customer{}
 	refers := i.source("customer_id")
 	if i.target("customer_id") == nil {
 		refers = i.source("contract_id")
@@ -160,11 +122,10 @@ func (i *importing) findCustomer(taken map[int]bool) {
 	if refers == nil || i.noun == "customer" {
 		return
 	}
-	i.customerAt = slices.IndexFunc(i.file.Header.Cells, func(h string) bool {
-		plain := plainHeader(h)
-		return plain == "customer" || slices.Contains(companyHeaders, plain)
-	})
-	if i.customerAt >= 0 && taken[i.customerAt] {
-		i.customerAt = -1
+	for at, h := range i.file.Header.Cells {
+		if slices.Contains(customerHeaders, plainHeader(h)) && !taken[at] {
+			i.customerAt = at
+			return
+		}
 	}
 }

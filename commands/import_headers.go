@@ -62,7 +62,8 @@ var headersOf = map[string][]string{
 		"commercial", "vendeur", "responsable commercial", "proprietaire", "proprietaire du contact",
 		"proprietaire du compte", "charge de compte",
 	},
-	"customer_id": append([]string{"company name", "email", "customer email", "email du client"}, companyHeaders...),
+	"customer_id": append(append([]string{"company name"}, companyHeaders...),
+		"email", "customer email", "email du client"),
 	"contract_id": {
 		"contrat", "contract number", "contract no", "contract nr", "numero de contrat", "numero du contrat",
 		"no contrat",
@@ -72,7 +73,9 @@ var headersOf = map[string][]string{
 	"support_id": {"support", "assistance"},
 	"total_amount": {
 		"total", "amount", "price", "value", "total price", "total value", "grand total", "contract value",
-		"deal value",
+		"deal value", "contract amount", "contract total", "deal amount", "ca", "chiffre d affaires",
+		"valeur du contrat",
+		"montant contrat",
 		"montant", "montant total", "montant ttc", "montant ht", "montant du contrat", "total ttc", "total ht",
 		"prix",
 		"prix total", "prix ttc", "prix ht", "valeur",
@@ -88,7 +91,7 @@ var headersOf = map[string][]string{
 		"date du reglement", "date reglement", "date de versement", "date du versement", "date versement",
 		"date d encaissement", "date de reception", "regle le", "paye le", "verse le", "encaisse le", "recu le",
 		"jour", "booking date", "value date", "transaction date", "date operation", "date d operation", "date valeur",
-		"date de valeur", "date comptable",
+		"date de valeur", "date comptable", "received", "paid", "date time", "date and time",
 	},
 	"status": {"state", "stage", "statut", "etat"},
 	"name": {
@@ -141,7 +144,7 @@ var wordsOf = map[string]string{
 }
 
 // details are the columns for which a file of persons has several headers: the first one of headersOf is taken.
-var details = []string{"company_name", "full_name", "email", "phone", "address", "language", "role"}
+var details = []string{"customer_id", "company_name", "full_name", "email", "phone", "address", "language", "role"}
 
 // several are the columns of which people have several values: the first one that is there is taken.
 var several = []string{"email", "phone"}
@@ -181,18 +184,25 @@ var composed = []composite{
 			"address 1 postal code", "business postal code", "postal code", "zip", "zip code", "postcode",
 			"mailing zip postal code", "mailing zip", "postal", "plz", "code postal", "code postal bureau", "cp",
 		},
-		{"address 1 city", "business city", "city", "town", "mailing city", "ville", "ville bureau"},
-		{"address 1 region", "business state", "state", "region", "mailing state province", "dep region bureau"},
+		{
+			"address 1 city", "business city", "city", "town", "mailing city", "ville", "ville bureau",
+			"commune", "localite",
+		},
+		{
+			"address 1 region", "business state", "state", "region", "mailing state province", "mailing state",
+			"dep region bureau", "state region", "etat region", "etat", "province", "county",
+		},
 		{
 			"address 1 country", "business country region", "country region", "country", "mailing country", "pays",
+			"pays region",
 			"pays region bureau",
 		},
 	}},
 	{"address", ", ", 1, [][]string{
 		{"billing street", "rue de facturation"},
-		{"billing zip postal code", "code postal de facturation"},
+		{"billing zip postal code", "billing zip", "billing code", "code postal de facturation"},
 		{"billing city", "ville de facturation"},
-		{"billing state province"},
+		{"billing state province", "billing state"},
 		{"billing country", "pays de facturation"},
 	}},
 	{"address", ", ", 1, [][]string{

@@ -119,7 +119,7 @@ func (i *importing) unkeyedRecord(cells []string, read Input) []any {
 func (i *importing) needed(value func(column string) any) string {
 	var key []string
 	for _, t := range i.targets {
-		if t.required {
+		if t.required && t.column != "end_date" { // which is known with its start only
 			key = append(key, fmt.Sprint(toCompare(value(t.column))))
 		}
 	}

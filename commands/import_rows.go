@@ -26,9 +26,9 @@ type importing struct {
 	unused  []int        // headers that nothing is imported from
 	filled  []bool       // headers with a value in some row
 	skipped map[int]bool // headers that --map leaves out
-	// the header of the company beside customer_id or contract_id, -1: none, and these companies by their IDs
+	// the header of the customer beside customer_id or contract_id, -1: none, and the customers by these
 	customerAt int
-	companies  map[int64]string
+	parties    map[int64]repo.Customer
 	further    []bool // headers of which some row has a value that is not taken, such as a second phone
 	escaped    bool   // the cells have the escapes of tsv
 	unescaped  bool   // some cell had one

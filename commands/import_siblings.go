@@ -30,7 +30,7 @@ type kin struct {
 // kins are those of the nouns whose records would be added twice.
 var kins = map[string]kin{
 	"contact": {
-		parent: "customer_id", same: "name, email or phone", of: contactTexts,
+		parent: "customer_id", same: "name or email", of: contactTexts,
 		stored: storedTexts(contactFields, contactTexts, (*repo.DB).ContactsOf),
 	},
 	"contract": {
@@ -46,7 +46,7 @@ var kins = map[string]kin{
 func contactTexts(value func(column string) any) map[string]string {
 	texts := map[string]string{}
 	for column, plain := range map[string]func(string) string{
-		"full_name": finding.PersonKey, "email": finding.Fold, "phone": finding.Fold,
+		"full_name": finding.PersonKey, "email": finding.Fold, // a phone may be that of a switchboard
 	} {
 		if text, _ := value(column).(string); text != "" {
 			name := strings.TrimPrefix(column, "full_")
@@ -121,7 +121,7 @@ func (i *importing) unlikeSiblings(ctx context.Context) error {
 		maps.Copy(i.siblings, stored)
 	}
 	for at, r := range i.batch {
-		if !adds(r) {
+		if !adds(r) || k.isWeak && r.change["external_id"] != nil { // which tells them apart
 			continue
 		}
 		texts := k.of(func(column string) any {
@@ -157,6 +157,10 @@ func (i *importing) importedBefore() error {
 	}
 	what := "nothing was imported: " + isAre(int64(i.alike), i.noun) + " here already"
 	lines := slices.Clone(i.doubts[:min(len(i.doubts), mostReported)])
-	hint := strings.Join(append(lines, "--force imports them anyway"), "\n")
+	force := "--force imports them anyway"
+	if i.alike == 1 {
+		force = anyway
+	}
+	hint := strings.Join(append(lines, force), "\n")
 	return &onlyForceable{&worded{what, hint, repo.ErrConflict}, lines, i.alike, ""}
 }

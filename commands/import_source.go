@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"crm/commands/intake"
-	"crm/security/finding"
 )
 
 // This file takes the value of a column from the cells of a row.
@@ -40,15 +39,29 @@ func (s source) of(group []int, cells []string, plain func(string) string) strin
 	return strings.Join(parts, s.join)
 }
 
-// repeats reports whether a text stands in the first of the parts behind a comma: an address that is complete in one
-// cell may have its postal code, city and country in others too.
+// repeats reports whether the first of the parts has a text behind a comma, alone or beside a postal code: an address
+// that is complete in one cell may have its postal code, city and country in others too.
 func repeats(parts []string, text string) bool {
 	if len(parts) == 0 {
 		return false
 	}
-	_, rest, _ := strings.Cut(parts[0], ",")
-	return strings.Contains(" "+strings.Join(finding.Words(rest), " ")+" ",
-		" "+strings.Join(finding.Words(text), " ")+" ")
+	same := func(words []string) bool { return len(words) > 0 && sameWords(strings.Join(words, " "), text) }
+	isCode := func(word string) bool { return strings.Trim(word, "0123456789-") == "" }
+	for _, piece := range strings.Split(parts[0], ",")[1:] {
+		words := strings.Fields(piece)
+		if same(words) {
+			return true
+		}
+		if len(words) > 1 && isCode(words[0]) && len(words[0]) > 3 &&
+			(same(words[:1]) || same(words[1:])) { // 67000 Strasbourg
+			return true
+		}
+		last := len(words) - 1
+		if last > 0 && isCode(words[last]) && (same(words[:last]) || same(words[last:])) { // TX 78701
+			return true
+		}
+	}
+	return false
 }
 
 // further returns the cells of a row that have other values of the column than the one that is taken.

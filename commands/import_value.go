@@ -19,6 +19,9 @@ import (
 // years 1969 to 2068, as in strptime of POSIX. A date such as 04-06-31 may begin with its year or end with it.
 var shortDate = regexp.MustCompile(`^([0-9]{1,2}(?:[/.][0-9]{1,2}[/.]|-\pL+\.?-))([0-9]{2})( .*)?$`)
 
+// midnight matches a day as programs write it that have times only.
+var midnight = regexp.MustCompile(`^([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]00:00(:00(\.0+)?)?(Z|[+-][0-9]{2}:?[0-9]{2})?$`)
+
 // moments writes the numbers that a workbook has for days and times as such, in the columns of these.
 func (i *importing) moments(cells []string) {
 	if i.file.Moment == nil {
@@ -44,6 +47,9 @@ func (i *importing) value(ctx context.Context, t *target, text string) (any, err
 			text = shortDate.ReplaceAllString(text, "${1}19$2$3")
 		}
 		text = shortDate.ReplaceAllString(text, "${1}20$2$3")
+	}
+	if isDay(i.noun, t.column) {
+		text = midnight.ReplaceAllString(text, "$1")
 	}
 	value, err := parse(i.s, text)
 	switch {

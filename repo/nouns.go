@@ -95,23 +95,25 @@ func (db *DB) EventsOf(ctx context.Context, contracts []int64) ([]Event, error) 
 	return events.belonging(ctx, db, "contract_id", contracts)
 }
 
-// CompaniesOf calls do with the companies of live customers.
-func (db *DB) CompaniesOf(ctx context.Context, ids []int64, do func(customer int64, company string)) error {
-	return db.companies(ctx, customers.view, "company_name", ids, do)
+// NamesOfCustomers calls do with the ID, company, person and email of live customers.
+func (db *DB) NamesOfCustomers(ctx context.Context, ids []int64, do func(customer int64, c Customer)) error {
+	query := sq().Select("id", "id", "company_name", "full_name", "email").From(customers.view)
+	return db.names(ctx, query, ids, do)
 }
 
-// CompaniesOfContracts calls do with the companies of live contracts.
-func (db *DB) CompaniesOfContracts(ctx context.Context, ids []int64, do func(contract int64, company string)) error {
-	return db.companies(ctx, contracts.view, "customer", ids, do)
+// NamesOfContracts does that with the customers of live contracts.
+func (db *DB) NamesOfContracts(ctx context.Context, ids []int64, do func(contract int64, c Customer)) error {
+	query := sq().Select("id", "customer_id", "customer", "customer_contact", "customer_email").From(contracts.view)
+	return db.names(ctx, query, ids, do)
 }
 
-func (db *DB) companies(ctx context.Context, view, column string, ids []int64, do func(int64, string)) error {
-	query := sq().Select("id", column).From(view).Where("id = any(?) and deleted_at is null", ids)
+func (db *DB) names(ctx context.Context, query squirrel.SelectBuilder, ids []int64, do func(int64, Customer)) error {
+	query = query.Where("id = any(?) and deleted_at is null", ids)
 	return db.ask(ctx, step{query, func(rows pgx.Rows) error {
 		var id int64
-		var company []byte
-		_, err := pgx.ForEachRow(rows, []any{&id, &company}, func() error {
-			do(id, db.open("customer.company_name", company))
+		var c sealedCustomer
+		_, err := pgx.ForEachRow(rows, []any{&id, &c.id, &c.company, &c.person, &c.email}, func() error {
+			do(id, db.opened(c))
 			return nil
 		})
 		return err

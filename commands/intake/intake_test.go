@@ -293,12 +293,13 @@ func TestTitles(t *testing.T) {
 		"Clients;;\n\nof 2031;;\nname;city;\nA;B;\n": {"name", "city", ""},
 		"name,\nA,\nB,\n": {"name", ""},
 		"name\nA\nB,C\n":  {"name"},
-		"Clients, of 2031\n\nname;city\nA;B\nC;D\n":  {"name", "city"},
-		"name;person, role\nA;B\nC;D\n":              {"name", "person, role"},
-		"name;total (€, net, VAT)\nA;1,50\nB;2,50\n": {"name", "total (€, net, VAT)"},
-		"name,notes\nA,\"x; y; z\"\nB,u;v\nC,w\n":    {"name", "notes"},
-		"name\tnotes, and more\nA\tb, c, d\nB\te\n":  {"name", "notes, and more"},
-		"name,city\nA\nB,C\n":                        {"name", "city"},
+		"Clients, of 2031\n\nname;city\nA;B\nC;D\n":                        {"name", "city"},
+		"name;person, role\nA;B\nC;D\n":                                    {"name", "person, role"},
+		"name;total (€, net, VAT)\nA;1,50\nB;2,50\n":                       {"name", "total (€, net, VAT)"},
+		"name;date;total;notes\nA;1.1.;100,10\nB;2.1.;5,5\nC;3.1.;7,5;x\n": {"name", "date", "total", "notes"},
+		"name,notes\nA,\"x; y; z\"\nB,u;v\nC,w\n":                          {"name", "notes"},
+		"name\tnotes, and more\nA\tb, c, d\nB\te\n":                        {"name", "notes, and more"},
+		"name,city\nA\nB,C\n":                                              {"name", "city"},
 	} {
 		rows, err := read(write(t, "a.csv", content))
 		if err != nil || !slices.Equal(rows[0].Cells, want) {

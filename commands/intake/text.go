@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -211,7 +212,7 @@ func (l *limitedReader) Read(p []byte) (int, error) {
 const mostSampled = 50
 
 // delimiter returns the delimiter of a text, and the number of bytes before the text: a line such as sep=; that
-// spreadsheets write. Most lines have the same number of delimiters; titles above the header have none or others.
+// spreadsheets write. Most lines have it, and equally often; titles above the header have none or others.
 func delimiter(text string) (comma rune, skip int) {
 	line, _, _ := strings.Cut(text, "\n")
 	if rest, found := strings.CutPrefix(strings.TrimRight(line, "\r"), "sep="); found &&
@@ -220,16 +221,19 @@ func delimiter(text string) (comma rune, skip int) {
 		return r, min(len(line)+1, len(text))
 	}
 	comma = ','
-	best, most := 0, 0 // lines with the same number of delimiters, and that number
+	best := [3]int{} // lines with the delimiter, lines with the same number of it, and that number
 	lines := counted(text)
 	for _, r := range ";\t|," { // a comma may be one in texts or amounts
-		same := map[int]int{}
+		same, with := map[int]int{}, 0
 		for _, count := range lines {
-			same[count[r]]++
+			if n := count[r]; n > 0 {
+				same[n]++
+				with++
+			}
 		}
 		for n, times := range same {
-			if n > 0 && (times > best || times == best && n > most) {
-				comma, best, most = r, times, n
+			if score := [3]int{with, times, n}; slices.Compare(score[:], best[:]) > 0 {
+				comma, best = r, score
 			}
 		}
 	}
