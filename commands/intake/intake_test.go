@@ -161,8 +161,10 @@ func TestBareQuotes(t *testing.T) {
 	}
 	one := "a;b\nLe \"Grand\" Hôtel;\"x; \"\"y\"\"\"\n5\" rail;=\"06 12\"\n1;2\n"
 	want := []Row{
-		{Line: 1, Cells: []string{"a", "b"}}, {Line: 2, Cells: []string{`Le "Grand" Hôtel`, `x; "y"`}},
-		{Line: 3, Cells: []string{`5" rail`, `="06 12"`}}, {Line: 4, Cells: []string{"1", "2"}},
+		{Line: 1, Cells: []string{"a", "b"}},
+		{Line: 2, Cells: []string{`Le "Grand" Hôtel`, `x; "y"`}},
+		{Line: 3, Cells: []string{`5" rail`, `="06 12"`}},
+		{Line: 4, Cells: []string{"1", "2"}},
 	}
 	if rows, err := read(write(t, "a.csv", one)); err != nil || !reflect.DeepEqual(rows, want) {
 		t.Errorf("%+v, %v, want %+v", rows, err, want)
