@@ -2277,8 +2277,9 @@ begin
 		raise exception using errcode = '23503', constraint = 'view_role', message = 'no such role',
 			detail = new.shared_with;
 	end if;
-	if tg_op = 'UPDATE' and old.deleted_at is not null and new.deleted_at is null and exists (select from saved_view v
-		where v.name = new.name and v.shared_with is not null and v.deleted_at is null) then
+	if tg_op = 'UPDATE' and old.deleted_at is not null and new.deleted_at is null and new.shared_with is not null
+		and exists (select from saved_view v
+			where v.name = new.name and v.shared_with is not null and v.deleted_at is null) then
 		if new.owner_id is distinct from (stamped(new.changed_in)).id then
 			raise exception using errcode = '23505', constraint = 'saved_view_shared', message = 'the name is taken';
 		end if;
