@@ -96,7 +96,8 @@ func (i *importing) unlikeNamed(ctx context.Context) error {
 
 // mayName reports whether a text may stand for a customer: nothing, its number, email, company or person, also in part.
 func mayName(text string, c repo.Customer) bool {
-	if text == "" || c.ID == 0 || text == fmt.Sprint(c.ID) || strings.EqualFold(text, c.Email) {
+	if text == "" || c.ID == 0 || text == fmt.Sprint(c.ID) || strings.EqualFold(text, c.Email) ||
+		sameWords(text, c.CompanyName) {
 		return true
 	}
 	if strings.Trim(text, "0123456789") == "" {
