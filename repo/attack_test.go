@@ -11,7 +11,7 @@ import (
 )
 
 var readable = strings.Fields("users customers contacts contracts events notes tags saved_views saved_maps " +
-	"whole_customers whole_contracts whole_events own_customers own_contracts own_events payments")
+	"whole_customers whole_contracts whole_events hidden_contacts own_customers own_contracts own_events payments")
 
 // leaks are queries that read a value of relation R through an error message: a filter, a join or an expression fails
 // on it.

@@ -26,7 +26,7 @@ type Contact struct {
 }
 
 var contacts = entityOf[Contact]("contact", "contact", "contacts", finder{
-	own: "contact", sealed: true, of: "customer_deleted_at",
+	own: "contact", sealed: true, hidden: "hidden_contacts",
 })
 
 // A ContactFilter narrows a list; zero values do not. Filters combine with AND.

@@ -132,7 +132,7 @@ func (e entity[T]) find(ctx context.Context, db *DB, needle string, limit int) (
 				continue
 			}
 			p := Page{Search: needle, Limit: limit}
-			candidates := e.withTokens(sets, e.belongs(p))
+			candidates := e.withTokens(sets, e.isShown(p))
 			fetch := func(p Page) (List[T], error) {
 				return e.page(ctx, db, e.compared().Where(candidates(p)), p, e.sorts())
 			}

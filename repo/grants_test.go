@@ -110,6 +110,7 @@ event UPDATE(attendees,canceled_at,comments,comments_tokens,contact_id,contract_
 event_id_seq SELECT
 event_spans SELECT
 events SELECT
+hidden_contacts SELECT
 note INSERT(contract_id,customer_id,due,event_id)
 note SELECT(deleted_at,id)
 note UPDATE(deleted_at,done_at,due)

@@ -33,7 +33,7 @@ type Note struct {
 	DeletedAt  *time.Time `db:"deleted_at" show:"detail absent" sort:"-"`
 }
 
-var notes = entityOf[Note]("note", "note", "notes", finder{own: "note", sealed: true, of: "record_deleted_at"})
+var notes = entityOf[Note]("note", "note", "notes", finder{own: "note", sealed: true})
 
 // Noted returns the nouns of the records that can have notes and tags.
 func Noted() []string { return []string{customers.noun, contracts.noun, events.noun} }
@@ -61,7 +61,7 @@ func (db *DB) Notes(ctx context.Context, f NoteFilter) (List[Note], error) {
 		where = append(where, squirrel.Eq{"author_id": f.AuthorID})
 	}
 	if f.Open || f.Due != nil {
-		where = append(where, squirrel.Expr("due is not null and done_at is null"))
+		where = append(where, squirrel.Expr("due is not null and done_at is null and record_deleted_at is null"))
 	}
 	if f.Due != nil {
 		where = append(where, squirrel.Expr("due <= ?::date", f.Due.Format(time.DateOnly)))

@@ -21,9 +21,7 @@ type finder struct {
 	own    string // the table or view of the records without columns of other tables; empty: none may be read
 	sealed bool   // use the index of the sealed texts
 	many   bool   // most needles match many records
-	// the column with the time at which the record that a record belongs to was deleted: lists of live records leave
-	// it out then; empty: it is deleted with it, or keeps it from being deleted
-	of string
+	hidden string // the view of the records of deleted ones, which lists of live records leave out; empty: none
 	mentionedBy
 }
 
@@ -35,7 +33,8 @@ func (e entity[T]) search(
 	if e.column(p.Sort).sortsByText {
 		return e.sortedByText(ctx, db, where, p, sorts)
 	}
-	where = append(where[:len(where):len(where)], e.belongs(p)...)
+	isAll := len(where) == 0
+	where = append(where[:len(where):len(where)], e.isShown(p)...)
 	if p.Where != nil || p.Search != "" {
 		p.counted, p.among = "", nil // more conditions, on columns of other tables too
 	}
@@ -44,7 +43,7 @@ func (e entity[T]) search(
 		where, exact = append(where[:len(where):len(where)], e.bound(*p.Where, false)), e.isExact(*p.Where)
 	}
 	if p.Search == "" && exact {
-		if p.Where == nil && len(where) == 0 {
+		if p.Where == nil && isAll {
 			p.counted, p.among = e.finder.own, e.firstByContact(p)
 		}
 		return e.page(ctx, db, e.from().Where(where), p, sorts)
@@ -72,12 +71,13 @@ func (e entity[T]) search(
 	})
 }
 
-// belongs returns the condition that the record to which a listed record belongs is live.
-func (e entity[T]) belongs(p Page) squirrel.And {
-	if e.finder.of == "" || p.Deleted {
+// isShown returns the condition that a record does not belong to a deleted one; nil if none does. It reads the ID only,
+// which every view has.
+func (e entity[T]) isShown(p Page) squirrel.And {
+	if e.finder.hidden == "" || p.Deleted {
 		return nil
 	}
-	return squirrel.And{squirrel.Eq{e.finder.of: nil}}
+	return squirrel.And{squirrel.Expr("id not in (select id from " + e.finder.hidden + ")")}
 }
 
 // steady repeats a search if the keys were rotated during it: rows that were re-encrypted meanwhile have other tokens.
