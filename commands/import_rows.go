@@ -42,7 +42,8 @@ type importing struct {
 	others     *repo.CustomerIndex  // of customers only
 	paid       map[repo.PaidKey]int // of payments only: before the import, of the contracts in read
 	read       map[int64]bool       // customers and contracts whose records are in siblings or paid
-	// of contacts, contracts and events only: the IDs of those before the import, by their texts
+	// of contacts, contracts and events only: the IDs of those before the import, by their texts, and the lines of
+	// earlier rows, below zero
 	siblings map[string]int64
 	alike    int // rows that are like one of these
 	refs     map[string]referred

@@ -95,8 +95,8 @@ func storedTexts[T any](fields []Field[T], texts func(func(string) any) map[stri
 	}
 }
 
-// unlikeSiblings refuses the rows of the batch that would add a record which its customer or contract had already
-// before the import, unless --force or --key is given.
+// unlikeSiblings refuses the rows of the batch that would add a record which its customer or contract had before the
+// import, or has from an earlier row, unless --force or --key is given.
 func (i *importing) unlikeSiblings(ctx context.Context) error {
 	k, has := kins[i.noun]
 	if !has || i.key != "" || i.in.Has("force") {
@@ -135,8 +135,12 @@ func (i *importing) unlikeSiblings(ctx context.Context) error {
 			if id == 0 {
 				continue
 			}
-			like := fmt.Sprintf("%s %d of the same %s has the same %s", i.noun, id,
-				strings.TrimSuffix(k.parent, "_id"), texts[text])
+			other := fmt.Sprintf("%s %d", i.noun, id)
+			if id < 0 {
+				other = fmt.Sprintf("%s %d", i.file.Unit, -id)
+			}
+			like := fmt.Sprintf("%s of the same %s has the same %s", other, strings.TrimSuffix(k.parent, "_id"),
+				texts[text])
 			if k.isWeak {
 				i.alike++
 				i.doubt(r.Row, like)
@@ -144,6 +148,11 @@ func (i *importing) unlikeSiblings(ctx context.Context) error {
 				i.batch[at].forceable, i.batch[at].wrong = true, like+": "+anyway
 			}
 			break
+		}
+		if i.batch[at].wrong == "" && !k.isWeak {
+			for text := range texts {
+				i.siblings[text] = -int64(r.Line)
+			}
 		}
 	}
 	return nil
