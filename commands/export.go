@@ -30,14 +30,11 @@ var forPeople = []string{"", "table", "vertical"}
 var fileFormat = Enum("FORMAT", "table", "vertical", "json", "ndjson", "csv", "tsv", "markdown", "xlsx", "vcard",
 	"ics")
 
-// replaceFlag is the --force of commands that have none of another meaning.
-var replaceFlag = Flag{Name: "force", Kind: Switch, Help: "with a file: replace it"}
-
 // fileFlags are the flags of every command that answers records.
 var fileFlags = []Flag{
 	rawFlag,
 	{Name: "out", Kind: Path, Help: "write the answer to this file, formatted by its extension"},
-	replaceFlag,
+	{Name: "force", Kind: Switch, Help: "with a file: replace it"},
 	{Name: "excel", Kind: Switch, Help: "csv: with the separators that Excel expects in this locale"},
 }
 
@@ -135,10 +132,10 @@ func (in Input) destination(s *Session, c Command, programs [][]string) (Destina
 	return d, err
 }
 
-// replaces reports whether --force of the command replaces the file of its answer.
+// replaces reports whether --force of the command replaces the file of its answer: it has none of its own.
 func (c Command) replaces() bool {
-	own, has := findFlag(c.Flags, "force")
-	return !has || own.Help == replaceFlag.Help
+	_, own := findFlag(c.Flags, "force")
+	return !own
 }
 
 // Check returns an error if the file cannot be written.

@@ -13,9 +13,9 @@ import (
 // This file refuses files whose amounts or days would be made up, and rows that name another customer than the one of
 // their contract or customer_id.
 
-// certain are the columns whose values would be made up for a file that perhaps has them under another header: what a
-// contract costs, and the day of a payment.
-var certain = map[string]string{"contract": "total_amount", "payment": "paid_on"}
+// neverGuessed are the columns whose values would be made up for a file that perhaps has them under another header: what
+// a contract costs, and the day of a payment.
+var neverGuessed = map[string]string{"contract": "total_amount", "payment": "paid_on"}
 
 // wordsFor are words of headers that may mean such a column.
 var wordsFor = map[string][]string{
@@ -32,7 +32,7 @@ var wordsFor = map[string][]string{
 
 // unsure returns the error of a file without such a column that has headers which may mean it.
 func (i *importing) unsure() error {
-	column, has := certain[i.noun]
+	column, has := neverGuessed[i.noun]
 	if !has || i.key != "" || i.source(column) != nil || len(i.unused) == 0 {
 		return nil
 	}

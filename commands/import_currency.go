@@ -89,7 +89,10 @@ var unitHeaders = []string{"currency", "currency code", "devise", "code devise",
 func (i *importing) sameCurrency() error {
 	for _, src := range i.sources {
 		for _, at := range slices.Concat(src.at...) {
-			unit, _ := currencyOf(i.file.Header.Cells[at])
+			unit := i.file.Header.Cells[at]
+			if unit == strings.ToUpper(unit) { // in capitals, any word may look like a code
+				unit, _ = currencyOf(unit)
+			}
 			if src.target.isAmount() && i.isForeign(unit) {
 				return &worded{
 					fmt.Sprintf("the header %s of %s names another currency: amounts are in %s",

@@ -29,8 +29,7 @@ func (i *importing) index(ctx context.Context) error {
 	i.paid, i.read = map[repo.PaidKey]int{}, map[int64]bool{}
 	i.known = known{map[string]int{}, map[string][][]any{}, map[string][][]any{}}
 	i.siblings = map[string]int64{}
-	key := i.key
-	if key == "" {
+	if i.key == "" {
 		return nil
 	}
 	// json: whole
@@ -43,12 +42,12 @@ func (i *importing) index(ctx context.Context) error {
 	}
 	for {
 		for _, row := range found.Rows {
-			if value := row[i.known.place[key]]; value != nil {
-				of := keyOf(key, fmt.Sprint(value))
-				i.known.rows[of] = append(i.known.rows[of], row)
+			if value := row[i.known.place[i.key]]; value != nil {
+				key := keyOf(i.key, fmt.Sprint(value))
+				i.known.rows[key] = append(i.known.rows[key], row)
 			} else {
-				of := i.needed(func(column string) any { return i.cell(row, column) })
-				i.known.unkeyed[of] = append(i.known.unkeyed[of], row)
+				key := i.needed(func(column string) any { return i.cell(row, column) })
+				i.known.unkeyed[key] = append(i.known.unkeyed[key], row)
 			}
 		}
 		if found.Rest == nil {

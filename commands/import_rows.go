@@ -186,7 +186,7 @@ func (i *importing) row(ctx context.Context, row intake.Row) error {
 		i.unique.add(i.noun, row.Line, r.change)
 		i.noteFirst(r, was)
 	}
-	if column := certain[i.noun]; column != "" && wrong == nil && was == nil && r.change[column] == nil {
+	if column := neverGuessed[i.noun]; column != "" && wrong == nil && was == nil && r.change[column] == nil {
 		i.unsaid++
 	}
 	if i.isPartlyPaid(row.Cells) {

@@ -86,11 +86,7 @@ func viewFlag(view string) Kind {
 		if err != nil {
 			return nil, nil // what is typed is no view
 		}
-		words, err := Split(dollarsAside.Replace(v.Command))
-		if err != nil {
-			return nil, nil
-		}
-		c, _, err := s.Table.Find(s, words, false)
+		c, _, err := s.commandOf(v.Command)
 		if err != nil {
 			return nil, nil
 		}

@@ -135,11 +135,7 @@ func outsideValues(g binding) string {
 
 // placeFor returns the kind of the value of a view's command that is the placeholder; that of a text if there is none.
 func (s *Session) placeFor(mark, command string) Kind {
-	words, err := Split(dollarsAside.Replace(command))
-	if err != nil {
-		return Text(textLimit)
-	}
-	c, rest, err := s.Table.Find(s, words, false)
+	c, rest, err := s.commandOf(command)
 	b := binder{session: s, command: c, flags: c.AllFlags()}
 	if err != nil || b.bind(rest) != nil {
 		return Text(textLimit)

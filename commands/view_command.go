@@ -33,11 +33,7 @@ func (s *Session) view(ctx context.Context, rest []Word) ([]Word, error) {
 	if err := checkArguments(v, args, len(more) > 0); err != nil {
 		return nil, err
 	}
-	words, err := Split(dollarsAside.Replace(v.Command))
-	if err != nil {
-		return nil, err
-	}
-	c, own, err := s.Table.Find(s, words, false)
+	c, own, err := s.commandOf(v.Command)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +44,10 @@ func (s *Session) view(ctx context.Context, rest []Word) ([]Word, error) {
 	if t.what != "" {
 		return nil, usagef("the view %s cannot run %s: %s", v.Name, t.what, t.why)
 	}
-	name := words[:len(words)-len(own)]
+	name, err := Split(c.Name)
+	if err != nil {
+		return nil, err
+	}
 	if own, err = c.substitute(c.without(own, more), args); err != nil {
 		return nil, err
 	}
@@ -58,6 +57,16 @@ func (s *Session) view(ctx context.Context, rest []Word) ([]Word, error) {
 		}
 	}
 	return slices.Concat(name, own, more), nil
+}
+
+// commandOf returns the command that a view stands for and the words after its name. A dollar sign that begins no
+// placeholder is put aside, see dollarsAside.
+func (s *Session) commandOf(view string) (Command, []Word, error) {
+	words, err := Split(dollarsAside.Replace(view))
+	if err != nil {
+		return Command{}, nil, err
+	}
+	return s.Table.Find(s, words, false)
 }
 
 // argumentsOf splits the words after the name of a view into its arguments and the flags that are added to its command.
