@@ -13,8 +13,8 @@ import (
 // This file refuses files whose amounts or days would be made up, and rows that name another customer than the one of
 // their contract or customer_id.
 
-// neverGuessed are the columns whose values would be made up for a file that perhaps has them under another header: what
-// a contract costs, and the day of a payment.
+// neverGuessed are the columns whose values would be made up for a file that perhaps has them under another header:
+// what a contract costs, and the day of a payment.
 var neverGuessed = map[string]string{"contract": "total_amount", "payment": "paid_on"}
 
 // wordsFor are words of headers that may mean such a column.
