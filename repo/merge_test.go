@@ -147,34 +147,66 @@ func TestMergeClaimsNoUndo(t *testing.T) {
 	ok[repo.Customer](t)(w.as("sales1").Customer(t.Context(), other))
 }
 
+// gone() tells who may view a record what became of it, and nobody else: a stranger learns nothing.
+func TestGone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	keep, other, lives := w.customer("sales1").ID, w.customer("sales1").ID, w.customer("sales1").ID
+	if _, _, err := w.as("sales1").MergeCustomers(t.Context(), keep, other, nil); err != nil {
+		t.Fatal(err)
+	}
+	deleted := w.contact(keep).ID
+	ok[repo.Contact](t)(w.as("admin").DeleteContact(t.Context(), deleted))
+	for _, c := range []struct {
+		noun    string
+		id      int64
+		deleted bool
+		into    int64
+	}{{"customer", other, true, keep}, {"customer", lives, false, 0}, {"contact", deleted, true, 0}, {"contact", 999, false, 0}} {
+		is, into, err := w.as("support1").Gone(t.Context(), c.noun, c.id)
+		if is != c.deleted || into != c.into || err != nil {
+			t.Errorf("%s %d: %t, %d, %v", c.noun, c.id, is, into, err)
+		}
+		for what, token := range map[string]string{"signed out": "", "a false token": w.token("admin") + "x"} {
+			if n, _ := w.try(token, "select from gone($1, $2) g where g is not null", c.noun, c.id); n != 0 {
+				t.Errorf("%s: %s %d is told", what, c.noun, c.id)
+			}
+		}
+	}
+}
+
 // A note or tag that is added to a customer while it is merged waits for the merge, and is refused then: on the deleted
-// customer it would be lost.
+// customer it would be lost. So is an export of its data: it would be empty.
 func TestNotesDuringAMerge(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for _, insert := range []string{
-		"insert into note (customer_id, text) values ($1, " + w.forgedSQL() + ")",
-		"insert into tag (customer_id, name) values ($1, 'vip')",
+	for _, c := range []struct{ who, sql, state, constraint string }{
+		{
+			"support1", "insert into note (customer_id, text) values ($1, " + w.forgedSQL() + ")", "23503",
+			"no_such_record",
+		},
+		{"support1", "insert into tag (customer_id, name) values ($1, 'vip')", "23503", "no_such_record"},
+		{"admin", "select export_customer($1)", "23514", "customer_is_merged"},
 	} {
 		keep, other := w.customer("sales1").ID, w.customer("sales1").ID
-		merging, token, added := w.hold(t), w.token("support1"), make(chan error, 1)
+		merging, token, done := w.hold(t), w.token(c.who), make(chan error, 1)
 		merging.do("begin")
 		merging.do("select set_config('crm.token', $1, true)", w.token("sales1"))
 		merging.do("select merge_customers($1, $2, '{}')", keep, other)
 		go func() {
-			_, err := w.try(token, insert, other)
-			added <- err
+			_, err := w.try(token, c.sql, other)
+			done <- err
 		}()
 		for read[int](w, "select count(*) from pg_locks where not granted") == 0 {
 			select {
-			case err := <-added:
-				t.Fatalf("%s did not wait: %v", insert, err)
+			case err := <-done:
+				t.Fatalf("%s did not wait: %v", c.sql, err)
 			default:
 			}
 		}
 		merging.do("commit")
-		if err := <-added; sqlstate(err) != "23503" || constraint(err) != "no_such_record" {
-			t.Errorf("%s: %v", insert, err)
+		if err := <-done; sqlstate(err) != c.state || constraint(err) != c.constraint {
+			t.Errorf("%s: %v", c.sql, err)
 		}
 	}
 }
